@@ -1,0 +1,60 @@
+# Every target needs only Python 3.11+ and make; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONSAFEPATH := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow test-all check format bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/runtime ## Send ten fake notifications through the real path and show what happened to each
+	@$(BIN)/dispatcher demo
+
+test: $(VENV)/dev ## Run all tests but the slow ones
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(VENV)/dev ## Run the slow tests only
+	$(BIN)/pytest -m slow
+
+test-all: $(VENV)/dev ## Run every test
+	$(BIN)/pytest
+
+check: $(VENV)/dev ## Lint, types, layers and docs: what CI and the commit hook run
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/unit/test_docs.py tests/unit/test_architecture.py
+
+format: $(VENV)/dev ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/dev ## Measure mails per second against the hand-written worker (needs Docker or a broker, and postfix)
+	$(BIN)/python -m benchmarks.throughput
+
+lock: ## Write the hash-locked requirements anew (needs uv)
+	requirements/compile
+
+clean: ## Remove the environment, caches and embedded data
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Dispatcher needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "Python's venv module is missing: install the package python3-venv, then run make again" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps let a second run start at once, and a changed lock file install anew.
+$(VENV)/runtime: $(BIN)/pip pyproject.toml requirements/runtime.txt requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

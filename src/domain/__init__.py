@@ -1,0 +1,1 @@
+"""What it means to notify a person: pure rules, standard library only."""

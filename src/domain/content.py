@@ -1,0 +1,38 @@
+"""What a renderer made of a template: the parts a notifier sends, and the template's own wishes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class InDoubtPolicy(StrEnum):
+    """What to do when a crash or a cut hid whether a send happened."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What `template.toml` sets for every notification made from a template; None: not set."""
+
+    sender: str | None = None
+    channels: tuple[str, ...] | None = None
+    expires_after: timedelta | None = None
+    priority: int | None = None
+    in_doubt: InDoubtPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A rendered notification.
+
+    `parts` holds finished text by part name: `html` and `text` for email, `telegram`, `slack`,
+    `slack.json`. `version` is the content hash of the template set it was made from.
+    """
+
+    subject: str | None = None
+    parts: Mapping[str, str] = field(repr=False)
+    envelope: Envelope = Envelope()
+    version: str = ""

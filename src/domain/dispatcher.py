@@ -1,0 +1,167 @@
+"""The use case: one notification in, one outcome out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.breaker import Breaker
+from domain.content import Content, InDoubtPolicy
+from domain.errors import (
+    DeliveryError,
+    FailureReason,
+    InDoubt,
+    Permanent,
+    Throttled,
+    Transient,
+)
+from domain.notification import Notification, Recipient
+from domain.outcome import Deferred, Outcome, Rejected, Result, Sent
+from domain.ports import Clock, Notifier, RenderRequest, TemplateRenderer
+from domain.retry_policy import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a delivery has come: tries already made, and who is still owed (None: everybody)."""
+
+    attempts_made: int = 0
+    remaining: tuple[Recipient, ...] | None = None
+    first_seen: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Dispatcher:
+    """Renders a notification, sends it on its channel and says what became of each recipient.
+
+    `notifiers` maps channel to notifier. `on_pause` hears a channel's name with the error that
+    paused it, or None when it goes on.
+    """
+
+    renderer: TemplateRenderer
+    notifiers: Mapping[str, Notifier]
+    retry_policy: RetryPolicy
+    clock: Clock
+    in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
+    on_pause: Callable[[str, str | None], None] = lambda _channel, _error: None
+    _breakers: dict[str, Breaker] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        for channel in self.notifiers:
+            self._breakers[channel] = Breaker(self.clock, self._pause_reporter(channel))
+
+    def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
+        return lambda error: self.on_pause(channel, error)
+
+    @property
+    def paused_channels(self) -> tuple[str, ...]:
+        """Channels whose provider is away at the moment."""
+        return tuple(name for name, breaker in self._breakers.items() if breaker.is_open())
+
+    async def dispatch(
+        self, notification: Notification, progress: Progress | None = None
+    ) -> Outcome:
+        """Try to deliver to everybody still owed.
+
+        Never raises DeliveryError: each failure becomes a result. While the channel's provider is
+        away this waits, spending no attempt; cancel it to give up waiting.
+        """
+        progress = progress or Progress()
+        attempt = progress.attempts_made + 1
+        owed = _owed(notification, progress)
+        if notification.channel not in self.notifiers:
+            error = f"channel {notification.channel!r} is not configured at this worker"
+            return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
+        results: list[Result] = []
+        for one_mail, group in _mails(notification, owed):
+            results += await self._deliver(one_mail, group, attempt, progress)
+        return Outcome(attempt=attempt, results=tuple(results))
+
+    async def _deliver(
+        self,
+        notification: Notification,
+        recipients: Sequence[Recipient],
+        attempt: int,
+        progress: Progress,
+    ) -> list[Result]:
+        policy = self.in_doubt
+        try:
+            self._refuse_expired(notification.expires_at)
+            content = self._render(notification)
+            policy = content.envelope.in_doubt or policy
+            if content.envelope.expires_after is not None and progress.first_seen is not None:
+                self._refuse_expired(progress.first_seen + content.envelope.expires_after)
+            answers = await self._notify(notification, content, recipients)
+        except DeliveryError as error:
+            answers = dict.fromkeys(recipients, error)
+        return [self._result(r, answers[r], attempt, policy) for r in recipients]
+
+    def _render(self, notification: Notification) -> Content:
+        everybody = notification.recipients
+        return self.renderer.render(
+            RenderRequest(
+                template=notification.template,
+                channel=notification.channel,
+                parameters=notification.parameters,
+                subject=notification.subject,
+                recipient=everybody[0].address if len(everybody) == 1 else None,
+                locale=notification.locale,
+                now=self.clock.now(),
+            )
+        )
+
+    async def _notify(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        notifier = self.notifiers[notification.channel]
+        return await self._breakers[notification.channel].call(
+            lambda: notifier.notify(notification, content, recipients)
+        )
+
+    def _refuse_expired(self, expires_at: datetime | None) -> None:
+        if expires_at is not None and expires_at <= self.clock.now():
+            raise Permanent(f"expired at {expires_at.isoformat()}", reason=FailureReason.EXPIRED)
+
+    def _result(
+        self,
+        recipient: Recipient,
+        error: DeliveryError | None,
+        attempt: int,
+        policy: InDoubtPolicy,
+    ) -> Result:
+        text = str(error)
+        match error:
+            case None:
+                return Sent(recipient=recipient)
+            case Permanent(reason=reason):
+                return Rejected(recipient=recipient, reason=reason, error=text)
+            case Throttled(retry_after=wait):
+                return Deferred(
+                    recipient=recipient, delay=wait, error=text, attempt_spent=False, exact=True
+                )
+            case InDoubt() if policy is InDoubtPolicy.HOLD:
+                return Rejected(recipient=recipient, reason=FailureReason.IN_DOUBT, error=text)
+            case _:
+                transient = error if isinstance(error, Transient) else None
+                delay = self.retry_policy.delay_after(attempt, transient)
+                if delay is None:
+                    reason = FailureReason.RETRIES_EXHAUSTED
+                    return Rejected(recipient=recipient, reason=reason, error=text)
+                return Deferred(recipient=recipient, delay=delay, error=text)
+
+
+def _owed(notification: Notification, progress: Progress) -> tuple[Recipient, ...]:
+    """The notification's own recipients that are still owed; a remainder that names none of them
+    is nonsense and read as absent."""
+    everybody = notification.recipients
+    if progress.remaining is None:
+        return everybody
+    addresses = {r.address for r in progress.remaining}
+    return tuple(r for r in everybody if r.address in addresses) or everybody
+
+
+def _mails(
+    notification: Notification, owed: tuple[Recipient, ...]
+) -> list[tuple[Notification, tuple[Recipient, ...]]]:
+    if not notification.individually:
+        return [(notification, owed)]
+    return [(notification.for_one(recipient), (recipient,)) for recipient in owed]

@@ -1,0 +1,97 @@
+"""Why a notification did not reach somebody: one closed tree, one closed list of reasons."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+
+
+class FailureReason(StrEnum):
+    """Why a letter is dead. A closed list: operators filter and alert on it."""
+
+    MALFORMED = "malformed"
+    TEMPLATE_MISSING = "template_missing"
+    TEMPLATE_UNDEFINED = "template_undefined"
+    TEMPLATE_ERROR = "template_error"
+    TEMPLATE_LIMIT = "template_limit"
+    RECIPIENT_INVALID = "recipient_invalid"
+    RECIPIENT_REFUSED = "recipient_refused"
+    CONTENT_REFUSED = "content_refused"
+    SENDER_REFUSED = "sender_refused"
+    EXPIRED = "expired"
+    CONFLICT = "conflict"
+    POISON = "poison"
+    IN_DOUBT = "in_doubt"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    CHANNEL_UNKNOWN = "channel_unknown"
+    GUARDED = "guarded"
+
+
+class DispatcherError(Exception):
+    """Root of every error this project raises on purpose."""
+
+
+class DeliveryError(DispatcherError):
+    """A delivery did not succeed; the subclass says what may be done about it.
+
+    The message is read by operators: it says what happened and, where known, what to do. It never
+    holds a secret or a message body.
+    """
+
+
+class Transient(DeliveryError):
+    """A passing refusal: the delivery may succeed later, so it goes to the retry tiers.
+
+    `safe_to_repeat`: nothing of the payload has left, so a repeat within seconds cannot duplicate.
+    `at_least`: the shortest wait that makes sense (a greylisting server asks for minutes).
+    """
+
+    def __init__(
+        self, message: str, *, safe_to_repeat: bool = False, at_least: timedelta | None = None
+    ) -> None:
+        super().__init__(message)
+        self.safe_to_repeat = safe_to_repeat
+        self.at_least = at_least
+
+
+class Throttled(DeliveryError):
+    """The provider named the wait itself. It is obeyed exactly and spends no attempt."""
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(DeliveryError):
+    """The provider cannot be reached or refuses our credentials: nobody's message is at fault.
+
+    The channel pauses, no attempt is spent and nothing is dead-lettered.
+    `safe_to_repeat`: a blip such as a refused connection, worth another try within seconds; a
+    refused password is not.
+    """
+
+    def __init__(self, message: str, *, safe_to_repeat: bool = False) -> None:
+        super().__init__(message)
+        self.safe_to_repeat = safe_to_repeat
+
+
+class Permanent(DeliveryError):
+    """No repetition can help: dead-letter at once with this reason."""
+
+    def __init__(self, message: str, *, reason: FailureReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InDoubt(DeliveryError):
+    """The connection died when the provider may already have accepted: it may or may not be sent.
+
+    RFC 1047 describes why no client can close this gap; policy decides what to do.
+    """
+
+
+class MalformedMessage(Permanent):
+    """A message that cannot be understood. `faults` has one line for each fault, all at once."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults), reason=FailureReason.MALFORMED)

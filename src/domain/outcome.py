@@ -1,0 +1,72 @@
+"""What became of a notification, recipient by recipient. One place turns it into ack or copies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.errors import FailureReason
+from domain.notification import Recipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The provider has accepted it for this recipient."""
+
+    recipient: Recipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred:
+    """Not sent yet; try again after `delay`.
+
+    `exact`: the wait was named from outside (a provider, the producer), so no tier is implied.
+    `attempt_spent`: whether this try counts against the retry tiers.
+    """
+
+    recipient: Recipient
+    delay: timedelta
+    error: str
+    attempt_spent: bool = True
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """It will never be sent like this; `reason` and `error` say why and what to do."""
+
+    recipient: Recipient
+    reason: FailureReason
+    error: str
+
+
+Result = Sent | Deferred | Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One result for each recipient that was owed; `attempt` is the try that made it (first: 1)."""
+
+    attempt: int
+    results: tuple[Result, ...]
+
+    @property
+    def sent(self) -> tuple[Sent, ...]:
+        return tuple(r for r in self.results if isinstance(r, Sent))
+
+    @property
+    def deferred(self) -> tuple[Deferred, ...]:
+        return tuple(r for r in self.results if isinstance(r, Deferred))
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        return tuple(r for r in self.results if isinstance(r, Rejected))
+
+    @classmethod
+    def all_rejected(
+        cls, recipients: Iterable[Recipient], reason: FailureReason, error: str, *, attempt: int
+    ) -> "Outcome":
+        """Everybody refused for one reason."""
+        return cls(
+            attempt=attempt,
+            results=tuple(Rejected(recipient=r, reason=reason, error=error) for r in recipients),
+        )

@@ -1,0 +1,63 @@
+"""What the domain asks of the world. Adapters implement the ports, fakes stand in for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from domain.content import Content
+from domain.errors import DeliveryError
+from domain.notification import JsonValue, Notification, Recipient
+
+
+class Clock(Protocol):
+    """Wall time and waiting."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; other work goes on meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderRequest:
+    """What to render. `recipient` is the address in a mail to one person, None in a wider one."""
+
+    template: str
+    channel: str
+    parameters: Mapping[str, JsonValue] = field(repr=False)
+    subject: str | None = None
+    recipient: str | None = None
+    locale: str | None = None
+    now: datetime
+
+
+class TemplateRenderer(Protocol):
+    """Turns a template and its context into finished parts."""
+
+    def render(self, request: RenderRequest) -> Content:
+        """Render every part of the template that the channel uses, from one template set.
+
+        Never does input or output on the way and ends within a deadline. Raises Permanent with
+        reason TEMPLATE_MISSING (no such template or no part for this channel), TEMPLATE_UNDEFINED
+        (the message names the variable), TEMPLATE_ERROR or TEMPLATE_LIMIT (deadline or size).
+        """
+
+
+class Notifier(Protocol):
+    """Tells people on one channel."""
+
+    async def notify(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """Send one message to `recipients`, a part of the notification's own (the rest has it).
+
+        Returns exactly one entry for each of `recipients`: None once the provider has accepted for
+        good, else the error that concerns this recipient alone. Raises DeliveryError, and nothing
+        else, when it concerns them all; then nobody has got it (unless it is InDoubt). Safe to
+        call concurrently. No secret is ever in an error.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections. Called once nothing is in flight; may be called twice."""
