@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from domain.errors import Unavailable
+from domain.errors import DeliveryError, Unavailable
 from domain.ports import Clock
 
 FIRST_PAUSE = 1.0
@@ -50,7 +50,7 @@ class Breaker:
                     except Unavailable as error:
                         self._open(error)
                         continue
-                    except BaseException:
+                    except DeliveryError:  # the provider answers, whatever it says
                         self._close()
                         raise
                     self._close()
