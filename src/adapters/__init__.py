@@ -1,0 +1,1 @@
+"""The world's side of the ports: brokers, templates, providers."""

@@ -1,0 +1,1 @@
+"""What both inbound adapters share: the message format, its headers, and how it is settled."""

@@ -1,0 +1,127 @@
+"""The `x-dispatcher-*` headers: what a retried or dead message remembers of its past."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from domain.errors import FailureReason
+from domain.notification import InvalidNotification, Recipient
+
+PREFIX = "x-dispatcher-"
+MAX_ERROR = 500
+"""Characters of error text kept: all headers must fit one AMQP frame."""
+
+_MAX_ATTEMPT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryHeaders:
+    """The headers as values; None or the default where a header is absent or nonsense.
+
+    `attempt` counts tries already made. `remaining` are the recipients still owed.
+    """
+
+    attempt: int = 0
+    reason: FailureReason | None = None
+    error: str | None = None
+    first_seen: datetime | None = None
+    failed_at: datetime | None = None
+    queue: str | None = None
+    key: str | None = None
+    remaining: tuple[Recipient, ...] | None = None
+    due: datetime | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def parse(cls, headers: Mapping[str, object]) -> "DeliveryHeaders":
+        """Read what is there. Never raises: headers come from anybody."""
+        if not headers:
+            return _NONE
+        return cls(
+            attempt=_attempt(headers.get(PREFIX + "attempt")),
+            reason=_reason(headers.get(PREFIX + "reason")),
+            error=_text(headers.get(PREFIX + "error")),
+            first_seen=_time(headers.get(PREFIX + "first-seen")),
+            failed_at=_time(headers.get(PREFIX + "failed-at")),
+            queue=_text(headers.get(PREFIX + "queue")),
+            key=_text(headers.get(PREFIX + "key")),
+            remaining=_recipients(headers.get(PREFIX + "remaining")),
+            due=_time(headers.get(PREFIX + "due")),
+            traceparent=_text(headers.get("traceparent")),
+        )
+
+    def to_wire(self) -> dict[str, str | int]:
+        """The whole set of headers a copy carries; nothing else is ever copied."""
+        remaining = self.remaining and json.dumps(
+            [str(r) for r in self.remaining], ensure_ascii=False, separators=(",", ":")
+        )
+        optional: dict[str, str | None] = {
+            "reason": self.reason,
+            "error": self.error and one_line(self.error),
+            "first-seen": iso(self.first_seen) if self.first_seen else None,
+            "failed-at": iso(self.failed_at) if self.failed_at else None,
+            "queue": self.queue,
+            "key": self.key,
+            "remaining": remaining or None,
+            "due": iso(self.due) if self.due else None,
+        }
+        wire: dict[str, str | int] = {PREFIX + "attempt": self.attempt}
+        wire.update({PREFIX + name: str(value) for name, value in optional.items() if value})
+        if self.traceparent:
+            wire["traceparent"] = self.traceparent
+        return wire
+
+
+_NONE = DeliveryHeaders()
+
+
+def iso(time: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def one_line(text: str) -> str:
+    """`text` on one line of printable characters, at most MAX_ERROR long."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return line if len(line) <= MAX_ERROR else line[: MAX_ERROR - 1] + "…"
+
+
+def _attempt(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return value if 0 <= value <= _MAX_ATTEMPT else 0
+
+
+def _reason(value: object) -> FailureReason | None:
+    try:
+        return FailureReason(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _recipients(value: object) -> tuple[Recipient, ...] | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        addresses = json.loads(value)
+        if not isinstance(addresses, list) or not addresses:
+            return None
+        return tuple(Recipient.parse(address) for address in addresses)
+    except (ValueError, TypeError, RecursionError, InvalidNotification):
+        return None

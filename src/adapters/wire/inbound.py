@@ -1,0 +1,150 @@
+"""The inbound contract: what a broker adapter takes, gives, and promises."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Protocol
+
+from domain.errors import DispatcherError
+
+
+class BrokerUnavailable(DispatcherError):
+    """The broker cannot be reached or refuses our login; try again later."""
+
+
+class PublishRefused(DispatcherError):
+    """The broker did not take a message (unroutable, full, no permission); it was not stored."""
+
+
+class TopologyMismatch(DispatcherError):
+    """A queue or exchange exists with other arguments than this worker was told to insist on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Properties:
+    """The AMQP properties that survive a copy. Never `expiration`, which would empty a dead queue,
+    nor `user_id`, which the broker refuses from another user. `timestamp` is in epoch seconds."""
+
+    content_type: str | None = None
+    content_encoding: str | None = None
+    priority: int | None = None
+    correlation_id: str | None = None
+    message_id: str | None = None
+    timestamp: int | None = None
+    type: str | None = None
+    app_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMessage:
+    """One message as a broker hands it over. `delivery_count` is the broker's own count of earlier
+    hand-outs, 0 where it keeps none."""
+
+    queue: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, object] = field(default_factory=dict)
+    properties: Properties = Properties()
+    redelivered: bool = False
+    delivery_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryCopy:
+    """Put a copy back for later, body unchanged, with exactly these headers.
+
+    Not `exact`: `delay` is one of the configured tiers. `exact`: any wait; the headers carry the
+    due time, and a broker that only has tiers may hand the copy out early, to be put back again.
+    """
+
+    delay: timedelta
+    headers: Mapping[str, str | int]
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadCopy:
+    """Put a copy into `<queue>.dead`, body unchanged, with exactly these headers."""
+
+    headers: Mapping[str, str | int]
+
+
+Settlement = Sequence[RetryCopy | DeadCopy]
+"""What must be stored, confirmed by the broker, before the message is acked. Empty: just ack."""
+
+Handler = Callable[[InboundMessage], Awaitable[Settlement]]
+"""Handles one message. Raises nothing but CancelledError: then the message is handed back."""
+
+
+class Consumer(Protocol):
+    """Takes messages from the work queues, runs the handler and settles.
+
+    A message is acked only after every copy of its settlement is stored for good; if a copy cannot
+    be stored, the message stays unacked and storing is tried again, later. Messages are handled
+    concurrently, up to the prefetch. A handler that never returns blocks nobody else.
+    """
+
+    async def run(self, handler: Handler, *, drain: bool = False) -> None:
+        """Consume until `stop`. With `drain`, also end when the work queues are empty and nothing
+        is in flight; delayed copies do not hold it. Never gives up on an unreachable broker.
+        Raises TopologyMismatch where the configuration insists and the broker differs.
+        """
+
+    def stop(self) -> None:
+        """Take no more; `run` returns once what is in flight has ended or the grace is over.
+        What has not ended by then is cancelled and handed back. May be called twice."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every work queue is being consumed at this moment."""
+
+
+class Publisher(Protocol):
+    """Stores messages in work queues."""
+
+    async def publish(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """Return once the broker has confirmed it durably. Raises BrokerUnavailable or
+        PublishRefused."""
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+
+
+class Keep(Enum):
+    """The decision to leave a dead letter where it is."""
+
+    KEEP = "keep"
+
+
+class Remove(Enum):
+    """The decision to delete a dead letter for good."""
+
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """The decision to move a dead letter back to its work queue, with exactly these headers."""
+
+    headers: Mapping[str, str | int]
+
+
+Decision = Keep | Remove | Release
+
+
+class DeadLetters(Protocol):
+    """The letters in `<queue>.dead`; they live in the broker and nowhere else."""
+
+    async def visit(self, queue: str, decide: Callable[[InboundMessage], Decision]) -> int:
+        """Show `decide` every letter of `<queue>.dead`, oldest first, and do what it says.
+
+        Kept letters stay, in their order. A letter is deleted only after its release is confirmed,
+        so an interruption may at worst leave both. Returns how many letters were shown; 0 where
+        the queue does not exist. The message's `queue` is the work queue's name. Raises
+        BrokerUnavailable or PublishRefused (that letter stays, as do those not yet visited).
+        """
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
