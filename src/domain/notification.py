@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import TypeAlias
 
 JsonValue: TypeAlias = (
@@ -17,8 +16,6 @@ _HEADER_NAME = re.compile(r"(?:X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References
 _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 _NAMED_ADDRESS = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.DOTALL)
 _MAX_NAME = 200
-
-_EMPTY: Mapping[str, JsonValue] = MappingProxyType({})
 
 
 class InvalidNotification(ValueError):
@@ -118,7 +115,7 @@ class Notification:
     to: tuple[Recipient, ...]
     cc: tuple[Recipient, ...] = ()
     bcc: tuple[Recipient, ...] = ()
-    parameters: Mapping[str, JsonValue] = field(default=_EMPTY, repr=False)
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
     sender: Recipient | None = None
     reply_to: tuple[Recipient, ...] = ()
     subject: str | None = None
@@ -129,7 +126,7 @@ class Notification:
     priority: int | None = None
     attachments: tuple[Attachment, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
-    metadata: Mapping[str, JsonValue] = _EMPTY
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = [f"{name}: {fault}" for name, fault in self._faults() if fault]
