@@ -1,0 +1,122 @@
+"""The way of one message: decode, wait until due, dispatch, and say how it must be settled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from adapters.wire.headers import DeliveryHeaders
+from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement
+from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
+from adapters.wire.settlement import settle
+from domain.dispatcher import Dispatcher, Progress
+from domain.errors import FailureReason, MalformedMessage
+from domain.notification import Notification
+from domain.outcome import Deferred, Outcome
+from domain.ports import Clock
+
+HOLD = timedelta(seconds=10)
+"""The last stretch of an exact wait is held by the worker: no queue of delay is that fine."""
+
+_MAX_REMEMBERED = 1000
+
+log = structlog.get_logger()
+
+
+class Observer(Protocol):
+    """Hears what became of each message."""
+
+    def delivered(
+        self, message: InboundMessage, notification: Notification, outcome: Outcome
+    ) -> None:
+        """A notification was dispatched, with this outcome."""
+
+    def malformed(self, message: InboundMessage, error: MalformedMessage) -> None:
+        """A message could not be understood and will be dead-lettered."""
+
+
+@dataclass(slots=True, kw_only=True)
+class MessageHandler:
+    """Turns a message into its settlement. `channels`: queue to channel. `max_body`: bytes."""
+
+    dispatcher: Dispatcher
+    channels: Mapping[str, str]
+    clock: Clock
+    observer: Observer
+    max_body: int = MAX_BODY
+    _unknown_fields: set[str] = field(default_factory=set, init=False)
+
+    async def handle(self, message: InboundMessage) -> Settlement:
+        """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
+        arrived = DeliveryHeaders.parse(message.headers)
+        first_seen = arrived.first_seen or self.clock.now()
+        headers = replace(arrived, queue=message.queue, first_seen=first_seen)
+        try:
+            decoded = decode(
+                message.body,
+                channel=self.channels.get(message.queue, message.queue),
+                message_id=message.properties.message_id,
+                max_body=self.max_body,
+            )
+        except MalformedMessage as error:
+            self.observer.malformed(message, error)
+            return [self._malformed(message, headers, error)]
+        self._log_unknown(decoded.unknown_fields)
+        headers = replace(headers, key=decoded.key)
+        due = arrived.due if arrived.first_seen else due_time(decoded, first_seen)
+        if due is not None and (wait := due - self.clock.now()) > timedelta(0):
+            if wait > HOLD:
+                waiting = replace(headers, due=due)
+                return [RetryCopy(delay=wait, headers=waiting.to_wire(), exact=True)]
+            await self.clock.sleep(wait.total_seconds())
+        outcome = await self._dispatch(decoded, headers)
+        self.observer.delivered(message, decoded.notification, outcome)
+        return settle(headers, outcome, self.clock.now())
+
+    async def _dispatch(self, decoded: DecodedMessage, headers: DeliveryHeaders) -> Outcome:
+        progress = Progress(
+            attempts_made=headers.attempt,
+            remaining=headers.remaining,
+            first_seen=headers.first_seen,
+        )
+        try:
+            return await self.dispatcher.dispatch(decoded.notification, progress)
+        except Exception as error:
+            # A fault of ours must neither lose the message nor loop on it.
+            log.exception("unexpected error while dispatching", id=decoded.notification.id)
+            return self._after_fault(decoded.notification, progress, error)
+
+    def _after_fault(
+        self, notification: Notification, progress: Progress, error: Exception
+    ) -> Outcome:
+        owed = progress.remaining or notification.recipients
+        attempt = progress.attempts_made + 1
+        text = f"internal error: {type(error).__name__}"
+        delay = self.dispatcher.retry_policy.delay_after(attempt)
+        if delay is None:
+            reason = FailureReason.RETRIES_EXHAUSTED
+            return Outcome.all_rejected(owed, reason, text, attempt=attempt)
+        results = tuple(Deferred(recipient=r, delay=delay, error=text) for r in owed)
+        return Outcome(attempt=attempt, results=results)
+
+    def _malformed(
+        self, message: InboundMessage, headers: DeliveryHeaders, error: MalformedMessage
+    ) -> DeadCopy:
+        dead = replace(
+            headers,
+            attempt=headers.attempt + 1,
+            reason=error.reason,
+            error=str(error),
+            failed_at=self.clock.now(),
+            key=headers.key or message.properties.message_id or content_key(message.body),
+            due=None,
+        )
+        return DeadCopy(headers=dead.to_wire())
+
+    def _log_unknown(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            if name not in self._unknown_fields and len(self._unknown_fields) < _MAX_REMEMBERED:
+                self._unknown_fields.add(name)
+                log.info("message has an unknown field; it is ignored", field=name[:80])

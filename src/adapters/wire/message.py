@@ -1,0 +1,127 @@
+"""bytes -> Notification: the wire format, checked in full before anything is done with it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from adapters.wire.schema import WireMessage
+from adapters.wire.strict_json import loads_object
+from domain.errors import MalformedMessage
+from domain.notification import InvalidNotification, JsonValue, Notification
+
+MAX_BODY = 10 * 1024 * 1024
+"""Default limit of a message's body, in bytes."""
+
+_MAX_RECIPIENTS = 500
+_MAX_ADDRESS_BYTES = 32 * 1024
+_SHORT_KEY = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedMessage:
+    """A notification with what concerns only its transport.
+
+    `key` names the message in ledger and headers: the producer's id, else the content's hash.
+    `delay` counts from the first sight. `unknown_fields` were accepted and ignored.
+    """
+
+    notification: Notification
+    key: str
+    delay: timedelta | None = None
+    unknown_fields: tuple[str, ...] = ()
+
+
+def decode(
+    body: bytes, *, channel: str, message_id: str | None = None, max_body: int = MAX_BODY
+) -> DecodedMessage:
+    """Decode and check a message. `channel` is its queue's, used where the message names none;
+    `message_id` is the AMQP property, the idempotency key where the message has no `id`.
+
+    Raises MalformedMessage with every fault found, each beginning with the field's name.
+    """
+    if len(body) > max_body:
+        raise MalformedMessage(
+            [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({max_body})"]
+        )
+    fields = loads_object(body)
+    wire = _validate(fields, channel)
+    _check_size(wire)
+    key = wire.id or message_id or content_key(body)
+    try:
+        notification = _notification(wire, key if wire.id or message_id else key[:_SHORT_KEY])
+    except InvalidNotification as error:
+        raise MalformedMessage([str(error)]) from None
+    return DecodedMessage(
+        notification=notification,
+        key=key,
+        delay=wire.delay,
+        unknown_fields=tuple(sorted(wire.model_extra or ())),
+    )
+
+
+def content_key(body: bytes) -> str:
+    """The key of a message that has no id: the hash of its bytes, so a copy is recognised."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
+    try:
+        return WireMessage.model_validate(
+            {"channel": channel, **{k: v for k, v in fields.items() if v is not None}}
+        )
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        raise MalformedMessage([_fault(f["loc"], f["type"], f["msg"]) for f in faults]) from None
+
+
+def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
+    path = ".".join(str(part)[:80] for part in location) or "body"
+    if kind == "missing":
+        return f"{path}: is required"
+    return f"{path}: {text.removeprefix('Value error, ').replace('Input should', 'should')}"
+
+
+def _check_size(wire: WireMessage) -> None:
+    everybody = (*wire.to, *wire.cc, *wire.bcc)
+    if len(everybody) > _MAX_RECIPIENTS:
+        raise MalformedMessage(
+            [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
+        )
+    size = sum(len(str(r).encode()) + 4 for r in everybody)
+    if size > _MAX_ADDRESS_BYTES:
+        raise MalformedMessage(
+            [f"to: {size} bytes of addresses in to, cc and bcc; at most {_MAX_ADDRESS_BYTES}"]
+        )
+
+
+def _notification(wire: WireMessage, notification_id: str) -> Notification:
+    return Notification(
+        id=notification_id,
+        channel=wire.channel,
+        template=wire.template,
+        to=wire.to,
+        cc=wire.cc,
+        bcc=wire.bcc,
+        parameters=wire.parameters,
+        sender=wire.sender,
+        reply_to=wire.reply_to,
+        subject=wire.subject or None,
+        individually=wire.individually,
+        locale=wire.locale or None,
+        send_at=wire.send_at,
+        expires_at=wire.expires_at,
+        priority=wire.priority,
+        attachments=tuple(a.to_domain() for a in wire.attachments),
+        headers=tuple(wire.headers.items()),
+        metadata=wire.metadata,
+    )
+
+
+def due_time(decoded: DecodedMessage, first_seen: datetime) -> datetime | None:
+    """When the producer wants it sent: `send_at`, else `delay` after the first sight, else None."""
+    if decoded.notification.send_at is not None:
+        return decoded.notification.send_at
+    return first_seen + decoded.delay if decoded.delay is not None else None

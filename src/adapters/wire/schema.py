@@ -1,0 +1,219 @@
+"""The message's fields and their rules. Unknown fields are kept aside, never refused."""
+
+import base64
+import binascii
+import mimetypes
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    ValidationInfo,
+    model_validator,
+)
+
+from domain.duration import parse_duration
+from domain.notification import (
+    Attachment,
+    Recipient,
+    extra_header_fault,
+    header_fault,
+    locale_fault,
+    template_name_fault,
+)
+
+_MAX_DELAY = timedelta(days=366)
+_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_CONTENT_TYPE = re.compile(
+    r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?: *; *[\w-]+=(?:[\w!#$&^.+-]+|\"[^\"\r\n\0]*\"))*", re.ASCII
+)
+
+# Any, for the library's sake alone: a recursive alias is beyond it, and the strict parser has
+# already seen to it that there is nothing but JSON in here.
+JsonObject = dict[str, Any]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a string")  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+def _checked(fault: Callable[[str], str | None]) -> Callable[[object], str]:
+    def validate(value: object) -> str:
+        text = _text(value)
+        if text and (found := fault(text)):
+            raise ValueError(found)
+        return text
+
+    return validate
+
+
+def _template(value: object) -> str:
+    name = _text(value)
+    if found := template_name_fault(name):
+        raise ValueError(found)
+    return name
+
+
+def _recipient(value: object, info: ValidationInfo) -> Recipient:
+    if _is_number(value) and info.data.get("channel") == "telegram":
+        return Recipient(address=str(value))  # a chat id
+    try:
+        return Recipient.parse(_text(value))
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("recipient: ")) from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
+    """A string or a list of strings. A string is one address: names hold commas."""
+    if isinstance(value, str) or _is_number(value):
+        return (_recipient(value, info),)
+    if not isinstance(value, list):
+        raise ValueError("must be a string or a list of strings")  # noqa: TRY004
+    recipients = []
+    for index, item in enumerate(value):
+        try:
+            recipients.append(_recipient(item, info))
+        except ValueError as error:
+            raise ValueError(f"item {index} {error}") from None
+    return tuple(recipients)
+
+
+def _some_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
+    recipients = _recipients(value, info)
+    if not recipients:
+        raise ValueError("must name at least one recipient")
+    return recipients
+
+
+def _optional_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
+    return () if value == "" else _recipients(value, info)
+
+
+def _optional_recipient(value: object, info: ValidationInfo) -> Recipient | None:
+    return None if value == "" else _recipient(value, info)
+
+
+def _channel(value: object) -> str:
+    channel = _text(value)
+    if not _CHANNEL.fullmatch(channel):
+        raise ValueError("must be a channel's name such as email")
+    return channel
+
+
+def _time(value: object) -> datetime:
+    try:
+        time = datetime.fromisoformat(_text(value))
+    except ValueError:
+        raise ValueError("must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00") from None
+    if time.tzinfo is None:
+        raise ValueError("must carry an offset, such as +01:00 or Z")
+    return time
+
+
+def _delay(value: object) -> timedelta:
+    if isinstance(value, str):
+        delay = parse_duration(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+        delay = timedelta(seconds=value)
+    else:
+        raise ValueError('must be seconds, such as 90, or a duration, such as "90s"')
+    if delay > _MAX_DELAY:
+        raise ValueError("must be at most a year")
+    return delay
+
+
+def _object(value: object) -> JsonObject:
+    if not isinstance(value, dict):
+        raise ValueError("must be an object")  # noqa: TRY004 - pydantic collects ValueError
+    return value
+
+
+def _headers(value: object) -> dict[str, str]:
+    headers = _object(value)
+    for name, text in headers.items():
+        if not isinstance(text, str):
+            raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
+        if found := extra_header_fault(name, text):
+            raise ValueError(f"{name[:80]} {found}")
+    return {name: str(text) for name, text in headers.items()}
+
+
+def _content(value: object) -> bytes:
+    try:
+        return base64.b64decode(_text(value), validate=True)
+    except binascii.Error:
+        raise ValueError("must be base64") from None
+
+
+def _content_type(value: object) -> str:
+    text = _text(value)
+    if not _CONTENT_TYPE.fullmatch(text):
+        raise ValueError("must be a media type such as application/pdf")
+    return text
+
+
+class WireAttachment(BaseModel):
+    """A file, by its bytes or by a path in the worker's attachments folder."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    filename: Annotated[str, PlainValidator(_checked(header_fault)), Field(min_length=1)]
+    content_type: Annotated[str | None, PlainValidator(_content_type)] = None
+    content: Annotated[bytes | None, PlainValidator(_content)] = None
+    path: Annotated[str | None, PlainValidator(_text)] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "WireAttachment":
+        if (self.content is None) == (self.path is None):
+            raise ValueError("needs either content or path")
+        return self
+
+    def to_domain(self) -> Attachment:
+        """The content type is guessed from the file name where the producer gave none."""
+        guessed, _ = mimetypes.guess_type(self.filename)
+        return Attachment(
+            filename=self.filename,
+            content_type=self.content_type or guessed or "application/octet-stream",
+            content=self.content,
+            path=self.path,
+        )
+
+
+class WireMessage(BaseModel):
+    """One message as producers write it. Only `to` and `template` are required."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    channel: Annotated[str, PlainValidator(_channel)]
+    to: Annotated[tuple[Recipient, ...], PlainValidator(_some_recipients)]
+    template: Annotated[str, PlainValidator(_template)]
+    id: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
+    sender: Annotated[
+        Recipient | None, Field(alias="from"), PlainValidator(_optional_recipient)
+    ] = None
+    reply_to: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
+    cc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
+    bcc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
+    subject: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
+    parameters: Annotated[JsonObject, PlainValidator(_object)] = {}
+    individually: StrictBool = False
+    locale: Annotated[str | None, PlainValidator(_checked(locale_fault))] = None
+    send_at: Annotated[datetime | None, PlainValidator(_time)] = None
+    delay: Annotated[timedelta | None, PlainValidator(_delay)] = None
+    expires_at: Annotated[datetime | None, PlainValidator(_time)] = None
+    priority: Annotated[int | None, Field(strict=True, ge=0, le=255)] = None
+    attachments: tuple[WireAttachment, ...] = ()
+    headers: Annotated[dict[str, str], PlainValidator(_headers)] = {}
+    metadata: Annotated[JsonObject, PlainValidator(_object)] = {}

@@ -1,0 +1,103 @@
+"""JSON without its ambiguities: one object, UTF-8, no NaN, no duplicate keys, bounded depth.
+
+The standard parser comes first because pydantic's own takes NaN, duplicate keys and any depth.
+"""
+
+import json
+import re
+
+from domain.errors import MalformedMessage
+from domain.notification import JsonValue
+
+MAX_DEPTH = 64
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class _Refused(ValueError):
+    """Raised inside the parser's hooks; the text is the fault."""
+
+
+def loads_object(body: bytes) -> dict[str, JsonValue]:
+    """Parse `body` (a byte order mark is accepted) into an object.
+
+    Raises MalformedMessage naming what is wrong and, where known, where. Depth is checked before
+    parsing, so a hostile body costs no stack.
+    """
+    if _depth_exceeds(body, MAX_DEPTH):
+        raise MalformedMessage([f"body: nested deeper than {MAX_DEPTH} levels"])
+    try:
+        value = json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_object_without_duplicates,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedMessage([f"body: not UTF-8 at byte {error.start}"]) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise MalformedMessage([f"body: not JSON: {error.msg} at {where}"]) from None
+    except _Refused as error:
+        raise MalformedMessage([f"body: {error}"]) from None
+    except ValueError:  # int() refuses thousands of digits, which would take quadratic time
+        raise MalformedMessage(["body: a number has too many digits"]) from None
+    if not isinstance(value, dict):
+        raise MalformedMessage([f"body: must be a JSON object, not {_kind(value)}"])
+    if _SURROGATE_ESCAPE.search(body) and (path := _lone_surrogate(value, "")) is not None:
+        raise MalformedMessage([f"{path or 'body'}: holds half of a surrogate pair"])
+    return value
+
+
+def _depth_exceeds(body: bytes, limit: int) -> bool:
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return False
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", body)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > limit:
+            return True
+    return False
+
+
+def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused(f"duplicate key {twice[:80]!a}")
+    return result
+
+
+def _refuse_constant(name: str) -> JsonValue:
+    raise _Refused(f"{name} is not JSON")
+
+
+def _lone_surrogate(value: JsonValue, path: str) -> str | None:
+    """The path of the first string that is not valid Unicode, or None."""
+    if isinstance(value, str):
+        return path if _has_surrogate(value) else None
+    children = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for name, child in children:
+        if isinstance(name, str) and _has_surrogate(name):
+            return path or "a key"
+        found = _lone_surrogate(child, f"{path}.{name}" if path else str(name))
+        if found is not None:
+            return found
+    return None
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _kind(value: object) -> str:
+    names = {"NoneType": "null", "str": "a string", "list": "an array", "bool": "a boolean"}
+    return names.get(type(value).__name__, "a number")

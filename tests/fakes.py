@@ -1,0 +1,140 @@
+"""Hand-written stand-ins for each port. They run under the same contract suites as the adapters."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from domain.content import Content, Envelope
+from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.notification import Notification, Recipient
+from domain.ports import RenderRequest
+
+NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that stands still until somebody sleeps; sleeping moves it on at once."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.time = now
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One call that a FakeNotifier accepted, for at least one recipient."""
+
+    notification: Notification
+    content: Content
+    recipients: tuple[Recipient, ...]
+
+
+@dataclass
+class FakeNotifier:
+    """Accepts everything and records it, unless told to fail.
+
+    `failures`: errors raised by the next calls, one each (None: that call succeeds).
+    `refusals`: errors by address, returned for that recipient alone, every time.
+    """
+
+    failures: list[DeliveryError | None] = field(default_factory=list)
+    refusals: dict[str, DeliveryError] = field(default_factory=dict)
+    delivered: list[Delivered] = field(default_factory=list)
+    calls: int = 0
+    closed: bool = False
+
+    async def notify(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        self.calls += 1
+        await asyncio.sleep(0)
+        if self.failures and (error := self.failures.pop(0)) is not None:
+            raise error
+        answers = {r: self.refusals.get(r.address) for r in recipients}
+        accepted = tuple(r for r, error in answers.items() if error is None)
+        if accepted:
+            self.delivered.append(Delivered(notification, content, accepted))
+        return answers
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def addresses(self) -> list[str]:
+        """Every address that accepted, in order, once for each time."""
+        return [r.address for one in self.delivered for r in one.recipients]
+
+
+@dataclass
+class FakeTemplateRenderer:
+    """Renders `str.format`-like texts from a dict: template name -> text with {variable} fields."""
+
+    templates: dict[str, str] = field(default_factory=lambda: {"welcome": "Hello {name}"})
+    envelope: Envelope = Envelope()
+    requests: list[RenderRequest] = field(default_factory=list)
+
+    def render(self, request: RenderRequest) -> Content:
+        self.requests.append(request)
+        source = self.templates.get(request.template)
+        if source is None:
+            reason = FailureReason.TEMPLATE_MISSING
+            raise Permanent(f"template {request.template!r} does not exist", reason=reason)
+        context = {
+            "subject": request.subject,
+            "altro": request.subject,
+            "recipient": request.recipient,
+            "locale": request.locale,
+            "now": request.now,
+            **request.parameters,
+        }
+        try:
+            text = source.format_map(context)
+        except KeyError as error:
+            reason = FailureReason.TEMPLATE_UNDEFINED
+            message = f"template {request.template!r}: variable {error} is undefined"
+            raise Permanent(message, reason=reason) from None
+        return Content(
+            subject=request.subject,
+            parts={"text": text},
+            envelope=self.envelope,
+            version="fake",
+        )
+
+
+def a_notification(**changes: object) -> Notification:
+    """A valid notification; name only what the test is about. `to` may be plain strings."""
+    to = changes.pop("to", "ann@example.com")
+    addresses = [to] if isinstance(to, str) else to
+    values: dict[str, object] = {
+        "id": "n-1",
+        "channel": "email",
+        "template": "welcome",
+        "to": tuple(a if isinstance(a, Recipient) else Recipient.parse(a) for a in addresses),
+        "parameters": {"name": "Ann"},
+        "subject": "Hello",
+        "sender": Recipient(address="shop@example.com"),
+    }
+    return Notification(**{**values, **changes})
+
+
+def recipients(*addresses: str) -> tuple[Recipient, ...]:
+    return tuple(Recipient.parse(address) for address in addresses)
+
+
+Predicate = Callable[[], bool]
+
+
+async def eventually(predicate: Predicate, *, seconds: float = 10.0) -> None:
+    """Wait until `predicate` holds; fail when it has not after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not predicate():
+            await asyncio.sleep(0.01)
