@@ -79,7 +79,7 @@ class FakeTemplateRenderer:
     """Renders `str.format`-like texts from a dict: template name -> text with {variable} fields."""
 
     templates: dict[str, str] = field(default_factory=lambda: {"welcome": "Hello {name}"})
-    envelope: Envelope = Envelope()
+    envelope: Envelope = field(default_factory=Envelope)
     requests: list[RenderRequest] = field(default_factory=list)
 
     def render(self, request: RenderRequest) -> Content:
