@@ -1,0 +1,1 @@
+"""Where the outside starts the program: settings, wiring, worker and commands."""

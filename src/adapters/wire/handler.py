@@ -28,13 +28,11 @@ log = structlog.get_logger()
 class Observer(Protocol):
     """Hears what became of each message."""
 
-    def delivered(
-        self, message: InboundMessage, notification: Notification, outcome: Outcome
-    ) -> None:
+    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
         """A notification was dispatched, with this outcome."""
 
-    def malformed(self, message: InboundMessage, error: MalformedMessage) -> None:
-        """A message could not be understood and will be dead-lettered."""
+    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
+        """A message could not be understood and will be dead-lettered; `key` names it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +59,6 @@ class MessageHandler:
                 max_body=self.max_body,
             )
         except MalformedMessage as error:
-            self.observer.malformed(message, error)
             return [self._malformed(message, headers, error)]
         self._log_unknown(decoded.unknown_fields)
         headers = replace(headers, key=decoded.key)
@@ -72,7 +69,7 @@ class MessageHandler:
                 return [RetryCopy(delay=wait, headers=waiting.to_wire(), exact=True)]
             await self.clock.sleep(wait.total_seconds())
         outcome = await self._dispatch(decoded, headers)
-        self.observer.delivered(message, decoded.notification, outcome)
+        self.observer.delivered(message.queue, decoded.notification, outcome)
         return settle(headers, outcome, self.clock.now())
 
     async def _dispatch(self, decoded: DecodedMessage, headers: DeliveryHeaders) -> Outcome:
@@ -104,13 +101,15 @@ class MessageHandler:
     def _malformed(
         self, message: InboundMessage, headers: DeliveryHeaders, error: MalformedMessage
     ) -> DeadCopy:
+        key = headers.key or message.properties.message_id or content_key(message.body)
+        self.observer.malformed(message.queue, key, error)
         dead = replace(
             headers,
             attempt=headers.attempt + 1,
             reason=error.reason,
             error=str(error),
             failed_at=self.clock.now(),
-            key=headers.key or message.properties.message_id or content_key(message.body),
+            key=key,
             due=None,
         )
         return DeadCopy(headers=dead.to_wire())

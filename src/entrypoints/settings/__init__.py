@@ -1,0 +1,6 @@
+"""The settings: read once, checked whole, frozen. Each fault names the variable to mend."""
+
+from entrypoints.settings.load import SettingsInvalid, load_settings
+from entrypoints.settings.model import Settings
+
+__all__ = ["Settings", "SettingsInvalid", "load_settings"]

@@ -1,0 +1,145 @@
+"""Sources -> Settings, or every fault at once, one line each, by the name of its variable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+
+from domain.errors import DispatcherError
+from entrypoints.settings.model import NOT_YET, REFUSED_UNTIL_THEY_WORK, Settings
+from entrypoints.settings.sources import (
+    PREFIX,
+    TARGETS,
+    TOML_FILE,
+    RawSettings,
+    read_sources,
+    variable,
+)
+from entrypoints.settings.values import not_forbidden
+
+WITH_FILE_TWIN = (
+    "broker_url",
+    "email_url",
+    "ledger_url",
+    "telegram_token",
+    "telegram_api_url",
+    "slack_token",
+    "slack_webhook_url",
+    "slack_api_url",
+)
+
+_BROKERS = ("amqp://", "amqps://", "sqlite:///")
+
+
+class SettingsInvalid(DispatcherError):
+    """The configuration cannot be used. `faults` has one line for each fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(faults))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings, where each value that is not a default came from, and what to warn of."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def _label(raw: RawSettings, name: str) -> str:
+    """The name to look for when mending a setting: its variable, or its line in the file."""
+    origin = raw.origins.get(name, variable(name))
+    return origin if origin.startswith(PREFIX) else f"{origin}: {name}"
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, toml_file: Path = TOML_FILE
+) -> LoadedSettings:
+    """Read and check everything. Raises SettingsInvalid with all faults."""
+    names = set(Settings.model_fields) - {"targets"}
+    raw = read_sources(names, WITH_FILE_TWIN, environ, toml_file)
+    faults = list(raw.faults)
+    settings, invalid = _validate(raw)
+    faults += invalid
+    faults += _refused(raw)
+    if settings is not None:
+        faults += _contradictions(settings)
+    if faults or settings is None:
+        raise SettingsInvalid(faults)
+    warnings = tuple(
+        f"{raw.origins[name]} has no effect in this version"
+        for name in NOT_YET
+        if name in raw.values
+    )
+    return LoadedSettings(settings, raw.origins, warnings)
+
+
+def _validate(raw: RawSettings) -> tuple[Settings | None, list[str]]:
+    fields: dict[str, object] = {k: v for k, v in raw.values.items() if not k.startswith(TARGETS)}
+    targets = {
+        name.removeprefix(TARGETS): SecretStr(value)
+        for name, value in raw.values.items()
+        if name.startswith(TARGETS)
+    }
+    try:
+        return Settings.model_validate({**fields, "targets": targets}), []
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+            name = str(fault["loc"][0])
+            text = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
+            lines.append(f"{_label(raw, name)}: {text}")
+        return None, lines
+
+
+def _refused(raw: RawSettings) -> list[str]:
+    lines = [
+        f"{_label(raw, name)}: the recipient guard is not in this version; unset it, or do not run"
+        for name in REFUSED_UNTIL_THEY_WORK
+        if name in raw.values
+    ]
+    for name in raw.values:
+        parts = [name.removeprefix(TARGETS)] if name.startswith(TARGETS) else []
+        if name == "alerts_to":
+            parts = [item.partition(":")[0] for item in raw.values[name].split(",")]
+        for part in parts:
+            try:
+                not_forbidden(part)
+            except ValueError as error:
+                lines.append(f"{_label(raw, name)}: {error}")
+    return lines
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    lines = []
+    if not settings.broker.startswith(_BROKERS):
+        lines.append(f"{variable('broker_url')}: must begin with {', '.join(_BROKERS)}")
+    elif settings.is_embedded and settings.is_production:
+        lines.append(
+            f"{variable('broker_url')}: must be set to an amqp:// URL: the embedded queue is for"
+            f" trying out and is refused with {variable('env')}=production"
+        )
+    if settings.is_production and (settings.email or "").startswith("maildir:"):
+        lines.append(
+            f"{variable('email_url')}: must be an SMTP server's URL: a captured mailbox is refused"
+            f" with {variable('env')}=production"
+        )
+    lines += _mail_relay_faults(settings)
+    if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
+        lines.append(f"{variable('prefetch')}: must not be below {variable('concurrency')}")
+    return lines
+
+
+def _mail_relay_faults(settings: Settings) -> list[str]:
+    from adapters.notifiers.email.url import parse_email_url
+
+    if settings.email is None:
+        return []
+    try:
+        parse_email_url(settings.email)
+    except ValueError as error:
+        return [f"{variable('email_url')}: {error}"]
+    return []

@@ -1,0 +1,157 @@
+"""All settings with their defaults: the table of docs/operations.md, in code."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, SecretStr
+
+from domain.content import InDoubtPolicy
+from domain.duration import parse_duration
+from entrypoints.settings import values
+
+PRODUCTION = "production"
+
+
+class TopologyMode(StrEnum):
+    """How much of the broker's queues and exchanges is ours to make."""
+
+    ADOPT = "adopt"
+    OWN = "own"
+    NONE = "none"
+
+
+class Undefined(StrEnum):
+    """What an undefined variable in a template does."""
+
+    STRICT = "strict"
+    LENIENT = "lenient"
+
+
+Wait = Annotated[timedelta, PlainValidator(values.parse_wait)]
+Size = Annotated[int, PlainValidator(values.parse_size)]
+Count = Annotated[int, PlainValidator(values.parse_count)]
+Switch = Annotated[bool, PlainValidator(values.parse_switch)]
+Names = Annotated[tuple[str, ...], PlainValidator(values.parse_list)]
+Tiers = Annotated[tuple[timedelta, ...], PlainValidator(values.parse_tiers)]
+Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queues)]
+Bindings = Annotated[tuple[values.Binding, ...], PlainValidator(values.parse_bindings)]
+Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
+JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
+Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
+NOT_YET = (
+    "telegram_token",
+    "telegram_api_url",
+    "slack_token",
+    "slack_webhook_url",
+    "slack_api_url",
+    "ledger_url",
+    "http",
+    "alerts_to",
+    "events",
+    "auto_release",
+)
+"""Settings whose feature is still to come: accepted with a warning, so that a configuration
+written for it starts."""
+
+REFUSED_UNTIL_THEY_WORK = ("only_to", "redirect_to")
+"""Settings that people rely on to keep mail from reaching somebody: never accepted idly."""
+
+
+class Settings(BaseModel):
+    """Every setting, checked. Durations are timedeltas, sizes are bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    broker_url: SecretStr | None = None
+    home: Path = Path("var")
+    env: str = "development"
+    channels: Channels = None
+    queues: Queues = (("email", "email"), ("telegram", "telegram"), ("slack", "slack"))
+    bindings: Bindings = ()
+    topology: TopologyMode = TopologyMode.ADOPT
+    queue_arguments: JsonObject = None
+    email_url: SecretStr | None = None
+    email_from: str | None = None
+    email_reply_to: str | None = None
+    email_pool: Count = 10
+    email_ca_file: Path | None = None
+    telegram_token: SecretStr | None = None
+    telegram_api_url: SecretStr = SecretStr("https://api.telegram.org")
+    slack_token: SecretStr | None = None
+    slack_webhook_url: SecretStr | None = None
+    slack_api_url: SecretStr = SecretStr("https://slack.com/api/")
+    templates_dir: Path = Path("templates")
+    attachments_dir: Path | None = None
+    max_body: Size = 10 * 2**20
+    max_output: Size = 5 * 2**20
+    render_timeout: Wait = timedelta(seconds=2)
+    templates_undefined: Undefined = Undefined.STRICT
+    templates_autoescape: Switch = True
+    retry_delays: Tiers = values.parse_tiers("10s,1m,5m,30m,2h,6h,12h,24h")
+    ledger_url: SecretStr | None = None
+    in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
+    grace: Annotated[timedelta, PlainValidator(parse_duration)] = timedelta(seconds=30)
+    lease: Wait = timedelta(seconds=30)
+    prefetch: Count | None = None
+    concurrency: Count | None = None
+    http: str | None = None
+    only_to: str | None = None
+    redirect_to: str | None = None
+    alerts_to: str | None = None
+    targets: Mapping[str, SecretStr] = Field(default_factory=dict)
+    events: str | None = None
+    auto_release: Switch = True
+    log_format: Literal["console", "json"] | None = None
+    log_level: Upper = "INFO"
+
+    @property
+    def is_production(self) -> bool:
+        return self.env == PRODUCTION
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the queue is a file of ours rather than a broker."""
+        return self.broker.startswith("sqlite:")
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL, with its password; the embedded queue's where none is set."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return f"sqlite:///{self.home / 'queue.db'}"
+
+    @property
+    def email(self) -> str | None:
+        """The mail relay's URL, with its password; a local mailbox beside the embedded queue."""
+        if self.email_url is not None:
+            return self.email_url.get_secret_value()
+        return f"maildir:{self.home / 'mail'}" if self.is_embedded else None
+
+    @property
+    def configured_channels(self) -> tuple[str, ...]:
+        """Channels that have somewhere to send to."""
+        return ("email",) if self.email is not None else ()
+
+    @property
+    def active_channels(self) -> tuple[str, ...]:
+        """Channels this worker consumes."""
+        return self.configured_channels if self.channels is None else self.channels
+
+    @property
+    def active_queues(self) -> dict[str, str]:
+        """Queue -> channel, for the channels this worker consumes."""
+        return {queue: channel for channel, queue in self.queues if channel in self.active_channels}
+
+    @property
+    def queue_channels(self) -> dict[str, str]:
+        """Queue -> channel, all of them."""
+        return {queue: channel for channel, queue in self.queues}
+
+    @property
+    def effective_prefetch(self) -> int:
+        """Messages in hand at once: enough to keep every connection busy, few enough to hold."""
+        return self.prefetch or 8 * self.email_pool

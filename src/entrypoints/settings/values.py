@@ -1,0 +1,140 @@
+"""Text -> value, for each kind of setting. A ValueError says what is expected."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from domain.duration import parse_duration
+
+FORBIDDEN_QUEUE = "webgui"
+CHANNELS = ("email", "telegram", "slack", "webhook")
+
+_SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
+_LONGEST_TIER = timedelta(days=49)  # x-message-ttl is an unsigned 32-bit count of milliseconds
+_MAX_QUEUE_NAME = 200  # RabbitMQ allows 255 bytes; our suffixes need room
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A binding for producers that publish to an exchange of their own."""
+
+    exchange: str
+    routing_key: str
+    queue: str
+
+
+def not_forbidden(name: str) -> str:
+    """Raises ValueError for the queue and channel that belongs to another program."""
+    if name.strip() == FORBIDDEN_QUEUE:
+        raise ValueError(
+            f"{FORBIDDEN_QUEUE!r} belongs to another program; Dispatcher never touches it"
+        )
+    return name
+
+
+def parse_list(text: str) -> tuple[str, ...]:
+    """Read `a,b,c`."""
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def parse_channels(text: str) -> tuple[str, ...]:
+    """Read a list of channels."""
+    return tuple(_channel(name) for name in parse_list(text))
+
+
+def parse_queues(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `channel=queue,…` into (channel, queue) pairs; a queue belongs to one channel only."""
+    pairs = []
+    for item in parse_list(text):
+        channel, equals, queue = (part.strip() for part in item.partition("="))
+        if not equals or not channel or not queue:
+            raise ValueError(f"{item!r} must be channel=queue")
+        pairs.append((_channel(channel), _queue(queue)))
+    queues = [queue for _, queue in pairs]
+    if twice := {queue for queue in queues if queues.count(queue) > 1}:
+        raise ValueError(f"queue {min(twice)!r} is named twice")
+    if not pairs:
+        raise ValueError("must name at least one channel=queue")
+    return tuple(pairs)
+
+
+def _channel(name: str) -> str:
+    if not_forbidden(name) not in CHANNELS:
+        raise ValueError(f"unknown channel {name!r}; there are {', '.join(CHANNELS)}")
+    return name
+
+
+def _queue(name: str) -> str:
+    not_forbidden(name)
+    if name.startswith("amq.") or len(name.encode()) > _MAX_QUEUE_NAME:
+        raise ValueError(
+            f"{name[:80]!r} cannot be a queue: at most {_MAX_QUEUE_NAME} bytes, no amq."
+        )
+    return name
+
+
+def parse_bindings(text: str) -> tuple[Binding, ...]:
+    """Read `exchange:routing_key=queue,…`."""
+    bindings = []
+    for item in parse_list(text):
+        source, equals, queue = item.rpartition("=")
+        exchange, colon, key = source.partition(":")
+        if not equals or not colon or not exchange.strip() or not queue.strip():
+            raise ValueError(f"{item!r} must be exchange:routing_key=queue")
+        bindings.append(Binding(exchange.strip(), key.strip(), _queue(queue.strip())))
+    return tuple(bindings)
+
+
+def parse_tiers(text: str) -> tuple[timedelta, ...]:
+    """Read the retry delays, `10s,1m,…`."""
+    tiers = tuple(parse_duration(item) for item in parse_list(text))
+    for tier in tiers:
+        if not timedelta(milliseconds=1) <= tier <= _LONGEST_TIER:
+            raise ValueError("each delay must be from 1ms to 49d")
+    return tiers
+
+
+def parse_wait(text: str) -> timedelta:
+    """Read a duration longer than zero."""
+    duration = parse_duration(text)
+    if duration <= timedelta(0):
+        raise ValueError("must be longer than zero")
+    return duration
+
+
+def parse_size(text: str) -> int:
+    """Read `10MiB`, `500KB` or a plain number of bytes."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise ValueError("must be a size such as 500KB or 10MiB")
+    return int(match[1]) * _UNITS[(match[2] or "b").lower()]
+
+
+def parse_switch(text: str) -> bool:
+    """Read `on` or `off`."""
+    if text.lower() in {"on", "true", "yes", "1"}:
+        return True
+    if text.lower() in {"off", "false", "no", "0"}:
+        return False
+    raise ValueError("must be on or off")
+
+
+def parse_count(text: str) -> int:
+    """Read a whole number of at least one."""
+    if not re.fullmatch(r"\d{1,6}", text) or int(text) == 0:
+        raise ValueError("must be a whole number of at least 1")
+    return int(text)
+
+
+def parse_json_object(text: str) -> dict[str, Any]:
+    """Read a JSON object; its values are whatever the broker takes."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"must be a JSON object: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")  # noqa: TRY004 - settings collect ValueError
+    return value
