@@ -1,0 +1,161 @@
+"""The Jinja2 environments: sandboxed, one for each way of escaping."""
+
+import json
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import CodeType
+from typing import Any
+
+from jinja2 import (
+    BaseLoader,
+    BytecodeCache,
+    ChainableUndefined,
+    Environment,
+    StrictUndefined,
+    TemplateNotFound,
+    Undefined,
+    pass_context,
+)
+from jinja2.bccache import Bucket
+from jinja2.exceptions import SecurityError
+from jinja2.loaders import split_template_path
+from jinja2.runtime import Context
+from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+_MAX_NUMBER_BITS = 4096
+_SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+class Escaping(StrEnum):
+    """How values are escaped. Included files are escaped like the part that includes them."""
+
+    HTML = "html"
+    SLACK = "slack"
+    SLACK_JSON = "slack.json"
+    NONE = "none"
+
+
+class LimitExceeded(Exception):
+    """A template asked for more than a rendering may have; the message says of what."""
+
+
+class CodeCache(BytecodeCache):
+    """Compiled code by source, so that an edited file costs one compilation and not the set's."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code = {k: v for k, v in self._code.items() if k[0] != bucket.key}
+        if bucket.code is not None:
+            self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+class _SetLoader(BaseLoader):
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        name = "/".join(split_template_path(template))
+        if name not in self._texts:
+            raise TemplateNotFound(template)
+        return self._texts[name], name, None
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Refuse products that are small to write and huge to hold, before they are made."""
+        if operator == "**":
+            _refuse_huge_number(_bits(left) * abs(right) if isinstance(right, int) else 0)
+        elif isinstance(left, int) and isinstance(right, int):
+            _refuse_huge_number(_bits(left) + _bits(right))
+        else:
+            _refuse_long_repetition(left, right)
+            _refuse_long_repetition(right, left)
+        return super().call_binop(context, operator, left, right)
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        raise SecurityError(f"access to {attribute!r} of {type(obj).__name__!r} is unsafe")
+
+
+def make_environment(
+    escaping: Escaping, texts: Mapping[str, str], *, lenient: bool, cache: CodeCache
+) -> Environment:
+    """An environment over one immutable set of texts; nothing is ever looked up on disk."""
+    environment = _Sandbox(
+        loader=_SetLoader(texts),
+        undefined=ChainableUndefined if lenient else StrictUndefined,
+        autoescape=escaping is not Escaping.NONE,
+        finalize=_FINALIZE.get(escaping),
+        auto_reload=False,
+        cache_size=-1,
+        bytecode_cache=cache,
+    )
+    environment.globals["range"] = _bounded_range
+    return environment
+
+
+def _bits(value: object) -> int:
+    return value.bit_length() if isinstance(value, int) else 0
+
+
+def _refuse_huge_number(bits: int) -> None:
+    if bits > _MAX_NUMBER_BITS:
+        raise LimitExceeded("a number of more than a thousand digits")
+
+
+def _refuse_long_repetition(sequence: object, times: object) -> None:
+    if (
+        isinstance(times, int)
+        and isinstance(sequence, str | list | tuple)
+        and len(sequence) * times > MAX_RANGE
+    ):
+        raise LimitExceeded(f"a repetition longer than {MAX_RANGE}")
+
+
+def _bounded_range(*arguments: int) -> range:
+    numbers = range(*arguments)
+    try:
+        too_long = len(numbers) > MAX_RANGE
+    except OverflowError:
+        too_long = True
+    if too_long:
+        raise LimitExceeded(f"a range longer than {MAX_RANGE}")
+    return numbers
+
+
+# Both take the context, unused, since Jinja2 then leaves constants to them as well; escaping by
+# a Markup value keeps what a macro or a block has already escaped from being escaped again.
+@pass_context
+def _for_slack(_context: Context, value: object) -> object:
+    """Escape the three characters that Slack's own markup uses, and no others.
+
+    https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    if hasattr(value, "__html__"):
+        return value
+    return Markup(str(value).translate(_SLACK))  # noqa: S704 - just escaped
+
+
+@pass_context
+def _for_slack_json(_context: Context, value: object) -> object:
+    """Escape a text for Slack and for the inside of a JSON string; write others as JSON."""
+    if hasattr(value, "__html__"):
+        return value
+    if isinstance(value, str | Undefined):
+        return Markup(json.dumps(str(value).translate(_SLACK))[1:-1])  # noqa: S704 - just escaped
+    return Markup(json.dumps(value, default=str))  # noqa: S704
+
+
+_FINALIZE: dict[Escaping, Callable[..., Any]] = {
+    Escaping.SLACK: _for_slack,
+    Escaping.SLACK_JSON: _for_slack_json,
+}

@@ -1,0 +1,120 @@
+"""From whatever a template raised to one Permanent error that names the file, the line and why."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import jinja2
+from jinja2.exceptions import SecurityError
+
+from adapters.templates.deadline import DeadlineExceeded
+from adapters.templates.environment import LimitExceeded
+from domain.errors import FailureReason, Permanent
+
+_LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the templates something happened; `source` is the line itself."""
+
+    path: str
+    line: int
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.path} line {self.line}"
+
+
+def compile_fault(path: str, error: Exception) -> str:
+    """One line for a file that does not compile."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.name or path} line {error.lineno}: {_short(error.message)}"
+    return f"{path}: {type(error).__name__}: {_short(error)}"
+
+
+def render_failure(
+    template: str, error: BaseException, texts: Mapping[str, str], variables: Iterable[str]
+) -> Permanent:
+    """What an operator is told of a rendering that failed. `variables`: names that were there."""
+    place = _place(error, texts)
+    where = f" in {place}" if place else f" in template {template!r}"
+    match error:
+        case DeadlineExceeded():
+            return Permanent(
+                f"rendering took too long, stopped{where}", reason=FailureReason.TEMPLATE_LIMIT
+            )
+        case LimitExceeded():
+            return Permanent(f"{error}{where}", reason=FailureReason.TEMPLATE_LIMIT)
+        case MemoryError():
+            return Permanent(
+                f"rendering took too much memory{where}", reason=FailureReason.TEMPLATE_LIMIT
+            )
+        case SecurityError():
+            detail = _short(error)
+        case jinja2.UndefinedError():
+            text = f"{_undefined(error, place, variables)}{where}"
+            return Permanent(text, reason=FailureReason.TEMPLATE_UNDEFINED)
+        case jinja2.TemplateNotFound():
+            detail = f"there is no file {_short(error)!r} to include"
+        case jinja2.TemplateSyntaxError():
+            detail = compile_fault(error.name or template, error)
+        case _:
+            detail = f"{type(error).__name__}: {_short(error)}"
+    return Permanent(f"{detail}{where}", reason=FailureReason.TEMPLATE_ERROR)
+
+
+def missing(template: str, known: Iterable[str]) -> Permanent:
+    """No template of that name."""
+    near = difflib.get_close_matches(template, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return Permanent(
+        f"there is no template {template!r}{hint}", reason=FailureReason.TEMPLATE_MISSING
+    )
+
+
+def no_part(template: str, channel: str, locale: str | None) -> Permanent:
+    """The template is there, but has nothing for this channel."""
+    wanted = {"email": "html or text", "slack": "slack.json, slack, text or html"}.get(
+        channel, "text or html"
+    )
+    language = f" and locale {locale!r}" if locale else " without a locale"
+    return Permanent(
+        f"template {template!r} has no part for channel {channel!r}{language}: it needs {wanted}",
+        reason=FailureReason.TEMPLATE_MISSING,
+    )
+
+
+def _short(error: object) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
+
+
+def _place(error: BaseException, texts: Mapping[str, str]) -> Place | None:
+    """The innermost template line that was running, read as Jinja2's debug module reads it."""
+    place = None
+    trace = error.__traceback__
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, jinja2.Template) and template.name:
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+            lines = texts.get(template.name, "").splitlines()
+            place = Place(template.name, line, lines[line - 1] if line <= len(lines) else "")
+        trace = trace.tb_next
+    return place
+
+
+def _undefined(error: Exception, place: Place | None, variables: Iterable[str]) -> str:
+    """`order.total` rather than Jinja2's "'dict object' has no attribute 'total'"."""
+    text = _short(error)
+    named = re.search(r"'([^']+)' is undefined|(?:attribute|element) '([^']+)'$", text)
+    if named is None:
+        return text
+    if named[1]:
+        near = difflib.get_close_matches(named[1], [v for v in variables if v != named[1]], n=1)
+        return f"{named[1]!r} is undefined" + (f" (did you mean {near[0]!r}?)" if near else "")
+    path = re.search(
+        rf"[A-Za-z_][\w.]*(?:\.|\[['\"]){re.escape(named[2])}\b", place.source if place else ""
+    )
+    return f"{path[0]!r} is undefined: {text}" if path else text

@@ -1,0 +1,107 @@
+"""template.toml: what a template sets for every notification made from it."""
+
+import difflib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from domain.content import Envelope, InDoubtPolicy
+from domain.duration import parse_duration
+from domain.notification import InvalidNotification, Recipient, header_fault
+
+_MAX_PRIORITY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A template's default subject and its envelope."""
+
+    subject: str | None = None
+    envelope: Envelope = field(default_factory=Envelope)
+
+
+def read_manifest(path: str, text: str) -> tuple[Manifest, list[str]]:
+    """Read a template.toml; the second value has one line for each fault, naming file and key."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return Manifest(), [f"{path}: is not TOML: {error}"]
+    faults = [f"{path}: {key}: {_unknown(key)}" for key in values if key not in _CHECKS]
+    for key, check in _CHECKS.items():
+        if key in values:
+            try:
+                values[key] = check(values[key])
+            except (ValueError, InvalidNotification) as fault:
+                faults.append(f"{path}: {key}: {fault}")
+    if faults:
+        return Manifest(), faults
+    envelope = Envelope(
+        sender=values.get("from"),
+        channels=values.get("channels"),
+        expires_after=values.get("expiry"),
+        priority=values.get("priority"),
+        in_doubt=values.get("in_doubt"),
+    )
+    return Manifest(values.get("subject"), envelope), []
+
+
+def _unknown(key: str) -> str:
+    near = difflib.get_close_matches(key, _CHECKS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(_CHECKS)
+    return f"is no key of template.toml; {hint}"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text")
+    if fault := header_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+def _subject(value: object) -> str:
+    text = _text(value)
+    if "{{" in text or "{%" in text:
+        raise ValueError("is taken as it stands; put a subject with variables in subject.jinja2")
+    return text
+
+
+def _sender(value: object) -> str:
+    return str(Recipient.parse(_text(value)))
+
+
+def _channels(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError('must be a list of channels such as ["email"]')
+    return tuple(_text(item) for item in value)
+
+
+def _expiry(value: object) -> timedelta:
+    duration = parse_duration(_text(value))
+    if not duration:
+        raise ValueError("must be longer than zero")
+    return duration
+
+
+def _priority(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_PRIORITY:
+        raise ValueError(f"must be a whole number from 0 to {_MAX_PRIORITY}")
+    return value
+
+
+def _in_doubt(value: object) -> InDoubtPolicy:
+    try:
+        return InDoubtPolicy(_text(value))
+    except ValueError:
+        raise ValueError('must be "resend" or "hold"') from None
+
+
+_CHECKS: dict[str, Callable[[object], object]] = {
+    "subject": _subject,
+    "from": _sender,
+    "channels": _channels,
+    "expiry": _expiry,
+    "priority": _priority,
+    "in_doubt": _in_doubt,
+}

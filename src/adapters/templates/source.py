@@ -1,0 +1,132 @@
+"""The template folder as one immutable, content-hashed set of files."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_READ_TRIES = 10
+_MUST_BE_TEXT = (".jinja2", ".toml", ".json")
+
+
+class SourceUnstable(Exception):
+    """The folder kept changing while it was read; look again a moment later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One file as a look saw it: its name below the root, where it really lies, its identity."""
+
+    name: str
+    path: str
+    device: int
+    inode: int
+    mtime_ns: int
+    ctime_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A cheap look at the folder. Two equal looks mean that nothing has changed between them.
+
+    Modification times alone would not do: rsync and tar keep them, and a release swapped in by a
+    symbolic link may carry equal ones. Inode, change time and the resolved path tell them apart.
+    """
+
+    base: str
+    stamps: tuple[Stamp, ...]
+
+    def is_settled(self, now: float, quiet: float) -> bool:
+        """Whether no file changed within the last `quiet` seconds before `now` (Unix time).
+
+        A file being written is first seen empty or cut, and a second write within one tick of the
+        file system's clock would leave an equal stamp. A change time in the future (a network
+        mount with another clock) counts as settled.
+        """
+        newest = max((s.ctime_ns for s in self.stamps), default=0) / 1e9
+        return not 0 <= now - newest < quiet
+
+
+@dataclass(frozen=True, slots=True)
+class FileSet:
+    """All text files below the root by their path from it; `version` hashes names and contents."""
+
+    texts: Mapping[str, str] = field(repr=False)
+    version: str
+    faults: tuple[str, ...] = ()
+
+
+def look_at(root: Path) -> Look:
+    """See what is below `root`, reading no file. Raises OSError if the root cannot be listed.
+
+    Links to folders are resolved once, so all below them comes from one release, whatever is
+    swapped meanwhile. Kubernetes mounts a ConfigMap as links through one folder `..data` that it
+    replaces by rename (AtomicWriter), so that folder stands for the root.
+    """
+    data = root / "..data"
+    return _look_below(os.path.realpath(data if data.is_dir() else root))
+
+
+def read_all(root: Path) -> tuple[FileSet, Look]:
+    """Read the whole set as it was at one moment. Raises OSError or SourceUnstable."""
+    look_at(root)  # a root that is not there is no matter of trying again
+    for _ in range(_READ_TRIES):
+        try:
+            before = look_at(root)
+            contents = {stamp.name: Path(stamp.path).read_bytes() for stamp in before.stamps}
+            after = _look_below(before.base)
+        except FileNotFoundError:  # an old release was removed meanwhile
+            continue
+        if after == before:
+            return _file_set(contents), before
+    raise SourceUnstable
+
+
+def _look_below(base: str) -> Look:
+    stamps = sorted(_walk(base, "", (base,)), key=lambda stamp: stamp.name)
+    return Look(base, tuple(stamps))
+
+
+def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[Stamp]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.endswith("~"):
+                continue
+            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if entry.is_dir():
+                if path not in ancestors:  # else a link that leads back up
+                    yield from _walk(path, f"{prefix}{entry.name}/", (*ancestors, path))
+            elif stamp := _stamp(prefix + entry.name, path):
+                yield stamp
+
+
+def _stamp(name: str, path: str) -> Stamp | None:
+    try:
+        seen = Path(path).stat()
+    except FileNotFoundError:  # a dangling link, or gone since it was listed
+        return None
+    if not stat.S_ISREG(seen.st_mode):
+        return None
+    return Stamp(
+        name, path, seen.st_dev, seen.st_ino, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size
+    )
+
+
+def _file_set(contents: Mapping[str, bytes]) -> FileSet:
+    texts: dict[str, str] = {}
+    faults = []
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        try:
+            texts[name] = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            if not name.endswith(_MUST_BE_TEXT):
+                continue  # an image or the like beside the templates
+            line = content.count(b"\n", 0, error.start) + 1
+            faults.append(f"{name} line {line}: is not UTF-8")
+        for piece in (name.encode(), content):
+            digest.update(len(piece).to_bytes(8, "big") + piece)
+    return FileSet(texts, digest.hexdigest()[:16], tuple(faults))
