@@ -1,0 +1,1 @@
+"""One file or package for each channel: what a notification becomes at a provider."""

@@ -1,0 +1,50 @@
+"""Which texts are mail addresses, and how each is written on the wire."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import email_validator
+
+# RFC 2606 and RFC 6762 reserve these for private use and testing: the mailboxes of a development
+# machine. The library refuses them unless they are taken off its list (its documented switch).
+_PRIVATE_DOMAINS = ("test", "local", "localhost")
+
+
+class InvalidAddress(ValueError):
+    """Not a mail address; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAddress:
+    """A valid address: `wire` is its form in the envelope and in headers, `domain` in A-labels.
+
+    `wire` is ASCII unless `needs_smtputf8` (RFC 6531), when its local part is not.
+    """
+
+    wire: str
+    domain: str
+    needs_smtputf8: bool
+
+
+@lru_cache(maxsize=4096)
+def parse_address(text: str) -> EmailAddress:
+    """Check the syntax of one address; no name server is asked. Raises InvalidAddress."""
+    _allow_private_domains()
+    try:
+        valid = email_validator.validate_email(
+            text,
+            check_deliverability=False,
+            globally_deliverable=False,
+            allow_quoted_local=True,
+            allow_domain_literal=True,
+        )
+    except email_validator.EmailNotValidError as error:
+        raise InvalidAddress(f"{text[:200]!r} is not an address: {error}") from None
+    wire = valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
+    return EmailAddress(wire, valid.ascii_domain, needs_smtputf8=not wire.isascii())
+
+
+@lru_cache(maxsize=1)
+def _allow_private_domains() -> None:
+    reserved = email_validator.SPECIAL_USE_DOMAIN_NAMES
+    reserved[:] = [name for name in reserved if name not in _PRIVATE_DOMAINS]

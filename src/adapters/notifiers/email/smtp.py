@@ -1,0 +1,157 @@
+"""The email channel over SMTP: a letter, a connection from the pool, one transaction."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from adapters.notifiers.email.connect import Connector
+from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
+from adapters.notifiers.email.pool import Pool, PoolLimits
+from adapters.notifiers.email.session import Session
+from adapters.notifiers.email.transaction import (
+    Answers,
+    LostBeforePayload,
+    Mailing,
+    Timeouts,
+    Transaction,
+)
+from adapters.notifiers.email.url import SmtpSettings
+from domain.content import Content
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
+from domain.notification import Notification, Recipient
+
+
+class SmtpNotifier:
+    """Sends mail through one relay, over a pool of kept connections."""
+
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        *,
+        defaults: EmailDefaults | None = None,
+        ca_file: Path | None = None,
+        limits: PoolLimits | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        """Raises ValueError when `ca_file` cannot be read or a default is no address."""
+        self._composer = Composer(defaults or EmailDefaults())
+        self._timeouts = timeouts or Timeouts()
+        connector = Connector(settings, ca_file=ca_file, timeout=self._timeouts.connect)
+        self._pool = Pool(connector.open, limits or PoolLimits())
+
+    async def notify(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """Send one mail; see `Notifier.notify`."""
+        letter = self._composer.compose(notification, content, recipients)
+        results: dict[Recipient, DeliveryError | None] = dict(letter.refused)
+        if letter.addressees:
+            results |= await self._send(letter)
+        return results
+
+    async def close(self) -> None:
+        """Say goodbye to the server; see `Notifier.close`."""
+        await self._pool.close()
+
+    async def _send(self, letter: Letter) -> dict[Recipient, DeliveryError | None]:
+        session = await self._pool.acquire()
+        try:
+            try:
+                return await self._transact(session, letter)
+            except LostBeforePayload:
+                # The server had tired of an idle connection: nobody's fault, so nobody pays.
+                session = await self._pool.replace(session)
+                return await self._transact(session, letter)
+        except DeliveryError:
+            raise
+        except BaseException:
+            # Cancelled in the middle, say: what the server says next would answer something else.
+            session.abort()
+            raise
+        finally:
+            self._pool.release(session)
+
+    async def _transact(
+        self, session: Session, letter: Letter
+    ) -> dict[Recipient, DeliveryError | None]:
+        """One transaction. Raises LostBeforePayload only if `session` is a reused one."""
+        utf8 = "smtputf8" in session.extensions
+        if letter.sender_address.needs_smtputf8 and not utf8:
+            raise _needs_smtputf8(session, "from", FailureReason.SENDER_REFUSED)
+        results: dict[Recipient, DeliveryError | None] = {}
+        served: dict[str, list[Recipient]] = {}
+        for recipient, address in letter.addressees:
+            if address.needs_smtputf8 and not utf8:
+                results[recipient] = _needs_smtputf8(
+                    session, recipient.address, FailureReason.RECIPIENT_INVALID
+                )
+            else:
+                served.setdefault(address.wire, []).append(recipient)
+        if not served:
+            return results
+        mailing = await self._mailing(session, letter, list(served), utf8=utf8)
+        try:
+            answers = await Transaction(session, mailing, self._timeouts).run()
+        except LostBeforePayload as lost:
+            if session.reused:
+                raise
+            answers = _answers_of(lost)
+        _raise_if_unavailable(answers)
+        for group, answer in zip(served.values(), answers, strict=True):
+            results |= dict.fromkeys(group, answer)
+        return results
+
+    async def _mailing(
+        self, session: Session, letter: Letter, recipients: Sequence[str], *, utf8: bool
+    ) -> Mailing:
+        extensions = session.extensions
+        eight_bit = "8bitmime" in extensions
+        payload = await self._composer.write(letter, eight_bit=eight_bit, utf8=utf8)
+        parameters = ""
+        if "size" in extensions:  # RFC 1870
+            limit = extensions["size"]
+            if limit.isdigit() and 0 < int(limit) < len(payload):
+                raise Permanent(
+                    f"the mail has {len(payload)} bytes, {session.server} takes {limit} at most",
+                    reason=FailureReason.CONTENT_REFUSED,
+                )
+            parameters += f" SIZE={len(payload)}"
+        if eight_bit and not payload.isascii():
+            parameters += " BODY=8BITMIME"
+        # Names and subjects are encoded, so headers hold only what RFC 6531 is for: addresses.
+        head = payload[: payload.index(b"\r\n\r\n")]
+        if not (head.isascii() and all(map(str.isascii, recipients))):
+            parameters += " SMTPUTF8"
+        return Mailing(
+            sender=letter.sender_address.wire,
+            recipients=recipients,
+            payload=payload,
+            parameters=parameters,
+        )
+
+
+def _answers_of(lost: LostBeforePayload) -> Answers:
+    """What a fresh connection that ended early leaves: final refusals stand, the rest may repeat.
+
+    Raises the error when it concerns everybody.
+    """
+    if not lost.answers:
+        raise Unavailable(str(lost), safe_to_repeat=True)
+    error = Transient(str(lost), safe_to_repeat=True)
+    if not any(isinstance(answer, Permanent) for answer in lost.answers):
+        raise error
+    return [answer if isinstance(answer, Permanent) else error for answer in lost.answers]
+
+
+def _raise_if_unavailable(answers: Answers) -> None:
+    """A server that wants us to sign in refuses everybody: that is the channel's trouble."""
+    for answer in answers:
+        if isinstance(answer, Unavailable) and None not in answers:
+            raise answer
+
+
+def _needs_smtputf8(session: Session, address: str, reason: FailureReason) -> Permanent:
+    return Permanent(
+        f"{address}: not ASCII before the @, and {session.server} does not offer SMTPUTF8, "
+        "which it takes to carry that",
+        reason=reason,
+    )

@@ -1,0 +1,83 @@
+"""What a refusal means for a delivery: RFC 5321 codes and RFC 3463 enhanced ones to our errors."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from adapters.notifiers.email.replies import Reply
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
+
+GREYLIST_WAIT = timedelta(minutes=5)
+_AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
+
+
+class Phase(StrEnum):
+    """Which command of a mail transaction was answered."""
+
+    SENDER = "MAIL"
+    RECIPIENT = "RCPT"
+    DATA = "DATA"
+    FINAL = "the mail"
+
+
+_REASONS = {
+    Phase.SENDER: FailureReason.SENDER_REFUSED,
+    Phase.RECIPIENT: FailureReason.RECIPIENT_REFUSED,
+    Phase.DATA: FailureReason.CONTENT_REFUSED,
+    Phase.FINAL: FailureReason.CONTENT_REFUSED,
+}
+
+
+def verdict(reply: Reply, phase: Phase, server: str) -> DeliveryError:
+    """The error that a reply to `phase` stands for, other than the one hoped for.
+
+    An enhanced code beats the basic one: it says more and servers rewrite the basic one.
+    """
+    text = f"{server} answered {phase} with {reply}"
+    if reply.code in _AUTHENTICATION_CODES and phase is not Phase.FINAL:
+        return Unavailable(f"{text}; check the user name and password in DISPATCHER_EMAIL_URL")
+    enhanced = reply.enhanced
+    severity = enhanced[0] if enhanced else reply.code // 100
+    if phase is Phase.RECIPIENT and _too_many(reply):
+        return Transient(text)
+    if severity == 5:
+        return Permanent(_hint(reply, text), reason=_reason(reply, phase))
+    if severity == 4:
+        return Transient(text, at_least=GREYLIST_WAIT if _greylisted(reply) else None)
+    return Transient(f"{text}, which makes no sense there")
+
+
+def _too_many(reply: Reply) -> bool:
+    # RFC 5321 4.5.3.1.10: old servers say 552 for too many recipients, to be read as 452.
+    enhanced = reply.enhanced
+    if enhanced is None:
+        return reply.code == 552 and b"too many" in reply.text.lower()
+    return enhanced[1:] == (5, 3)
+
+
+def _not_understood(reply: Reply) -> bool:
+    enhanced = reply.enhanced
+    if enhanced is None:
+        return 500 <= reply.code <= 504 or reply.code == 555  # 555: RFC 5321 4.1.1.11
+    return enhanced[1] == 5
+
+
+def _hint(reply: Reply, text: str) -> str:
+    return f"{text}: it does not understand the command" if _not_understood(reply) else text
+
+
+def _reason(reply: Reply, phase: Phase) -> FailureReason:
+    if _not_understood(reply):
+        return FailureReason.CONTENT_REFUSED
+    enhanced = reply.enhanced
+    # RFC 1870 section 6.1: a mail too large is refused at MAIL, with 552.
+    too_large = enhanced[1:] == (3, 4) if enhanced else reply.code == 552
+    if phase is Phase.SENDER and too_large:
+        return FailureReason.CONTENT_REFUSED
+    return _REASONS[phase]
+
+
+def _greylisted(reply: Reply) -> bool:
+    text = reply.text.lower()
+    if b"greylist" in text or b"graylist" in text:
+        return True
+    return reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
