@@ -1,1 +1,16 @@
-def main() -> None: ...
+"""The `dispatcher` command. This module stays light: it runs before anything heavy is imported."""
+
+import os
+import signal
+import sys
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["worker"]:
+        # Nothing is in hand during start-up, so a stop then is a clean one.
+        signal.signal(signal.SIGTERM, lambda _signal, _frame: os._exit(0))
+    from entrypoints.cli.app import run
+
+    sys.exit(run(arguments))

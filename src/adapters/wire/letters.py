@@ -1,0 +1,92 @@
+"""A dead letter as an operator reads it: what it was, and why it is dead."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.wire.headers import DeliveryHeaders
+from adapters.wire.inbound import InboundMessage, Release
+from adapters.wire.message import content_key
+from domain.errors import FailureReason
+
+_SHORT_KEY = 16
+_LARGEST_LOOKED_INTO = 1024 * 1024  # bytes; a larger body is not parsed just to name its template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One dead letter. `attempt` counts tries made; None where nothing is known."""
+
+    id: str
+    queue: str
+    channel: str | None
+    template: str | None
+    reason: FailureReason
+    error: str | None
+    attempt: int
+    first_seen: datetime | None
+    failed_at: datetime | None
+
+
+def describe(message: InboundMessage, channels: Mapping[str, str]) -> Letter:
+    """Read a letter, however broken its body is. `channels` maps queue to channel.
+
+    Its id is the message's own, else a short form of its key.
+    """
+    headers = DeliveryHeaders.parse(message.headers)
+    fields = _fields(message.body)
+    key = headers.key or content_key(message.body)
+    return Letter(
+        id=_text(fields, "id") or message.properties.message_id or _short(key),
+        queue=message.queue,
+        channel=_text(fields, "channel") or channels.get(message.queue),
+        template=_text(fields, "template"),
+        reason=headers.reason or _broker_reason(message.headers),
+        error=headers.error,
+        attempt=headers.attempt,
+        first_seen=headers.first_seen,
+        failed_at=headers.failed_at,
+    )
+
+
+def release(message: InboundMessage) -> Release:
+    """Send it again: a fresh attempt count, to the recipients still owed."""
+    headers = DeliveryHeaders.parse(message.headers)
+    fresh = DeliveryHeaders(
+        first_seen=headers.first_seen,
+        key=headers.key,
+        queue=headers.queue,
+        remaining=headers.remaining,
+        traceparent=headers.traceparent,
+    )
+    return Release(headers=fresh.to_wire())
+
+
+def _short(key: str) -> str:
+    is_hash = len(key) == 64 and all(c in "0123456789abcdef" for c in key)
+    return key[:_SHORT_KEY] if is_hash else key
+
+
+def _fields(body: bytes) -> Mapping[str, object]:
+    if len(body) > _LARGEST_LOOKED_INTO:
+        return {}
+    try:
+        value = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value and value.isprintable() else None
+
+
+def _broker_reason(headers: Mapping[str, object]) -> FailureReason:
+    """Why the broker itself dead-lettered it: the newest entry of `x-death`, where there is one
+    (https://www.rabbitmq.com/docs/dlx). It expired, or was handed out too often."""
+    deaths = headers.get("x-death")
+    newest = deaths[0] if isinstance(deaths, Sequence) and deaths else None
+    cause = newest.get("reason") if isinstance(newest, Mapping) else None
+    return FailureReason.EXPIRED if cause == "expired" else FailureReason.POISON

@@ -1,0 +1,86 @@
+"""The front: finds the command, and turns what went wrong into a line and an exit code."""
+
+import importlib
+import sys
+from importlib.metadata import version
+
+import click
+
+from adapters.wire.inbound import BrokerUnavailable, PublishRefused, TopologyMismatch
+from domain.errors import DispatcherError
+
+DONE, FAILED, USAGE, UNAVAILABLE, TRY_LATER, BAD_CONFIGURATION = 0, 1, 2, 69, 75, 78
+
+_COMMANDS = {
+    "worker": "Take messages from the queues and deliver them.",
+    "demo": "Send ten fake notifications through the real path and show what happened.",
+    "send": "Publish notifications.",
+    "failed": "List, show, retry and remove dead letters.",
+    "templates": "List, render and check the templates.",
+    "topology": "Show, check and make the broker's queues and exchanges.",
+    "config": "Show the settings and where each comes from.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when it is run: a worker loads no tables, no Faker."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"entrypoints.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("dispatcher-worker"), prog_name="dispatcher")
+def dispatcher() -> None:
+    """Turns JSON messages on a queue into rendered mail, once, or says exactly why not.
+
+    Settings come from DISPATCHER_* variables and dispatcher.toml; `dispatcher config show` lists
+    them. Exit codes: 0 done, 1 failed, 2 usage, 69 broker or relay unavailable, 75 try later,
+    78 bad configuration.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code and never lets a traceback out for a known fault."""
+    try:
+        result = dispatcher.main(arguments, prog_name="dispatcher", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("aborted", err=True)
+        return FAILED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except DispatcherError as error:
+        for line in str(error).splitlines():
+            click.echo(line, err=True)
+        return _exit_code(error)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, as `head` does
+        return FAILED
+    return result if isinstance(result, int) else DONE
+
+
+def _exit_code(error: DispatcherError) -> int:
+    from adapters.templates import TemplateSetBroken
+    from entrypoints.settings import SettingsInvalid
+
+    match error:
+        case SettingsInvalid() | TopologyMismatch() | TemplateSetBroken():
+            return BAD_CONFIGURATION
+        case BrokerUnavailable():
+            return UNAVAILABLE
+        case PublishRefused():
+            return TRY_LATER
+        case _:
+            return FAILED

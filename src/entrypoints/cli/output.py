@@ -1,0 +1,60 @@
+"""What commands print: data on stdout, words on stderr, tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PLAIN_WIDTH = 200  # a pipe has no width of its own; do not cut words off for it
+
+
+def print_json(value: object) -> None:
+    """`value` on stdout, as JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """A table on stdout. Cells are plain text: nothing in them is read as markup."""
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def printable(value: object) -> str:
+    """`value` as text that cannot drive a terminal; None is empty."""
+    text = "" if value is None else str(value)
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def words(text: str) -> None:
+    """Something for a person, on stderr."""
+    click.echo(text, err=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone. Raises UsageError where nobody can answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody to ask here: add --yes to go ahead")
+    click.confirm(question, abort=True, err=True)
+
+
+def ago(time: datetime | None) -> str:
+    """How long ago, in the largest unit that fits."""
+    if time is None:
+        return ""
+    seconds = int((datetime.now(UTC) - time).total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit} ago"
+    return f"{max(seconds, 0)}s ago"

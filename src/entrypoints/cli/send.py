@@ -1,0 +1,171 @@
+"""`dispatcher send`."""
+
+import asyncio
+import json
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from adapters.wire.inbound import Properties, Publisher
+from adapters.wire.message import decode
+from domain.errors import MalformedMessage
+from entrypoints.cli.output import words
+from entrypoints.container import Container
+from entrypoints.settings.values import not_forbidden
+from entrypoints.start import load
+
+_IN_FLIGHT = 200
+"""Publishes awaiting their confirm at once."""
+
+_BAR_AFTER = 1.0  # seconds
+
+
+@click.command("send")
+@click.argument("template")
+@click.option("--to", multiple=True, help="Recipient; may be given several times.")
+@click.option("--channel", default="email", show_default=True)
+@click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
+@click.option("--subject")
+@click.option("--from", "sender", help="Sender; else the template's, else DISPATCHER_EMAIL_FROM.")
+@click.option("--locale")
+@click.option("--fake", type=click.IntRange(1), help="Send N messages with made-up parameters.")
+@click.option("--id", "message_id", help="Idempotency key; with --fake N a number is appended.")
+@click.option("--delay", help="Wait before sending: seconds, or 90s, 5m, 2h.")
+def command(
+    template: str,
+    to: tuple[str, ...],
+    channel: str,
+    data: str | None,
+    subject: str | None,
+    sender: str | None,
+    locale: str | None,
+    fake: int | None,
+    message_id: str | None,
+    delay: str | None,
+) -> None:
+    """Publish a notification made from TEMPLATE, and print its id once the broker has it.
+
+    --data holds the parameters, or a whole message if it has a "parameters" field.
+    """
+    settings = load()
+    queue = _queue_of(channel, settings.queues)
+    options: dict[str, object] = {
+        "to": list(to),
+        "subject": subject,
+        "from": sender,
+        "locale": locale,
+        "delay": float(delay) if delay and delay.replace(".", "", 1).isdigit() else delay,
+    }
+    given = {name: value for name, value in options.items() if value}
+    container = Container(settings=settings)
+    if fake:
+        from entrypoints.fake import fake_messages
+
+        messages = fake_messages(container.renderer(), template, fake)
+    else:
+        messages = iter([_message(data)])
+    prepared = _prepare(messages, template, given, message_id, fake or 1)
+    asyncio.run(_publish_all(container.publisher(), queue, prepared, fake or 1))
+
+
+def _queue_of(channel: str, queues: Iterable[tuple[str, str]]) -> str:
+    try:
+        not_forbidden(channel)
+    except ValueError as error:
+        from entrypoints.settings import SettingsInvalid
+
+        raise SettingsInvalid([f"--channel: {error}"]) from None
+    for name, queue in queues:
+        if name == channel:
+            return queue
+    names = ", ".join(name for name, _ in queues)
+    raise click.BadParameter(f"no queue for channel {channel!r}; there are {names}")
+
+
+def _message(data: str | None) -> dict[str, object]:
+    if data is None:
+        return {}
+    try:
+        if data == "-":
+            text = sys.stdin.read()
+        elif data.startswith("@"):
+            text = Path(data[1:]).read_text("utf-8")
+        else:
+            text = data
+        value = json.loads(text)
+    except OSError as error:
+        raise click.BadParameter(f"--data: cannot read {data[1:]}: {error.strerror}") from None
+    except ValueError as error:
+        raise click.BadParameter(f"--data: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise click.BadParameter("--data: must be a JSON object")
+    return value if isinstance(value.get("parameters"), dict) else {"parameters": value}
+
+
+def _prepare(
+    messages: Iterator[dict[str, object]],
+    template: str,
+    given: dict[str, object],
+    message_id: str | None,
+    count: int,
+) -> Iterator[tuple[str, bytes]]:
+    """Ids and bodies, checked as the worker will check them: a typo is better told here."""
+    for number, message in enumerate(messages, start=1):
+        own = message_id if count == 1 or message_id is None else f"{message_id}-{number}"
+        identity = own or str(message.get("id") or uuid.uuid4())
+        body = json.dumps(
+            {**message, **given, "template": template, "id": identity}, ensure_ascii=False
+        ).encode()
+        try:
+            decode(body, channel="email")
+        except MalformedMessage as error:
+            raise click.UsageError(f"this message would be refused: {error}") from None
+        yield identity, body
+
+
+async def _publish_all(
+    publisher: Publisher, queue: str, messages: Iterator[tuple[str, bytes]], count: int
+) -> None:
+    confirmed: list[str] = []
+    bar = _Bar(count)
+    try:
+        while batch := list(islice(messages, _IN_FLIGHT)):
+            await asyncio.gather(*(_publish(publisher, queue, *one) for one in batch))
+            confirmed += [identity for identity, _ in batch]
+            bar.show(len(confirmed))
+    finally:
+        await publisher.close()
+        bar.end()
+        for identity in confirmed:
+            click.echo(identity)
+        words(f"{len(confirmed)} of {count} stored in queue {queue}")
+
+
+async def _publish(publisher: Publisher, queue: str, identity: str, body: bytes) -> None:
+    properties = Properties(
+        content_type="application/json", message_id=identity, timestamp=int(time.time())
+    )
+    await publisher.publish(queue, body, properties=properties, headers={})
+
+
+class _Bar:
+    """A progress bar on stderr that appears only when the work takes longer than a second."""
+
+    def __init__(self, length: int) -> None:
+        self._appears_at = time.monotonic() + _BAR_AFTER
+        self._bar = click.progressbar(length=length, label="publishing", file=sys.stderr)
+        self._shown = 0
+
+    def show(self, done: int) -> None:
+        if time.monotonic() >= self._appears_at:
+            self._bar.update(done - self._shown)
+            self._shown = done
+
+    def end(self) -> None:
+        if self._shown:
+            self._bar.render_finish()

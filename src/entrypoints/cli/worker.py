@@ -1,0 +1,53 @@
+"""`dispatcher worker`."""
+
+import asyncio
+
+import click
+
+
+@click.command("worker")
+@click.option("--channels", help="Consume only these channels, comma-separated.")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, help="Worker processes.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after this many messages.")
+@click.option("--time-limit", type=click.FloatRange(0), help="Stop after this many seconds.")
+@click.option("--memory-limit", type=click.IntRange(1), help="Stop above this many MiB.")
+@click.option("--drain", is_flag=True, help="Stop when the queues are empty.")
+def command(
+    channels: str | None,
+    processes: int,
+    limit: int | None,
+    time_limit: float | None,
+    memory_limit: int | None,
+    drain: bool,
+) -> int:
+    """Take messages from the queues and deliver them, until SIGTERM.
+
+    The first SIGTERM finishes what is in hand, the second exits at once. An unreachable broker is
+    waited for.
+    """
+    from entrypoints.start import load, worker_settings
+
+    settings = worker_settings(load(), channels)
+    if processes > 1:
+        from entrypoints.processes import supervise
+
+        return supervise(processes)
+    from entrypoints.container import Container
+    from entrypoints.serve import Limits, serve
+    from entrypoints.start import announce
+
+    container = Container(settings=settings)
+    renderer = container.renderer()
+    announce(settings, renderer.version)
+    asyncio.run(
+        serve(
+            consumer=container.consumer(),
+            handler=container.handler().handle,
+            refresh_templates=renderer.refresh,
+            stop_waiting=container.clock().stop,
+            notifiers=lambda: list(container.dispatcher().notifiers.values()),
+            limits=Limits(messages=limit, seconds=time_limit, memory=memory_limit),
+            drain=drain,
+        )
+    )
+    return 0

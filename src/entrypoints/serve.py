@@ -1,0 +1,135 @@
+"""A running worker: consume until told to stop, templates kept fresh, limits watched."""
+
+import asyncio
+import os
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.wire.inbound import Consumer, Handler, InboundMessage, Settlement
+from domain.ports import Notifier
+
+TEMPLATE_POLL = 0.5
+"""Seconds between looks at the template folder: an edit must show within a second."""
+
+_LIMIT_POLL = 0.5
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a worker ends by itself; None: never. Seconds, and MiB of resident memory."""
+
+    messages: int | None = None
+    seconds: float | None = None
+    memory: int | None = None
+
+
+async def serve(
+    *,
+    consumer: Consumer,
+    handler: Handler,
+    refresh_templates: Callable[[], object],
+    stop_waiting: Callable[[], None],
+    notifiers: Callable[[], list[Notifier]],
+    limits: Limits,
+    drain: bool,
+) -> None:
+    """Consume until a signal, a limit, or (with `drain`) empty queues. A second signal exits at
+    once with code 1; what was in hand then is handed out again by the broker."""
+
+    def stop(cause: str) -> None:
+        log.info("stopping", cause=cause)
+        stop_waiting()
+        consumer.stop()
+
+    limited = handler if limits.messages is None else _Counted(handler, limits.messages, stop)
+    async with (
+        _signals(stop),
+        _background(_keep_fresh(refresh_templates)),
+        _background(_watch(limits, stop)),
+    ):
+        try:
+            await consumer.run(limited, drain=drain)
+        finally:
+            for notifier in notifiers():
+                await notifier.close()
+
+
+class _Counted:
+    """Lets a number of messages through, then stops; later ones are handed back."""
+
+    def __init__(self, handler: Handler, limit: int, stop: Callable[[str], None]) -> None:
+        self._handler = handler
+        self._left = limit
+        self._stop = stop
+
+    async def __call__(self, message: InboundMessage) -> Settlement:
+        if self._left == 0:
+            raise asyncio.CancelledError
+        self._left -= 1
+        settlement = await self._handler(message)
+        if self._left == 0:
+            self._stop("message limit reached")
+        return settlement
+
+
+@asynccontextmanager
+async def _signals(stop: Callable[[str], None]) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    received: list[str] = []
+
+    def on_signal(name: str) -> None:
+        if received:
+            os._exit(1)
+        received.append(name)
+        stop(name)
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal, number.name)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _background(work: "asyncio._CoroutineLike[None]") -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep_fresh(refresh: Callable[[], object]) -> None:
+    while True:
+        await asyncio.sleep(TEMPLATE_POLL)
+        refresh()
+
+
+async def _watch(limits: Limits, stop: Callable[[str], None]) -> None:
+    loop = asyncio.get_running_loop()
+    end = None if limits.seconds is None else loop.time() + limits.seconds
+    while True:
+        if end is not None and loop.time() >= end:
+            return stop("time limit reached")
+        if limits.memory is not None and peak_memory() > limits.memory:
+            return stop("memory limit reached")
+        await asyncio.sleep(_LIMIT_POLL if end is None else min(_LIMIT_POLL, end - loop.time()))
+
+
+def peak_memory() -> float:
+    """The process's highest resident memory so far, in MiB."""
+    unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

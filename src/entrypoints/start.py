@@ -1,0 +1,82 @@
+"""What every command does first: load the settings, set up logs, say what is about to happen."""
+
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import click
+import structlog
+
+from adapters.telemetry.logs import configure_logs
+from entrypoints.settings import Settings, SettingsInvalid, load_settings
+from entrypoints.settings.sources import variable
+from entrypoints.settings.values import parse_channels
+
+log = structlog.get_logger()
+
+
+def load() -> Settings:
+    """Settings checked, logs configured, warnings said. Raises SettingsInvalid."""
+    loaded = load_settings()
+    configure_logs(loaded.settings.log_format, loaded.settings.log_level)
+    for warning in loaded.warnings:
+        log.warning("setting has no effect", detail=warning)
+    return loaded.settings
+
+
+def worker_settings(settings: Settings, channels: str | None) -> Settings:
+    """The settings of a worker with `--channels`; raises SettingsInvalid where it would have
+    nothing to do, or could not do what it was asked."""
+    if channels is not None:
+        try:
+            settings = settings.model_copy(update={"channels": parse_channels(channels)})
+        except ValueError as error:
+            raise SettingsInvalid([f"--channels: {error}"]) from None
+    if not settings.active_channels:
+        fault = "must be set: no channel has anywhere to send to"
+        forms = "smtp://host:port, smtp+starttls://, smtps://, or maildir:/path"
+        raise SettingsInvalid([f"{variable('email_url')}: {fault} ({forms})"])
+    faults = [
+        f"{variable(f'{channel}_url')}: must be set, since channel {channel!r} is asked for"
+        for channel in settings.active_channels
+        if channel not in settings.configured_channels
+    ]
+    served = set(settings.active_queues.values())
+    faults += [
+        f"{variable('queues')}: names no queue for channel {channel!r}"
+        for channel in settings.active_channels
+        if channel not in served
+    ]
+    if faults:
+        raise SettingsInvalid(faults)
+    return settings
+
+
+def announce(settings: Settings, templates_version: str) -> None:
+    """Say what this worker is about to do, and loudly if it runs without a broker."""
+    if settings.broker_url is None:
+        click.secho(
+            f"No broker is configured: using the embedded queue {settings.home / 'queue.db'}.\n"
+            f"Set {variable('broker_url')}=amqp://… to consume from RabbitMQ.",
+            err=True,
+            fg="yellow",
+            bold=True,
+        )
+    log.info(
+        "worker starting",
+        version=version("dispatcher-worker"),
+        broker=redacted(settings.broker),
+        queues=sorted(settings.active_queues),
+        templates=str(settings.templates_dir),
+        templates_version=templates_version,
+        prefetch=settings.effective_prefetch,
+    )
+
+
+def redacted(url: str) -> str:
+    """`url` without its password and query."""
+    parts = urlsplit(url)
+    if parts.hostname is None:
+        return url
+    user = f"{parts.username}:***@" if parts.username else ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{user}{parts.hostname}{port}{parts.path}"
