@@ -1,6 +1,29 @@
 """Templates on disk: one immutable snapshot of the whole set, exchanged when files change."""
 
+from adapters.templates.inspection import (
+    Example,
+    ExampleBroken,
+    TemplateInfo,
+    examples_of,
+    list_templates,
+    variables_of,
+)
+from adapters.templates.lint import Finding, lint
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions, SetReport
-from adapters.templates.snapshot import TemplateSetBroken
+from adapters.templates.snapshot import Snapshot, TemplateSetBroken
 
-__all__ = ["FilesystemTemplates", "RenderOptions", "SetReport", "TemplateSetBroken"]
+__all__ = [
+    "Example",
+    "ExampleBroken",
+    "FilesystemTemplates",
+    "Finding",
+    "RenderOptions",
+    "SetReport",
+    "Snapshot",
+    "TemplateInfo",
+    "TemplateSetBroken",
+    "examples_of",
+    "lint",
+    "list_templates",
+    "variables_of",
+]

@@ -27,6 +27,14 @@ class Place:
         return f"{self.path} line {self.line}"
 
 
+class RenderFailure(Permanent):
+    """A rendering that failed, with the place where it did, if that is known."""
+
+    def __init__(self, message: str, *, reason: FailureReason, place: Place | None) -> None:
+        super().__init__(message, reason=reason)
+        self.place = place
+
+
 def compile_fault(path: str, error: Exception) -> str:
     """One line for a file that does not compile."""
     if isinstance(error, jinja2.TemplateSyntaxError):
@@ -36,33 +44,28 @@ def compile_fault(path: str, error: Exception) -> str:
 
 def render_failure(
     template: str, error: BaseException, texts: Mapping[str, str], variables: Iterable[str]
-) -> Permanent:
+) -> RenderFailure:
     """What an operator is told of a rendering that failed. `variables`: names that were there."""
     place = _place(error, texts)
-    where = f" in {place}" if place else f" in template {template!r}"
+    reason = FailureReason.TEMPLATE_ERROR
     match error:
         case DeadlineExceeded():
-            return Permanent(
-                f"rendering took too long, stopped{where}", reason=FailureReason.TEMPLATE_LIMIT
-            )
+            reason, detail = FailureReason.TEMPLATE_LIMIT, "rendering took too long, stopped"
         case LimitExceeded():
-            return Permanent(f"{error}{where}", reason=FailureReason.TEMPLATE_LIMIT)
+            reason, detail = FailureReason.TEMPLATE_LIMIT, str(error)
         case MemoryError():
-            return Permanent(
-                f"rendering took too much memory{where}", reason=FailureReason.TEMPLATE_LIMIT
-            )
+            reason, detail = FailureReason.TEMPLATE_LIMIT, "rendering took too much memory"
         case SecurityError():
             detail = _short(error)
         case jinja2.UndefinedError():
-            text = f"{_undefined(error, place, variables)}{where}"
-            return Permanent(text, reason=FailureReason.TEMPLATE_UNDEFINED)
+            reason = FailureReason.TEMPLATE_UNDEFINED
+            detail = _undefined(error, place, variables)
         case jinja2.TemplateNotFound():
             detail = f"there is no file {_short(error)!r} to include"
-        case jinja2.TemplateSyntaxError():
-            detail = compile_fault(error.name or template, error)
         case _:
             detail = f"{type(error).__name__}: {_short(error)}"
-    return Permanent(f"{detail}{where}", reason=FailureReason.TEMPLATE_ERROR)
+    where = f"{place}" if place else f"template {template!r}"
+    return RenderFailure(f"{detail} in {where}", reason=reason, place=place)
 
 
 def missing(template: str, known: Iterable[str]) -> Permanent:

@@ -3,24 +3,25 @@
 import re
 from html import unescape
 
-# A tag's attributes are taken quoted first, since a quoted value may hold a `>`.
-_TOKEN = re.compile(
-    r"<(?:!--.*?(?:-->|\Z)"
-    r"|(style|script|head|title|template)\b.*?(?:</\1\s*>|\Z)"
-    r"|(/?[a-z][^\s/>]*)((?:[^>\"']++|\"[^\"]*\"|'[^']*')*+|[^>]*)(?:>|\Z)"
+_UNSEEN = re.compile(
+    r"<(?:!--.*?(?:-->|\Z)|(style|script|head|title|template)\b.*?(?:</\1\s*>|\Z)"
     r"|[!?][^>]*(?:>|\Z))",
     re.IGNORECASE | re.DOTALL,
+)
+# Name and attributes. These are taken quoted first, since a quoted value may hold a `>`.
+_TAG = re.compile(
+    r"<(/?[a-zA-Z][^\s/>]*)((?:[^>\"']++|\"[^\"]*\"|'[^']*')*+|[^>]*)(?:>|\Z)",
 )
 _ATTRIBUTE = r"""(?:^|\s){}\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 _HREF = re.compile(_ATTRIBUTE.format("href"), re.IGNORECASE)
 _ALT = re.compile(_ATTRIBUTE.format("alt"), re.IGNORECASE)
-_HIDDEN = re.compile(r"display\s*:\s*none|(?:^|\s)hidden(?:[\s=/]|$)", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|(?:^|\s)hidden(?:[\s=/]|$)")
 _VOID = frozenset(("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"))
 _NO_PAGE = ("#", "javascript:", "data:", "cid:")
 
 _CELL, _LINE, _PARAGRAPH = 1, 2, 3
 _GAPS = ("", "  ", "\n", "\n\n")
-_BREAKS = {
+_BREAK_AFTER = {
     **dict.fromkeys(("td", "th"), _CELL),
     **dict.fromkeys(
         ("div", "tr", "li", "dt", "dd", "section", "header", "footer", "article", "main"), _LINE
@@ -31,6 +32,8 @@ _BREAKS = {
         _PARAGRAPH,
     ),
 }  # fmt: skip
+_BREAKS = _BREAK_AFTER | {f"/{name}": gap for name, gap in _BREAK_AFTER.items()}
+_SPECIAL = frozenset(("br", "a", "/a", "img", "ul", "ol", "/ul", "/ol", "li"))
 
 
 class _Writer:
@@ -59,16 +62,15 @@ class _Writer:
         self._space = text[-1].isspace()
 
     def tag(self, name: str, attributes: str) -> None:
-        gap = _BREAKS.get(name.lstrip("/"), 0)
+        gap = _BREAKS.get(name, 0)
         if gap > self._gap:
             self._gap = gap
+        if name in _SPECIAL:
+            self._special(name, attributes)
+
+    def _special(self, name: str, attributes: str) -> None:
         if name == "br":
             self._gap = _LINE if self._gap < _LINE else _PARAGRAPH
-        elif name == "a":
-            self._end_link()
-            self._link = (_value(_HREF, attributes), len(self.pieces))
-        elif name == "/a":
-            self._end_link()
         elif name == "img":
             self.write(_value(_ALT, attributes))
         elif name in ("ul", "ol"):
@@ -77,6 +79,10 @@ class _Writer:
             del self._lists[-1:]
         elif name == "li":
             self._bullet()
+        else:
+            self._end_link()
+            if name == "a":
+                self._link = (_value(_HREF, attributes), len(self.pieces))
 
     def _bullet(self) -> None:
         number = self._lists[-1] if self._lists else None
@@ -103,27 +109,26 @@ def text_from_html(html: str) -> str:
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
     writer = _Writer()
-    position = 0
     hidden, depth = "", 0
-    for token in _TOKEN.finditer(html):
-        start = token.start()
-        if start > position and not depth:
-            writer.write(_plain(html[position:start]))
-        position = token.end()
-        name = token[2]
-        if name is None:
-            continue
-        name = name.lower()
+    pieces = iter(_TAG.split(_UNSEEN.sub("", html)))
+    writer.write(_plain(next(pieces)))
+    for name, attributes, text in zip(pieces, pieces, pieces, strict=True):
+        tag = name.lower()
         if depth:
-            depth += (name == hidden) - (name == "/" + hidden)
-        elif token[3] and name not in _VOID and _HIDDEN.search(token[3]):
-            hidden, depth = name, 1
+            depth += (tag == hidden) - (tag == "/" + hidden)
+        elif attributes and tag not in _VOID and _is_hidden(attributes):
+            hidden, depth = tag, 1
         else:
-            writer.tag(name, token[3])
-    if not depth:
-        writer.write(_plain(html[position:]))
-    text = "".join(writer.pieces)
-    return text + "\n" if text else ""
+            writer.tag(tag, attributes)
+        if text and not depth:
+            writer.write(_plain(text))
+    result = "".join(writer.pieces)
+    return result + "\n" if result else ""
+
+
+def _is_hidden(attributes: str) -> bool:
+    lowered = attributes.lower()  # two plain searches spare most tags the slower one
+    return ("none" in lowered or "hidden" in lowered) and _HIDDEN.search(lowered) is not None
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,130 @@
+"""What there is in a template set: templates, their parts, examples and variables."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import jinja2
+from jinja2 import meta
+from jinja2.defaults import DEFAULT_NAMESPACE
+
+from adapters.templates.snapshot import CompiledTemplate, Snapshot, references
+from domain.notification import JsonValue
+from domain.ports import RenderRequest
+
+_PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
+    "email": ("html", "text"),
+    "telegram": ("telegram",),
+    "slack": ("slack", "slack.json"),
+}
+_ALWAYS_THERE = frozenset(("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateInfo:
+    """One line of a list of templates. `parts` maps part to locale to path, `""` the fall-back."""
+
+    name: str
+    parts: Mapping[str, Mapping[str, str]]
+    locales: tuple[str, ...]
+    channels: tuple[str, ...]
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A sample message that lies beside a template; `message` is the whole object as written."""
+
+    name: str
+    path: str
+    message: Mapping[str, JsonValue] = field(repr=False)
+
+    @property
+    def parameters(self) -> Mapping[str, JsonValue]:
+        """What the template sees."""
+        parameters = self.message.get("parameters")
+        return parameters if isinstance(parameters, Mapping) else {}
+
+    def request(self, template: str, channel: str, now: datetime) -> RenderRequest:
+        """The request that this message would lead to."""
+        return RenderRequest(
+            template=template,
+            channel=channel,
+            parameters=self.parameters,
+            subject=self._text("subject"),
+            recipient=self._text("to"),
+            locale=self._text("locale"),
+            now=now,
+        )
+
+    def _text(self, key: str) -> str | None:
+        value = self.message.get(key)
+        return value if isinstance(value, str) else None
+
+
+class ExampleBroken(ValueError):
+    """An example that is no sample message."""
+
+    def __init__(self, path: str, detail: str) -> None:
+        self.path = path
+        self.detail = detail
+        super().__init__(f"{path}: {detail}")
+
+
+def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
+    """All templates by name."""
+    return tuple(
+        TemplateInfo(
+            name=name,
+            parts=template.entry.parts,
+            locales=template.entry.locales,
+            channels=_channels(template),
+            examples=tuple(template.entry.examples),
+        )
+        for name, template in sorted(snapshot.templates.items())
+    )
+
+
+def examples_of(snapshot: Snapshot, template: str) -> tuple[Example, ...]:
+    """The examples of a template. Raises ExampleBroken, or KeyError for an unknown template."""
+    paths = snapshot.templates[template].entry.examples
+    return tuple(_read_example(path, snapshot.texts[path]) for path in paths)
+
+
+def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
+    """The top-level variables that a template reads, its layouts and includes counted in."""
+    environment = jinja2.Environment(autoescape=True)
+    parts = snapshot.templates[template].entry.parts
+    todo = [path for files in parts.values() for path in files.values()]
+    seen: set[str] = set()
+    names: set[str] = set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            text = snapshot.texts[path]
+            names |= meta.find_undeclared_variables(environment.parse(text))
+            todo += [name for name, _line in references(environment, text, path)]
+    return frozenset(names - _ALWAYS_THERE)
+
+
+def _read_example(path: str, text: str) -> Example:
+    try:
+        message = json.loads(text)
+    except ValueError as error:
+        raise ExampleBroken(path, f"is not JSON: {error}") from None
+    if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
+        raise ExampleBroken(path, "must be an object, with an object in 'parameters'")
+    return Example(name=Path(path).stem, path=path, message=message)
+
+
+def _channels(template: CompiledTemplate) -> tuple[str, ...]:
+    """Those that the template names, else those that it has parts of their own for."""
+    return template.manifest.envelope.channels or tuple(
+        channel
+        for channel, parts in _PARTS_OF_CHANNEL.items()
+        if any(part in template.entry.parts for part in parts)
+    )

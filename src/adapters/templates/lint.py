@@ -1,0 +1,105 @@
+"""What is amiss in a template folder, found before a message finds it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from adapters.templates.failures import RenderFailure
+from adapters.templates.inspection import (
+    Example,
+    ExampleBroken,
+    TemplateInfo,
+    examples_of,
+    list_templates,
+    variables_of,
+)
+from adapters.templates.renderer import FilesystemTemplates, RenderOptions
+from adapters.templates.snapshot import TemplateSetBroken
+from domain.errors import Permanent
+
+_FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something amiss. `file` is the path from the root, `template` "" where no single one is."""
+
+    template: str
+    file: str
+    line: int | None
+    severity: Literal["error", "warning"]
+    text: str
+
+
+def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
+    """Compile the set and render every example for every channel its template serves."""
+    try:
+        templates = FilesystemTemplates(root, options=options)
+    except TemplateSetBroken as broken:
+        return [_from_fault(fault) for fault in broken.faults]
+    findings: list[Finding] = []
+    for info in list_templates(templates.snapshot):
+        found = _of_template(templates, info, now)
+        findings += dict.fromkeys(found)  # what fails on two channels is said once
+    return findings
+
+
+def _of_template(
+    templates: FilesystemTemplates, info: TemplateInfo, now: datetime
+) -> Iterator[Finding]:
+    path = min(min(files.values()) for files in info.parts.values())
+    try:
+        examples = examples_of(templates.snapshot, info.name)
+    except ExampleBroken as broken:
+        yield Finding(
+            template=info.name, file=broken.path, line=None, severity="error", text=broken.detail
+        )
+        return
+    if not examples:
+        yield _warning(info, path, "has no example, so nothing shows that it renders")
+        return
+    for example in examples:
+        for channel in info.channels:
+            yield from _of_example(templates, info, example, channel, now)
+    shown = {name for example in examples for name in example.parameters}
+    for name in sorted(variables_of(templates.snapshot, info.name) - shown):
+        yield _warning(info, path, f"the variable {name!r} is in no example")
+
+
+def _of_example(
+    templates: FilesystemTemplates,
+    info: TemplateInfo,
+    example: Example,
+    channel: str,
+    now: datetime,
+) -> Iterator[Finding]:
+    try:
+        content = templates.render(example.request(info.name, channel, now))
+    except Permanent as failure:
+        place = failure.place if isinstance(failure, RenderFailure) else None
+        yield Finding(
+            template=info.name,
+            file=place.path if place else example.path,
+            line=place.line if place else None,
+            severity="error",
+            text=f"{failure} (with {example.path})",
+        )
+    else:
+        if channel == "email" and not content.subject:
+            text = "the example gives no subject, and the template has none"
+            yield _warning(info, example.path, text)
+
+
+def _warning(info: TemplateInfo, path: str, text: str) -> Finding:
+    return Finding(template=info.name, file=path, line=None, severity="warning", text=text)
+
+
+def _from_fault(fault: str) -> Finding:
+    match = _FAULT.fullmatch(fault)
+    if match is None:
+        return Finding(template="", file="", line=None, severity="error", text=fault)
+    line = int(match["line"]) if match["line"] else None
+    return Finding(template="", file=match["path"], line=line, severity="error", text=match["text"])
