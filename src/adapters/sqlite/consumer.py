@@ -1,0 +1,183 @@
+"""Consumes the embedded queue: lease, handle, settle, in turns."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+
+from adapters.sqlite.queue import Ended, Leased, SqliteQueue
+from adapters.wire.inbound import BrokerUnavailable, Handler
+from domain.ports import Clock
+
+log = structlog.get_logger()
+
+_LONGEST_POLL: Final = 0.2
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+_FAULT_PAUSE: Final = timedelta(seconds=1)
+"""Before a message that its handler threw back is tried again: else a fault spins."""
+_CANCEL_PATIENCE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteConsumerSettings:
+    """`prefetch`: messages handled at once, for each queue, so that none starves another. `grace`:
+    what `stop` leaves to those in flight. `lease`: after which a dead process's messages are taken
+    over; renewed by a third."""
+
+    queues: tuple[str, ...]
+    prefetch: int = 20
+    grace: timedelta = timedelta(seconds=30)
+    lease: timedelta = timedelta(seconds=30)
+
+
+class SqliteConsumer:
+    """The Consumer contract on a SQLite file.
+
+    One loop takes turns with the file: what the handlers have ended since the last turn is stored
+    in one transaction, which also leases the next. A turn that fails is taken again.
+    """
+
+    def __init__(self, queue: SqliteQueue, settings: SqliteConsumerSettings, clock: Clock) -> None:
+        """Several processes may consume the same file."""
+        self._queue = queue
+        self._settings = settings
+        self._clock = clock
+        self._owner = uuid4().hex
+        self._tasks: dict[asyncio.Task[None], Leased] = {}
+        self._ended: list[Ended] = []
+        self._wake = asyncio.Event()
+        self._renew_at = clock.now()
+        self._pause = 0.0
+        self._is_ready = False
+        self._is_stopping = False
+        self._deadline = float("inf")
+        queue.listen(self._wake.set)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the last turn with the file went well and more will follow."""
+        return self._is_ready
+
+    def stop(self) -> None:
+        """Take no more; what is in flight has the grace to end. May be called twice."""
+        self._is_stopping = True
+        self._is_ready = False
+        self._wake.set()
+
+    async def run(self, handler: Handler, *, drain: bool = False) -> None:
+        """Consume until `stop`, or with `drain` until nothing is ready or in anybody's hands."""
+        try:
+            while not self._is_over():
+                self._wake.clear()
+                if await self._take_turn(handler):
+                    continue
+                if drain and await self._is_drained():
+                    return
+                await self._nap()
+        finally:
+            self.stop()
+            await self._let_go()
+
+    def _is_over(self) -> bool:
+        if not self._is_stopping:
+            return False
+        now = asyncio.get_running_loop().time()
+        self._deadline = min(self._deadline, now + self._settings.grace.total_seconds())
+        return now >= self._deadline or not (self._tasks or self._ended)
+
+    async def _take_turn(self, handler: Handler) -> bool:
+        """Exchange with the file; True if more may be had at once."""
+        try:
+            leased = await self._exchange()
+        except BrokerUnavailable as error:
+            self._is_ready = False
+            self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
+            log.warning("queue is unavailable; waiting", error=str(error), seconds=self._pause)
+            return False
+        self._pause = 0.0
+        self._is_ready = not self._is_stopping
+        for taken in leased:
+            task = asyncio.create_task(self._handle(handler, taken))
+            self._tasks[task] = taken
+        await asyncio.sleep(0)  # what ends at once is settled in the next turn
+        return bool(leased)
+
+    async def _exchange(self) -> list[Leased]:
+        ended = tuple(self._ended)
+        now = self._clock.now()
+        must_renew = now >= self._renew_at
+        leased, lost = await self._queue.exchange(
+            self._owner,
+            ended=ended,
+            held=[taken.id for taken in self._tasks.values()] if must_renew else [],
+            room=self._room(),
+            lease=self._settings.lease,
+        )
+        del self._ended[: len(ended)]
+        if must_renew:
+            self._renew_at = now + self._settings.lease / 3
+        if lost:
+            log.warning("lease was taken over; the other process settles", messages=len(lost))
+        return leased
+
+    def _room(self) -> dict[str, int]:
+        if self._is_stopping:
+            return {}
+        busy = Counter(taken.message.queue for taken in self._tasks.values())
+        return {queue: self._settings.prefetch - busy[queue] for queue in self._settings.queues}
+
+    async def _handle(self, handler: Handler, taken: Leased) -> None:
+        try:
+            ended = Ended(id=taken.id, settlement=await handler(taken.message))
+        except asyncio.CancelledError:
+            ended = self._back(taken)
+        except Exception:  # the border to foreign code: its fault must not end the consumer
+            log.exception("handler failed; message is handed back", queue=taken.message.queue)
+            ended = self._back(taken)
+        self._ended.append(ended)
+        # Not in a done callback: it would come after the turn that this wakes, and hold a place.
+        if (task := asyncio.current_task()) is not None:
+            self._tasks.pop(task, None)
+        self._wake.set()
+
+    def _back(self, taken: Leased) -> Ended:
+        after = timedelta(0) if self._is_stopping else _FAULT_PAUSE
+        return Ended(id=taken.id, settlement=None, after=after)
+
+    async def _is_drained(self) -> bool:
+        if self._tasks or self._ended or self._pause:
+            return False
+        try:
+            return await self._queue.is_empty(self._settings.queues)
+        except BrokerUnavailable:
+            return False  # the next turn says so and waits
+
+    async def _let_go(self) -> None:
+        """Hand back what is still in flight; should that fail, the leases run out by themselves."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=_CANCEL_PATIENCE)
+        self._ended += [self._back(taken) for taken in self._tasks.values()]
+        if not self._ended:
+            return
+        try:
+            await self._exchange()
+        except BrokerUnavailable as error:
+            log.warning("could not hand back; the leases will run out", error=str(error))
+
+    async def _nap(self) -> None:
+        longest = min(_LONGEST_POLL, self._settings.lease.total_seconds() / 3)
+        poll = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
+        left = self._deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._pause or poll, left)):
+                await self._wake.wait()
+        except TimeoutError:
+            return

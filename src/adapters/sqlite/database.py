@@ -1,0 +1,173 @@
+"""One SQLite file: opened when needed, written in short transactions, its faults put in words."""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from adapters.wire.inbound import BrokerUnavailable
+
+_T = TypeVar("_T")
+
+LOCK_PATIENCE: Final = 10.0
+"""Seconds a transaction waits for another process to let go of the file."""
+
+_BUSY_MS: Final = 5
+_BUSY_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_OLDEST_SQLITE: Final = (3, 35)  # the first with RETURNING
+_ADVICE: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full: free some space",
+    sqlite3.SQLITE_READONLY: "it cannot be written: check its owner and permissions",
+    sqlite3.SQLITE_PERM: "it cannot be written: check its owner and permissions",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that the path is a file in a folder"
+    " this user may write to",
+    sqlite3.SQLITE_IOERR: "reading or writing failed: check the disk",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: move it away or restore a backup",
+    sqlite3.SQLITE_NOTADB: "it is no SQLite database: move it away or choose another path",
+}
+
+
+class _Busy(Exception):
+    """Another connection is writing."""
+
+
+class Database:
+    """A connection that opens itself, and again after any fault.
+
+    Calls run on the event loop, not in a thread: a transaction takes well under a millisecond, and
+    one that cannot be cut by a cancellation needs no clean-up. What could block for long is waiting
+    for another process; so SQLite itself waits only 5 ms, and the rest is an awaited, jittered
+    pause, which is also fairer than SQLite's own.
+    """
+
+    def __init__(self, path: Path, *, schema: str, version: int) -> None:
+        """`schema` is one or more SQL statements; `version` goes to `user_version`, from 1."""
+        self._path = path
+        self._schema = schema
+        self._version = version
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run `work` in one durable transaction: all of it is stored for good, or nothing.
+
+        `work` may run several times. Raises BrokerUnavailable, which names the file and the remedy.
+        """
+        return await self._patiently(lambda: self._in_transaction(work))
+
+    async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run one query without taking the write lock. Raises BrokerUnavailable."""
+        return await self._patiently(lambda: work(self._open()))
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    async def _patiently(self, attempt: Callable[[], _T]) -> _T:
+        give_up = asyncio.get_running_loop().time() + LOCK_PATIENCE
+        while True:
+            try:
+                return self._guarded(attempt)
+            except _Busy:
+                if asyncio.get_running_loop().time() > give_up:
+                    raise self._unavailable(
+                        f"another program has kept it locked for {LOCK_PATIENCE:.0f} seconds"
+                    ) from None
+            await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not a secret
+
+    def _guarded(self, attempt: Callable[[], _T]) -> _T:
+        try:
+            return attempt()
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of extended codes
+            if code in _BUSY_CODES:
+                raise _Busy from None
+            self.close()
+            raise self._unavailable(_ADVICE.get(code, f"SQLite says: {error}")) from error
+        except OSError as error:
+            self.close()
+            raise self._unavailable(
+                f"{error.strerror or error}: check the folder {self._path.parent}"
+            ) from error
+
+    def _in_transaction(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        connection = self._open()
+        # IMMEDIATE: a lock taken at the start cannot fail half way, as an upgraded one does.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return result
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            if self._is_same_file():
+                return self._connection
+            self.close()
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._path.touch(mode=0o600)  # messages name people: nobody else reads them
+        connection = sqlite3.connect(self._path, timeout=_BUSY_MS / 1000, isolation_level=None)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._inode = self._path.stat().st_ino
+        self._connection = connection
+        return connection
+
+    def _is_same_file(self) -> bool:
+        """A file deleted under an open connection would go on taking messages nobody else sees."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise self._unavailable("Python's SQLite is older than 3.35: use a newer Python")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise self._unavailable("it cannot use WAL here: choose a path on a local disk")
+        # FULL: a commit survives a power cut; a message we confirmed must not vanish.
+        connection.execute("PRAGMA synchronous = FULL")
+        if self._version_of(connection) == self._version:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._create(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        found = self._version_of(connection)
+        if found == self._version:  # another process was faster
+            return
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if found or tables:
+            raise self._unavailable(
+                "it belongs to another program or another version: choose another path"
+            )
+        for statement in self._schema.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {self._version:d}")
+
+    @staticmethod
+    def _version_of(connection: sqlite3.Connection) -> int:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _unavailable(self, what: str) -> BrokerUnavailable:
+        return BrokerUnavailable(f"embedded queue {self._path}: {what}")

@@ -1,0 +1,30 @@
+"""Looks at what is dead in the embedded queue."""
+
+from collections.abc import Callable
+
+from adapters.sqlite.queue import SqliteQueue
+from adapters.wire.inbound import Decision, InboundMessage
+
+
+class SqliteDeadLetters:
+    """The DeadLetters contract on a SQLite file."""
+
+    def __init__(self, queue: SqliteQueue) -> None:
+        """`queue` may be shared with a consumer of the same process."""
+        self._queue = queue
+
+    async def visit(self, queue: str, decide: Callable[[InboundMessage], Decision]) -> int:
+        """Show every letter there is now, oldest first; each decision is a transaction of its own,
+        so no interruption leaves a letter twice. Raises BrokerUnavailable."""
+        shown = 0
+        for id_ in await self._queue.dead_ids(queue):
+            letter = await self._queue.dead_letter(id_, queue)
+            if letter is None:  # somebody else released or removed it meanwhile
+                continue
+            shown += 1
+            await self._queue.decide(id_, queue, decide(letter))
+        return shown
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        self._queue.close()

@@ -1,0 +1,24 @@
+"""Puts messages into the embedded queue."""
+
+from collections.abc import Mapping
+
+from adapters.sqlite.queue import SqliteQueue
+from adapters.wire.inbound import Properties
+
+
+class SqlitePublisher:
+    """The Publisher contract on a SQLite file. Any queue name will do: none is declared."""
+
+    def __init__(self, queue: SqliteQueue) -> None:
+        """`queue` may be shared with a consumer of the same process, which then hears at once."""
+        self._queue = queue
+
+    async def publish(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """Return once the message is on the disk. Raises BrokerUnavailable."""
+        await self._queue.publish(queue, body, properties, headers)
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        self._queue.close()

@@ -1,0 +1,250 @@
+"""The queue's SQL: store, lease, settle, and look at what is dead."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from adapters.sqlite.database import Database
+from adapters.wire.inbound import (
+    DeadCopy,
+    Decision,
+    InboundMessage,
+    Keep,
+    Properties,
+    Release,
+    RetryCopy,
+    Settlement,
+)
+from domain.ports import Clock
+
+SCHEMA_VERSION: Final = 1
+# `visible_at` (microseconds since the epoch) is when a message may be taken: when it is due, or,
+# while `owner` holds it, when the lease ends. Dead letters are the messages of `<queue>.dead`.
+# AUTOINCREMENT: an id is never used again, so a late settlement cannot hit another message.
+_SCHEMA: Final = """
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    visible_at INTEGER NOT NULL,
+    owner TEXT,
+    handed_out INTEGER NOT NULL DEFAULT 0,
+    properties TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX message_by_time ON message (queue, visible_at, owner)
+"""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_BATCH: Final = 16
+"""Messages of one queue leased at once: few, so that several processes share a backlog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """A message in our hands until its lease ends."""
+
+    id: int
+    message: InboundMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What became of a leased message: settled, or handed back (None) to be taken `after`."""
+
+    id: int
+    settlement: Settlement | None
+    after: timedelta = timedelta(0)
+
+
+class SqliteQueue:
+    """All queues of one file. Any number of processes of one machine may share it."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """`path` is created when first used, with its folder."""
+        self._database = Database(path, schema=_SCHEMA, version=SCHEMA_VERSION)
+        self._clock = clock
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, on_stored: Callable[[], None]) -> None:
+        """Call back whenever this process has stored a message, sooner than polling would see."""
+        self._listeners.append(on_stored)
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it again."""
+        self._database.close()
+
+    async def publish(
+        self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """Store a message for good. Raises BrokerUnavailable."""
+        known = {k: v for k, v in asdict(properties).items() if v is not None}
+        row = (queue, json.dumps(known), json.dumps(dict(headers)), body)
+        await self._database.write(
+            lambda c: c.execute(
+                "INSERT INTO message (visible_at, queue, properties, headers, body)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (self._now(), *row),
+            )
+        )
+        self._ring()
+
+    async def exchange(
+        self,
+        owner: str,
+        *,
+        ended: Sequence[Ended],
+        held: Iterable[int],
+        room: Mapping[str, int],
+        lease: timedelta,
+    ) -> tuple[list[Leased], list[int]]:
+        """In one transaction: store what `ended`, prolong what is `held`, lease what is ready.
+
+        `room` says how many messages of which queue. Returns those leased, and the ids of `ended`
+        whose lease somebody else had taken over: nothing of these was stored, they are the other's
+        now. Raises BrokerUnavailable; then nothing has happened.
+        """
+        held = list(held)
+        if not ended and not held and not await self._database.read(lambda c: self._ready(c, room)):
+            return [], []
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Leased], list[int]]:
+            lost = [e.id for e in ended if not self._end(connection, owner, e)]
+            connection.executemany(
+                "UPDATE message SET visible_at = ? WHERE id = ? AND owner = ?",
+                [(self._now(lease), id_, owner) for id_ in held],
+            )
+            leased = [
+                message
+                for queue, count in room.items()
+                for message in self._lease(connection, owner, queue, count, lease)
+            ]
+            return leased, lost
+
+        return await self._database.write(work)
+
+    async def is_empty(self, queues: Sequence[str]) -> bool:
+        """Whether nothing in `queues` is ready or in somebody's hands; what is delayed may wait.
+        Raises BrokerUnavailable."""
+        marks = ", ".join("?" * len(queues))
+        sql = f"""SELECT NOT EXISTS (SELECT 1 FROM message WHERE queue IN ({marks})
+                  AND (visible_at <= ? OR owner IS NOT NULL))"""  # noqa: S608 - question marks only
+        row = await self._database.read(lambda c: c.execute(sql, (*queues, self._now())).fetchone())
+        return bool(row[0])
+
+    async def dead_ids(self, queue: str) -> list[int]:
+        """The dead letters of `queue`, oldest first. Raises BrokerUnavailable."""
+        sql = "SELECT id FROM message WHERE queue = ? ORDER BY id"
+        rows = await self._database.read(lambda c: c.execute(sql, (_dead(queue),)).fetchall())
+        return [id_ for (id_,) in rows]
+
+    async def dead_letter(self, id_: int, queue: str) -> InboundMessage | None:
+        """One dead letter of `queue`, None if it has gone. Raises BrokerUnavailable."""
+        sql = "SELECT id, handed_out + 1, properties, headers, body FROM message WHERE id = ?"
+        row = await self._database.read(lambda c: c.execute(sql, (id_,)).fetchone())
+        return _leased(queue, row).message if row else None
+
+    async def decide(self, id_: int, queue: str, decision: Decision) -> None:
+        """Do it in one transaction; a letter that has gone stays gone. Raises BrokerUnavailable."""
+        if isinstance(decision, Keep):
+            return
+
+        def work(connection: sqlite3.Connection) -> None:
+            if isinstance(decision, Release):
+                self._copy(connection, id_, queue, self._now(), decision.headers)
+            connection.execute("DELETE FROM message WHERE id = ?", (id_,))
+
+        await self._database.write(work)
+        self._ring()
+
+    def _end(self, connection: sqlite3.Connection, owner: str, ended: Ended) -> bool:
+        mine = "WHERE id = ? AND owner = ?"
+        if ended.settlement is None:
+            # A pause keeps the owner: the message is nobody's yet, but not "delayed" either.
+            keeper = owner if ended.after else None
+            sql = f"UPDATE message SET visible_at = ?, owner = ? {mine}"  # noqa: S608 - constant
+            values = (self._now(ended.after), keeper, ended.id, owner)
+            return connection.execute(sql, values).rowcount == 1
+        found = connection.execute(f"SELECT queue FROM message {mine}", (ended.id, owner))  # noqa: S608 - constant
+        row = found.fetchone()
+        if row is None:
+            return False
+        for copy in ended.settlement:
+            self._store(connection, ended.id, row[0], copy)
+        connection.execute("DELETE FROM message WHERE id = ?", (ended.id,))
+        return True
+
+    def _store(
+        self, connection: sqlite3.Connection, id_: int, queue: str, copy: RetryCopy | DeadCopy
+    ) -> None:
+        if isinstance(copy, RetryCopy):
+            self._copy(connection, id_, queue, self._now(copy.delay), copy.headers)
+        else:
+            self._copy(connection, id_, _dead(queue), self._now(), copy.headers)
+
+    @staticmethod
+    def _copy(
+        connection: sqlite3.Connection,
+        id_: int,
+        queue: str,
+        visible_at: int,
+        headers: Mapping[str, str | int],
+    ) -> None:
+        connection.execute(
+            "INSERT INTO message (queue, visible_at, headers, properties, body)"
+            " SELECT ?, ?, ?, properties, body FROM message WHERE id = ?",
+            (queue, visible_at, json.dumps(dict(headers)), id_),
+        )
+
+    def _ready(self, connection: sqlite3.Connection, room: Mapping[str, int]) -> bool:
+        sql = "SELECT 1 FROM message WHERE queue = ? AND visible_at <= ? LIMIT 1"
+        now = self._now()
+        return any(
+            connection.execute(sql, (queue, now)).fetchone()
+            for queue, count in room.items()
+            if count > 0
+        )
+
+    def _lease(
+        self,
+        connection: sqlite3.Connection,
+        owner: str,
+        queue: str,
+        count: int,
+        lease: timedelta,
+    ) -> list[Leased]:
+        rows = connection.execute(
+            "UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1"
+            " WHERE id IN (SELECT id FROM message WHERE queue = ? AND visible_at <= ?"
+            " ORDER BY visible_at LIMIT ?) RETURNING id, handed_out, properties, headers, body",
+            (owner, self._now(lease), queue, self._now(), min(count, _BATCH)),
+        ).fetchall()
+        return [_leased(queue, row) for row in sorted(rows)]  # RETURNING promises no order
+
+    def _now(self, plus: timedelta = timedelta(0)) -> int:
+        return (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND
+
+    def _ring(self) -> None:
+        for on_stored in self._listeners:
+            on_stored()
+
+
+def _leased(queue: str, row: tuple[int, int, str, str, bytes]) -> Leased:
+    id_, handed_out, properties, headers, body = row
+    message = InboundMessage(
+        queue=queue,
+        body=body,
+        headers=json.loads(headers),
+        properties=Properties(**json.loads(properties)),
+        redelivered=handed_out > 1,
+        delivery_count=handed_out - 1,
+    )
+    return Leased(id=id_, message=message)
+
+
+def _dead(queue: str) -> str:
+    return f"{queue}.dead"
