@@ -1,6 +1,8 @@
 """The use case: one notification in, one outcome out."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,8 +35,9 @@ class Progress:
 class Dispatcher:
     """Renders a notification, sends it on its channel and says what became of each recipient.
 
-    `notifiers` maps channel to notifier. `on_pause` hears a channel's name with the error that
-    paused it, or None when it goes on.
+    `notifiers` maps channel to notifier. `concurrency` bounds how many of a channel's sends are
+    under way at once; None leaves it to the notifier. `on_pause` hears a channel's name with the
+    error that paused it, or None when it goes on.
     """
 
     renderer: TemplateRenderer
@@ -42,12 +45,16 @@ class Dispatcher:
     retry_policy: RetryPolicy
     clock: Clock
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
+    concurrency: int | None = None
     on_pause: Callable[[str, str | None], None] = lambda _channel, _error: None
     _breakers: dict[str, Breaker] = field(default_factory=dict, init=False)
+    _slots: dict[str, AbstractAsyncContextManager[None]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         for channel in self.notifiers:
             self._breakers[channel] = Breaker(self.clock, self._pause_reporter(channel))
+            limit = self.concurrency
+            self._slots[channel] = nullcontext() if limit is None else asyncio.Semaphore(limit)
 
     def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
         return lambda error: self.on_pause(channel, error)
@@ -112,10 +119,13 @@ class Dispatcher:
     async def _notify(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> Mapping[Recipient, DeliveryError | None]:
-        notifier = self.notifiers[notification.channel]
-        return await self._breakers[notification.channel].call(
-            lambda: notifier.notify(notification, content, recipients)
-        )
+        channel = notification.channel
+
+        async def send() -> Mapping[Recipient, DeliveryError | None]:
+            async with self._slots[channel]:
+                return await self.notifiers[channel].notify(notification, content, recipients)
+
+        return await self._breakers[channel].call(send)
 
     def _refuse_expired(self, expires_at: datetime | None) -> None:
         if expires_at is not None and expires_at <= self.clock.now():

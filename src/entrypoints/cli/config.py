@@ -1,12 +1,18 @@
 """`dispatcher config`."""
 
+from datetime import timedelta
+
 import click
 from pydantic import SecretStr
 
+from adapters.rabbitmq.settings import Binding
 from entrypoints.cli.output import print_json, print_table
 from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.sources import variable
 from entrypoints.start import redacted
+
+# Settings that follow from others where they are not set.
+_EFFECTIVE = {"broker_url": "broker", "email_url": "email", "prefetch": "effective_prefetch"}
 
 
 @click.group("config")
@@ -22,8 +28,8 @@ def show(as_json: bool) -> None:
     rows = [
         {
             "variable": variable(name),
-            "value": _shown(name, getattr(loaded.settings, name)),
-            "origin": loaded.origins.get(name, "default"),
+            "value": _shown(name, getattr(loaded.settings, _EFFECTIVE.get(name, name))),
+            "origin": loaded.origins.get(name, "derived" if name in _EFFECTIVE else "default"),
         }
         for name in Settings.model_fields
         if name != "targets"
@@ -46,12 +52,16 @@ def _shown(name: str, value: object) -> str | None:
     match value:
         case None:
             return None
+        case SecretStr() if name.endswith("_url") and name != "slack_webhook_url":
+            return redacted(value.get_secret_value())
         case SecretStr():
-            secret = value.get_secret_value()
-            is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
-            return redacted(secret) if is_plain_url else "***"
+            return "***"
+        case str() if name in _EFFECTIVE:
+            return redacted(value)
         case bool():
             return "on" if value else "off"
+        case timedelta():
+            return _duration(value)
         case tuple():
             return ",".join(_item(item) for item in value)
         case _:
@@ -59,6 +69,20 @@ def _shown(name: str, value: object) -> str | None:
 
 
 def _item(item: object) -> str:
-    if isinstance(item, tuple):
-        return "=".join(str(part) for part in item)
-    return str(item)
+    match item:
+        case tuple():
+            return "=".join(str(part) for part in item)
+        case timedelta():
+            return _duration(item)
+        case Binding():
+            return f"{item.exchange}:{item.routing_key}={item.queue}"
+        case _:
+            return str(item)
+
+
+def _duration(time: timedelta) -> str:
+    milliseconds = time // timedelta(milliseconds=1)
+    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"

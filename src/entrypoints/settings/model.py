@@ -8,19 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, SecretStr
 
+from adapters.rabbitmq.settings import Binding, TopologyMode
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from entrypoints.settings import values
 
 PRODUCTION = "production"
-
-
-class TopologyMode(StrEnum):
-    """How much of the broker's queues and exchanges is ours to make."""
-
-    ADOPT = "adopt"
-    OWN = "own"
-    NONE = "none"
 
 
 class Undefined(StrEnum):
@@ -37,7 +30,7 @@ Switch = Annotated[bool, PlainValidator(values.parse_switch)]
 Names = Annotated[tuple[str, ...], PlainValidator(values.parse_list)]
 Tiers = Annotated[tuple[timedelta, ...], PlainValidator(values.parse_tiers)]
 Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queues)]
-Bindings = Annotated[tuple[values.Binding, ...], PlainValidator(values.parse_bindings)]
+Bindings = Annotated[tuple[Binding, ...], PlainValidator(values.parse_bindings)]
 Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
 JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
 Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]

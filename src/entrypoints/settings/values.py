@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from adapters.rabbitmq.settings import Binding
 from domain.duration import parse_duration
 
 FORBIDDEN_QUEUE = "webgui"
@@ -15,15 +15,6 @@ _SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
 _LONGEST_TIER = timedelta(days=49)  # x-message-ttl is an unsigned 32-bit count of milliseconds
 _MAX_QUEUE_NAME = 200  # RabbitMQ allows 255 bytes; our suffixes need room
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """A binding for producers that publish to an exchange of their own."""
-
-    exchange: str
-    routing_key: str
-    queue: str
 
 
 def not_forbidden(name: str) -> str:
@@ -78,14 +69,10 @@ def _queue(name: str) -> str:
 
 def parse_bindings(text: str) -> tuple[Binding, ...]:
     """Read `exchange:routing_key=queue,…`."""
-    bindings = []
-    for item in parse_list(text):
-        source, equals, queue = item.rpartition("=")
-        exchange, colon, key = source.partition(":")
-        if not equals or not colon or not exchange.strip() or not queue.strip():
-            raise ValueError(f"{item!r} must be exchange:routing_key=queue")
-        bindings.append(Binding(exchange.strip(), key.strip(), _queue(queue.strip())))
-    return tuple(bindings)
+    bindings = tuple(Binding.parse(item) for item in parse_list(text))
+    for binding in bindings:
+        _queue(binding.queue)
+    return bindings
 
 
 def parse_tiers(text: str) -> tuple[timedelta, ...]:

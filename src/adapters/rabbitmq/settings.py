@@ -1,0 +1,63 @@
+"""What the adapter has to be told; whoever builds it reads the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+_MAX_QUEUE_NAME = 200
+"""AMQP 0-9-1 section 4.2.5.3 allows a short string 255 bytes; `.retry.<ms>` needs its share."""
+
+
+class TopologyMode(StrEnum):
+    """How much of the broker's furniture is ours to place."""
+
+    ADOPT = "adopt"
+    OWN = "own"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A producer's exchange and key that shall lead to a work queue."""
+
+    exchange: str
+    routing_key: str
+    queue: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Binding":
+        """Read `exchange:routing_key=queue`. Raises ValueError that says what is expected."""
+        source, equals, queue = text.strip().rpartition("=")
+        exchange, colon, routing_key = source.partition(":")
+        if not (equals and colon and exchange and queue):
+            raise ValueError("a binding is written exchange:routing_key=queue")
+        return cls(exchange=exchange, routing_key=routing_key, queue=queue)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RabbitSettings:
+    """`tiers` are the configured retry delays; `prefetch` counts messages per queue; `grace` is how
+    long `stop` waits for what is in flight. `queue_arguments` replaces the arguments of work queues
+    that we create. Raises ValueError, without the URL's secrets, where a value cannot work."""
+
+    url: str = field(repr=False)
+    queues: tuple[str, ...]
+    bindings: tuple[Binding, ...] = ()
+    topology: TopologyMode = TopologyMode.ADOPT
+    queue_arguments: Mapping[str, object] | None = None
+    tiers: tuple[timedelta, ...] = ()
+    prefetch: int = 32
+    grace: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        from adapters.rabbitmq.parameters import connection_parameters
+
+        connection_parameters(self.url, "dispatcher")
+        for queue in self.queues:
+            if not queue or len(queue.encode()) > _MAX_QUEUE_NAME:
+                raise ValueError(f"a queue name has 1 to {_MAX_QUEUE_NAME} bytes")
+        if not 1 <= self.prefetch <= 65535:
+            raise ValueError("the prefetch lies between 1 and 65535")
+        if any(tier < timedelta(milliseconds=1) for tier in self.tiers):
+            raise ValueError("a retry delay is at least one millisecond")

@@ -1,0 +1,221 @@
+"""The composition root: the only place where the adapters are named together.
+
+What a process does not use is not imported: each factory imports its own adapter.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import structlog
+from dependency_injector import containers, providers
+
+from adapters.clock import SystemClock
+from adapters.telemetry.deliveries import DeliveryLog
+from adapters.templates import FilesystemTemplates, RenderOptions, SetReport
+from adapters.wire.handler import MessageHandler
+from adapters.wire.inbound import Consumer, DeadLetters, Publisher
+from domain.dispatcher import Dispatcher
+from domain.ports import Notifier
+from domain.retry_policy import RetryPolicy
+from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings.model import Undefined
+from entrypoints.settings.sources import variable
+
+if TYPE_CHECKING:
+    from adapters.rabbitmq.settings import RabbitSettings
+    from adapters.rabbitmq.topology import Topology
+    from adapters.sqlite.queue import SqliteQueue
+
+log = structlog.get_logger()
+
+
+def _renderer(settings: Settings) -> FilesystemTemplates:
+    return FilesystemTemplates(
+        settings.templates_dir,
+        options=RenderOptions(
+            max_output=settings.max_output,
+            timeout=settings.render_timeout.total_seconds(),
+            lenient=settings.templates_undefined is Undefined.LENIENT,
+            autoescape_flat=settings.templates_autoescape,
+        ),
+        on_change=_report_templates,
+    )
+
+
+def _report_templates(report: SetReport) -> None:
+    if not report.faults:
+        log.info("templates changed", templates_version=report.version)
+    for fault in report.faults:
+        log.error(
+            "templates are broken; the last good set stays in use",
+            fault=fault,
+            templates_version=report.version,
+        )
+
+
+def _email(settings: Settings) -> Notifier:
+    from adapters.notifiers.blips import BlipTolerantNotifier
+    from adapters.notifiers.email.letter import EmailDefaults
+    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+
+    defaults = EmailDefaults(
+        sender=settings.email_from,
+        reply_to=settings.email_reply_to,
+        attachments_dir=settings.attachments_dir,
+    )
+    place = parse_email_url(settings.email or "")
+    try:
+        if isinstance(place, MaildirSettings):
+            from adapters.notifiers.email.maildir import MaildirNotifier
+
+            return MaildirNotifier(place.folder, defaults=defaults)
+        from adapters.notifiers.email.pool import PoolLimits
+        from adapters.notifiers.email.smtp import SmtpNotifier
+
+        return BlipTolerantNotifier(
+            SmtpNotifier(
+                place,
+                defaults=defaults,
+                ca_file=settings.email_ca_file,
+                limits=PoolLimits(size=settings.email_pool),
+            )
+        )
+    except ValueError as error:
+        raise SettingsInvalid([f"{variable('email_url')}: {error}"]) from None
+
+
+def _dispatcher(
+    settings: Settings,
+    clock: SystemClock,
+    renderer: FilesystemTemplates,
+    notifiers: Mapping[str, Callable[[], Notifier]],
+) -> Dispatcher:
+    return Dispatcher(
+        renderer=renderer,
+        notifiers={name: notifiers[name]() for name in settings.configured_channels},
+        retry_policy=RetryPolicy(settings.retry_delays),
+        clock=clock,
+        in_doubt=settings.in_doubt,
+        concurrency=settings.concurrency,
+        on_pause=_report_pause,
+    )
+
+
+def _report_pause(channel: str, error: str | None) -> None:
+    if error is None:
+        log.info("channel goes on: its provider answers again", channel=channel)
+    else:
+        log.error("channel is paused: its provider is away", channel=channel, error=error)
+
+
+def _sqlite_queue(settings: Settings, clock: SystemClock) -> "SqliteQueue":
+    from adapters.sqlite.queue import SqliteQueue
+    from adapters.sqlite.url import parse_sqlite_url
+
+    return SqliteQueue(parse_sqlite_url(settings.broker), clock)
+
+
+def _rabbit_settings(settings: Settings) -> "RabbitSettings":
+    from adapters.rabbitmq.settings import RabbitSettings
+
+    try:
+        return RabbitSettings(
+            url=settings.broker,
+            queues=tuple(settings.active_queues),
+            bindings=settings.bindings,
+            topology=settings.topology,
+            queue_arguments=settings.queue_arguments,
+            tiers=settings.retry_delays,
+            prefetch=settings.effective_prefetch,
+            grace=settings.grace,
+        )
+    except ValueError as error:
+        raise SettingsInvalid([f"{variable('broker_url')}: {error}"]) from None
+
+
+def _consumer(
+    settings: Settings,
+    clock: SystemClock,
+    rabbit: "Callable[[], RabbitSettings]",
+    sqlite: "Callable[[], SqliteQueue]",
+) -> Consumer:
+    if settings.is_embedded:
+        from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
+
+        consuming = SqliteConsumerSettings(
+            queues=tuple(settings.active_queues),
+            prefetch=settings.effective_prefetch,
+            grace=settings.grace,
+            lease=settings.lease,
+        )
+        return SqliteConsumer(sqlite(), consuming, clock)
+    from adapters.rabbitmq.consumer import RabbitConsumer
+
+    return RabbitConsumer(rabbit())
+
+
+def _publisher(
+    settings: Settings,
+    rabbit: "Callable[[], RabbitSettings]",
+    sqlite: "Callable[[], SqliteQueue]",
+) -> Publisher:
+    if settings.is_embedded:
+        from adapters.sqlite.publisher import SqlitePublisher
+
+        return SqlitePublisher(sqlite())
+    from adapters.rabbitmq.publisher import RabbitPublisher
+
+    return RabbitPublisher(rabbit())
+
+
+def _dead_letters(
+    settings: Settings,
+    rabbit: "Callable[[], RabbitSettings]",
+    sqlite: "Callable[[], SqliteQueue]",
+) -> DeadLetters:
+    if settings.is_embedded:
+        from adapters.sqlite.dead_letters import SqliteDeadLetters
+
+        return SqliteDeadLetters(sqlite())
+    from adapters.rabbitmq.dead_letters import RabbitDeadLetters
+
+    return RabbitDeadLetters(rabbit())
+
+
+def _topology(rabbit: "RabbitSettings") -> "Topology":
+    from adapters.rabbitmq.topology import Topology
+
+    return Topology(rabbit)
+
+
+class Container(containers.DeclarativeContainer):
+    """Every part of the program, made on first use. Tests override a provider here and nowhere
+    else."""
+
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    clock = providers.Singleton(SystemClock)
+
+    # Channels: one line each, by the channel's name. Built only where configured.
+    email = providers.Singleton(_email, settings)
+    notifiers = providers.Dict(email=email.provider)
+
+    # Rendering and dispatching
+    renderer = providers.Singleton(_renderer, settings)
+    dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers)
+    observer = providers.Singleton(DeliveryLog)
+    handler = providers.Singleton(
+        MessageHandler,
+        dispatcher=dispatcher,
+        channels=settings.provided.queue_channels,
+        clock=clock,
+        observer=observer,
+        max_body=settings.provided.max_body,
+    )
+
+    # Inbound: RabbitMQ, or the embedded queue
+    rabbit = providers.Singleton(_rabbit_settings, settings)
+    sqlite = providers.Singleton(_sqlite_queue, settings, clock)
+    consumer = providers.Singleton(_consumer, settings, clock, rabbit.provider, sqlite.provider)
+    publisher = providers.Singleton(_publisher, settings, rabbit.provider, sqlite.provider)
+    dead_letters = providers.Singleton(_dead_letters, settings, rabbit.provider, sqlite.provider)
+    topology = providers.Singleton(_topology, rabbit)
