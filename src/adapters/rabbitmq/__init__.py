@@ -1,0 +1,1 @@
+"""RabbitMQ behind the inbound contract: consuming, settling, publishing, dead letters, topology."""

@@ -1,0 +1,193 @@
+"""One AMQP channel: pika's callbacks as futures. Nothing escapes a callback, since pika answers an
+exception there by dropping the connection."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import structlog
+from pika.channel import Channel
+from pika.exceptions import AMQPError, ChannelClosed
+from pika.spec import Basic, BasicProperties
+
+from domain.errors import DispatcherError
+
+_log = structlog.get_logger()
+
+OnMessage = Callable[[Basic.Deliver, BasicProperties, bytes], None]
+OnConfirm = Callable[[int, bool, bool], None]
+"""Called with delivery tag, multiple, and whether it is an ack rather than a nack."""
+
+NOT_FOUND = 404
+ACCESS_REFUSED = 403
+PRECONDITION_FAILED = 406
+
+
+class ChannelLost(DispatcherError):
+    """The channel is gone: the broker closed it, cancelled its consumer, or the connection went.
+
+    `code` is the broker's reply code (AMQP 0-9-1 section 1.2), 0 where it gave none.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{text} ({code})" if code else text)
+        self.code = code
+        self.text = text
+
+
+class AmqpChannel:
+    """An open channel. Delivery tags belong to it alone: an ack through a channel that is gone is
+    dropped, because the broker has already handed the message to somebody else.
+
+    `ended` is done once the channel or its consumer is gone.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self.ended: asyncio.Future[ChannelLost] = asyncio.get_running_loop().create_future()
+        channel.add_on_close_callback(self._on_close)
+        channel.add_on_cancel_callback(self._on_cancel)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether deliveries of this channel can still be acked."""
+        return bool(self._channel.is_open) and not self.ended.done()
+
+    async def declare_queue(
+        self, name: str, arguments: Mapping[str, object] | None = None, *, passive: bool = False
+    ) -> int:
+        """Declare a durable queue, or with `passive` only look; the count of its ready messages.
+        Raises ChannelLost with NOT_FOUND, ACCESS_REFUSED or PRECONDITION_FAILED."""
+        reply = await self._call(
+            self._channel.queue_declare,
+            name,
+            passive=passive,
+            durable=True,
+            arguments=dict(arguments or {}),
+        )
+        return int(reply.method.message_count)
+
+    async def declare_exchange(self, name: str, *, passive: bool = False) -> None:
+        """Declare a durable direct exchange, or with `passive` only look. Raises ChannelLost."""
+        await self._call(
+            self._channel.exchange_declare, name, "direct", passive=passive, durable=True
+        )
+
+    async def bind(self, queue: str, exchange: str, routing_key: str) -> None:
+        """Bind; nothing happens where the binding is there already. Raises ChannelLost."""
+        await self._call(self._channel.queue_bind, queue, exchange, routing_key)
+
+    async def limit(self, prefetch: int) -> None:
+        """Let each consumer of this channel hold at most `prefetch` unacked messages.
+        Never the global flag: quorum queues answer it with an error."""
+        await self._call(self._channel.basic_qos, prefetch_count=prefetch, global_qos=False)
+
+    async def consume(self, queue: str, on_message: OnMessage) -> str:
+        """Start a consumer and return its tag. Raises ChannelLost."""
+        reply = await self._call(
+            self._channel.basic_consume, queue, on_message_callback=partial(_guarded, on_message)
+        )
+        return str(reply.method.consumer_tag)
+
+    async def cancel(self, consumer_tag: str) -> None:
+        """End a consumer; what it holds stays ours to ack. Raises ChannelLost."""
+        await self._call(self._channel.basic_cancel, consumer_tag)
+
+    async def select_confirms(
+        self, on_confirm: OnConfirm, on_return: Callable[[str, str], None]
+    ) -> None:
+        """Ask for confirms. `on_return` gets the routing key and the broker's words; a return
+        comes before the confirm of the same message. Raises ChannelLost."""
+
+        def confirmed(frame: Any) -> None:
+            method = frame.method
+            on_confirm(method.delivery_tag, method.multiple, isinstance(method, Basic.Ack))
+
+        def returned(_: Channel, method: Basic.Return, __: BasicProperties, ___: bytes) -> None:
+            on_return(str(method.routing_key), str(method.reply_text))
+
+        self._channel.add_on_return_callback(returned)
+        await self._call(self._channel.confirm_delivery, confirmed)
+
+    def publish(
+        self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties
+    ) -> None:
+        """Send a message with the mandatory flag. Raises ChannelLost."""
+        try:
+            self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
+        except AMQPError as error:
+            raise self._lost(error) from error
+
+    def ack(self, delivery_tag: int) -> None:
+        """Acknowledge one message; does nothing once the channel is gone."""
+        if self.is_open:
+            self._channel.basic_ack(delivery_tag)
+
+    def hand_back(self, delivery_tag: int) -> None:
+        """Return one message to its queue. It counts as a delivery, so never do this in a loop."""
+        if self.is_open:
+            self._channel.basic_nack(delivery_tag, requeue=True)
+
+    async def close(self) -> None:
+        """Close; what is unacked goes back to its queue. Returns when the broker has agreed."""
+        if self._channel.is_open:
+            self._channel.close()
+        while not self._channel.is_closed:
+            closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(closing)
+            try:
+                await closing
+            except ChannelLost:
+                return
+            finally:
+                self._waiting.discard(closing)
+
+    async def _call(self, method: Callable[..., object], *args: object, **kwargs: object) -> Any:
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def resolve(frame: object) -> None:
+            if not reply.done():
+                reply.set_result(frame)
+
+        self._waiting.add(reply)
+        try:
+            method(*args, callback=resolve, **kwargs)
+            return await reply
+        except AMQPError as error:
+            raise self._lost(error) from error
+        finally:
+            self._waiting.discard(reply)
+
+    def _lost(self, error: AMQPError) -> ChannelLost:
+        return self.ended.result() if self.ended.done() else ChannelLost(0, str(error))
+
+    def _on_close(self, _: Channel, reason: Exception) -> None:
+        code = reason.reply_code if isinstance(reason, ChannelClosed) else 0
+        text = reason.reply_text if isinstance(reason, ChannelClosed) else str(reason)
+        lost = ChannelLost(code, text)
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(lost)
+        if not self.ended.done():
+            self.ended.set_result(lost)
+
+    def _on_cancel(self, _: object) -> None:
+        # The broker does this when the queue is deleted or moves, and from 4.3 on after its
+        # consumer timeout. The connection stays healthy, but no message would ever come again.
+        if not self.ended.done():
+            self.ended.set_result(ChannelLost(0, "the broker cancelled the consumer"))
+
+
+def _guarded(
+    on_message: OnMessage,
+    _: Channel,
+    method: Basic.Deliver,
+    properties: BasicProperties,
+    body: bytes,
+) -> None:
+    try:
+        on_message(method, properties, body)
+    except Exception as error:  # noqa: BLE001 - an exception here makes pika drop the connection
+        _log.error("delivery_callback_failed", error=type(error).__name__)

@@ -1,0 +1,124 @@
+"""One connection to the broker: pika's callbacks as futures."""
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.adapters.utils.connection_workflow import (
+    AMQPConnectionWorkflowFailed,
+    AMQPConnectorPhaseErrorBase,
+)
+from pika.channel import Channel
+from pika.exceptions import AMQPConnectionError, AMQPError
+
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.parameters import connection_parameters
+from adapters.wire.inbound import BrokerUnavailable
+
+# pika tells of one failed connect in five lines and two tracebacks; we tell it in one line of ours.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+_CLOSE_TIMEOUT = 5.0
+_REFUSED = re.compile(r"\((403|530)\)")
+"""access-refused and not-allowed (no such vhost), AMQP 0-9-1 section 1.2."""
+
+
+class LoginRefused(BrokerUnavailable):
+    """The broker answered, and does not let this user or virtual host in."""
+
+
+class AmqpConnection:
+    """An open connection. `closed` is done once it is gone, with the reason in words."""
+
+    def __init__(self, connection: AsyncioConnection, closed: "asyncio.Future[str]") -> None:
+        self._connection = connection
+        self.closed = closed
+
+    @property
+    def is_open(self) -> bool:
+        """Whether channels can be opened."""
+        return self._connection.is_open
+
+    async def open_channel(self) -> AmqpChannel:
+        """Open a channel. Raises ChannelLost if the connection goes first."""
+        opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+
+        def on_open(channel: Channel) -> None:
+            if not opened.done():
+                opened.set_result(channel)
+
+        try:
+            channel = AmqpChannel(self._connection.channel(on_open_callback=on_open))
+        except AMQPError as error:
+            raise ChannelLost(0, describe(error)) from error
+        either: tuple[asyncio.Future[Any], ...] = (opened, channel.ended)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            opened.cancel()
+            raise channel.ended.result()
+        return channel
+
+    async def close(self) -> None:
+        """Close gracefully, which flushes acks; give up waiting after some seconds."""
+        if self._connection.is_open:
+            self._connection.close()
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await asyncio.shield(self.closed)
+        except TimeoutError:
+            return
+
+
+async def connect(url: str, name: str) -> AmqpConnection:
+    """Open a connection. Raises LoginRefused or BrokerUnavailable, never with the password."""
+    loop = asyncio.get_running_loop()
+    opened: asyncio.Future[None] = loop.create_future()
+    closed: asyncio.Future[str] = loop.create_future()
+
+    def on_open(_: object) -> None:
+        if not opened.done():
+            opened.set_result(None)
+
+    def on_open_error(_: object, error: BaseException | None) -> None:
+        if not opened.done():
+            opened.set_exception(_unavailable(error))
+
+    def on_close(_: object, error: BaseException) -> None:
+        if not closed.done():
+            closed.set_result(describe(error))
+
+    connection = AsyncioConnection(
+        connection_parameters(url, name), on_open, on_open_error, on_close, custom_ioloop=loop
+    )
+    try:
+        await opened
+    except asyncio.CancelledError:
+        if not (connection.is_closed or connection.is_closing):
+            connection.close()
+        raise
+    return AmqpConnection(connection, closed)
+
+
+def describe(error: BaseException | None) -> str:
+    """The innermost cause in words, on one line."""
+    cause = _innermost(error)
+    return " ".join(str(cause).split()) or type(cause).__name__
+
+
+def _unavailable(error: BaseException | None) -> BrokerUnavailable:
+    text = describe(error)
+    kind = LoginRefused if _REFUSED.search(text) else BrokerUnavailable
+    return kind(text)
+
+
+def _innermost(error: BaseException | None) -> BaseException | None:
+    if isinstance(error, AMQPConnectionWorkflowFailed):
+        return _innermost(error.exceptions[-1])
+    if isinstance(error, AMQPConnectorPhaseErrorBase):
+        return _innermost(error.exception)
+    if isinstance(error, AMQPConnectionError) and error.args:
+        inner = error.args[0]
+        return _innermost(inner) if isinstance(inner, BaseException) else error
+    return error

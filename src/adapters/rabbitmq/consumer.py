@@ -1,0 +1,165 @@
+"""Consumes the work queues for as long as it takes: reconnects, subscribes anew, stops cleanly."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.backoff import Backoff
+from adapters.rabbitmq.connection import AmqpConnection, LoginRefused, connect
+from adapters.rabbitmq.plan import queue_plans
+from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.settlement import Settler
+from adapters.rabbitmq.subscription import Subscription
+from adapters.rabbitmq.topology import Topology
+from adapters.wire.inbound import BrokerUnavailable, Handler
+
+_log = structlog.get_logger()
+
+_DRAIN_LOOK = 0.05
+"""Seconds between two looks at whether the queues are empty."""
+
+
+class RabbitConsumer:
+    """The inbound contract over RabbitMQ, on two connections: one consumes and acks, the other
+    publishes the copies. Runs on one event loop; `run` once."""
+
+    def __init__(self, settings: RabbitSettings, *, name: str = "dispatcher") -> None:
+        self._settings = settings
+        self._name = name
+        self._stopping = asyncio.Event()
+        self._link = PublishLink(settings.url, f"{name} publishing")
+        self._topology = Topology(settings)
+        self._settler = Settler(settings, self._topology, self._link)
+        self._subscriptions: Sequence[Subscription] = ()
+        self._connection: AmqpConnection | None = None
+
+    async def run(self, handler: Handler, *, drain: bool = False) -> None:
+        """Consume until `stop`, or with `drain` until the queues are empty. Never gives up on an
+        unreachable broker. Raises TopologyMismatch in mode `own`."""
+        self._subscriptions = [
+            Subscription(queue, self._settings, self._settler, handler)
+            for queue in self._settings.queues
+        ]
+        consuming = asyncio.create_task(self._keep_consuming())
+        ends: list[asyncio.Task[Any]] = [
+            consuming,
+            asyncio.create_task(self._stopping.wait()),
+        ]
+        if drain:
+            ends.append(asyncio.create_task(self._drained()))
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+            await asyncio.wait(ends)
+            await self._shut_down()
+        if not consuming.cancelled():
+            consuming.result()
+
+    def stop(self) -> None:
+        """Take no more; what is in flight may end within the grace. May be called twice."""
+        self._stopping.set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every work queue is being consumed at this moment."""
+        return bool(self._subscriptions) and all(s.is_consuming for s in self._subscriptions)
+
+    async def _keep_consuming(self) -> None:
+        clock = asyncio.get_running_loop()
+        backoff = Backoff()
+        refused = Backoff(first=15.0, cap=120.0)
+        while True:
+            try:
+                self._connection = await connect(self._settings.url, f"{self._name} consuming")
+            except LoginRefused as error:
+                delay = refused.failed(clock.time())
+                _log.error("broker_refuses_login", error=str(error), retry_in=round(delay, 1))
+            except BrokerUnavailable as error:
+                delay = backoff.failed(clock.time())
+                _log.warning("broker_unreachable", error=str(error), retry_in=round(delay, 1))
+            else:
+                _log.info("broker_connected")
+                backoff.succeeded(clock.time())
+                reason = await self._serve(self._connection)
+                delay = backoff.failed(clock.time())
+                _log.warning("broker_connection_lost", error=reason, retry_in=round(delay, 1))
+            await asyncio.sleep(delay)
+
+    async def _serve(self, connection: AmqpConnection) -> str:
+        serving = [
+            asyncio.create_task(self._subscribe(connection, subscription))
+            for subscription in self._subscriptions
+        ]
+        try:
+            ends: list[asyncio.Future[Any]] = [*serving, connection.closed]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in serving:
+                if task.done():
+                    task.result()
+            return connection.closed.result()
+        finally:
+            for task in serving:
+                task.cancel()
+            await asyncio.wait(serving)
+
+    async def _subscribe(self, connection: AmqpConnection, subscription: Subscription) -> None:
+        """Keep one queue consumed for as long as the connection lives."""
+        clock = asyncio.get_running_loop()
+        backoff = Backoff()
+        while not connection.closed.done():
+            try:
+                if await self._topology.prepare(connection, subscription.queue):
+                    plans = queue_plans(self._settings, subscription.queue)
+                    self._settler.know([plan.name for plan in plans])
+                    channel = await subscription.start(connection)
+                    backoff.succeeded(clock.time())
+                    # Not awaited itself: a cancelled await would end the future for everybody.
+                    await asyncio.wait((channel.ended,))
+                    trouble = str(channel.ended.result())
+                    await channel.close()
+                else:
+                    trouble = "it does not exist, and its producer declares it"
+            except ChannelLost as lost:
+                trouble = str(lost)
+            if connection.closed.done():
+                return
+            delay = backoff.failed(clock.time())
+            _log.warning(
+                "queue_not_consumed",
+                queue=subscription.queue,
+                error=trouble,
+                retry_in=round(delay, 1),
+            )
+            await asyncio.sleep(delay)
+
+    async def _drained(self) -> None:
+        """Return once every queue was seen empty twice, with nothing handed out meanwhile."""
+        before = None
+        while True:
+            await asyncio.sleep(_DRAIN_LOOK)
+            now = tuple([await subscription.idle_since() for subscription in self._subscriptions])
+            if None not in now and now == before and self.is_ready:
+                return
+            before = now
+
+    async def _shut_down(self) -> None:
+        for subscription in self._subscriptions:
+            await subscription.take_no_more()
+        flights = [flight for s in self._subscriptions for flight in s.flights]
+        if flights:
+            grace = self._settings.grace.total_seconds()
+            _, late = await asyncio.wait(flights, timeout=grace)
+            for flight in late:
+                flight.cancel()
+            if late:
+                _log.warning("grace_over", handed_back=len(late))
+                await asyncio.wait(late)
+        if self._connection is not None:
+            await self._connection.close()
+        await self._link.close()

@@ -1,0 +1,94 @@
+"""The publishing connection. It is not the consuming one, because a broker short of memory or disk
+stops reading from connections that publish, and acks must still get through."""
+
+import asyncio
+from collections.abc import Mapping
+
+from pika import DeliveryMode
+from pika.spec import BasicProperties
+
+from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.confirms import ConfirmingChannel
+from adapters.rabbitmq.connection import AmqpConnection, connect
+from adapters.rabbitmq.plan import EXCHANGE
+from adapters.wire.inbound import BrokerUnavailable, Properties
+
+
+class PublishLink:
+    """Opened when first needed, and again after a loss; whoever publishes decides when to retry.
+    Everything goes through the exchange `dispatcher`, so no right on the default one is needed."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._connection: AmqpConnection | None = None
+        self._channel: ConfirmingChannel | None = None
+        self._opening: asyncio.Task[ConfirmingChannel] | None = None
+
+    async def publish(
+        self,
+        queue: str,
+        body: bytes,
+        *,
+        properties: Properties,
+        headers: Mapping[str, str | int],
+    ) -> None:
+        """Store a persistent message in `queue`; return once the broker has confirmed it. Raises
+        BrokerUnavailable or PublishRefused."""
+        channel = await self._ready()
+        await channel.publish(EXCHANGE, queue, body, amqp_properties(properties, headers))
+
+    async def connection(self) -> AmqpConnection:
+        """The open connection, for declarations. Raises BrokerUnavailable."""
+        await self._ready()
+        if self._connection is None:
+            raise BrokerUnavailable("the publishing connection was closed")
+        return self._connection
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            await connection.close()
+
+    async def _ready(self) -> ConfirmingChannel:
+        if self._channel is not None and self._channel.is_open:
+            return self._channel
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._opened)
+        # Shielded: one caller that gives up must not take the connection from the others.
+        return await asyncio.shield(self._opening)
+
+    def _opened(self, opening: "asyncio.Task[ConfirmingChannel]") -> None:
+        self._opening = None
+        if not opening.cancelled():
+            opening.exception()
+
+    async def _open(self) -> ConfirmingChannel:
+        if self._connection is None or not self._connection.is_open:
+            self._connection = await connect(self._url, self._name)
+        try:
+            self._channel = await ConfirmingChannel.open(await self._connection.open_channel())
+        except ChannelLost as lost:
+            raise BrokerUnavailable(f"no channel for publishing: {lost}") from lost
+        return self._channel
+
+
+def amqp_properties(properties: Properties, headers: Mapping[str, str | int]) -> BasicProperties:
+    """What a copy carries: the whitelist, delivery mode 2 and exactly these headers."""
+    return BasicProperties(  # type: ignore[no-untyped-call] # pika leaves the constructor bare
+        content_type=properties.content_type,
+        content_encoding=properties.content_encoding,
+        headers=dict(headers),
+        delivery_mode=DeliveryMode.Persistent,
+        priority=properties.priority,
+        correlation_id=properties.correlation_id,
+        message_id=properties.message_id,
+        timestamp=properties.timestamp,
+        type=properties.type,
+        app_id=properties.app_id,
+    )

@@ -1,0 +1,102 @@
+"""Outcome -> broker: every copy is stored and confirmed before its original is acked."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import structlog
+
+from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.backoff import Backoff, SharedPause
+from adapters.rabbitmq.messages import Delivery, own_headers
+from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue, work_queue
+from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.topology import Topology
+from adapters.wire.inbound import (
+    BrokerUnavailable,
+    DeadCopy,
+    InboundMessage,
+    PublishRefused,
+    RetryCopy,
+    TopologyMismatch,
+)
+
+_log = structlog.get_logger()
+
+_TROUBLE = (BrokerUnavailable, PublishRefused, TopologyMismatch, ChannelLost)
+
+
+class Settler:
+    """Where a copy cannot be stored, the original stays unacked and storing is tried again, with
+    one log line for each pause. Safe to call concurrently."""
+
+    def __init__(self, settings: RabbitSettings, topology: Topology, link: PublishLink) -> None:
+        self._settings = settings
+        self._topology = topology
+        self._link = link
+        self._known: set[str] = set()
+        self._pauses: dict[str, SharedPause] = {}
+
+    def know(self, queues: Sequence[str]) -> None:
+        """These queues were prepared; any other is looked for before its first copy."""
+        self._known.update(queues)
+
+    async def settle(self, delivery: Delivery, copies: Sequence[RetryCopy | DeadCopy]) -> None:
+        """Store the copies, then ack. Returns without an ack once the delivery is stale: the
+        broker hands the original out again."""
+        message = delivery.message
+        for copy in copies:
+            target = self._target(message.queue, copy)
+            if not await self._store(delivery, target, copy.headers):
+                return
+        delivery.ack()
+
+    async def renew(self, delivery: Delivery) -> None:
+        """Put a copy at the end of the message's own queue, then ack: its delivery count, which
+        might soon exceed a limit nobody sees from here, begins anew."""
+        message = delivery.message
+        target = work_queue(self._settings, message.queue)
+        if await self._store(delivery, target, own_headers(message)):
+            delivery.ack()
+
+    def _target(self, queue: str, copy: RetryCopy | DeadCopy) -> QueuePlan:
+        if isinstance(copy, DeadCopy):
+            return dead_queue(queue)
+        return retry_queue(
+            queue, exact_hop(self._settings, copy.delay) if copy.exact else copy.delay
+        )
+
+    async def _store(
+        self, delivery: Delivery, target: QueuePlan, headers: Mapping[str, str | int]
+    ) -> bool:
+        message = delivery.message
+        while not delivery.is_stale:
+            try:
+                await self._publish(message, target, headers)
+            except _TROUBLE as error:
+                self._known.discard(target.name)
+                await self._pause(target.name).wait(error)
+            else:
+                self._pause(target.name).succeeded()
+                return True
+        return False
+
+    async def _publish(
+        self, message: InboundMessage, target: QueuePlan, headers: Mapping[str, str | int]
+    ) -> None:
+        if target.name not in self._known:
+            await self._topology.ensure(await self._link.connection(), target)
+            self._known.add(target.name)
+        await self._link.publish(
+            target.name, message.body, properties=message.properties, headers=headers
+        )
+
+    def _pause(self, queue: str) -> SharedPause:
+        pause = self._pauses.get(queue)
+        if pause is None:
+            pause = self._pauses[queue] = SharedPause(partial(_announce, queue), Backoff())
+        return pause
+
+
+def _announce(queue: str, delay: float, error: Exception) -> None:
+    _log.warning("copy_not_stored", queue=queue, retry_in=round(delay, 1), error=str(error))

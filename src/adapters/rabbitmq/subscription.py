@@ -1,0 +1,120 @@
+"""One work queue: deliveries become handler tasks, never more of them than the prefetch."""
+
+import asyncio
+from collections.abc import Set as AbstractSet
+
+import structlog
+from pika.spec import Basic, BasicProperties
+
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.connection import AmqpConnection
+from adapters.rabbitmq.messages import Delivery, inbound
+from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.settlement import Settler
+from adapters.wire.inbound import Handler
+
+_log = structlog.get_logger()
+
+RENEW_AT = 10
+"""Deliveries after which a message is copied first: a queue that others declared may drop it at
+RabbitMQ 4's default limit of 20, and have nowhere to dead-letter to."""
+
+_CANCEL_TIMEOUT = 5.0
+_HAND_BACK_PAUSE = 1.0
+
+
+class Subscription:
+    """Channel after channel on the same queue. Handlers of a channel that was lost run on to their
+    end, and count against the prefetch until then."""
+
+    def __init__(
+        self, queue: str, settings: RabbitSettings, settler: Settler, handler: Handler
+    ) -> None:
+        self.queue = queue
+        self._prefetch = settings.prefetch
+        self._settler = settler
+        self._handler = handler
+        self._slots = asyncio.Semaphore(settings.prefetch)
+        self._flights: set[asyncio.Task[None]] = set()
+        self._handed_out = 0
+        self._stopping = False
+        self._channel: AmqpChannel | None = None
+        self._consumer_tag: str | None = None
+
+    @property
+    def is_consuming(self) -> bool:
+        """Whether the broker hands us this queue's messages."""
+        return self._consumer_tag is not None and bool(self._channel and self._channel.is_open)
+
+    @property
+    def flights(self) -> AbstractSet["asyncio.Task[None]"]:
+        """What is in flight: handled or being settled."""
+        return frozenset(self._flights)
+
+    async def start(self, connection: AmqpConnection) -> AmqpChannel:
+        """Consume on a new channel, which is returned. Raises ChannelLost."""
+        self._consumer_tag = None
+        channel = self._channel = await connection.open_channel()
+
+        def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+            message = inbound(self.queue, properties, body, redelivered=bool(method.redelivered))
+            self._handed_out += 1
+            flight = asyncio.create_task(self._fly(Delivery(message, channel, method.delivery_tag)))
+            self._flights.add(flight)
+            flight.add_done_callback(self._flights.discard)
+
+        await channel.limit(self._prefetch)
+        self._consumer_tag = await channel.consume(self.queue, on_message)
+        return channel
+
+    async def take_no_more(self) -> None:
+        """End the consumer, so that the broker gives what comes to others. pika rejects what was
+        already on its way, which costs those few messages one delivery count; holding a prefetch
+        full of them until the end of the grace would cost more of them the same."""
+        self._stopping = True
+        tag, self._consumer_tag = self._consumer_tag, None
+        if tag is None or self._channel is None or not self._channel.is_open:
+            return
+        try:
+            async with asyncio.timeout(_CANCEL_TIMEOUT):
+                await self._channel.cancel(tag)
+        except (ChannelLost, TimeoutError):
+            return
+
+    async def idle_since(self) -> int | None:
+        """How many messages were ever handed out, if the queue is empty and nothing is in flight,
+        else None."""
+        if self._flights or self._channel is None or not self.is_consuming:
+            return None
+        try:
+            ready = await self._channel.declare_queue(self.queue, passive=True)
+        except ChannelLost:
+            return None
+        return None if ready or self._flights else self._handed_out
+
+    async def _fly(self, delivery: Delivery) -> None:
+        async with self._slots:
+            if delivery.is_stale or self._stopping:
+                return
+            try:
+                await self._handle(delivery)
+            except asyncio.CancelledError:
+                await self._return(delivery)
+                raise
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not lock up a message
+                _log.exception("handler_failed", queue=self.queue, error=type(error).__name__)
+                await self._return(delivery)
+
+    async def _handle(self, delivery: Delivery) -> None:
+        if delivery.message.delivery_count >= RENEW_AT:
+            await self._settler.renew(delivery)
+            return
+        copies = await self._handler(delivery.message)
+        if not delivery.is_stale:
+            await self._settler.settle(delivery, copies)
+
+    async def _return(self, delivery: Delivery) -> None:
+        # Unless we stop, it would come back at once and be handed back again.
+        if not self._stopping:
+            await asyncio.sleep(_HAND_BACK_PAUSE)
+        delivery.hand_back()

@@ -1,0 +1,145 @@
+"""Real peers: a given broker, else containers, else a skip that says why; in CI a failure."""
+
+import os
+import socket
+import time
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.rabbit import Broker, delete_all
+
+AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
+MANAGEMENT_URL = "DISPATCHER_TEST_MANAGEMENT_URL"
+MAILHOG = ("DISPATCHER_TEST_MAILHOG_IMAGE", "mailhog/mailhog:v1.0.1")
+RABBITMQ = ("DISPATCHER_TEST_RABBITMQ_IMAGE", "rabbitmq:4-management")
+RABBITMQ_OLD = ("DISPATCHER_TEST_RABBITMQ_OLD_IMAGE", "rabbitmq:3.10-management")
+
+
+@dataclass(frozen=True)
+class MailHog:
+    """A running MailHog; `api` is the base URL of its HTTP API."""
+
+    host: str
+    smtp_port: int
+    api: str
+
+
+def _unavailable(reason: str) -> Any:
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _require_docker() -> None:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=5)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except DockerException as error:
+        _unavailable(f"neither {AMQP_URL} nor Docker: {type(error).__name__}")
+
+
+def _rabbitmq(stack: ExitStack, image: tuple[str, str], version: str) -> Broker:
+    _require_docker()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # testcontainers uses what it deprecates
+        from testcontainers.community.rabbitmq import RabbitMqContainer
+
+        container = RabbitMqContainer(os.environ.get(*image)).with_exposed_ports(15672)
+        stack.callback(container.stop)
+        try:
+            container.start()
+        except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
+            _unavailable(f"{image[0]} cannot be started: {error}")
+    host = container.get_container_host_ip()
+
+    def control(*arguments: str) -> None:
+        code, output = container.exec(["rabbitmqctl", *arguments])
+        assert code == 0, output
+
+    return Broker(
+        url=f"amqp://guest:guest@{host}:{container.get_exposed_port(5672)}/%2F",
+        version=version,
+        management=f"http://{host}:{container.get_exposed_port(15672)}",
+        control=control,
+    )
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Broker]:
+    """The current RabbitMQ."""
+    given = os.environ.get(AMQP_URL)
+    with ExitStack() as stack:
+        if given:
+            yield Broker(url=given, version="given", management=os.environ.get(MANAGEMENT_URL))
+        else:
+            yield _rabbitmq(stack, RABBITMQ, "current")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_old() -> Iterator[Broker]:
+    """The oldest RabbitMQ that is supported, 3.10."""
+    with ExitStack() as stack:
+        yield _rabbitmq(stack, RABBITMQ_OLD, "3.10")
+
+
+@pytest.fixture(params=["current", "3.10"])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each supported end of the range in turn."""
+    name = "rabbitmq" if request.param == "current" else "rabbitmq_old"
+    chosen: Broker = request.getfixturevalue(name)
+    return chosen
+
+
+@pytest.fixture
+def queue(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A queue name nobody else uses; what was made under it is deleted afterwards."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    yield name
+    for fixture in ("rabbitmq", "rabbitmq_old", "broker"):
+        if fixture in request.fixturenames and fixture in request.node.funcargs:
+            delete_all(request.node.funcargs[fixture], name)
+
+
+@pytest.fixture(scope="session")
+def mailhog() -> Iterator[MailHog]:
+    """A MailHog that has said its greeting."""
+    _require_docker()
+    from testcontainers.core.container import DockerContainer
+
+    container = DockerContainer(os.environ.get(*MAILHOG)).with_exposed_ports(1025, 8025)
+    with ExitStack() as stack:
+        stack.callback(container.stop)
+        try:
+            container.start()
+        except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
+            _unavailable(f"{MAILHOG[0]} cannot be started: {error}")
+        host = container.get_container_host_ip()
+        smtp_port = int(container.get_exposed_port(1025))
+        _await_greeting(host, smtp_port)
+        yield MailHog(host, smtp_port, f"http://{host}:{container.get_exposed_port(8025)}")
+
+
+def _await_greeting(host: str, port: int) -> None:
+    # The published port accepts before the program behind it listens.
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        try:
+            with socket.create_connection((host, port), timeout=2) as connection:
+                if connection.recv(3) == b"220":
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    _unavailable("the mailbox never said its greeting")

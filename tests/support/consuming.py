@@ -1,0 +1,73 @@
+"""Runs a consumer beside a test, and keeps count of what was handed to its handler."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from adapters.rabbitmq.consumer import RabbitConsumer
+from adapters.rabbitmq.settings import RabbitSettings
+from adapters.wire.inbound import InboundMessage, Settlement
+from tests.support.rabbit import Broker
+
+
+class Recorder:
+    """A handler that remembers every message, and settles it as it was told."""
+
+    def __init__(
+        self, decide: Callable[[InboundMessage], Settlement] = lambda _: (), delay: float = 0.0
+    ) -> None:
+        self.messages: list[InboundMessage] = []
+        self._decide = decide
+        self._delay = delay
+
+    async def __call__(self, message: InboundMessage) -> Settlement:
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        self.messages.append(message)
+        return self._decide(message)
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """What was seen, in order."""
+        return [message.body for message in self.messages]
+
+
+def settings_for(broker: Broker, queue: str, **changes: object) -> RabbitSettings:
+    """Settings with one short tier, unless told otherwise."""
+    values: dict[str, object] = {
+        "url": broker.url,
+        "queues": (queue,),
+        "tiers": (timedelta(milliseconds=200),),
+        "prefetch": 50,
+        "grace": timedelta(seconds=5),
+    }
+    return RabbitSettings(**(values | changes))  # type: ignore[arg-type] # told by name
+
+
+@asynccontextmanager
+async def consuming(
+    settings: RabbitSettings,
+    handler: Callable[[InboundMessage], Awaitable[Settlement]],
+    *,
+    wait: bool = True,
+) -> AsyncIterator[RabbitConsumer]:
+    """A consumer that runs while the block does; with `wait`, the block begins once it is ready."""
+    consumer = RabbitConsumer(settings)
+    running = asyncio.create_task(consumer.run(handler))
+    try:
+        if wait:
+            await until(lambda: consumer.is_ready or running.done())
+        yield consumer
+    finally:
+        consumer.stop()
+        await running
+
+
+async def until(condition: Callable[[], object], timeout: float = 15.0) -> None:
+    """Wait until the condition holds; fail after `timeout` seconds."""
+    give_up = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen in time"
+        await asyncio.sleep(0.02)
