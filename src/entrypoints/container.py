@@ -29,16 +29,19 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
+def render_options(settings: Settings) -> RenderOptions:
+    """How templates are compiled and rendered."""
+    return RenderOptions(
+        max_output=settings.max_output,
+        timeout=settings.render_timeout.total_seconds(),
+        lenient=settings.templates_undefined is Undefined.LENIENT,
+        autoescape_flat=settings.templates_autoescape,
+    )
+
+
 def _renderer(settings: Settings) -> FilesystemTemplates:
     return FilesystemTemplates(
-        settings.templates_dir,
-        options=RenderOptions(
-            max_output=settings.max_output,
-            timeout=settings.render_timeout.total_seconds(),
-            lenient=settings.templates_undefined is Undefined.LENIENT,
-            autoescape_flat=settings.templates_autoescape,
-        ),
-        on_change=_report_templates,
+        settings.templates_dir, options=render_options(settings), on_change=_report_templates
     )
 
 

@@ -49,27 +49,20 @@ def show(as_json: bool) -> None:
 
 
 def _shown(name: str, value: object) -> str | None:
-    match value:
-        case None:
-            return None
-        case SecretStr() if name.endswith("_url") and name != "slack_webhook_url":
-            return redacted(value.get_secret_value())
-        case SecretStr():
-            return "***"
-        case str() if name in _EFFECTIVE:
-            return redacted(value)
-        case bool():
-            return "on" if value else "off"
-        case timedelta():
-            return _duration(value)
-        case tuple():
-            return ",".join(_item(item) for item in value)
-        case _:
-            return str(value)
+    if value is None:
+        return None
+    if isinstance(value, SecretStr):
+        is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
+        return redacted(value.get_secret_value()) if is_plain_url else "***"
+    if isinstance(value, tuple):
+        return ",".join(_item(item) for item in value)
+    return redacted(str(value)) if name in _EFFECTIVE else _item(value)
 
 
 def _item(item: object) -> str:
     match item:
+        case bool():
+            return "on" if item else "off"
         case tuple():
             return "=".join(str(part) for part in item)
         case timedelta():

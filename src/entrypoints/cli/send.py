@@ -5,15 +5,17 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
 import click
 
+from adapters.templates.snapshot import Snapshot
 from adapters.wire.inbound import Properties, Publisher
 from adapters.wire.message import decode
 from domain.errors import MalformedMessage
+from domain.notification import JsonValue
 from entrypoints.cli.output import words
 from entrypoints.container import Container
 from entrypoints.settings.values import not_forbidden
@@ -54,7 +56,7 @@ def command(
     """
     settings = load()
     queue = _queue_of(channel, settings.queues)
-    options: dict[str, object] = {
+    options: dict[str, JsonValue] = {
         "to": list(to),
         "subject": subject,
         "from": sender,
@@ -63,14 +65,21 @@ def command(
     }
     given = {name: value for name, value in options.items() if value}
     container = Container(settings=settings)
+    messages: Iterator[Mapping[str, JsonValue]]
     if fake:
-        from entrypoints.fake import fake_messages
-
-        messages = fake_messages(container.renderer(), template, fake)
+        messages = _fake(container.renderer().snapshot, template, fake)
     else:
-        messages = iter([_message(data)])
+        messages = iter([message_from(data)])
     prepared = _prepare(messages, template, given, message_id, fake or 1)
     asyncio.run(_publish_all(container.publisher(), queue, prepared, fake or 1))
+
+
+def _fake(snapshot: Snapshot, template: str, count: int) -> Iterator[dict[str, JsonValue]]:
+    from entrypoints.fake import fake_messages
+
+    if template not in snapshot.templates:
+        raise click.ClickException(f"--fake needs the template {template!r}, which does not exist")
+    return fake_messages(snapshot, template, count)
 
 
 def _queue_of(channel: str, queues: Iterable[tuple[str, str]]) -> str:
@@ -87,7 +96,8 @@ def _queue_of(channel: str, queues: Iterable[tuple[str, str]]) -> str:
     raise click.BadParameter(f"no queue for channel {channel!r}; there are {names}")
 
 
-def _message(data: str | None) -> dict[str, object]:
+def message_from(data: str | None) -> Mapping[str, JsonValue]:
+    """The message that `--data` gives: whole, or its parameters alone. Raises BadParameter."""
     if data is None:
         return {}
     try:
@@ -108,9 +118,9 @@ def _message(data: str | None) -> dict[str, object]:
 
 
 def _prepare(
-    messages: Iterator[dict[str, object]],
+    messages: Iterator[Mapping[str, JsonValue]],
     template: str,
-    given: dict[str, object],
+    given: Mapping[str, JsonValue],
     message_id: str | None,
     count: int,
 ) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,140 @@
+"""`dispatcher templates`."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
+from adapters.templates.lint import lint
+from adapters.templates.renderer import FilesystemTemplates
+from domain.content import Content
+from domain.errors import DeliveryError
+from domain.ports import RenderRequest
+from entrypoints.cli.output import print_json, print_table, words
+from entrypoints.cli.send import message_from
+from entrypoints.container import Container, render_options
+from entrypoints.start import load
+
+
+@click.group("templates")
+def command() -> None:
+    """List, render and check the templates."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """Every template with its channels, parts, locales and examples."""
+    infos = list_templates(_templates().snapshot)
+    if as_json:
+        print_json([asdict(info) for info in infos])
+        return
+    rows = [
+        (
+            info.name,
+            ", ".join(info.channels),
+            ", ".join(info.parts),
+            ", ".join(info.locales),
+            ", ".join(Path(path).stem for path in info.examples),
+        )
+        for info in infos
+    ]
+    print_table(["template", "channels", "parts", "locales", "examples"], rows)
+
+
+@command.command("render")
+@click.argument("template")
+@click.option("--channel", default="email", show_default=True)
+@click.option("--example", help="Name of the example to render with; else the first.")
+@click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
+@click.option("--locale")
+@click.option("--subject")
+@click.option("--part", help="Print only this part, such as html.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def render(
+    template: str,
+    channel: str,
+    example: str | None,
+    data: str | None,
+    locale: str | None,
+    subject: str | None,
+    part: str | None,
+    as_json: bool,
+) -> int:
+    """Render a template with an example or with --data, and print what would be sent."""
+    templates = _templates()
+    request = _request(templates, template, channel, example, data)
+    request = replace(request, locale=locale or request.locale, subject=subject or request.subject)
+    try:
+        content = templates.render(request)
+    except DeliveryError as error:
+        words(str(error))
+        return 1
+    return _print(content, part, as_json=as_json)
+
+
+def _print(content: Content, part: str | None, *, as_json: bool) -> int:
+    if part is not None and part not in content.parts:
+        words(f"there is no part {part!r}; there are {', '.join(content.parts)}")
+        return 1
+    if as_json:
+        print_json({"subject": content.subject, **content.parts})
+    elif part is not None:
+        click.echo(content.parts[part])
+    else:
+        click.echo(f"Subject: {content.subject or ''}")
+        for name, text in content.parts.items():
+            click.echo(f"\n--- {name} ---\n{text}")
+    return 0
+
+
+def _request(
+    templates: FilesystemTemplates,
+    template: str,
+    channel: str,
+    example: str | None,
+    data: str | None,
+) -> RenderRequest:
+    now = datetime.now(UTC)
+    if data is not None:
+        message = message_from(data)
+        return Example(name="", path="--data", message=message).request(template, channel, now)
+    if template not in templates.snapshot.templates:
+        return RenderRequest(template=template, channel=channel, parameters={}, now=now)
+    try:
+        examples = examples_of(templates.snapshot, template)
+    except ExampleBroken as error:
+        raise click.ClickException(str(error)) from None
+    chosen = [one for one in examples if example in {None, one.name}]
+    if example is not None and not chosen:
+        names = ", ".join(one.name for one in examples) or "none"
+        raise click.BadParameter(
+            f"template {template!r} has no example {example!r}; it has {names}"
+        )
+    if not chosen:
+        return RenderRequest(template=template, channel=channel, parameters={}, now=now)
+    return chosen[0].request(template, channel, now)
+
+
+@command.command("lint")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+def lint_(as_json: bool, strict: bool) -> int:
+    """Compile every template and render every example; exit 1 if something is wrong."""
+    settings = load()
+    findings = lint(settings.templates_dir, render_options(settings), datetime.now(UTC))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            line = f":{finding.line}" if finding.line else ""
+            click.echo(f"{finding.file}{line}: {finding.severity}: {finding.text}")
+        words(f"{len(findings)} findings" if findings else "no findings")
+    return int(any(strict or finding.severity == "error" for finding in findings))
+
+
+def _templates() -> FilesystemTemplates:
+    templates: FilesystemTemplates = Container(settings=load()).renderer()
+    return templates
