@@ -190,4 +190,4 @@ def _guarded(
     try:
         on_message(method, properties, body)
     except Exception as error:  # noqa: BLE001 - an exception here makes pika drop the connection
-        _log.error("delivery_callback_failed", error=type(error).__name__)
+        _log.error("a delivery could not be taken in", error=type(error).__name__)

@@ -10,11 +10,11 @@ from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connection import AmqpConnection, LoginRefused, connect
 from adapters.rabbitmq.plan import queue_plans
+from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
-from adapters.rabbitmq.topology import Topology
 from adapters.wire.inbound import BrokerUnavailable, Handler
 
 _log = structlog.get_logger()
@@ -32,8 +32,8 @@ class RabbitConsumer:
         self._name = name
         self._stopping = asyncio.Event()
         self._link = PublishLink(settings.url, f"{name} publishing")
-        self._topology = Topology(settings)
-        self._settler = Settler(settings, self._topology, self._link)
+        self._preparer = Preparer(settings)
+        self._settler = Settler(settings, self._preparer, self._link)
         self._subscriptions: Sequence[Subscription] = ()
         self._connection: AmqpConnection | None = None
 
@@ -79,16 +79,24 @@ class RabbitConsumer:
                 self._connection = await connect(self._settings.url, f"{self._name} consuming")
             except LoginRefused as error:
                 delay = refused.failed(clock.time())
-                _log.error("broker_refuses_login", error=str(error), retry_in=round(delay, 1))
+                _log.error(
+                    "broker refuses our login; waiting", error=str(error), seconds=round(delay, 1)
+                )
             except BrokerUnavailable as error:
                 delay = backoff.failed(clock.time())
-                _log.warning("broker_unreachable", error=str(error), retry_in=round(delay, 1))
+                _log.warning(
+                    "broker is unreachable; waiting", error=str(error), seconds=round(delay, 1)
+                )
             else:
-                _log.info("broker_connected")
+                _log.info("broker is connected")
                 backoff.succeeded(clock.time())
                 reason = await self._serve(self._connection)
                 delay = backoff.failed(clock.time())
-                _log.warning("broker_connection_lost", error=reason, retry_in=round(delay, 1))
+                _log.warning(
+                    "connection to the broker is lost; waiting",
+                    error=reason,
+                    seconds=round(delay, 1),
+                )
             await asyncio.sleep(delay)
 
     async def _serve(self, connection: AmqpConnection) -> str:
@@ -114,7 +122,7 @@ class RabbitConsumer:
         backoff = Backoff()
         while not connection.closed.done():
             try:
-                if await self._topology.prepare(connection, subscription.queue):
+                if await self._preparer.prepare(connection, subscription.queue):
                     plans = queue_plans(self._settings, subscription.queue)
                     self._settler.know([plan.name for plan in plans])
                     channel = await subscription.start(connection)
@@ -131,10 +139,10 @@ class RabbitConsumer:
                 return
             delay = backoff.failed(clock.time())
             _log.warning(
-                "queue_not_consumed",
+                "queue is not consumed; waiting",
                 queue=subscription.queue,
                 error=trouble,
-                retry_in=round(delay, 1),
+                seconds=round(delay, 1),
             )
             await asyncio.sleep(delay)
 
@@ -158,7 +166,7 @@ class RabbitConsumer:
             for flight in late:
                 flight.cancel()
             if late:
-                _log.warning("grace_over", handed_back=len(late))
+                _log.warning("grace is over; the rest is handed back", messages=len(late))
                 await asyncio.wait(late)
         if self._connection is not None:
             await self._connection.close()

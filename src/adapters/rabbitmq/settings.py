@@ -51,6 +51,7 @@ class RabbitSettings:
     grace: timedelta = timedelta(seconds=30)
 
     def __post_init__(self) -> None:
+        # Late: settings are read by programs that never load pika.
         from adapters.rabbitmq.parameters import connection_parameters
 
         connection_parameters(self.url, "dispatcher")

@@ -9,9 +9,9 @@ from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff, SharedPause
 from adapters.rabbitmq.messages import Delivery, own_headers
 from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue, work_queue
+from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.rabbitmq.topology import Topology
 from adapters.wire.inbound import (
     BrokerUnavailable,
     DeadCopy,
@@ -30,9 +30,9 @@ class Settler:
     """Where a copy cannot be stored, the original stays unacked and storing is tried again, with
     one log line for each pause. Safe to call concurrently."""
 
-    def __init__(self, settings: RabbitSettings, topology: Topology, link: PublishLink) -> None:
+    def __init__(self, settings: RabbitSettings, preparer: Preparer, link: PublishLink) -> None:
         self._settings = settings
-        self._topology = topology
+        self._preparer = preparer
         self._link = link
         self._known: set[str] = set()
         self._pauses: dict[str, SharedPause] = {}
@@ -85,7 +85,7 @@ class Settler:
         self, message: InboundMessage, target: QueuePlan, headers: Mapping[str, str | int]
     ) -> None:
         if target.name not in self._known:
-            await self._topology.ensure(await self._link.connection(), target)
+            await self._preparer.ensure(await self._link.connection(), target)
             self._known.add(target.name)
         await self._link.publish(
             target.name, message.body, properties=message.properties, headers=headers
@@ -99,4 +99,9 @@ class Settler:
 
 
 def _announce(queue: str, delay: float, error: Exception) -> None:
-    _log.warning("copy_not_stored", queue=queue, retry_in=round(delay, 1), error=str(error))
+    _log.warning(
+        "a copy could not be stored; its original is kept, waiting",
+        queue=queue,
+        seconds=round(delay, 1),
+        error=str(error),
+    )

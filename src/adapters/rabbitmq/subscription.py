@@ -102,7 +102,11 @@ class Subscription:
                 await self._return(delivery)
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours must not lock up a message
-                _log.exception("handler_failed", queue=self.queue, error=type(error).__name__)
+                _log.exception(
+                    "handler failed; the message is handed back",
+                    queue=self.queue,
+                    error=type(error).__name__,
+                )
                 await self._return(delivery)
 
     async def _handle(self, delivery: Delivery) -> None:

@@ -1,104 +1,135 @@
-"""Puts exchanges, queues and bindings in place, as far as the mode allows."""
+"""What an operator asks about the topology: what there shall be, what differs, and to apply it."""
 
-from collections.abc import Awaitable
-
-import structlog
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
-from adapters.rabbitmq.connection import AmqpConnection
-from adapters.rabbitmq.declarer import Declarer, Inequality
+from adapters.rabbitmq.connection import AmqpConnection, connect
+from adapters.rabbitmq.declarer import Declarer
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
+from adapters.rabbitmq.preparing import Preparer, mismatch
 from adapters.rabbitmq.settings import RabbitSettings, TopologyMode
-from adapters.wire.inbound import TopologyMismatch
+from adapters.wire.inbound import BrokerUnavailable, TopologyMismatch
 
-_log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopologyRow:
+    """One object of the plan: an `exchange`, a `queue`, or a `binding`."""
+
+    kind: str
+    name: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+class Finding(StrEnum):
+    """What is the matter with an object of the plan."""
+
+    ABSENT = "absent"
+    DIFFERS = "differs"
+    UNSEEN = "unseen"
+    """This user may not compare the arguments: that needs the configure right."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A finding, in words on one line."""
+
+    kind: str
+    name: str
+    finding: Finding
+    text: str
 
 
 class Topology:
-    """Modes: `adopt` looks first and creates only what is missing, so it needs no configure right
-    once all exists; `own` insists on our arguments; `none` never creates a work queue."""
+    """Each method that asks the broker opens a connection of its own and closes it."""
 
     def __init__(self, settings: RabbitSettings) -> None:
         self._settings = settings
-        self._seen: set[str] = set()
 
-    async def prepare(self, connection: AmqpConnection, queue: str) -> bool:
-        """Put in place all that `queue` needs; whether it is there to be consumed, which in mode
-        `none` may not yet be so. Raises TopologyMismatch in mode `own`, else ChannelLost."""
-        async with Declarer(connection) as declarer:
-            await self._ensure_exchange(declarer, EXCHANGE)
+    def describe(self) -> tuple[TopologyRow, ...]:
+        """The whole plan, without asking the broker. In mode `none`, and in `adopt` where it
+        exists, a work queue has the arguments its producer gave it."""
+        rows = [
+            TopologyRow(kind="exchange", name=name, arguments={"type": "direct", "durable": True})
+            for name in self._exchanges()
+        ]
+        for queue in self._settings.queues:
             for plan in queue_plans(self._settings, queue):
-                if not await self._ensure_queue(declarer, plan):
-                    return False
-            for binding in self._settings.bindings:
-                if binding.queue == queue:
-                    await self._ensure_exchange(declarer, binding.exchange)
-                    await self._bind(declarer, queue, binding.exchange, binding.routing_key)
-        return True
+                rows.append(TopologyRow(kind="queue", name=plan.name, arguments=plan.arguments))
+                rows.append(TopologyRow(kind="binding", name=f"{EXCHANGE}:{plan.name}={plan.name}"))
+        rows += [
+            TopologyRow(kind="binding", name=f"{b.exchange}:{b.routing_key}={b.queue}")
+            for b in self._settings.bindings
+        ]
+        return tuple(rows)
 
-    async def ensure(self, connection: AmqpConnection, plan: QueuePlan) -> bool:
-        """Put one queue in place and bind it; whether it is there. Raises as `prepare` does."""
-        async with Declarer(connection) as declarer:
-            await self._ensure_exchange(declarer, EXCHANGE)
-            return await self._ensure_queue(declarer, plan)
-
-    async def _ensure_exchange(self, declarer: Declarer, name: str) -> None:
-        if self._settings.topology is TopologyMode.OWN:
-            await _insist(declarer.declare_exchange(name), f"exchange {name}")
-        elif not await declarer.exchange_exists(name):
-            await _create(declarer.declare_exchange(name), f"exchange {name}")
-
-    async def _ensure_queue(self, declarer: Declarer, plan: QueuePlan) -> bool:
-        if self._settings.topology is TopologyMode.OWN:
-            await _insist(declarer.declare_queue(plan.name, plan.arguments), f"queue {plan.name}")
-        elif not await declarer.queue_exists(plan.name):
-            if plan.is_work and self._settings.topology is TopologyMode.NONE:
-                return False
-            await _create(declarer.declare_queue(plan.name, plan.arguments), f"queue {plan.name}")
-            if plan.name in self._seen:
-                _log.error("queue_was_deleted_and_is_created_again", queue=plan.name)
-        self._seen.add(plan.name)
-        await self._bind(declarer, plan.name, EXCHANGE, plan.name)
-        return True
-
-    async def _bind(self, declarer: Declarer, queue: str, exchange: str, key: str) -> None:
+    async def apply(self) -> None:
+        """Put everything in place as the mode allows. Raises BrokerUnavailable, or
+        TopologyMismatch where something differs (mode `own`) or may not be created."""
+        connection = await self._connect()
+        preparer = Preparer(self._settings)
         try:
-            await declarer.bind(queue, exchange, key)
+            for queue in self._settings.queues:
+                await preparer.prepare(connection, queue)
         except ChannelLost as lost:
-            if lost.code != ACCESS_REFUSED:
-                raise
-            # It may well be there already; AMQP offers no way to look.
-            _log.warning(
-                "binding_refused", queue=queue, exchange=exchange, key=key, error=lost.text
-            )
+            if lost.code == ACCESS_REFUSED:
+                raise TopologyMismatch(lost.text) from lost
+            raise BrokerUnavailable(str(lost)) from lost
+        finally:
+            await connection.close()
+
+    async def check(self) -> tuple[Difference, ...]:
+        """What is absent or differs; the broker names only the first argument of each that does,
+        and no binding can be seen over AMQP. Raises BrokerUnavailable."""
+        plans = [p for queue in self._settings.queues for p in queue_plans(self._settings, queue)]
+        connection = await self._connect()
+        try:
+            async with Declarer(connection) as declarer:
+                found = [await _check_exchange(declarer, name) for name in self._exchanges()]
+                found += [await self._check_queue(declarer, plan) for plan in plans]
+        except ChannelLost as lost:
+            raise BrokerUnavailable(str(lost)) from lost
+        finally:
+            await connection.close()
+        return tuple(difference for difference in found if difference is not None)
+
+    async def _check_queue(self, declarer: Declarer, plan: QueuePlan) -> Difference | None:
+        if not await declarer.queue_exists(plan.name):
+            return _absent("queue", plan.name)
+        if plan.is_work and self._settings.topology is TopologyMode.NONE:
+            return None  # whatever its producer gave it is right
+        return await _compare(declarer.declare_queue(plan.name, plan.arguments), "queue", plan.name)
+
+    def _exchanges(self) -> list[str]:
+        return list(dict.fromkeys([EXCHANGE, *(b.exchange for b in self._settings.bindings)]))
+
+    async def _connect(self) -> AmqpConnection:
+        return await connect(self._settings.url, "dispatcher topology")
 
 
-async def _insist(declaration: Awaitable[None], what: str) -> None:
+async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:
+    if not await declarer.exchange_exists(name):
+        return _absent("exchange", name)
+    if name != EXCHANGE:
+        return None  # a producer's own, adopted as it is
+    return await _compare(declarer.declare_exchange(name), "exchange", name)
+
+
+async def _compare(declaration: Awaitable[None], kind: str, name: str) -> Difference | None:
+    # Declaring what exists with our arguments changes nothing and is refused where it differs.
     try:
         await declaration
     except ChannelLost as lost:
-        if lost.code != PRECONDITION_FAILED:
-            raise
-        raise TopologyMismatch(mismatch(what, lost.text)) from lost
+        if lost.code == PRECONDITION_FAILED:
+            text = mismatch(f"{kind} {name}", lost.text)
+            return Difference(kind=kind, name=name, finding=Finding.DIFFERS, text=text)
+        if lost.code == ACCESS_REFUSED:
+            text = f"{kind} {name} exists; comparing its arguments needs the configure right on it"
+            return Difference(kind=kind, name=name, finding=Finding.UNSEEN, text=text)
+        raise
+    return None
 
 
-async def _create(declaration: Awaitable[None], what: str) -> None:
-    try:
-        await declaration
-    except ChannelLost as lost:
-        if lost.code != ACCESS_REFUSED:
-            raise
-        text = f"{what} is missing and this user may not create it: {lost.text}"
-        raise ChannelLost(lost.code, text) from lost
-
-
-def mismatch(what: str, text: str) -> str:
-    """One line that says what differs and what can be done, from the broker's 406 text."""
-    unequal = Inequality.parse(text)
-    if unequal is None:
-        return f"{what} differs: {text}"
-    return (
-        f"{what} has {unequal.argument}={unequal.theirs}, ours is {unequal.argument}="
-        f"{unequal.ours}: adopt it (DISPATCHER_TOPOLOGY=adopt), state its arguments "
-        "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
-    )
+def _absent(kind: str, name: str) -> Difference:
+    return Difference(kind=kind, name=name, finding=Finding.ABSENT, text=f"{kind} {name} is absent")

@@ -1,0 +1,108 @@
+"""Puts exchanges, queues and bindings in place, as far as the mode allows."""
+
+from collections.abc import Awaitable
+
+import structlog
+
+from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
+from adapters.rabbitmq.connection import AmqpConnection
+from adapters.rabbitmq.declarer import Declarer, Inequality
+from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
+from adapters.rabbitmq.settings import RabbitSettings, TopologyMode
+from adapters.wire.inbound import TopologyMismatch
+
+_log = structlog.get_logger()
+
+
+class Preparer:
+    """Modes: `adopt` looks first and creates only what is missing, so it needs no configure right
+    once all exists; `own` insists on our arguments; `none` never creates a work queue."""
+
+    def __init__(self, settings: RabbitSettings) -> None:
+        self._settings = settings
+        self._seen: set[str] = set()
+
+    async def prepare(self, connection: AmqpConnection, queue: str) -> bool:
+        """Put in place all that `queue` needs; whether it is there to be consumed, which in mode
+        `none` may not yet be so. Raises TopologyMismatch in mode `own`, else ChannelLost."""
+        async with Declarer(connection) as declarer:
+            await self._ensure_exchange(declarer, EXCHANGE)
+            for plan in queue_plans(self._settings, queue):
+                if not await self._ensure_queue(declarer, plan):
+                    return False
+            for binding in self._settings.bindings:
+                if binding.queue == queue:
+                    await self._ensure_exchange(declarer, binding.exchange)
+                    await self._bind(declarer, queue, binding.exchange, binding.routing_key)
+        return True
+
+    async def ensure(self, connection: AmqpConnection, plan: QueuePlan) -> bool:
+        """Put one queue in place and bind it; whether it is there. Raises as `prepare` does."""
+        async with Declarer(connection) as declarer:
+            await self._ensure_exchange(declarer, EXCHANGE)
+            return await self._ensure_queue(declarer, plan)
+
+    async def _ensure_exchange(self, declarer: Declarer, name: str) -> None:
+        if self._settings.topology is TopologyMode.OWN:
+            await _insist(declarer.declare_exchange(name), f"exchange {name}")
+        elif not await declarer.exchange_exists(name):
+            await _create(declarer.declare_exchange(name), f"exchange {name}")
+
+    async def _ensure_queue(self, declarer: Declarer, plan: QueuePlan) -> bool:
+        if self._settings.topology is TopologyMode.OWN:
+            await _insist(declarer.declare_queue(plan.name, plan.arguments), f"queue {plan.name}")
+        elif not await declarer.queue_exists(plan.name):
+            if plan.is_work and self._settings.topology is TopologyMode.NONE:
+                return False
+            await _create(declarer.declare_queue(plan.name, plan.arguments), f"queue {plan.name}")
+            if plan.name in self._seen:
+                _log.error("queue was deleted and is created again", queue=plan.name)
+        self._seen.add(plan.name)
+        await self._bind(declarer, plan.name, EXCHANGE, plan.name)
+        return True
+
+    async def _bind(self, declarer: Declarer, queue: str, exchange: str, key: str) -> None:
+        try:
+            await declarer.bind(queue, exchange, key)
+        except ChannelLost as lost:
+            if lost.code != ACCESS_REFUSED:
+                raise
+            # It may well be there already; AMQP offers no way to look.
+            _log.warning(
+                "binding was refused; it may be there already",
+                queue=queue,
+                exchange=exchange,
+                key=key,
+                error=lost.text,
+            )
+
+
+async def _insist(declaration: Awaitable[None], what: str) -> None:
+    try:
+        await declaration
+    except ChannelLost as lost:
+        if lost.code != PRECONDITION_FAILED:
+            raise
+        raise TopologyMismatch(mismatch(what, lost.text)) from lost
+
+
+async def _create(declaration: Awaitable[None], what: str) -> None:
+    try:
+        await declaration
+    except ChannelLost as lost:
+        if lost.code != ACCESS_REFUSED:
+            raise
+        text = f"{what} is missing and this user may not create it: {lost.text}"
+        raise ChannelLost(lost.code, text) from lost
+
+
+def mismatch(what: str, text: str) -> str:
+    """One line that says what differs and what can be done, from the broker's 406 text."""
+    unequal = Inequality.parse(text)
+    if unequal is None:
+        return f"{what} differs: {text}"
+    return (
+        f"{what} has {unequal.argument}={unequal.theirs}, ours is {unequal.argument}="
+        f"{unequal.ours}: adopt it (DISPATCHER_TOPOLOGY=adopt), state its arguments "
+        "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
+    )

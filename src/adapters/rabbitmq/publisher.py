@@ -1,0 +1,58 @@
+"""Stores messages in work queues, for the commands that send and replay."""
+
+import asyncio
+from collections.abc import Mapping
+
+from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.preparing import Preparer
+from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.settings import RabbitSettings
+from adapters.wire.inbound import BrokerUnavailable, Properties, PublishRefused, TopologyMismatch
+
+_CONFIRM_TIMEOUT = 60.0
+"""Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
+
+
+class RabbitPublisher:
+    """The Publisher contract over RabbitMQ. A queue is prepared before its first message."""
+
+    def __init__(self, settings: RabbitSettings) -> None:
+        self._preparer = Preparer(settings)
+        self._link = PublishLink(settings.url, "dispatcher publisher")
+        self._prepared: set[str] = set()
+
+    async def publish(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """Return once the broker has confirmed it durably. Raises BrokerUnavailable or
+        PublishRefused."""
+        try:
+            async with asyncio.timeout(_CONFIRM_TIMEOUT):
+                await self._prepare(queue)
+                await self._link.publish(queue, body, properties=properties, headers=headers)
+        except TimeoutError:
+            await self._link.close()
+            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it may or may not be stored"
+            raise BrokerUnavailable(text) from None
+        except (PublishRefused, BrokerUnavailable):
+            self._prepared.discard(queue)
+            raise
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+        await self._link.close()
+
+    async def _prepare(self, queue: str) -> None:
+        if queue in self._prepared:
+            return
+        try:
+            exists = await self._preparer.prepare(await self._link.connection(), queue)
+        except TopologyMismatch as error:
+            raise PublishRefused(str(error)) from error
+        except ChannelLost as lost:
+            if lost.code:
+                raise PublishRefused(lost.text) from lost
+            raise BrokerUnavailable(lost.text) from lost
+        if not exists:
+            raise PublishRefused(f"queue {queue} does not exist, and its producer declares it")
+        self._prepared.add(queue)
