@@ -14,7 +14,7 @@ _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _HEADER_NAME = re.compile(r"(?:X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance)", re.I)
 _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
-_NAMED_ADDRESS = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>\s*", re.DOTALL)
+_NAMED_ADDRESS = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>", re.DOTALL)
 _MAX_NAME = 200
 
 
@@ -69,12 +69,13 @@ class Recipient:
 
         Raises InvalidNotification if there is no address or it could break a header.
         """
+        text = text.strip()
         if match := _NAMED_ADDRESS.fullmatch(text):
             name = match["name"].strip()
             if len(name) > 1 and name[0] == name[-1] == '"':
                 name = re.sub(r"\\(.)", r"\1", name[1:-1])
             return cls(address=match["address"].strip(), name=name)
-        return cls(address=text.strip())
+        return cls(address=text)
 
     def __str__(self) -> str:
         """The form that `parse` reads back."""
@@ -148,8 +149,10 @@ class Notification:
     @property
     def recipients(self) -> tuple[Recipient, ...]:
         """Everybody to tell, each address once, in the order given: to, cc, bcc."""
-        by_address = {r.address: r for r in reversed((*self.to, *self.cc, *self.bcc))}
-        return tuple(reversed(by_address.values()))
+        by_address: dict[str, Recipient] = {}
+        for recipient in (*self.to, *self.cc, *self.bcc):
+            by_address.setdefault(recipient.address, recipient)
+        return tuple(by_address.values())
 
     def for_one(self, recipient: Recipient) -> "Notification":
         """The same notification addressed to `recipient` alone, as `individually` asks."""

@@ -1,0 +1,200 @@
+"""A breaker pauses a channel while its provider is away."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from domain.breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker
+from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
+from tests.fakes import FakeClock
+
+AWAY = Unavailable("connection refused")
+
+
+class Provider:
+    """Fails with each of `errors` in turn, then answers; counts calls and how many overlap."""
+
+    def __init__(self, *errors: DeliveryError) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+        self.answered = 0
+        self.running = 0
+        self.most_at_once = 0
+
+    async def send(self) -> str:
+        self.calls += 1
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        try:
+            await asyncio.sleep(0)
+            if self.errors:
+                raise self.errors.pop(0)
+        finally:
+            self.running -= 1
+        self.answered += 1
+        return "sent"
+
+
+class EndlessClock(FakeClock):
+    """A clock on which a pause never ends."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.Event().wait()
+
+
+def a_breaker(clock: FakeClock, reports: list[str | None] | None = None) -> Breaker:
+    heard: Callable[[str | None], None] = [].append if reports is None else reports.append
+    return Breaker(clock, heard)
+
+
+async def an_open_breaker(clock: FakeClock, reports: list[str | None]) -> Breaker:
+    """Open, with no call waiting: the caller that opened it has left."""
+    breaker = a_breaker(clock, reports)
+    caller = asyncio.create_task(breaker.call(Provider(AWAY, *[AWAY] * 1000).send))
+    while not breaker.is_open():
+        await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    return breaker
+
+
+def test_a_call_passes_while_the_provider_answers() -> None:
+    clock, provider, reports = FakeClock(), Provider(), []
+    breaker = a_breaker(clock, reports)
+
+    assert asyncio.run(breaker.call(provider.send)) == "sent"
+
+    assert (clock.slept, reports, breaker.is_open()) == ([], [], False)
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    clock, provider = FakeClock(), Provider(*[AWAY] * 8)
+
+    result = asyncio.run(a_breaker(clock).call(provider.send))
+
+    assert result == "sent"
+    assert clock.slept == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert (FIRST_PAUSE, LONGEST_PAUSE) == (1, 30)
+
+
+def test_after_it_closed_the_next_outage_begins_with_the_first_pause() -> None:
+    clock = FakeClock()
+    breaker = a_breaker(clock)
+
+    async def two_outages() -> None:
+        await breaker.call(Provider(AWAY, AWAY, AWAY).send)
+        await breaker.call(Provider(AWAY).send)
+
+    asyncio.run(two_outages())
+
+    assert clock.slept == [1, 2, 4, 1]
+
+
+def test_all_but_one_probe_are_held_and_all_go_on_afterwards() -> None:
+    clock, reports = FakeClock(), []
+
+    async def scenario() -> Provider:
+        breaker = await an_open_breaker(clock, reports)
+        provider = Provider(AWAY, AWAY, AWAY)
+        calls = [breaker.call(provider.send) for _ in range(20)]
+        probing = asyncio.gather(*calls)
+        while breaker.is_open():
+            assert provider.running <= 1
+            await asyncio.sleep(0)
+        assert await probing == ["sent"] * 20
+        return provider
+
+    provider = asyncio.run(scenario())
+
+    assert provider.calls == 3 + 20
+
+
+def test_many_failures_in_flight_open_it_once() -> None:
+    clock, reports = FakeClock(), []
+    breaker = a_breaker(clock, reports)
+    provider = Provider(*[AWAY] * 20)
+
+    async def twenty() -> None:
+        await asyncio.gather(*(breaker.call(provider.send) for _ in range(20)))
+
+    asyncio.run(twenty())
+
+    assert provider.most_at_once == 20
+    assert clock.slept == [FIRST_PAUSE]
+    assert reports == ["connection refused", None]
+
+
+def test_each_change_is_reported_once() -> None:
+    reports: list[str | None] = []
+    provider = Provider(Unavailable("refused"), Unavailable("timed out"))
+
+    asyncio.run(a_breaker(FakeClock(), reports).call(provider.send))
+
+    assert reports == ["refused", "timed out", None]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Transient("busy"),
+        Permanent("no", reason=FailureReason.CONTENT_REFUSED),
+        InDoubt("cut after the final dot"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_answer_of_the_provider_closes_it(error: DeliveryError) -> None:
+    reports: list[str | None] = []
+    breaker = a_breaker(FakeClock(), reports)
+
+    with pytest.raises(type(error)):
+        asyncio.run(breaker.call(Provider(AWAY, error).send))
+
+    assert not breaker.is_open()
+    assert reports == ["connection refused", None]
+
+
+def test_an_ordinary_error_does_not_open_it() -> None:
+    clock, reports = FakeClock(), []
+    breaker = a_breaker(clock, reports)
+
+    with pytest.raises(Transient):
+        asyncio.run(breaker.call(Provider(Transient("busy")).send))
+
+    assert (clock.slept, reports, breaker.is_open()) == ([], [], False)
+
+
+def test_a_cancelled_pause_leaves_it_open_for_the_next_probe() -> None:
+    reports: list[str | None] = []
+    clock = EndlessClock()
+
+    async def scenario() -> bool:
+        breaker = await an_open_breaker(clock, reports)
+        probe = asyncio.create_task(breaker.call(Provider().send))
+        while len(clock.slept) < 2:
+            await asyncio.sleep(0)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        return breaker.is_open()
+
+    assert asyncio.run(scenario())
+    assert reports == ["connection refused"]
+
+
+def test_a_cancelled_probe_leaves_it_open_and_frees_the_place_of_the_probe() -> None:
+    reports: list[str | None] = []
+
+    async def never() -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    async def scenario() -> tuple[bool, str]:
+        breaker = await an_open_breaker(FakeClock(), reports)
+        probe = asyncio.create_task(breaker.call(never))
+        await asyncio.sleep(0.01)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        return breaker.is_open(), await breaker.call(Provider().send)
+
+    assert asyncio.run(scenario()) == (True, "sent")
