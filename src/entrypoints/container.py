@@ -124,7 +124,7 @@ def _rabbit_settings(settings: Settings) -> "RabbitSettings":
     try:
         return RabbitSettings(
             url=settings.broker,
-            queues=tuple(settings.active_queues),
+            queues=settings.managed_queues,
             bindings=settings.bindings,
             topology=settings.topology,
             queue_arguments=settings.queue_arguments,

@@ -140,6 +140,12 @@ class Settings(BaseModel):
         return {queue: channel for channel, queue in self.queues if channel in self.active_channels}
 
     @property
+    def managed_queues(self) -> tuple[str, ...]:
+        """The queues whose topology is looked after: those consumed here; all of them where this
+        process could send nothing itself, as on an operator's machine."""
+        return tuple(self.active_queues or self.queue_channels)
+
+    @property
     def queue_channels(self) -> dict[str, str]:
         """Queue -> channel, all of them."""
         return {queue: channel for channel, queue in self.queues}

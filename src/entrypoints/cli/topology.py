@@ -1,0 +1,71 @@
+"""`dispatcher topology`."""
+
+import asyncio
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from entrypoints.cli.output import print_json, print_table, words
+from entrypoints.container import Container
+from entrypoints.start import load
+
+if TYPE_CHECKING:
+    from adapters.rabbitmq.topology import Topology
+
+
+@click.group("topology")
+def command() -> None:
+    """Show, check and make the broker's queues and exchanges."""
+
+
+@command.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(as_json: bool) -> None:
+    """What there shall be, without asking the broker."""
+    topology = _topology()
+    rows = topology.describe() if topology else ()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    elif rows:
+        print_table(
+            ["kind", "name", "arguments"],
+            [
+                (row.kind, row.name, "\n".join(f"{k}={v}" for k, v in row.arguments.items()))
+                for row in rows
+            ],
+        )
+
+
+@command.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(as_json: bool) -> int:
+    """Compare with the broker; exit 1 if anything is absent or differs."""
+    topology = _topology()
+    found = asyncio.run(topology.check()) if topology else ()
+    if as_json:
+        print_json([asdict(difference) for difference in found])
+    else:
+        for difference in found:
+            click.echo(difference.text)
+        if topology and not found:
+            words("everything is as it should be")
+    return int(bool(found))
+
+
+@command.command("apply")
+def apply() -> None:
+    """Make what is absent, as far as DISPATCHER_TOPOLOGY allows; nothing is ever deleted."""
+    topology = _topology()
+    if topology:
+        asyncio.run(topology.apply())
+        words("done")
+
+
+def _topology() -> "Topology | None":
+    settings = load()
+    if settings.is_embedded:
+        words("the embedded queue makes its own tables; there is nothing to do")
+        return None
+    topology: Topology = Container(settings=settings).topology()
+    return topology
