@@ -19,7 +19,7 @@ class DeadlineExceeded(BaseException):
 
 
 def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
-    """Run `work`, ending it after `seconds` of processor time or `memory` bytes of growth.
+    """Run `work`; end it after `seconds` of processor time (0: never) or `memory` bytes of growth.
 
     A signal ends even a loop that prints nothing. Processor time, not wall time: a rendering
     waits for nothing, so on a busy or suspended machine only its own work counts. Raises

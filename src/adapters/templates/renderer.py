@@ -46,6 +46,11 @@ class RenderOptions:
     autoescape_flat: bool = True
     quiet: float = 0.1
 
+    @property
+    def memory(self) -> int:
+        """Bytes that one rendering may take beyond what the process has."""
+        return max(_LEAST_MEMORY, self.max_output * _MEMORY_PER_OUTPUT_BYTE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetReport:
@@ -122,9 +127,10 @@ class FilesystemTemplates:
         if template is None:
             raise missing(request.template, snapshot.templates)
         rendering = _Rendering(template, request, snapshot.version, self._options.max_output)
-        memory = max(_LEAST_MEMORY, self._options.max_output * _MEMORY_PER_OUTPUT_BYTE)
         try:
-            content = within_limits(rendering.content, seconds=self._options.timeout, memory=memory)
+            content = within_limits(
+                rendering.content, seconds=self._options.timeout, memory=self._options.memory
+            )
         except (Exception, DeadlineExceeded) as error:  # noqa: BLE001 - templates raise anything
             raise render_failure(
                 request.template, error, snapshot.texts, rendering.context
@@ -145,7 +151,10 @@ class FilesystemTemplates:
         return files, look if settled else None
 
     def _compile(self, files: FileSet) -> Snapshot:
-        return self._compiler.compile(files)
+        # Jinja2 works out constant expressions while it compiles: those have no limit of their own.
+        return within_limits(
+            lambda: self._compiler.compile(files), seconds=0, memory=self._options.memory
+        )
 
     def _accept(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -1,0 +1,66 @@
+"""A template folder to write to, and one call to render from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.templates import FilesystemTemplates, RenderOptions, SetReport
+from domain.content import Content
+from domain.errors import Permanent
+from domain.ports import RenderRequest
+from tests.contracts.template_renderer import NOW
+
+
+@dataclass
+class Folder:
+    """A template folder in the making."""
+
+    root: Path
+
+    def write(self, files: Mapping[str, str | bytes]) -> "Folder":
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return self
+
+    def load(self, reports: list[SetReport] | None = None, **options: Any) -> FilesystemTemplates:
+        """`quiet` is zero, so that a test need not wait after a write."""
+        return FilesystemTemplates(
+            self.root,
+            options=RenderOptions(**{"quiet": 0.0, **options}),
+            on_change=lambda report: None if reports is None else reports.append(report),
+        )
+
+    def render(
+        self, template: str, parameters: Mapping[str, Any] | None = None, **more: Any
+    ) -> Content:
+        options = more.pop("options", {})
+        return render(self.load(**options), template, parameters, **more)
+
+    def failure(self, template: str, parameters: Any = None, **more: Any) -> Permanent:
+        with pytest.raises(Permanent) as failed:
+            self.render(template, parameters, **more)
+        return failed.value
+
+
+def render(
+    templates: FilesystemTemplates,
+    template: str,
+    parameters: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Content:
+    request = {"channel": "email", "now": NOW, **more}
+    return templates.render(
+        RenderRequest(template=template, parameters=parameters or {}, **request)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    root = tmp_path / "templates"
+    root.mkdir()
+    return Folder(root)
