@@ -13,7 +13,6 @@ from adapters.wire.inbound import BrokerUnavailable
 _T = TypeVar("_T")
 
 LOCK_PATIENCE: Final = 10.0
-"""Seconds a transaction waits for another process to let go of the file."""
 
 _BUSY_MS: Final = 5
 _BUSY_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -43,11 +42,15 @@ class Database:
     pause, which is also fairer than SQLite's own.
     """
 
-    def __init__(self, path: Path, *, schema: str, version: int) -> None:
-        """`schema` is one or more SQL statements; `version` goes to `user_version`, from 1."""
+    def __init__(
+        self, path: Path, *, schema: str, version: int, patience: float = LOCK_PATIENCE
+    ) -> None:
+        """`schema` is one or more SQL statements; `version` goes to `user_version`, from 1.
+        `patience`: seconds to wait for another process to let go of the file."""
         self._path = path
         self._schema = schema
         self._version = version
+        self._patience = patience
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -70,14 +73,14 @@ class Database:
                 connection.close()
 
     async def _patiently(self, attempt: Callable[[], _T]) -> _T:
-        give_up = asyncio.get_running_loop().time() + LOCK_PATIENCE
+        give_up = asyncio.get_running_loop().time() + self._patience
         while True:
             try:
                 return self._guarded(attempt)
             except _Busy:
                 if asyncio.get_running_loop().time() > give_up:
                     raise self._unavailable(
-                        f"another program has kept it locked for {LOCK_PATIENCE:.0f} seconds"
+                        f"another program has kept it locked for {self._patience:g} seconds"
                     ) from None
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not a secret
 
