@@ -5,7 +5,6 @@ import logging
 import re
 from typing import Any
 
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.adapters.utils.connection_workflow import (
     AMQPConnectionWorkflowFailed,
     AMQPConnectorPhaseErrorBase,
@@ -15,6 +14,7 @@ from pika.exceptions import AMQPConnectionError, AMQPError
 
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.parameters import connection_parameters
+from adapters.rabbitmq.tolerant import TolerantConnection
 from adapters.wire.inbound import BrokerUnavailable
 
 # pika tells of one failed connect in five lines and two tracebacks; we tell it in one line of ours.
@@ -32,7 +32,7 @@ class LoginRefused(BrokerUnavailable):
 class AmqpConnection:
     """An open connection. `closed` is done once it is gone, with the reason in words."""
 
-    def __init__(self, connection: AsyncioConnection, closed: "asyncio.Future[str]") -> None:
+    def __init__(self, connection: TolerantConnection, closed: "asyncio.Future[str]") -> None:
         self._connection = connection
         self.closed = closed
 
@@ -89,7 +89,7 @@ async def connect(url: str, name: str) -> AmqpConnection:
         if not closed.done():
             closed.set_result(describe(error))
 
-    connection = AsyncioConnection(
+    connection = TolerantConnection(
         connection_parameters(url, name), on_open, on_open_error, on_close, custom_ioloop=loop
     )
     try:
