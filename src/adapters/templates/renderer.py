@@ -81,7 +81,10 @@ class FilesystemTemplates:
             lenient=self._options.lenient, autoescape_flat=self._options.autoescape_flat
         )
         self._refused = ""
-        files, self._seen = self._read()
+        try:
+            files, self._seen = self._read()
+        except SourceUnstable:
+            raise TemplateSetBroken((f"{root}: keeps changing while it is read",)) from None
         self._snapshot = self._compile(files)
 
     @property
@@ -102,18 +105,16 @@ class FilesystemTemplates:
         call, since its writer may not be done.
         """
         try:
-            look = look_at(self._root)
-            if look == self._seen or not look.is_settled(time.time(), self._options.quiet):
+            if self._is_unchanged():
                 return False
-        except OSError:
-            pass  # read again below, where it is told
-        try:
             files, self._seen = self._read()
             if files.version == self._snapshot.version:
                 if self._refused:
                     self._accept(self._snapshot)
                 return False
             self._accept(self._compile(files))
+        except SourceUnstable:
+            return False
         except TemplateSetBroken as broken:
             self._refuse(broken)
             return False
@@ -139,11 +140,17 @@ class FilesystemTemplates:
             raise no_part(request.template, request.channel, request.locale)
         return content
 
+    def _is_unchanged(self) -> bool:
+        """Whether the last look still holds, or a writer may not be done yet."""
+        try:
+            look = look_at(self._root)
+        except OSError:
+            return False  # told by the reading that follows
+        return look == self._seen or not look.is_settled(time.time(), self._options.quiet)
+
     def _read(self) -> tuple[FileSet, Look | None]:
         try:
             files, look = read_all(self._root)
-        except SourceUnstable:
-            raise TemplateSetBroken((f"{self._root}: keeps changing while it is read",)) from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise TemplateSetBroken((f"{error.filename or self._root}: {reason}",)) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_READ_TRIES = 10
+_TRIES = 10
 _MUST_BE_TEXT = (".jinja2", ".toml", ".json")
 
 
@@ -60,47 +60,67 @@ class FileSet:
 
 
 def look_at(root: Path) -> Look:
-    """See what is below `root`, reading no file. Raises OSError if the root cannot be listed.
+    """See what is below `root`, reading no file. Raises SourceUnstable, or OSError if the root
+    cannot be listed.
 
-    Links to folders are resolved once, so all below them comes from one release, whatever is
-    swapped meanwhile. Kubernetes mounts a ConfigMap as links through one folder `..data` that it
-    replaces by rename (AtomicWriter), so that folder stands for the root.
+    A root that is a link is resolved once, so all comes from one release, whatever is swapped
+    meanwhile; and it must still lead there afterwards, since a release that is no longer live may
+    have been seen half removed.
     """
-    data = root / "..data"
-    return _look_below(os.path.realpath(data if data.is_dir() else root))
+    for _ in range(_TRIES):
+        base = _base(root)
+        try:
+            look = _look_below(base)
+        except FileNotFoundError:
+            if _base(root) == base:
+                raise
+            continue
+        if _base(root) == base:
+            return look
+    raise SourceUnstable
 
 
 def read_all(root: Path) -> tuple[FileSet, Look]:
     """Read the whole set as it was at one moment. Raises OSError or SourceUnstable."""
-    look_at(root)  # a root that is not there is no matter of trying again
-    for _ in range(_READ_TRIES):
+    for _ in range(_TRIES):
+        before = look_at(root)
         try:
-            before = look_at(root)
             contents = {stamp.name: Path(stamp.path).read_bytes() for stamp in before.stamps}
             after = _look_below(before.base)
-        except FileNotFoundError:  # an old release was removed meanwhile
+        except FileNotFoundError:  # removed since the look
             continue
         if after == before:
             return _file_set(contents), before
     raise SourceUnstable
 
 
+def _base(root: Path) -> str:
+    """Where the set really lies. Kubernetes mounts a ConfigMap as links through one folder
+    `..data`, itself a link that it replaces by rename (its AtomicWriter)."""
+    data = root / "..data"
+    return os.path.realpath(data if data.is_dir() else root)
+
+
 def _look_below(base: str) -> Look:
-    stamps = sorted(_walk(base, "", (base,)), key=lambda stamp: stamp.name)
-    return Look(base, tuple(stamps))
+    return Look(base, tuple(_walk(base, "", (base,))))
 
 
 def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[Stamp]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name.endswith("~"):
-                continue
-            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if entry.is_dir():
-                if path not in ancestors:  # else a link that leads back up
-                    yield from _walk(path, f"{prefix}{entry.name}/", (*ancestors, path))
-            elif stamp := _stamp(prefix + entry.name, path):
-                yield stamp
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        if prefix:
+            return  # gone since it was listed
+        raise
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name.endswith("~"):
+            continue
+        path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+        if entry.is_dir():
+            if path not in ancestors:  # else a link that leads back up
+                yield from _walk(path, f"{prefix}{entry.name}/", (*ancestors, path))
+        elif stamp := _stamp(prefix + entry.name, path):
+            yield stamp
 
 
 def _stamp(name: str, path: str) -> Stamp | None:
