@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.wire.inbound import InboundMessage, Settlement
@@ -52,9 +53,10 @@ async def consuming(
     handler: Callable[[InboundMessage], Awaitable[Settlement]],
     *,
     wait: bool = True,
+    backoff: Callable[[], Backoff] = Backoff,
 ) -> AsyncIterator[RabbitConsumer]:
     """A consumer that runs while the block does; with `wait`, the block begins once it is ready."""
-    consumer = RabbitConsumer(settings)
+    consumer = RabbitConsumer(settings, backoff=backoff)
     running = asyncio.create_task(consumer.run(handler))
     try:
         if wait:
