@@ -1,7 +1,7 @@
 """Consumes the work queues for as long as it takes: reconnects, subscribes anew, stops cleanly."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -27,13 +27,15 @@ class RabbitConsumer:
     """The inbound contract over RabbitMQ, on two connections: one consumes and acks, the other
     publishes the copies. Runs on one event loop; `run` once."""
 
-    def __init__(self, settings: RabbitSettings, *, name: str = "dispatcher") -> None:
+    def __init__(
+        self, settings: RabbitSettings, *, backoff: Callable[[], Backoff] = Backoff
+    ) -> None:
         self._settings = settings
-        self._name = name
+        self._backoff = backoff
         self._stopping = asyncio.Event()
-        self._link = PublishLink(settings.url, f"{name} publishing")
+        self._link = PublishLink(settings.url, "dispatcher publishing")
         self._preparer = Preparer(settings)
-        self._settler = Settler(settings, self._preparer, self._link)
+        self._settler = Settler(settings, self._preparer, self._link, backoff)
         self._subscriptions: Sequence[Subscription] = ()
         self._connection: AmqpConnection | None = None
 
@@ -72,11 +74,11 @@ class RabbitConsumer:
 
     async def _keep_consuming(self) -> None:
         clock = asyncio.get_running_loop()
-        backoff = Backoff()
+        backoff = self._backoff()
         refused = Backoff(first=15.0, cap=120.0)
         while True:
             try:
-                self._connection = await connect(self._settings.url, f"{self._name} consuming")
+                self._connection = await connect(self._settings.url, "dispatcher consuming")
             except LoginRefused as error:
                 delay = refused.failed(clock.time())
                 _log.error(
@@ -119,7 +121,7 @@ class RabbitConsumer:
     async def _subscribe(self, connection: AmqpConnection, subscription: Subscription) -> None:
         """Keep one queue consumed for as long as the connection lives."""
         clock = asyncio.get_running_loop()
-        backoff = Backoff()
+        backoff = self._backoff()
         while not connection.closed.done():
             try:
                 if await self._preparer.prepare(connection, subscription.queue):

@@ -1,6 +1,6 @@
 """Outcome -> broker: every copy is stored and confirmed before its original is acked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -30,10 +30,17 @@ class Settler:
     """Where a copy cannot be stored, the original stays unacked and storing is tried again, with
     one log line for each pause. Safe to call concurrently."""
 
-    def __init__(self, settings: RabbitSettings, preparer: Preparer, link: PublishLink) -> None:
+    def __init__(
+        self,
+        settings: RabbitSettings,
+        preparer: Preparer,
+        link: PublishLink,
+        backoff: Callable[[], Backoff],
+    ) -> None:
         self._settings = settings
         self._preparer = preparer
         self._link = link
+        self._backoff = backoff
         self._known: set[str] = set()
         self._pauses: dict[str, SharedPause] = {}
 
@@ -94,7 +101,7 @@ class Settler:
     def _pause(self, queue: str) -> SharedPause:
         pause = self._pauses.get(queue)
         if pause is None:
-            pause = self._pauses[queue] = SharedPause(partial(_announce, queue), Backoff())
+            pause = self._pauses[queue] = SharedPause(partial(_announce, queue), self._backoff())
         return pause
 
 

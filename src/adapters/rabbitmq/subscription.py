@@ -65,6 +65,7 @@ class Subscription:
 
         await channel.limit(self._prefetch)
         self._consumer_tag = await channel.consume(self.queue, on_message)
+        _log.info("consuming", queue=self.queue)
         return channel
 
     async def take_no_more(self) -> None:
