@@ -34,7 +34,7 @@ format: $(VENV)/dev ## Format the code and mend what the linter can
 	$(BIN)/ruff format
 
 bench: $(VENV)/dev ## Measure mails per second against the hand-written worker (needs Docker or a broker, and postfix)
-	$(BIN)/python -m benchmarks.throughput
+	PYTHONPATH=. $(BIN)/python -m benchmarks.throughput
 
 lock: ## Write the hash-locked requirements anew (needs uv)
 	requirements/compile
