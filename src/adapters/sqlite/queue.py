@@ -40,6 +40,7 @@ CREATE INDEX message_by_time ON message (queue, visible_at, owner)
 """
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LATEST: Final = 2**63 - 1  # what an INTEGER of SQLite holds
 _BATCH: Final = 16
 """Messages of one queue leased at once: few, so that several processes share a backlog."""
 
@@ -226,7 +227,8 @@ class SqliteQueue:
         return [_leased(queue, row) for row in sorted(rows)]  # RETURNING promises no order
 
     def _now(self, plus: timedelta = timedelta(0)) -> int:
-        return (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND
+        time = (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND
+        return min(time, _LATEST)
 
     def _ring(self) -> None:
         for on_stored in self._listeners:

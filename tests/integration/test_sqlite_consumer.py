@@ -1,0 +1,223 @@
+"""A consumer of the embedded queue on a slow handler, a failing disk, and a machine that slept."""
+
+import asyncio
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
+from adapters.sqlite.queue import SqliteQueue
+from adapters.wire.inbound import DeadCopy, InboundMessage, Properties, Settlement
+from tests.contracts.inbound_harness import Recorder, consuming
+from tests.fakes import FakeClock, eventually
+
+SHORT_LEASE = timedelta(milliseconds=600)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "queue.db"
+
+
+@pytest.fixture
+def queue(path: Path) -> Iterator[SqliteQueue]:
+    queue = SqliteQueue(path, SystemClock())
+    yield queue
+    queue.close()
+
+
+def a_consumer(queue: SqliteQueue, **changes: object) -> SqliteConsumer:
+    settings = SqliteConsumerSettings(**{"queues": ("email",), **changes})
+    return SqliteConsumer(queue, settings, SystemClock())
+
+
+async def fill(queue: SqliteQueue, count: int) -> None:
+    for number in range(count):
+        await queue.publish("email", b"%d" % number, Properties(), {})
+
+
+async def drained(queue: SqliteQueue) -> list[bytes]:
+    recorder = Recorder()
+    await a_consumer(queue).run(recorder, drain=True)
+    return recorder.bodies
+
+
+def test_a_long_handler_keeps_its_message_while_another_worker_looks_for_work(
+    queue: SqliteQueue, path: Path
+) -> None:
+    async def scenario() -> Counter[bytes]:
+        seen: Counter[bytes] = Counter()
+
+        async def slow(message: InboundMessage) -> Settlement:
+            seen[message.body] += 1
+            await asyncio.sleep(SHORT_LEASE.total_seconds() * 2.5)
+            return ()
+
+        await fill(queue, 3)
+        other = SqliteQueue(path, SystemClock())
+        await asyncio.gather(
+            *(a_consumer(q, lease=SHORT_LEASE).run(slow, drain=True) for q in (queue, other))
+        )
+        other.close()
+        return seen
+
+    assert asyncio.run(scenario()) == {b"0": 1, b"1": 1, b"2": 1}
+
+
+def test_a_machine_that_slept_does_not_take_its_own_messages_twice(path: Path) -> None:
+    async def scenario() -> list[bytes]:
+        clock = FakeClock()
+        queue = SqliteQueue(path, clock)
+        settings = SqliteConsumerSettings(queues=("email",))
+        consumer = SqliteConsumer(queue, settings, clock)
+        release, recorder = asyncio.Event(), Recorder()
+
+        async def handle(message: InboundMessage) -> Settlement:
+            await recorder(message)
+            await release.wait()
+            return ()
+
+        async with consuming(consumer, handle):
+            await fill(queue, 2)
+            await recorder.saw(2)
+            clock.time += timedelta(hours=8)
+            await asyncio.sleep(0.5)
+            release.set()
+        queue.close()
+        return recorder.bodies
+
+    assert asyncio.run(scenario()) == [b"0", b"1"]
+
+
+def test_messages_published_in_the_same_process_are_heard_without_polling(
+    queue: SqliteQueue,
+) -> None:
+    async def scenario() -> float:
+        recorder, loop = Recorder(), asyncio.get_running_loop()
+        async with consuming(a_consumer(queue), recorder):
+            await asyncio.sleep(0.01)
+            started = loop.time()
+            for number in range(20):
+                await queue.publish("email", b"x", Properties(), {})
+                await recorder.saw(number + 1)
+                await asyncio.sleep(0.001)
+            return loop.time() - started
+
+    assert asyncio.run(scenario()) < 20 * 0.1  # the shortest poll is 0.1 seconds
+
+
+def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_room(
+    queue: SqliteQueue,
+) -> None:
+    big = b"x" * 300_000
+
+    async def scenario() -> tuple[bool, list[bytes], int]:
+        recorder = Recorder(lambda _: [DeadCopy(headers={})])
+        go_on = asyncio.Event()
+
+        async def handle(message: InboundMessage) -> Settlement:
+            await go_on.wait()
+            return await recorder(message)
+
+        consumer = a_consumer(queue)
+        await queue.publish("email", big, Properties(), {})
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        async with consuming(consumer, handle):
+            await asyncio.sleep(0.3)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
+            try:
+                go_on.set()
+                await eventually(lambda: not consumer.is_ready)
+                await asyncio.sleep(0.2)
+                was_ready = consumer.is_ready
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            await eventually(lambda: consumer.is_ready)
+        return was_ready, recorder.bodies, len(await queue.dead_ids("email"))
+
+    assert asyncio.run(scenario()) == (False, [big], 1)
+    assert asyncio.run(drained(queue)) == []
+
+
+def test_a_consumer_waits_for_a_file_that_cannot_be_opened(queue: SqliteQueue, path: Path) -> None:
+    path.mkdir(parents=True)
+
+    async def scenario() -> list[bytes]:
+        recorder, consumer = Recorder(), a_consumer(queue)
+        running = asyncio.create_task(consumer.run(recorder))
+        await asyncio.sleep(0.3)
+        assert not running.done()
+        assert not consumer.is_ready
+        path.rmdir()
+        await eventually(lambda: consumer.is_ready)
+        await fill(queue, 1)
+        await recorder.saw(1)
+        consumer.stop()
+        await running
+        return recorder.bodies
+
+    assert asyncio.run(scenario()) == [b"0"]
+
+
+def test_a_consumer_stops_at_once_though_its_file_cannot_be_opened(
+    queue: SqliteQueue, path: Path
+) -> None:
+    path.mkdir(parents=True)
+
+    async def scenario() -> None:
+        consumer = a_consumer(queue)
+        running = asyncio.create_task(consumer.run(Recorder()))
+        await asyncio.sleep(0.8)
+        consumer.stop()
+        async with asyncio.timeout(0.3):
+            await running
+
+    asyncio.run(scenario())
+
+
+def test_a_handler_that_will_not_be_cancelled_does_not_hold_the_end(queue: SqliteQueue) -> None:
+    async def scenario() -> list[bytes]:
+        finish = asyncio.Event()
+
+        async def stubborn(_: InboundMessage) -> Settlement:
+            while not finish.is_set():
+                try:
+                    await finish.wait()
+                except asyncio.CancelledError:
+                    continue
+            return ()
+
+        await fill(queue, 1)
+        consumer = a_consumer(queue, grace=timedelta(milliseconds=100))
+        running = asyncio.create_task(consumer.run(stubborn))
+        await asyncio.sleep(0.2)
+        consumer.stop()
+        async with asyncio.timeout(4):
+            await running
+        again = await drained(queue)
+        finish.set()
+        return again
+
+    assert asyncio.run(scenario()) == [b"0"]
+
+
+def test_a_run_that_is_cancelled_hands_back_what_it_held(queue: SqliteQueue) -> None:
+    async def scenario() -> list[bytes]:
+        async def hang(_: InboundMessage) -> Settlement:
+            await asyncio.Event().wait()
+            return ()
+
+        await fill(queue, 2)
+        running = asyncio.create_task(a_consumer(queue).run(hang))
+        await asyncio.sleep(0.3)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return await drained(queue)
+
+    assert asyncio.run(scenario()) == [b"0", b"1"]

@@ -1,0 +1,167 @@
+"""The queue against a model of it, over generated histories of several consumers."""
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from adapters.sqlite.queue import Ended, Leased, SqliteQueue
+from adapters.wire.inbound import DeadCopy, Properties, Release, Remove, RetryCopy, Settlement
+from tests.fakes import FakeClock
+
+LEASE = timedelta(seconds=30)
+OWNERS = ("a", "b", "c")
+seconds = st.integers(min_value=0, max_value=90)
+
+
+@dataclass
+class Expected:
+    """Where one message is, as the model sees it."""
+
+    visible_at: datetime
+    owner: str | None = None
+    id: int | None = None
+    dead: bool = False
+    handed_out: int = 0
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Every body is unique to one message and its copies; the model keeps one entry for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory()
+        self.clock = FakeClock()
+        self.queue = SqliteQueue(Path(self._folder.name) / "queue.db", self.clock)
+        self.expected: dict[bytes, Expected] = {}
+        self.held: dict[str, list[Leased]] = {owner: [] for owner in OWNERS}
+        self.published = 0
+
+    def teardown(self) -> None:
+        self.queue.close()
+        self._folder.cleanup()
+
+    @rule()
+    def publish(self) -> None:
+        body = b"%d" % self.published
+        self.published += 1
+        asyncio.run(self.queue.publish("email", body, Properties(), {}))
+        self.expected[body] = Expected(self.clock.time)
+
+    @rule(wait=seconds)
+    def time_passes(self, wait: int) -> None:
+        self.clock.time += timedelta(seconds=wait)
+
+    @rule(owner=st.sampled_from(OWNERS), count=st.integers(min_value=0, max_value=4))
+    def lease(self, owner: str, count: int) -> None:
+        ready = self.ready()
+        taken, _ = self.exchange(owner, room=count)
+
+        bodies = {leased.message.body for leased in taken}
+        assert bodies <= ready
+        assert len(bodies) == len(taken) == min(count, len(ready))
+        for leased in taken:
+            entry = self.expected[leased.message.body]
+            assert leased.message.delivery_count == entry.handed_out
+            assert leased.message.redelivered == (entry.handed_out > 0)
+            entry.owner, entry.id = owner, leased.id
+            entry.visible_at = self.clock.time + LEASE
+            entry.handed_out += 1
+        self.held[owner] += taken
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def renew(self, owner: str) -> None:
+        self.exchange(owner, held=[leased.id for leased in self.held[owner]])
+        for leased in self.held[owner]:
+            if self.is_owner(owner, leased):
+                entry = self.expected[leased.message.body]
+                entry.visible_at = self.clock.time + LEASE
+
+    @rule(owner=st.sampled_from(OWNERS), wait=seconds)
+    def settle_for_later(self, owner: str, wait: int) -> None:
+        delay = timedelta(seconds=wait)
+        for leased in self.end(owner, [RetryCopy(delay=delay, headers={"n": 1})]):
+            self.expected[leased.message.body] = Expected(self.clock.time + delay)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def settle_dead(self, owner: str) -> None:
+        for leased in self.end(owner, [DeadCopy(headers={})]):
+            self.expected[leased.message.body] = Expected(self.clock.time, dead=True)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def settle_done(self, owner: str) -> None:
+        for leased in self.end(owner, []):
+            del self.expected[leased.message.body]
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def hand_back(self, owner: str) -> None:
+        for leased in self.end(owner, None):
+            entry = self.expected[leased.message.body]
+            entry.owner, entry.visible_at = None, self.clock.time
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def crash(self, owner: str) -> None:
+        self.held[owner] = []
+
+    @rule(release=st.booleans())
+    def decide(self, release: bool) -> None:
+        for id_ in asyncio.run(self.queue.dead_ids("email"))[:1]:
+            letter = asyncio.run(self.queue.dead_letter(id_, "email"))
+            assert letter is not None
+            decision = Release(headers={}) if release else Remove.REMOVE
+            asyncio.run(self.queue.decide(id_, "email", decision))
+            del self.expected[letter.body]
+            if release:
+                self.expected[letter.body] = Expected(self.clock.time)
+
+    @rule()
+    def reopen(self) -> None:
+        self.queue.close()
+
+    @invariant()
+    def the_dead_are_those_expected(self) -> None:
+        ids = asyncio.run(self.queue.dead_ids("email"))
+        letters = [asyncio.run(self.queue.dead_letter(id_, "email")) for id_ in ids]
+        dead = sorted(body for body, entry in self.expected.items() if entry.dead)
+        assert sorted(letter.body for letter in letters if letter) == dead
+
+    @invariant()
+    def it_is_empty_when_all_is_dead_or_delayed(self) -> None:
+        waiting = [e for e in self.expected.values() if not e.dead]
+        busy = [e for e in waiting if e.owner or e.visible_at <= self.clock.time]
+        assert asyncio.run(self.queue.is_empty(["email"])) == (not busy)
+
+    def ready(self) -> set[bytes]:
+        now = self.clock.time
+        return {b for b, e in self.expected.items() if not e.dead and e.visible_at <= now}
+
+    def is_owner(self, owner: str, leased: Leased) -> bool:
+        """Whether the message is still in this owner's hands, and no copy has taken its place."""
+        entry = self.expected.get(leased.message.body)
+        return entry is not None and (entry.owner, entry.id) == (owner, leased.id)
+
+    def end(self, owner: str, settlement: Settlement | None) -> list[Leased]:
+        """End all that `owner` holds; those that were still its own."""
+        held, self.held[owner] = self.held[owner], []
+        latest = {leased.id: leased for leased in held}
+        mine = [leased for leased in latest.values() if self.is_owner(owner, leased)]
+        ended = [Ended(id=id_, settlement=settlement) for id_ in latest]
+        _, lost = self.exchange(owner, ended=ended)
+        assert sorted(lost) == sorted(set(latest) - {leased.id for leased in mine})
+        return mine
+
+    def exchange(
+        self, owner: str, *, ended: list[Ended] = (), held: list[int] = (), room: int = 0
+    ) -> tuple[list[Leased], list[int]]:
+        return asyncio.run(
+            self.queue.exchange(owner, ended=ended, held=held, room={"email": room}, lease=LEASE)
+        )
+
+
+TestQueueMachine = QueueMachine.TestCase
+TestQueueMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
