@@ -69,6 +69,8 @@ class Recipient:
 
         Raises InvalidNotification if there is no address or it could break a header.
         """
+        if fault := header_fault(text):
+            raise InvalidNotification(f"recipient: {fault}")
         text = text.strip()
         if match := _NAMED_ADDRESS.fullmatch(text):
             name = match["name"].strip()

@@ -252,3 +252,9 @@ def test_personal_data_stay_out_of_the_text_form() -> None:
     )
 
     assert "s3cret" not in repr(notification)
+
+
+@pytest.mark.parametrize("character", FORBIDDEN, ids=FORBIDDEN.values())
+def test_a_line_break_at_the_end_of_a_recipient_is_refused_too(character: str) -> None:
+    with pytest.raises(InvalidNotification, match=f"must not contain {FORBIDDEN[character]}"):
+        Recipient.parse(f"ann@example.com{character}")
