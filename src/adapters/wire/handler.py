@@ -49,7 +49,8 @@ class MessageHandler:
     async def handle(self, message: InboundMessage) -> Settlement:
         """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
         arrived = DeliveryHeaders.parse(message.headers)
-        first_seen = arrived.first_seen or self.clock.now()
+        now = self.clock.now()
+        first_seen = min(arrived.first_seen or now, now)  # nobody has seen it in the future
         headers = replace(arrived, queue=message.queue, first_seen=first_seen)
         try:
             decoded = decode(

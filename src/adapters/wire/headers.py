@@ -1,16 +1,19 @@
 """The `x-dispatcher-*` headers: what a retried or dead message remembers of its past."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from domain.errors import FailureReason
-from domain.notification import InvalidNotification, Recipient
+from domain.notification import Recipient
 
 PREFIX = "x-dispatcher-"
 MAX_ERROR = 500
 """Characters of error text kept: all headers must fit one AMQP frame."""
+
+MAX_REMAINING = 32 * 1024
+"""Bytes of recipients still owed, as they stand in the header."""
 
 _MAX_ATTEMPT = 1_000_000
 
@@ -53,9 +56,6 @@ class DeliveryHeaders:
 
     def to_wire(self) -> dict[str, str | int]:
         """The whole set of headers a copy carries; nothing else is ever copied."""
-        remaining = self.remaining and json.dumps(
-            [str(r) for r in self.remaining], ensure_ascii=False, separators=(",", ":")
-        )
         optional: dict[str, str | None] = {
             "reason": self.reason,
             "error": self.error and one_line(self.error),
@@ -63,7 +63,7 @@ class DeliveryHeaders:
             "failed-at": iso(self.failed_at) if self.failed_at else None,
             "queue": self.queue,
             "key": self.key,
-            "remaining": remaining or None,
+            "remaining": remaining_to_wire(self.remaining) if self.remaining else None,
             "due": iso(self.due) if self.due else None,
         }
         wire: dict[str, str | int] = {PREFIX + "attempt": self.attempt}
@@ -74,6 +74,11 @@ class DeliveryHeaders:
 
 
 _NONE = DeliveryHeaders()
+
+
+def remaining_to_wire(recipients: Sequence[Recipient]) -> str:
+    """The recipients still owed, as a JSON list."""
+    return json.dumps([str(r) for r in recipients], ensure_ascii=False, separators=(",", ":"))
 
 
 def iso(time: datetime) -> str:
@@ -102,7 +107,8 @@ def _reason(value: object) -> FailureReason | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # What we write is never longer; copying a stranger's could make the headers outgrow a frame.
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ERROR else None
 
 
 def _time(value: object) -> datetime | None:
@@ -119,9 +125,13 @@ def _recipients(value: object) -> tuple[Recipient, ...] | None:
     if not isinstance(value, str):
         return None
     try:
+        if len(value.encode()) > MAX_REMAINING:
+            return None
         addresses = json.loads(value)
         if not isinstance(addresses, list) or not addresses:
             return None
+        if not all(isinstance(address, str) for address in addresses):
+            return None
         return tuple(Recipient.parse(address) for address in addresses)
-    except (ValueError, TypeError, RecursionError, InvalidNotification):
+    except (ValueError, RecursionError):
         return None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from adapters.wire.headers import MAX_REMAINING, remaining_to_wire
 from adapters.wire.schema import WireMessage
 from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
@@ -16,7 +17,6 @@ MAX_BODY = 10 * 1024 * 1024
 """Default limit of a message's body, in bytes."""
 
 _MAX_RECIPIENTS = 500
-_MAX_ADDRESS_BYTES = 32 * 1024
 _SHORT_KEY = 16
 
 
@@ -90,10 +90,10 @@ def _check_size(wire: WireMessage) -> None:
         raise MalformedMessage(
             [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
         )
-    size = sum(len(str(r).encode()) + 4 for r in everybody)
-    if size > _MAX_ADDRESS_BYTES:
+    size = len(remaining_to_wire(everybody).encode())
+    if size > MAX_REMAINING:
         raise MalformedMessage(
-            [f"to: {size} bytes of addresses in to, cc and bcc; at most {_MAX_ADDRESS_BYTES}"]
+            [f"to: {size} bytes of addresses in to, cc and bcc; at most {MAX_REMAINING}"]
         )
 
 

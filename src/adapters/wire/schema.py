@@ -5,7 +5,7 @@ import binascii
 import mimetypes
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -28,6 +28,7 @@ from domain.notification import (
     template_name_fault,
 )
 
+_MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _MAX_DELAY = timedelta(days=366)
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _CONTENT_TYPE = re.compile(
@@ -53,6 +54,12 @@ def _checked(fault: Callable[[str], str | None]) -> Callable[[object], str]:
         return text
 
     return validate
+
+
+def _id_fault(text: str) -> str | None:
+    if len(text.encode()) > _MAX_ID:
+        return f"must be at most {_MAX_ID} bytes"
+    return header_fault(text)
 
 
 def _template(value: object) -> str:
@@ -119,7 +126,10 @@ def _time(value: object) -> datetime:
         raise ValueError("must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00") from None
     if time.tzinfo is None:
         raise ValueError("must carry an offset, such as +01:00 or Z")
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # the last day of year 9999, west of Greenwich
+        raise ValueError("is out of range") from None
 
 
 def _delay(value: object) -> timedelta:
@@ -157,6 +167,15 @@ def _content(value: object) -> bytes:
         raise ValueError("must be base64") from None
 
 
+def _filename(value: object) -> str:
+    name = _text(value)
+    if found := header_fault(name):
+        raise ValueError(found)
+    if not name:
+        raise ValueError("must not be empty")
+    return name
+
+
 def _content_type(value: object) -> str:
     text = _text(value)
     if not _CONTENT_TYPE.fullmatch(text):
@@ -169,10 +188,17 @@ class WireAttachment(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    filename: Annotated[str, PlainValidator(_checked(header_fault)), Field(min_length=1)]
+    filename: Annotated[str, PlainValidator(_filename)]
     content_type: Annotated[str | None, PlainValidator(_content_type)] = None
     content: Annotated[bytes | None, PlainValidator(_content)] = None
     path: Annotated[str | None, PlainValidator(_text)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_not_given(cls, value: object) -> object:
+        return (
+            {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+        )
 
     @model_validator(mode="after")
     def _one_source(self) -> "WireAttachment":
@@ -182,10 +208,13 @@ class WireAttachment(BaseModel):
 
     def to_domain(self) -> Attachment:
         """The content type is guessed from the file name where the producer gave none."""
-        guessed, _ = mimetypes.guess_type(self.filename)
+        # "./": a name such as "data:x,y" is no URL. A packed file is not of its content's type.
+        guessed, packed = mimetypes.guess_type("./" + self.filename)
         return Attachment(
             filename=self.filename,
-            content_type=self.content_type or guessed or "application/octet-stream",
+            content_type=self.content_type
+            or (not packed and guessed)
+            or "application/octet-stream",
             content=self.content,
             path=self.path,
         )
@@ -199,7 +228,7 @@ class WireMessage(BaseModel):
     channel: Annotated[str, PlainValidator(_channel)]
     to: Annotated[tuple[Recipient, ...], PlainValidator(_some_recipients)]
     template: Annotated[str, PlainValidator(_template)]
-    id: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
+    id: Annotated[str | None, PlainValidator(_checked(_id_fault))] = None
     sender: Annotated[
         Recipient | None, Field(alias="from"), PlainValidator(_optional_recipient)
     ] = None
@@ -214,6 +243,7 @@ class WireMessage(BaseModel):
     delay: Annotated[timedelta | None, PlainValidator(_delay)] = None
     expires_at: Annotated[datetime | None, PlainValidator(_time)] = None
     priority: Annotated[int | None, Field(strict=True, ge=0, le=255)] = None
-    attachments: tuple[WireAttachment, ...] = ()
+    # fail_fast: a million bad items would cost a gigabyte of faults
+    attachments: Annotated[tuple[WireAttachment, ...], Field(fail_fast=True)] = ()
     headers: Annotated[dict[str, str], PlainValidator(_headers)] = {}
     metadata: Annotated[JsonObject, PlainValidator(_object)] = {}

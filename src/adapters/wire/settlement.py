@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from adapters.wire.headers import DeliveryHeaders
 from adapters.wire.inbound import DeadCopy, RetryCopy, Settlement
 from domain.outcome import Deferred, Outcome, Rejected
+
+LONGEST_WAIT = timedelta(days=366)
+"""A provider that asks for more is wrong, and its due time might be beyond the calendar."""
 
 
 def settle(headers: DeliveryHeaders, outcome: Outcome, now: datetime) -> Settlement:
@@ -35,15 +38,16 @@ def _wait_of(result: Deferred) -> tuple[object, ...]:
 
 def _retry(failed: DeliveryHeaders, group: list[Deferred], attempt: int) -> RetryCopy:
     first = group[0]
+    delay = min(first.delay, LONGEST_WAIT)
     headers = replace(
         failed,
         attempt=attempt if first.attempt_spent else failed.attempt,
         reason=None,
         error=_errors(r.error for r in group),
         remaining=tuple(r.recipient for r in group),
-        due=failed.failed_at + first.delay if first.exact and failed.failed_at else None,
+        due=failed.failed_at + delay if first.exact and failed.failed_at else None,
     )
-    return RetryCopy(delay=first.delay, exact=first.exact, headers=headers.to_wire())
+    return RetryCopy(delay=delay, exact=first.exact, headers=headers.to_wire())
 
 
 def _dead(failed: DeliveryHeaders, group: list[Rejected], attempt: int) -> DeadCopy:
