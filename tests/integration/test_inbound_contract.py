@@ -1,5 +1,7 @@
 """Every inbound adapter under the one inbound contract: a broker is one line in CASES."""
 
+import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -8,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.rabbitmq.consumer import RabbitConsumer
+from adapters.rabbitmq.dead_letters import RabbitDeadLetters
+from adapters.rabbitmq.publisher import RabbitPublisher
+from adapters.rabbitmq.settings import RabbitSettings
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.dead_letters import SqliteDeadLetters
 from adapters.sqlite.publisher import SqlitePublisher
 from adapters.sqlite.queue import SqliteQueue
 from tests.contracts.inbound import InboundContract
 from tests.contracts.inbound_harness import InboundHarness, Run, runner
+from tests.support.rabbit import Broker, delete_all
 
 LEASE = timedelta(seconds=1)
 
@@ -80,10 +87,80 @@ async def open_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[InboundHa
         inbound.close()
 
 
+class RabbitInbound:
+    """A real broker; every queue has a name nobody else uses."""
+
+    tier = timedelta(milliseconds=300)
+    delays_exactly = False
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._prefix = f"contract-{uuid.uuid4().hex[:8]}"
+        self._names = 0
+        self._open: list[RabbitPublisher | RabbitDeadLetters] = []
+        self.consumer_source = f"""
+import sys
+import structlog
+from adapters.rabbitmq.consumer import RabbitConsumer
+from adapters.rabbitmq.settings import RabbitSettings
+
+def make_consumer(queue):
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    return RabbitConsumer(RabbitSettings(url={broker.url!r}, queues=(queue,)))
+"""
+
+    async def fresh_queue(self) -> str:
+        self._names += 1
+        return f"{self._prefix}-{self._names}"
+
+    def publisher(self) -> RabbitPublisher:
+        publisher = RabbitPublisher(self._settings())
+        self._open.append(publisher)
+        return publisher
+
+    def consumer(
+        self, *queues: str, prefetch: int = 10, grace: timedelta = timedelta(seconds=5)
+    ) -> RabbitConsumer:
+        return RabbitConsumer(self._settings(*queues, prefetch=prefetch, grace=grace))
+
+    def dead_letters(self) -> RabbitDeadLetters:
+        letters = RabbitDeadLetters(self._settings())
+        self._open.append(letters)
+        return letters
+
+    async def close(self) -> None:
+        for each in self._open:
+            await each.close()
+        await asyncio.to_thread(delete_all, self._broker, self._prefix)
+
+    def _settings(
+        self, *queues: str, prefetch: int = 10, grace: timedelta = timedelta(seconds=5)
+    ) -> RabbitSettings:
+        return RabbitSettings(
+            url=self._broker.url, queues=queues, tiers=(self.tier,), prefetch=prefetch, grace=grace
+        )
+
+
+def open_rabbitmq(
+    fixture: str,
+) -> Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[InboundHarness]]:
+    @asynccontextmanager
+    async def open_case(request: pytest.FixtureRequest) -> AsyncIterator[InboundHarness]:
+        inbound = RabbitInbound(request.getfixturevalue(fixture))
+        try:
+            yield inbound
+        finally:
+            await inbound.close()
+
+    return open_case
+
+
 OpenCase = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[InboundHarness]]
 
 CASES = [
     pytest.param(open_sqlite, id="sqlite"),
+    pytest.param(open_rabbitmq("rabbitmq"), id="rabbitmq"),
+    pytest.param(open_rabbitmq("rabbitmq_old"), id="rabbitmq-3.10"),
 ]
 
 
