@@ -151,8 +151,9 @@ def _for_slack_json(_context: Context, value: object) -> object:
     if hasattr(value, "__html__"):
         return value
     if isinstance(value, str | Undefined):
-        return Markup(json.dumps(str(value).translate(_SLACK))[1:-1])  # noqa: S704 - just escaped
-    return Markup(json.dumps(value, default=str))  # noqa: S704
+        text = json.dumps(str(value).translate(_SLACK), ensure_ascii=False)
+        return Markup(text[1:-1])  # noqa: S704 - just escaped
+    return Markup(json.dumps(value, default=str, ensure_ascii=False))  # noqa: S704
 
 
 _FINALIZE: dict[Escaping, Callable[..., Any]] = {

@@ -1,18 +1,18 @@
 """What there is in a template set: templates, their parts, examples and variables."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import jinja2
-from jinja2 import meta
+from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from adapters.templates.snapshot import CompiledTemplate, Snapshot, references
-from domain.notification import JsonValue
+from domain.notification import JsonValue, Recipient
 from domain.ports import RenderRequest
 
 _PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
@@ -55,7 +55,7 @@ class Example:
             channel=channel,
             parameters=self.parameters,
             subject=self._text("subject"),
-            recipient=self._text("to"),
+            recipient=Recipient.parse(to).address if (to := self._text("to")) else None,
             locale=self._text("locale"),
             now=now,
         )
@@ -95,20 +95,36 @@ def examples_of(snapshot: Snapshot, template: str) -> tuple[Example, ...]:
 
 
 def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
-    """The top-level variables that a template reads, its layouts and includes counted in."""
+    """The top-level variables that a template reads, its layouts and includes counted in.
+
+    What any of these files sets or imports itself is not among them.
+    """
     environment = jinja2.Environment(autoescape=True)
     parts = snapshot.templates[template].entry.parts
     todo = [path for files in parts.values() for path in files.values()]
     seen: set[str] = set()
-    names: set[str] = set()
+    read: set[str] = set()
+    made = set(_ALWAYS_THERE)
     while todo:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
-            text = snapshot.texts[path]
-            names |= meta.find_undeclared_variables(environment.parse(text))
-            todo += [name for name, _line in references(environment, text, path)]
-    return frozenset(names - _ALWAYS_THERE)
+            tree = environment.parse(snapshot.texts[path])
+            read |= meta.find_undeclared_variables(tree)
+            made |= set(_made_by(tree))
+            todo += [name for name, _line in references(tree)]
+    return frozenset(read - made)
+
+
+def _made_by(tree: nodes.Template) -> Iterator[str]:
+    for node in tree.find_all((nodes.Name, nodes.Import, nodes.FromImport)):
+        if isinstance(node, nodes.Import):
+            yield node.target
+        elif isinstance(node, nodes.FromImport):
+            for name in node.names:
+                yield name if isinstance(name, str) else name[1]
+        elif isinstance(node, nodes.Name) and node.ctx == "store":
+            yield node.name
 
 
 def _read_example(path: str, text: str) -> Example:

@@ -142,7 +142,7 @@ class _Job:
     def _referenced(self, environment: jinja2.Environment, path: str) -> list[str]:
         if path not in self._references:
             self._references[path] = []
-            for name, line in references(environment, self._files.texts[path], path):
+            for name, line in references(environment.parse(self._files.texts[path], path)):
                 target = "/".join(
                     segment for segment in name.split("/") if segment not in ("", ".")
                 )
@@ -153,12 +153,12 @@ class _Job:
         return self._references[path]
 
 
-def references(environment: jinja2.Environment, text: str, path: str) -> Iterator[tuple[str, int]]:
+def references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
     """The files that a template names outright and cannot do without, with the lines.
 
     Names made at run time, lists to choose from and `ignore missing` are left to the rendering.
     """
-    for node in environment.parse(text, path).find_all(_REFERENCES):
+    for node in tree.find_all(_REFERENCES):
         target = node.template
         if getattr(node, "ignore_missing", False) or not isinstance(target, nodes.Const):
             continue
