@@ -1,0 +1,60 @@
+"""The composition root builds the whole graph, and is the one place where a part is replaced."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from dependency_injector import providers
+
+from adapters.wire.inbound import InboundMessage
+from entrypoints.container import Container
+from entrypoints.settings import load_settings
+from tests.fakes import FakeNotifier
+
+
+def a_container(folder: Path, **settings: str) -> Container:
+    templates = folder / "templates"
+    templates.mkdir(exist_ok=True)
+    (templates / "welcome.jinja2").write_text("Hello {{ name }}")
+    environ = {
+        "DISPATCHER_HOME": str(folder),
+        "DISPATCHER_TEMPLATES_DIR": str(templates),
+        **{f"DISPATCHER_{name.upper()}": value for name, value in settings.items()},
+    }
+    return Container(settings=load_settings(environ, folder / "absent.toml").settings)
+
+
+def test_every_part_can_be_built_for_either_broker(tmp_path: Path) -> None:
+    embedded = a_container(tmp_path)
+    rabbit = a_container(
+        tmp_path, broker_url="amqp://guest:guest@localhost/", email_url="smtp://localhost"
+    )
+
+    async def build() -> list[object]:
+        return [
+            make()
+            for container in (embedded, rabbit)
+            for make in (
+                container.handler,
+                container.consumer,
+                container.publisher,
+                container.dead_letters,
+            )
+        ]
+
+    assert len({type(part).__name__ for part in asyncio.run(build())}) == 7
+    assert rabbit.topology().describe()
+
+
+def test_a_notifier_is_replaced_here_and_nowhere_else(tmp_path: Path) -> None:
+    container = a_container(tmp_path)
+    notifier = FakeNotifier()
+    container.email.override(providers.Object(notifier))
+    message = {"to": "ann@example.com", "template": "welcome", "parameters": {"name": "Ann"}}
+
+    body = json.dumps(message).encode()
+    settlement = asyncio.run(container.handler().handle(InboundMessage(queue="email", body=body)))
+
+    assert list(settlement) == []
+    assert notifier.addresses == ["ann@example.com"]
+    assert notifier.delivered[0].content.parts["html"] == "Hello Ann"

@@ -1,0 +1,188 @@
+"""Settings are read once, and every fault names the variable to mend."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.rabbitmq.settings import Binding
+from entrypoints.settings import Settings, SettingsInvalid, load_settings
+from entrypoints.start import redacted, worker_settings
+
+RABBIT = {"DISPATCHER_BROKER_URL": "amqp://guest:secret@broker/"}
+
+
+def load(environ: Mapping[str, str], toml: Path = Path("absent.toml")) -> Settings:
+    return load_settings(environ, toml).settings
+
+
+def faults(environ: Mapping[str, str], toml: Path = Path("absent.toml")) -> list[str]:
+    with pytest.raises(SettingsInvalid) as refusal:
+        load_settings(environ, toml)
+    return refusal.value.faults
+
+
+def test_without_any_variable_the_embedded_queue_and_a_local_mailbox_are_used() -> None:
+    settings = load({})
+
+    assert settings.broker == "sqlite:///var/queue.db"
+    assert settings.email == "maildir:var/mail"
+    assert settings.active_queues == {"email": "email"}
+
+
+def test_with_a_real_broker_an_unset_relay_leaves_the_channel_unconfigured() -> None:
+    settings = load(RABBIT)
+
+    with pytest.raises(SettingsInvalid, match="DISPATCHER_EMAIL_URL"):
+        worker_settings(settings, None)
+
+
+def test_values_are_read_in_their_units() -> None:
+    settings = load(
+        {
+            "DISPATCHER_MAX_BODY": "500KB",
+            "DISPATCHER_GRACE": "1m",
+            "DISPATCHER_RETRY_DELAYS": "200ms,10s",
+            "DISPATCHER_BINDINGS": "shop:order.paid=email",
+            "DISPATCHER_TEMPLATES_AUTOESCAPE": "off",
+        }
+    )
+
+    assert settings.max_body == 500_000
+    assert settings.grace == timedelta(minutes=1)
+    assert settings.retry_delays == (timedelta(milliseconds=200), timedelta(seconds=10))
+    assert settings.bindings == (Binding(exchange="shop", routing_key="order.paid", queue="email"),)
+    assert settings.templates_autoescape is False
+
+
+def test_all_faults_come_at_once_each_with_its_variable() -> None:
+    found = faults(
+        {
+            "DISPATCHER_BROKR_URL": "amqp://x",
+            "DISPATCHER_GRACE": "soon",
+            "DISPATCHER_EMAIL_POOL": "0",
+            "DISPATCHER_TOPOLOGY": "mine",
+        }
+    )
+
+    assert [line.split(":")[0] for line in sorted(found)] == [
+        "DISPATCHER_BROKR_URL",
+        "DISPATCHER_EMAIL_POOL",
+        "DISPATCHER_GRACE",
+        "DISPATCHER_TOPOLOGY",
+    ]
+    assert "did you mean DISPATCHER_BROKER_URL?" in "".join(found)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DISPATCHER_CHANNELS": "email,webgui"},
+        {"DISPATCHER_QUEUES": "email=webgui"},
+        {"DISPATCHER_QUEUES": "webgui=email"},
+        {"DISPATCHER_BINDINGS": "shop:key=webgui"},
+        {"DISPATCHER_TARGETS__WEBGUI": "json://host"},
+        {"DISPATCHER_ALERTS_TO": "email:ops@example.org,webgui:x"},
+    ],
+    ids=lambda environ: "=".join(*environ.items()),
+)
+def test_the_queue_of_another_program_is_refused_wherever_it_is_named(
+    environ: dict[str, str],
+) -> None:
+    [fault] = faults(environ)
+
+    assert fault.startswith(next(iter(environ)))
+    assert "belongs to another program" in fault
+
+
+def test_production_refuses_the_embedded_queue_and_a_captured_mailbox() -> None:
+    found = faults({"DISPATCHER_ENV": "production"})
+
+    assert sorted(line.split(":")[0] for line in found) == [
+        "DISPATCHER_BROKER_URL",
+        "DISPATCHER_EMAIL_URL",
+    ]
+
+
+def test_a_secret_may_come_from_a_file_but_not_from_two_places(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("smtp+starttls://user:pass@relay.example.com\n")
+    twin = {"DISPATCHER_EMAIL_URL_FILE": str(secret)}
+
+    assert load(twin).email == "smtp+starttls://user:pass@relay.example.com"
+    assert "set only one" in faults({**twin, "DISPATCHER_EMAIL_URL": "smtp://relay"})[0]
+    missing = faults({"DISPATCHER_EMAIL_URL_FILE": str(tmp_path / "absent")})
+    assert missing[0].startswith("DISPATCHER_EMAIL_URL_FILE: cannot read")
+
+
+def test_a_password_in_clear_is_refused_without_being_shown() -> None:
+    [fault] = faults({"DISPATCHER_EMAIL_URL": "smtp://user:hunter2@relay.example.com"})
+
+    assert fault.startswith("DISPATCHER_EMAIL_URL:")
+    assert "hunter2" not in fault
+
+
+def test_the_environment_wins_over_the_file_and_origins_are_known(tmp_path: Path) -> None:
+    toml = tmp_path / "dispatcher.toml"
+    toml.write_text('grace = "5s"\nprefetch = 7\nchannels = ["email"]\n')
+
+    loaded = load_settings({"DISPATCHER_GRACE": "9s"}, toml)
+
+    assert loaded.settings.grace == timedelta(seconds=9)
+    assert loaded.settings.prefetch == 7
+    assert loaded.origins["grace"] == "DISPATCHER_GRACE"
+    assert loaded.origins["prefetch"] == str(toml)
+
+
+def test_an_unknown_key_in_the_file_is_a_fault_with_a_hint(tmp_path: Path) -> None:
+    toml = tmp_path / "dispatcher.toml"
+    toml.write_text('email_ulr = "smtp://relay"\n')
+
+    [fault] = faults({}, toml)
+
+    assert "email_ulr" in fault
+    assert "DISPATCHER_EMAIL_URL" in fault
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DISPATCHER_TEST_AMQP_URL",
+        "DISPATCHER_PORT",
+        "DISPATCHER_PORT_5672_TCP_ADDR",
+        "DISPATCHER_SERVICE_HOST",
+        "DISPATCHER_SERVICE_PORT_AMQP",
+        "DISPATCHER_WORKER_SERVICE_HOST",
+    ],
+)
+def test_names_of_the_tests_and_of_a_cluster_are_passed_over(name: str) -> None:
+    assert load({name: "tcp://10.0.0.1:80"}) == load({})
+
+
+def test_the_recipient_guard_is_refused_rather_than_ignored() -> None:
+    [fault] = faults({"DISPATCHER_ONLY_TO": "*@example.com"})
+
+    assert fault.startswith("DISPATCHER_ONLY_TO:")
+
+
+def test_a_setting_without_effect_yet_is_warned_of() -> None:
+    loaded = load_settings({"DISPATCHER_HTTP": "127.0.0.1:8080"}, Path("absent.toml"))
+
+    assert loaded.warnings == ("DISPATCHER_HTTP has no effect in this version",)
+
+
+def test_asking_a_worker_for_a_channel_that_is_not_configured_names_what_to_set() -> None:
+    settings = load({**RABBIT, "DISPATCHER_EMAIL_URL": "smtp://relay"})
+
+    assert worker_settings(settings, "email").active_queues == {"email": "email"}
+    with pytest.raises(SettingsInvalid, match="telegram"):
+        worker_settings(settings, "telegram")
+    with pytest.raises(SettingsInvalid, match="another program"):
+        worker_settings(settings, "webgui")
+
+
+def test_a_url_is_shown_without_its_password() -> None:
+    shown = redacted("amqp://user:secret@broker:5672/vhost?heartbeat=30")
+
+    assert shown == "amqp://user:***@broker:5672/vhost"
