@@ -193,7 +193,9 @@ class SmtpServer:
             self._connections.discard(writer)
             writer.close()
             with contextlib.suppress(Exception, asyncio.CancelledError):
-                await writer.wait_closed()
+                # After a failed handshake Python 3.11 never reports the end.
+                await asyncio.wait_for(writer.wait_closed(), 0.5)
+            writer.transport.abort()
 
 
 class _Conversation:

@@ -33,15 +33,14 @@ class MaildirNotifier:
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Keep one mail; see `Notifier.notify`."""
         letter = self._composer.compose(notification, content, recipients)
-        results: dict[Recipient, DeliveryError | None] = dict(letter.refused)
         if not letter.addressees:
-            return results
+            return letter.refused
         data = _envelope(letter) + await self._composer.write(letter, eight_bit=True, utf8=True)
         try:
             await asyncio.to_thread(_keep, self._folder, data)
         except OSError as error:
             raise Unavailable(f"cannot write to the mailbox {self._folder}: {error}") from None
-        return results | {recipient: None for recipient, _ in letter.addressees}
+        return {recipient: letter.refused.get(recipient) for recipient in recipients}
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -46,7 +46,7 @@ class SmtpNotifier:
         results: dict[Recipient, DeliveryError | None] = dict(letter.refused)
         if letter.addressees:
             results |= await self._send(letter)
-        return results
+        return {recipient: results[recipient] for recipient in recipients}
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""

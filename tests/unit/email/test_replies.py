@@ -1,0 +1,72 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.notifiers.email.replies import MalformedReply, Reply, ReplyReader
+from adapters.notifiers.email.transaction import stuff
+
+STREAM = b"250-first\r\n250-second\r\n250 last\r\n354 go\r\n550 5.1.1 no such user\r\n"
+REPLIES = [
+    Reply(250, b"first\nsecond\nlast"),
+    Reply(354, b"go"),
+    Reply(550, b"5.1.1 no such user"),
+]
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=8))
+def test_replies_read_the_same_however_the_stream_is_cut(cuts: list[int]) -> None:
+    edges = [0, *sorted(cuts), len(STREAM)]
+    reader = ReplyReader()
+
+    found = [reply for start, end in pairwise(edges) for reply in reader.feed(STREAM[start:end])]
+
+    assert found == REPLIES
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"25\r\n",
+        b"\r\n",
+        b"999 x\r\n",
+        b"100 x\r\n",
+        b"\xff\xfe\xfd y\r\n",
+        b"x" * 9000,
+        (b"250-" + b"x" * 1000 + b"\r\n") * 40,
+    ],
+)
+def test_what_is_no_reply_or_never_ends_is_malformed(data: bytes) -> None:
+    with pytest.raises(MalformedReply):
+        ReplyReader().feed(data)
+
+
+def test_a_reply_is_told_in_one_printable_line_of_bounded_length() -> None:
+    text = str(Reply(550, b"a\nb\x1b[31m\xff" + b"x" * 500))
+
+    assert text.startswith("550 a b [31m")
+    assert len(text) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "enhanced"),
+    [(b"5.1.1 no", (5, 1, 1)), (b"4.7.1", (4, 7, 1)), (b"5.1.1x", None), (b"see 5.1.1", None)],
+)
+def test_an_enhanced_code_counts_only_at_the_start(
+    text: bytes, enhanced: tuple[int, int, int] | None
+) -> None:
+    assert Reply(550, text).enhanced == enhanced
+
+
+@given(st.lists(st.sampled_from([b"", b".", b"..", b".x", b"x.", b"x"]), min_size=1))
+def test_dots_at_line_starts_are_doubled_and_nothing_else_changes(lines: list[bytes]) -> None:
+    payload = b"\r\n".join(lines) + b"\r\n"
+
+    sent = stuff(payload)
+
+    *received, end, rest = sent.split(b"\r\n")
+    assert (end, rest) == (b".", b"")
+    assert b"." not in received
+    assert [line[1:] if line.startswith(b".") else line for line in received] == lines
