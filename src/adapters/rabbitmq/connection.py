@@ -10,7 +10,7 @@ from pika.adapters.utils.connection_workflow import (
     AMQPConnectorPhaseErrorBase,
 )
 from pika.channel import Channel
-from pika.exceptions import AMQPConnectionError, AMQPError
+from pika.exceptions import AMQPConnectionError, AMQPError, ConnectionClosed
 
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.parameters import connection_parameters
@@ -83,14 +83,15 @@ async def connect(url: str, name: str) -> AmqpConnection:
 
     def on_open_error(_: object, error: BaseException | None) -> None:
         if not opened.done():
-            opened.set_exception(_unavailable(error))
+            opened.set_exception(_unavailable(error, f"{parameters.host}:{parameters.port}"))
 
     def on_close(_: object, error: BaseException) -> None:
         if not closed.done():
             closed.set_result(describe(error))
 
+    parameters = connection_parameters(url, name)
     connection = TolerantConnection(
-        connection_parameters(url, name), on_open, on_open_error, on_close, custom_ioloop=loop
+        parameters, on_open, on_open_error, on_close, custom_ioloop=loop
     )
     try:
         await opened
@@ -104,13 +105,16 @@ async def connect(url: str, name: str) -> AmqpConnection:
 def describe(error: BaseException | None) -> str:
     """The innermost cause in words, on one line."""
     cause = _innermost(error)
+    if isinstance(cause, ConnectionClosed):
+        return f"{cause.reply_text} ({cause.reply_code})"
     return " ".join(str(cause).split()) or type(cause).__name__
 
 
-def _unavailable(error: BaseException | None) -> BrokerUnavailable:
+def _unavailable(error: BaseException | None, where: str) -> BrokerUnavailable:
     text = describe(error)
-    kind = LoginRefused if _REFUSED.search(text) else BrokerUnavailable
-    return kind(text)
+    if _REFUSED.search(text):
+        return LoginRefused(f"the broker at {where} refuses the login: {text}")
+    return BrokerUnavailable(f"cannot reach the broker at {where}: {text}")
 
 
 def _innermost(error: BaseException | None) -> BaseException | None:

@@ -11,6 +11,7 @@ from adapters.templates.environment import CodeCache, Escaping, make_environment
 from adapters.templates.failures import compile_fault
 from adapters.templates.manifest import Manifest, read_manifest
 from adapters.templates.source import FileSet
+from domain.errors import DispatcherError
 
 _ESCAPING_OF_PART = {
     "subject": Escaping.NONE,
@@ -28,13 +29,13 @@ _REFERENCES: tuple[type[nodes.Extends | nodes.Include | nodes.Import | nodes.Fro
 )
 
 
-class TemplateSetBroken(Exception):
+class TemplateSetBroken(DispatcherError):
     """A set of templates that cannot be used. `faults` has one line for each fault."""
 
     def __init__(self, faults: tuple[str, ...], version: str = "") -> None:
         self.faults = faults
         self.version = version
-        super().__init__("; ".join(faults))
+        super().__init__("\n".join(faults))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
@@ -21,7 +22,8 @@ from domain.outcome import Outcome
 from entrypoints.cli.output import print_table
 from entrypoints.container import Container
 from entrypoints.fake import fake_messages
-from entrypoints.settings import Settings
+from entrypoints.settings import Settings, load_settings
+from entrypoints.settings.sources import variable
 from entrypoints.start import load
 
 _GOOD = 8
@@ -102,7 +104,8 @@ def _samples(snapshot: Snapshot) -> list[_Sample]:
         _sample(name, next(streams[name])) for name, _ in zip(names, range(_GOOD), strict=False)
     ]
     unknown = _sample(_MISSING, next(streams[next(names)]))
-    broken = json.dumps({"template": infos[0].name, "parameters": ["a list, not an object"]})
+    # Without an id of its own it is known by its content, which must differ from the last demo's.
+    broken = json.dumps({"template": infos[0].name, "parameters": [uuid.uuid4().hex]})
     return [
         *good,
         unknown,
@@ -111,8 +114,6 @@ def _samples(snapshot: Snapshot) -> list[_Sample]:
 
 
 def _sample(template: str, message: Mapping[str, JsonValue]) -> _Sample:
-    import uuid
-
     identity = f"demo-{uuid.uuid4().hex[:8]}"
     fields = {"from": _SENDER, **message, "template": template, "id": identity}
     body = json.dumps(fields, ensure_ascii=False).encode()
@@ -155,11 +156,8 @@ def _fate(sample: _Sample, seen: _Ledger, mails: Mapping[str, Path]) -> str:
 
 def _explain(settings: Settings, samples: list[_Sample], mailbox: Path) -> None:
     unknown, broken = samples[-2], samples[-1]
-    program = sys.argv[0]
-    run = f"DISPATCHER_HOME={settings.home} {program}"
-    # Only what is set must be set aside: an empty variable counts as not set.
-    source = settings.templates_dir
-    template = f"{source / _MISSING}.jinja2"
+    run = _command_line(settings)
+    template = f"{settings.templates_dir / _MISSING}.jinja2"
     click.echo(
         f"""
 The mails are in the Maildir {mailbox}: open a file with any mail program.
@@ -180,3 +178,17 @@ Number 10 cannot be read; whoever published it must mend it. See why, then remov
   {run} failed remove {broken.id[:16]} --yes
 """
     )
+
+
+def _command_line(settings: Settings) -> str:
+    """How to call this program on the demo's queue and mailbox, whatever else is configured."""
+    program = Path(sys.argv[0])
+    if program.is_absolute() and program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    aside = {
+        variable(name): value
+        for name, value in (("broker_url", settings.broker), ("email_url", settings.email))
+        if name in load_settings().origins
+    }
+    places = {variable("home"): settings.home, **aside}
+    return " ".join([*(f"{name}={value}" for name, value in places.items()), str(program)])
