@@ -41,18 +41,18 @@ class LimitExceeded(Exception):
 
 
 class CodeCache(BytecodeCache):
-    """Compiled code by source, so that an edited file costs one compilation and not the set's."""
+    """Each file's last compiled code, so that an edit costs one compilation and not the set's."""
 
     def __init__(self) -> None:
-        self._code: dict[tuple[str, str], CodeType] = {}
+        self._code: dict[str, tuple[str, CodeType]] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._code.get((bucket.key, bucket.checksum))
+        checksum, code = self._code.get(bucket.key, ("", None))
+        bucket.code = code if checksum == bucket.checksum else None
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code = {k: v for k, v in self._code.items() if k[0] != bucket.key}
         if bucket.code is not None:
-            self._code[bucket.key, bucket.checksum] = bucket.code
+            self._code[bucket.key] = (bucket.checksum, bucket.code)
 
 
 class _SetLoader(BaseLoader):

@@ -12,7 +12,7 @@ from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from adapters.templates.snapshot import CompiledTemplate, Snapshot, references
-from domain.notification import JsonValue, Recipient
+from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
 _PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
@@ -55,10 +55,16 @@ class Example:
             channel=channel,
             parameters=self.parameters,
             subject=self._text("subject"),
-            recipient=Recipient.parse(to).address if (to := self._text("to")) else None,
+            recipient=self._recipient(),
             locale=self._text("locale"),
             now=now,
         )
+
+    def _recipient(self) -> str | None:
+        try:
+            return Recipient.parse(self._text("to") or "").address
+        except InvalidNotification:
+            return None  # several, none, or nonsense: what a template sees in a wider mail
 
     def _text(self, key: str) -> str | None:
         value = self.message.get(key)

@@ -1,5 +1,6 @@
 """What a template that cannot be rendered leads to, and what the operator reads."""
 
+import asyncio
 import resource
 import signal
 import threading
@@ -189,6 +190,23 @@ def test_after_a_rendering_no_timer_handler_or_memory_bound_is_left(folder: Fold
     assert signal.getsignal(signal.SIGPROF) == handler
     assert resource.getrlimit(resource.RLIMIT_AS) == bound
     assert render(templates, "good").parts["html"] == "x"
+
+
+def test_stopping_a_template_leaves_an_event_loop_and_its_signals_alone(folder: Folder) -> None:
+    templates = folder.write({"bad.jinja2": ENDLESS}).load(timeout=0.1)
+
+    async def work() -> str:
+        loop = asyncio.get_running_loop()
+        asked_to_stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, asked_to_stop.set)
+        with pytest.raises(Permanent) as failed:
+            render(templates, "bad")
+        signal.raise_signal(signal.SIGUSR1)
+        await asyncio.wait_for(asked_to_stop.wait(), timeout=5)
+        loop.remove_signal_handler(signal.SIGUSR1)
+        return str(failed.value)
+
+    assert "took too long" in asyncio.run(work(), debug=False)
 
 
 def test_another_thread_renders_too_bounded_by_the_output_alone(folder: Folder) -> None:

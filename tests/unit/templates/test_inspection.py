@@ -3,6 +3,7 @@
 import pytest
 
 from adapters.templates import (
+    Example,
     ExampleBroken,
     Finding,
     RenderOptions,
@@ -65,6 +66,35 @@ def test_an_example_becomes_a_request(folder: Folder) -> None:
         {"name": 1},
     )
     assert italian.request("shop/order", "email", NOW).locale == "it"
+
+
+@pytest.mark.parametrize(
+    ("to", "recipient"),
+    [
+        ("Ann <a@b.org>", "a@b.org"),
+        (["a@b.org", "c@d.org"], None),
+        ("", None),
+        (7, None),
+    ],
+)
+def test_an_example_has_a_recipient_where_it_names_one(to: object, recipient: str | None) -> None:
+    example = Example(name="x", path="x.json", message={"to": to})
+
+    assert example.request("t", "email", NOW).recipient == recipient
+
+
+def test_what_a_template_sets_or_imports_is_no_variable_of_the_message(folder: Folder) -> None:
+    folder.write(
+        {
+            "t.jinja2": "{% extends '_base.jinja2' %}{% import '_m.jinja2' as m %}"
+            "{% from '_m.jinja2' import say, say as tell %}{% set label = x %}"
+            "{% block b %}{{ m.say(label) }}{{ say(1) }}{{ tell(y) }}{% endblock %}",
+            "_m.jinja2": "{% macro say(a) %}{{ a }}{% endmacro %}",
+            "_base.jinja2": "{% block b %}{% endblock %}",
+        }
+    )
+
+    assert variables_of(folder.load().snapshot, "t") == {"x", "y"}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"parameters": []}'])
