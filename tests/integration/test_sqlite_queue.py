@@ -35,7 +35,7 @@ async def handle(message):
 
 clock = SystemClock()
 settings = SqliteConsumerSettings(
-    queues=("email",), prefetch={PREFETCH}, lease=timedelta(milliseconds=600)
+    queues=("email",), prefetch={PREFETCH}, lease=timedelta(seconds=float(sys.argv[2]))
 )
 queue = SqliteQueue(Path(sys.argv[1]), clock)
 asyncio.run(SqliteConsumer(queue, settings, clock).run(handle, drain=True))
@@ -101,7 +101,7 @@ def test_three_processes_share_a_backlog_with_none_lost_and_none_twice(
     bodies = asyncio.run(fill(queue, 1500))
     logs = [tmp_path / f"worker-{n}" for n in range(3)]
 
-    workers = [start(WORKER, str(path), log=log) for log in logs]
+    workers = [start(WORKER, str(path), "30", log=log) for log in logs]
     codes = [worker.wait(timeout=60) for worker in workers]
 
     assert codes == [0, 0, 0]
@@ -117,11 +117,11 @@ def test_workers_killed_under_load_lose_nothing_and_repeat_only_what_was_in_flig
 
     async def scenario() -> None:
         for kill in range(kills):
-            worker = start(WORKER, str(path), log=log)
+            worker = start(WORKER, str(path), "2", log=log)
             await eventually(lambda: len(lines(log)) > 60 * (kill + 1))  # noqa: B023
             worker.send_signal(signal.SIGKILL)
             assert worker.wait() == -signal.SIGKILL
-        assert start(WORKER, str(path), log=log).wait(timeout=60) == 0
+        assert start(WORKER, str(path), "2", log=log).wait(timeout=60) == 0
 
     asyncio.run(scenario())
 

@@ -151,7 +151,7 @@ class SqliteConsumer:
         return Ended(id=taken.id, settlement=None, after=after)
 
     async def _is_drained(self) -> bool:
-        if self._tasks or self._ended or self._pause:
+        if self._tasks or self._ended:
             return False
         try:
             return await self._queue.is_empty(self._settings.queues)
