@@ -219,6 +219,18 @@ def test_a_refused_ehlo_is_unavailable() -> None:
     assert "550 5.7.1 not you" in str(error)
 
 
+def test_a_farewell_that_comes_with_the_greeting_is_not_lost_on_the_way() -> None:
+    server = SmtpServer()
+    server.on("helo", Say("250 scripted\r\n421 4.3.2 going down"))
+
+    error = send_to(server)
+
+    assert error is not None
+    assert error.safe_to_repeat
+    assert "421 4.3.2 going down" in str(error)
+    assert server.accepted == []
+
+
 def test_what_is_slipped_in_before_the_tls_handshake_is_never_read(
     certificate: Certificate,
 ) -> None:

@@ -58,6 +58,7 @@ def test_a_url_names_where_mail_goes(url: str, expected: SmtpSettings | MaildirS
         ("http://ann:hunter2@mail", "must begin with"),
         ("mail.example.com:25", "must begin with"),
         ("smtp://", "names no host"),
+        ("smtp://mail..example.com", "cannot be one"),
         ("smtp://ann:hunter2@mail:port", "is not a URL"),
         ("smtp://ann:hunter2@mail:99999", "is not a URL"),
         ("smtp://mail:0", "between 1 and 65535"),

@@ -50,7 +50,7 @@ class Connector:
                 return self._take_over(smtp)
         except (aiosmtplib.SMTPException, OSError) as error:
             failure = self._failure(error)
-        except asyncio.CancelledError:
+        except BaseException:
             smtp.close()
             raise
         # Raised out here so that no chain leads back to an error that could echo a credential.

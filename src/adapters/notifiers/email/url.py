@@ -80,6 +80,10 @@ def _maildir(rest: str) -> MaildirSettings:
 def _host(host: str | None) -> str:
     if not host or not host.isprintable() or " " in host:
         raise ValueError(f"names no host; the form is {_FORMS}")
+    try:
+        host.encode("idna")  # as the resolver will
+    except UnicodeError:
+        raise ValueError(f"names a host that cannot be one: {host[:80]}") from None
     return host
 
 

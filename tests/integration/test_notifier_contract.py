@@ -1,0 +1,150 @@
+"""Every notifier under the one contract: a channel's place in this file is its class."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from mailbox import Maildir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from adapters.notifiers.blips import BlipTolerantNotifier
+from adapters.notifiers.email.maildir import MaildirNotifier
+from adapters.notifiers.email.smtp import SmtpNotifier
+from adapters.notifiers.email.transaction import Timeouts
+from adapters.notifiers.email.url import SmtpSettings
+from domain.errors import FailureReason, InDoubt, Permanent, Transient, Unavailable
+from domain.ports import Notifier
+from tests.contracts.notifier import (
+    SECRET,
+    NotifierContract,
+    Peer,
+    RemoteNotifierContract,
+    Trouble,
+)
+from tests.fakes import FakeNotifier
+from tests.support.smtp_server import Action, Cut, Say, SmtpServer
+
+
+SMTP_TROUBLES: dict[Trouble, tuple[str, Action]] = {
+    Trouble.BUSY: ("mail", Say("451 4.3.2 busy")),
+    Trouble.REFUSES_THE_MESSAGE: ("dot", Say("554 5.6.0 no")),
+    Trouble.AWAY: ("connect", Cut()),
+    Trouble.REFUSES_OUR_CREDENTIALS: ("auth", Say(f"535 5.7.8 not {SECRET}")),
+    Trouble.VANISHES_HALF_WAY: ("dot", Cut()),
+}
+FAKE_TROUBLES = {
+    Trouble.BUSY: Transient("busy"),
+    Trouble.REFUSES_THE_MESSAGE: Permanent("no", reason=FailureReason.CONTENT_REFUSED),
+    Trouble.AWAY: Unavailable("away"),
+    Trouble.REFUSES_OUR_CREDENTIALS: Unavailable("not you"),
+    Trouble.VANISHES_HALF_WAY: InDoubt("cut"),
+}
+
+
+class SmtpPeer:
+    """An SmtpNotifier that signs in to a scripted server."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self.server = server
+        settings = SmtpSettings(
+            host="127.0.0.1", port=server.port, username="worker", password=SECRET
+        )
+        self.notifier: Notifier = SmtpNotifier(
+            settings, timeouts=Timeouts(connect=5, command=5, final=5)
+        )
+
+    def accepted(self) -> list[str]:
+        return self.server.deliveries
+
+    def refuse(self, address: str) -> None:
+        self.server.on("rcpt", Say("550 5.1.1 no such user"), address=address)
+
+    def trouble(self, trouble: Trouble) -> None:
+        phase, action = SMTP_TROUBLES[trouble]
+        self.server.on(phase, action, times=1)
+
+
+class MaildirPeer:
+    """A MaildirNotifier and its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notifier: Notifier = MaildirNotifier(folder)
+
+    def accepted(self) -> list[str]:
+        if not self.folder.is_dir():
+            return []
+        mails = Maildir(self.folder, create=False)
+        return [address for mail in mails for address in mail.get_all("Delivered-To")]
+
+    def refuse(self, address: str) -> None:
+        raise NotImplementedError("a folder refuses nobody")
+
+    def trouble(self, trouble: Trouble) -> None:
+        assert trouble is Trouble.AWAY, "a folder is there or it is not"
+        self.folder.write_text("a file in the way")
+
+
+class FakePeer:
+    """The fake that the domain's tests use."""
+
+    def __init__(self) -> None:
+        self.fake = FakeNotifier()
+        self.notifier: Notifier = self.fake
+
+    def accepted(self) -> list[str]:
+        return self.fake.addresses
+
+    def refuse(self, address: str) -> None:
+        error = Permanent("no such user", reason=FailureReason.RECIPIENT_REFUSED)
+        self.fake.refusals[address] = error
+
+    def trouble(self, trouble: Trouble) -> None:
+        self.fake.failures.append(FAKE_TROUBLES[trouble])
+
+
+@asynccontextmanager
+async def smtp_peer() -> AsyncIterator[SmtpPeer]:
+    async with SmtpServer(users={"worker": SECRET}) as server:
+        peer = SmtpPeer(server)
+        try:
+            yield peer
+        finally:
+            await peer.notifier.close()
+
+
+@asynccontextmanager
+async def blip_tolerant_peer() -> AsyncIterator[FakePeer]:
+    peer = FakePeer()
+    peer.notifier = BlipTolerantNotifier(peer.fake)
+    yield peer
+
+
+@asynccontextmanager
+async def maildir_peer() -> AsyncIterator[MaildirPeer]:
+    with TemporaryDirectory() as folder:
+        yield MaildirPeer(Path(folder) / "mail")
+
+
+@asynccontextmanager
+async def fake_peer() -> AsyncIterator[FakePeer]:
+    yield FakePeer()
+
+
+class TestSmtpNotifier(RemoteNotifierContract):
+    def peer(self) -> AbstractAsyncContextManager[Peer]:
+        return smtp_peer()
+
+
+class TestMaildirNotifier(NotifierContract):
+    def peer(self) -> AbstractAsyncContextManager[Peer]:
+        return maildir_peer()
+
+
+class TestBlipTolerantNotifier(RemoteNotifierContract):
+    def peer(self) -> AbstractAsyncContextManager[Peer]:
+        return blip_tolerant_peer()
+
+
+class TestFakeNotifier(RemoteNotifierContract):
+    def peer(self) -> AbstractAsyncContextManager[Peer]:
+        return fake_peer()
