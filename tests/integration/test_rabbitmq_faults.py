@@ -346,3 +346,45 @@ def test_headers_that_cannot_be_read_cost_the_headers_alone(broker: Broker, queu
 
     assert recorder.bodies == [b"strange", b"next"]
     assert recorder.messages[0].properties.message_id == "m"
+
+
+def test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy(
+    broker: Broker, queue: str
+) -> None:
+    if broker.control is None:
+        pytest.skip("the broker is not ours to starve")
+    recorder = Recorder(_mixed)
+    gate = asyncio.Event()
+
+    async def handler(message: InboundMessage) -> Settlement:
+        await gate.wait()
+        return await recorder(message)
+
+    async def scenario() -> None:
+        async with consuming(settings_for(broker, queue), handler):
+            with Peer(broker.url) as peer:
+                peer.publish(queue, *_bodies(6))
+                await until(lambda: peer.ready(queue) == 0)
+                await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.000001")
+                try:
+                    gate.set()
+                    await asyncio.sleep(1)
+                    assert peer.ready(f"{queue}.dead") == 0
+                    unacked = await asyncio.to_thread(_unacked, broker, queue)
+                finally:
+                    await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.6")
+                assert unacked == 4  # two were done with; of four, a copy is not stored yet
+                await until(lambda: peer.ready(f"{queue}.dead") == 2)
+                await until(lambda: len(recorder.messages) == 8)
+
+    asyncio.run(scenario())
+
+
+def _unacked(broker: Broker, queue: str) -> int:
+    give_up = time.monotonic() + 15
+    while time.monotonic() < give_up:  # the figures of the API lag behind by some seconds
+        count = broker.api("GET", f"queues/%2F/{queue}").get("messages_unacknowledged")
+        if count == 4:
+            return 4
+        time.sleep(0.5)
+    return int(count)

@@ -1,14 +1,18 @@
 """The three modes, and what an operator is told, on real brokers."""
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.rabbitmq.connection import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Finding, Topology
-from adapters.wire.inbound import TopologyMismatch
+from adapters.wire.inbound import BrokerUnavailable, TopologyMismatch
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.rabbit import Broker, Peer
 
@@ -125,3 +129,54 @@ def test_the_plan_is_described_without_asking_the_broker(queue: str) -> None:
     assert ("queue", f"{queue}.dead") in names
     assert ("binding", f"orders:mail={queue}") in names
     assert "secret" not in repr(rows)
+
+
+def test_an_exchange_that_hands_every_copy_to_every_queue_is_refused(
+    rabbitmq: Broker, queue: str
+) -> None:
+    if rabbitmq.management is None:
+        pytest.skip("needs the management API to make a virtual host")
+    rabbitmq.api("PUT", f"vhosts/{queue}", {})
+    try:
+        url = rabbitmq.url.replace("%2F", queue)
+        with Peer(url) as peer:
+            peer.declare_exchange("dispatcher", "fanout")
+
+        with pytest.raises(TopologyMismatch, match="has type=fanout, ours is type=direct"):
+            asyncio.run(RabbitConsumer(settings_for(rabbitmq, queue, url=url)).run(Recorder()))
+    finally:
+        rabbitmq.api("DELETE", f"vhosts/{queue}")
+
+
+@pytest.mark.parametrize("wrong", ["password", "vhost"])
+def test_a_refused_login_is_told_from_a_lost_network(
+    broker: Broker, queue: str, wrong: str
+) -> None:
+    url = broker.with_(user="nobody") if wrong == "password" else f"{broker.url}-absent"
+    settings = settings_for(broker, queue, url=url)
+
+    async def scenario() -> list[MutableMapping[str, Any]]:
+        consumer = RabbitConsumer(settings)
+        with capture_logs() as logs:
+            running = asyncio.create_task(consumer.run(Recorder()))
+            await until(lambda: logs)
+            consumer.stop()
+            await running
+        return logs
+
+    [line] = asyncio.run(scenario())
+    assert line["event"] == "broker refuses our login; waiting"
+    assert "nobody:nobody" not in repr(line)
+    with pytest.raises(LoginRefused):
+        asyncio.run(Topology(settings).check())
+
+
+def test_a_broker_that_cannot_be_reached_is_said_in_one_line(queue: str) -> None:
+    nowhere = Broker(url="amqp://nobody:secret@127.0.0.1:1/%2F", version="none")
+
+    with pytest.raises(BrokerUnavailable) as unavailable:
+        asyncio.run(Topology(settings_for(nowhere, queue)).check())
+
+    assert "\n" not in str(unavailable.value)
+    assert "secret" not in str(unavailable.value)
+    assert not isinstance(unavailable.value, LoginRefused)

@@ -28,8 +28,9 @@ class Backoff:
         self._up_since: float | None = None
 
     def succeeded(self, now: float) -> None:
-        """It works since `now`, in seconds on any steady clock."""
-        self._up_since = now
+        """It works at `now`, in seconds on any steady clock."""
+        if self._up_since is None:
+            self._up_since = now
 
     def failed(self, now: float) -> float:
         """It failed at `now`; the seconds to wait before the next try."""

@@ -60,8 +60,9 @@ class RabbitConsumer:
                 end.cancel()
             await asyncio.wait(ends)
             await self._shut_down()
-        if not consuming.cancelled():
-            consuming.result()
+        for end in ends:
+            if not end.cancelled():
+                end.result()
 
     def stop(self) -> None:
         """Take no more; what is in flight may end within the grace. May be called twice."""
@@ -159,8 +160,7 @@ class RabbitConsumer:
             before = now
 
     async def _shut_down(self) -> None:
-        for subscription in self._subscriptions:
-            await subscription.take_no_more()
+        await asyncio.gather(*(each.take_no_more() for each in self._subscriptions))
         flights = [flight for s in self._subscriptions for flight in s.flights]
         if flights:
             grace = self._settings.grace.total_seconds()
@@ -170,6 +170,6 @@ class RabbitConsumer:
             if late:
                 _log.warning("grace is over; the rest is handed back", messages=len(late))
                 await asyncio.wait(late)
-        if self._connection is not None:
-            await self._connection.close()
-        await self._link.close()
+        connection = self._connection
+        closing = (self._link.close(), *((connection.close(),) if connection else ()))
+        await asyncio.gather(*closing)

@@ -16,7 +16,8 @@ _log = structlog.get_logger()
 
 class Preparer:
     """Modes: `adopt` looks first and creates only what is missing, so it needs no configure right
-    once all exists; `own` insists on our arguments; `none` never creates a work queue."""
+    once all exists; `own` insists on our arguments; `none` never creates a work queue. In every
+    mode the exchange `dispatcher` must be direct, as far as this user may see it."""
 
     def __init__(self, settings: RabbitSettings) -> None:
         self._settings = settings
@@ -24,7 +25,7 @@ class Preparer:
 
     async def prepare(self, connection: AmqpConnection, queue: str) -> bool:
         """Put in place all that `queue` needs; whether it is there to be consumed, which in mode
-        `none` may not yet be so. Raises TopologyMismatch in mode `own`, else ChannelLost."""
+        `none` may not yet be so. Raises TopologyMismatch, or ChannelLost."""
         async with Declarer(connection) as declarer:
             await self._ensure_exchange(declarer, EXCHANGE)
             for plan in queue_plans(self._settings, queue):
@@ -43,10 +44,22 @@ class Preparer:
             return await self._ensure_queue(declarer, plan)
 
     async def _ensure_exchange(self, declarer: Declarer, name: str) -> None:
+        what = f"exchange {name}"
         if self._settings.topology is TopologyMode.OWN:
-            await _insist(declarer.declare_exchange(name), f"exchange {name}")
+            await _insist(declarer.declare_exchange(name), what)
         elif not await declarer.exchange_exists(name):
-            await _create(declarer.declare_exchange(name), f"exchange {name}")
+            await _create(declarer.declare_exchange(name), what)
+        elif name == EXCHANGE:
+            await self._insist_if_allowed(declarer, what)
+
+    async def _insist_if_allowed(self, declarer: Declarer, what: str) -> None:
+        # The one difference that cannot be bridged: a fanout of this name would give every copy
+        # to every queue, and a dead letter would be alive again.
+        try:
+            await _insist(declarer.declare_exchange(EXCHANGE), what)
+        except ChannelLost as lost:
+            if lost.code != ACCESS_REFUSED:
+                raise
 
     async def _ensure_queue(self, declarer: Declarer, plan: QueuePlan) -> bool:
         if self._settings.topology is TopologyMode.OWN:
@@ -101,8 +114,11 @@ def mismatch(what: str, text: str) -> str:
     unequal = Inequality.parse(text)
     if unequal is None:
         return f"{what} differs: {text}"
-    return (
-        f"{what} has {unequal.argument}={unequal.theirs}, ours is {unequal.argument}="
-        f"{unequal.ours}: adopt it (DISPATCHER_TOPOLOGY=adopt), state its arguments "
-        "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
-    )
+    remedy = "delete it, and it is created again"
+    if what.startswith("queue "):
+        remedy = (
+            "adopt it (DISPATCHER_TOPOLOGY=adopt), state its arguments "
+            "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
+        )
+    argument = unequal.argument
+    return f"{what} has {argument}={unequal.theirs}, ours is {argument}={unequal.ours}: {remedy}"

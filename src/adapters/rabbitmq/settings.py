@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+_MAX_TIER = timedelta(days=49)
+"""`x-message-ttl` is an unsigned 32-bit number of milliseconds."""
 _MAX_QUEUE_NAME = 200
 """AMQP 0-9-1 section 4.2.5.3 allows a short string 255 bytes; `.retry.<ms>` needs its share."""
 
@@ -60,5 +62,5 @@ class RabbitSettings:
                 raise ValueError(f"a queue name has 1 to {_MAX_QUEUE_NAME} bytes")
         if not 1 <= self.prefetch <= 65535:
             raise ValueError("the prefetch lies between 1 and 65535")
-        if any(tier < timedelta(milliseconds=1) for tier in self.tiers):
-            raise ValueError("a retry delay is at least one millisecond")
+        if any(not timedelta(milliseconds=1) <= tier <= _MAX_TIER for tier in self.tiers):
+            raise ValueError("a retry delay lies between one millisecond and 49 days")

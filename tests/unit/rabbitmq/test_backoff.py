@@ -1,0 +1,69 @@
+"""How long to wait after failures."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.rabbitmq.backoff import Backoff, SharedPause
+
+
+def _longest(_: float, ceiling: float) -> float:
+    return ceiling
+
+
+def test_each_failure_doubles_the_ceiling_up_to_the_cap() -> None:
+    backoff = Backoff(first=1, cap=30, pick=_longest)
+
+    assert [backoff.failed(0) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+
+
+@given(st.integers(1, 5_000))
+def test_the_wait_is_never_zero_and_never_above_the_cap(failures: int) -> None:
+    backoff = Backoff(first=1, cap=30)
+
+    waits = [backoff.failed(0) for _ in range(failures)]
+
+    assert all(0 < wait <= 30 for wait in waits)
+
+
+def test_a_success_counts_only_once_it_has_lasted() -> None:
+    backoff = Backoff(first=1, cap=30, stable=10, pick=_longest)
+    backoff.failed(0)
+    backoff.failed(0)
+
+    backoff.succeeded(100)
+    flapping = backoff.failed(105)
+    backoff.succeeded(200)
+    backoff.succeeded(209)
+    stable = backoff.failed(211)
+
+    assert (flapping, stable) == (4, 1)
+
+
+def test_those_who_fail_together_wait_together_and_it_is_said_once() -> None:
+    said: list[str] = []
+    pause = SharedPause(
+        lambda _, error: said.append(str(error)), Backoff(first=0.01, cap=0.01, pick=_longest)
+    )
+
+    async def scenario() -> None:
+        await asyncio.gather(*(pause.wait(OSError(f"try {number}")) for number in range(100)))
+
+    asyncio.run(scenario())
+
+    assert said == ["try 0"]
+
+
+def test_a_waiter_that_is_cancelled_does_not_hold_up_the_others() -> None:
+    pause = SharedPause(lambda *_: None, Backoff(first=60, cap=60, pick=_longest))
+
+    async def scenario() -> None:
+        first = asyncio.create_task(pause.wait(OSError()))
+        second = asyncio.create_task(pause.wait(OSError()))
+        await asyncio.sleep(0)
+        first.cancel()
+        async with asyncio.timeout(5):
+            await second
+
+    asyncio.run(scenario())
