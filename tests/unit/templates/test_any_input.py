@@ -29,7 +29,8 @@ orders = st.fixed_dictionaries(
 tokens = st.sampled_from(
     ["{{", "}}", "{%", "%}", " ", "for x in ", "a", "endfor", "if ", "endif", "|", "join", "(", ")",
      "*", "**", "9999", "~", "'s'", ".", "items", "[", "]", "range", "set x =",
-     "include 't.jinja2'", "macro m()", "endmacro", "m()", "loop.index", "caller()", "block b", "endblock", "self.b()"]
+     "include 't.jinja2'", "macro m()", "endmacro", "m()", "loop.index", "caller()",
+     "block b", "endblock", "self.b()"]
 )  # fmt: skip
 
 
@@ -39,7 +40,6 @@ def render_or_refuse(templates: FilesystemTemplates, template: str, **more: Any)
     return None
 
 
-@settings(deadline=None)
 @given(
     template=st.sampled_from(["welcome", "order-confirmation", "password-reset"]),
     channel=st.sampled_from(["email", "telegram", "slack"]),
@@ -53,7 +53,7 @@ def test_any_parameters_are_rendered_or_refused(
     assert content is None or content.parts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(tokens, max_size=14).map("".join), values)
 def test_any_source_is_rendered_or_refused(source: str, value: object) -> None:
     with tempfile.TemporaryDirectory() as root:

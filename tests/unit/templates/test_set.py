@@ -235,6 +235,26 @@ def test_a_folder_that_vanishes_keeps_the_last_good_set_until_it_is_back(folder:
     assert templates.refresh()
 
 
+def test_a_folder_found_empty_keeps_the_last_good_set(folder: Folder) -> None:
+    reports: list[SetReport] = []
+    templates = folder.write({"a.jinja2": "good"}).load(reports)
+
+    (folder.root / "a.jinja2").unlink()
+
+    assert not templates.refresh()
+    assert reports[0].faults == (f"{folder.root}: no template is left",)
+    assert render(templates, "a").parts["html"] == "good"
+
+
+def test_a_folder_may_be_empty_at_the_start_and_filled_later(folder: Folder) -> None:
+    templates = folder.load()
+
+    folder.write({"a.jinja2": "first"})
+
+    assert templates.refresh()
+    assert render(templates, "a").parts["html"] == "first"
+
+
 def test_a_file_just_written_is_left_until_it_is_quiet(folder: Folder) -> None:
     templates = folder.write({"a.jinja2": "old"}).load(quiet=3600.0)
 

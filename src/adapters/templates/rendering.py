@@ -1,0 +1,107 @@
+"""One rendering: the subject, then the parts that the channel uses."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import jinja2
+
+from adapters.templates.catalogue import localized
+from adapters.templates.environment import LimitExceeded
+from adapters.templates.snapshot import CompiledTemplate
+from adapters.templates.text_alternative import text_from_html
+from domain.content import Content
+from domain.ports import RenderRequest
+
+# All of a channel's parts that exist are sent. Text is every channel's last resort, derived from
+# the HTML where nobody wrote it; a mail has it in any case.
+_PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
+    "email": ("html",),
+    "telegram": ("telegram",),
+    "slack": ("slack.json", "slack"),
+}
+_BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
+
+
+class Rendering:
+    """One request against one template. `context`: the variables that the template sees."""
+
+    def __init__(
+        self, template: CompiledTemplate, request: RenderRequest, version: str, max_output: int
+    ) -> None:
+        self._template = template
+        self._request = request
+        self._version = version
+        self._max_output = max_output
+        self.context: dict[str, object] = {
+            "subject": "",
+            "altro": "",
+            "recipient": request.recipient,
+            "locale": request.locale,
+            "now": request.now,
+            **request.parameters,
+        }
+
+    def content(self) -> Content:
+        """Render subject and parts. Raises whatever the template raises, or LimitExceeded."""
+        subject = self._subject()
+        for name in ("subject", "altro"):
+            if name not in self._request.parameters:
+                self.context[name] = subject or ""
+        return Content(
+            subject=subject,
+            parts=self._parts(),
+            envelope=self._template.manifest.envelope,
+            version=self._version,
+        )
+
+    def _subject(self) -> str | None:
+        if self._request.subject is not None:
+            return self._request.subject
+        rendered = self._render("subject")
+        if rendered is not None:
+            return _BREAKS.sub(" ", rendered).strip()
+        return self._template.manifest.subject
+
+    def _parts(self) -> dict[str, str]:
+        wanted = _PARTS_OF_CHANNEL.get(self._request.channel, ())
+        parts = {name: text for name in wanted if (text := self._render(name)) is not None}
+        if "slack.json" in parts:
+            _check_slack_json(parts["slack.json"])
+        if parts and self._request.channel != "email":
+            return parts
+        text = self._render("text")
+        if text is None:
+            html = parts.get("html") or self._render("html")
+            text = text_from_html(html) if html is not None else None
+        return parts if text is None else {**parts, "text": text}
+
+    def _render(self, part: str) -> str | None:
+        files = self._template.parts.get(part)
+        if files is None:
+            return None
+        locale = localized(files, self._request.locale)
+        return None if locale is None else self._run(files[locale])
+
+    def _run(self, template: jinja2.Template) -> str:
+        size = 0
+        chunks = []
+        for chunk in template.root_render_func(template.new_context(self.context)):
+            size += len(chunk)
+            if size > self._max_output:
+                break
+            chunks.append(chunk)
+        text = "".join(chunks)
+        if size > self._max_output or len(text.encode()) > self._max_output:
+            raise LimitExceeded(f"an output of more than {self._max_output} bytes")
+        return text
+
+
+def _check_slack_json(text: str) -> None:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"slack.json is not JSON: {error}") from None
+    if not isinstance(value, list | dict):
+        raise TypeError("slack.json must be a list of blocks or an object")
