@@ -97,11 +97,7 @@ class FilesystemTemplates:
                 if self._refused:
                     self._accept(self._snapshot)
                 return False
-            snapshot = self._compile(files)
-            if self._snapshot.templates and not snapshot.templates:
-                # An unmounted volume looks like this; nobody empties a folder that is in use.
-                raise TemplateSetBroken((f"{self._root}: no template is left",), files.version)
-            self._accept(snapshot)
+            self._accept(self._compile_in_use(files))
         except SourceUnstable:
             return False
         except TemplateSetBroken as broken:
@@ -151,6 +147,13 @@ class FilesystemTemplates:
         return within_limits(
             lambda: self._compiler.compile(files), seconds=0, memory=self._options.memory
         )
+
+    def _compile_in_use(self, files: FileSet) -> Snapshot:
+        snapshot = self._compile(files)
+        if self._snapshot.templates and not snapshot.templates:
+            # An unmounted volume looks like this; nobody empties a folder that is in use.
+            raise TemplateSetBroken((f"{self._root}: no template is left",), files.version)
+        return snapshot
 
     def _accept(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
