@@ -23,7 +23,6 @@ from tests.contracts.notifier import (
 from tests.fakes import FakeNotifier
 from tests.support.smtp_server import Action, Cut, Say, SmtpServer
 
-
 SMTP_TROUBLES: dict[Trouble, tuple[str, Action]] = {
     Trouble.BUSY: ("mail", Say("451 4.3.2 busy")),
     Trouble.REFUSES_THE_MESSAGE: ("dot", Say("554 5.6.0 no")),

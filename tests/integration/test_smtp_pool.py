@@ -1,0 +1,115 @@
+"""Connections are kept, shared, retired and replaced without a mail paying for it."""
+
+import asyncio
+
+import pytest
+
+from adapters.notifiers.email.pool import PoolLimits
+from adapters.notifiers.email.smtp import SmtpNotifier
+from adapters.notifiers.email.transaction import Timeouts
+from tests.support.smtp_sending import (
+    BOTH,
+    send,
+    with_server,
+)
+from tests.support.smtp_server import (
+    Action,
+    Cut,
+    Hang,
+    SmtpServer,
+)
+
+
+@BOTH
+@pytest.mark.parametrize("phase", ["mail", "rcpt", "data"])
+@pytest.mark.parametrize("action", [Cut(), Cut("421 4.4.2 idle too long")])
+def test_a_kept_connection_lost_before_the_payload_is_replaced_unseen(
+    extensions: tuple[str, ...], phase: str, action: Action
+) -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        await send(notifier)
+        server.on(phase, action, times=1)
+
+        answers = await send(notifier)
+
+        assert answers == {"ann@example.com": None}
+        assert len(server.accepted) == 2
+        assert len(server.sessions) == 2
+
+    with_server(body, server=SmtpServer(extensions=extensions))
+
+
+@pytest.mark.parametrize("farewell", [None, "421 4.4.2 idle too long"])
+def test_idle_connections_closed_by_the_server_cost_nothing(farewell: str | None) -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        await asyncio.gather(*(send(notifier) for _ in range(5)))
+        server.drop_connections(farewell)
+
+        answers = await asyncio.gather(*(send(notifier) for _ in range(5)))
+
+        assert all(list(answer.values()) == [None] for answer in answers)
+        assert len(server.accepted) == 10
+
+    with_server(body)
+
+
+def test_no_more_connections_than_the_pool_has_and_every_caller_is_served() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        await asyncio.gather(*(send(notifier) for _ in range(50)))
+
+        assert len(server.accepted) == 50
+        assert len(server.sessions) == 3
+
+    with_server(body, limits=PoolLimits(size=3))
+
+
+def test_a_connection_retires_after_its_share_of_mails_with_a_goodbye() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        for _ in range(5):
+            await send(notifier)
+
+        assert len(server.sessions) == 3
+        assert server.sessions[0].commands[-1] == "QUIT"
+
+    with_server(body, limits=PoolLimits(mails=2))
+
+
+def test_an_idle_connection_is_closed_with_a_goodbye_though_no_mail_follows() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        await send(notifier)
+
+        async with asyncio.timeout(5):
+            while server.open_connections:
+                await asyncio.sleep(0.02)
+
+        assert server.sessions[0].commands[-1] == "QUIT"
+
+    with_server(body, limits=PoolLimits(idle=0.1))
+
+
+def test_closing_says_goodbye_and_may_be_repeated() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        await send(notifier)
+
+        await notifier.close()
+        await notifier.close()
+
+        assert server.sessions[0].commands[-1] == "QUIT"
+
+    with_server(body)
+
+
+def test_a_cancelled_mail_takes_its_connection_with_it_and_gives_its_place_back() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("rcpt", Hang(), times=1)
+        hanging = asyncio.create_task(send(notifier))
+        await asyncio.sleep(0.1)
+
+        hanging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hanging
+
+        assert await send(notifier) == {"ann@example.com": None}
+        assert len(server.sessions) == 2
+
+    with_server(body, limits=PoolLimits(size=1), timeouts=Timeouts())
