@@ -44,8 +44,10 @@ async def fill(queue: SqliteQueue, count: int) -> None:
 
 
 async def drained(queue: SqliteQueue) -> list[bytes]:
+    """What is left, without waiting for a lease to run out."""
     recorder = Recorder()
-    await a_consumer(queue).run(recorder, drain=True)
+    async with asyncio.timeout(10):
+        await a_consumer(queue).run(recorder, drain=True)
     return recorder.bodies
 
 
@@ -168,6 +170,27 @@ def test_messages_published_in_the_same_process_are_heard_without_polling(
 
     # A poll comes after 0.1 seconds at the earliest. The quickest one: the machine may be busy.
     assert min(asyncio.run(scenario())) < 0.05
+
+
+def test_messages_that_end_together_are_followed_by_the_next_at_once(queue: SqliteQueue) -> None:
+    async def scenario() -> float:
+        together, taken = asyncio.Event(), 0
+
+        async def end_together(_: InboundMessage) -> Settlement:
+            nonlocal together, taken
+            mine, taken = together, taken + 1
+            if taken % 4 == 0:
+                asyncio.get_running_loop().call_later(0.002, mine.set)
+                together = asyncio.Event()
+            await mine.wait()
+            return ()
+
+        await fill(queue, 120)
+        started = asyncio.get_running_loop().time()
+        await a_consumer(queue, prefetch=4).run(end_together, drain=True)
+        return asyncio.get_running_loop().time() - started
+
+    assert asyncio.run(scenario()) < 30 * 0.1  # thirty polls would take longer
 
 
 def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_room(

@@ -122,6 +122,7 @@ class SqliteQueue:
             leased = [
                 message
                 for queue, count in room.items()
+                if count > 0  # to SQLite a negative limit is none
                 for message in self._lease(connection, owner, queue, count, lease)
             ]
             return leased, lost
