@@ -30,6 +30,7 @@ class EmailAddress:
     needs_smtputf8: bool
 
 
+@lru_cache(maxsize=1024)  # a sender recurs from mail to mail, an address within its own
 def parse_address(text: str) -> EmailAddress:
     """Check the syntax of one address; no name server is asked. Raises InvalidAddress."""
     return _ordinary(text) or _validated(text)
