@@ -88,7 +88,7 @@ class Conversation:
         action = self.server.action(phase, text)
         if action is None:
             self.say(default)
-            return True
+            return default[0] in "23"
         if isinstance(action, Say):
             await asyncio.sleep(action.delay)
             self.say(action.reply)
@@ -152,15 +152,13 @@ class Conversation:
             self.recipients.append(_argument(text)[0])
 
     async def data(self, _text: str) -> None:
-        scripted = any(r.phase == "data" for r in self.server.rules)
-        if not self.recipients and not scripted:
-            self.say("554 5.5.1 no valid recipients")
-        elif await self.answer("data", "354 go on"):
+        default = "354 go on" if self.recipients else "554 5.5.1 no valid recipients"
+        if await self.answer("data", default):
             await self.writer.drain()
             await self.receive()
 
     async def receive(self) -> None:
-        action = self.server.action("payload")
+        action = self.server.action("payload") if self.recipients else None
         if isinstance(action, CutAfter):
             await self.reader.readexactly(action.size)
             raise Ended
@@ -177,8 +175,7 @@ class Conversation:
         mail = ReceivedMail(
             self.sender or "", tuple(self.recipients), self.parameters, data, self.log.number
         )
-        refuse_empty = not self.recipients
-        if refuse_empty:
+        if not self.recipients:
             self.say("554 5.5.1 no valid recipients")
         elif await self.answer("dot", "250 2.0.0 queued", "".join(self.recipients)):
             self.server.accepted.append(mail)
