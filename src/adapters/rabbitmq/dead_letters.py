@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from pika.spec import Basic, BasicProperties
 
@@ -23,15 +25,27 @@ _BATCH = 256
 """Letters whose bodies are in memory at a time."""
 _PATIENCE = 2.0
 """Seconds without a letter, after which the rest must be in somebody else's hands."""
+_BACK_TIMEOUT = 1.0
+_BACK_LOOK = 0.005
+
+
+@dataclass(slots=True)
+class _Batch:
+    """So many letters were fetched over this channel; `unacked` of them are still the broker's."""
+
+    channel: AmqpChannel
+    fetched: int = 0
+    unacked: int = 0
 
 
 class RabbitDeadLetters:
     """The DeadLetters contract over RabbitMQ.
 
     A letter that was looked at stays unacked until the end, so that it is not shown twice. Each
-    batch has a channel of its own: its consumer is ended once the batch is here, so that removing
-    a letter fetches no other. The channels are closed in order, which puts the letters back in
-    order; a connection that dies meanwhile may put batches back out of order, never lose one.
+    batch has its own channel and a consumer that is ended once the batch is here, so that removing
+    a letter fetches no other. Closing a channel hands its letters back in order; the channels are
+    closed one after the other, each only once the letters of the one before are back. A connection
+    that dies meanwhile may put batches back out of order, never lose a letter.
     """
 
     def __init__(self, settings: RabbitSettings, *, batch: int = _BATCH) -> None:
@@ -43,15 +57,20 @@ class RabbitDeadLetters:
         """Show `decide` every letter that is there now, oldest first, and do what it says; what
         dies meanwhile is not shown. Raises BrokerUnavailable or PublishRefused."""
         connection = await connect(self._settings.url, "dispatcher dead letters")
-        held: list[AmqpChannel] = []
+        batches: list[_Batch] = []
         try:
-            return await self._visit(connection, queue, decide, held)
+            counting = await connection.open_channel()
+            try:
+                await self._visit(connection, counting, queue, decide, batches)
+            finally:
+                with suppress(ChannelLost):
+                    await _put_back(counting, dead_queue_name(queue), batches)
         except ChannelLost as lost:
-            raise BrokerUnavailable(f"the letters of {queue}: {lost}") from lost
+            if lost.code != NOT_FOUND:
+                raise BrokerUnavailable(f"the letters of {queue}: {lost}") from lost
         finally:
-            for channel in held:
-                await channel.close()
             await connection.close()
+        return sum(batch.fetched for batch in batches)
 
     async def close(self) -> None:
         """Let go of the connection. May be called twice."""
@@ -60,70 +79,73 @@ class RabbitDeadLetters:
     async def _visit(
         self,
         connection: AmqpConnection,
+        counting: AmqpChannel,
         queue: str,
         decide: Callable[[InboundMessage], Decision],
-        held: list[AmqpChannel],
-    ) -> int:
-        remaining = await _count(connection, dead_queue_name(queue))
-        shown = 0
+        batches: list[_Batch],
+    ) -> None:
+        remaining = await counting.declare_queue(dead_queue_name(queue), passive=True)
         while remaining > 0:
             wanted = min(self._batch, remaining)
-            held.append(await connection.open_channel())
-            letters = await _fetch(held[-1], queue, wanted)
-            await self._carry_out(queue, letters, decide)
-            shown += len(letters)
+            batch = _Batch(await connection.open_channel())
+            batches.append(batch)
+            letters = await _fetch(batch, queue, wanted)
+            await self._carry_out(queue, batch, letters, decide)
             remaining = remaining - wanted if len(letters) == wanted else 0
-        return shown
 
     async def _carry_out(
-        self, queue: str, letters: Sequence[Delivery], decide: Callable[[InboundMessage], Decision]
+        self,
+        queue: str,
+        batch: _Batch,
+        letters: Sequence[Delivery],
+        decide: Callable[[InboundMessage], Decision],
     ) -> None:
         decisions = [decide(letter.message) for letter in letters]
         # Together, since each waits for a confirm; gather starts them in the letters' order.
         results = await asyncio.gather(
-            *(self._do(queue, *each) for each in zip(letters, decisions, strict=True)),
+            *(self._do(queue, batch, *each) for each in zip(letters, decisions, strict=True)),
             return_exceptions=True,
         )
         for result in results:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _do(self, queue: str, letter: Delivery, decision: Decision) -> None:
+    async def _do(self, queue: str, batch: _Batch, letter: Delivery, decision: Decision) -> None:
         if isinstance(decision, Release):
             message = letter.message
             await self._link.publish(
                 queue, message.body, properties=message.properties, headers=decision.headers
             )
+        if isinstance(decision, Release | Remove):
             letter.ack()
-        elif decision is Remove.REMOVE:
-            letter.ack()
+            batch.unacked -= 1
 
 
-async def _count(connection: AmqpConnection, dead: str) -> int:
-    channel = await connection.open_channel()
-    try:
-        return await channel.declare_queue(dead, passive=True)
-    except ChannelLost as lost:
-        if lost.code == NOT_FOUND:
-            return 0
-        raise
-
-
-async def _fetch(channel: AmqpChannel, queue: str, wanted: int) -> list[Delivery]:
+async def _fetch(batch: _Batch, queue: str, wanted: int) -> list[Delivery]:
+    letters: list[Delivery] = []
     arrived: asyncio.Queue[Delivery] = asyncio.Queue()
 
     def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         message = inbound(queue, properties, body, redelivered=bool(method.redelivered))
-        arrived.put_nowait(Delivery(message, channel, method.delivery_tag))
+        arrived.put_nowait(Delivery(message, batch.channel, method.delivery_tag))
 
-    await channel.limit(wanted)
-    tag = await channel.consume(dead_queue_name(queue), on_message)
-    letters: list[Delivery] = []
-    try:
+    await batch.channel.limit(wanted)
+    tag = await batch.channel.consume(dead_queue_name(queue), on_message)
+    with suppress(TimeoutError):
         while len(letters) < wanted:
             async with asyncio.timeout(_PATIENCE):
                 letters.append(await arrived.get())
-    except TimeoutError:
-        pass
-    await channel.cancel(tag)
+    batch.fetched = batch.unacked = len(letters)
+    await batch.channel.cancel(tag)
     return letters
+
+
+async def _put_back(counting: AmqpChannel, dead: str, batches: list[_Batch]) -> None:
+    for batch in batches:
+        expected = batch.unacked + await counting.declare_queue(dead, passive=True)
+        await batch.channel.close()
+        # The broker agrees to the close before the queue has the letters back.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BACK_TIMEOUT):
+                while await counting.declare_queue(dead, passive=True) < expected:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(_BACK_LOOK)
