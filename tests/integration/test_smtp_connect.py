@@ -249,5 +249,5 @@ def test_a_file_that_holds_no_certificates_is_named_at_once(tmp_path: Path) -> N
     empty.write_text("nothing")
     settings = SmtpSettings(host="127.0.0.1", port=465, security=Security.TLS)
 
-    with pytest.raises(ValueError, match=r"ca\.pem"):
+    with pytest.raises(ValueError, match=r"DISPATCHER_EMAIL_CA_FILE: .*ca\.pem"):
         SmtpNotifier(settings, ca_file=empty)

@@ -68,7 +68,7 @@ def test_replies_go_to_the_messages_address_else_to_the_default() -> None:
 
 @pytest.mark.parametrize("defaults", [{"sender": "no"}, {"reply_to": "no"}, {"sender": ""}])
 def test_a_default_that_is_no_address_is_found_before_any_mail(defaults: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="default"):
+    with pytest.raises(ValueError, match="DISPATCHER_EMAIL_"):
         Composer(EmailDefaults(**defaults))
 
 

@@ -166,4 +166,6 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"{ca_file} is no file of certificates: {error}") from None
+        raise ValueError(
+            f"DISPATCHER_EMAIL_CA_FILE: {ca_file} is no file of certificates: {error}"
+        ) from None

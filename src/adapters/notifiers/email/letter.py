@@ -45,15 +45,19 @@ class Composer:
     """Composes letters and writes them down."""
 
     def __init__(self, defaults: EmailDefaults) -> None:
-        """Raises ValueError when a default is no address."""
+        """Raises ValueError, naming the variable, when a default is no address."""
         self._defaults = defaults
         self._attachments = AttachmentFolder(defaults.attachments_dir)
-        for name, text in (("sender", defaults.sender), ("reply_to", defaults.reply_to)):
+        given = {
+            "DISPATCHER_EMAIL_FROM": defaults.sender,
+            "DISPATCHER_EMAIL_REPLY_TO": defaults.reply_to,
+        }
+        for variable, text in given.items():
             if text is not None:
                 try:
                     _mailbox(Recipient.parse(text))
                 except ValueError as error:
-                    raise ValueError(f"default {name}: {error}") from None
+                    raise ValueError(f"{variable}: {error}") from None
 
     def compose(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
