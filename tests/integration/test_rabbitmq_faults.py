@@ -388,3 +388,65 @@ def _unacked(broker: Broker, queue: str) -> int:
             return 4
         time.sleep(0.5)
     return int(count)
+
+
+def test_a_copy_that_waits_to_be_stored_is_dropped_once_its_original_went_back(
+    rabbitmq: Broker, queue: str
+) -> None:
+    if rabbitmq.management is None:
+        pytest.skip("needs the management API to make a user")
+    recorder = Recorder(_mixed)
+
+    async def scenario() -> None:
+        async with consuming(settings_for(rabbitmq, queue), Recorder()):
+            pass
+        ours = f"^(dispatcher|{queue}.*)$"
+        rabbitmq.add_user(queue, configure="^$", write=ours, read=ours)
+        poor = settings_for(rabbitmq, queue, url=rabbitmq.with_(user=queue))
+        async with consuming(poor, recorder) as consumer:
+            with Peer(rabbitmq.url) as peer:
+                peer.unbind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
+                rabbitmq.add_user(queue, configure="^$", write="^dispatcher$", read=ours)
+                peer.publish(queue, b"m0")
+                await until(lambda: len(recorder.messages) == 1)
+                await asyncio.sleep(0.5)
+                consumer._subscriptions[0]._channel._channel.close()
+                await until(lambda: len(recorder.messages) == 2)
+                peer.bind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
+                await until(lambda: peer.ready(f"{queue}.dead") == 1)
+                await asyncio.sleep(1)
+                assert peer.ready(f"{queue}.dead") == 1
+        rabbitmq.api("DELETE", f"users/{queue}")
+
+    asyncio.run(scenario())
+
+
+def test_handlers_of_a_lost_channel_count_against_the_prefetch(
+    rabbitmq: Broker, queue: str
+) -> None:
+    running, most, gate = 0, 0, asyncio.Event()
+
+    async def handler(_: InboundMessage) -> Settlement:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await gate.wait()
+        running -= 1
+        return []
+
+    async def scenario() -> None:
+        async with consuming(settings_for(rabbitmq, queue, prefetch=5), handler) as consumer:
+            with Peer(rabbitmq.url) as peer:
+                peer.publish(queue, *_bodies(20))
+                await until(lambda: running == 5)
+                subscription = consumer._subscriptions[0]
+                lost = subscription._channel
+                lost._channel.close()
+                await until(lambda: subscription._channel is not lost and consumer.is_ready)
+                await until(lambda: len(subscription.flights) == 10)
+                gate.set()
+                await until(lambda: peer.ready(queue) == 0 and not subscription.flights)
+
+    asyncio.run(scenario())
+
+    assert most == 5
