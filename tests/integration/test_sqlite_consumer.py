@@ -288,7 +288,7 @@ def test_a_handler_that_will_not_be_cancelled_does_not_hold_the_end(queue: Sqlit
     assert asyncio.run(scenario()) == [b"0"]
 
 
-def test_a_run_that_is_cancelled_hands_back_what_it_held(queue: SqliteQueue) -> None:
+def test_a_run_that_is_cancelled_hands_back_at_once_what_it_held(queue: SqliteQueue) -> None:
     async def scenario() -> list[bytes]:
         async def hang(_: InboundMessage) -> Settlement:
             await asyncio.Event().wait()
@@ -300,6 +300,7 @@ def test_a_run_that_is_cancelled_hands_back_what_it_held(queue: SqliteQueue) -> 
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        return await drained(queue)
+        async with asyncio.timeout(0.9):  # less than the pause after a fault
+            return await drained(queue)
 
     assert asyncio.run(scenario()) == [b"0", b"1"]
