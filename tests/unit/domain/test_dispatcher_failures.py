@@ -1,0 +1,185 @@
+"""What a failure means for each recipient."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from domain.content import Envelope, InDoubtPolicy
+from domain.errors import (
+    FailureReason,
+    InDoubt,
+    Permanent,
+    Throttled,
+    Transient,
+    Unavailable,
+)
+from domain.outcome import Deferred, Outcome, Rejected, Sent
+from tests.fakes import (
+    NOON,
+    a_notification,
+)
+from tests.unit.domain.house import ANN, BOB, SECOND, House
+
+
+@pytest.mark.parametrize(
+    ("attempts_made", "delay"), [(0, 10 * SECOND), (1, 60 * SECOND)], ids=["first", "second"]
+)
+def test_a_transient_failure_waits_its_tier(attempts_made: int, delay: timedelta) -> None:
+    outcome = House().fail(Transient("busy"), attempts_made=attempts_made)
+
+    assert outcome == Outcome(
+        attempt=attempts_made + 1,
+        results=tuple(Deferred(recipient=r, delay=delay, error="busy") for r in (ANN, BOB)),
+    )
+
+
+def test_a_transient_failure_may_ask_for_a_longer_tier() -> None:
+    outcome = House().fail(Transient("greylisted", at_least=30 * SECOND))
+
+    assert {r.delay for r in outcome.deferred} == {60 * SECOND}
+
+
+def test_after_the_last_tier_the_delivery_is_given_up() -> None:
+    outcome = House().fail(Transient("busy"), attempts_made=2)
+
+    reason = FailureReason.RETRIES_EXHAUSTED
+    assert outcome == Outcome.all_rejected((ANN, BOB), reason, "busy", attempt=3)
+
+
+def test_a_permanent_failure_is_final_at_once() -> None:
+    reason = FailureReason.CONTENT_REFUSED
+
+    outcome = House().fail(Permanent("554 spam", reason=reason))
+
+    assert outcome == Outcome.all_rejected((ANN, BOB), reason, "554 spam", attempt=1)
+
+
+@pytest.mark.parametrize("attempts_made", [0, 2, 50])
+def test_a_throttled_delivery_waits_what_the_provider_said_and_spends_no_attempt(
+    attempts_made: int,
+) -> None:
+    error = Throttled("429", retry_after=17 * SECOND)
+
+    outcome = House().fail(error, attempts_made=attempts_made)
+
+    assert outcome.results == tuple(
+        Deferred(recipient=r, delay=17 * SECOND, error="429", attempt_spent=False, exact=True)
+        for r in (ANN, BOB)
+    )
+
+
+def test_an_absent_provider_is_waited_for_and_costs_no_attempt() -> None:
+    house = House()
+    house.notifier.failures = [Unavailable("refused"), Unavailable("refused"), None]
+
+    outcome = house.dispatch(a_notification())
+
+    assert outcome == Outcome(attempt=1, results=(Sent(recipient=ANN),))
+    assert house.clock.slept == [1, 2]
+    assert house.pauses == [("email", "refused"), ("email", "refused"), ("email", None)]
+    assert house.dispatcher.paused_channels == ()
+
+
+def test_a_paused_channel_is_named_while_it_is_paused() -> None:
+    house = House()
+    house.notifier.failures = [Unavailable("refused")] * 1_000_000
+
+    async def scenario() -> tuple[str, ...]:
+        delivery = asyncio.create_task(house.dispatcher.dispatch(a_notification()))
+        await asyncio.sleep(0.01)
+        paused = house.dispatcher.paused_channels
+        delivery.cancel()
+        await asyncio.gather(delivery, return_exceptions=True)
+        return paused
+
+    assert asyncio.run(scenario()) == ("email",)
+
+
+@pytest.mark.parametrize(
+    ("setting", "template", "reason"),
+    [
+        (InDoubtPolicy.RESEND, None, None),
+        (InDoubtPolicy.HOLD, None, FailureReason.IN_DOUBT),
+        (InDoubtPolicy.RESEND, InDoubtPolicy.HOLD, FailureReason.IN_DOUBT),
+        (InDoubtPolicy.HOLD, InDoubtPolicy.RESEND, None),
+    ],
+    ids=["resend", "hold", "the template holds", "the template resends"],
+)
+def test_the_template_then_the_setting_say_what_to_do_in_doubt(
+    setting: InDoubtPolicy, template: InDoubtPolicy | None, reason: FailureReason | None
+) -> None:
+    house = House(in_doubt=setting)
+    house.renderer.envelope = Envelope(in_doubt=template)
+
+    outcome = house.fail(InDoubt("cut"))
+
+    held = tuple(Rejected(recipient=r, reason=reason, error="cut") for r in (ANN, BOB) if reason)
+    again = tuple(Deferred(recipient=r, delay=10 * SECOND, error="cut") for r in (ANN, BOB))
+    assert outcome.results == (held or again)
+
+
+def test_a_resend_in_doubt_spends_attempts_like_any_other() -> None:
+    outcome = House().fail(InDoubt("cut"), attempts_made=2)
+
+    assert {r.reason for r in outcome.rejected} == {FailureReason.RETRIES_EXHAUSTED}
+
+
+@pytest.mark.parametrize(
+    ("late", "sent"), [(-SECOND, 0), (0 * SECOND, 0), (SECOND, 1)], ids=["past", "now", "future"]
+)
+def test_an_expired_notification_is_not_sent(late: timedelta, sent: int) -> None:
+    house = House()
+
+    outcome = house.dispatch(a_notification(expires_at=NOON + late))
+
+    assert house.notifier.calls == len(outcome.sent) == sent
+    assert all(r.reason is FailureReason.EXPIRED for r in outcome.rejected)
+
+
+@pytest.mark.parametrize(
+    ("age", "sent"),
+    [(59 * SECOND, 1), (60 * SECOND, 0), (None, 1)],
+    ids=["younger", "as old", "age unknown"],
+)
+def test_a_template_may_say_how_long_its_notifications_last(
+    age: timedelta | None, sent: int
+) -> None:
+    house = House()
+    house.renderer.envelope = Envelope(expires_after=60 * SECOND)
+
+    outcome = house.dispatch(a_notification(), first_seen=NOON - age if age else None)
+
+    assert house.notifier.calls == len(outcome.sent) == sent
+    assert all(r.reason is FailureReason.EXPIRED for r in outcome.rejected)
+
+
+def test_an_unknown_channel_is_said_so() -> None:
+    house = House()
+
+    outcome = house.dispatch(a_notification(channel="pigeon"))
+
+    (result,) = outcome.rejected
+    assert result.reason is FailureReason.CHANNEL_UNKNOWN
+    assert "'pigeon' is not configured" in result.error
+    assert house.renderer.requests == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "word"),
+    [
+        ({"template": "nowhere"}, FailureReason.TEMPLATE_MISSING, "'nowhere'"),
+        ({"parameters": {}}, FailureReason.TEMPLATE_UNDEFINED, "'name'"),
+    ],
+    ids=["missing", "undefined"],
+)
+def test_a_template_that_fails_rejects_everybody_and_sends_nothing(
+    change: dict[str, object], reason: FailureReason, word: str
+) -> None:
+    house = House()
+
+    outcome = house.dispatch(a_notification(to=(ANN, BOB), **change), attempts_made=1)
+
+    assert [(r.recipient, r.reason) for r in outcome.rejected] == [(ANN, reason), (BOB, reason)]
+    assert all(word in r.error for r in outcome.rejected)
+    assert (outcome.attempt, house.notifier.calls) == (2, 0)

@@ -1,0 +1,21 @@
+"""Short ways to decode a message made of fields."""
+
+import json
+
+import pytest
+
+from adapters.wire.message import DecodedMessage, decode
+from domain.errors import MalformedMessage
+
+
+def read(
+    queues_channel: str = "email", /, message_id: str | None = None, **fields: object
+) -> DecodedMessage:
+    body = json.dumps({"to": "ann@example.com", "template": "welcome", **fields}).encode()
+    return decode(body, channel=queues_channel, message_id=message_id)
+
+
+def faults(queues_channel: str = "email", /, **fields: object) -> tuple[str, ...]:
+    with pytest.raises(MalformedMessage) as caught:
+        read(queues_channel, **fields)
+    return caught.value.faults
