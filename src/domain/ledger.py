@@ -1,0 +1,117 @@
+"""The ledger: who has been sent what, remembered across crashes and redeliveries.
+
+A delivery is written down before anything of it leaves, and again once the provider has accepted;
+only then is its message acked. So a second sight of the same delivery is recognised, and what a
+crash left unfinished is known to be so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType, Protocol
+
+from domain.errors import DispatcherError
+
+Claim = NewType("Claim", str)
+"""Names one start of one delivery; unique."""
+
+
+class LedgerUnavailable(DispatcherError):
+    """The ledger cannot be read or written now: nothing may be sent meanwhile."""
+
+
+class Standing(StrEnum):
+    """What the ledger knows of one recipient of a delivery that is about to start."""
+
+    CLEAR = "clear"
+    """Not sent. It is written down as started, by this claim."""
+    SENT = "sent"
+    """Sent already, by an earlier sight of the same delivery: do not send."""
+    IN_DOUBT = "in_doubt"
+    """A process died with the payload on its way. Written down as started, by this claim."""
+    BUSY = "busy"
+    """Somebody who is alive is sending it at this moment: wait and ask again."""
+    CONFLICT = "conflict"
+    """The same id was used before with another body: never send."""
+    POISON = "poison"
+    """It has ended its process again and again: never send."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """One appearance of a message, as the ledger needs to know it.
+
+    `key` is the producer's id, or the content's hash where `has_id` is false: then equal messages
+    may be twins, both to be sent, and only a redelivery is the same one again. `fingerprint` is the
+    body's hash. `session` names the broker channel that delivered it, unique across processes.
+    """
+
+    channel: str
+    key: str
+    fingerprint: str
+    has_id: bool
+    session: str
+    redelivered: bool
+    recipients: tuple[str, ...]
+    """Addresses still owed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The ledger's answer. `standings` has every recipient of the sight.
+
+    `is_suspect`: a process died with this delivery in hand, so it is to run with no other suspect
+    beside it. `retry_after`: seconds after which a BUSY standing is worth asking for again.
+    """
+
+    claim: Claim
+    standings: Mapping[str, Standing]
+    is_suspect: bool = False
+    retry_after: float = 0.0
+
+
+class DeliveryLedger(Protocol):
+    """One per process, shared storage behind it. Every method raises LedgerUnavailable and nothing
+    else; a call that raised has changed nothing, or may be repeated without harm.
+
+    Rows are keyed by channel, key and recipient. A process is alive while its lease is renewed;
+    leases do not depend on wall clocks agreeing or standing still.
+    """
+
+    async def start(self, sight: Sight) -> Start:
+        """Look everybody up and write down, durably, that those CLEAR or IN_DOUBT are started.
+
+        With an id: SENT where a row says so, whatever came since; CONFLICT for everybody where any
+        row of the same channel and key has another fingerprint; a row started by somebody alive is
+        BUSY. Without an id: a sight that is not redelivered is CLEAR, being a twin at most. A
+        redelivered one stands for one of the rows of the same recipient whose session has ended,
+        and which is not important, since twins are interchangeable: first for an unfinished one
+        (BUSY while its process lives), then for a sent one whose ack was not written (SENT, and
+        that row is used up), else it is CLEAR. Unfinished first: so no twin is ever taken for one
+        that was sent.
+
+        A row started by a process that died is taken over, and the sight is suspect: IN_DOUBT if
+        the payload was on its way, else CLEAR; POISON for everybody, and forgotten, where two such
+        takeovers ended unfinished before. All in one transaction: either every recipient that may
+        go is started, or (BUSY, CONFLICT, POISON for any) none.
+        """
+
+    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+        """Write down, durably, that the payload for these is about to leave."""
+
+    async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
+        """Write down, durably, that these have got it, while others of the start go on."""
+
+    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+        """The start has ended: these were sent too, durably written down; who was not is forgotten.
+        To be called before the message is acked."""
+
+    async def acked(self, claim: Claim) -> None:
+        """The message is about to be acked: rows without an id are done with and forgotten."""
+
+    async def session_ended(self, session: str) -> None:
+        """What this session delivered and did not ack will be delivered again."""
+
+    async def close(self) -> None:
+        """End this process's lease. What it left unfinished counts as left by a dead process.
+        May be called twice."""
