@@ -84,7 +84,7 @@ def _email(settings: Settings) -> Notifier:
             )
         )
     except ValueError as error:
-        raise SettingsInvalid([f"{variable('email_url')}: {error}"]) from None
+        raise SettingsInvalid([str(error)]) from None  # names its variable itself
 
 
 def _dispatcher(

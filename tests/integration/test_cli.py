@@ -37,7 +37,7 @@ def test_the_demo_sends_eight_of_ten_and_its_own_advice_mends_the_ninth(tmp_path
     demo = run_command("demo", settings={}, cwd=tmp_path)
 
     assert demo.returncode == 0, demo.stderr
-    assert demo.stdout.count("sent: ") == 8
+    assert demo.stdout.count("sent: var/demo/mail/new/") == 8
     assert "template_missing" in demo.stdout
     assert "malformed: to: is required" in demo.stdout
     mailbox = Maildir(str(tmp_path / "var/demo/mail"), create=False)

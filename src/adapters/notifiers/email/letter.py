@@ -136,7 +136,7 @@ def _mail(letter: Letter, files: Sequence[mime.File], *, utf8: bool) -> mime.Mai
         date=time.time(),
         message_id=mime.message_id(key, letter.sender_address.domain),
         template=f"{notification.template}@{content.version}",
-        extra_headers=notification.headers,
+        extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
         html=content.parts.get("html"),
         text=content.parts.get("text"),
         files=files,
