@@ -12,7 +12,7 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Finding, Topology
-from adapters.wire.inbound import BrokerUnavailable, TopologyMismatch
+from adapters.wire.inbound import BrokerUnavailable, DeadCopy, TopologyMismatch
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.rabbit import Broker, Peer
 
@@ -180,3 +180,30 @@ def test_a_broker_that_cannot_be_reached_is_said_in_one_line(queue: str) -> None
     assert "\n" not in str(unavailable.value)
     assert "secret" not in str(unavailable.value)
     assert not isinstance(unavailable.value, LoginRefused)
+
+
+def test_without_the_right_to_bind_it_works_and_says_so_once(broker: Broker, queue: str) -> None:
+    if broker.management is None:
+        pytest.skip("needs the management API to make a user")
+    asyncio.run(Topology(settings_for(broker, queue)).apply())
+    broker.add_user(queue, configure="^$", write="^dispatcher$", read=f"^{queue}$")
+    recorder = Recorder(lambda _: [DeadCopy(headers={})])
+    poor = settings_for(broker, queue, url=broker.with_(user=queue))
+
+    async def scenario() -> list[MutableMapping[str, Any]]:
+        with capture_logs() as logs:
+            async with consuming(poor, recorder) as consumer:
+                first = consumer._subscriptions[0]._channel
+                first._channel.close()
+                await until(lambda: consumer._subscriptions[0]._channel is not first)
+                await until(lambda: consumer.is_ready)
+                with Peer(broker.url) as peer:
+                    peer.publish(queue, b"dies")
+                    await until(lambda: peer.ready(f"{queue}.dead") == 1)
+        return logs
+
+    logs = asyncio.run(scenario())
+
+    refused = [line["queue"] for line in logs if line["event"].startswith("binding was refused")]
+    assert sorted(refused) == [queue, f"{queue}.dead", f"{queue}.retry.200"]
+    broker.api("DELETE", f"users/{queue}")

@@ -20,7 +20,7 @@ from adapters.wire.inbound import BrokerUnavailable
 # pika tells of one failed connect in five lines and two tracebacks; we tell it in one line of ours.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
-_CLOSE_TIMEOUT = 5.0
+_CLOSE_TIMEOUT = 3.0
 _REFUSED = re.compile(r"\((403|530)\)")
 """access-refused and not-allowed (no such vhost), AMQP 0-9-1 section 1.2."""
 

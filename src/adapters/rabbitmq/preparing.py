@@ -22,6 +22,7 @@ class Preparer:
     def __init__(self, settings: RabbitSettings) -> None:
         self._settings = settings
         self._seen: set[str] = set()
+        self._refused_bindings: set[tuple[str, str, str]] = set()
 
     async def prepare(self, connection: AmqpConnection, queue: str) -> bool:
         """Put in place all that `queue` needs; whether it is there to be consumed, which in mode
@@ -81,6 +82,9 @@ class Preparer:
             if lost.code != ACCESS_REFUSED:
                 raise
             # It may well be there already; AMQP offers no way to look.
+            if (queue, exchange, key) in self._refused_bindings:
+                return
+            self._refused_bindings.add((queue, exchange, key))
             _log.warning(
                 "binding was refused; it may be there already",
                 queue=queue,

@@ -19,7 +19,7 @@ RENEW_AT = 10
 """Deliveries after which a message is copied first: a queue that others declared may drop it at
 RabbitMQ 4's default limit of 20, and have nowhere to dead-letter to."""
 
-_CANCEL_TIMEOUT = 5.0
+_CANCEL_TIMEOUT = 2.0
 _HAND_BACK_PAUSE = 1.0
 
 
