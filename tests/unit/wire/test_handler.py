@@ -8,7 +8,8 @@ import pytest
 from adapters.wire.handler import HOLD
 from adapters.wire.headers import iso
 from domain.content import Envelope
-from domain.errors import FailureReason, Transient
+from domain.errors import DeliveryError, FailureReason, Transient
+from domain.notification import Recipient
 from tests.fakes import NOON, FakeClock
 from tests.unit.wire.office import GOOD, SECOND, Office, past, seen
 
@@ -141,3 +142,18 @@ def test_being_cancelled_is_passed_on() -> None:
         office.handle(GOOD | {"delay": 5})
 
     assert office.email.calls == 0
+
+
+def test_being_cancelled_while_sending_is_passed_on_and_settles_nothing() -> None:
+    office = Office()
+
+    class StuckNotifier(FakeNotifier):
+        async def notify(self, *_: object) -> dict[Recipient, DeliveryError | None]:
+            raise asyncio.CancelledError
+
+    office.handler.dispatcher.notifiers = {"email": StuckNotifier()}
+
+    with pytest.raises(asyncio.CancelledError):
+        office.handle(GOOD)
+
+    assert office.observer.heard == []
