@@ -10,7 +10,7 @@ from adapters.wire.headers import iso
 from domain.content import Envelope
 from domain.errors import DeliveryError, FailureReason, Transient
 from domain.notification import Recipient
-from tests.fakes import NOON, FakeClock
+from tests.fakes import NOON, FakeClock, FakeNotifier
 from tests.unit.wire.office import GOOD, SECOND, Office, past, seen
 
 
