@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from domain.content import Content, Envelope
 from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.notification import Notification, Recipient
-from domain.ports import RenderRequest
+from domain.ports import AboutToSend, RenderRequest, proceed
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -53,12 +53,17 @@ class FakeNotifier:
     closed: bool = False
 
     async def notify(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         self.calls += 1
         await asyncio.sleep(0)
         if self.failures and (error := self.failures.pop(0)) is not None:
             raise error
+        await about_to_send()
         answers = {r: self.refusals.get(r.address) for r in recipients}
         accepted = tuple(r for r, error in answers.items() if error is None)
         if accepted:
@@ -81,6 +86,9 @@ class FakeTemplateRenderer:
     templates: dict[str, str] = field(default_factory=lambda: {"welcome": "Hello {name}"})
     envelope: Envelope = field(default_factory=Envelope)
     requests: list[RenderRequest] = field(default_factory=list)
+
+    def envelope_of(self, template: str) -> Envelope:
+        return self.envelope if template in self.templates else Envelope()
 
     def render(self, request: RenderRequest) -> Content:
         self.requests.append(request)

@@ -1,10 +1,10 @@
-"""A breaker pauses one channel while its provider is away, so that no message pays for it."""
+"""A breaker pauses work while what it needs is away, so that no message pays for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from domain.errors import DeliveryError, Unavailable
+from domain.errors import DispatcherError, Unavailable
 from domain.ports import Clock
 
 FIRST_PAUSE = 1.0
@@ -14,15 +14,21 @@ _T = TypeVar("_T")
 
 
 class Breaker:
-    """Lets calls through while the provider answers; else holds them and probes with one.
+    """Lets calls through while the other side answers; else holds them and probes with one.
 
-    Pauses double from `FIRST_PAUSE` to `LONGEST_PAUSE` seconds: an outage costs the provider one
-    probe per pause, and recovery is noticed within the longest.
+    Pauses double from `FIRST_PAUSE` to `LONGEST_PAUSE` seconds: an outage costs the other side
+    one probe per pause, and recovery is noticed within the longest.
     """
 
-    def __init__(self, clock: Clock, on_change: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_change: Callable[[str | None], None],
+        trips_on: type[DispatcherError] = Unavailable,
+    ) -> None:
         """`on_change` hears the error's text each time the breaker opens or a probe fails, and None
-        when it closes."""
+        when it closes. `trips_on` is the error that says the other side is away."""
+        self._trips_on = trips_on
         self._clock = clock
         self._on_change = on_change
         self._pause = 0.0
@@ -33,12 +39,12 @@ class Breaker:
         return self._pause > 0
 
     async def call(self, send: Callable[[], Awaitable[_T]]) -> _T:
-        """Run `send`; while it raises Unavailable, wait and repeat. Any other end is returned."""
+        """Run `send`; while the other side is away, wait and repeat. Any other end is returned."""
         while True:
             if not self.is_open():
                 try:
                     return await send()
-                except Unavailable as error:
+                except self._trips_on as error:
                     self._trip(error)
             else:
                 async with self._probing:
@@ -47,20 +53,20 @@ class Breaker:
                     await self._clock.sleep(self._pause)
                     try:
                         result = await send()
-                    except Unavailable as error:
+                    except self._trips_on as error:
                         self._open(error)
                         continue
-                    except DeliveryError:  # the provider answers, whatever it says
+                    except DispatcherError:  # the other side answers, whatever it says
                         self._close()
                         raise
                     self._close()
                     return result
 
-    def _trip(self, error: Unavailable) -> None:
+    def _trip(self, error: DispatcherError) -> None:
         if self._pause == 0:  # of many calls in flight only the first opens it
             self._open(error)
 
-    def _open(self, error: Unavailable) -> None:
+    def _open(self, error: DispatcherError) -> None:
         self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
         self._on_change(str(error))
 

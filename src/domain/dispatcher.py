@@ -31,6 +31,16 @@ class Progress:
     first_seen: datetime | None = None
 
 
+class Journal:
+    """Hears of the two moments that matter should the process die. This one writes nothing down."""
+
+    async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
+        """The payload for these is about to leave. Raising Unavailable keeps it back."""
+
+    async def sent(self, recipients: Sequence[Recipient]) -> None:
+        """These have got it, while others of the same notification go on."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
     """Renders a notification, sends it on its channel and says what became of each recipient.
@@ -65,7 +75,10 @@ class Dispatcher:
         return tuple(name for name, breaker in self._breakers.items() if breaker.is_open())
 
     async def dispatch(
-        self, notification: Notification, progress: Progress | None = None
+        self,
+        notification: Notification,
+        progress: Progress | None = None,
+        journal: Journal | None = None,
     ) -> Outcome:
         """Try to deliver to everybody still owed.
 
@@ -79,8 +92,12 @@ class Dispatcher:
             error = f"channel {notification.channel!r} is not configured at this worker"
             return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
         results: list[Result] = []
+        journal = journal or Journal()
         for one_mail, group in _mails(notification, owed):
-            results += await self._deliver(one_mail, group, attempt, progress)
+            made = await self._deliver(one_mail, group, attempt, progress, journal)
+            results += made
+            if notification.individually:
+                await journal.sent([r.recipient for r in made if isinstance(r, Sent)])
         return Outcome(attempt=attempt, results=tuple(results))
 
     async def _deliver(
@@ -89,18 +106,22 @@ class Dispatcher:
         recipients: Sequence[Recipient],
         attempt: int,
         progress: Progress,
+        journal: Journal,
     ) -> list[Result]:
-        policy = self.in_doubt
         try:
             self._refuse_expired(notification.expires_at)
             content = self._render(notification)
-            policy = content.envelope.in_doubt or policy
             if content.envelope.expires_after is not None and progress.first_seen is not None:
                 self._refuse_expired(progress.first_seen + content.envelope.expires_after)
-            answers = await self._notify(notification, content, recipients)
+            answers = await self._notify(notification, content, recipients, journal)
         except DeliveryError as error:
             answers = dict.fromkeys(recipients, error)
+        policy = self.in_doubt_policy(notification.template)
         return [self._result(r, answers[r], attempt, policy) for r in recipients]
+
+    def in_doubt_policy(self, template: str) -> InDoubtPolicy:
+        """What is to be done with this template's notifications when a send is in doubt."""
+        return self.renderer.envelope_of(template).in_doubt or self.in_doubt
 
     def _render(self, notification: Notification) -> Content:
         everybody = notification.recipients
@@ -117,13 +138,19 @@ class Dispatcher:
         )
 
     async def _notify(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        journal: Journal,
     ) -> Mapping[Recipient, DeliveryError | None]:
         channel = notification.channel
 
         async def send() -> Mapping[Recipient, DeliveryError | None]:
             async with self._slots[channel]:
-                return await self.notifiers[channel].notify(notification, content, recipients)
+                return await self.notifiers[channel].notify(
+                    notification, content, recipients, lambda: journal.about_to_send(recipients)
+                )
 
         return await self._breakers[channel].call(send)
 

@@ -10,9 +10,11 @@ from domain.notification import Recipient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The provider has accepted it for this recipient."""
+    """The provider has accepted it for this recipient; `earlier`: in an earlier delivery of the
+    same message, so nothing was sent now."""
 
     recipient: Recipient
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

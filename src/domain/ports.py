@@ -1,11 +1,11 @@
 """What the domain asks of the world. Adapters implement the ports, fakes stand in for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from domain.content import Content
+from domain.content import Content, Envelope
 from domain.errors import DeliveryError
 from domain.notification import JsonValue, Notification, Recipient
 
@@ -44,19 +44,35 @@ class TemplateRenderer(Protocol):
         (the message names the variable), TEMPLATE_ERROR or TEMPLATE_LIMIT (deadline or size).
         """
 
+    def envelope_of(self, template: str) -> Envelope:
+        """What the template itself asks for; nothing where there is no such template."""
+
+
+AboutToSend = Callable[[], Awaitable[None]]
+
+
+async def proceed() -> None:
+    """Nothing needs to be written down before the payload leaves."""
+
 
 class Notifier(Protocol):
     """Tells people on one channel."""
 
     async def notify(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Send one message to `recipients`, a part of the notification's own (the rest has it).
 
         Returns exactly one entry for each of `recipients`: None once the provider has accepted for
         good, else the error that concerns this recipient alone. Raises DeliveryError, and nothing
-        else, when it concerns them all; then nobody has got it (unless it is InDoubt). Safe to
-        call concurrently. No secret is ever in an error.
+        else, when it concerns them all; then nobody has got it (unless it is InDoubt). Awaits
+        `about_to_send` at the last moment at which certainly nothing has been sent; what that
+        raises is let through, and nothing is sent. Safe to call concurrently. No secret is ever in
+        an error.
         """
 
     async def close(self) -> None:

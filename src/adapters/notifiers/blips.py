@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from domain.content import Content
 from domain.errors import DeliveryError, Transient, Unavailable
 from domain.notification import Notification, Recipient
-from domain.ports import Notifier
+from domain.ports import AboutToSend, Notifier, proceed
 
 if TYPE_CHECKING:
     from tenacity import AsyncRetrying
@@ -30,13 +30,17 @@ class BlipTolerantNotifier:
         self._first_wait = first_wait
 
     async def notify(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """See `Notifier.notify`; raises the last try's error."""
         # tenacity costs as much as a whole mail does; the common path goes without it.
         started = time.monotonic()
         try:
-            return await self._notifier.notify(notification, content, recipients)
+            return await self._notifier.notify(notification, content, recipients, about_to_send)
         except DeliveryError as error:
             left = _WITHIN - (time.monotonic() - started)
             if not _is_blip(error) or left <= 0:
@@ -48,7 +52,7 @@ class BlipTolerantNotifier:
             if failed is not None:  # the try already made is the first that tenacity counts
                 error, failed = failed, None
                 raise error
-            return await self._notifier.notify(notification, content, recipients)
+            return await self._notifier.notify(notification, content, recipients, about_to_send)
 
         return await self._repeating(left)(next_try)
 

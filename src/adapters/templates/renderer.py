@@ -10,7 +10,7 @@ from adapters.templates.failures import missing, no_part, render_failure
 from adapters.templates.rendering import Rendering
 from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
 from adapters.templates.source import FileSet, Look, SourceUnstable, look_at, read_all
-from domain.content import Content
+from domain.content import Content, Envelope
 from domain.ports import RenderRequest
 
 _MEMORY_PER_OUTPUT_BYTE = 32  # chunks, their join, four bytes a character, and room to work
@@ -104,6 +104,11 @@ class FilesystemTemplates:
             self._refuse(broken)
             return False
         return True
+
+    def envelope_of(self, template: str) -> Envelope:
+        """See TemplateRenderer."""
+        compiled = self._snapshot.templates.get(template)
+        return compiled.manifest.envelope if compiled else Envelope()
 
     def render(self, request: RenderRequest) -> Content:
         """See TemplateRenderer. Only the main thread can be interrupted, so there alone the

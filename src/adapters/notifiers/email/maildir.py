@@ -12,6 +12,7 @@ from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from domain.content import Content
 from domain.errors import DeliveryError, Unavailable
 from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, proceed
 
 _SERIAL = count(1)
 
@@ -29,13 +30,18 @@ class MaildirNotifier:
         self._composer = Composer(defaults or EmailDefaults())
 
     async def notify(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Keep one mail; see `Notifier.notify`."""
         letter = self._composer.compose(notification, content, recipients)
         if not letter.addressees:
             return letter.refused
         data = _envelope(letter) + await self._composer.write(letter, eight_bit=True, utf8=True)
+        await about_to_send()
         try:
             await asyncio.to_thread(_keep, self._folder, data)
         except OSError as error:

@@ -18,6 +18,7 @@ from adapters.notifiers.email.url import SmtpSettings
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
 from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, proceed
 
 
 class SmtpNotifier:
@@ -39,28 +40,34 @@ class SmtpNotifier:
         self._pool = Pool(connector.open, limits or PoolLimits())
 
     async def notify(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Send one mail; see `Notifier.notify`."""
         letter = self._composer.compose(notification, content, recipients)
         results: dict[Recipient, DeliveryError | None] = dict(letter.refused)
         if letter.addressees:
-            results |= await self._send(letter)
+            results |= await self._send(letter, about_to_send)
         return {recipient: results[recipient] for recipient in recipients}
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
 
-    async def _send(self, letter: Letter) -> dict[Recipient, DeliveryError | None]:
+    async def _send(
+        self, letter: Letter, about_to_send: AboutToSend
+    ) -> dict[Recipient, DeliveryError | None]:
         session = await self._pool.acquire()
         try:
             try:
-                return await self._transact(session, letter)
+                return await self._transact(session, letter, about_to_send)
             except LostBeforePayload:
                 # The server had tired of an idle connection: nobody's fault, so nobody pays.
                 session = await self._pool.replace(session)
-                return await self._transact(session, letter)
+                return await self._transact(session, letter, about_to_send)
         except DeliveryError:
             raise
         except BaseException:
@@ -71,7 +78,7 @@ class SmtpNotifier:
             self._pool.release(session)
 
     async def _transact(
-        self, session: Session, letter: Letter
+        self, session: Session, letter: Letter, about_to_send: AboutToSend
     ) -> dict[Recipient, DeliveryError | None]:
         """One transaction. Raises LostBeforePayload only if `session` is a reused one."""
         utf8 = "smtputf8" in session.extensions
@@ -90,7 +97,7 @@ class SmtpNotifier:
             return results
         mailing = await self._mailing(session, letter, list(served), utf8=utf8)
         try:
-            answers = await Transaction(session, mailing, self._timeouts).run()
+            answers = await Transaction(session, mailing, self._timeouts, about_to_send).run()
         except LostBeforePayload as lost:
             if session.reused:
                 raise

@@ -7,6 +7,7 @@ from adapters.notifiers.email.replies import Reply
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.verdicts import Phase, verdict
 from domain.errors import DeliveryError, InDoubt
+from domain.ports import AboutToSend, proceed
 
 _GO_AHEAD = 354
 _FAREWELL = 421
@@ -67,7 +68,14 @@ class _Envelope:
 class Transaction:
     """Sends one mailing over `session`."""
 
-    def __init__(self, session: Session, mailing: Mailing, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        session: Session,
+        mailing: Mailing,
+        timeouts: Timeouts,
+        about_to_send: AboutToSend = proceed,
+    ) -> None:
+        self._about_to_send = about_to_send
         self._session = session
         self._mailing = mailing
         self._timeouts = timeouts
@@ -89,6 +97,11 @@ class Transaction:
         if envelope.data is None or envelope.data.code != _GO_AHEAD:
             await self._leave(envelope)
             return self._for_accepted(answers, self._data_verdict(envelope))
+        try:
+            await self._about_to_send()
+        except BaseException:
+            self._session.abort()  # the server waits for a mail that will not come
+            raise
         outcome = await self._payload()
         self._session.mails_sent += 1
         return self._for_accepted(answers, outcome)

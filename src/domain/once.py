@@ -1,0 +1,156 @@
+"""Once, or the operator knows why not: the dispatcher with its deliveries kept in the ledger."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from domain.breaker import Breaker
+from domain.content import InDoubtPolicy
+from domain.dispatcher import Dispatcher, Journal, Progress
+from domain.errors import FailureReason, Unavailable
+from domain.ledger import Claim, DeliveryLedger, LedgerUnavailable, Sight, Standing, Start
+from domain.notification import Notification, Recipient
+from domain.outcome import Outcome, Rejected, Result, Sent
+from domain.ports import Clock
+
+LEDGER = "ledger"
+"""The name under which a paused ledger is reported, as a channel's is."""
+
+_LEAST_WAIT = 0.05  # seconds, while somebody else sends the same
+
+_T = TypeVar("_T")
+
+_REFUSALS = {
+    Standing.CONFLICT: (
+        FailureReason.CONFLICT,
+        "this id was used before with another body; every message needs an id of its own",
+    ),
+    Standing.POISON: (
+        FailureReason.POISON,
+        "the worker died each time it had this message in hand; see its log before a retry",
+    ),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class OnceDispatcher:
+    """Dispatches what the ledger does not know to be sent, and writes down what becomes of it.
+
+    While the ledger is away nothing is sent: the work waits, and `on_pause` hears of it.
+    """
+
+    dispatcher: Dispatcher
+    ledger: DeliveryLedger
+    clock: Clock
+    on_pause: Callable[[str, str | None], None] = lambda _name, _error: None
+    _gate: Breaker = field(init=False)
+    _one_suspect: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._gate = Breaker(
+            self.clock, lambda error: self.on_pause(LEDGER, error), trips_on=LedgerUnavailable
+        )
+
+    async def dispatch(
+        self, notification: Notification, progress: Progress, sight: Sight
+    ) -> tuple[Outcome, Claim]:
+        """Deliver to those of `sight.recipients` who have not got it yet.
+
+        The claim is for `acked`, once the message is about to be acked. Cancelled while nothing is
+        on its way, it leaves no trace; else the ledger has it in doubt.
+        """
+        start = await self._start(sight)
+        owed = [r for r in notification.recipients if r.address in start.standings]
+        known, clear = self._known(notification, owed, start)
+        attempt = progress.attempts_made
+        if clear:
+            remaining = replace(progress, remaining=tuple(clear))
+            journal = _LedgerJournal(self.ledger, start.claim)
+            try:
+                async with self._alone(start):
+                    outcome = await self.dispatcher.dispatch(notification, remaining, journal)
+            except asyncio.CancelledError:
+                await self._forget(start.claim, journal)
+                raise
+            known += outcome.results
+            attempt = outcome.attempt
+            sent = [r.recipient.address for r in outcome.sent]
+            await self.insist(lambda: self.ledger.finish(start.claim, sent))
+        elif any(isinstance(result, Rejected) for result in known):
+            attempt += 1
+            await self.insist(lambda: self.ledger.finish(start.claim, ()))
+        return Outcome(attempt=attempt, results=tuple(known)), start.claim
+
+    async def insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
+        """Repeat a call to the ledger until it is available."""
+        return await self._gate.call(write)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the ledger is away."""
+        return self._gate.is_open()
+
+    async def _start(self, sight: Sight) -> Start:
+        while True:
+            start = await self.insist(lambda: self.ledger.start(sight))
+            if Standing.BUSY not in start.standings.values():
+                return start
+            await self.clock.sleep(max(start.retry_after, _LEAST_WAIT))
+
+    def _alone(self, start: Start) -> AbstractAsyncContextManager[None]:
+        # One of the suspects ends the process: side by side, the others would share its guilt.
+        return self._one_suspect if start.is_suspect else nullcontext()
+
+    def _known(
+        self, notification: Notification, owed: Sequence[Recipient], start: Start
+    ) -> tuple[list[Result], list[Recipient]]:
+        """Results that need no sending, and who is to be sent to."""
+        known: list[Result] = []
+        clear: list[Recipient] = []
+        holds = (
+            self.dispatcher.in_doubt_policy(notification.template) is InDoubtPolicy.HOLD
+            if Standing.IN_DOUBT in start.standings.values()
+            else False
+        )
+        for recipient in owed:
+            standing = start.standings[recipient.address]
+            if standing is Standing.SENT:
+                known.append(Sent(recipient=recipient, earlier=True))
+            elif standing in _REFUSALS:
+                reason, error = _REFUSALS[standing]
+                known.append(Rejected(recipient=recipient, reason=reason, error=error))
+            elif standing is Standing.IN_DOUBT and holds:
+                error = "the worker died while sending; whether it arrived cannot be known"
+                reason = FailureReason.IN_DOUBT
+                known.append(Rejected(recipient=recipient, reason=reason, error=error))
+            else:
+                clear.append(recipient)
+        return known, clear
+
+    async def _forget(self, claim: Claim, journal: "_LedgerJournal") -> None:
+        """Handed back before anything left: the next process need not suspect a crash."""
+        if not journal.is_sending:
+            with suppress(LedgerUnavailable):
+                await self.ledger.finish(claim, ())
+
+
+class _LedgerJournal(Journal):
+    def __init__(self, ledger: DeliveryLedger, claim: Claim) -> None:
+        self.is_sending = False
+        self._ledger = ledger
+        self._claim = claim
+
+    async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
+        try:
+            await self._ledger.sending(self._claim, [r.address for r in recipients])
+        except LedgerUnavailable as error:
+            raise Unavailable(f"nothing is sent without the ledger: {error}") from error
+        self.is_sending = True
+
+    async def sent(self, recipients: Sequence[Recipient]) -> None:
+        # A failure here is no loss: `finish` will try again, and until then nothing is acked.
+        with suppress(LedgerUnavailable):
+            await self._ledger.sent(self._claim, [r.address for r in recipients])
+        self.is_sending = False
