@@ -51,7 +51,6 @@ class MessageHandler:
         arrived = DeliveryHeaders.parse(message.headers)
         now = self.clock.now()
         first_seen = min(arrived.first_seen or now, now)  # nobody has seen it in the future
-        headers = replace(arrived, queue=message.queue, first_seen=first_seen)
         try:
             decoded = decode(
                 message.body,
@@ -60,9 +59,10 @@ class MessageHandler:
                 max_body=self.max_body,
             )
         except MalformedMessage as error:
+            headers = replace(arrived, queue=message.queue, first_seen=first_seen)
             return [self._malformed(message, headers, error)]
         self._log_unknown(decoded.unknown_fields)
-        headers = replace(headers, key=decoded.key)
+        headers = replace(arrived, queue=message.queue, first_seen=first_seen, key=decoded.key)
         due = arrived.due if arrived.first_seen else due_time(decoded, first_seen)
         if due is not None and (wait := due - self.clock.now()) > timedelta(0):
             if wait > HOLD:

@@ -16,6 +16,7 @@ MAX_REMAINING = 32 * 1024
 """Bytes of recipients still owed, as they stand in the header."""
 
 _MAX_ATTEMPT = 1_000_000
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ _NONE = DeliveryHeaders()
 
 def remaining_to_wire(recipients: Sequence[Recipient]) -> str:
     """The recipients still owed, as a JSON list."""
-    return json.dumps([str(r) for r in recipients], ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT.encode([str(r) for r in recipients])
 
 
 def iso(time: datetime) -> str:

@@ -236,7 +236,7 @@ class WireMessage(BaseModel):
     cc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
     bcc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
     subject: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
-    parameters: Annotated[JsonObject, PlainValidator(_object)] = {}
+    parameters: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
     individually: StrictBool = False
     locale: Annotated[str | None, PlainValidator(_checked(locale_fault))] = None
     send_at: Annotated[datetime | None, PlainValidator(_time)] = None
@@ -245,5 +245,5 @@ class WireMessage(BaseModel):
     priority: Annotated[int | None, Field(strict=True, ge=0, le=255)] = None
     # fail_fast: a million bad items would cost a gigabyte of faults
     attachments: Annotated[tuple[WireAttachment, ...], Field(fail_fast=True)] = ()
-    headers: Annotated[dict[str, str], PlainValidator(_headers)] = {}
-    metadata: Annotated[JsonObject, PlainValidator(_object)] = {}
+    headers: Annotated[dict[str, str], PlainValidator(_headers), Field(default_factory=dict)]
+    metadata: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]

@@ -18,6 +18,8 @@ def settle(headers: DeliveryHeaders, outcome: Outcome, now: datetime) -> Settlem
     `headers` are those the message came with; `attempt` in the copies counts tries already made,
     and a try that spent no attempt leaves it as it was.
     """
+    if len(outcome.sent) == len(outcome.results):
+        return []
     failed = replace(headers, failed_at=now, due=None)
     waits = {(r.delay, r.attempt_spent, r.exact): r for r in outcome.deferred}
     reasons = {r.reason for r in outcome.rejected}
