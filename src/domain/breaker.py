@@ -38,10 +38,17 @@ class Breaker:
         """Whether the channel is paused."""
         return self._pause > 0
 
-    async def call(self, send: Callable[[], Awaitable[_T]]) -> _T:
-        """Run `send`; while the other side is away, wait and repeat. Any other end is returned."""
+    async def call(
+        self, send: Callable[[], Awaitable[_T]], check: Callable[[], None] = lambda: None
+    ) -> _T:
+        """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
+
+        `check` is asked before each try; what it raises ends the call and says nothing about the
+        other side.
+        """
         while True:
             if not self.is_open():
+                check()
                 try:
                     return await send()
                 except self._trips_on as error:
@@ -51,6 +58,7 @@ class Breaker:
                     if not self.is_open():
                         continue
                     await self._clock.sleep(self._pause)
+                    check()
                     try:
                         result = await send()
                     except self._trips_on as error:

@@ -109,11 +109,9 @@ class Dispatcher:
         journal: Journal,
     ) -> list[Result]:
         try:
-            self._refuse_expired(notification.expires_at)
+            self._refuse_expired(notification, progress)
             content = self._render(notification)
-            if content.envelope.expires_after is not None and progress.first_seen is not None:
-                self._refuse_expired(progress.first_seen + content.envelope.expires_after)
-            answers = await self._notify(notification, content, recipients, journal)
+            answers = await self._notify(notification, content, recipients, progress, journal)
         except DeliveryError as error:
             answers = dict.fromkeys(recipients, error)
         policy = self.in_doubt_policy(notification.template)
@@ -142,6 +140,7 @@ class Dispatcher:
         notification: Notification,
         content: Content,
         recipients: Sequence[Recipient],
+        progress: Progress,
         journal: Journal,
     ) -> Mapping[Recipient, DeliveryError | None]:
         channel = notification.channel
@@ -152,11 +151,20 @@ class Dispatcher:
                     notification, content, recipients, lambda: journal.about_to_send(recipients)
                 )
 
-        return await self._breakers[channel].call(send)
+        # An outage may outlast the notification.
+        return await self._breakers[channel].call(
+            send, check=lambda: self._refuse_expired(notification, progress)
+        )
 
-    def _refuse_expired(self, expires_at: datetime | None) -> None:
-        if expires_at is not None and expires_at <= self.clock.now():
-            raise Permanent(f"expired at {expires_at.isoformat()}", reason=FailureReason.EXPIRED)
+    def _refuse_expired(self, notification: Notification, progress: Progress) -> None:
+        ends = [notification.expires_at] if notification.expires_at is not None else []
+        after = self.renderer.envelope_of(notification.template).expires_after
+        if after is not None and progress.first_seen is not None:
+            ends.append(progress.first_seen + after)
+        now = self.clock.now()
+        for end in ends:
+            if end <= now:
+                raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
 
     def _result(
         self,

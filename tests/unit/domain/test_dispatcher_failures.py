@@ -137,6 +137,17 @@ def test_an_expired_notification_is_not_sent(late: timedelta, sent: int) -> None
     assert all(r.reason is FailureReason.EXPIRED for r in outcome.rejected)
 
 
+def test_a_notification_that_expires_during_an_outage_is_not_sent_after_it() -> None:
+    house = House()
+    house.notifier.failures = [Unavailable("away")] * 3
+
+    outcome = house.dispatch(a_notification(expires_at=NOON + 4 * SECOND))
+
+    assert [r.reason for r in outcome.rejected] == [FailureReason.EXPIRED]
+    assert house.notifier.delivered == []
+    assert all(error is not None for _, error in house.pauses)
+
+
 @pytest.mark.parametrize(
     ("age", "sent"),
     [(59 * SECOND, 1), (60 * SECOND, 0), (None, 1)],
