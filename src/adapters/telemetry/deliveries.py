@@ -20,26 +20,34 @@ class DeliveryLog:
 
     def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
         """One line for the recipients reached, and one for each cause of not reaching some."""
-        entry = log.bind(
-            id=notification.id,
-            channel=notification.channel,
-            template=notification.template,
-            queue=queue,
-            attempt=outcome.attempt,
-            **({"metadata": dict(notification.metadata)} if notification.metadata else {}),
-        )
-        if outcome.sent:
-            entry.info("notification sent", recipients=len(outcome.sent))
+        about: dict[str, object] = {
+            "id": notification.id,
+            "channel": notification.channel,
+            "template": notification.template,
+            "queue": queue,
+            "attempt": outcome.attempt,
+        }
+        if notification.metadata:
+            about["metadata"] = dict(notification.metadata)
+        if sent := len(outcome.sent):
+            log.info("notification sent", **about, recipients=sent)
+        if sent == len(outcome.results):
+            return
         for (delay, error), count in _counted((r.delay, r.error) for r in outcome.deferred):
-            entry.warning(
+            log.warning(
                 "notification deferred",
+                **about,
                 recipients=count,
                 retry_in_seconds=delay.total_seconds(),
                 error=error,
             )
         for (reason, error), count in _counted((r.reason, r.error) for r in outcome.rejected):
-            entry.error(
-                "notification dead-lettered", recipients=count, reason=str(reason), error=error
+            log.error(
+                "notification dead-lettered",
+                **about,
+                recipients=count,
+                reason=str(reason),
+                error=error,
             )
 
     def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
