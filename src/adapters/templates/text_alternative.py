@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 _UNSEEN = re.compile(
-    r"<(?:!--.*?(?:-->|\Z)|(style|script|head|title|template)\b.*?(?:</\1\s*>|\Z)"
+    r"<(?=[!?sht])(?:!--.*?(?:-->|\Z)|(style|script|head|title|template)\b.*?(?:</\1\s*>|\Z)"
     r"|[!?][^>]*(?:>|\Z))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -41,7 +41,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
-        self._gap = 0
+        self.gap = 0
         self._space = False
         self._link: tuple[str, int] | None = None
         self._lists: list[int | None] = []
@@ -49,28 +49,22 @@ class _Writer:
     def write(self, text: str) -> None:
         words = text.split()
         if not words:
-            self._space = self._space or bool(text)
+            if text:
+                self._space = True
             return
         if not self.pieces:
             gap = ""
-        elif self._gap:
-            gap = _GAPS[self._gap]
+        elif self.gap:
+            gap = _GAPS[self.gap]
         else:
             gap = " " if self._space or text[0].isspace() else ""
         self.pieces.append(gap + " ".join(words))
-        self._gap = 0
+        self.gap = 0
         self._space = text[-1].isspace()
 
-    def tag(self, name: str, attributes: str) -> None:
-        gap = _BREAKS.get(name, 0)
-        if gap > self._gap:
-            self._gap = gap
-        if name in _SPECIAL:
-            self._special(name, attributes)
-
-    def _special(self, name: str, attributes: str) -> None:
+    def special(self, name: str, attributes: str) -> None:
         if name == "br":
-            self._gap = _LINE if self._gap < _LINE else _PARAGRAPH
+            self.gap = _LINE if self.gap < _LINE else _PARAGRAPH
         elif name == "img":
             self.write(_value(_ALT, attributes))
         elif name in ("ul", "ol"):
@@ -111,7 +105,7 @@ def text_from_html(html: str) -> str:
     writer = _Writer()
     hidden, depth = "", 0
     pieces = iter(_TAG.split(_UNSEEN.sub("", html)))
-    writer.write(_plain(next(pieces)))
+    writer.write(unescape(next(pieces)))
     for name, attributes, text in zip(pieces, pieces, pieces, strict=True):
         tag = name.lower()
         if depth:
@@ -119,9 +113,13 @@ def text_from_html(html: str) -> str:
         elif attributes and tag not in _VOID and _is_hidden(attributes):
             hidden, depth = tag, 1
         else:
-            writer.tag(tag, attributes)
+            gap = _BREAKS.get(tag, 0)
+            if gap > writer.gap:
+                writer.gap = gap
+            if tag in _SPECIAL:
+                writer.special(tag, attributes)
         if text and not depth:
-            writer.write(_plain(text))
+            writer.write(unescape(text) if "&" in text else text)
     result = "".join(writer.pieces)
     return result + "\n" if result else ""
 
@@ -131,10 +129,6 @@ def _is_hidden(attributes: str) -> bool:
     return ("none" in lowered or "hidden" in lowered) and _HIDDEN.search(lowered) is not None
 
 
-def _plain(text: str) -> str:
-    return unescape(text) if "&" in text else text
-
-
 def _value(attribute: re.Pattern[str], attributes: str) -> str:
     found = attribute.search(attributes)
-    return _plain(found[1] or found[2] or found[3] or "").strip() if found else ""
+    return unescape(found[1] or found[2] or found[3] or "").strip() if found else ""
