@@ -450,3 +450,29 @@ def test_handlers_of_a_lost_channel_count_against_the_prefetch(
     asyncio.run(scenario())
 
     assert most == 5
+
+
+def test_stopping_beside_a_frozen_broker_takes_seconds(rabbitmq: Broker, queue: str) -> None:
+    async def scenario() -> float:
+        async with tcp_proxy(*_address(rabbitmq)) as proxy:
+            settings = settings_for(rabbitmq, queue, url=rabbitmq.with_(port=proxy.port))
+            async with consuming(settings, Recorder()) as consumer:
+                proxy.freeze()
+                consumer.stop()
+                started = time.monotonic()
+            return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 8
+
+
+def test_stopping_while_the_broker_is_away_is_immediate(queue: str) -> None:
+    nowhere = Broker(url="amqp://guest:guest@127.0.0.1:1/%2F", version="none")
+
+    async def scenario() -> float:
+        async with consuming(settings_for(nowhere, queue), Recorder(), wait=False) as consumer:
+            await asyncio.sleep(0.3)
+            consumer.stop()
+            started = time.monotonic()
+        return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosed
+from pika.exceptions import AMQPError, ChannelClosed, ConnectionClosed
 from pika.spec import Basic, BasicProperties
 
 from domain.errors import DispatcherError
@@ -164,9 +164,10 @@ class AmqpChannel:
         return self.ended.result() if self.ended.done() else ChannelLost(0, str(error))
 
     def _on_close(self, _: Channel, reason: Exception) -> None:
-        code = reason.reply_code if isinstance(reason, ChannelClosed) else 0
-        text = reason.reply_text if isinstance(reason, ChannelClosed) else str(reason)
-        lost = ChannelLost(code, text)
+        if isinstance(reason, ChannelClosed | ConnectionClosed):
+            lost = ChannelLost(reason.reply_code, reason.reply_text)
+        else:
+            lost = ChannelLost(0, str(reason) or type(reason).__name__)
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_exception(lost)

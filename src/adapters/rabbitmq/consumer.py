@@ -15,7 +15,7 @@ from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
-from adapters.wire.inbound import BrokerUnavailable, Handler
+from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 
 _log = structlog.get_logger()
 
@@ -39,11 +39,13 @@ class RabbitConsumer:
         self._subscriptions: Sequence[Subscription] = ()
         self._connection: AmqpConnection | None = None
 
-    async def run(self, handler: Handler, *, drain: bool = False) -> None:
+    async def run(
+        self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
+    ) -> None:
         """Consume until `stop`, or with `drain` until the queues are empty. Never gives up on an
         unreachable broker. Raises TopologyMismatch in mode `own`."""
         self._subscriptions = [
-            Subscription(queue, self._settings, self._settler, handler)
+            Subscription(queue, self._settings, self._settler, handler, watcher or Watcher())
             for queue in self._settings.queues
         ]
         consuming = asyncio.create_task(self._keep_consuming())

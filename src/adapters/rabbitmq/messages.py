@@ -34,7 +34,13 @@ class Delivery:
 
 
 def inbound(
-    queue: str, properties: BasicProperties, body: bytes, *, redelivered: bool
+    queue: str,
+    properties: BasicProperties,
+    body: bytes,
+    *,
+    redelivered: bool,
+    session: str = "",
+    tag: int = 0,
 ) -> InboundMessage:
     """Read a delivery; what a strange client put into properties is dropped, never raised."""
     headers = properties.headers or {}
@@ -55,6 +61,8 @@ def inbound(
         ),
         redelivered=redelivered,
         delivery_count=count if isinstance(count, int) and count > 0 else 0,
+        session=session,
+        tag=tag,
     )
 
 

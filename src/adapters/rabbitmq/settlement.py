@@ -48,15 +48,14 @@ class Settler:
         """These queues were prepared; any other is looked for before its first copy."""
         self._known.update(queues)
 
-    async def settle(self, delivery: Delivery, copies: Sequence[RetryCopy | DeadCopy]) -> None:
-        """Store the copies, then ack. Returns without an ack once the delivery is stale: the
-        broker hands the original out again."""
-        message = delivery.message
+    async def store(self, delivery: Delivery, copies: Sequence[RetryCopy | DeadCopy]) -> bool:
+        """Store the copies; whether the original may be acked now. It may not once the delivery is
+        stale: the broker hands the original out again."""
         for copy in copies:
-            target = self._target(message.queue, copy)
+            target = self._target(delivery.message.queue, copy)
             if not await self._store(delivery, target, copy.headers):
-                return
-        delivery.ack()
+                return False
+        return not delivery.is_stale
 
     async def renew(self, delivery: Delivery) -> None:
         """Put a copy at the end of the message's own queue, then ack: its delivery count, which

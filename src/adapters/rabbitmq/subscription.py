@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Set as AbstractSet
+from uuid import uuid4
 
 import structlog
 from pika.spec import Basic, BasicProperties
@@ -11,7 +12,7 @@ from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.messages import Delivery, inbound
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
-from adapters.wire.inbound import Handler
+from adapters.wire.inbound import Handler, Watcher
 
 _log = structlog.get_logger()
 
@@ -28,12 +29,19 @@ class Subscription:
     end, and count against the prefetch until then."""
 
     def __init__(
-        self, queue: str, settings: RabbitSettings, settler: Settler, handler: Handler
+        self,
+        queue: str,
+        settings: RabbitSettings,
+        settler: Settler,
+        handler: Handler,
+        watcher: Watcher,
     ) -> None:
         self.queue = queue
         self._prefetch = settings.prefetch
         self._settler = settler
         self._handler = handler
+        self._watcher = watcher
+        self._session = ""
         self._slots = asyncio.Semaphore(settings.prefetch)
         self._flights: set[asyncio.Task[None]] = set()
         self._handed_out = 0
@@ -54,10 +62,20 @@ class Subscription:
     async def start(self, connection: AmqpConnection) -> AmqpChannel:
         """Consume on a new channel, which is returned. Raises ChannelLost."""
         self._consumer_tag = None
+        if self._session:
+            await self._watcher.session_ended(self._session)
+        session = self._session = uuid4().hex
         channel = self._channel = await connection.open_channel()
 
         def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
-            message = inbound(self.queue, properties, body, redelivered=bool(method.redelivered))
+            message = inbound(
+                self.queue,
+                properties,
+                body,
+                redelivered=bool(method.redelivered),
+                session=session,
+                tag=method.delivery_tag,
+            )
             self._handed_out += 1
             flight = asyncio.create_task(self._fly(Delivery(message, channel, method.delivery_tag)))
             self._flights.add(flight)
@@ -115,8 +133,9 @@ class Subscription:
             await self._settler.renew(delivery)
             return
         copies = await self._handler(delivery.message)
-        if not delivery.is_stale:
-            await self._settler.settle(delivery, copies)
+        if await self._settler.store(delivery, copies):
+            await self._watcher.acking(delivery.message)
+            delivery.ack()
 
     async def _return(self, delivery: Delivery) -> None:
         # Unless we stop, it would come back at once and be handed back again.
