@@ -115,13 +115,7 @@ def _samples(snapshot: Snapshot) -> list[_Sample]:
 
 def _sample(template: str, message: Mapping[str, JsonValue]) -> _Sample:
     identity = f"demo-{uuid.uuid4().hex[:8]}"
-    fields = {
-        "from": _SENDER,
-        **message,
-        "template": template,
-        "id": identity,
-        "headers": {"X-Dispatcher-Id": identity},  # to find its mail by
-    }
+    fields = {"from": _SENDER, **message, "template": template, "id": identity}
     body = json.dumps(fields, ensure_ascii=False).encode()
     return _Sample(identity, str(message["to"]), template, body)
 
