@@ -30,6 +30,15 @@ class Progress:
     remaining: tuple[Recipient, ...] | None = None
     first_seen: datetime | None = None
 
+    def owed(self, notification: Notification) -> tuple[Recipient, ...]:
+        """The notification's own recipients that are still owed; a remainder that names none of
+        them is nonsense and read as absent."""
+        everybody = notification.recipients
+        if self.remaining is None:
+            return everybody
+        addresses = {r.address for r in self.remaining}
+        return tuple(r for r in everybody if r.address in addresses) or everybody
+
 
 class Journal:
     """Hears of the two moments that matter should the process die. This one writes nothing down."""
@@ -87,7 +96,7 @@ class Dispatcher:
         """
         progress = progress or Progress()
         attempt = progress.attempts_made + 1
-        owed = _owed(notification, progress)
+        owed = progress.owed(notification)
         if notification.channel not in self.notifiers:
             error = f"channel {notification.channel!r} is not configured at this worker"
             return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
@@ -192,16 +201,6 @@ class Dispatcher:
                     reason = FailureReason.RETRIES_EXHAUSTED
                     return Rejected(recipient=recipient, reason=reason, error=text)
                 return Deferred(recipient=recipient, delay=delay, error=text)
-
-
-def _owed(notification: Notification, progress: Progress) -> tuple[Recipient, ...]:
-    """The notification's own recipients that are still owed; a remainder that names none of them
-    is nonsense and read as absent."""
-    everybody = notification.recipients
-    if progress.remaining is None:
-        return everybody
-    addresses = {r.address for r in progress.remaining}
-    return tuple(r for r in everybody if r.address in addresses) or everybody
 
 
 def _mails(

@@ -14,6 +14,7 @@ from domain.ledger import Claim, DeliveryLedger, LedgerUnavailable, Sight, Stand
 from domain.notification import Notification, Recipient
 from domain.outcome import Outcome, Rejected, Result, Sent
 from domain.ports import Clock
+from domain.retry_policy import RetryPolicy
 
 LEDGER = "ledger"
 """The name under which a paused ledger is reported, as a channel's is."""
@@ -72,7 +73,11 @@ class OnceDispatcher:
                 async with self._alone(start):
                     outcome = await self.dispatcher.dispatch(notification, remaining, journal)
             except asyncio.CancelledError:
-                await self._forget(start.claim, journal)
+                if not journal.is_sending:
+                    await self._forget(start.claim)
+                raise
+            except Exception:
+                await self._forget(start.claim)
                 raise
             known += outcome.results
             attempt = outcome.attempt
@@ -86,6 +91,11 @@ class OnceDispatcher:
     async def insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
         """Repeat a call to the ledger until it is available."""
         return await self._gate.call(write)
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When to try again."""
+        return self.dispatcher.retry_policy
 
     @property
     def is_paused(self) -> bool:
@@ -129,11 +139,10 @@ class OnceDispatcher:
                 clear.append(recipient)
         return known, clear
 
-    async def _forget(self, claim: Claim, journal: "_LedgerJournal") -> None:
-        """Handed back before anything left: the next process need not suspect a crash."""
-        if not journal.is_sending:
-            with suppress(LedgerUnavailable):
-                await self.ledger.finish(claim, ())
+    async def _forget(self, claim: Claim) -> None:
+        """The start has come to nothing, and nobody need suspect a crash."""
+        with suppress(LedgerUnavailable):
+            await self.ledger.finish(claim, ())
 
 
 class _LedgerJournal(Journal):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.mailbox import Mailbox
 from tests.support.rabbit import Broker, delete_all
 
 AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
@@ -28,6 +29,11 @@ class MailHog:
     host: str
     smtp_port: int
     api: str
+
+    @property
+    def url(self) -> str:
+        """What DISPATCHER_EMAIL_URL is to be."""
+        return f"smtp://{self.host}:{self.smtp_port}"
 
 
 def _unavailable(reason: str) -> Any:
@@ -129,6 +135,15 @@ def mailhog() -> Iterator[MailHog]:
         smtp_port = int(container.get_exposed_port(1025))
         _await_greeting(host, smtp_port)
         yield MailHog(host, smtp_port, f"http://{host}:{container.get_exposed_port(8025)}")
+
+
+@pytest.fixture
+def mailbox(mailhog: MailHog) -> Iterator[Mailbox]:
+    """The running MailHog's mails; empty at first."""
+    box = Mailbox(mailhog.api)
+    box.clear()
+    yield box
+    box.clear()
 
 
 def _await_greeting(host: str, port: int) -> None:

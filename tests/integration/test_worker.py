@@ -3,7 +3,6 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pika
@@ -11,6 +10,7 @@ import pytest
 
 from tests.integration.conftest import MailHog
 from tests.support.mailbox import Mailbox
+from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command, running, wait_until
 
@@ -18,52 +18,19 @@ HEADER = "x-dispatcher-"
 
 
 @pytest.fixture
-def mailbox(mailhog: MailHog) -> Iterator[Mailbox]:
-    box = Mailbox(mailhog.api)
-    box.clear()
-    yield box
-    box.clear()
-
-
-@pytest.fixture
 def settings(tmp_path: Path, rabbitmq: Broker, mailhog: MailHog, queue: str) -> dict[str, str]:
-    return _settings(tmp_path, rabbitmq, mailhog, queue)
-
-
-def _settings(folder: Path, broker: Broker, mailhog: MailHog, queue: str) -> dict[str, str]:
-    templates = folder / "templates"
-    templates.mkdir()
-    (templates / "welcome.jinja2").write_text("<h1>Hello {{ name }}</h1>")
-    return {
-        "broker_url": broker.url,
-        "email_url": f"smtp://{mailhog.host}:{mailhog.smtp_port}",
-        "queues": f"email={queue}",
-        "templates_dir": str(templates),
-        "log_format": "json",
-    }
-
-
-def _message(number: int, **changes: object) -> bytes:
-    fields: dict[str, object] = {
-        "id": f"id-{number}",
-        "from": "shop@example.com",
-        "to": f"user{number}@example.com",
-        "subject": f"Order {number}",
-        "template": "welcome",
-        "parameters": {"name": f"Customer {number}"},
-    }
-    return json.dumps({**fields, **changes}).encode()
+    return shop_settings(tmp_path, rabbitmq.url, mailhog.url, queue)
 
 
 def test_a_message_becomes_a_mail_and_sigterm_ends_the_worker_with_0(
     tmp_path: Path, broker: Broker, mailhog: MailHog, mailbox: Mailbox, queue: str
 ) -> None:
-    settings = _settings(tmp_path, broker, mailhog, queue)
+    settings = shop_settings(tmp_path, broker.url, mailhog.url, queue)
 
     with running(tmp_path, settings) as worker, Peer(broker.url) as producer:
         worker.wait_for("consuming")
-        producer.publish(queue, _message(1))
-        producer.publish(queue, _message(2), exchange="dispatcher")
+        producer.publish(queue, an_order(1))
+        producer.publish(queue, an_order(2), exchange="dispatcher")
         wait_until(lambda: mailbox.count() == 2, on_failure=lambda: worker.output)
         code = worker.terminate()
 
@@ -102,18 +69,18 @@ def test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_serv
             "duplicate key 'to'",
         ),
         b'{"to": "\xff\xfe", "template": "welcome"}': ("malformed", "UTF-8"),
-        _message(10, subject="a\r\nBcc: evil@example.com"): ("malformed", "subject"),
-        _message(11, to="x@example.com\r\nBcc: evil@example.com"): ("malformed", "to"),
-        _message(12, reply_to="x@example.com\nX: y"): ("malformed", "reply_to"),
-        _message(13, template="../../etc/passwd"): ("malformed", "template"),
-        _message(14, template="/etc/passwd"): ("malformed", "template"),
-        _message(15, template="welcome\0"): ("malformed", "template"),
-        _message(16, template="nowhere"): ("template_missing", "nowhere"),
-        _message(17, parameters={}): ("template_undefined", "name"),
-        _message(18, template="endless"): ("template_limit", "endless"),
-        _message(19, template="growing"): ("template_limit", "growing"),
-        _message(20, to="not an address"): ("recipient_invalid", "not an address"),
-        _message(21, subject="x" * 70_000): ("malformed", "DISPATCHER_MAX_BODY"),
+        an_order(10, subject="a\r\nBcc: evil@example.com"): ("malformed", "subject"),
+        an_order(11, to="x@example.com\r\nBcc: evil@example.com"): ("malformed", "to"),
+        an_order(12, reply_to="x@example.com\nX: y"): ("malformed", "reply_to"),
+        an_order(13, template="../../etc/passwd"): ("malformed", "template"),
+        an_order(14, template="/etc/passwd"): ("malformed", "template"),
+        an_order(15, template="welcome\0"): ("malformed", "template"),
+        an_order(16, template="nowhere"): ("template_missing", "nowhere"),
+        an_order(17, parameters={}): ("template_undefined", "name"),
+        an_order(18, template="endless"): ("template_limit", "endless"),
+        an_order(19, template="growing"): ("template_limit", "growing"),
+        an_order(20, to="not an address"): ("recipient_invalid", "not an address"),
+        an_order(21, subject="x" * 70_000): ("malformed", "DISPATCHER_MAX_BODY"),
     }
     dead = f"{queue}.dead"
     settings |= {"max_body": "64KiB", "render_timeout": "500ms", "max_output": "1MiB"}
@@ -122,7 +89,7 @@ def test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_serv
         worker.wait_for("consuming")
         for body in cases:
             peer.publish(queue, body, exchange="dispatcher")
-        peer.publish(queue, _message(99), exchange="dispatcher")
+        peer.publish(queue, an_order(99), exchange="dispatcher")
         wait_until(lambda: peer.ready(dead) == len(cases), on_failure=lambda: worker.output)
         wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
         assert worker.terminate() == 0
@@ -148,11 +115,11 @@ def test_an_edited_template_shows_within_two_seconds_and_a_broken_one_is_not_use
         worker.wait_for("consuming")
         template.write_text("<h1>Goodbye {{ name }}</h1>")
         worker.wait_for("templates changed", seconds=2)
-        peer.publish(queue, _message(1))
+        peer.publish(queue, an_order(1))
         wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
         template.write_text("<h1>{{ name </h1>")
         told = worker.wait_for("templates are broken; the last good set stays in use", seconds=2)
-        peer.publish(queue, _message(2))
+        peer.publish(queue, an_order(2))
         wait_until(lambda: mailbox.count() == 2, on_failure=lambda: worker.output)
 
     assert "welcome.jinja2" in told["fault"]
@@ -166,7 +133,7 @@ def test_a_producer_that_declared_the_queue_itself_is_served_in_either_order(
     theirs = {"x-max-priority": 5}
     with Peer(rabbitmq.url) as producer:
         producer.declare(queue, theirs)
-        producer.publish(queue, _message(1))
+        producer.publish(queue, an_order(1))
         with running(tmp_path, settings) as adopting:
             wait_until(lambda: mailbox.count() == 1, on_failure=lambda: adopting.output)
 
@@ -175,7 +142,7 @@ def test_a_producer_that_declared_the_queue_itself_is_served_in_either_order(
     with running(tmp_path, settings) as waiting, Peer(rabbitmq.url) as producer:
         wait_until(lambda: late in waiting.output, on_failure=lambda: waiting.output)
         producer.declare(late, theirs)
-        producer.publish(late, _message(2))
+        producer.publish(late, an_order(2))
         wait_until(lambda: mailbox.count() == 2, on_failure=lambda: waiting.output)
 
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
@@ -189,7 +156,7 @@ def test_dead_letters_are_listed_shown_retried_and_removed_while_they_stay_in_th
 ) -> None:
     with running(tmp_path, settings) as worker, Peer(rabbitmq.url) as peer:
         worker.wait_for("consuming")
-        peer.publish(queue, _message(1, template="later"), _message(2, template="later"), b"junk")
+        peer.publish(queue, an_order(1, template="later"), an_order(2, template="later"), b"junk")
         wait_until(lambda: peer.ready(f"{queue}.dead") == 3, on_failure=lambda: worker.output)
 
         listed = run_command("failed", "list", "--json", settings=settings, cwd=tmp_path)
@@ -215,61 +182,6 @@ def test_dead_letters_are_listed_shown_retried_and_removed_while_they_stay_in_th
     assert (one.returncode, gone.returncode) == (0, 0), one.stderr + gone.stderr
     assert mailbox.recipients() == ["user1@example.com"]
     assert [letter["id"] for letter in json.loads(left.stdout)] == ["id-2"]
-
-
-@pytest.mark.slow
-def test_five_thousand_messages_all_arrive_and_memory_stays_flat(
-    tmp_path: Path, settings: dict[str, str], rabbitmq: Broker, mailbox: Mailbox, queue: str
-) -> None:
-    number = 5000
-    peaks: list[float] = []
-    with running(tmp_path, settings) as worker, Peer(rabbitmq.url) as peer:
-        worker.wait_for("consuming")
-        assert worker.terminate() == 0
-        peer.flood(queue, [_message(n) for n in range(0, number, 2)])
-        for n in range(1, number, 2):
-            peer.publish(queue, _message(n), exchange="dispatcher")
-
-    with running(tmp_path, settings) as worker, Peer(rabbitmq.url) as peer:
-        wait_until(lambda: mailbox.count() >= 1000, seconds=120, on_failure=lambda: worker.output)
-        peaks.append(worker.peak_memory())
-        wait_until(lambda: mailbox.count() >= number, seconds=240, on_failure=lambda: worker.output)
-        wait_until(lambda: peer.ready(queue) == 0)
-        peaks.append(worker.peak_memory())
-        assert worker.terminate() == 0
-        assert peer.ready(queue) == 0  # nothing was handed back, so nothing was unacked
-
-    counts = Counter(mailbox.recipients())
-    assert len(counts) == number
-    assert set(counts.values()) == {1}
-    print(f"peak memory: {peaks[0]:.1f} MiB at the thousandth mail, {peaks[1]:.1f} at the last")
-    assert peaks[1] <= 70
-    assert peaks[1] <= peaks[0] * 1.05
-
-
-@pytest.mark.slow
-def test_kill_9_while_a_thousand_messages_flow_loses_none(
-    tmp_path: Path, settings: dict[str, str], rabbitmq: Broker, mailbox: Mailbox, queue: str
-) -> None:
-    number, kills = 1000, 0
-    with Peer(rabbitmq.url) as peer:
-        with running(tmp_path, settings) as worker:
-            worker.wait_for("consuming")
-        peer.flood(queue, [_message(n) for n in range(number)])
-        for target in (100, 400, 700):
-            with running(tmp_path, settings) as worker:
-                wait_until(lambda t=target: mailbox.count() >= t, seconds=60)
-                worker.kill()
-                kills += 1
-        with running(tmp_path, settings, "--drain") as worker:
-            assert worker.process.wait(timeout=120) == 0
-        assert peer.ready(queue) == 0
-        assert not peer.ready(f"{queue}.dead")
-
-    counts = Counter(mailbox.recipients())
-    duplicates = sum(counts.values()) - len(counts)
-    print(f"{number} messages, {kills} kills, {duplicates} duplicates")
-    assert len(counts) == number
 
 
 def test_sigterm_during_start_up_ends_with_0(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_server import Say, SmtpServer, smtp_server_in_thread
 from tests.support.worker import running, wait_until
@@ -22,28 +23,9 @@ def server() -> Iterator[SmtpServer]:
 
 @pytest.fixture
 def settings(tmp_path: Path, broker: Broker, server: SmtpServer, queue: str) -> dict[str, str]:
-    templates = tmp_path / "templates"
-    templates.mkdir()
-    (templates / "welcome.jinja2").write_text("<h1>Hello {{ name }}</h1>")
-    return {
-        "broker_url": broker.url,
-        "email_url": f"smtp://127.0.0.1:{server.port}",
-        "queues": f"email={queue}",
-        "templates_dir": str(templates),
-        "log_format": "json",
-        "retry_delays": "200ms,210ms,220ms,230ms,240ms,250ms,260ms,270ms",
-    }
-
-
-def _message(number: int, *to: str) -> bytes:
-    fields = {
-        "id": f"id-{number}",
-        "from": "shop@example.com",
-        "to": to or f"user{number}@example.com",
-        "template": "welcome",
-        "parameters": {"name": "Ann"},
-    }
-    return json.dumps(fields).encode()
+    relay = f"smtp://127.0.0.1:{server.port}"
+    tiers = "200ms,210ms,220ms,230ms,240ms,250ms,260ms,270ms"
+    return {**shop_settings(tmp_path, broker.url, relay, queue), "retry_delays": tiers}
 
 
 def test_a_passing_refusal_goes_through_a_tier_and_the_mail_arrives(
@@ -53,7 +35,7 @@ def test_a_passing_refusal_goes_through_a_tier_and_the_mail_arrives(
 
     with running(tmp_path, settings) as worker, Peer(broker.url) as peer:
         worker.wait_for("consuming")
-        peer.publish(queue, _message(1))
+        peer.publish(queue, an_order(1))
         wait_until(lambda: bool(server.accepted), on_failure=lambda: worker.output)
         [deferred] = worker.events("notification deferred")
         sent = worker.wait_for("notification sent")
@@ -72,7 +54,7 @@ def test_a_permanent_refusal_of_one_of_five_costs_the_other_four_nothing(
 
     with running(tmp_path, settings) as worker, Peer(broker.url) as peer:
         worker.wait_for("consuming")
-        peer.publish(queue, _message(1, *people))
+        peer.publish(queue, an_order(1, to=people))
         wait_until(lambda: peer.ready(f"{queue}.dead") == 1, on_failure=lambda: worker.output)
         assert worker.terminate() == 0
         [(properties, body)] = peer.take_all(f"{queue}.dead")
@@ -83,7 +65,7 @@ def test_a_permanent_refusal_of_one_of_five_costs_the_other_four_nothing(
     assert headers[f"{HEADER}reason"] == "recipient_refused"
     assert json.loads(headers[f"{HEADER}remaining"]) == ["c@example.com"]
     assert "no such user" in headers[f"{HEADER}error"]
-    assert body == _message(1, *people)
+    assert body == an_order(1, to=people)
 
 
 def test_eight_tiers_lose_nothing_and_give_nine_attempts(
@@ -94,7 +76,7 @@ def test_eight_tiers_lose_nothing_and_give_nine_attempts(
     with running(tmp_path, settings) as worker, Peer(broker.url) as peer:
         worker.wait_for("consuming")
         for number in range(20):
-            peer.publish(queue, _message(number))
+            peer.publish(queue, an_order(number))
         wait_until(
             lambda: peer.ready(f"{queue}.dead") == 20, seconds=60, on_failure=lambda: worker.output
         )
@@ -118,7 +100,7 @@ def test_while_the_server_is_away_nothing_is_spent_and_all_arrive_after(
     with running(tmp_path, settings) as worker, Peer(broker.url) as peer:
         worker.wait_for("consuming")
         for number in range(30):
-            peer.publish(queue, _message(number))
+            peer.publish(queue, an_order(number))
         worker.wait_for("channel is paused: its provider is away")
         server.rules.clear()
         wait_until(lambda: len(server.accepted) == 30, seconds=40, on_failure=lambda: worker.output)

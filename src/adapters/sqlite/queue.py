@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from adapters.sqlite.database import Database
 from adapters.wire.inbound import (
@@ -82,8 +83,9 @@ class SqliteQueue:
     async def publish(
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        """Store a message for good. Raises BrokerUnavailable."""
+        """Store a message for good. Raises BrokerUnavailable. One without an id is given one."""
         known = {k: v for k, v in asdict(properties).items() if v is not None}
+        known.setdefault("message_id", uuid4().hex)
         row = (queue, json.dumps(known), json.dumps(dict(headers)), body)
         await self._database.write(
             lambda c: c.execute(

@@ -39,7 +39,8 @@ class Properties:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
     """One message as a broker hands it over. `delivery_count` is the broker's own count of earlier
-    hand-outs, 0 where it keeps none."""
+    hand-outs, 0 where it keeps none. `session` names the broker channel it came over, unique across
+    processes and reconnects, and `tag` the delivery in it."""
 
     queue: str
     body: bytes = field(repr=False)
@@ -47,6 +48,8 @@ class InboundMessage:
     properties: Properties = Properties()
     redelivered: bool = False
     delivery_count: int = 0
+    session: str = ""
+    tag: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,16 @@ Handler = Callable[[InboundMessage], Awaitable[Settlement]]
 """Handles one message. Raises nothing but CancelledError: then the message is handed back."""
 
 
+class Watcher:
+    """Hears of what a ledger must know. This one does not care."""
+
+    async def acking(self, message: InboundMessage) -> None:
+        """The message is settled, its session lives, and it is acked when this returns."""
+
+    async def session_ended(self, session: str) -> None:
+        """What the session has not acked will be handed out again, once this returns."""
+
+
 class Consumer(Protocol):
     """Takes messages from the work queues, runs the handler and settles.
 
@@ -84,7 +97,9 @@ class Consumer(Protocol):
     concurrently, up to the prefetch. A handler that never returns blocks nobody else.
     """
 
-    async def run(self, handler: Handler, *, drain: bool = False) -> None:
+    async def run(
+        self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
+    ) -> None:
         """Consume until `stop`. With `drain`, also end when the work queues are empty and nothing
         is in flight; delayed copies do not hold it. Never gives up on an unreachable broker.
         Raises TopologyMismatch where the configuration insists and the broker differs.

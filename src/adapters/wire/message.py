@@ -24,12 +24,14 @@ _SHORT_KEY = 16
 class DecodedMessage:
     """A notification with what concerns only its transport.
 
-    `key` names the message in ledger and headers: the producer's id, else the content's hash.
+    `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
+    false) the content's hash.
     `delay` counts from the first sight. `unknown_fields` were accepted and ignored.
     """
 
     notification: Notification
     key: str
+    has_id: bool
     delay: timedelta | None = None
     unknown_fields: tuple[str, ...] = ()
 
@@ -57,6 +59,7 @@ def decode(
     return DecodedMessage(
         notification=notification,
         key=key,
+        has_id=bool(wire.id or message_id),
         delay=wire.delay,
         unknown_fields=tuple(sorted(wire.model_extra or ())),
     )
