@@ -36,7 +36,9 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
         forms = "smtp://host:port, smtp+starttls://, smtps://, or maildir:/path"
         raise SettingsInvalid([f"{variable('email_url')}: {fault} ({forms})"])
     faults = [
-        f"{variable(f'{channel}_url')}: must be set, since channel {channel!r} is asked for"
+        f"{variable('email_url')}: must be set, since channel 'email' is asked for"
+        if channel == "email"
+        else f"{variable('channels')}: channel {channel!r} is not in this version"
         for channel in settings.active_channels
         if channel not in settings.configured_channels
     ]
