@@ -271,7 +271,8 @@ def test_while_a_copy_cannot_be_stored_its_original_stays_unacked(
                 await asyncio.sleep(1)
                 assert not consumer.is_ready  # its queues are missing, and it may not make them
                 _declare_all(peer, queue)
-                await until(lambda: len(recorder.messages) >= 3, timeout=30)
+                await until(lambda: peer.ready(f"{queue}.dead") == 1, timeout=30)
+                await until(lambda: peer.ready(f"{queue}.retry.200") == 1)
                 peer.delete(f"{queue}.dead")
                 peer.publish(queue, b"m3")
                 await asyncio.sleep(1)
