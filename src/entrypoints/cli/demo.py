@@ -15,7 +15,6 @@ import click
 from adapters.templates.inspection import list_templates
 from adapters.templates.snapshot import Snapshot
 from adapters.wire.inbound import Properties
-from adapters.wire.message import content_key
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from domain.outcome import Outcome
@@ -104,26 +103,25 @@ def _samples(snapshot: Snapshot) -> list[_Sample]:
         _sample(name, next(streams[name])) for name, _ in zip(names, range(_GOOD), strict=False)
     ]
     unknown = _sample(_MISSING, next(streams[next(names)]))
-    # Without an id of its own it is known by its content, which must differ from the last demo's.
-    broken = json.dumps({"template": infos[0].name, "parameters": [uuid.uuid4().hex]})
-    return [
-        *good,
-        unknown,
-        _Sample(content_key(broken.encode()), "(missing)", infos[0].name, broken.encode()),
-    ]
+    broken = json.dumps({"template": infos[0].name, "parameters": ["a list, not an object"]})
+    return [*good, unknown, _Sample(_identity(), "(missing)", infos[0].name, broken.encode())]
 
 
 def _sample(template: str, message: Mapping[str, JsonValue]) -> _Sample:
-    identity = f"demo-{uuid.uuid4().hex[:8]}"
+    identity = _identity()
     fields = {"from": _SENDER, **message, "template": template, "id": identity}
     body = json.dumps(fields, ensure_ascii=False).encode()
     return _Sample(identity, str(message["to"]), template, body)
 
 
+def _identity() -> str:
+    return f"demo-{uuid.uuid4().hex[:8]}"
+
+
 async def _run(container: Container, samples: list[_Sample]) -> None:
     publisher = container.publisher()
     for sample in samples:
-        properties = Properties(content_type="application/json")
+        properties = Properties(content_type="application/json", message_id=sample.id)
         await publisher.publish("email", sample.body, properties=properties, headers={})
     await container.consumer().run(container.handler().handle, drain=True)
     for notifier in container.dispatcher().notifiers.values():
@@ -174,8 +172,8 @@ Number 9 asks for a template that does not exist. Make it, move the letter back,
 
 Number 10 cannot be read; whoever published it must mend it. See why, then remove it:
 
-  {run} failed show {broken.id[:16]}
-  {run} failed remove {broken.id[:16]} --yes
+  {run} failed show {broken.id}
+  {run} failed remove {broken.id} --yes
 """
     )
 
