@@ -108,6 +108,14 @@ def broker(request: pytest.FixtureRequest) -> Broker:
     return chosen
 
 
+@pytest.fixture(scope="module", params=["current", "3.10"])
+def mistreated_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A broker that a test may restart or starve without harm to the tests after it."""
+    image = RABBITMQ if request.param == "current" else RABBITMQ_OLD
+    with ExitStack() as stack:
+        yield _rabbitmq(stack, image, request.param)
+
+
 @pytest.fixture
 def queue(request: pytest.FixtureRequest) -> Iterator[str]:
     """A queue name nobody else uses; what was made under it is deleted afterwards."""
