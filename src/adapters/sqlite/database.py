@@ -5,10 +5,12 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
 from adapters.wire.inbound import BrokerUnavailable
+from domain.errors import DispatcherError
 
 _T = TypeVar("_T")
 
@@ -29,6 +31,20 @@ _ADVICE: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a file is: its name in an error, the error itself, and whether a commit survives a loss
+    of power, at the price of a flush of the disk; the death of the process it always survives."""
+
+    name: str
+    error: type[DispatcherError]
+    survives_power: bool
+
+
+# A message we confirmed must not vanish.
+QUEUE: Final = Kind(name="embedded queue", error=BrokerUnavailable, survives_power=True)
+
+
 class _Busy(Exception):
     """Another connection is writing."""
 
@@ -43,10 +59,17 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, *, schema: str, version: int, patience: float = LOCK_PATIENCE
+        self,
+        path: Path,
+        *,
+        schema: str,
+        version: int,
+        patience: float = LOCK_PATIENCE,
+        kind: Kind = QUEUE,
     ) -> None:
         """`schema` is one or more SQL statements; `version` goes to `user_version`, from 1.
         `patience`: seconds to wait for another process to let go of the file."""
+        self._kind = kind
         self._path = path
         self._schema = schema
         self._version = version
@@ -57,12 +80,12 @@ class Database:
     async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `work` in one durable transaction: all of it is stored for good, or nothing.
 
-        `work` may run several times. Raises BrokerUnavailable, which names the file and the remedy.
+        `work` may run several times. Raises its kind's error, which names the file and the remedy.
         """
         return await self._patiently(lambda: self._in_transaction(work))
 
     async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Run one query without taking the write lock. Raises BrokerUnavailable."""
+        """Run one query without taking the write lock. Raises as `write` does."""
         return await self._patiently(lambda: work(self._open()))
 
     def close(self) -> None:
@@ -142,8 +165,8 @@ class Database:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise self._unavailable("it cannot use WAL here: choose a path on a local disk")
-        # FULL: a commit survives a power cut; a message we confirmed must not vanish.
-        connection.execute("PRAGMA synchronous = FULL")
+        level = "FULL" if self._kind.survives_power else "NORMAL"
+        connection.execute(f"PRAGMA synchronous = {level}")
         if self._version_of(connection) == self._version:
             return
         connection.execute("BEGIN IMMEDIATE")
@@ -172,5 +195,5 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def _unavailable(self, what: str) -> BrokerUnavailable:
-        return BrokerUnavailable(f"embedded queue {self._path}: {what}")
+    def _unavailable(self, what: str) -> DispatcherError:
+        return self._kind.error(f"{self._kind.name} {self._path}: {what}")
