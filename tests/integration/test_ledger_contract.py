@@ -10,6 +10,8 @@ from adapters.memory.ledger import MemoryLedger, MemoryStore
 from adapters.sqlite.ledger import SqliteLedger
 from domain.ledger import DeliveryLedger
 from tests.contracts.ledger import LedgerContract
+from tests.contracts.ledger_calls import CallsContract
+from tests.contracts.ledger_crashes import CrashesContract
 from tests.contracts.ledger_harness import Run, Storage, runner
 from tests.contracts.ledger_twins import TwinsContract
 
@@ -62,5 +64,5 @@ def run(request: pytest.FixtureRequest) -> Run:
     return runner(open_storage)
 
 
-class TestLedgerContract(LedgerContract, TwinsContract):
+class TestLedgerContract(LedgerContract, TwinsContract, CrashesContract, CallsContract):
     """Memory for one process, sqlite for one machine, Redis for a fleet."""
