@@ -15,6 +15,8 @@ from adapters.templates import FilesystemTemplates, RenderOptions, SetReport
 from adapters.wire.handler import MessageHandler
 from adapters.wire.inbound import Consumer, DeadLetters, Publisher
 from domain.dispatcher import Dispatcher
+from domain.ledger import DeliveryLedger
+from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
 from entrypoints.settings import Settings, SettingsInvalid
@@ -104,11 +106,26 @@ def _dispatcher(
     )
 
 
+def _ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
+    if settings.ledger.startswith("memory:"):
+        from adapters.memory.ledger import MemoryLedger
+
+        return MemoryLedger()
+    if settings.ledger.startswith("sqlite:"):
+        from adapters.sqlite.ledger import SqliteLedger
+        from adapters.sqlite.url import parse_sqlite_url
+
+        return SqliteLedger(parse_sqlite_url(settings.ledger), clock, lease=settings.lease)
+    from adapters.redis.ledger import RedisLedger
+
+    return RedisLedger(settings.ledger, lease=settings.lease)
+
+
 def _report_pause(channel: str, error: str | None) -> None:
     if error is None:
-        log.info("channel goes on: its provider answers again", channel=channel)
+        log.info("channel goes on: what it needs is back", channel=channel)
     else:
-        log.error("channel is paused: its provider is away", channel=channel, error=error)
+        log.error("channel is paused: what it needs is away", channel=channel, error=error)
 
 
 def _sqlite_queue(settings: Settings, clock: SystemClock) -> "SqliteQueue":
@@ -205,10 +222,18 @@ class Container(containers.DeclarativeContainer):
     # Rendering and dispatching
     renderer = providers.Singleton(_renderer, settings)
     dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers)
+    ledger = providers.Singleton(_ledger, settings, clock)
+    once = providers.Singleton(
+        OnceDispatcher,
+        dispatcher=dispatcher,
+        ledger=ledger,
+        clock=clock,
+        on_pause=providers.Object(_report_pause),
+    )
     observer = providers.Singleton(DeliveryLog)
     handler = providers.Singleton(
         MessageHandler,
-        dispatcher=dispatcher,
+        dispatcher=once,
         channels=settings.provided.queue_channels,
         clock=clock,
         observer=observer,
@@ -222,3 +247,10 @@ class Container(containers.DeclarativeContainer):
     publisher = providers.Singleton(_publisher, settings, rabbit.provider, sqlite.provider)
     dead_letters = providers.Singleton(_dead_letters, settings, rabbit.provider, sqlite.provider)
     topology = providers.Singleton(_topology, rabbit)
+
+
+async def close_outbound(container: Container) -> None:
+    """Let go of providers and the ledger, once nothing is in flight."""
+    for notifier in container.dispatcher().notifiers.values():
+        await notifier.close()
+    await container.ledger().close()

@@ -5,14 +5,13 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
 
-from adapters.wire.inbound import Consumer, Handler, InboundMessage, Settlement
-from domain.ports import Notifier
+from adapters.wire.inbound import Consumer, Handler, InboundMessage, Settlement, Watcher
 
 TEMPLATE_POLL = 0.5
 """Seconds between looks at the template folder: an edit must show within a second."""
@@ -35,9 +34,10 @@ async def serve(
     *,
     consumer: Consumer,
     handler: Handler,
+    watcher: Watcher,
     refresh_templates: Callable[[], object],
     stop_waiting: Callable[[], None],
-    notifiers: Callable[[], list[Notifier]],
+    close: Callable[[], Awaitable[None]],
     limits: Limits,
     drain: bool,
 ) -> None:
@@ -56,10 +56,9 @@ async def serve(
         _background(_watch(limits, stop)),
     ):
         try:
-            await consumer.run(limited, drain=drain)
+            await consumer.run(limited, drain=drain, watcher=watcher)
         finally:
-            for notifier in notifiers():
-                await notifier.close()
+            await close()
 
 
 class _Counted:

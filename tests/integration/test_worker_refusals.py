@@ -101,7 +101,7 @@ def test_while_the_server_is_away_nothing_is_spent_and_all_arrive_after(
         worker.wait_for("consuming")
         for number in range(30):
             peer.publish(queue, an_order(number))
-        worker.wait_for("channel is paused: its provider is away")
+        worker.wait_for("channel is paused: what it needs is away")
         server.rules.clear()
         wait_until(lambda: len(server.accepted) == 30, seconds=40, on_failure=lambda: worker.output)
         sent = worker.events("notification sent")

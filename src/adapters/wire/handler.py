@@ -8,12 +8,14 @@ from typing import Protocol
 import structlog
 
 from adapters.wire.headers import DeliveryHeaders
-from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement
+from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement, Watcher
 from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
 from adapters.wire.settlement import settle
-from domain.dispatcher import Dispatcher, Progress
+from domain.dispatcher import Progress
 from domain.errors import FailureReason, MalformedMessage
+from domain.ledger import Claim, Sight
 from domain.notification import Notification
+from domain.once import OnceDispatcher
 from domain.outcome import Deferred, Outcome
 from domain.ports import Clock
 
@@ -36,15 +38,16 @@ class Observer(Protocol):
 
 
 @dataclass(slots=True, kw_only=True)
-class MessageHandler:
+class MessageHandler(Watcher):
     """Turns a message into its settlement. `channels`: queue to channel. `max_body`: bytes."""
 
-    dispatcher: Dispatcher
+    dispatcher: OnceDispatcher
     channels: Mapping[str, str]
     clock: Clock
     observer: Observer
     max_body: int = MAX_BODY
     _unknown_fields: set[str] = field(default_factory=set, init=False)
+    _claims: dict[tuple[str, int], Claim] = field(default_factory=dict, init=False)
 
     async def handle(self, message: InboundMessage) -> Settlement:
         """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
@@ -69,22 +72,48 @@ class MessageHandler:
                 waiting = replace(headers, due=due)
                 return [RetryCopy(delay=wait, headers=waiting.to_wire(), exact=True)]
             await self.clock.sleep(wait.total_seconds())
-        outcome = await self._dispatch(decoded, headers)
+        outcome = await self._dispatch(message, decoded, headers)
         self.observer.delivered(message.queue, decoded.notification, outcome)
         return settle(headers, outcome, self.clock.now())
 
-    async def _dispatch(self, decoded: DecodedMessage, headers: DeliveryHeaders) -> Outcome:
+    async def acking(self, message: InboundMessage) -> None:
+        """See Watcher: equal messages without an id are told apart by what was acked."""
+        claim = self._claims.pop((message.session, message.tag), None)
+        if claim is not None:
+            await self.dispatcher.insist(lambda: self.dispatcher.ledger.acked(claim))
+
+    async def session_ended(self, session: str) -> None:
+        """See Watcher."""
+        for name in [name for name in self._claims if name[0] == session]:
+            del self._claims[name]
+        await self.dispatcher.insist(lambda: self.dispatcher.ledger.session_ended(session))
+
+    async def _dispatch(
+        self, message: InboundMessage, decoded: DecodedMessage, headers: DeliveryHeaders
+    ) -> Outcome:
         progress = Progress(
             attempts_made=headers.attempt,
             remaining=headers.remaining,
             first_seen=headers.first_seen,
         )
+        sight = Sight(
+            channel=decoded.notification.channel,
+            key=decoded.key,
+            fingerprint=content_key(message.body),
+            has_id=decoded.has_id,
+            session=message.session,
+            redelivered=message.redelivered,
+            recipients=tuple(r.address for r in progress.owed(decoded.notification)),
+        )
         try:
-            return await self.dispatcher.dispatch(decoded.notification, progress)
+            outcome, claim = await self.dispatcher.dispatch(decoded.notification, progress, sight)
         except Exception as error:
             # A fault of ours must neither lose the message nor loop on it.
             log.exception("unexpected error while dispatching", id=decoded.notification.id)
             return self._after_fault(decoded.notification, progress, error)
+        if not decoded.has_id:
+            self._claims[message.session, message.tag] = claim
+        return outcome
 
     def _after_fault(
         self, notification: Notification, progress: Progress, error: Exception

@@ -12,7 +12,12 @@ from entrypoints.settings.sources import variable
 from entrypoints.start import redacted
 
 # Settings that follow from others where they are not set.
-_EFFECTIVE = {"broker_url": "broker", "email_url": "email", "prefetch": "effective_prefetch"}
+_EFFECTIVE = {
+    "broker_url": "broker",
+    "email_url": "email",
+    "ledger_url": "ledger",
+    "prefetch": "effective_prefetch",
+}
 
 
 @click.group("config")

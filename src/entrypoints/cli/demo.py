@@ -19,7 +19,7 @@ from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from domain.outcome import Outcome
 from entrypoints.cli.output import print_table
-from entrypoints.container import Container
+from entrypoints.container import Container, close_outbound
 from entrypoints.fake import fake_messages
 from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.sources import variable
@@ -87,7 +87,13 @@ def _settings(settings: Settings) -> Settings:
     """The demo's own: nothing it does may touch a real queue or reach a real person."""
     home = settings.home / "demo"
     return settings.model_copy(
-        update={"broker_url": None, "email_url": None, "channels": ("email",), "home": home}
+        update={
+            "broker_url": None,
+            "email_url": None,
+            "ledger_url": None,
+            "channels": ("email",),
+            "home": home,
+        }
     )
 
 
@@ -124,8 +130,7 @@ async def _run(container: Container, samples: list[_Sample]) -> None:
         properties = Properties(content_type="application/json", message_id=sample.id)
         await publisher.publish("email", sample.body, properties=properties, headers={})
     await container.consumer().run(container.handler().handle, drain=True)
-    for notifier in container.dispatcher().notifiers.values():
-        await notifier.close()
+    await close_outbound(container)
     await publisher.close()
 
 

@@ -32,20 +32,22 @@ def command(
         from entrypoints.processes import supervise
 
         return supervise(processes)
-    from entrypoints.container import Container
+    from entrypoints.container import Container, close_outbound
     from entrypoints.serve import Limits, serve
     from entrypoints.start import announce
 
     container = Container(settings=settings)
     renderer = container.renderer()
     announce(settings, renderer.version)
+    handler = container.handler()
     asyncio.run(
         serve(
             consumer=container.consumer(),
-            handler=container.handler().handle,
+            handler=handler.handle,
+            watcher=handler,
             refresh_templates=renderer.refresh,
             stop_waiting=container.clock().stop,
-            notifiers=lambda: list(container.dispatcher().notifiers.values()),
+            close=lambda: close_outbound(container),
             limits=Limits(messages=limit, seconds=time_limit, memory=memory_limit),
             drain=drain,
         )

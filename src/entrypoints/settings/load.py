@@ -30,6 +30,7 @@ WITH_FILE_TWIN = (
 )
 
 _BROKERS = ("amqp://", "amqps://", "sqlite:///")
+_LEDGERS = ("memory:", "sqlite:///", "redis://", "rediss://")
 
 
 class SettingsInvalid(DispatcherError):
@@ -127,6 +128,8 @@ def _contradictions(settings: Settings) -> list[str]:
             f"{variable('email_url')}: must be an SMTP server's URL: a captured mailbox is refused"
             f" with {variable('env')}=production"
         )
+    if not settings.ledger.startswith(_LEDGERS):
+        lines.append(f"{variable('ledger_url')}: must begin with {', '.join(_LEDGERS)}")
     lines += _mail_relay_faults(settings)
     if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
         lines.append(f"{variable('prefetch')}: must not be below {variable('concurrency')}")

@@ -41,7 +41,6 @@ NOT_YET = (
     "slack_token",
     "slack_webhook_url",
     "slack_api_url",
-    "ledger_url",
     "http",
     "alerts_to",
     "events",
@@ -123,6 +122,13 @@ class Settings(BaseModel):
         if self.email_url is not None:
             return self.email_url.get_secret_value()
         return f"maildir:{self.home / 'mail'}" if self.is_embedded else None
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's URL, with its password; a file of ours where none is set."""
+        if self.ledger_url is not None:
+            return self.ledger_url.get_secret_value()
+        return f"sqlite:///{self.home / 'ledger.db'}"
 
     @property
     def configured_channels(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from adapters.memory.ledger import MemoryLedger
 from adapters.wire.handler import MessageHandler
 from adapters.wire.headers import DeliveryHeaders, iso
 from adapters.wire.inbound import DeadCopy, InboundMessage, Properties, RetryCopy, Settlement
@@ -12,6 +13,7 @@ from domain.content import Content
 from domain.dispatcher import Dispatcher
 from domain.errors import MalformedMessage
 from domain.notification import Notification
+from domain.once import OnceDispatcher
 from domain.outcome import Outcome
 from domain.ports import RenderRequest
 from domain.retry_policy import RetryPolicy
@@ -57,8 +59,9 @@ class Office:
             retry_policy=RetryPolicy((10 * SECOND, 60 * SECOND)),
             clock=self.clock,
         )
+        self.ledger = MemoryLedger()
         self.handler = MessageHandler(
-            dispatcher=dispatcher,
+            dispatcher=OnceDispatcher(dispatcher=dispatcher, ledger=self.ledger, clock=self.clock),
             channels={"letters": "email", "slack": "slack"},
             clock=self.clock,
             observer=self.observer,

@@ -151,7 +151,7 @@ def test_being_cancelled_while_sending_is_passed_on_and_settles_nothing() -> Non
         async def notify(self, *_: object) -> dict[Recipient, DeliveryError | None]:
             raise asyncio.CancelledError
 
-    office.handler.dispatcher.notifiers = {"email": StuckNotifier()}
+    office.handler.dispatcher.dispatcher.notifiers = {"email": StuckNotifier()}
 
     with pytest.raises(asyncio.CancelledError):
         office.handle(GOOD)
