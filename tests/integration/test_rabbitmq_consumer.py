@@ -1,8 +1,10 @@
 """Consuming and settling on real brokers."""
 
 import asyncio
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 
+import pika
 import pytest
 
 from adapters.rabbitmq.consumer import RabbitConsumer
@@ -175,3 +177,52 @@ def test_stopping_lets_what_is_in_flight_end_and_hands_back_what_does_not(
     assert handled == [b"ends"]
     with Peer(broker.url) as peer:
         assert len(peer.take_all(queue)) == hung
+
+
+class _Millis(datetime):
+    """A timestamp as a producer sends it that takes milliseconds for seconds: beyond year 9999."""
+
+    def utctimetuple(self) -> time.struct_time:
+        return time.struct_time((1970, 1, 1, 0, 0, 1_732_000_000_000, 0, 1, 0))
+
+
+def test_a_message_handed_out_ten_times_is_copied_first(broker: Broker, queue: str) -> None:
+    # RabbitMQ 4 gives a quorum queue that says nothing a limit of 20, and drops what exceeds it.
+    with Peer(broker.url) as peer:
+        peer.declare(queue, {"x-queue-type": "quorum", "x-delivery-limit": 20})
+        headers = {"x-dispatcher-attempt": 3, "x-other": "goes"}
+        properties = pika.BasicProperties(headers=headers, message_id="m", delivery_mode=2)
+        peer.publish(queue, b"worn", properties=properties)
+        peer.look(queue, 10)
+    recorder = Recorder()
+
+    async def scenario() -> None:
+        async with consuming(settings_for(broker, queue), recorder):
+            await until(lambda: recorder.messages)
+
+    asyncio.run(scenario())
+
+    [message] = recorder.messages
+    assert message.delivery_count == 0
+    assert message.properties.message_id == "m"
+    assert message.headers["x-dispatcher-attempt"] == 3
+    assert "x-other" not in message.headers
+
+
+def test_headers_that_cannot_be_read_cost_the_headers_alone(broker: Broker, queue: str) -> None:
+    recorder = Recorder()
+
+    async def scenario() -> None:
+        async with consuming(settings_for(broker, queue), recorder):
+            with Peer(broker.url) as peer:
+                strange = pika.BasicProperties(
+                    headers={"x-millis": _Millis(2030, 1, 1)}, message_id="m", delivery_mode=2
+                )
+                peer.publish(queue, b"strange", properties=strange)
+                peer.publish(queue, b"next")
+            await until(lambda: len(recorder.messages) == 2)
+
+    asyncio.run(scenario())
+
+    assert recorder.bodies == [b"strange", b"next"]
+    assert recorder.messages[0].properties.message_id == "m"
