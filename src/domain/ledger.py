@@ -20,6 +20,11 @@ class LedgerUnavailable(DispatcherError):
     """The ledger cannot be read or written now: nothing may be sent meanwhile."""
 
 
+class ClaimLost(LedgerUnavailable):
+    """This process was taken for dead and its start was taken over, or the ledger has forgotten
+    it: to repeat the call is useless, start again."""
+
+
 class Standing(StrEnum):
     """What the ledger knows of one recipient of a delivery that is about to start."""
 
@@ -97,7 +102,8 @@ class DeliveryLedger(Protocol):
         """
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        """Write down, durably, that the payload for these is about to leave."""
+        """Write down, durably, that the payload for these is about to leave. Raises ClaimLost, and
+        nothing has changed, where one of them is not this claim's any more."""
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         """Write down, durably, that these have got it, while others of the start go on."""

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.ledger import LedgerUnavailable
+from domain.ledger import ClaimLost, LedgerUnavailable
 from tests.contracts.ledger_harness import (
     ANN,
     BOB,
@@ -46,7 +46,7 @@ class CallsContract:
             ledger = storage.process()
             start = await ledger.start(ID)
 
-            with pytest.raises(LedgerUnavailable):
+            with pytest.raises(ClaimLost):
                 await ledger.sending(start.claim, [ANN, BOB])
             await ledger.close()
             assert await standing(storage.process(), ID) is CLEAR
@@ -80,8 +80,9 @@ class CallsContract:
                 task = asyncio.create_task(ledger.start(sight))
                 for _ in range(turns):
                     await asyncio.sleep(0)
-                if task.cancel():
-                    await asyncio.wait([task])
+                task.cancel()
+                await asyncio.wait([task])
+                if task.cancelled():
                     assert (await deliver(ledger, sight)).standings == {ANN: CLEAR}
 
             assert await standing(other, again(changed(ID, key="order-30"))) is IN_DOUBT

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import socket
 import time
 import uuid
@@ -9,13 +10,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.mailbox import Mailbox
 from tests.support.rabbit import Broker, delete_all
+from tests.support.redis_server import BINARY as REDIS_SERVER
+from tests.support.redis_server import RedisServer, redis_server
 
+REDIS_URL = "DISPATCHER_TEST_REDIS_URL"
 AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
 MANAGEMENT_URL = "DISPATCHER_TEST_MANAGEMENT_URL"
 MAILHOG = ("DISPATCHER_TEST_MAILHOG_IMAGE", "mailhog/mailhog:v1.0.1")
@@ -146,6 +151,30 @@ def mailhog() -> Iterator[MailHog]:
         smtp_port = int(container.get_exposed_port(1025))
         _await_greeting(host, smtp_port)
         yield MailHog(host, smtp_port, f"http://{host}:{container.get_exposed_port(8025)}")
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis that several tests share, each under a prefix of its own."""
+    if url := os.environ.get(REDIS_URL):
+        yield url
+        return
+    _require_redis()
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that the test may mistreat."""
+    _require_redis()
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+def _require_redis() -> None:
+    if shutil.which(REDIS_SERVER) is None:
+        _unavailable(f"neither {REDIS_URL} nor {REDIS_SERVER}")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Every ledger under the one contract: a ledger is one line in CASES."""
 
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -42,9 +43,17 @@ def on_sqlite(request: pytest.FixtureRequest) -> Callable[[], DeliveryLedger]:
     return lambda: SqliteLedger(path, SystemClock())
 
 
+def on_redis(request: pytest.FixtureRequest) -> Callable[[], DeliveryLedger]:
+    from adapters.redis.ledger import RedisLedger
+
+    url, prefix = request.getfixturevalue("redis_url"), f"contract-{uuid.uuid4().hex}:"
+    return lambda: RedisLedger(url, prefix=prefix)
+
+
 CASES = [
     pytest.param(in_memory, id="memory"),
     pytest.param(on_sqlite, id="sqlite"),
+    pytest.param(on_redis, id="redis"),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from domain.ledger import Claim, LedgerUnavailable, Sight, Start
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Start
 from domain.standings import Row, State, Verdict, judge
 
 RETENTION: Final = timedelta(days=14)
@@ -117,7 +117,7 @@ class MemoryLedger:
         self._check()
         entries = {entry.recipient: entry for entry in self._entries(claim)}
         if not entries.keys() >= set(recipients):
-            raise LedgerUnavailable("ledger in memory: another worker has taken this delivery over")
+            raise ClaimLost("ledger in memory: this delivery was taken over; start it again")
         for recipient in recipients:
             entries[recipient].state = max(entries[recipient].state, State.SENDING)
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from adapters.sqlite import ledger_rows as rows
 from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.lease import Lease, since_boot
-from domain.ledger import Claim, LedgerUnavailable, Sight, Start
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Start
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
@@ -90,7 +90,7 @@ class SqliteLedger:
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         number = int(claim[1:], 16)
         if not await self._write(lambda c: rows.sending(c, number, recipients)):
-            raise LedgerUnavailable(
+            raise ClaimLost(
                 f"ledger {self._path}: this process was taken for dead and another has taken the"
                 " delivery over: start it again"
             )

@@ -1,0 +1,1 @@
+"""The ledger on a Redis server, for workers on several machines. Needs the extra `redis`."""

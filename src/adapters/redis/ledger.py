@@ -1,0 +1,202 @@
+"""The ledger on a Redis server, shared by the workers of a fleet."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from hashlib import blake2b, sha1
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from adapters.redis import scripts
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
+
+RETENTION: Final = timedelta(days=14)
+RETRY_AFTER: Final = 0.1
+_PATIENCE: Final = 2.0
+"""Seconds after which a call has failed."""
+_CONNECTIONS: Final = 8
+_UNDONE_AT_ONCE: Final = 100
+_SHA: Final = {
+    script: sha1(script.encode(), usedforsecurity=False).hexdigest() for script in scripts.ALL
+}
+
+_ADVICE: Final[Sequence[tuple[tuple[type[Exception], ...], str]]] = (
+    ((AuthenticationError,), "it refuses the login: check user and password in the URL"),
+    (
+        (NoPermissionError,),
+        "this user may not do that: allow EVAL, EVALSHA, what scripts call, and the prefix's keys",
+    ),
+    ((ReadOnlyError,), "it is a replica that cannot be written: name the primary"),
+    ((OutOfMemoryError,), "its memory is full: raise maxmemory or shorten the retention"),
+    (
+        (TimeoutError, RedisTimeoutError),
+        f"no answer within {_PATIENCE:g} seconds: check that it runs and is reachable",
+    ),
+    (
+        (RedisConnectionError, OSError),
+        "cannot be reached: check that it runs, and the URL's host and port",
+    ),
+)
+
+
+class RedisLedger:
+    """The DeliveryLedger contract on a Redis server.
+
+    It is as durable as the server: with `appendfsync everysec` a crash of the server forgets a
+    second, a flush or a failover to a lagging replica what they lose, and what is forgotten may be
+    sent twice. The server must not evict (`maxmemory-policy noeviction`). Leases run on its clock.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        lease: timedelta = timedelta(seconds=30),
+        retention: timedelta = RETENTION,
+        prefix: str = "dispatcher:ledger:",
+    ) -> None:
+        """`url`: `redis://`, `rediss://` or `unix://`. Workers with the same `prefix` know of each
+        other. Raises ValueError for a URL that is none; connects when first used."""
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=_PATIENCE,
+            socket_timeout=_PATIENCE,
+            socket_connect_timeout=_PATIENCE,
+            retry=Retry(NoBackoff(), 0),  # a start that was not answered may have happened
+        )
+        self._redis = Redis.from_pool(pool)
+        self._pool = pool
+        self._name = _without_login(url)
+        self._prefix = prefix
+        self._owner = secrets.token_hex(16)
+        self._lease = max(int(lease.total_seconds() * 1000), 1)
+        self._retention = max(int(retention.total_seconds() * 1000), 1)
+        self._unheard: list[str] = []
+        self._keeper: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    async def start(self, sight: Sight) -> Start:
+        claim = f"{'i' if sight.has_id else 'n'}{_key(sight)}.{secrets.token_hex(8)}"
+        recipients = tuple(dict.fromkeys(sight.recipients))
+        unheard = self._unheard[:_UNDONE_AT_ONCE]
+        head = (claim, _digest(sight.session), _digest(sight.fingerprint), int(sight.redelivered))
+        digests = map(_digest, recipients)
+        try:
+            answer = await self._run(scripts.START, *head, len(unheard), *unheard, *digests)
+        except (asyncio.CancelledError, LedgerUnavailable):
+            # It may have happened, or may yet, and its caller will never finish it.
+            self._unheard.append(claim)
+            raise
+        self._undone(unheard)
+        happened, *rest = answer
+        if not happened:
+            raise LedgerUnavailable(f"ledger {self._name}: the answer came too late")
+        is_suspect, *found = rest
+        standings = [Standing(standing.decode()) for standing in found]
+        return Start(
+            claim=Claim(claim),
+            standings=dict(zip(recipients, standings, strict=True)),
+            is_suspect=bool(is_suspect),
+            retry_after=RETRY_AFTER if Standing.BUSY in standings else 0.0,
+        )
+
+    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+        if not await self._run(scripts.SENDING, claim, *map(_digest, recipients)):
+            raise ClaimLost(
+                f"ledger {self._name}: it has forgotten this delivery, or this process was taken"
+                " for dead and another has taken the delivery over: start it again"
+            )
+
+    async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
+        await self._run(scripts.SENT, claim, *map(_digest, recipients))
+
+    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+        await self._run(scripts.FINISH, claim, *map(_digest, sent))
+
+    async def acked(self, claim: Claim) -> None:
+        if claim.startswith("n"):
+            await self._run(scripts.ACKED, claim)
+
+    async def session_ended(self, session: str) -> None:
+        await self._run(scripts.END_SESSION, _digest(session))
+
+    async def close(self) -> None:
+        if self._is_closed:
+            return
+        if self._keeper is not None and not self._keeper.done():
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        with suppress(LedgerUnavailable):  # then the lease runs out by itself
+            await self._run(scripts.END)
+        self._is_closed = True
+        await self._redis.aclose()
+        await self._pool.disconnect()
+
+    async def _run(self, script: str, *arguments: str | int) -> Any:
+        if self._is_closed:
+            raise LedgerUnavailable(f"ledger {self._name}: it is closed; this process is ending")
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
+        common = (self._prefix, self._owner, self._lease, self._retention)
+        call: Callable[..., Awaitable[Any]] = self._redis.execute_command
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                try:
+                    return await call("EVALSHA", _SHA[script], 0, *common, *arguments)
+                except NoScriptError:  # the server does not know it, as after a restart
+                    return await call("EVAL", script, 0, *common, *arguments)
+        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+            # What else is in the pool is likely as dead; the next call connects anew.
+            await self._pool.disconnect(inuse_connections=False)
+            raise LedgerUnavailable(f"ledger {self._name}: {_advice(error)}") from error
+
+    async def _keep(self) -> None:
+        """Renew the lease while the process lives, and undo what was given up."""
+        pause = self._lease / 3000
+        while True:
+            await asyncio.sleep(pause)
+            pause = self._lease / 9000  # sooner after a failure; whoever needs the ledger says so
+            unheard = self._unheard[:_UNDONE_AT_ONCE]
+            with suppress(LedgerUnavailable):
+                await self._run(scripts.RENEW, *unheard)
+                self._undone(unheard)
+                pause = self._lease / 3000
+
+    def _undone(self, claims: Sequence[str]) -> None:
+        if claims:
+            self._unheard = [claim for claim in self._unheard if claim not in claims]
+
+
+def _advice(error: Exception) -> str:
+    known = (words for kinds, words in _ADVICE if isinstance(error, kinds))
+    return next(known, f"Redis says: {error}")
+
+
+def _without_login(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _key(sight: Sight) -> str:
+    return _digest(f"{len(sight.channel)}:{sight.channel}{sight.key}")
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
