@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tests.support.smtp_script import (
     Action,
+    Call,
     Cut,
     CutAfter,
     Hang,
@@ -89,6 +90,10 @@ class Conversation:
         if action is None:
             self.say(default)
             return default[0] in "23"
+        if isinstance(action, Call):
+            action.function()
+            self.say(action.reply)
+            return action.reply[0] in "23"
         if isinstance(action, Say):
             await asyncio.sleep(action.delay)
             self.say(action.reply)

@@ -1,5 +1,6 @@
 """What a scripted SMTP server may be told to do, and what it writes down."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -9,6 +10,14 @@ class Say:
 
     reply: str
     delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call this in the server's loop, then answer."""
+
+    function: Callable[[], None]
+    reply: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class SayEarly:
     reply: str
 
 
-Action = Say | Hang | Cut | CutAfter | SayEarly
+Action = Say | Call | Hang | Cut | CutAfter | SayEarly
 
 
 @dataclass

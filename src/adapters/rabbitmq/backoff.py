@@ -32,6 +32,10 @@ class Backoff:
         if self._up_since is None:
             self._up_since = now
 
+    def worked(self) -> None:
+        """It did what it is there for, so the next failure is the first in a row."""
+        self._failures = 0
+
     def failed(self, now: float) -> float:
         """It failed at `now`; the seconds to wait before the next try."""
         if self._up_since is not None and now - self._up_since >= self._stable:

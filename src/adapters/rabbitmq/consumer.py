@@ -75,6 +75,10 @@ class RabbitConsumer:
         """Whether every work queue is being consumed at this moment."""
         return bool(self._subscriptions) and all(s.is_consuming for s in self._subscriptions)
 
+    @property
+    def _handed_out(self) -> int:
+        return sum(subscription.handed_out for subscription in self._subscriptions)
+
     async def _keep_consuming(self) -> None:
         clock = asyncio.get_running_loop()
         backoff = self._backoff()
@@ -95,7 +99,10 @@ class RabbitConsumer:
             else:
                 _log.info("broker is connected")
                 backoff.succeeded(clock.time())
+                before = self._handed_out
                 reason = await self._serve(self._connection)
+                if self._handed_out > before:
+                    backoff.worked()
                 delay = backoff.failed(clock.time())
                 _log.warning(
                     "connection to the broker is lost; waiting",

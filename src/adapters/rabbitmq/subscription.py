@@ -44,7 +44,7 @@ class Subscription:
         self._session = ""
         self._slots = asyncio.Semaphore(settings.prefetch)
         self._flights: set[asyncio.Task[None]] = set()
-        self._handed_out = 0
+        self.handed_out = 0
         self._stopping = False
         self._channel: AmqpChannel | None = None
         self._consumer_tag: str | None = None
@@ -76,7 +76,7 @@ class Subscription:
                 session=session,
                 tag=method.delivery_tag,
             )
-            self._handed_out += 1
+            self.handed_out += 1
             flight = asyncio.create_task(self._fly(Delivery(message, channel, method.delivery_tag)))
             self._flights.add(flight)
             flight.add_done_callback(self._flights.discard)
@@ -109,7 +109,7 @@ class Subscription:
             ready = await self._channel.declare_queue(self.queue, passive=True)
         except ChannelLost:
             return None
-        return None if ready or self._flights else self._handed_out
+        return None if ready or self._flights else self.handed_out
 
     async def _fly(self, delivery: Delivery) -> None:
         async with self._slots:
