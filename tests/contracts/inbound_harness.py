@@ -146,7 +146,7 @@ async def dead(inbound: InboundHarness, queue: str) -> list[InboundMessage]:
     """The dead letters, oldest first; all are kept."""
     letters: list[InboundMessage] = []
 
-    def keep(letter: InboundMessage) -> Keep:
+    async def keep(letter: InboundMessage) -> Keep:
         letters.append(letter)
         return Keep.KEEP
 

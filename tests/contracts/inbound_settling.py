@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from adapters.wire.inbound import (
     DeadCopy,
+    Decision,
     InboundMessage,
     Keep,
     Release,
@@ -146,17 +148,81 @@ class SettlingContract:
             queue = await inbound.fresh_queue()
             await bury(inbound, queue, b"keep 1", b"remove", b"release", b"keep 2")
             decisions = {b"remove": Remove.REMOVE, b"release": Release(headers=HEADERS)}
+            done: list[bytes] = []
+
+            async def decide(letter: InboundMessage) -> Decision:
+                await asyncio.sleep(0.01)
+                return decisions.get(letter.body, Keep.KEEP)
 
             shown = await inbound.dead_letters().visit(
-                queue, lambda letter: decisions.get(letter.body, Keep.KEEP)
+                queue, decide, lambda letter: done.append(letter.body)
             )
             left = [letter.body for letter in await dead(inbound, queue)]
             recorder = Recorder()
             await drained(inbound, queue, handler=recorder)
 
             assert shown == 4
+            assert sorted(done) == [b"release", b"remove"]
             assert left == [b"keep 1", b"keep 2"]
             assert [(m.body, given_headers(m)) for m in recorder.seen] == [(b"release", HEADERS)]
+
+        run(scenario)
+
+    def test_a_letter_may_be_released_with_another_body(self, run: Run) -> None:
+        async def scenario(inbound: InboundHarness) -> None:
+            queue = await inbound.fresh_queue()
+            await publish(inbound, queue, b"wrong", properties=ALL_PROPERTIES)
+            await drained(inbound, queue, handler=Recorder(lambda _: [DeadCopy(headers={})]))
+
+            async def mend(letter: InboundMessage) -> Decision:
+                return Release(headers=HEADERS, body=b"right")
+
+            await inbound.dead_letters().visit(queue, mend)
+            recorder = Recorder()
+            await drained(inbound, queue, handler=recorder)
+
+            [mended] = recorder.seen
+            assert (mended.body, given_headers(mended)) == (b"right", HEADERS)
+            assert mended.properties == ALL_PROPERTIES
+            assert await dead(inbound, queue) == []
+
+        run(scenario)
+
+    def test_a_letter_released_while_the_next_is_judged_is_already_on_its_way(
+        self, run: Run
+    ) -> None:
+        async def scenario(inbound: InboundHarness) -> None:
+            queue = await inbound.fresh_queue()
+            await bury(inbound, queue, b"first", b"second")
+            moved = asyncio.Event()
+
+            async def decide(letter: InboundMessage) -> Decision:
+                if letter.body == b"second":
+                    async with asyncio.timeout(10):
+                        await moved.wait()
+                return Release(headers={})
+
+            shown = await inbound.dead_letters().visit(queue, decide, lambda _: moved.set())
+
+            assert shown == 2
+            assert await drained(inbound, queue) == [b"first", b"second"]
+
+        run(scenario)
+
+    def test_what_was_kept_elsewhere_is_buried_as_it_was(self, run: Run) -> None:
+        async def scenario(inbound: InboundHarness) -> None:
+            queue = await inbound.fresh_queue()
+            nameless = replace(ALL_PROPERTIES, message_id=None)
+            publisher = inbound.publisher()
+            for body in AWKWARD_BODIES:
+                await publisher.bury(queue, body, properties=nameless, headers=HEADERS)
+
+            letters = await dead(inbound, queue)
+
+            assert [letter.body for letter in letters] == AWKWARD_BODIES
+            assert [given_headers(letter) for letter in letters] == [HEADERS] * len(letters)
+            assert [letter.properties for letter in letters] == [nameless] * len(letters)
+            assert await drained(inbound, queue) == []
 
         run(scenario)
 

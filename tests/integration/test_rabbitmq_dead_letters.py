@@ -41,7 +41,7 @@ async def _visit(
 ) -> list[bytes]:
     seen: list[bytes] = []
 
-    def remembering(message: InboundMessage) -> Decision:
+    async def remembering(message: InboundMessage) -> Decision:
         seen.append(message.body)
         return decide(message)
 

@@ -15,10 +15,12 @@ from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.wire.inbound import (
     BrokerUnavailable,
+    Decide,
     Decision,
     InboundMessage,
+    Keep,
     Release,
-    Remove,
+    not_told,
 )
 
 _BATCH = 256
@@ -38,6 +40,14 @@ class _Batch:
     unacked: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Who decides, and who hears that it was done."""
+
+    decide: Decide
+    done: Callable[[InboundMessage], None]
+
+
 class RabbitDeadLetters:
     """The DeadLetters contract over RabbitMQ.
 
@@ -53,7 +63,9 @@ class RabbitDeadLetters:
         self._batch = batch
         self._link = PublishLink(settings.url, "dispatcher releases")
 
-    async def visit(self, queue: str, decide: Callable[[InboundMessage], Decision]) -> int:
+    async def visit(
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+    ) -> int:
         """Show `decide` every letter that is there now, oldest first, and do what it says; what
         dies meanwhile is not shown. Raises BrokerUnavailable or PublishRefused."""
         connection = await connect(self._settings.url, "dispatcher dead letters")
@@ -61,7 +73,7 @@ class RabbitDeadLetters:
         try:
             counting = await connection.open_channel()
             try:
-                await self._visit(connection, counting, queue, decide, batches)
+                await self._visit(connection, counting, queue, _Judge(decide, done), batches)
             finally:
                 with suppress(ChannelLost):
                     await _put_back(counting, dead_queue_name(queue), batches)
@@ -81,7 +93,7 @@ class RabbitDeadLetters:
         connection: AmqpConnection,
         counting: AmqpChannel,
         queue: str,
-        decide: Callable[[InboundMessage], Decision],
+        judge: _Judge,
         batches: list[_Batch],
     ) -> None:
         remaining = await counting.declare_queue(dead_queue_name(queue), passive=True)
@@ -90,7 +102,7 @@ class RabbitDeadLetters:
             batch = _Batch(await connection.open_channel())
             batches.append(batch)
             letters = await _fetch(batch, queue, wanted)
-            await self._carry_out(queue, batch, letters, decide)
+            await self._carry_out(queue, batch, letters, judge)
             remaining = remaining - wanted if len(letters) == wanted else 0
 
     async def _carry_out(
@@ -98,27 +110,38 @@ class RabbitDeadLetters:
         queue: str,
         batch: _Batch,
         letters: Sequence[Delivery],
-        decide: Callable[[InboundMessage], Decision],
+        judge: _Judge,
     ) -> None:
-        decisions = [decide(letter.message) for letter in letters]
-        # Together, since each waits for a confirm; gather starts them in the letters' order.
-        results = await asyncio.gather(
-            *(self._do(queue, batch, *each) for each in zip(letters, decisions, strict=True)),
-            return_exceptions=True,
-        )
+        # Each waits for a confirm, while the next is judged; tasks start in the letters' order.
+        under_way: list[asyncio.Task[None]] = []
+        try:
+            for letter in letters:
+                decision = await judge.decide(letter.message)
+                if any(task.done() and task.exception() for task in under_way):
+                    break
+                if not isinstance(decision, Keep):
+                    work = self._do(queue, batch, letter, decision, judge)
+                    under_way.append(asyncio.create_task(work))
+        finally:
+            results = await asyncio.gather(*under_way, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _do(self, queue: str, batch: _Batch, letter: Delivery, decision: Decision) -> None:
+    async def _do(
+        self, queue: str, batch: _Batch, letter: Delivery, decision: Decision, judge: _Judge
+    ) -> None:
+        if letter.is_stale:
+            raise BrokerUnavailable(f"the letters of {queue} went back: their channel has ended")
+        message = letter.message
         if isinstance(decision, Release):
-            message = letter.message
+            body = message.body if decision.body is None else decision.body
             await self._link.publish(
-                queue, message.body, properties=message.properties, headers=decision.headers
+                queue, body, properties=message.properties, headers=decision.headers
             )
-        if isinstance(decision, Release | Remove):
-            letter.ack()
-            batch.unacked -= 1
+        letter.ack()
+        batch.unacked -= 1
+        judge.done(message)
 
 
 async def _fetch(batch: _Batch, queue: str, wanted: int) -> list[Delivery]:

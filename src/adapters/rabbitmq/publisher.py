@@ -1,9 +1,10 @@
-"""Stores messages in work queues, for the commands that send and replay."""
+"""Stores messages in queues, for the commands that send and restore."""
 
 import asyncio
 from collections.abc import Mapping
 
 from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.plan import dead_queue_name
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
@@ -26,10 +27,30 @@ class RabbitPublisher:
     ) -> None:
         """Return once the broker has confirmed it durably. Raises BrokerUnavailable or
         PublishRefused."""
+        await self._store(queue, queue, body, properties, headers)
+
+    async def bury(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """The same into `<queue>.dead`."""
+        await self._store(queue, dead_queue_name(queue), body, properties, headers)
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+        await self._link.close()
+
+    async def _store(
+        self,
+        queue: str,
+        target: str,
+        body: bytes,
+        properties: Properties,
+        headers: Mapping[str, str | int],
+    ) -> None:
         try:
             async with asyncio.timeout(_CONFIRM_TIMEOUT):
                 await self._prepare(queue)
-                await self._link.publish(queue, body, properties=properties, headers=headers)
+                await self._link.publish(target, body, properties=properties, headers=headers)
         except TimeoutError:
             await self._link.close()
             text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it may or may not be stored"
@@ -37,10 +58,6 @@ class RabbitPublisher:
         except (PublishRefused, BrokerUnavailable):
             self._prepared.discard(queue)
             raise
-
-    async def close(self) -> None:
-        """Let go of the connection. May be called twice."""
-        await self._link.close()
 
     async def _prepare(self, queue: str) -> None:
         if queue in self._prepared:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Decision, InboundMessage
+from adapters.wire.inbound import Decide, InboundMessage, not_told
 
 
 class SqliteDeadLetters:
@@ -13,7 +13,9 @@ class SqliteDeadLetters:
         """`queue` may be shared with a consumer of the same process."""
         self._queue = queue
 
-    async def visit(self, queue: str, decide: Callable[[InboundMessage], Decision]) -> int:
+    async def visit(
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+    ) -> int:
         """Show every letter there is now, oldest first; each decision is a transaction of its own,
         so no interruption leaves a letter twice. Raises BrokerUnavailable."""
         shown = 0
@@ -22,7 +24,8 @@ class SqliteDeadLetters:
             if letter is None:  # somebody else released or removed it meanwhile
                 continue
             shown += 1
-            await self._queue.decide(id_, queue, decide(letter))
+            if await self._queue.decide(id_, queue, await decide(letter)):
+                done(letter)
         return shown
 
     async def close(self) -> None:

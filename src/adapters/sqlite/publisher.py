@@ -1,4 +1,4 @@
-"""Puts messages into the embedded queue."""
+"""Puts messages into the embedded queue, and dead letters back."""
 
 from collections.abc import Mapping
 
@@ -18,6 +18,12 @@ class SqlitePublisher:
     ) -> None:
         """Return once the message is on the disk. Raises BrokerUnavailable."""
         await self._queue.publish(queue, body, properties, headers)
+
+    async def bury(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """The same as a dead letter of `queue`."""
+        await self._queue.bury(queue, body, properties, headers)
 
     async def close(self) -> None:
         """Let go of the file."""

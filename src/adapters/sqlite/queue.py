@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -84,8 +84,19 @@ class SqliteQueue:
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
         """Store a message for good. Raises BrokerUnavailable. One without an id is given one."""
+        identified = replace(properties, message_id=properties.message_id or uuid4().hex)
+        await self._add(queue, body, identified, headers)
+
+    async def bury(
+        self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """Store a dead letter of `queue` for good, as it is. Raises BrokerUnavailable."""
+        await self._add(_dead(queue), body, properties, headers)
+
+    async def _add(
+        self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
         known = {k: v for k, v in asdict(properties).items() if v is not None}
-        known.setdefault("message_id", uuid4().hex)
         row = (queue, json.dumps(known), json.dumps(dict(headers)), body)
         await self._database.write(
             lambda c: c.execute(
@@ -152,18 +163,22 @@ class SqliteQueue:
         row = await self._database.read(lambda c: c.execute(sql, (id_,)).fetchone())
         return _leased(queue, row).message if row else None
 
-    async def decide(self, id_: int, queue: str, decision: Decision) -> None:
-        """Do it in one transaction; a letter that has gone stays gone. Raises BrokerUnavailable."""
+    async def decide(self, id_: int, queue: str, decision: Decision) -> bool:
+        """Do it in one transaction; whether anything was done, since a letter that has gone stays
+        gone. Raises BrokerUnavailable."""
         if isinstance(decision, Keep):
-            return
+            return False
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> bool:
             if isinstance(decision, Release):
-                self._copy(connection, id_, queue, self._now(), decision.headers)
-            connection.execute("DELETE FROM message WHERE id = ?", (id_,))
+                now, headers = self._now(), decision.headers
+                self._copy(connection, id_, queue, now, headers, body=decision.body)
+            deleted = connection.execute("DELETE FROM message WHERE id = ?", (id_,))
+            return deleted.rowcount == 1
 
-        await self._database.write(work)
+        was_there = await self._database.write(work)
         self._ring()
+        return was_there
 
     def _end(self, connection: sqlite3.Connection, owner: str, ended: Ended) -> bool:
         mine = "WHERE id = ? AND owner = ?"
@@ -197,11 +212,13 @@ class SqliteQueue:
         queue: str,
         visible_at: int,
         headers: Mapping[str, str | int],
+        *,
+        body: bytes | None = None,
     ) -> None:
         connection.execute(
             "INSERT INTO message (queue, visible_at, headers, properties, body)"
-            " SELECT ?, ?, ?, properties, body FROM message WHERE id = ?",
-            (queue, visible_at, json.dumps(dict(headers)), id_),
+            " SELECT ?, ?, ?, properties, coalesce(?, body) FROM message WHERE id = ?",
+            (queue, visible_at, json.dumps(dict(headers)), body, id_),
         )
 
     def _ready(self, connection: sqlite3.Connection, room: Mapping[str, int]) -> bool:

@@ -115,13 +115,18 @@ class Consumer(Protocol):
 
 
 class Publisher(Protocol):
-    """Stores messages in work queues."""
+    """Stores messages in work queues, and dead letters that were kept elsewhere."""
 
     async def publish(
         self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
         """Return once the broker has confirmed it durably. Raises BrokerUnavailable or
         PublishRefused."""
+
+    async def bury(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """The same into `<queue>.dead`; `queue` is the work queue's name."""
 
     async def close(self) -> None:
         """Let go of the connection. May be called twice."""
@@ -141,24 +146,37 @@ class Remove(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """The decision to move a dead letter back to its work queue, with exactly these headers."""
+    """The decision to move a dead letter back to its work queue, with exactly these headers and,
+    where it was changed, another body."""
 
     headers: Mapping[str, str | int]
+    body: bytes | None = field(default=None, repr=False)
 
 
 Decision = Keep | Remove | Release
+
+Decide = Callable[[InboundMessage], Awaitable[Decision]]
+"""Judges one dead letter. It may take its time: nothing else waits for it but the next letter."""
+
+
+def not_told(message: InboundMessage) -> None:
+    """Nobody wants to hear what became of a dead letter."""
 
 
 class DeadLetters(Protocol):
     """The letters in `<queue>.dead`; they live in the broker and nowhere else."""
 
-    async def visit(self, queue: str, decide: Callable[[InboundMessage], Decision]) -> int:
-        """Show `decide` every letter of `<queue>.dead`, oldest first, and do what it says.
+    async def visit(
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+    ) -> int:
+        """Show `decide` every letter of `<queue>.dead`, oldest first, one after the other, and do
+        what it says, beginning at once. `done` hears of each letter that was released or removed.
 
         Kept letters stay, in their order. A letter is deleted only after its release is confirmed,
         so an interruption may at worst leave both. Returns how many letters were shown; 0 where
         the queue does not exist. The message's `queue` is the work queue's name. Raises
-        BrokerUnavailable or PublishRefused (that letter stays, as do those not yet visited).
+        BrokerUnavailable or PublishRefused (that letter stays, as do those not yet visited), and
+        what `decide` raises.
         """
 
     async def close(self) -> None:

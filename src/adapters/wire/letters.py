@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from adapters.wire.headers import DeliveryHeaders
 from adapters.wire.inbound import InboundMessage, Release
@@ -36,9 +36,8 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> Letter:
     """
     headers = DeliveryHeaders.parse(message.headers)
     fields = _fields(message.body)
-    key = headers.key or content_key(message.body)
     return Letter(
-        id=_text(fields, "id") or message.properties.message_id or _short(key),
+        id=_identity(message, fields, headers),
         queue=message.queue,
         channel=_text(fields, "channel") or channels.get(message.queue),
         template=_text(fields, "template"),
@@ -46,8 +45,13 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> Letter:
         error=headers.error,
         attempt=headers.attempt,
         first_seen=headers.first_seen,
-        failed_at=headers.failed_at,
+        failed_at=headers.failed_at or _broker_time(message.headers),
     )
+
+
+def identity(message: InboundMessage) -> str:
+    """The id that `describe` gives the letter."""
+    return _identity(message, _fields(message.body), DeliveryHeaders.parse(message.headers))
 
 
 def release(message: InboundMessage) -> Release:
@@ -61,6 +65,13 @@ def release(message: InboundMessage) -> Release:
         traceparent=headers.traceparent,
     )
     return Release(headers=fresh.to_wire())
+
+
+def _identity(
+    message: InboundMessage, fields: Mapping[str, object], headers: DeliveryHeaders
+) -> str:
+    own = _text(fields, "id") or message.properties.message_id
+    return own or _short(headers.key or content_key(message.body))
 
 
 def _short(key: str) -> str:
@@ -84,9 +95,19 @@ def _text(fields: Mapping[str, object], name: str) -> str | None:
 
 
 def _broker_reason(headers: Mapping[str, object]) -> FailureReason:
-    """Why the broker itself dead-lettered it: the newest entry of `x-death`, where there is one
-    (https://www.rabbitmq.com/docs/dlx). It expired, or was handed out too often."""
+    """Why the broker itself dead-lettered it: it expired, or was handed out too often."""
+    cause = _newest_death(headers).get("reason")
+    return FailureReason.EXPIRED if cause == "expired" else FailureReason.POISON
+
+
+def _broker_time(headers: Mapping[str, object]) -> datetime | None:
+    time = _newest_death(headers).get("time")
+    # pika gives the timestamp, which is in UTC, without saying so.
+    return time.replace(tzinfo=UTC) if isinstance(time, datetime) else None
+
+
+def _newest_death(headers: Mapping[str, object]) -> Mapping[str, object]:
+    """The newest entry of `x-death`, where there is one (https://www.rabbitmq.com/docs/dlx)."""
     deaths = headers.get("x-death")
     newest = deaths[0] if isinstance(deaths, Sequence) and deaths else None
-    cause = newest.get("reason") if isinstance(newest, Mapping) else None
-    return FailureReason.EXPIRED if cause == "expired" else FailureReason.POISON
+    return newest if isinstance(newest, Mapping) else {}

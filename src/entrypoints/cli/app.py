@@ -15,7 +15,7 @@ _COMMANDS = {
     "worker": "Take messages from the queues and deliver them.",
     "demo": "Send ten fake notifications through the real path and show what happened.",
     "send": "Publish notifications.",
-    "failed": "List, show, retry and remove dead letters.",
+    "failed": "List, show, mend, retry and remove dead letters.",
     "templates": "List, render and check the templates.",
     "topology": "Show, check and make the broker's queues and exchanges.",
     "config": "Show the settings and where each comes from.",

@@ -1,17 +1,19 @@
 """`dispatcher failed`: dead letters, which stay in the broker until they are sent or removed."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from adapters.telemetry.logs import mask_addresses
-from adapters.wire.inbound import Decision, InboundMessage, Keep, Remove
-from adapters.wire.letters import Letter, describe, release
-from entrypoints.cli.letters import Filter, a_filter, filters, look, visit
-from entrypoints.cli.output import ago, confirm, print_json, print_table, printable, words
+from adapters.wire.cause import Cause, cause_of
+from adapters.wire.inbound import InboundMessage
+from adapters.wire.letters import Letter, describe
+from entrypoints.cli import failed_edit, failed_files, failed_moves
+from entrypoints.cli.letters import Filter, a_filter, fetch, filters, look, unknown
+from entrypoints.cli.output import ago, print_json, print_table, printable, words
+from entrypoints.settings import Settings
 from entrypoints.start import load
 
 _CAUSE_COLUMNS = (
@@ -28,7 +30,17 @@ _CAUSE_COLUMNS = (
 
 @click.group("failed")
 def command() -> None:
-    """List, show, retry and remove dead letters."""
+    """List, show, mend, retry, remove, export and import dead letters."""
+
+
+for subcommand in (
+    failed_moves.retry,
+    failed_moves.remove,
+    failed_edit.edit,
+    failed_files.export,
+    failed_files.import_,
+):
+    command.add_command(subcommand)
 
 
 @command.command("list")
@@ -36,7 +48,7 @@ def command() -> None:
 @click.option("--each", is_flag=True, help="One line for each letter instead of each cause.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry for each letter.")
 def list_(each: bool, as_json: bool, **selection: Any) -> None:
-    """Dead letters grouped by cause: reason, template and channel."""
+    """Dead letters grouped by cause: reason, template, channel and error."""
     wanted = a_filter(**selection)
     letters = look(load(), wanted)
     if as_json:
@@ -64,21 +76,26 @@ def _print_letters(letters: list[Letter]) -> None:
 
 
 def _print_causes(letters: list[Letter]) -> None:
-    causes: dict[tuple[str, str, str], list[Letter]] = {}
+    causes: dict[Cause, list[Letter]] = {}
     for letter in letters:
-        key = (str(letter.reason), letter.template or "", letter.channel or "")
-        causes.setdefault(key, []).append(letter)
-    rows = [
-        (
-            len(group),
-            *key,
-            ago(min((x.failed_at for x in group if x.failed_at), default=None)),
-            ago(max((x.failed_at for x in group if x.failed_at), default=None)),
-            group[-1].id,
-            _error(group[-1]),
+        causes.setdefault(cause_of(letter), []).append(letter)
+    rows = []
+    for cause, group in sorted(causes.items(), key=lambda each: -len(each[1])):
+        times = [x.failed_at for x in group if x.failed_at]
+        first, last = ago(min(times, default=None)), ago(max(times, default=None))
+        newest = group[-1]
+        rows.append(
+            (
+                len(group),
+                cause.reason,
+                cause.template,
+                cause.channel,
+                first,
+                last,
+                newest.id,
+                _error(newest),
+            )
         )
-        for key, group in sorted(causes.items(), key=lambda cause: -len(cause[1]))
-    ]
     print_table(_CAUSE_COLUMNS, rows)
 
 
@@ -93,86 +110,50 @@ def _error(letter: Letter) -> str:
 def show(letter_id: str, reveal: bool, as_json: bool) -> int:
     """One dead letter whole: cause, headers and body."""
     settings = load()
-    found: list[InboundMessage] = []
-
-    def collect(message: InboundMessage) -> Decision:
-        found.append(message)
-        return Keep.KEEP
-
-    visit(settings, Filter(ids=frozenset([letter_id])), collect)
-    hide = str if reveal else mask_addresses
+    found = fetch(settings, Filter(ids=frozenset([letter_id])))
     for message in found:
-        letter = describe(message, settings.queue_channels)
-        headers = {k: hide(str(v)) for k, v in sorted(message.headers.items())}
-        body = hide(_body(message.body))
         if as_json:
-            print_json({**_as_json(letter), "headers": headers, "body": body})
-            continue
-        fields = {k: v for k, v in _as_json(letter).items() if v is not None}
-        rows = [*fields.items(), *((f"header {k}", v) for k, v in headers.items())]
-        print_table(["field", "value"], rows)
-        click.echo(printable(body))
-    return 0 if found else _unknown(letter_id)
+            print_json(_whole(message, settings, reveal=reveal))
+        else:
+            _print_whole(_whole(message, settings, reveal=reveal))
+    return 0 if found else unknown(letter_id)
 
 
-def _body(body: bytes) -> str:
+def _whole(message: InboundMessage, settings: Settings, *, reveal: bool) -> dict[str, Any]:
+    letter = describe(message, settings.queue_channels)
+    whole = {
+        **_as_json(letter),
+        "error": letter.error,
+        "headers": {name: str(value) for name, value in sorted(message.headers.items())},
+        "body": _body(message.body),
+    }
+    return whole if reveal else {name: _masked(value) for name, value in whole.items()}
+
+
+def _body(body: bytes) -> Any:
+    """What the JSON says, else the bytes as text with escapes."""
     try:
-        return json.dumps(json.loads(body.decode("utf-8-sig")), ensure_ascii=False, indent=2)
+        return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return repr(body[:4000])[2:-1]
 
 
-def _unknown(*ids: str) -> int:
-    for letter_id in ids:
-        words(f"no dead letter has the id {letter_id}")
-    return 1
+def _masked(value: Any) -> Any:
+    # Each string by itself: masking the finished JSON would tear its escapes apart.
+    match value:
+        case str():
+            return mask_addresses(value)
+        case list():
+            return [_masked(item) for item in value]
+        case dict():
+            return {_masked(name): _masked(item) for name, item in value.items()}
+        case _:
+            return value
 
 
-@command.command("retry")
-@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
-@filters
-@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def retry(letter_ids: tuple[str, ...], everything: bool, yes: bool, **selection: Any) -> int:
-    """Move dead letters back to their queue, with a fresh attempt count.
-
-    Only recipients still owed get them.
-    """
-    return _act(letter_ids, everything, yes, selection, "retry", release)
-
-
-@command.command("remove")
-@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
-@filters
-@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def remove(letter_ids: tuple[str, ...], everything: bool, yes: bool, **selection: Any) -> int:
-    """Delete dead letters for good."""
-    return _act(letter_ids, everything, yes, selection, "remove", lambda _message: Remove.REMOVE)
-
-
-def _act(
-    letter_ids: tuple[str, ...],
-    everything: bool,
-    yes: bool,
-    selection: dict[str, Any],
-    verb: str,
-    decision: Callable[[InboundMessage], Decision],
-) -> int:
-    wanted = a_filter(**{**selection, "ids": (*selection["ids"], *letter_ids)})
-    if wanted.lets_everything_through and not everything:
-        raise click.UsageError(f"say which: ids, a filter, or --all to {verb} every dead letter")
-    settings = load()
-    asked_for = wanted.ids
-    matching = look(settings, wanted)
-    if matching:
-        confirm(f"{verb} {len(matching)} dead letter(s)?", yes=yes)
-        # What arrived since then was not agreed to.
-        done = visit(settings, Filter(ids=frozenset(x.id for x in matching)), decision)
-        for letter in done:
-            click.echo(letter.id)
-        words(f"{len(done)} {'moved back to the queue' if verb == 'retry' else 'removed'}")
-    elif not asked_for:
-        words("no dead letter matches")
-    missing = asked_for - {letter.id for letter in matching}
-    return _unknown(*sorted(missing)) if missing else 0
+def _print_whole(whole: dict[str, Any]) -> None:
+    headers, body = whole.pop("headers"), whole.pop("body")
+    rows = [(name, value) for name, value in whole.items() if value is not None]
+    print_table(["field", "value"], [*rows, *((f"header {k}", v) for k, v in headers.items())])
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, indent=2)
+    click.echo(printable(text))

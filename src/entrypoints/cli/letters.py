@@ -1,22 +1,27 @@
 """Which dead letters a command is about, and the walk over them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
-from adapters.wire.inbound import DeadLetters, Decision, InboundMessage, Keep
+from adapters.wire.inbound import Decision, InboundMessage, Keep
 from adapters.wire.letters import Letter, describe
 from domain.duration import parse_duration
 from domain.errors import FailureReason
+from entrypoints.cli.output import printable, words
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.values import not_forbidden
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+Wanted = Callable[[Letter], bool]
+Act = Callable[[InboundMessage, Letter], Awaitable[Decision]]
+"""What to do with a letter that is wanted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +32,7 @@ class Filter:
     template: str | None = None
     reason: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
     ids: frozenset[str] = field(default_factory=frozenset)
 
     def __call__(self, letter: Letter) -> bool:
@@ -35,10 +41,16 @@ class Filter:
             and self.template in {None, letter.template}
             and self.reason in {None, letter.reason}
             and (not self.ids or letter.id in self.ids)
-            and (
-                self.since is None
-                or (letter.failed_at is not None and letter.failed_at >= self.since)
-            )
+            and self._is_of_the_time(letter.failed_at)
+        )
+
+    def _is_of_the_time(self, failed_at: datetime | None) -> bool:
+        if self.since is None and self.until is None:
+            return True
+        return (
+            failed_at is not None
+            and (self.since is None or self.since <= failed_at)
+            and (self.until is None or failed_at < self.until)
         )
 
     @property
@@ -53,6 +65,7 @@ def filters(function: _F) -> _F:
             click.option("--template", help="Only this template."),
             click.option("--reason", type=click.Choice([str(r) for r in FailureReason])),
             click.option("--since", help="Failed since: an age such as 2h, or an ISO 8601 time."),
+            click.option("--until", help="Failed before: an age such as 10m, or a time."),
             click.option("--id", "ids", multiple=True, help="Only this letter; repeatable."),
         )
     ):
@@ -65,8 +78,10 @@ def a_filter(
     template: str | None,
     reason: str | None,
     since: str | None,
+    until: str | None,
     ids: tuple[str, ...],
 ) -> Filter:
+    """The options of `filters` as a Filter. Raises BadParameter or SettingsInvalid."""
     if channel is not None:
         try:
             not_forbidden(channel)
@@ -76,12 +91,13 @@ def a_filter(
         channel=channel,
         template=template,
         reason=reason,
-        since=None if since is None else _time(since),
+        since=None if since is None else _time("--since", since),
+        until=None if until is None else _time("--until", until),
         ids=frozenset(ids),
     )
 
 
-def _time(text: str) -> datetime:
+def _time(option: str, text: str) -> datetime:
     try:
         return datetime.now(UTC) - parse_duration(text)
     except ValueError:
@@ -89,35 +105,60 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter("--since: must be an age such as 2h, or a time") from None
+        raise click.BadParameter(f"{option}: must be an age such as 2h, or a time") from None
     return time if time.tzinfo else time.astimezone()
 
 
-def look(settings: Settings, wanted: Filter) -> list[Letter]:
-    """The letters that match, oldest first in each queue; nothing is touched."""
-    return visit(settings, wanted, lambda _message: Keep.KEEP)
+async def walk(
+    settings: Settings,
+    wanted: Wanted,
+    act: Act,
+    done: Callable[[Letter], None] = lambda _letter: None,
+) -> None:
+    """Do what `act` says with each letter that is wanted; `done` hears of those that went.
 
-
-def visit(
-    settings: Settings, wanted: Filter, decide: Callable[[InboundMessage], Decision]
-) -> list[Letter]:
-    """Do what `decide` says with each letter that matches, and return those."""
+    Raises BrokerUnavailable or PublishRefused; what was not done by then is still there.
+    """
     channels = settings.queue_channels
-    matching: list[Letter] = []
 
-    def judge(message: InboundMessage) -> Decision:
+    async def decide(message: InboundMessage) -> Decision:
         letter = describe(message, channels)
-        if not wanted(letter):
-            return Keep.KEEP
-        matching.append(letter)
-        return decide(message)
+        return await act(message, letter) if wanted(letter) else Keep.KEEP
 
-    async def visit_all(dead_letters: DeadLetters) -> None:
-        try:
-            for queue in channels:
-                await dead_letters.visit(queue, judge)
-        finally:
-            await dead_letters.close()
+    dead_letters = Container(settings=settings).dead_letters()
+    try:
+        for queue in channels:
+            await dead_letters.visit(queue, decide, lambda m: done(describe(m, channels)))
+    finally:
+        await dead_letters.close()
 
-    asyncio.run(visit_all(Container(settings=settings).dead_letters()))
-    return matching
+
+def look(settings: Settings, wanted: Wanted) -> list[Letter]:
+    """The letters that match, oldest first in each queue; nothing is touched."""
+    found: list[Letter] = []
+
+    async def collect(_message: InboundMessage, letter: Letter) -> Decision:
+        found.append(letter)
+        return Keep.KEEP
+
+    asyncio.run(walk(settings, wanted, collect))
+    return found
+
+
+def fetch(settings: Settings, wanted: Wanted) -> list[InboundMessage]:
+    """The same as whole messages: for a few letters, since all are in memory."""
+    found: list[InboundMessage] = []
+
+    async def collect(message: InboundMessage, _letter: Letter) -> Decision:
+        found.append(message)
+        return Keep.KEEP
+
+    asyncio.run(walk(settings, wanted, collect))
+    return found
+
+
+def unknown(*ids: str) -> int:
+    """Say that no letter has these ids; the exit code."""
+    for letter_id in ids:
+        words(f"no dead letter has the id {printable(letter_id)}")
+    return 1

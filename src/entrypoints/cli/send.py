@@ -17,14 +17,13 @@ from adapters.wire.message import decode
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue
 from entrypoints.cli.output import words
+from entrypoints.cli.progress import Bar
 from entrypoints.container import Container
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import load
 
 _IN_FLIGHT = 200
 """Publishes awaiting their confirm at once."""
-
-_BAR_AFTER = 1.0  # seconds
 
 
 @click.command("send")
@@ -142,7 +141,7 @@ async def _publish_all(
     publisher: Publisher, queue: str, messages: Iterator[tuple[str, bytes]], count: int
 ) -> None:
     confirmed: list[str] = []
-    bar = _Bar(count)
+    bar = Bar("publishing", count)
     try:
         while batch := list(islice(messages, _IN_FLIGHT)):
             await asyncio.gather(*(_publish(publisher, queue, *one) for one in batch))
@@ -161,21 +160,3 @@ async def _publish(publisher: Publisher, queue: str, identity: str, body: bytes)
         content_type="application/json", message_id=identity, timestamp=int(time.time())
     )
     await publisher.publish(queue, body, properties=properties, headers={})
-
-
-class _Bar:
-    """A progress bar on stderr that appears only when the work takes longer than a second."""
-
-    def __init__(self, length: int) -> None:
-        self._appears_at = time.monotonic() + _BAR_AFTER
-        self._bar = click.progressbar(length=length, label="publishing", file=sys.stderr)
-        self._shown = 0
-
-    def show(self, done: int) -> None:
-        if time.monotonic() >= self._appears_at:
-            self._bar.update(done - self._shown)
-            self._shown = done
-
-    def end(self) -> None:
-        if self._shown:
-            self._bar.render_finish()

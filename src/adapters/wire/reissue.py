@@ -1,0 +1,99 @@
+"""A dead letter as a new message. Its new id is what lets it pass the ledger, which knows the old
+one: with another body it would be a conflict there, with the same one already sent."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from adapters.wire.headers import DeliveryHeaders
+from adapters.wire.inbound import InboundMessage, Release
+from adapters.wire.letters import identity
+from adapters.wire.message import MAX_BODY, decode
+from adapters.wire.strict_json import loads_object
+from domain.errors import MalformedMessage
+from domain.notification import JsonValue, Notification, Recipient
+
+_NUMBERED = re.compile(r"(?P<base>.+)~(?P<number>[0-9]{1,9})", re.DOTALL)
+
+
+def next_id(old: str) -> str:
+    """`order-1` becomes `order-1~1`, and that `order-1~2`."""
+    if match := _NUMBERED.fullmatch(old):
+        return f"{match['base']}~{int(match['number']) + 1}"
+    return f"{old}~1"
+
+
+def again(message: InboundMessage) -> Release:
+    """Send it to everybody, also to those who have it. Raises MalformedMessage for a body that
+    cannot be read, which nobody can have."""
+    fields = loads_object(message.body)
+    body = _dumps({**fields, "id": _new_id(fields, message)})
+    headers = DeliveryHeaders.parse(message.headers)
+    fresh = DeliveryHeaders(
+        first_seen=headers.first_seen, queue=headers.queue, traceparent=headers.traceparent
+    )
+    return Release(headers=fresh.to_wire(), body=body)
+
+
+def editable(body: bytes) -> bytes:
+    """The body as a person edits it: indented where it is JSON, else as it is."""
+    try:
+        return _dumps(loads_object(body), indent=2) + b"\n"
+    except MalformedMessage:
+        return body
+
+
+def edited(
+    message: InboundMessage, text: bytes, *, channel: str, max_body: int = MAX_BODY
+) -> Release:
+    """Send `text` in place of the letter's body, under a new id unless it brings one.
+
+    Who has the letter already does not get it; an address that the old body did not have counts as
+    owed. Its time begins anew: `delay` and the template's expiry. Raises MalformedMessage with
+    every fault.
+    """
+    fields = loads_object(text)
+    headers = DeliveryHeaders.parse(message.headers)
+    if fields.get("id") in (None, "", identity(message), headers.key):
+        fields = {**fields, "id": _new_id(fields, message)}
+    body = _dumps(fields)
+    notification = decode(body, channel=channel, max_body=max_body).notification
+    fresh = DeliveryHeaders(
+        queue=headers.queue,
+        remaining=_still_owed(message, headers.remaining, notification, channel, max_body),
+        traceparent=headers.traceparent,
+    )
+    return Release(headers=fresh.to_wire(), body=body)
+
+
+def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage) -> str:
+    own = fields.get("id")
+    return next_id(own if isinstance(own, str) and own else identity(message))
+
+
+def _still_owed(
+    message: InboundMessage,
+    remaining: tuple[Recipient, ...] | None,
+    notification: Notification,
+    channel: str,
+    max_body: int,
+) -> tuple[Recipient, ...] | None:
+    if remaining is None:
+        return None
+    try:
+        before = decode(message.body, channel=channel, max_body=max_body).notification.recipients
+    except MalformedMessage:
+        return None
+    served = {r.address for r in before} - {r.address for r in remaining}
+    owed = tuple(r for r in notification.recipients if r.address not in served)
+    if not owed:
+        raise MalformedMessage(["to: everybody named has had it; name somebody who is still owed"])
+    return owed
+
+
+def _dumps(fields: Mapping[str, JsonValue], indent: int | None = None) -> bytes:
+    try:
+        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:  # 1e999 is JSON, but no number
+        raise MalformedMessage(["body: a number is out of range"]) from None
+    return text.encode()

@@ -1,0 +1,181 @@
+"""`dispatcher failed retry` and `remove`: many letters, none of them ever in memory alone."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from adapters.wire.inbound import Decision, InboundMessage, Keep, Remove
+from adapters.wire.letters import Letter, release
+from adapters.wire.reissue import again
+from domain.errors import MalformedMessage
+from entrypoints.cli.failed_rehearsal import rehearse
+from entrypoints.cli.letters import Filter, a_filter, filters, look, unknown, walk
+from entrypoints.cli.output import confirm, words
+from entrypoints.cli.progress import Bar
+from entrypoints.settings import Settings
+from entrypoints.start import load
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+
+_ROUND = 600.0
+"""Seconds of one walk: a broker takes back what is held for half an hour unacknowledged
+(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout)."""
+
+_SLOWEST = 0.01
+"""Letters per second; a wait must be shorter than a round."""
+
+
+@click.command("retry")
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
+@filters
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@click.option("--dry-run", is_flag=True, help="Only tell which would pass with today's templates.")
+@click.option("--rate", type=click.FloatRange(_SLOWEST), help="Letters per second.")
+@click.option("--again", "to_all", is_flag=True, help="Also to those who have it; under a new id.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retry(
+    letter_ids: tuple[str, ...],
+    everything: bool,
+    dry_run: bool,
+    rate: float | None,
+    to_all: bool,
+    yes: bool,
+    **selection: Any,
+) -> int:
+    """Move dead letters back to their queue, with a fresh attempt count.
+
+    Only recipients still owed get them. Ctrl-C ends it after the letter in hand; the rest stays.
+    """
+    wanted = _selected(letter_ids, selection, "retry", everything=everything or dry_run)
+    if dry_run:
+        found, would_fail = rehearse(load(), wanted)
+        missing = wanted.ids - found
+        return unknown(*sorted(missing)) if missing else int(would_fail)
+    decision = _again if to_all else release
+    return _act(wanted, "retry", "moved back to the queue", decision, yes=yes, rate=rate)
+
+
+def _again(message: InboundMessage) -> Decision:
+    try:
+        return again(message)
+    except MalformedMessage:  # then nobody has it
+        return release(message)
+
+
+@click.command("remove")
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
+@filters
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(letter_ids: tuple[str, ...], everything: bool, yes: bool, **selection: Any) -> int:
+    """Delete dead letters for good."""
+    wanted = _selected(letter_ids, selection, "remove", everything=everything)
+    return _act(wanted, "remove", "removed", lambda _message: Remove.REMOVE, yes=yes)
+
+
+def _selected(
+    letter_ids: tuple[str, ...], selection: dict[str, Any], verb: str, *, everything: bool
+) -> Filter:
+    wanted = a_filter(**{**selection, "ids": (*selection["ids"], *letter_ids)})
+    if wanted.lets_everything_through and not everything:
+        raise click.UsageError(f"say which: ids, a filter, or --all to {verb} every dead letter")
+    return wanted
+
+
+def _act(
+    wanted: Filter,
+    verb: str,
+    past: str,
+    decision: Callable[[InboundMessage], Decision],
+    *,
+    yes: bool,
+    rate: float | None = None,
+) -> int:
+    settings = load()
+    matching = look(settings, wanted)
+    move = Move(matching, decision, Bar(verb, len(matching)), rate)
+    if matching:
+        confirm(f"{verb} {len(matching)} dead letter(s)?", yes=yes)
+        try:
+            asyncio.run(move.run(settings))
+        finally:
+            move.bar.end()
+            for letter in move.moved:
+                click.echo(letter.id)
+            left = len(matching) - len(move.moved)
+            words(f"{len(move.moved)} {past}" + (f", {left} not" if left else ""))
+    elif not wanted.ids:
+        words("no dead letter matches")
+    if move.interrupted:
+        return INTERRUPTED
+    missing = wanted.ids - {letter.id for letter in matching}
+    return unknown(*sorted(missing)) if missing else 0
+
+
+class Move:
+    """Carries out one decision on the letters agreed to, and on no other: what arrived since then
+    was not agreed to. `rate` is in letters per second, None as fast as it goes."""
+
+    def __init__(
+        self,
+        agreed: Sequence[Letter],
+        decision: Callable[[InboundMessage], Decision],
+        bar: Bar,
+        rate: float | None = None,
+    ) -> None:
+        self.moved: list[Letter] = []
+        self.bar = bar
+        self._agreed = frozenset(agreed)
+        self._decision = decision
+        self._pause = 1 / rate if rate else 0.0
+        self._interrupt = asyncio.Event()
+        self._next_at = 0.0
+        self._ends_at = 0.0
+        self._goes_on = False
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it before its time."""
+        return self._interrupt.is_set()
+
+    async def run(self, settings: Settings) -> None:
+        """Return when all is done or somebody presses Ctrl-C. Raises BrokerUnavailable or
+        PublishRefused; `moved` is right in any case."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._on_interrupt)
+        self._goes_on = True
+        while self._goes_on:
+            self._goes_on = False
+            self._ends_at = time.monotonic() + _ROUND
+            await walk(settings, self._agreed.__contains__, self._act, self._done)
+
+    async def _act(self, message: InboundMessage, _letter: Letter) -> Decision:
+        if self._next_at >= self._ends_at:
+            self._goes_on = True
+            return Keep.KEEP
+        await self._turn()
+        return Keep.KEEP if self.interrupted else self._decision(message)
+
+    async def _turn(self) -> None:
+        """Wait for this letter's turn; meanwhile the ones before are confirmed."""
+        wait = self._next_at - time.monotonic()
+        if wait <= 0:
+            await asyncio.sleep(0)  # or the loop never sees a signal
+        else:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._interrupt.wait(), wait)
+        self._next_at = max(self._next_at, time.monotonic()) + self._pause
+
+    def _done(self, letter: Letter) -> None:
+        self.moved.append(letter)
+        self.bar.show(len(self.moved))
+
+    def _on_interrupt(self) -> None:
+        self._interrupt.set()
+        words("stopping after this letter; once more to stop at once")
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
