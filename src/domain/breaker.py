@@ -1,16 +1,54 @@
 """A breaker pauses work while what it needs is away, so that no message pays for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from domain.errors import DispatcherError, Unavailable
+from domain.errors import (
+    DeliveryError,
+    DispatcherError,
+    Permanent,
+    Throttled,
+    Transient,
+    Unavailable,
+)
 from domain.ports import Clock
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
+LONGEST_HOLD = 600.0
+"""Seconds to hold a message: RabbitMQ takes a channel away that acks nothing for 30 minutes
+(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout)."""
+
+HAND_BACK_DELAY = timedelta(minutes=1)
+
+FAULTS_IN_A_ROW = 5
 
 _T = TypeVar("_T")
+
+
+class HeldTooLong(Throttled):
+    """A message was held for a paused channel as long as its broker may stand it: it rests in the
+    broker for a while, which spends no attempt."""
+
+
+class FaultStreak:
+    """Counts different messages in a row that the provider refused for no fault of theirs."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+
+    def note(self, notification_id: str, answers: Iterable[DeliveryError | None]) -> None:
+        """One message's answers. Raises Unavailable when it is the fifth: one odd message must not
+        pause a channel, and a broken account must not cost a backlog."""
+        errors = list(answers)
+        if not all(isinstance(e, Transient | Permanent) and e.provider_fault for e in errors):
+            self._ids.clear()
+            return
+        self._ids.add(notification_id)
+        if len(self._ids) >= FAULTS_IN_A_ROW:
+            raise Unavailable(f"{errors[0]} ({FAULTS_IN_A_ROW} messages in a row met it)")
 
 
 class Breaker:
@@ -25,14 +63,18 @@ class Breaker:
         clock: Clock,
         on_change: Callable[[str | None], None],
         trips_on: type[DispatcherError] = Unavailable,
+        longest_hold: float = LONGEST_HOLD,
     ) -> None:
         """`on_change` hears the error's text each time the breaker opens or a probe fails, and None
-        when it closes. `trips_on` is the error that says the other side is away."""
+        when it closes. `trips_on` is the error that says the other side is away;
+        `longest_hold` is in seconds."""
         self._trips_on = trips_on
         self._clock = clock
         self._on_change = on_change
         self._pause = 0.0
+        self._cause = ""
         self._probing = asyncio.Lock()
+        self._longest_hold = longest_hold
 
     def is_open(self) -> bool:
         """Whether the channel is paused."""
@@ -44,8 +86,9 @@ class Breaker:
         """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
-        other side.
+        other side. Raises HeldTooLong after the longest hold.
         """
+        since = self._clock.now()
         while True:
             if not self.is_open():
                 check()
@@ -57,6 +100,7 @@ class Breaker:
                 async with self._probing:
                     if not self.is_open():
                         continue
+                    self._refuse_to_hold(since)
                     await self._clock.sleep(self._pause)
                     check()
                     try:
@@ -70,13 +114,20 @@ class Breaker:
                     self._close()
                     return result
 
+    def _refuse_to_hold(self, since: datetime) -> None:
+        # Whoever waits for its turn is asked as soon as it comes, at most one probe later.
+        if (self._clock.now() - since).total_seconds() >= self._longest_hold:
+            text = f"held through a long pause: {self._cause}"
+            raise HeldTooLong(text, retry_after=HAND_BACK_DELAY)
+
     def _trip(self, error: DispatcherError) -> None:
         if self._pause == 0:  # of many calls in flight only the first opens it
             self._open(error)
 
     def _open(self, error: DispatcherError) -> None:
         self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
-        self._on_change(str(error))
+        self._cause = str(error)
+        self._on_change(self._cause)
 
     def _close(self) -> None:
         self._pause = 0.0

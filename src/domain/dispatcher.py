@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.breaker import Breaker
+from domain.breaker import Breaker, FaultStreak
 from domain.content import Content, InDoubtPolicy
 from domain.errors import (
     DeliveryError,
@@ -67,11 +67,13 @@ class Dispatcher:
     concurrency: int | None = None
     on_pause: Callable[[str, str | None], None] = lambda _channel, _error: None
     _breakers: dict[str, Breaker] = field(default_factory=dict, init=False)
+    _streaks: dict[str, FaultStreak] = field(default_factory=dict, init=False)
     _slots: dict[str, AbstractAsyncContextManager[None]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         for channel in self.notifiers:
             self._breakers[channel] = Breaker(self.clock, self._pause_reporter(channel))
+            self._streaks[channel] = FaultStreak()
             limit = self.concurrency
             self._slots[channel] = nullcontext() if limit is None else asyncio.Semaphore(limit)
 
@@ -156,9 +158,15 @@ class Dispatcher:
 
         async def send() -> Mapping[Recipient, DeliveryError | None]:
             async with self._slots[channel]:
-                return await self.notifiers[channel].notify(
-                    notification, content, recipients, lambda: journal.about_to_send(recipients)
-                )
+                try:
+                    answers = await self.notifiers[channel].notify(
+                        notification, content, recipients, lambda: journal.about_to_send(recipients)
+                    )
+                except DeliveryError as error:
+                    self._streaks[channel].note(notification.id, [error])
+                    raise
+            self._streaks[channel].note(notification.id, answers.values())
+            return answers
 
         # An outage may outlast the notification.
         return await self._breakers[channel].call(
@@ -195,12 +203,17 @@ class Dispatcher:
             case InDoubt() if policy is InDoubtPolicy.HOLD:
                 return Rejected(recipient=recipient, reason=FailureReason.IN_DOUBT, error=text)
             case _:
-                transient = error if isinstance(error, Transient) else None
-                delay = self.retry_policy.delay_after(attempt, transient)
-                if delay is None:
-                    reason = FailureReason.RETRIES_EXHAUSTED
-                    return Rejected(recipient=recipient, reason=reason, error=text)
-                return Deferred(recipient=recipient, delay=delay, error=text)
+                return self._retry(recipient, error, attempt)
+
+    def _retry(self, recipient: Recipient, error: DeliveryError, attempt: int) -> Result:
+        transient = error if isinstance(error, Transient) else None
+        tier = self.retry_policy.delay_after(attempt, transient)
+        if tier is None:
+            reason = FailureReason.RETRIES_EXHAUSTED
+            return Rejected(recipient=recipient, reason=reason, error=str(error))
+        named = transient.retry_after if transient else None
+        delay, exact = (tier, False) if named is None else (named, True)
+        return Deferred(recipient=recipient, delay=delay, error=str(error), exact=exact)
 
 
 def _mails(

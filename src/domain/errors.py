@@ -43,14 +43,25 @@ class Transient(DeliveryError):
 
     `safe_to_repeat`: nothing of the payload has left, so a repeat within seconds cannot duplicate.
     `at_least`: the shortest wait that makes sense (a greylisting server asks for minutes).
+    `retry_after`: the wait that the provider named for this message, in place of the tier's.
+    `provider_fault`: not of this message's making, for all that one refusal can tell; several
+    messages in a row make it the channel's trouble.
     """
 
     def __init__(
-        self, message: str, *, safe_to_repeat: bool = False, at_least: timedelta | None = None
+        self,
+        message: str,
+        *,
+        safe_to_repeat: bool = False,
+        at_least: timedelta | None = None,
+        retry_after: timedelta | None = None,
+        provider_fault: bool = False,
     ) -> None:
         super().__init__(message)
         self.safe_to_repeat = safe_to_repeat
         self.at_least = at_least
+        self.retry_after = retry_after
+        self.provider_fault = provider_fault
 
 
 class Throttled(DeliveryError):
@@ -75,11 +86,18 @@ class Unavailable(DeliveryError):
 
 
 class Permanent(DeliveryError):
-    """No repetition can help: dead-letter at once with this reason."""
+    """No repetition can help: dead-letter at once with this reason.
 
-    def __init__(self, message: str, *, reason: FailureReason) -> None:
+    `provider_fault`: it may well be the account's fault, as a refused sender is; several messages
+    in a row make it the channel's trouble.
+    """
+
+    def __init__(
+        self, message: str, *, reason: FailureReason, provider_fault: bool = False
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.provider_fault = provider_fault
 
 
 class InDoubt(DeliveryError):

@@ -1,6 +1,7 @@
 """Once, or the operator knows why not: the dispatcher with its deliveries kept in the ledger."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,10 @@ class OnceDispatcher:
 
     def __post_init__(self) -> None:
         self._gate = Breaker(
-            self.clock, lambda error: self.on_pause(LEDGER, error), trips_on=LedgerUnavailable
+            self.clock,
+            lambda error: self.on_pause(LEDGER, error),
+            trips_on=LedgerUnavailable,
+            longest_hold=math.inf,  # what was sent must be written down, however long it takes
         )
 
     async def dispatch(

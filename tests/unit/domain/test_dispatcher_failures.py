@@ -194,3 +194,55 @@ def test_a_template_that_fails_rejects_everybody_and_sends_nothing(
     assert [(r.recipient, r.reason) for r in outcome.rejected] == [(ANN, reason), (BOB, reason)]
     assert all(word in r.error for r in outcome.rejected)
     assert (outcome.attempt, house.notifier.calls) == (2, 0)
+
+
+def test_a_wait_the_provider_named_is_that_message_s_delay() -> None:
+    outcome = House().fail(Transient("in 300 seconds", retry_after=300 * SECOND))
+
+    assert [(r.delay, r.exact, r.attempt_spent) for r in outcome.deferred] == [
+        (300 * SECOND, True, True)
+    ] * 2
+
+
+def test_five_messages_in_a_row_that_meet_the_provider_s_fault_pause_the_channel() -> None:
+    house = House()
+    house.notifier.failures = [Transient("421 busy", provider_fault=True)] * 7 + [None]
+
+    outcomes = [house.dispatch(a_notification(id=f"n-{n}")) for n in range(5)]
+
+    assert [len(outcome.deferred) for outcome in outcomes] == [1, 1, 1, 1, 0]
+    assert len(outcomes[-1].sent) == 1
+    assert outcomes[-1].attempt == 1
+    assert "5 messages in a row" in (house.pauses[0][1] or "")
+
+
+def test_one_odd_message_met_again_and_again_pauses_nothing() -> None:
+    house = House()
+    house.notifier.failures = [Transient("421 busy", provider_fault=True)] * 20
+
+    for _ in range(20):
+        house.dispatch(a_notification())
+
+    assert house.pauses == []
+
+
+def test_a_message_that_is_served_ends_the_row() -> None:
+    house = House()
+    fault = Transient("421 busy", provider_fault=True)
+    house.notifier.failures = [fault] * 4 + [None] + [fault] * 4
+
+    for number in range(9):
+        house.dispatch(a_notification(id=f"n-{number}"))
+
+    assert house.pauses == []
+
+
+def test_a_message_held_through_a_long_pause_rests_in_its_broker_and_spends_nothing() -> None:
+    house = House()
+    house.notifier.failures = [Unavailable("away")] * 100
+
+    outcome = house.dispatch(a_notification())
+
+    [deferred] = outcome.deferred
+    assert (deferred.attempt_spent, deferred.exact, deferred.delay) == (False, True, 60 * SECOND)
+    assert 600 <= (house.clock.now() - NOON).total_seconds() <= 660

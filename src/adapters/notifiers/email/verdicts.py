@@ -1,5 +1,6 @@
 """What a refusal means for a delivery: RFC 5321 codes and RFC 3463 enhanced ones to our errors."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -7,6 +8,15 @@ from adapters.notifiers.email.replies import Reply
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
 
 GREYLIST_WAIT = timedelta(minutes=5)
+_WAIT = re.compile(
+    rb"\b(?:in|for|after|within) +(\d{1,5}) *(s|sec|seconds?|m|min|minutes?|hours?)\b", re.I
+)
+_WAIT_UNITS = {
+    b"s": timedelta(seconds=1),
+    b"m": timedelta(minutes=1),
+    b"h": timedelta(hours=1),
+}
+_LONGEST_NAMED_WAIT = timedelta(days=1)
 _AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
 
 
@@ -40,10 +50,35 @@ def verdict(reply: Reply, phase: Phase, server: str) -> DeliveryError:
     if phase is Phase.RECIPIENT and _too_many(reply):
         return Transient(text)
     if severity == 5:
-        return Permanent(_hint(reply, text), reason=_reason(reply, phase))
+        reason = _reason(reply, phase)
+        is_account = reason is FailureReason.SENDER_REFUSED
+        return Permanent(_hint(reply, text), reason=reason, provider_fault=is_account)
     if severity == 4:
-        return Transient(text, at_least=GREYLIST_WAIT if _greylisted(reply) else None)
+        return Transient(
+            text,
+            at_least=GREYLIST_WAIT if _greylisted(reply) else None,
+            retry_after=_named_wait(reply),
+            provider_fault=_is_server_trouble(reply),
+        )
     return Transient(f"{text}, which makes no sense there")
+
+
+def _is_server_trouble(reply: Reply) -> bool:
+    """RFC 3463: x.3.0 and x.3.2 are the mail system's own state, x.4.x network and routing; RFC
+    5321: 421 closes the service."""
+    enhanced = reply.enhanced
+    if enhanced is None:
+        return reply.code == 421
+    return enhanced[1:] in {(3, 0), (3, 2)} or enhanced[1] == 4 or reply.code == 421
+
+
+def _named_wait(reply: Reply) -> timedelta | None:
+    """The wait in words such as "try again in 300 seconds", which greylisting servers give."""
+    match = _WAIT.search(reply.text)
+    if match is None:
+        return None
+    wait = int(match[1]) * _WAIT_UNITS[match[2][:1].lower()]
+    return wait if timedelta(0) < wait <= _LONGEST_NAMED_WAIT else None
 
 
 def _too_many(reply: Reply) -> bool:

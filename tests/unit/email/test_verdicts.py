@@ -1,0 +1,52 @@
+"""What a refusal means beyond its code: the wait it names, and whose fault it is."""
+
+from datetime import timedelta
+
+import pytest
+
+from adapters.notifiers.email.replies import Reply
+from adapters.notifiers.email.verdicts import Phase, verdict
+from domain.errors import Permanent, Transient
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        (b"4.7.1 Greylisted, please try again in 300 seconds", 300 * SECOND),
+        (b"4.2.0 Greylisted for 5 minutes", 300 * SECOND),
+        (b"4.3.2 retry after 90s", 90 * SECOND),
+        (b"4.7.0 come back in 2 hours", 7200 * SECOND),
+        (b"4.2.1 try again later", None),
+        (b"4.2.1 wait in 99999 hours", None),
+        (b"4.2.1 in 3 steps", None),
+    ],
+)
+def test_a_wait_in_words_becomes_the_delay(text: bytes, wait: timedelta | None) -> None:
+    error = verdict(Reply(450, text), Phase.RECIPIENT, "relay:25")
+
+    assert isinstance(error, Transient)
+    assert error.retry_after == wait
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "phase", "is_fault"),
+    [
+        (421, b"4.3.2 closing", Phase.SENDER, True),
+        (421, b"busy", Phase.RECIPIENT, True),
+        (451, b"4.3.0 mail system down", Phase.SENDER, True),
+        (451, b"4.4.3 no route", Phase.DATA, True),
+        (450, b"4.2.1 mailbox full", Phase.RECIPIENT, False),
+        (550, b"5.7.1 sender not allowed", Phase.SENDER, True),
+        (550, b"5.1.1 no such user", Phase.RECIPIENT, False),
+        (554, b"5.6.0 spam", Phase.FINAL, False),
+    ],
+)
+def test_the_server_s_own_trouble_is_told_from_the_message_s(
+    code: int, text: bytes, phase: Phase, is_fault: bool
+) -> None:
+    error = verdict(Reply(code, text), phase, "relay:25")
+
+    assert isinstance(error, Transient | Permanent)
+    assert error.provider_fault is is_fault
