@@ -24,6 +24,7 @@ from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
 
 if TYPE_CHECKING:
+    from adapters.notifiers.email.url import SmtpSettings
     from adapters.rabbitmq.settings import RabbitSettings
     from adapters.rabbitmq.topology import Topology
     from adapters.sqlite.queue import SqliteQueue
@@ -83,10 +84,22 @@ def _email(settings: Settings) -> Notifier:
                 defaults=defaults,
                 ca_file=settings.email_ca_file,
                 limits=PoolLimits(size=settings.email_pool),
+                reread=lambda: _relay_now(settings, place),
             )
         )
     except ValueError as error:
         raise SettingsInvalid([str(error)]) from None  # names its variable itself
+
+
+def _relay_now(settings: Settings, known: "SmtpSettings") -> "SmtpSettings":
+    """The relay as its secret file names it now; a file in the middle of a change says nothing."""
+    from adapters.notifiers.email.url import SmtpSettings, parse_email_url
+
+    try:
+        place = parse_email_url(settings.email_now() or "")
+    except ValueError:
+        return known
+    return place if isinstance(place, SmtpSettings) else known
 
 
 def _dispatcher(

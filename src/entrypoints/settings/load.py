@@ -86,7 +86,7 @@ def _validate(raw: RawSettings) -> tuple[Settings | None, list[str]]:
         if name.startswith(TARGETS)
     }
     try:
-        return Settings.model_validate({**fields, "targets": targets}), []
+        settings = Settings.model_validate({**fields, "targets": targets})
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False, include_context=False, include_input=False):
@@ -94,6 +94,8 @@ def _validate(raw: RawSettings) -> tuple[Settings | None, list[str]]:
             text = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
             lines.append(f"{_label(raw, name)}: {text}")
         return None, lines
+    settings.remember_files(raw.files)
+    return settings, []
 
 
 def _refused(raw: RawSettings) -> list[str]:

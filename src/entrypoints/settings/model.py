@@ -6,7 +6,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, SecretStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    SecretStr,
+)
 
 from adapters.rabbitmq.settings import Binding, TopologyMode
 from domain.content import InDoubtPolicy
@@ -99,6 +107,23 @@ class Settings(BaseModel):
     auto_release: Switch = True
     log_format: Literal["console", "json"] | None = None
     log_level: Upper = "INFO"
+
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)
+
+    def remember_files(self, files: Mapping[str, Path]) -> None:
+        """Say which settings were read from files, which may change while we run."""
+        self._files.update(files)
+
+    def email_now(self) -> str | None:
+        """The mail relay's URL as its file has it at this moment; the one known, where there is no
+        file or it cannot be read."""
+        path = self._files.get("email_url")
+        if path is None:
+            return self.email
+        try:
+            return path.read_text("utf-8").strip() or self.email
+        except (OSError, UnicodeDecodeError):
+            return self.email
 
     @property
     def is_production(self) -> bool:

@@ -18,11 +18,13 @@ _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE
 
 @dataclass(slots=True)
 class RawSettings:
-    """Values as text by setting name, where each came from, and what is wrong already."""
+    """Values as text by setting name, where each came from, and what is wrong already. `files`: the
+    files of those that were read from one."""
 
     values: dict[str, str] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
 
 
 def variable(name: str) -> str:
@@ -109,6 +111,7 @@ def _read_file(
     try:
         raw.values[name] = Path(path).read_text("utf-8").strip()
         raw.origins[name] = twin
+        raw.files[name] = Path(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
         raw.faults.append(f"{twin}: cannot read {path}: {reason}")

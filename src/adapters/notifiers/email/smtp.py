@@ -1,6 +1,6 @@
 """The email channel over SMTP: a letter, a connection from the pool, one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from adapters.notifiers.email.connect import Connector
@@ -32,12 +32,30 @@ class SmtpNotifier:
         ca_file: Path | None = None,
         limits: PoolLimits | None = None,
         timeouts: Timeouts | None = None,
+        reread: Callable[[], SmtpSettings] | None = None,
     ) -> None:
-        """Raises ValueError when `ca_file` cannot be read or a default is no address."""
+        """`reread` gives the settings as they are now, and is asked before each connection: so a
+        changed password needs no restart.
+
+        Raises ValueError when `ca_file` cannot be read or a default is no address.
+        """
         self._composer = Composer(defaults or EmailDefaults())
         self._timeouts = timeouts or Timeouts()
-        connector = Connector(settings, ca_file=ca_file, timeout=self._timeouts.connect)
-        self._pool = Pool(connector.open, limits or PoolLimits())
+        self._settings = settings
+        self._reread = reread or (lambda: settings)
+        self._ca_file = ca_file
+        self._connector = self._new_connector()
+        self._pool = Pool(self._open, limits or PoolLimits())
+
+    def _new_connector(self) -> Connector:
+        return Connector(self._settings, ca_file=self._ca_file, timeout=self._timeouts.connect)
+
+    async def _open(self) -> Session:
+        settings = self._reread()
+        if settings != self._settings:
+            self._settings = settings
+            self._connector = self._new_connector()
+        return await self._connector.open()
 
     async def notify(
         self,
