@@ -51,10 +51,10 @@ CREATE TABLE process (
         self._boot = boot_id() if boot is None else boot
         self._renew_at = -float("inf")
 
-    @property
-    def is_due(self) -> bool:
-        """Whether a third of it has nearly passed: what writes now should renew it on the way."""
-        return self._monotonic() >= self._renew_at
+    def is_due(self, connection: sqlite3.Connection) -> bool:
+        """Whether a third of it has nearly passed, or the file has forgotten it: what writes now
+        should renew it on the way."""
+        return self._monotonic() >= self._renew_at or not self.lives(connection, self.owner)
 
     def renew(self, connection: sqlite3.Connection) -> float:
         """Write it anew. Returns when; `renewed` is told so once that is committed."""

@@ -159,7 +159,8 @@ class SqliteLedger:
         renewed: list[float] = []
 
         def work(connection: sqlite3.Connection) -> None:
-            renewed[:] = [self._lease.renew(connection)] if self._lease.is_due else []
+            is_due = self._lease.is_due(connection)
+            renewed[:] = [self._lease.renew(connection)] if is_due else []
             unheard[:] = self._unheard
             rows.undo(connection, unheard)
             for one, _ in batch:

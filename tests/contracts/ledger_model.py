@@ -1,0 +1,241 @@
+"""Ledgers against a model of their contract, through random lives of random processes."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from domain.ledger import Claim, ClaimLost, DeliveryLedger, Sight, Standing
+from tests.contracts.ledger_harness import (
+    ANN,
+    BOB,
+    BUSY,
+    CLEAR,
+    CONFLICT,
+    IN_DOUBT,
+    POISON,
+    SENT,
+)
+
+Make = Callable[[], DeliveryLedger]
+SESSIONS = ("s-1", "s-2", "s-3")
+SIGHTS = st.builds(
+    Sight,
+    channel=st.just("email"),
+    key=st.sampled_from(["k-1", "k-2"]),
+    fingerprint=st.sampled_from(["f-1", "f-1", "f-1", "f-2"]),
+    has_id=st.booleans(),
+    session=st.sampled_from(SESSIONS),
+    redelivered=st.booleans(),
+    recipients=st.sampled_from([(ANN,), (ANN, BOB), (BOB,)]),
+)
+SOME = st.sampled_from([(), (ANN,), (BOB,), (ANN, BOB)])
+PICK = st.integers(0, 1000)
+
+
+@dataclass(eq=False)
+class Known:
+    """A row of the model."""
+
+    sight: Sight
+    to: str
+    process: int
+    claim: int
+    session: str
+    is_sent: bool = False
+    is_doubtful: bool = False
+    takeovers: int = 0
+
+
+class Model:
+    """The contract, as plainly as it can be said."""
+
+    def __init__(self) -> None:
+        self.rows: list[Known] = []
+        self.dead: set[int] = set()
+        self.ended: set[str] = set()
+
+    def start(self, process: int, claim: int, sight: Sight) -> tuple[dict[str, Standing], bool]:
+        same = [
+            row
+            for row in self.rows
+            if (row.sight.key, row.sight.has_id) == (sight.key, sight.has_id)
+        ]
+        if sight.has_id and any(row.sight.fingerprint != sight.fingerprint for row in same):
+            return dict.fromkeys(sight.recipients, CONFLICT), False
+        picked = {to: self.pick(sight, [r for r in same if r.to == to]) for to in sight.recipients}
+        found = {to: self.standing(row) for to, row in picked.items()}
+        stale = [row for row in picked.values() if row and not row.is_sent]
+        if BUSY not in found.values() and POISON in found.values():
+            self.rows = [row for row in self.rows if row not in stale]
+            self.inherit(sight, process, claim, [r for r in picked.values() if r and r.is_sent])
+            return {to: SENT if known is SENT else POISON for to, known in found.items()}, False
+        has_suspect = any(r.process == process and r.takeovers and not r.is_sent for r in self.rows)
+        if BUSY in found.values() or (stale and has_suspect):
+            keeps = sight.has_id
+            return {
+                to: SENT if known is SENT and keeps else BUSY for to, known in found.items()
+            }, False
+        self.inherit(sight, process, claim, [row for row in picked.values() if row])
+        for row in stale:
+            row.takeovers += 1
+        for to, row in picked.items():
+            if row is None:
+                self.rows.append(Known(sight, to, process, claim, sight.session))
+        return found, bool(stale)
+
+    def pick(self, sight: Sight, rows: list[Known]) -> Known | None:
+        if not sight.has_id:
+            if not sight.redelivered:
+                return None
+            rows = [r for r in rows if r.session in self.ended or r.process in self.dead]
+        rows = sorted(rows, key=lambda row: (row.is_sent, row.process not in self.dead))
+        return rows[0] if rows else None
+
+    def standing(self, row: Known | None) -> Standing:
+        if row is None:
+            return CLEAR
+        if row.is_sent:
+            return SENT
+        if row.process not in self.dead:
+            return BUSY
+        if row.takeovers == 2:
+            return POISON
+        return IN_DOUBT if row.is_doubtful else CLEAR
+
+    def inherit(self, sight: Sight, process: int, claim: int, rows: list[Known]) -> None:
+        for row in rows:
+            if not (row.is_sent and sight.has_id):
+                row.process, row.claim, row.session = process, claim, sight.session
+
+    def of(self, claim: int) -> list[Known]:
+        return [row for row in self.rows if row.claim == claim]
+
+    def sending(self, claim: int, recipients: tuple[str, ...]) -> bool:
+        """Whether the claim holds them all; the claim of a finished sight with an id holds none."""
+        mine = [row for row in self.of(claim) if row.to in recipients]
+        if len(mine) != len(recipients):
+            return False
+        for row in mine:
+            row.is_doubtful = True
+        return True
+
+    def sent(self, claim: int, recipients: tuple[str, ...]) -> None:
+        for row in self.of(claim):
+            row.is_sent = row.is_sent or row.to in recipients
+
+    def finish(self, claim: int, recipients: tuple[str, ...]) -> None:
+        self.sent(claim, recipients)
+        mine = self.of(claim)
+        self.rows = [row for row in self.rows if row not in mine or row.is_sent]
+        for row in mine:
+            if row.sight.has_id:
+                row.claim = -1
+
+    def acked(self, claim: int) -> None:
+        gone = [r for r in self.of(claim) if not r.sight.has_id and r.session not in self.ended]
+        self.rows = [row for row in self.rows if row not in gone]
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """`make` gives, for each ledger compared, a way to make processes at empty storage."""
+
+    def make(self) -> list[Make]:
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.makes = self.make()
+        self.model = Model()
+        self.processes: list[list[DeliveryLedger]] = []
+        self.starts: list[tuple[int, list[Claim]]] = []
+        self.born()
+
+    def teardown(self) -> None:
+        for processes in self.processes:
+            for ledger in processes:
+                self.runner.run(ledger.close())
+        self.runner.close()
+
+    @property
+    def living(self) -> list[int]:
+        return [n for n in range(len(self.processes)) if n not in self.model.dead]
+
+    @property
+    def claims(self) -> list[int]:
+        return [n for n, (process, _) in enumerate(self.starts) if process in self.living]
+
+    @precondition(lambda self: len(self.living) < 3)
+    @rule()
+    def born(self) -> None:
+        self.processes.append([make() for make in self.makes])
+
+    @precondition(lambda self: len(self.living) > 1)
+    @rule(pick=PICK)
+    def dies(self, pick: int) -> None:
+        process = self.living[pick % len(self.living)]
+        for ledger in self.processes[process]:
+            self.runner.run(ledger.close())
+        self.model.dead.add(process)
+
+    @rule(pick=PICK, sight=SIGHTS)
+    def start(self, pick: int, sight: Sight) -> None:
+        process, claim = self.living[pick % len(self.living)], len(self.starts)
+        answers = [self.runner.run(ledger.start(sight)) for ledger in self.processes[process]]
+        expected = self.model.start(process, claim, sight)
+        self.starts.append((process, [answer.claim for answer in answers]))
+
+        for answer in answers:
+            assert (dict(answer.standings), answer.is_suspect) == expected
+            assert (answer.retry_after > 0) == (BUSY in answer.standings.values())
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=PICK, recipients=SOME)
+    def sending(self, pick: int, recipients: tuple[str, ...]) -> None:
+        claim = self.claims[pick % len(self.claims)]
+        expected = self.model.sending(claim, recipients)
+
+        for ledger, name in self.held(claim):
+            assert self.runner.run(may_send(ledger, name, recipients)) == expected
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=PICK, recipients=SOME, is_last=st.booleans())
+    def ends(self, pick: int, recipients: tuple[str, ...], is_last: bool) -> None:
+        claim = self.claims[pick % len(self.claims)]
+        (self.model.finish if is_last else self.model.sent)(claim, recipients)
+        for ledger, name in self.held(claim):
+            end = ledger.finish if is_last else ledger.sent
+            self.runner.run(end(name, recipients))
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=PICK)
+    def acked(self, pick: int) -> None:
+        claim = self.claims[pick % len(self.claims)]
+        self.model.acked(claim)
+        for ledger, name in self.held(claim):
+            self.runner.run(ledger.acked(name))
+
+    @rule(session=st.sampled_from(SESSIONS[:2]))
+    def session_ended(self, session: str) -> None:
+        self.model.ended.add(session)
+        for ledger in self.processes[self.living[0]]:
+            self.runner.run(ledger.session_ended(session))
+
+    @invariant()
+    def somebody_lives(self) -> None:
+        assert self.living
+
+    def held(self, claim: int) -> list[tuple[DeliveryLedger, Claim]]:
+        process, names = self.starts[claim]
+        return list(zip(self.processes[process], names, strict=True))
+
+
+async def may_send(ledger: DeliveryLedger, claim: Claim, recipients: tuple[str, ...]) -> bool:
+    try:
+        await ledger.sending(claim, recipients)
+    except ClaimLost:
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""The ledger's file among real processes, some of which are killed or stopped."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.sqlite.ledger import SqliteLedger
+from domain.ledger import Sight, Start
+from tests.contracts.ledger_harness import (
+    ANN,
+    BUSY,
+    CLEAR,
+    ID,
+    IN_DOUBT,
+    POISON,
+    SENT,
+    TWIN,
+    again,
+    changed,
+    deliver,
+)
+from tests.support.ledger_process import LedgerProcess, race
+
+LEASE = 0.6
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "ledger.db"
+
+
+@pytest.fixture
+def worker(path: Path) -> Iterator[LedgerProcess]:
+    process = LedgerProcess(path, lease=LEASE)
+    yield process
+    process.kill()
+
+
+async def settled(path: Path, sight: Sight) -> Start:
+    """The answer once it is not BUSY any more."""
+    ledger = SqliteLedger(path, SystemClock(), lease=timedelta(seconds=LEASE))
+    async with asyncio.timeout(20):
+        while BUSY in (start := await ledger.start(sight)).standings.values():
+            await asyncio.sleep(start.retry_after)
+    await ledger.finish(start.claim, [])
+    await ledger.close()
+    return start
+
+
+@pytest.mark.parametrize(("kind", "sight"), [("id", ID), ("twin", TWIN)])
+@pytest.mark.parametrize(
+    ("steps", "known"),
+    [([], CLEAR), (["sending"], IN_DOUBT), (["sending", "finish"], SENT)],
+)
+def test_what_a_killed_process_left_is_known_once_its_lease_has_run_out(
+    path: Path, worker: LedgerProcess, kind: str, sight: Sight, steps: list[str], known: str
+) -> None:
+    assert worker.do(f"start {kind} s-1 0") == "clear"
+    for step in steps:
+        assert worker.do(step) == step
+    worker.kill()
+
+    async def scenario() -> Start:
+        if kind == "twin":  # a session of a process that is not known to be dead goes on
+            await asyncio.sleep(LEASE * 1.5)
+        return await settled(path, again(sight))
+
+    start = asyncio.run(scenario())
+
+    assert start.standings == {ANN: known}
+    assert start.is_suspect == (known is not SENT)
+
+
+def test_a_process_that_lives_keeps_what_it_has_in_hand_beyond_its_lease(
+    path: Path, worker: LedgerProcess
+) -> None:
+    worker.do("start id s-1 0")
+
+    time.sleep(LEASE * 3)
+
+    async def scenario() -> Start:
+        ledger = SqliteLedger(path, SystemClock())
+        start = await ledger.start(again(ID))
+        await ledger.close()
+        return start
+
+    assert asyncio.run(scenario()).standings == {ANN: BUSY}
+    assert worker.do("sending") == "sending"
+
+
+def test_a_process_that_was_stopped_too_long_sends_nothing_when_it_goes_on(
+    path: Path, worker: LedgerProcess
+) -> None:
+    worker.do("start id s-1 0")
+    worker.send_signal(signal.SIGSTOP)
+
+    start = asyncio.run(settled(path, again(ID)))
+    worker.send_signal(signal.SIGCONT)
+
+    assert start.standings == {ANN: CLEAR}
+    assert worker.do("sending") == "ClaimLost"
+
+
+def test_a_process_that_was_stopped_but_is_not_missed_goes_on(
+    path: Path, worker: LedgerProcess
+) -> None:
+    worker.do("start id s-1 0")
+    worker.send_signal(signal.SIGSTOP)
+    time.sleep(LEASE * 2)
+    worker.send_signal(signal.SIGCONT)
+
+    assert worker.do("sending") == "sending"
+
+
+def test_what_kills_every_process_is_poison_at_the_fourth_sight(path: Path) -> None:
+    found = []
+    for sight in range(4):
+        worker = LedgerProcess(path, lease=0.1)
+        found.append(worker.do(f"start id s-{sight} {int(sight > 0)}"))
+        worker.kill()
+        time.sleep(0.15)
+
+    assert found == ["clear", "clear suspect", "clear suspect", POISON]
+
+
+def test_of_processes_at_the_same_key_exactly_one_may_send(path: Path) -> None:
+    outputs = race(path, processes=3, keys=40)
+
+    lines = Counter(line for output in outputs for line in output)
+    for key in (f"order-{n}" for n in range(40)):
+        assert lines[f"{key} clear"] == 1
+        assert lines[f"{key} sent"] == 2
+    assert lines.keys() & {f"order-{n} busy" for n in range(40)}
+
+
+def test_a_ledger_on_sqlite_loads_no_other_store_and_little_else() -> None:
+    source = """
+import sys, adapters.sqlite.ledger
+print(*sorted({name.split(".")[0] for name in sys.modules}))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert not {"redis", "pika", "jinja2", "pydantic", "structlog"} & set(done.stdout.split())
+
+
+def test_one_turn_of_the_loop_is_one_transaction(path: Path) -> None:
+    async def written(name: str, *, at_once: bool) -> int:
+        file = path.with_name(name)
+        ledger = SqliteLedger(file, SystemClock())
+        await deliver(ledger, ID)
+        before = file.with_name(f"{name}-wal").stat().st_size
+        sights = [changed(TWIN, key=str(n)) for n in range(100)]
+        if at_once:
+            await asyncio.gather(*(ledger.start(sight) for sight in sights))
+        else:
+            for sight in sights:
+                await ledger.start(sight)
+        after = file.with_name(f"{name}-wal").stat().st_size
+        await ledger.close()
+        return after - before
+
+    together = asyncio.run(written("together.db", at_once=True))
+    apart = asyncio.run(written("apart.db", at_once=False))
+
+    assert together * 10 < apart
