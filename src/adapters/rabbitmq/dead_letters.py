@@ -27,6 +27,8 @@ _BATCH = 256
 """Letters whose bodies are in memory at a time."""
 _PATIENCE = 2.0
 """Seconds without a letter, after which the rest must be in somebody else's hands."""
+_CONFIRM_TIMEOUT = 60.0
+"""Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
 _BACK_TIMEOUT = 1.0
 _BACK_LOOK = 0.005
 
@@ -133,15 +135,22 @@ class RabbitDeadLetters:
     ) -> None:
         if letter.is_stale:
             raise BrokerUnavailable(f"the letters of {queue} went back: their channel has ended")
-        message = letter.message
         if isinstance(decision, Release):
-            body = message.body if decision.body is None else decision.body
-            await self._link.publish(
-                queue, body, properties=message.properties, headers=decision.headers
-            )
+            await self._release(queue, letter.message, decision)
         letter.ack()
         batch.unacked -= 1
-        judge.done(message)
+        judge.done(letter.message)
+
+    async def _release(self, queue: str, message: InboundMessage, release: Release) -> None:
+        body = message.body if release.body is None else release.body
+        try:
+            async with asyncio.timeout(_CONFIRM_TIMEOUT):
+                await self._link.publish(
+                    queue, body, properties=message.properties, headers=release.headers
+                )
+        except TimeoutError:
+            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; the letter stays, perhaps twice"
+            raise BrokerUnavailable(text) from None
 
 
 async def _fetch(batch: _Batch, queue: str, wanted: int) -> list[Delivery]:

@@ -8,7 +8,10 @@ from domain.errors import FailureReason
 
 _VARIABLE = re.compile(
     r"""
-      (?P<kept>\b[245]\d\d\b(?!\S*@) | \b[245]\.\d{1,3}\.\d{1,3}\b)  # RFC 5321 and RFC 3463 codes
+      (?P<kept>                                # codes: RFC 5321 4.2, RFC 3463 2
+        (?:^|(?<=[:]\s)|(?<=with\s)|(?<=answered\s)|(?<=HTTP\s)) [2-5]\d\d \b(?!\S*@)
+      | (?<![\d.]) [245]\.\d{1,3}\.\d{1,3} \b(?!\.)
+      )
     | [^\s<>"',;:()]+ @ [^\s<>"',;:()]+                              # an address
     | \b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b                # a UUID
     | \b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z\d]{8,}\b               # a queue id, a hash

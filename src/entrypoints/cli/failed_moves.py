@@ -120,7 +120,8 @@ def _act(
 
 class Move:
     """Carries out one decision on the letters agreed to, and on no other: what arrived since then
-    was not agreed to. `rate` is in letters per second, None as fast as it goes."""
+    was not agreed to. `rate` is in letters per second, None as fast as it goes; `round_` in
+    seconds."""
 
     def __init__(
         self,
@@ -128,11 +129,14 @@ class Move:
         decision: Callable[[InboundMessage], Decision],
         bar: Bar,
         rate: float | None = None,
+        *,
+        round_: float = _ROUND,
     ) -> None:
         self.moved: list[Letter] = []
         self.bar = bar
         self._agreed = frozenset(agreed)
         self._decision = decision
+        self._round = round_
         self._pause = 1 / rate if rate else 0.0
         self._interrupt = asyncio.Event()
         self._next_at = 0.0
@@ -151,7 +155,7 @@ class Move:
         self._goes_on = True
         while self._goes_on:
             self._goes_on = False
-            self._ends_at = time.monotonic() + _ROUND
+            self._ends_at = time.monotonic() + self._round
             await walk(settings, self._agreed.__contains__, self._act, self._done)
 
     async def _act(self, message: InboundMessage, _letter: Letter) -> Decision:
