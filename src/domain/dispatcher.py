@@ -111,6 +111,11 @@ class Dispatcher:
                 await journal.sent([r.recipient for r in made if isinstance(r, Sent)])
         return Outcome(attempt=attempt, results=tuple(results))
 
+    def rehearse(self, notification: Notification, progress: Progress) -> None:
+        """Render what `dispatch` would send, and send nothing. Raises Permanent."""
+        for one_mail, _group in _mails(notification, progress.owed(notification)):
+            self._render(one_mail)
+
     async def _deliver(
         self,
         notification: Notification,

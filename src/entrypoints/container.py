@@ -14,6 +14,7 @@ from adapters.telemetry.deliveries import DeliveryLog
 from adapters.templates import FilesystemTemplates, RenderOptions, SetReport
 from adapters.wire.handler import MessageHandler
 from adapters.wire.inbound import Consumer, DeadLetters, Publisher
+from adapters.wire.releaser import TemplateReleaser
 from domain.dispatcher import Dispatcher
 from domain.ledger import DeliveryLedger
 from domain.once import OnceDispatcher
@@ -215,6 +216,21 @@ def _dead_letters(
     return RabbitDeadLetters(rabbit())
 
 
+def _releaser(
+    settings: Settings,
+    dead_letters: DeadLetters,
+    dispatcher: Dispatcher,
+    renderer: FilesystemTemplates,
+) -> TemplateReleaser:
+    return TemplateReleaser(
+        dead_letters=dead_letters,
+        dispatcher=dispatcher,
+        channels=settings.active_queues,
+        version=lambda: renderer.version,
+        max_body=settings.max_body,
+    )
+
+
 def _topology(rabbit: "RabbitSettings") -> "Topology":
     from adapters.rabbitmq.topology import Topology
 
@@ -259,6 +275,7 @@ class Container(containers.DeclarativeContainer):
     consumer = providers.Singleton(_consumer, settings, clock, rabbit.provider, sqlite.provider)
     publisher = providers.Singleton(_publisher, settings, rabbit.provider, sqlite.provider)
     dead_letters = providers.Singleton(_dead_letters, settings, rabbit.provider, sqlite.provider)
+    releaser = providers.Singleton(_releaser, settings, dead_letters, dispatcher, renderer)
     topology = providers.Singleton(_topology, rabbit)
 
 

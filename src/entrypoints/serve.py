@@ -5,8 +5,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -40,9 +40,11 @@ async def serve(
     close: Callable[[], Awaitable[None]],
     limits: Limits,
     drain: bool,
+    alongside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
 ) -> None:
     """Consume until a signal, a limit, or (with `drain`) empty queues. A second signal exits at
-    once with code 1; what was in hand then is handed out again by the broker."""
+    once with code 1; what was in hand then is handed out again by the broker. What runs `alongside`
+    is cancelled at the end."""
 
     def stop(cause: str) -> None:
         log.info("stopping", cause=cause)
@@ -50,11 +52,15 @@ async def serve(
         consumer.stop()
 
     limited = handler if limits.messages is None else _Counted(handler, limits.messages, stop)
-    async with (
-        _signals(stop),
-        _background(_keep_fresh(refresh_templates)),
-        _background(_watch(limits, stop)),
-    ):
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_signals(stop))
+        work = [
+            _keep_fresh(refresh_templates),
+            _watch(limits, stop),
+            *(start() for start in alongside),
+        ]
+        for each in work:
+            await stack.enter_async_context(_background(each))
         try:
             await consumer.run(limited, drain=drain, watcher=watcher)
         finally:
@@ -101,14 +107,20 @@ async def _signals(stop: Callable[[str], None]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _background(work: "asyncio._CoroutineLike[None]") -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
+async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_guarded(work))
     try:
         yield
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
+
+
+async def _guarded(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception:  # the mails go on without it, but not in silence
+        log.exception("background work failed", work=work.__qualname__)
 
 
 async def _keep_fresh(refresh: Callable[[], object]) -> None:

@@ -14,6 +14,7 @@ def shop_settings(folder: Path, broker_url: str, email_url: str, queue: str) -> 
         "email_url": email_url,
         "queues": f"email={queue}",
         "templates_dir": str(templates),
+        "auto_release": "off",
         "ledger_url": f"sqlite:///{folder}/ledger.db",
         "log_format": "json",
     }

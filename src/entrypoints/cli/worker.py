@@ -40,16 +40,24 @@ def command(
     renderer = container.renderer()
     announce(settings, renderer.version)
     handler = container.handler()
+    releaser = container.releaser()
+
+    def refresh_templates() -> None:
+        if renderer.refresh():
+            releaser.templates_changed()
+
+    releaser.templates_changed()  # what was mended while no worker ran flows, too
     asyncio.run(
         serve(
             consumer=container.consumer(),
             handler=handler.handle,
             watcher=handler,
-            refresh_templates=renderer.refresh,
+            refresh_templates=refresh_templates,
             stop_waiting=container.clock().stop,
             close=lambda: close_outbound(container),
             limits=Limits(messages=limit, seconds=time_limit, memory=memory_limit),
             drain=drain,
+            alongside=[releaser.run] if settings.auto_release else [],
         )
     )
     return 0

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from adapters.rabbitmq.settings import Binding, TopologyMode
+from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from entrypoints.settings import values
@@ -41,6 +42,8 @@ Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queu
 Bindings = Annotated[tuple[Binding, ...], PlainValidator(values.parse_bindings)]
 Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
 JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
+Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
+Alerts = Annotated[tuple[AlertTarget, ...], PlainValidator(values.parse_alerts)]
 Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
 NOT_YET = (
@@ -49,10 +52,7 @@ NOT_YET = (
     "slack_token",
     "slack_webhook_url",
     "slack_api_url",
-    "http",
-    "alerts_to",
     "events",
-    "auto_release",
 )
 """Settings whose feature is still to come: accepted with a warning, so that a configuration
 written for it starts."""
@@ -98,10 +98,10 @@ class Settings(BaseModel):
     lease: Wait = timedelta(seconds=30)
     prefetch: Count | None = None
     concurrency: Count | None = None
-    http: str | None = None
+    http: Http = None
     only_to: str | None = None
     redirect_to: str | None = None
-    alerts_to: str | None = None
+    alerts_to: Alerts = ()
     targets: Mapping[str, SecretStr] = Field(default_factory=dict)
     events: str | None = None
     auto_release: Switch = True

@@ -1,0 +1,63 @@
+"""Fix the template and it flows, on either broker, with the worker a process of its own."""
+
+from mailbox import Maildir
+from pathlib import Path
+
+from tests.integration.conftest import MailHog
+from tests.support.mailbox import Mailbox
+from tests.support.orders import an_order, shop_settings
+from tests.support.rabbit import Broker, Peer
+from tests.support.worker import run_command, running, wait_until
+
+RELEASED = "dead letter released: its template renders now"
+
+
+def test_letters_that_a_new_template_mends_are_sent_and_the_others_stay(
+    tmp_path: Path, broker: Broker, mailhog: MailHog, mailbox: Mailbox, queue: str
+) -> None:
+    settings = shop_settings(tmp_path, broker.url, mailhog.url, queue) | {"auto_release": "on"}
+    dead = f"{queue}.dead"
+    with running(tmp_path, settings) as worker, Peer(broker.url) as peer:
+        worker.wait_for("consuming")
+        peer.publish(
+            queue,
+            an_order(1, template="later"),
+            an_order(2, parameters={}),
+            an_order(3, template="never"),
+            an_order(4, to="not an address"),
+        )
+        wait_until(lambda: peer.ready(dead) == 4, on_failure=lambda: worker.output)
+        template = Path(settings["templates_dir"]) / "later.jinja2"
+        template.write_text("Later, {{ name }}")
+        wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
+        [told] = worker.events(RELEASED)
+        (template.parent / "welcome.jinja2").write_text("Hello")
+        wait_until(lambda: mailbox.count() == 2, on_failure=lambda: worker.output)
+        wait_until(lambda: peer.ready(dead) == 2, on_failure=lambda: worker.output)
+        assert worker.terminate() == 0
+
+    assert sorted(mailbox.recipients()) == ["user1@example.com", "user2@example.com"]
+    assert (told["id"], told["template"], told["reason"]) == ("id-1", "later", "template_missing")
+    assert told["templates_version"]
+
+
+def test_what_was_mended_while_no_worker_ran_flows_at_the_next_start(tmp_path: Path) -> None:
+    settings = {"templates_dir": "templates"}
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    sent = ("send", "later", "--to=ann@example.com", "--from=shop@example.com")
+    run_command(*sent, settings=settings, cwd=tmp_path)
+    run_command("worker", "--drain", settings=settings, cwd=tmp_path)
+    (templates / "later.jinja2").write_text("At last")
+
+    off = settings | {"auto_release": "off"}
+    with running(tmp_path, off | {"log_format": "json"}, "--time-limit=2") as idle:
+        idle.process.wait(timeout=30)
+    assert not (tmp_path / "var/mail").exists()
+
+    with running(tmp_path, settings | {"log_format": "json"}) as worker:
+        worker.wait_for(RELEASED)
+        worker.wait_for("notification sent")
+
+    [mail] = Maildir(str(tmp_path / "var/mail"), create=False)
+    assert mail["To"] == "ann@example.com"
