@@ -120,7 +120,7 @@ async def _guarded(work: Coroutine[None, None, None]) -> None:
     try:
         await work
     except Exception:  # the mails go on without it, but not in silence
-        log.exception("background work failed", work=work.__qualname__)
+        log.exception("background work failed")
 
 
 async def _keep_fresh(refresh: Callable[[], object]) -> None:
