@@ -166,6 +166,7 @@ class Conversation:
         action = self.server.action("payload") if self.recipients else None
         if isinstance(action, CutAfter):
             await self.reader.readexactly(action.size)
+            action.before()
             raise Ended
         if isinstance(action, SayEarly):
             await self.reader.readexactly(action.size)

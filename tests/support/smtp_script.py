@@ -16,7 +16,7 @@ class Say:
 class Call:
     """Call this in the server's loop, then answer."""
 
-    function: Callable[[], None]
+    function: Callable[[], object]
     reply: str
 
 
@@ -34,9 +34,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class CutAfter:
-    """Close the connection after so many bytes of the mail."""
+    """Close the connection after so many bytes of the mail, having called `before`."""
 
     size: int
+    before: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)

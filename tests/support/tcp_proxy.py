@@ -15,6 +15,7 @@ class TcpProxy:
         self._links: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._valves: list[asyncio.Event] = []
         self.port = 0
         self.accepted = 0
 
@@ -23,18 +24,24 @@ class TcpProxy:
         for writer in self._links:
             writer.transport.abort()
 
-    def freeze(self) -> None:
-        """Forward nothing more, yet keep every connection open: no FIN, no RST."""
-        self._flowing.clear()
+    def freeze(self, only: int | None = None) -> None:
+        """Forward nothing more, yet keep every connection open: no FIN, no RST. `only`: nothing
+        of one connection, the first being 0."""
+        valve = self._flowing if only is None else self._valves[only]
+        valve.clear()
 
     def thaw(self) -> None:
         """Forward again."""
-        self._flowing.set()
+        for valve in (self._flowing, *self._valves):
+            valve.set()
 
     async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         """Handle one connection."""
         self.accepted += 1
         budget = _Budget(next(self._budgets, None))
+        valve = asyncio.Event()
+        valve.set()
+        self._valves.append(valve)
         self._links.add(to_client)
         try:
             server, to_server = await asyncio.open_connection(*self._target)
@@ -44,7 +51,8 @@ class TcpProxy:
         self._links.add(to_server)
         try:
             await asyncio.gather(
-                self._pump(client, to_server, budget), self._pump(server, to_client, budget)
+                self._pump(client, to_server, budget, valve),
+                self._pump(server, to_client, budget, valve),
             )
         except OSError:
             pass
@@ -54,10 +62,15 @@ class TcpProxy:
                 writer.transport.abort()
 
     async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, budget: "_Budget"
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        budget: "_Budget",
+        valve: asyncio.Event,
     ) -> None:
         while data := await source.read(65536):
             await self._flowing.wait()
+            await valve.wait()
             sink.write(budget.spend(data))
             await sink.drain()
             if budget.is_spent:
