@@ -48,6 +48,10 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
         for channel in settings.active_channels
         if channel not in served
     ]
+    if settings.alerts_to and settings.email_from is None:
+        faults.append(
+            f"{variable('email_from')}: must be set, since {variable('alerts_to')} needs a sender"
+        )
     if faults:
         raise SettingsInvalid(faults)
     return settings

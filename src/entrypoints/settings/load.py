@@ -105,12 +105,9 @@ def _refused(raw: RawSettings) -> list[str]:
         if name in raw.values
     ]
     for name in raw.values:
-        parts = [name.removeprefix(TARGETS)] if name.startswith(TARGETS) else []
-        if name == "alerts_to":
-            parts = [item.partition(":")[0] for item in raw.values[name].split(",")]
-        for part in parts:
+        if name.startswith(TARGETS):
             try:
-                not_forbidden(part)
+                not_forbidden(name.removeprefix(TARGETS))
             except ValueError as error:
                 lines.append(f"{_label(raw, name)}: {error}")
     return lines

@@ -2,19 +2,38 @@
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from adapters.rabbitmq.settings import Binding
+from domain.alerts import AlertTarget
 from domain.duration import parse_duration
+from domain.notification import Recipient
 
 FORBIDDEN_QUEUE = "webgui"
 CHANNELS = ("email", "telegram", "slack", "webhook")
 
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
+_HOST_AND_PORT = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})"
+)
+_LAST_PORT = 65535
 _LONGEST_TIER = timedelta(days=49)  # x-message-ttl is an unsigned 32-bit count of milliseconds
 _MAX_QUEUE_NAME = 200  # RabbitMQ allows 255 bytes; our suffixes need room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAddress:
+    """Where to listen; port 0 leaves the choice to the system."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """The form of the setting."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def not_forbidden(name: str) -> str:
@@ -90,6 +109,35 @@ def parse_wait(text: str) -> timedelta:
     if duration <= timedelta(0):
         raise ValueError("must be longer than zero")
     return duration
+
+
+def parse_http(text: str) -> HttpAddress:
+    """Read `host:port`; an IPv6 host is in brackets."""
+    match = _HOST_AND_PORT.fullmatch(text.strip())
+    if match is None or int(match["port"]) > _LAST_PORT:
+        raise ValueError("must be host:port, such as 127.0.0.1:8080 or [::]:8080")
+    return HttpAddress(host=match["v6"] or match["host"], port=int(match["port"]))
+
+
+def parse_alerts(text: str) -> tuple[AlertTarget, ...]:
+    """Read `email:ops@example.org,…`."""
+    return tuple(_alert_target(item) for item in parse_list(text))
+
+
+def _alert_target(item: str) -> AlertTarget:
+    from adapters.notifiers.email.addresses import InvalidAddress, parse_address
+
+    channel, colon, address = (part.strip() for part in item.partition(":"))
+    if not_forbidden(channel) in CHANNELS and channel != "email":
+        raise ValueError(f"channel {channel!r} is not in this version; use email:")
+    if not colon or _channel(channel) != "email":
+        raise ValueError(f"{item!r} must be email:address")
+    try:
+        recipient = Recipient.parse(address)
+        parse_address(recipient.address)
+    except InvalidAddress as error:
+        raise ValueError(f"{item!r}: {error}") from None
+    return AlertTarget(channel=channel, recipient=recipient)
 
 
 def parse_size(text: str) -> int:

@@ -167,9 +167,9 @@ def test_the_recipient_guard_is_refused_rather_than_ignored() -> None:
 
 
 def test_a_setting_without_effect_yet_is_warned_of() -> None:
-    loaded = load_settings({"DISPATCHER_HTTP": "127.0.0.1:8080"}, Path("absent.toml"))
+    loaded = load_settings({"DISPATCHER_EVENTS": "outcomes"}, Path("absent.toml"))
 
-    assert loaded.warnings == ("DISPATCHER_HTTP has no effect in this version",)
+    assert loaded.warnings == ("DISPATCHER_EVENTS has no effect in this version",)
 
 
 def test_asking_a_worker_for_a_channel_that_is_not_configured_names_what_to_set() -> None:

@@ -1,0 +1,103 @@
+"""Numbers for Prometheus, in its text format
+(https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format)."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import TypeVar
+
+from domain.errors import MalformedMessage
+from domain.notification import Notification
+from domain.outcome import Outcome
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_OTHER = "other"
+"""The label of a channel or template that is not ours: a producer may invent any number."""
+
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+_Given = TypeVar("_Given")
+_Result = TypeVar("_Result")
+
+
+class Metrics:
+    """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel."""
+
+    def __init__(
+        self,
+        *,
+        channels: Collection[str],
+        queue_channels: Mapping[str, str],
+        has_template: Callable[[str], bool],
+    ) -> None:
+        self._channels = channels
+        self._queue_channels = queue_channels
+        self._has_template = has_template
+        self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
+        self._in_flight = 0
+
+    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
+        """One for each different thing that became of a notification, however many recipients."""
+        channel = self._label(notification.channel)
+        template = notification.template
+        if not self._has_template(template):
+            template = _OTHER
+        fates = {("sent_earlier" if sent.earlier else "sent", "") for sent in outcome.sent}
+        fates |= {("deferred", "") for _ in outcome.deferred}
+        fates |= {("dead_lettered", str(rejected.reason)) for rejected in outcome.rejected}
+        for fate, reason in fates:
+            self._outcomes[channel, template, fate, reason] += 1
+
+    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
+        """A message without a notification."""
+        channel = self._label(self._queue_channels.get(queue, ""))
+        self._outcomes[channel, "", "dead_lettered", str(error.reason)] += 1
+
+    def counting(
+        self, handle: Callable[[_Given], Awaitable[_Result]]
+    ) -> Callable[[_Given], Awaitable[_Result]]:
+        """`handle`, with what it has in hand counted as in flight."""
+
+        async def counted(given: _Given) -> _Result:
+            self._in_flight += 1
+            try:
+                return await handle(given)
+            finally:
+                self._in_flight -= 1
+
+        return counted
+
+    def render(
+        self, *, paused: Collection[str], ledger_paused: bool, templates_version: str
+    ) -> str:
+        """All metrics as text."""
+        lines = [
+            "# HELP dispatcher_notifications_total What became of notifications, by attempt.",
+            "# TYPE dispatcher_notifications_total counter",
+        ]
+        names = ("channel", "template", "outcome", "reason")
+        for labels, number in sorted(self._outcomes.items()):
+            sample = _sample("notifications_total", number, dict(zip(names, labels, strict=True)))
+            lines.append(sample)
+        lines += _gauge("in_flight", "Messages in hand.")
+        lines.append(_sample("in_flight", self._in_flight))
+        lines += _gauge("channel_paused", "1 while what the channel needs is away.")
+        for channel in self._channels:
+            lines.append(_sample("channel_paused", int(channel in paused), {"channel": channel}))
+        lines += _gauge("ledger_paused", "1 while the ledger is away.")
+        lines.append(_sample("ledger_paused", int(ledger_paused)))
+        lines += _gauge("templates_version", "The template set in use, as a label.")
+        lines.append(_sample("templates_version", 1, {"version": templates_version}))
+        return "\n".join(lines) + "\n"
+
+    def _label(self, channel: str) -> str:
+        return channel if channel in self._channels else _OTHER
+
+
+def _gauge(name: str, text: str) -> list[str]:
+    return [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} gauge"]
+
+
+def _sample(name: str, value: int, labels: Mapping[str, str] | None = None) -> str:
+    inside = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in (labels or {}).items())
+    return f"dispatcher_{name}{{{inside}}} {value}" if inside else f"dispatcher_{name} {value}"

@@ -1,0 +1,174 @@
+"""When to tell the operator what: one alert for a cause, not one for each letter."""
+
+import shlex
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from domain.errors import FailureReason
+from domain.notification import Recipient
+from domain.ports import Clock
+
+WINDOW = timedelta(minutes=15)
+"""At most one alert for a cause within this time; what comes meanwhile is told at its end."""
+
+GATHER = timedelta(seconds=10)
+"""From the first dead letter of a cause to its alert: they seldom come alone."""
+
+PATIENCE = timedelta(minutes=1)
+"""A pause shorter than this is nobody's business."""
+
+MAX_CAUSES = 20
+"""Causes of dead letters told apart at a time: a producer may invent any number of templates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertTarget:
+    """Who is told, and on which channel."""
+
+    channel: str
+    recipient: Recipient
+
+    def __str__(self) -> str:
+        """The form of the setting."""
+        return f"{self.channel}:{self.recipient}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetters:
+    """Letters that died alike. Without a reason: those beyond the causes that are told apart."""
+
+    reason: FailureReason | None = None
+    template: str | None = None
+    channel: str | None = None
+
+    @property
+    def replay(self) -> str:
+        """The command that sends exactly these again; without a reason, the one that lists all."""
+        if self.reason is None:
+            return "dispatcher failed list"
+        words = ["dispatcher", "failed", "retry", "--reason", str(self.reason)]
+        if self.template is not None:
+            words += ["--template", self.template]
+        if self.channel is not None:
+            words += ["--channel", self.channel]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something that stops work until it is over: a paused channel or ledger, a broken template
+    set. `name` says which."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What one message to the operator says. `is_over`: the all-clear of a trouble. `error` is the
+    last one; `queues` are the work queues whose letters died."""
+
+    cause: DeadLetters | Trouble
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    error: str
+    queues: tuple[str, ...] = ()
+    is_over: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sighting:
+    first_seen: datetime
+    last_seen: datetime
+    error: str = ""
+    count: int = 0
+    queues: set[str] = field(default_factory=set)
+    patience: timedelta = GATHER
+    is_told: bool = False
+
+    def again(self, now: datetime, error: str) -> None:
+        self.last_seen = now
+        self.error = error
+        self.count += 1
+
+    def alert(self, cause: DeadLetters | Trouble, *, is_over: bool = False) -> Alert:
+        return Alert(
+            cause=cause,
+            count=self.count,
+            first_seen=self.first_seen,
+            last_seen=self.last_seen,
+            error=self.error,
+            queues=tuple(sorted(self.queues)),
+            is_over=is_over,
+        )
+
+
+class AlertPolicy:
+    """Hears of dead letters and troubles; `due` says what to tell now. Bounded in memory."""
+
+    def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
+        self._clock = clock
+        self._window = window
+        self._letters: dict[DeadLetters, _Sighting] = {}
+        self._troubles: dict[Trouble, _Sighting] = {}
+        self._over: dict[Trouble, Alert] = {}
+        self._told: dict[DeadLetters | Trouble, datetime] = {}
+
+    def dead_letter(self, cause: DeadLetters, *, queue: str, error: str) -> None:
+        """One more letter has died in `queue`. `error` goes to the operator as it is."""
+        now = self._clock.now()
+        if cause not in self._known_causes() and len(self._known_causes()) >= MAX_CAUSES:
+            cause = DeadLetters()
+        sighting = self._letters.setdefault(cause, _Sighting(first_seen=now, last_seen=now))
+        sighting.again(now, error)
+        sighting.queues.add(queue)
+
+    def trouble(self, name: str, error: str | None, *, patience: timedelta = PATIENCE) -> None:
+        """`name` is in trouble, or still is; None: it no longer is. It is told once, after
+        `patience`, and so is its end."""
+        now = self._clock.now()
+        cause = Trouble(name=name)
+        if error is not None:
+            fresh = _Sighting(first_seen=now, last_seen=now, patience=patience)
+            self._troubles.setdefault(cause, fresh).again(now, error)
+            return
+        ended = self._troubles.pop(cause, None)
+        if ended is None:
+            return
+        # Untold though it was long: whatever carries the alerts was away, too.
+        was_missed = now - ended.first_seen >= ended.patience and not self._is_quiet(cause)
+        if ended.is_told or was_missed:
+            ended.last_seen = now
+            self._over[cause] = ended.alert(cause, is_over=True)
+            self._told.setdefault(cause, now)
+
+    def due(self, *, is_last: bool = False) -> list[Alert]:
+        """What to tell now; each alert is given once. `is_last`: do not wait for more letters,
+        since nobody will ask again."""
+        now = self._clock.now()
+        self._told = {cause: at for cause, at in self._told.items() if now - at < self._window}
+        alerts = list(self._over.values())
+        self._over.clear()
+        for trouble, sighting in self._troubles.items():
+            if not sighting.is_told and self._is_ripe(trouble, sighting):
+                sighting.is_told = True
+                self._told[trouble] = now
+                alerts.append(sighting.alert(trouble))
+        for cause, sighting in list(self._letters.items()):
+            if self._is_ripe(cause, sighting) or (is_last and not self._is_quiet(cause)):
+                del self._letters[cause]
+                self._told[cause] = now
+                alerts.append(sighting.alert(cause))
+        return alerts
+
+    def _is_ripe(self, cause: DeadLetters | Trouble, sighting: _Sighting) -> bool:
+        waited = self._clock.now() - sighting.first_seen
+        return waited >= sighting.patience and not self._is_quiet(cause)
+
+    def _is_quiet(self, cause: DeadLetters | Trouble) -> bool:
+        told = self._told.get(cause)
+        return told is not None and self._clock.now() - told < self._window
+
+    def _known_causes(self) -> set[DeadLetters]:
+        told = {cause for cause in self._told if isinstance(cause, DeadLetters)}
+        return told | self._letters.keys()
