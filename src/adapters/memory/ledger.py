@@ -101,7 +101,7 @@ class MemoryLedger:
         key = (sight.channel, sight.key, sight.has_id)
         entries = {entry.id: entry for entry in self._store.by_key.get(key, ())}
         rows = [self._row(entry, sight) for entry in entries.values()]
-        verdict = judge(sight, rows, has_suspect=bool(self._suspects))
+        verdict = judge(sight, rows, has_suspect=self._has_suspect())
         claim = Claim(f"{'i' if sight.has_id else 'n'}{next(self._store.numbers)}")
         self._apply(verdict, entries, sight, claim, now)
         if verdict.is_suspect:
@@ -155,6 +155,10 @@ class MemoryLedger:
 
     def _entries(self, claim: Claim) -> list[_Entry]:
         return list(self._store.by_claim.get(claim, ()))
+
+    def _has_suspect(self) -> bool:
+        entries = (entry for claim in self._suspects for entry in self._entries(claim))
+        return any(entry.takeovers and entry.state is not State.SENT for entry in entries)
 
     def _row(self, entry: _Entry, sight: Sight) -> Row:
         return Row(

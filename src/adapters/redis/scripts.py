@@ -45,6 +45,12 @@ local function end_suspect(claim)
         redis.call('DEL', prefix .. 'u:' .. owner)
     end
 end
+local function has_suspect()
+    for _, row in ipairs(claimed(redis.call('GET', prefix .. 'u:' .. owner) or '')) do
+        if row.takeovers > 0 and row.state < 2 then return true end
+    end
+    return false
+end
 local function undo(claim)
     put('x:' .. claim, '', 3600000)
     for _, row in ipairs(claimed(claim)) do
@@ -203,7 +209,7 @@ if poison then
     for _, row in ipairs(left) do forget(key, row) end
     return all_but_sent('poison', true)
 end
-if #left > 0 and exists('u:' .. owner) then return all_but_sent('busy', has_id) end
+if #left > 0 and has_suspect() then return all_but_sent('busy', has_id) end
 use_up()
 for _, row in ipairs(left) do take(row, 1) end
 if #left > 0 then put('u:' .. owner, claim, retention) end

@@ -13,7 +13,7 @@ from domain.standings import Row, State, Verdict, judge
 # id, and matters to nobody. Rows are numbered by age, so the oldest are found without an index.
 SCHEMA: Final = """
 CREATE TABLE delivery (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     key BLOB NOT NULL,
     recipient BLOB NOT NULL,
     fingerprint BLOB NOT NULL,
