@@ -143,6 +143,11 @@ class Scene:
                 on_failure=lambda: f"{len(set(self.server.deliveries))} sent\n{worker.output}",
             )
 
+    def tiers(self) -> list[str]:
+        """The names of the retry queues."""
+        delays = self.settings["retry_delays"].replace("ms", "").split(",")
+        return [f"{self.queue}.retry.{delay}" for delay in delays]
+
     def sent_so_far(self) -> int:
         return len(self.server.accepted)
 
@@ -167,7 +172,7 @@ class Scene:
                 for properties, body in _take(peer, f"{self.queue}.dead")
             }
             waiting: Counter[str] = Counter()
-            for name in (self.queue, *(f"{self.queue}.retry.{tier}" for tier in TIERS)):
+            for name in (self.queue, *self.tiers()):
                 waiting.update(_id(body) for _, body in _take(peer, name))
         places = Counter((*sent, *dead, *waiting))
         assert set(places) == set(self.published), "lost or invented"

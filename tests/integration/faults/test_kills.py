@@ -122,7 +122,7 @@ def test_fault_07_kill_9_between_record_and_ack_sends_none_twice(scene: Scene) -
 
 def test_fault_08_kill_9_between_retry_copy_and_ack_leaves_one_live_copy(scene: Scene) -> None:
     consuming = 0  # the first connection consumes, the second publishes the copies
-    scene.settings["retry_delays"] = "3s"
+    scene.settings["retry_delays"] = "3000ms"
     with scene.worker() as worker, Peer(scene.broker.url) as peer:
 
         def freeze_the_acks() -> None:
