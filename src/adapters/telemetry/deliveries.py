@@ -29,9 +29,12 @@ class DeliveryLog:
         }
         if notification.metadata:
             about["metadata"] = dict(notification.metadata)
-        if sent := len(outcome.sent):
+        earlier = sum(1 for result in outcome.sent if result.earlier)
+        if sent := len(outcome.sent) - earlier:
             log.info("notification sent", **about, recipients=sent)
-        if sent == len(outcome.results):
+        if earlier:
+            log.info("notification was sent before", **about, recipients=earlier)
+        if sent + earlier == len(outcome.results):
             return
         for (delay, error), count in _counted((r.delay, r.error) for r in outcome.deferred):
             log.warning(
