@@ -11,21 +11,26 @@ from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
 from adapters.telemetry.deliveries import DeliveryLog
-from adapters.templates import FilesystemTemplates, RenderOptions, SetReport
+from adapters.telemetry.metrics import Metrics
+from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
 from adapters.wire.inbound import Consumer, DeadLetters, Publisher
 from adapters.wire.releaser import TemplateReleaser
+from domain.alerts import AlertPolicy
 from domain.dispatcher import Dispatcher
 from domain.ledger import DeliveryLedger
 from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
+from entrypoints.alerting import Alerter
+from entrypoints.channels import email_notifier
+from entrypoints.observers import DeadLetterAlerts, Observers
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
+from entrypoints.vitals import Vitals
 
 if TYPE_CHECKING:
-    from adapters.notifiers.email.url import SmtpSettings
     from adapters.rabbitmq.settings import RabbitSettings
     from adapters.rabbitmq.topology import Topology
     from adapters.sqlite.queue import SqliteQueue
@@ -43,64 +48,10 @@ def render_options(settings: Settings) -> RenderOptions:
     )
 
 
-def _renderer(settings: Settings) -> FilesystemTemplates:
+def _renderer(settings: Settings, vitals: Vitals) -> FilesystemTemplates:
     return FilesystemTemplates(
-        settings.templates_dir, options=render_options(settings), on_change=_report_templates
+        settings.templates_dir, options=render_options(settings), on_change=vitals.templates
     )
-
-
-def _report_templates(report: SetReport) -> None:
-    if not report.faults:
-        log.info("templates changed", templates_version=report.version)
-    for fault in report.faults:
-        log.error(
-            "templates are broken; the last good set stays in use",
-            fault=fault,
-            templates_version=report.version,
-        )
-
-
-def _email(settings: Settings) -> Notifier:
-    from adapters.notifiers.blips import BlipTolerantNotifier
-    from adapters.notifiers.email.letter import EmailDefaults
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
-
-    defaults = EmailDefaults(
-        sender=settings.email_from,
-        reply_to=settings.email_reply_to,
-        attachments_dir=settings.attachments_dir,
-    )
-    place = parse_email_url(settings.email or "")
-    try:
-        if isinstance(place, MaildirSettings):
-            from adapters.notifiers.email.maildir import MaildirNotifier
-
-            return MaildirNotifier(place.folder, defaults=defaults)
-        from adapters.notifiers.email.pool import PoolLimits
-        from adapters.notifiers.email.smtp import SmtpNotifier
-
-        return BlipTolerantNotifier(
-            SmtpNotifier(
-                place,
-                defaults=defaults,
-                ca_file=settings.email_ca_file,
-                limits=PoolLimits(size=settings.email_pool),
-                reread=lambda: _relay_now(settings, place),
-            )
-        )
-    except ValueError as error:
-        raise SettingsInvalid([str(error)]) from None  # names its variable itself
-
-
-def _relay_now(settings: Settings, known: "SmtpSettings") -> "SmtpSettings":
-    """The relay as its secret file names it now; a file in the middle of a change says nothing."""
-    from adapters.notifiers.email.url import SmtpSettings, parse_email_url
-
-    try:
-        place = parse_email_url(settings.email_now() or "")
-    except ValueError:
-        return known
-    return place if isinstance(place, SmtpSettings) else known
 
 
 def _dispatcher(
@@ -108,6 +59,7 @@ def _dispatcher(
     clock: SystemClock,
     renderer: FilesystemTemplates,
     notifiers: Mapping[str, Callable[[], Notifier]],
+    vitals: Vitals,
 ) -> Dispatcher:
     return Dispatcher(
         renderer=renderer,
@@ -116,7 +68,7 @@ def _dispatcher(
         clock=clock,
         in_doubt=settings.in_doubt,
         concurrency=settings.concurrency,
-        on_pause=_report_pause,
+        on_pause=vitals.pause,
     )
 
 
@@ -133,13 +85,6 @@ def _ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
     from adapters.redis.ledger import RedisLedger
 
     return RedisLedger(settings.ledger, lease=settings.lease)
-
-
-def _report_pause(channel: str, error: str | None) -> None:
-    if error is None:
-        log.info("channel goes on: what it needs is back", channel=channel)
-    else:
-        log.error("channel is paused: what it needs is away", channel=channel, error=error)
 
 
 def _sqlite_queue(settings: Settings, clock: SystemClock) -> "SqliteQueue":
@@ -244,22 +189,44 @@ class Container(containers.DeclarativeContainer):
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     clock = providers.Singleton(SystemClock)
 
+    # What the operator hears
+    alerts = providers.Singleton(AlertPolicy, clock)
+    vitals = providers.Singleton(Vitals, alerts)
+
     # Channels: one line each, by the channel's name. Built only where configured.
-    email = providers.Singleton(_email, settings)
+    email = providers.Singleton(email_notifier, settings)
     notifiers = providers.Dict(email=email.provider)
 
     # Rendering and dispatching
-    renderer = providers.Singleton(_renderer, settings)
-    dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers)
+    renderer = providers.Singleton(_renderer, settings, vitals)
+    dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers, vitals)
     ledger = providers.Singleton(_ledger, settings, clock)
     once = providers.Singleton(
         OnceDispatcher,
         dispatcher=dispatcher,
         ledger=ledger,
         clock=clock,
-        on_pause=providers.Object(_report_pause),
+        on_pause=vitals.provided.pause,
     )
-    observer = providers.Singleton(DeliveryLog)
+    metrics = providers.Singleton(
+        Metrics,
+        channels=settings.provided.configured_channels,
+        queue_channels=settings.provided.queue_channels,
+        has_template=renderer.provided.has,
+    )
+    observer = providers.Singleton(
+        Observers,
+        providers.Singleton(DeliveryLog),
+        metrics,
+        providers.Singleton(DeadLetterAlerts, alerts, settings.provided.queue_channels),
+    )
+    alerter = providers.Singleton(
+        Alerter,
+        policy=alerts,
+        targets=settings.provided.alerts_to,
+        notifiers=dispatcher.provided.notifiers,
+        paused=vitals.provided.paused,
+    )
     handler = providers.Singleton(
         MessageHandler,
         dispatcher=once,

@@ -6,7 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -41,10 +41,12 @@ async def serve(
     limits: Limits,
     drain: bool,
     alongside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
+    within: Sequence[AbstractAsyncContextManager[object]] = (),
 ) -> None:
     """Consume until a signal, a limit, or (with `drain`) empty queues. A second signal exits at
     once with code 1; what was in hand then is handed out again by the broker. What runs `alongside`
-    is cancelled at the end."""
+    is cancelled at the end. What is in `within` is entered before anything is consumed and left
+    when all is settled, before `close`."""
 
     def stop(cause: str) -> None:
         log.info("stopping", cause=cause)
@@ -61,10 +63,10 @@ async def serve(
         ]
         for each in work:
             await stack.enter_async_context(_background(each))
-        try:
-            await consumer.run(limited, drain=drain, watcher=watcher)
-        finally:
-            await close()
+        stack.push_async_callback(close)
+        for context in within:
+            await stack.enter_async_context(context)
+        await consumer.run(limited, drain=drain, watcher=watcher)
 
 
 class _Counted:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -104,14 +103,8 @@ class HealthPages:
         return _Answer(503 if causes else 200, text + "\n", "application/json")
 
 
-@asynccontextmanager
-async def serving(host: str, port: int, pages: HealthPages) -> AsyncIterator[int]:
-    """Serve `pages`; gives the port, which the system chose where `port` is 0. Raises OSError when
-    the address cannot be had."""
+async def listen(host: str, port: int, pages: HealthPages) -> asyncio.Server:
+    """Serve `pages` until the server is closed. Raises OSError when the address cannot be had."""
     server = await asyncio.start_server(pages.answer, host, port, limit=_MAX_HEAD)
-    chosen = int(server.sockets[0].getsockname()[1])
-    log.info("probes are served", host=host, port=chosen)
-    try:
-        yield chosen
-    finally:
-        server.close()
+    log.info("probes are served", host=host, port=server.sockets[0].getsockname()[1])
+    return server

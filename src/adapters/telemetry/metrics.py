@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from domain.errors import MalformedMessage
 from domain.notification import Notification
+from domain.once import LEDGER
 from domain.outcome import Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -67,10 +68,8 @@ class Metrics:
 
         return counted
 
-    def render(
-        self, *, paused: Collection[str], ledger_paused: bool, templates_version: str
-    ) -> str:
-        """All metrics as text."""
+    def render(self, *, paused: Collection[str], templates_version: str) -> str:
+        """All metrics as text. `paused`: names of channels, and of the ledger."""
         lines = [
             "# HELP dispatcher_notifications_total What became of notifications, by attempt.",
             "# TYPE dispatcher_notifications_total counter",
@@ -85,7 +84,7 @@ class Metrics:
         for channel in self._channels:
             lines.append(_sample("channel_paused", int(channel in paused), {"channel": channel}))
         lines += _gauge("ledger_paused", "1 while the ledger is away.")
-        lines.append(_sample("ledger_paused", int(ledger_paused)))
+        lines.append(_sample("ledger_paused", int(LEDGER in paused)))
         lines += _gauge("templates_version", "The template set in use, as a label.")
         lines.append(_sample("templates_version", 1, {"version": templates_version}))
         return "\n".join(lines) + "\n"

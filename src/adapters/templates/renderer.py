@@ -105,6 +105,10 @@ class FilesystemTemplates:
             return False
         return True
 
+    def has(self, template: str) -> bool:
+        """Whether the set in use has this template."""
+        return template in self._snapshot.templates
+
     def envelope_of(self, template: str) -> Envelope:
         """See TemplateRenderer."""
         compiled = self._snapshot.templates.get(template)

@@ -4,6 +4,11 @@ import asyncio
 
 import click
 
+_ONE_PORT = (
+    "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
+    " the port; start single workers with an address each"
+)
+
 
 @click.command("worker")
 @click.option("--channels", help="Consume only these channels, comma-separated.")
@@ -25,13 +30,17 @@ def command(
     The first SIGTERM finishes what is in hand, the second exits at once. An unreachable broker is
     waited for.
     """
+    from entrypoints.settings import SettingsInvalid
     from entrypoints.start import load, worker_settings
 
     settings = worker_settings(load(), channels)
     if processes > 1:
         from entrypoints.processes import supervise
 
+        if settings.http is not None:
+            raise SettingsInvalid([_ONE_PORT])
         return supervise(processes)
+    from entrypoints.companions import companions
     from entrypoints.container import Container, close_outbound
     from entrypoints.serve import Limits, serve
     from entrypoints.start import announce
@@ -50,7 +59,7 @@ def command(
     asyncio.run(
         serve(
             consumer=container.consumer(),
-            handler=handler.handle,
+            handler=container.metrics().counting(handler.handle),
             watcher=handler,
             refresh_templates=refresh_templates,
             stop_waiting=container.clock().stop,
@@ -58,6 +67,7 @@ def command(
             limits=Limits(messages=limit, seconds=time_limit, memory=memory_limit),
             drain=drain,
             alongside=[releaser.run] if settings.auto_release else [],
+            within=companions(container, settings),
         )
     )
     return 0

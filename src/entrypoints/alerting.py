@@ -1,0 +1,153 @@
+"""Sends what the alert policy finds due, over our own notifiers and past the queue."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from uuid import uuid4
+
+import structlog
+
+from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetters
+from domain.content import Content
+from domain.errors import DeliveryError
+from domain.notification import Notification
+from domain.once import LEDGER
+from domain.ports import Notifier
+from entrypoints.vitals import TEMPLATES
+
+TEMPLATE = "dispatcher-alert"
+"""What an alert's mail names as its template; there is no such file."""
+
+_LOOK = 1.0
+_LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
+
+log = structlog.get_logger()
+
+
+class Alerter:
+    """Tells the targets. What cannot be sent is logged once and dropped: an alert about alerts
+    would never end. While every target's channel is paused, alerts wait in the policy."""
+
+    def __init__(
+        self,
+        *,
+        policy: AlertPolicy,
+        targets: Sequence[AlertTarget],
+        notifiers: Mapping[str, Notifier],
+        paused: Callable[[], Collection[str]],
+    ) -> None:
+        self._policy = policy
+        self._targets = targets
+        self._notifiers = notifiers
+        self._paused = paused
+        self._is_failing = False
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Tell what is due while this is entered, and at the end what is left to tell."""
+        task = asyncio.create_task(self._keep_telling())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORD):
+                    await self.tell(is_last=True)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            await self.tell()
+
+    async def tell(self, *, is_last: bool = False) -> None:
+        """Send what is due now."""
+        paused = self._paused()
+        targets = [target for target in self._targets if target.channel not in paused]
+        if not targets:
+            return
+        for alert in self._policy.due(is_last=is_last):
+            for target in targets:
+                await self._send(alert, target)
+
+    async def _send(self, alert: Alert, target: AlertTarget) -> None:
+        notification = Notification(
+            id=f"alert-{uuid4().hex}",
+            channel=target.channel,
+            template=TEMPLATE,
+            to=(target.recipient,),
+        )
+        content = Content(subject=subject_of(alert), parts={"text": text_of(alert)})
+        try:
+            answers = await self._notifiers[target.channel].notify(
+                notification, content, notification.to
+            )
+            error = answers[target.recipient]
+        except DeliveryError as failure:
+            error = failure
+        if error is not None and not self._is_failing:
+            log.error(
+                "alert could not be sent; it is dropped", target=str(target), error=str(error)
+            )
+        self._is_failing = error is not None
+
+
+def subject_of(alert: Alert) -> str:
+    """One line that says it all."""
+    if isinstance(alert.cause, DeadLetters):
+        what = alert.cause.reason or "other causes"
+        about = f", template {alert.cause.template}" if alert.cause.template else ""
+        return f"[dispatcher] {_letters(alert.count)}: {what}{about}"
+    state = _STATES.get(alert.cause.name, (f"channel {alert.cause.name} is paused", _GOES_ON))
+    if not alert.is_over:
+        return f"[dispatcher] {state[0]}"
+    return f"[dispatcher] all clear: {state[1].format(name=alert.cause.name)}"
+
+
+def text_of(alert: Alert) -> str:
+    """The facts, then what to do."""
+    facts = {"first seen": _time(alert.first_seen), "last seen": _time(alert.last_seen)}
+    if isinstance(alert.cause, DeadLetters):
+        facts = {
+            "cause": str(alert.cause.reason or "more causes than are told apart"),
+            "letters": str(alert.count),
+            **facts,
+            "template": alert.cause.template or "-",
+            "channel": alert.cause.channel or "-",
+            "queue": ", ".join(alert.queues),
+        }
+        advice = f"Once the cause is mended:\n\n    {alert.cause.replay}"
+    elif alert.is_over:
+        facts = {"since": facts["first seen"], "until": facts["last seen"]}
+        advice = "It is over. There is nothing to replay."
+    else:
+        facts = {"since": facts["first seen"]}
+        advice = _ADVICE.get(alert.cause.name, _WAITING)
+    lines = [f"{name + ':':<12}{value}" for name, value in {**facts, "error": alert.error}.items()]
+    return "\n".join([*lines, "", advice, ""])
+
+
+def _letters(count: int) -> str:
+    return "1 dead letter" if count == 1 else f"{count} dead letters"
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+_GOES_ON = "channel {name} goes on"
+_STATES = {
+    LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
+    TEMPLATES: ("the new template set is refused", "the templates are good again"),
+}
+_WAITING = (
+    "Nothing is lost and no attempt is spent: the messages wait in their queue, and flow again by\n"
+    "themselves once what they need is back."
+)
+_ADVICE = {
+    TEMPLATES: (
+        "The last good set stays in use. To see every fault:\n\n    dispatcher templates lint"
+    )
+}

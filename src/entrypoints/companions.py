@@ -1,0 +1,44 @@
+"""What a worker keeps up while it consumes: probes and alerts, where they are asked for."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from entrypoints.container import Container
+from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings.sources import variable
+from entrypoints.settings.values import HttpAddress
+
+
+def companions(
+    container: Container, settings: Settings
+) -> list[AbstractAsyncContextManager[object]]:
+    """To be entered before the first message is taken, and left after the last."""
+    kept: list[AbstractAsyncContextManager[object]] = []
+    if settings.http is not None:
+        kept.append(_probes(container, settings.http))
+    if settings.alerts_to:
+        kept.append(container.alerter().at_work())
+    return kept
+
+
+@asynccontextmanager
+async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[None]:
+    from adapters.telemetry.health import HealthPages, listen
+
+    vitals, metrics = container.vitals(), container.metrics()
+    consumer, renderer = container.consumer(), container.renderer()
+    pages = HealthPages(
+        troubles=lambda: vitals.troubles(is_consuming=consumer.is_ready),
+        metrics=lambda: metrics.render(paused=vitals.paused(), templates_version=renderer.version),
+    )
+    try:
+        server = await listen(address.host, address.port, pages)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsInvalid(
+            [f"{variable('http')}: cannot listen on {address}: {reason}"]
+        ) from None
+    try:
+        yield
+    finally:
+        server.close()

@@ -1,0 +1,49 @@
+"""Who hears what became of each message."""
+
+from collections.abc import Mapping
+
+from adapters.telemetry.logs import mask_addresses
+from adapters.wire.handler import Observer
+from domain.alerts import AlertPolicy, DeadLetters
+from domain.errors import MalformedMessage
+from domain.notification import Notification
+from domain.outcome import Outcome
+
+
+class Observers:
+    """Several observers as one."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
+        """See Observer."""
+        for observer in self._observers:
+            observer.delivered(queue, notification, outcome)
+
+    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
+        """See Observer."""
+        for observer in self._observers:
+            observer.malformed(queue, key, error)
+
+
+class DeadLetterAlerts:
+    """Reports dead letters to the alerts, by their cause. `queue_channels`: queue to channel."""
+
+    def __init__(self, alerts: AlertPolicy, queue_channels: Mapping[str, str]) -> None:
+        self._alerts = alerts
+        self._queue_channels = queue_channels
+
+    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
+        """A message leaves one letter for each reason."""
+        errors = {rejected.reason: rejected.error for rejected in outcome.rejected}
+        for reason, error in errors.items():
+            cause = DeadLetters(
+                reason=reason, template=notification.template, channel=notification.channel
+            )
+            self._alerts.dead_letter(cause, queue=queue, error=mask_addresses(error))
+
+    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
+        """A letter that names no template we could trust."""
+        cause = DeadLetters(reason=error.reason, channel=self._queue_channels.get(queue))
+        self._alerts.dead_letter(cause, queue=queue, error=mask_addresses(str(error)))

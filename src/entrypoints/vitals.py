@@ -1,0 +1,62 @@
+"""What a worker knows of its own state: logged as it changes, kept for probes and alerts."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+
+from adapters.telemetry.logs import mask_addresses
+from adapters.templates import SetReport
+from domain.alerts import AlertPolicy
+
+TEMPLATES = "templates"
+QUEUES = "queues"
+_NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
+
+log = structlog.get_logger()
+
+
+class Vitals:
+    """Hears of pauses and of template sets."""
+
+    def __init__(self, alerts: AlertPolicy) -> None:
+        self._alerts = alerts
+        self._paused: dict[str, str] = {}
+        self._template_faults: tuple[str, ...] = ()
+
+    def pause(self, name: str, error: str | None) -> None:
+        """A channel, or the ledger, is paused by `error`; None: it goes on."""
+        if error is None:
+            self._paused.pop(name, None)
+            log.info("channel goes on: what it needs is back", channel=name)
+        else:
+            self._paused[name] = error
+            log.error("channel is paused: what it needs is away", channel=name, error=error)
+        self._alerts.trouble(name, error and mask_addresses(error))
+
+    def templates(self, report: SetReport) -> None:
+        """A template set was taken or refused."""
+        self._template_faults = report.faults
+        if not report.faults:
+            log.info("templates changed", templates_version=report.version)
+        for fault in report.faults:
+            log.error(
+                "templates are broken; the last good set stays in use",
+                fault=fault,
+                templates_version=report.version,
+            )
+        error = "; ".join(report.faults) or None
+        self._alerts.trouble(TEMPLATES, error, patience=timedelta(0))
+
+    def paused(self) -> frozenset[str]:
+        """Paused channels, and the ledger's name if it is away."""
+        return frozenset(self._paused)
+
+    def troubles(self, *, is_consuming: bool) -> Mapping[str, str]:
+        """Why this worker is not ready, cause by name; empty when it is."""
+        troubles = dict(self._paused)
+        if not is_consuming:
+            troubles[QUEUES] = _NOT_CONSUMED
+        if self._template_faults:
+            troubles[TEMPLATES] = "; ".join(self._template_faults)
+        return troubles
