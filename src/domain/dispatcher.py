@@ -112,7 +112,9 @@ class Dispatcher:
         return Outcome(attempt=attempt, results=tuple(results))
 
     def rehearse(self, notification: Notification, progress: Progress) -> None:
-        """Render what `dispatch` would send, and send nothing. Raises Permanent."""
+        """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it is
+        too late."""
+        self._refuse_expired(notification, progress)
         for one_mail, _group in _mails(notification, progress.owed(notification)):
             self._render(one_mail)
 

@@ -119,6 +119,7 @@ def test_a_rehearsal_tells_by_cause_what_would_pass_and_moves_nothing(office: Of
             office.line("b", template="mended", parameters={"name": "Bob"}),
             office.line("c", template="mended"),
             broken,
+            office.line("e", reason="retries_exhausted", expires_at="2026-01-31T09:00:00Z"),
         ]
     )
     before = office.dead()
@@ -131,9 +132,11 @@ def test_a_rehearsal_tells_by_cause_what_would_pass_and_moves_nothing(office: Of
     assert [row[:4] for row in rows] == [
         ["2", "1", "template_missing", "mended"],
         ["0", "1", "malformed", ""],
+        ["0", "1", "retries_exhausted", "welcome"],
     ]
     assert "template_undefined: 'name'" in rows[0][-1]
     assert rows[1][-1].startswith("malformed: body: not JSON")
+    assert rows[2][-1].startswith("expired: ")
     assert (mixed.returncode, good.returncode, unknown.returncode) == (1, 0, 1)
     assert office.dead() == before
     assert office.sent() == []
@@ -197,6 +200,16 @@ def test_of_two_letters_with_one_id_an_edit_wants_to_know_which(office: Office) 
     assert vague.returncode == 2
     assert "--reason" in vague.stderr
     assert exact.stdout == "a~1\n"
+
+
+def test_of_two_copies_of_a_letter_an_edit_sends_one(office: Office) -> None:
+    office.bury([office.line("a"), office.line("a")])
+
+    edited = edit(office, "text = text.replace('Hi', 'Hello')", "a")
+
+    assert edited.stdout == "a~1\n"
+    assert office.dead() == ["a"]
+    assert office.waiting() == 1
 
 
 def test_what_was_exported_comes_back_as_it_was(office: Office) -> None:

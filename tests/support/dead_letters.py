@@ -34,6 +34,7 @@ class Office:
             "templates_dir": templates,
             "email_from": "shop@example.com",
             "home": str(self.home / "var"),
+            "auto_release": "off",
             **own,
         }
 

@@ -2,50 +2,49 @@
 
 import asyncio
 import sys
+from typing import Any
 
 import click
 
-from adapters.wire.inbound import Decision, InboundMessage, Release
+from adapters.wire.inbound import Decision, InboundMessage, Keep, Release
 from adapters.wire.letters import Letter, describe
 from adapters.wire.reissue import editable, edited
 from adapters.wire.strict_json import loads_object
-from domain.errors import FailureReason, MalformedMessage
-from entrypoints.cli.letters import Filter, fetch, unknown, walk
-from entrypoints.cli.output import words
+from domain.errors import MalformedMessage
+from entrypoints.cli.letters import a_filter, fetch, filters, unknown, walk
+from entrypoints.cli.output import printable, words
 from entrypoints.settings import Settings
 from entrypoints.start import load
 
 
 @click.command("edit")
 @click.argument("letter_id", metavar="ID")
-@click.option(
-    "--reason",
-    type=click.Choice([str(r) for r in FailureReason]),
-    help="Which, where one id has several letters.",
-)
-def edit(letter_id: str, reason: str | None) -> int:
+@filters
+def edit(letter_id: str, **selection: Any) -> int:
     """Open a dead letter's body in $VISUAL or $EDITOR, check it, and send it.
 
     It goes out as a new message, with ~1 after its id: the old id stands for the old body. Only
     recipients still owed get it, and addresses that the old body did not have.
     """
+    wanted = a_filter(**{**selection, "ids": (letter_id,)})
     settings = load()
-    found = fetch(settings, Filter(ids=frozenset([letter_id]), reason=reason))
+    found = fetch(settings, wanted)
     if not found:
         return unknown(letter_id)
-    if len(found) > 1:
-        raise click.UsageError(f"{len(found)} letters have the id {letter_id}: add --reason")
-    [message] = found
+    letters = {describe(message, settings.queue_channels) for message in found}
+    if len(letters) > 1:
+        text = f"{len(letters)} letters have the id {letter_id}: add --reason, --since or --until"
+        raise click.UsageError(text)
+    [letter], message = letters, found[0]
     release = _edit(message, settings)
     if release is None:
         words("nothing was changed")
         return 1
-    letter = describe(message, settings.queue_channels)
     if not asyncio.run(_send(settings, letter, release)):
         words(f"{letter_id} has gone meanwhile; nothing was sent")
         return 1
     new_id = loads_object(release.body or b"{}")["id"]
-    click.echo(new_id)
+    click.echo(printable(new_id))
     words(f"moved back to the queue as {new_id}; {letter_id} is removed")
     return 0
 
@@ -75,9 +74,13 @@ def _edit(message: InboundMessage, settings: Settings) -> Release | None:
 
 async def _send(settings: Settings, wanted: Letter, release: Release) -> bool:
     done: list[Letter] = []
+    is_left = True
 
     async def act(_message: InboundMessage, _letter: Letter) -> Decision:
-        return release
+        nonlocal is_left
+        decision = release if is_left else Keep.KEEP  # there may be a second copy of it
+        is_left = False
+        return decision
 
     await walk(settings, lambda letter: letter == wanted, act, done.append)
     return bool(done)

@@ -15,7 +15,7 @@ from adapters.wire.reissue import again
 from domain.errors import MalformedMessage
 from entrypoints.cli.failed_rehearsal import rehearse
 from entrypoints.cli.letters import Filter, a_filter, filters, look, unknown, walk
-from entrypoints.cli.output import confirm, words
+from entrypoints.cli.output import confirm, printable, words
 from entrypoints.cli.progress import Bar
 from entrypoints.settings import Settings
 from entrypoints.start import load
@@ -107,7 +107,7 @@ def _act(
         finally:
             move.bar.end()
             for letter in move.moved:
-                click.echo(letter.id)
+                click.echo(printable(letter.id))
             left = len(matching) - len(move.moved)
             words(f"{len(move.moved)} {past}" + (f", {left} not" if left else ""))
     elif not wanted.ids:
