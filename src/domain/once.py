@@ -11,7 +11,15 @@ from domain.breaker import Breaker
 from domain.content import InDoubtPolicy
 from domain.dispatcher import Dispatcher, Journal, Progress
 from domain.errors import FailureReason, Unavailable
-from domain.ledger import Claim, DeliveryLedger, LedgerUnavailable, Sight, Standing, Start
+from domain.ledger import (
+    Claim,
+    ClaimLost,
+    DeliveryLedger,
+    LedgerUnavailable,
+    Sight,
+    Standing,
+    Start,
+)
 from domain.notification import Notification, Recipient
 from domain.outcome import Outcome, Rejected, Result, Sent
 from domain.ports import Clock
@@ -66,31 +74,45 @@ class OnceDispatcher:
         The claim is for `acked`, once the message is about to be acked. Cancelled while nothing is
         on its way, it leaves no trace; else the ledger has it in doubt.
         """
-        start = await self._start(sight)
+        while True:
+            start = await self._start(sight)
+            with suppress(ClaimLost):  # we stood still for too long; another may have it now
+                return await self._carry_out(notification, progress, start)
+
+    async def _carry_out(
+        self, notification: Notification, progress: Progress, start: Start
+    ) -> tuple[Outcome, Claim]:
         owed = [r for r in notification.recipients if r.address in start.standings]
         known, clear = self._known(notification, owed, start)
         attempt = progress.attempts_made
+        sent: list[str] = []
         if clear:
-            remaining = replace(progress, remaining=tuple(clear))
-            journal = _LedgerJournal(self.ledger, start.claim)
-            try:
-                async with self._alone(start):
-                    outcome = await self.dispatcher.dispatch(notification, remaining, journal)
-            except asyncio.CancelledError:
-                if not journal.is_sending:
-                    await self._forget(start.claim)
-                raise
-            except Exception:
-                await self._forget(start.claim)
-                raise
+            outcome = await self._send(notification, replace(progress, remaining=clear), start)
             known += outcome.results
             attempt = outcome.attempt
             sent = [r.recipient.address for r in outcome.sent]
-            await self.insist(lambda: self.ledger.finish(start.claim, sent))
         elif any(isinstance(result, Rejected) for result in known):
             attempt += 1
-            await self.insist(lambda: self.ledger.finish(start.claim, ()))
+        else:
+            return Outcome(attempt=attempt, results=tuple(known)), start.claim
+        await self.insist(lambda: self.ledger.finish(start.claim, sent))
         return Outcome(attempt=attempt, results=tuple(known)), start.claim
+
+    async def _send(self, notification: Notification, progress: Progress, start: Start) -> Outcome:
+        journal = _LedgerJournal(self.ledger, start.claim)
+        try:
+            async with self._alone(start):
+                return await self.dispatcher.dispatch(notification, progress, journal)
+        except asyncio.CancelledError:
+            if not journal.is_sending:
+                await self._forget(start.claim)
+            raise
+        except ClaimLost:
+            raise
+        except Exception:
+            # Left as started it would be busy for as long as this process lives.
+            await self.insist(lambda: self.ledger.finish(start.claim, ()))
+            raise
 
     async def insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
         """Repeat a call to the ledger until it is available."""
@@ -119,7 +141,7 @@ class OnceDispatcher:
 
     def _known(
         self, notification: Notification, owed: Sequence[Recipient], start: Start
-    ) -> tuple[list[Result], list[Recipient]]:
+    ) -> tuple[list[Result], tuple[Recipient, ...]]:
         """Results that need no sending, and who is to be sent to."""
         known: list[Result] = []
         clear: list[Recipient] = []
@@ -141,10 +163,10 @@ class OnceDispatcher:
                 known.append(Rejected(recipient=recipient, reason=reason, error=error))
             else:
                 clear.append(recipient)
-        return known, clear
+        return known, tuple(clear)
 
     async def _forget(self, claim: Claim) -> None:
-        """The start has come to nothing, and nobody need suspect a crash."""
+        """We are stopping, and nothing had left: the next process need not suspect a crash."""
         with suppress(LedgerUnavailable):
             await self.ledger.finish(claim, ())
 
@@ -158,6 +180,8 @@ class _LedgerJournal(Journal):
     async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
         try:
             await self._ledger.sending(self._claim, [r.address for r in recipients])
+        except ClaimLost:
+            raise
         except LedgerUnavailable as error:
             raise Unavailable(f"nothing is sent without the ledger: {error}") from error
         self.is_sending = True

@@ -82,9 +82,15 @@ def _ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
         from adapters.sqlite.url import parse_sqlite_url
 
         return SqliteLedger(parse_sqlite_url(settings.ledger), clock, lease=settings.lease)
-    from adapters.redis.ledger import RedisLedger
+    try:
+        from adapters.redis.ledger import RedisLedger
 
-    return RedisLedger(settings.ledger, lease=settings.lease)
+        return RedisLedger(settings.ledger, lease=settings.lease)
+    except ImportError:
+        fault = "redis:// needs the extra: pip install 'dispatcher-worker[redis]'"
+        raise SettingsInvalid([f"{variable('ledger_url')}: {fault}"]) from None
+    except ValueError as error:
+        raise SettingsInvalid([f"{variable('ledger_url')}: {error}"]) from None
 
 
 def _sqlite_queue(settings: Settings, clock: SystemClock) -> "SqliteQueue":

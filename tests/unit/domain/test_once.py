@@ -1,65 +1,17 @@
 """Nobody is told twice: the dispatcher with its deliveries kept in a ledger."""
 
 import asyncio
-from collections.abc import Sequence
 
-from adapters.memory.ledger import MemoryLedger, MemoryStore
+from adapters.memory.ledger import MemoryStore
 from domain.content import Envelope, InDoubtPolicy
 from domain.dispatcher import Progress
 from domain.errors import FailureReason, Permanent, Transient
-from domain.ledger import Claim, LedgerUnavailable, Sight, Start
-from domain.notification import Notification
-from domain.once import OnceDispatcher
-from domain.outcome import Deferred, Outcome, Rejected, Sent
+from domain.outcome import Deferred, Rejected, Sent
 from tests.fakes import a_notification
-from tests.unit.domain.house import ANN, BOB, House
+from tests.unit.domain.house import ANN, BOB
+from tests.unit.domain.recorded import Worker, a_sight
 
 PEOPLE = ("ann@example.com", "bob@example.com")
-
-
-class Worker:
-    """One process: a house of its own over a store that outlives it."""
-
-    def __init__(self, store: MemoryStore, **settings: object) -> None:
-        self.house = House(**settings)
-        self.ledger = MemoryLedger(store)
-        self.pauses: list[tuple[str, str | None]] = []
-        self.once = OnceDispatcher(
-            dispatcher=self.house.dispatcher,
-            ledger=self.ledger,
-            clock=self.house.clock,
-            on_pause=lambda name, error: self.pauses.append((name, error)),
-        )
-
-    def dispatch(self, notification: Notification, sight: Sight | None = None) -> Outcome:
-        outcome, _claim = asyncio.run(
-            self.once.dispatch(notification, Progress(), sight or a_sight(notification))
-        )
-        return outcome
-
-    def die_with(self, sight: Sight, *, sending: bool = False) -> None:
-        """Start, perhaps let the payload leave, and be no more."""
-
-        async def last_moments() -> None:
-            start = await self.ledger.start(sight)
-            if sending:
-                await self.ledger.sending(start.claim, list(start.standings))
-            await self.ledger.close()
-
-        asyncio.run(last_moments())
-
-
-def a_sight(notification: Notification, **changes: object) -> Sight:
-    values: dict[str, object] = {
-        "channel": notification.channel,
-        "key": notification.id,
-        "fingerprint": "body",
-        "has_id": True,
-        "session": "s-1",
-        "redelivered": False,
-        "recipients": tuple(r.address for r in notification.recipients),
-    }
-    return Sight(**{**values, **changes})
 
 
 def test_the_same_message_again_is_sent_to_nobody() -> None:
@@ -215,70 +167,6 @@ def test_twins_without_an_id_are_both_sent_and_a_redelivery_is_not() -> None:
 
     earlier = [outcome.sent[0].earlier for outcome in (first, second, third, fourth, fifth)]
     assert earlier == [False, False, True, True, False]
-
-
-class FailingLedger(MemoryLedger):
-    """Unavailable for the next calls of some methods."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.failing: dict[str, int] = {}
-
-    def _fail(self, method: str) -> None:
-        if self.failing.get(method, 0):
-            self.failing[method] -= 1
-            raise LedgerUnavailable("disk full")
-
-    async def start(self, sight: Sight) -> Start:
-        self._fail("start")
-        return await super().start(sight)
-
-    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        self._fail("sending")
-        await super().sending(claim, recipients)
-
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
-        self._fail("finish")
-        await super().finish(claim, sent)
-
-
-def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
-    worker = Worker(MemoryStore())
-    worker.once.ledger = ledger = FailingLedger()
-    ledger.failing = {"start": 3, "sending": 2, "finish": 2}
-    worker.house.notifier.calls = 0
-
-    outcome = worker.dispatch(a_notification())
-
-    assert len(outcome.sent) == 1
-    assert (outcome.attempt, len(worker.house.notifier.delivered)) == (1, 1)
-    assert worker.pauses[0] == ("ledger", "disk full")
-    assert worker.pauses[-1] == ("ledger", None)
-
-
-def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
-    store = MemoryStore()
-    worker = Worker(store)
-    notification = a_notification()
-
-    async def cancelled() -> None:
-        worker.house.notifier.notify = _hang  # type: ignore[method-assign]
-        sight = a_sight(notification)
-        task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
-        await asyncio.sleep(0.01)
-        task.cancel()
-        await asyncio.wait([task])
-        await worker.ledger.close()
-
-    asyncio.run(cancelled())
-    start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
-
-    assert not start.is_suspect
-
-
-async def _hang(*_: object) -> dict[object, None]:
-    await asyncio.sleep(3600)
-    return {}
 
 
 def test_individual_mails_are_written_down_one_by_one() -> None:

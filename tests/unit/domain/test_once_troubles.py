@@ -1,0 +1,95 @@
+"""What becomes of a delivery when its ledger fails it, or its worker is told to stop."""
+
+import asyncio
+from collections.abc import Sequence
+
+from adapters.memory.ledger import MemoryLedger, MemoryStore
+from domain.dispatcher import Progress
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Start
+from tests.fakes import a_notification
+from tests.unit.domain.recorded import Worker, a_sight
+
+
+class FailingLedger(MemoryLedger):
+    """Unavailable for the next calls of some methods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failing: dict[str, int] = {}
+
+    def _fail(self, method: str) -> None:
+        if self.failing.get(method, 0):
+            self.failing[method] -= 1
+            raise LedgerUnavailable("disk full")
+
+    async def start(self, sight: Sight) -> Start:
+        self._fail("start")
+        return await super().start(sight)
+
+    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+        self._fail("sending")
+        await super().sending(claim, recipients)
+
+    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+        self._fail("finish")
+        await super().finish(claim, sent)
+
+
+def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
+    worker = Worker(MemoryStore())
+    worker.once.ledger = ledger = FailingLedger()
+    ledger.failing = {"start": 3, "sending": 2, "finish": 2}
+    worker.house.notifier.calls = 0
+
+    outcome = worker.dispatch(a_notification())
+
+    assert len(outcome.sent) == 1
+    assert (outcome.attempt, len(worker.house.notifier.delivered)) == (1, 1)
+    assert worker.pauses[0] == ("ledger", "disk full")
+    assert worker.pauses[-1] == ("ledger", None)
+
+
+def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
+    store = MemoryStore()
+    worker = Worker(store)
+    notification = a_notification()
+
+    async def cancelled() -> None:
+        worker.house.notifier.notify = _hang  # type: ignore[method-assign]
+        sight = a_sight(notification)
+        task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        await worker.ledger.close()
+
+    asyncio.run(cancelled())
+    start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
+
+    assert not start.is_suspect
+
+
+async def _hang(*_: object) -> dict[object, None]:
+    await asyncio.sleep(3600)
+    return {}
+
+
+def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
+    worker = Worker(MemoryStore())
+
+    class Stalled(MemoryLedger):
+        stalls = 1
+
+        async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+            if self.stalls:
+                self.stalls -= 1
+                await super().finish(claim, ())  # somebody else took it over and has let go of it
+                raise ClaimLost("the lease ran out")
+            await super().sending(claim, recipients)
+
+    worker.once.ledger = Stalled()
+
+    outcome = worker.dispatch(a_notification())
+
+    assert len(outcome.sent) == len(worker.house.notifier.delivered) == 1
+    assert worker.house.pauses == []
