@@ -46,21 +46,24 @@ class Alerter:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Tell what is due while this is entered, and at the end what is left to tell."""
-        task = asyncio.create_task(self._keep_telling())
+        ending = asyncio.Event()
+        telling = asyncio.create_task(self._keep_telling(ending))
         try:
             yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORD):
-                    await self.tell(is_last=True)
+            ending.set()
+            await asyncio.wait([telling], timeout=_LAST_WORD)
+            telling.cancel()
 
-    async def _keep_telling(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK)
-            await self.tell()
+    async def _keep_telling(self, ending: asyncio.Event) -> None:
+        while not ending.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    await ending.wait()
+            try:
+                await self.tell(is_last=ending.is_set())
+            except Exception:  # a fault of ours must neither end the alerts nor be silent
+                log.exception("alerting failed")
 
     async def tell(self, *, is_last: bool = False) -> None:
         """Send what is due now."""
