@@ -1,8 +1,13 @@
 """`dispatcher worker`."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from entrypoints.serve import Limits
+    from entrypoints.settings import Settings
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
@@ -40,34 +45,37 @@ def command(
         if settings.http is not None:
             raise SettingsInvalid([_ONE_PORT])
         return supervise(processes)
+    from entrypoints.serve import Limits
+
+    limits = Limits(messages=limit, seconds=time_limit, memory=memory_limit)
+    asyncio.run(_work(settings, limits, drain=drain))
+    return 0
+
+
+async def _work(settings: "Settings", limits: "Limits", *, drain: bool) -> None:
     from entrypoints.companions import companions
     from entrypoints.container import Container, close_outbound
-    from entrypoints.serve import Limits, serve
+    from entrypoints.serve import serve
     from entrypoints.start import announce
 
     container = Container(settings=settings)
-    renderer = container.renderer()
+    renderer, releaser, handler = container.renderer(), container.releaser(), container.handler()
     announce(settings, renderer.version)
-    handler = container.handler()
-    releaser = container.releaser()
 
     def refresh_templates() -> None:
         if renderer.refresh():
             releaser.templates_changed()
 
     releaser.templates_changed()  # what was mended while no worker ran flows, too
-    asyncio.run(
-        serve(
-            consumer=container.consumer(),
-            handler=container.metrics().counting(handler.handle),
-            watcher=handler,
-            refresh_templates=refresh_templates,
-            stop_waiting=container.clock().stop,
-            close=lambda: close_outbound(container),
-            limits=Limits(messages=limit, seconds=time_limit, memory=memory_limit),
-            drain=drain,
-            alongside=[releaser.run] if settings.auto_release else [],
-            within=companions(container, settings),
-        )
+    await serve(
+        consumer=container.consumer(),
+        handler=container.metrics().counting(handler.handle),
+        watcher=handler,
+        refresh_templates=refresh_templates,
+        stop_waiting=container.clock().stop,
+        close=lambda: close_outbound(container),
+        limits=limits,
+        drain=drain,
+        alongside=[releaser.run] if settings.auto_release else [],
+        within=companions(container, settings),
     )
-    return 0
