@@ -56,12 +56,14 @@ class Alerter:
             telling.cancel()
 
     async def _keep_telling(self, ending: asyncio.Event) -> None:
-        while not ending.is_set():
+        is_last = False
+        while not is_last:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK):
                     await ending.wait()
+            is_last = ending.is_set()
             try:
-                await self.tell(is_last=ending.is_set())
+                await self.tell(is_last=is_last)
             except Exception:  # a fault of ours must neither end the alerts nor be silent
                 log.exception("alerting failed")
 

@@ -1,0 +1,143 @@
+"""Alerts leave over a notifier, say what to do, and never make a noise about themselves."""
+
+import asyncio
+from datetime import timedelta
+
+from structlog.testing import capture_logs
+
+from domain.alerts import GATHER, PATIENCE, AlertPolicy, AlertTarget, DeadLetters
+from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
+from domain.notification import Recipient
+from entrypoints.alerting import Alerter
+from tests.fakes import FakeClock, FakeNotifier
+
+OPS = AlertTarget(channel="email", recipient=Recipient(address="ops@example.org"))
+MISSING = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email")
+
+
+class Office:
+    """An alerter with its policy, clock and notifier at hand."""
+
+    def __init__(self, *failures: DeliveryError | None) -> None:
+        self.clock = FakeClock()
+        self.policy = AlertPolicy(self.clock)
+        self.notifier = FakeNotifier(failures=list(failures))
+        self.paused: set[str] = set()
+        self.alerter = Alerter(
+            policy=self.policy,
+            targets=(OPS,),
+            notifiers={"email": self.notifier},
+            paused=lambda: self.paused,
+        )
+
+    def dies(self, template: str = "invoice") -> None:
+        cause = DeadLetters(
+            reason=FailureReason.TEMPLATE_MISSING, template=template, channel="email"
+        )
+        self.policy.dead_letter(cause, queue="email", error="there is no such template")
+
+    def tell(self, after: timedelta = GATHER) -> None:
+        self.clock.time += after
+        asyncio.run(self.alerter.tell())
+
+    @property
+    def subjects(self) -> list[str]:
+        return [one.content.subject or "" for one in self.notifier.delivered]
+
+
+def test_an_alert_carries_the_facts_and_the_command() -> None:
+    office = Office()
+    office.dies()
+    office.dies()
+
+    office.tell()
+
+    [mail] = office.notifier.delivered
+    assert mail.recipients == (OPS.recipient,)
+    assert mail.content.subject == "[dispatcher] 2 dead letters: template_missing, template invoice"
+    text = mail.content.parts["text"]
+    for fact in (
+        "letters:    2",
+        "first seen: 2026-01-31 12:00:00 UTC",
+        "queue:      email",
+        "error:      there is no such template",
+        MISSING.replay,
+    ):
+        assert fact in text
+
+
+def test_a_pause_its_end_and_a_broken_set_are_told_in_words() -> None:
+    office = Office()
+    office.policy.trouble("slack", "refused")
+    office.policy.trouble("ledger", "disk is full")
+    office.policy.trouble("templates", "line 1")
+    office.tell(PATIENCE)
+    for name in ("slack", "ledger", "templates"):
+        office.policy.trouble(name, None)
+    office.tell()
+
+    assert office.subjects == [
+        "[dispatcher] channel slack is paused",
+        "[dispatcher] the ledger is away, nothing is sent",
+        "[dispatcher] the new template set is refused",
+        "[dispatcher] all clear: channel slack goes on",
+        "[dispatcher] all clear: the ledger is back",
+        "[dispatcher] all clear: the templates are good again",
+    ]
+
+
+def test_while_the_channel_that_carries_alerts_is_paused_they_wait() -> None:
+    office = Office()
+    office.paused.add("email")
+    office.policy.trouble("email", "refused")
+    office.dies()
+    office.tell(2 * PATIENCE)
+    assert office.notifier.calls == 0
+
+    office.paused.clear()
+    office.policy.trouble("email", None)
+    office.tell()
+
+    assert office.subjects == [
+        "[dispatcher] all clear: channel email goes on",
+        "[dispatcher] 1 dead letter: template_missing, template invoice",
+    ]
+
+
+def test_alerts_that_cannot_be_sent_are_logged_once_and_dropped() -> None:
+    refused = Permanent("no", reason=FailureReason.SENDER_REFUSED)
+    office = Office(Unavailable("relay is away"), refused, Unavailable("again"), None)
+    with capture_logs() as logs:
+        for template in "abcd":
+            office.dies(template)
+            office.tell()
+
+    failures = [e for e in logs if e["event"] == "alert could not be sent; it is dropped"]
+    assert [e["error"] for e in failures] == ["relay is away"]
+    assert office.notifier.calls == 4
+    assert office.subjects == ["[dispatcher] 1 dead letter: template_missing, template d"]
+
+
+def test_a_refused_address_is_a_failure_too() -> None:
+    office = Office()
+    office.notifier.refusals[OPS.recipient.address] = Permanent(
+        "no such user", reason=FailureReason.RECIPIENT_REFUSED
+    )
+    office.dies()
+
+    with capture_logs() as logs:
+        office.tell()
+
+    assert [entry["error"] for entry in logs] == ["no such user"]
+
+
+def test_a_worker_that_ends_tells_what_is_left() -> None:
+    office = Office()
+
+    async def run() -> None:
+        async with office.alerter.at_work():
+            office.dies()
+
+    asyncio.run(run())
+
+    assert len(office.subjects) == 1

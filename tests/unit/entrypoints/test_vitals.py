@@ -1,0 +1,56 @@
+"""What a worker knows of itself reaches log, probes and alerts alike."""
+
+from structlog.testing import capture_logs
+
+from adapters.templates import SetReport
+from domain.alerts import PATIENCE, AlertPolicy
+from entrypoints.vitals import Vitals
+from tests.fakes import FakeClock
+
+
+def test_a_worker_that_consumes_and_misses_nothing_has_no_troubles() -> None:
+    vitals = Vitals(AlertPolicy(FakeClock()))
+
+    assert vitals.troubles(is_consuming=True) == {}
+    assert list(vitals.troubles(is_consuming=False)) == ["queues"]
+
+
+def test_a_pause_is_a_trouble_with_its_last_error_until_it_ends() -> None:
+    vitals = Vitals(AlertPolicy(FakeClock()))
+    with capture_logs() as logs:
+        vitals.pause("email", "first")
+        vitals.pause("email", "second")
+        vitals.pause("ledger", "disk is full")
+
+        assert vitals.troubles(is_consuming=True) == {"email": "second", "ledger": "disk is full"}
+        assert vitals.paused() == {"email", "ledger"}
+        vitals.pause("email", None)
+
+    assert vitals.paused() == {"ledger"}
+    assert [entry["log_level"] for entry in logs] == ["error", "error", "error", "info"]
+
+
+def test_a_refused_template_set_is_a_trouble_until_a_good_one_is_taken() -> None:
+    vitals = Vitals(AlertPolicy(FakeClock()))
+
+    vitals.templates(SetReport(version="v1", faults=("a.jinja2 line 1", "b.jinja2 line 2")))
+    broken = vitals.troubles(is_consuming=True)
+    vitals.templates(SetReport(version="v2"))
+
+    assert broken == {"templates": "a.jinja2 line 1; b.jinja2 line 2"}
+    assert vitals.troubles(is_consuming=True) == {}
+
+
+def test_alerts_hear_of_it_without_addresses() -> None:
+    clock = FakeClock()
+    policy = AlertPolicy(clock)
+    vitals = Vitals(policy)
+
+    vitals.pause("email", "refused for bob@example.com")
+    vitals.templates(SetReport(version="v1", faults=("line 1",)))
+    at_once = policy.due()
+    clock.time += PATIENCE
+    later = policy.due()
+
+    assert [alert.error for alert in at_once] == ["line 1"]
+    assert [alert.error for alert in later] == ["refused for ***@example.com"]
