@@ -40,10 +40,12 @@ class Account:
 class Scene:
     """Publishes straight to the broker; workers reach it through the proxy."""
 
-    def __init__(self, folder: Path, broker: Broker, queue: str) -> None:
+    def __init__(
+        self, folder: Path, broker: Broker, queue: str, server: SmtpServer | None = None
+    ) -> None:
         self.folder, self.broker, self.queue = folder, broker, queue
         self.published: list[str] = []
-        self.server = SmtpServer()
+        self.server = server or SmtpServer()
         self.proxy: TcpProxy
         self.settings: dict[str, str] = {}
         self.workers: list[Worker] = []
@@ -85,9 +87,15 @@ class Scene:
     @contextmanager
     def worker(self, *arguments: str, **changes: str) -> Iterator[Worker]:
         """A worker that consumes; the latest is the one that `kill` kills."""
+        with self.worker_unawaited(*arguments, **changes) as worker:
+            worker.wait_for("consuming")
+            yield worker
+
+    @contextmanager
+    def worker_unawaited(self, *arguments: str, **changes: str) -> Iterator[Worker]:
+        """The same, which may not consume yet."""
         with running(self.folder, self.settings | changes, *arguments) as worker:
             self.workers.append(worker)
-            worker.wait_for("consuming")
             yield worker
 
     def kill(self) -> None:
@@ -166,19 +174,23 @@ class Scene:
         sent: Counter[str] = Counter()
         for address in self.server.deliveries:
             sent[f"id-{address.removeprefix('user').partition('@')[0]}"] += 1
-        with Peer(self.broker.url) as peer:
-            dead = {
-                _id(body): str((properties.headers or {})[REASON])
-                for properties, body in _take(peer, f"{self.queue}.dead")
-            }
-            waiting: Counter[str] = Counter()
-            for name in (self.queue, *self.tiers()):
-                waiting.update(_id(body) for _, body in _take(peer, name))
+        dead, waiting = self.left()
         places = Counter((*sent, *dead, *waiting))
         assert set(places) == set(self.published), "lost or invented"
         assert {name: n for name, n in places.items() if n > 1} == {}, "in two places"
         assert {name: n for name, n in waiting.items() if n > 1} == {}, "queued twice"
         return Account(sent, dead, waiting)
+
+    def left(self) -> tuple[dict[str, str], Counter[str]]:
+        """Take everything out of every queue: the dead with their reason, and what waits."""
+        with Peer(self.broker.url) as peer:
+            dead = {
+                _id(body): str((properties.headers or {})[REASON])
+                for properties, body in _take(peer, f"{self.queue}.dead")
+            }
+            names = (self.queue, *self.tiers())
+            waiting = Counter(_id(body) for name in names for _, body in _take(peer, name))
+        return dead, waiting
 
     def all_sent(self, *, duplicates: int = 0) -> None:
         """Every id is sent, and at most so many a second time."""

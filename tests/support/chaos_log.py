@@ -1,0 +1,97 @@
+"""The truth of a chaos run: what the SMTP server accepted, and what happened to its clients."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.support.smtp_script import Action, Call, Cut, CutAfter, ReceivedMail, Say
+from tests.support.smtp_server import SmtpServer
+
+BEFORE, AFTER = 0.5, 1.0
+"""Seconds by which a kill may come before the server sees the dot that was on its way, and by which
+a reply may be under way to its record when the kill comes."""
+
+NEVER = "never"
+"""Part of every address that is refused for good, every time."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """One mail that was answered with 250: when, in which session, after how many commands."""
+
+    at: float
+    session: int
+    commands: int
+
+
+class ChaoticServer(SmtpServer):
+    """Refuses, delays and cuts at random in every phase, while `is_chaotic`."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.is_chaotic = True
+        self.acceptances: dict[str, list[Acceptance]] = defaultdict(list)
+        self.blows: list[float] = []
+        self.accepted: list[ReceivedMail] = _Recorded(self)
+        self._random = random
+
+    def action(self, phase: str, text: str = "") -> Action | None:
+        """Most often nothing; an address of `NEVER` is refused for good."""
+        if phase == "rcpt" and NEVER in text:
+            return Say("550 5.1.1 no such user")
+        if not self.is_chaotic or self._random.random() > 0.03:
+            return None
+        choices: dict[str, list[Action]] = {
+            "connect": [Cut(), Say("421 4.3.2 busy")],
+            "helo": [Cut()],
+            "mail": [Cut(), Cut("421 4.4.2 bye"), Say("451 4.3.0 later")],
+            "rcpt": [Cut(), Say("450 4.2.1 later"), Say("250 2.1.5 ok", delay=0.5)],
+            "data": [Cut(), Say("451 4.3.0 later")],
+            "payload": [CutAfter(50), CutAfter(300)],
+            "dot": [
+                Cut(),
+                Say("451 4.3.0 later"),
+                Say("250 2.0.0 queued", delay=0.5),
+                Call(self.lose_replies, "250 2.0.0 queued"),
+            ],
+        }
+        return self._random.choice(choices.get(phase, [None]))  # type: ignore[list-item] # none
+
+    def lose_replies(self) -> None:
+        """Cut every connection: what is accepted at this moment is never told."""
+        self.struck()
+        self.drop_connections()
+
+    def struck(self) -> None:
+        """A worker was killed or a reply was lost, now."""
+        self.blows.append(time.monotonic())
+
+    def sent(self) -> Counter[str]:
+        """How often each id was accepted."""
+        return Counter({name: len(times) for name, times in self.acceptances.items()})
+
+    def unexplained(self) -> Iterator[str]:
+        """Each repetition that no blow in the reply window of the mail before it explains: there
+        the client never spoke again in that session, and a kill or cut came at that moment."""
+        for name, times in self.acceptances.items():
+            for one in times[:-1]:
+                said_more = len(self.sessions[one.session].commands) > one.commands
+                near = any(one.at - BEFORE <= blow <= one.at + AFTER for blow in self.blows)
+                if said_more or not near:
+                    yield f"{name}: accepted in session {one.session}, spoke on: {said_more}"
+
+
+@dataclass
+class _Recorded(list[ReceivedMail]):
+    server: ChaoticServer = field(repr=False)
+
+    def append(self, mail: ReceivedMail) -> None:
+        super().append(mail)
+        commands = len(self.server.sessions[mail.session].commands)
+        for address in mail.recipients:
+            name = f"id-{address.removeprefix('user').partition('@')[0]}"
+            self.server.acceptances[name].append(
+                Acceptance(time.monotonic(), mail.session, commands)
+            )
