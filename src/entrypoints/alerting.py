@@ -41,7 +41,7 @@ class Alerter:
         self._targets = targets
         self._notifiers = notifiers
         self._paused = paused
-        self._is_failing = False
+        self._failing: set[AlertTarget] = set()
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -92,11 +92,13 @@ class Alerter:
             error = answers[target.recipient]
         except DeliveryError as failure:
             error = failure
-        if error is not None and not self._is_failing:
+        if error is None:
+            self._failing.discard(target)
+        elif target not in self._failing:
+            self._failing.add(target)
             log.error(
                 "alert could not be sent; it is dropped", target=str(target), error=str(error)
             )
-        self._is_failing = error is not None
 
 
 def subject_of(alert: Alert) -> str:

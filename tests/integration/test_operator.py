@@ -111,6 +111,27 @@ def test_a_paused_channel_is_not_ready_and_says_why(
     assert server.deliveries == ["ann@example.com"]
 
 
+def test_without_its_broker_a_worker_is_alive_and_not_ready(
+    tmp_path: Path, settings: dict[str, str], server: SmtpServer
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port_of_nobody = closed.getsockname()[1]
+    relay = f"smtp://127.0.0.1:{server.port}"
+    broker = f"amqp://guest:guest@127.0.0.1:{port_of_nobody}/"
+    settings = {**settings, "broker_url": broker, "email_url": relay}
+
+    with running(tmp_path, settings) as worker:
+        port = worker.wait_for("probes are served")["port"]
+        worker.wait_for("broker is unreachable; waiting")
+        live, _ = ask(port, "/livez")
+        status, answer = ask(port, "/readyz")
+        assert worker.peak_memory() <= 70
+        assert worker.terminate() == 0
+
+    assert (live, status) == (200, 503)
+    assert [cause["name"] for cause in json.loads(answer)["causes"]] == ["queues"]
+
+
 def test_a_port_in_use_and_several_processes_on_one_port_are_refused_with_78(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:

@@ -18,14 +18,16 @@ MISSING = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="invoice",
 class Office:
     """An alerter with its policy, clock and notifier at hand."""
 
-    def __init__(self, *failures: DeliveryError | None) -> None:
+    def __init__(
+        self, *failures: DeliveryError | None, targets: tuple[AlertTarget, ...] = (OPS,)
+    ) -> None:
         self.clock = FakeClock()
         self.policy = AlertPolicy(self.clock)
         self.notifier = FakeNotifier(failures=list(failures))
         self.paused: set[str] = set()
         self.alerter = Alerter(
             policy=self.policy,
-            targets=(OPS,),
+            targets=targets,
             notifiers={"email": self.notifier},
             paused=lambda: self.paused,
         )
@@ -129,6 +131,21 @@ def test_a_refused_address_is_a_failure_too() -> None:
         office.tell()
 
     assert [entry["error"] for entry in logs] == ["no such user"]
+
+
+def test_a_target_that_always_refuses_is_logged_once_beside_one_that_does_not() -> None:
+    bad = AlertTarget(channel="email", recipient=Recipient(address="gone@example.org"))
+    office = Office(targets=(bad, OPS))
+    office.notifier.refusals["gone@example.org"] = Permanent(
+        "no such user", reason=FailureReason.RECIPIENT_REFUSED
+    )
+    with capture_logs() as logs:
+        for template in "abc":
+            office.dies(template)
+            office.tell()
+
+    assert [entry["target"] for entry in logs] == ["email:gone@example.org"]
+    assert len(office.subjects) == 3
 
 
 def test_a_worker_that_ends_tells_what_is_left() -> None:
