@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 import jinja2
@@ -21,6 +22,7 @@ _PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
     "telegram": ("telegram",),
     "slack": ("slack.json", "slack"),
 }
+_CHUNKS_AT_ONCE = 512
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
 
 
@@ -85,17 +87,15 @@ class Rendering:
         return None if locale is None else self._run(files[locale])
 
     def _run(self, template: jinja2.Template) -> str:
+        chunks = template.root_render_func(template.new_context(self.context))
+        texts: list[str] = []
         size = 0
-        chunks = []
-        for chunk in template.root_render_func(template.new_context(self.context)):
-            size += len(chunk)
+        while batch := list(islice(chunks, _CHUNKS_AT_ONCE)):
+            texts.append("".join(batch))
+            size += len(texts[-1].encode())
             if size > self._max_output:
-                break
-            chunks.append(chunk)
-        text = "".join(chunks)
-        if size > self._max_output or len(text.encode()) > self._max_output:
-            raise LimitExceeded(f"an output of more than {self._max_output} bytes")
-        return text
+                raise LimitExceeded(f"an output of more than {self._max_output} bytes")
+        return "".join(texts)
 
 
 def _check_slack_json(text: str) -> None:
