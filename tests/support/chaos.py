@@ -37,7 +37,7 @@ class Result:
     dead: Counter[str]
     waiting: int
     lost: list[str]
-    duplicates: int
+    duplicates: Counter[str]
     unexplained: list[str]
     strokes: Counter[str]
 
@@ -54,8 +54,9 @@ class Result:
                 f"dead         {self.dead.total()} {dict(self.dead)}",
                 f"waiting      {self.waiting}",
                 f"lost         {len(self.lost)} {self.lost[:10]}",
-                f"duplicates   {self.duplicates}, of which unexplained {len(self.unexplained)}",
-                *self.unexplained[:10],
+                f"duplicates   {self.duplicates.total()}, by what fell into their reply window:"
+                f" {dict(self.duplicates)}",
+                f"unexplained  {len(self.unexplained)} {self.unexplained[:10]}",
             )
         )
 
@@ -136,7 +137,7 @@ class Chaos:
                 self._workers[place] = self._started(running)
 
     def _kill(self) -> None:
-        self._server.struck()
+        self._server.struck("kill")
         self._random.choice(self._workers).kill()
 
     def _terminate(self) -> None:
@@ -173,7 +174,8 @@ class Chaos:
     def _count(self) -> Result:
         sent = self._server.sent()
         dead, waiting = self._scene.left()
-        both = [f"{name}: sent and dead" for name in sent if name in dead]
+        both = [f"{name} is sent and dead" for name in sent if name in dead]
+        repetitions = list(self._server.repetitions())
         published = set(self._scene.published)
         return Result(
             published=len(published),
@@ -181,8 +183,8 @@ class Chaos:
             dead=Counter(dead.values()),
             waiting=len(set(waiting) - set(sent) - set(dead)),
             lost=sorted(published - set(sent) - set(dead) - set(waiting)),
-            duplicates=sent.total() - len(sent),
-            unexplained=[*self._server.unexplained(), *both],
+            duplicates=Counter(str(blow) for _, blow in repetitions),
+            unexplained=[*(name for name, blow in repetitions if blow is None), *both],
             strokes=self._strokes,
         )
 

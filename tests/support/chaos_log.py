@@ -1,6 +1,7 @@
 """The truth of a chaos run: what the SMTP server accepted, and what happened to its clients."""
 
 import time
+from asyncio import StreamReader, StreamWriter
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,11 +20,18 @@ NEVER = "never"
 
 @dataclass(frozen=True)
 class Acceptance:
-    """One mail that was answered with 250: when, in which session, after how many commands."""
+    """One mail that was answered with 250: when, and in which session."""
 
     at: float
     session: int
-    commands: int
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What may cost a reply: `kill` of a worker, or a `cut` between server and client."""
+
+    at: float
+    kind: str
 
 
 class ChaoticServer(SmtpServer):
@@ -33,7 +41,8 @@ class ChaoticServer(SmtpServer):
         super().__init__()
         self.is_chaotic = True
         self.acceptances: dict[str, list[Acceptance]] = defaultdict(list)
-        self.blows: list[float] = []
+        self.blows: list[Blow] = []
+        self._ends: dict[int, float] = {}
         self.accepted: list[ReceivedMail] = _Recorded(self)
         self._random = random
 
@@ -59,28 +68,38 @@ class ChaoticServer(SmtpServer):
         }
         return self._random.choice(choices.get(phase, [None]))  # type: ignore[list-item] # none
 
+    async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        number = len(self.sessions)
+        await super()._accept(reader, writer)
+        self._ends[number] = time.monotonic()
+
     def lose_replies(self) -> None:
         """Cut every connection: what is accepted at this moment is never told."""
-        self.struck()
+        self.struck("cut")
         self.drop_connections()
 
-    def struck(self) -> None:
-        """A worker was killed or a reply was lost, now."""
-        self.blows.append(time.monotonic())
+    def struck(self, kind: str) -> None:
+        """It happens now."""
+        self.blows.append(Blow(time.monotonic(), kind))
 
     def sent(self) -> Counter[str]:
         """How often each id was accepted."""
         return Counter({name: len(times) for name, times in self.acceptances.items()})
 
-    def unexplained(self) -> Iterator[str]:
-        """Each repetition that no blow in the reply window of the mail before it explains: there
-        the client never spoke again in that session, and a kill or cut came at that moment."""
+    def repetitions(self) -> Iterator[tuple[str, str | None]]:
+        """Each id that was accepted once more than needed, with the kind of blow that fell into
+        the reply window of the mail before and ended that mail's session; None where none did."""
         for name, times in self.acceptances.items():
             for one in times[:-1]:
-                said_more = len(self.sessions[one.session].commands) > one.commands
-                near = any(one.at - BEFORE <= blow <= one.at + AFTER for blow in self.blows)
-                if said_more or not near:
-                    yield f"{name}: accepted in session {one.session}, spoke on: {said_more}"
+                yield name, self._explanation(one)
+
+    def _explanation(self, one: Acceptance) -> str | None:
+        end = self._ends.get(one.session, float("inf"))
+        for blow in self.blows:
+            in_window = one.at - BEFORE <= blow.at <= one.at + AFTER
+            if in_window and blow.at - 0.1 <= end <= blow.at + AFTER:
+                return blow.kind
+        return None
 
 
 @dataclass
@@ -89,9 +108,6 @@ class _Recorded(list[ReceivedMail]):
 
     def append(self, mail: ReceivedMail) -> None:
         super().append(mail)
-        commands = len(self.server.sessions[mail.session].commands)
         for address in mail.recipients:
             name = f"id-{address.removeprefix('user').partition('@')[0]}"
-            self.server.acceptances[name].append(
-                Acceptance(time.monotonic(), mail.session, commands)
-            )
+            self.server.acceptances[name].append(Acceptance(time.monotonic(), mail.session))
