@@ -54,8 +54,8 @@ class Result:
                 f"dead         {self.dead.total()} {dict(self.dead)}",
                 f"waiting      {self.waiting}",
                 f"lost         {len(self.lost)} {self.lost[:10]}",
-                f"duplicates   {self.duplicates.total()}, by what fell into their reply window:"
-                f" {dict(self.duplicates)}",
+                f"duplicates   {self.duplicates.total()}",
+                f"  explained by what fell into the reply window: {dict(self.duplicates)}",
                 f"unexplained  {len(self.unexplained)} {self.unexplained[:10]}",
             )
         )

@@ -24,10 +24,6 @@ class TcpProxy:
         for writer in self._links:
             writer.transport.abort()
 
-    def limit(self, budgets: Iterable[int]) -> None:
-        """The bytes for the next connection, the one after it..."""
-        self._budgets = iter(budgets)
-
     def freeze(self, only: int | None = None) -> None:
         """Forward nothing more, yet keep every connection open: no FIN, no RST. `only`: nothing
         of one connection, the first being 0."""

@@ -1,0 +1,69 @@
+"""What can go wrong, and the test that proves what then happens.
+
+A test of this folder runs the real worker process, or several, on a real broker with the ledger on
+SQLite; the log of a scripted SMTP server is the truth. Each ends with the same question: is every
+published id in exactly one of sent, dead-lettered with a reason, still queued? Elsewhere a row is
+proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 at random.
+
+ 1  killed before the claim: test_fault_01_kill_9_before_the_claim_sends_each_once
+ 2  killed after the claim: test_fault_02_kill_9_between_claim_and_mail_sends_each_once
+ 3  killed before DATA: test_fault_03_kill_9_before_the_payload_sends_each_once
+ 4  killed in the payload: test_fault_04_kill_9_mid_payload_sends_each_once,
+    test_fault_04_kill_9_mid_payload_with_hold_waits_for_a_person
+ 5  killed after the dot: test_fault_05_kill_9_after_the_final_dot_may_send_that_one_twice
+ 6  before the record: test_fault_06_kill_9_before_the_reply_is_recorded_may_send_that_one_twice
+ 7  killed or cut before the ack: test_fault_07_kill_9_between_record_and_ack_sends_none_twice,
+    test_fault_7_a_cut_between_the_reply_and_the_ack_never_sends_twice
+ 8  killed after a copy: test_fault_08_kill_9_between_retry_copy_and_ack_leaves_one_live_copy
+ 9  poison: test_fault_09_a_message_that_kills_each_worker_is_poison_and_its_neighbours_arrive
+10  SIGTERM: test_fault_10_sigterm_while_idle_ends_with_0,
+    test_fault_10_sigterm_while_a_message_waits_for_its_time_hands_it_back,
+    test_fault_10_sigterm_in_mid_send_ends_what_is_under_way_and_hands_back_the_rest
+11  SIGTERM, server hung: test_fault_11_sigterm_beside_a_hung_server_ends_within_the_grace_and_5_s,
+    test_fault_11_what_hung_beyond_the_grace_is_held_where_doubt_holds
+12  second SIGTERM: test_fault_12_a_second_sigterm_ends_at_once_and_loses_nothing
+13  broker restarts: test_fault_13_a_broker_that_restarts_twice_in_mid_flow_is_found_again,
+    test_a_broker_that_restarts_finds_its_consumers_again
+14  no confirm: test_fault_14_retry_copies_cut_off_before_their_confirm_are_stored_again
+15  broker away at the start: test_a_broker_that_is_away_at_the_start_is_waited_for
+16  connection closed: test_fault_16_connections_closed_by_the_operator_are_made_anew
+17  frozen: test_fault_17_a_freeze_without_fin_is_noticed_and_nothing_sent_twice
+18  cut after k bytes: test_a_connection_cut_after_any_number_of_bytes_recovers
+19  bad tag: test_a_channel_closed_for_a_bad_tag_is_rebuilt
+20  work queue deleted: test_a_deleted_work_queue_is_created_again_when_adopted,
+    test_a_deleted_work_queue_is_waited_for_without_topology
+21  leader lost: test_fault_21_the_queues_leader_dies_while_two_thousand_messages_flow
+22  memory alarm: test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy
+23  tier missing: test_while_a_copy_cannot_be_stored_its_original_stays_unacked
+24  dead queue deleted: test_a_dead_queue_deleted_under_us_is_made_again_before_the_letter_moves
+25  other arguments: test_a_queue_its_producer_declared_with_its_own_arguments_is_adopted,
+    test_owning_the_topology_refuses_a_queue_that_differs
+26  no configure right: test_once_all_exists_no_configure_right_is_needed
+27  ack overdue: test_fault_27_what_is_held_beyond_the_brokers_patience_is_sent_once
+28  eight tiers: test_eight_tiers_lose_nothing_and_give_nine_attempts
+29  same id: test_fault_29_duplicates_are_sent_once_and_another_body_is_a_conflict
+30  lease lost: test_fault_30_who_was_taken_for_dead_sends_nothing_more
+31  SMTP down: test_fault_31_an_outage_in_mid_flow_spends_no_attempt_and_buries_none
+32  wrong password: test_fault_32_a_wrong_password_keeps_the_backlog_and_is_never_shown,
+    test_fault_32_after_a_refused_password_the_backlog_flows_once_the_secret_file_is_right
+33  goodbyes: test_fault_33_goodbyes_of_the_server_cost_no_attempt
+34  one of five refused: test_fault_34_one_refused_of_five_costs_the_other_four_nothing
+35  greylisted: test_fault_35_greylisted_mail_waits_in_the_longest_tier_and_arrives
+36  slow reply: test_fault_36_a_slow_reply_is_waited_for_with_heartbeats_alive
+37  no TLS: test_a_server_without_starttls_gets_no_mail_in_clear,
+    test_a_certificate_nobody_vouches_for_is_refused_and_the_text_says_what_to_check
+38  Telegram: later
+39  Slack: later
+40  read timeout of HTTP: later
+41  malformed: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served
+42  template faults: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served
+43  injection: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served,
+    test_fault_32_a_wrong_password_keeps_the_backlog_and_is_never_shown,
+    test_no_secret_and_no_body_is_in_an_error_or_a_log_line
+44  ledger away: test_fault_44_while_the_ledger_is_held_nothing_is_sent_and_then_all_is,
+    test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing
+45  clock jumps: test_a_wall_clock_that_jumps_changes_nothing
+46  one channel of several broken: later, with the second channel
+47  stops: test_fault_47_workers_that_stop_fifteen_times_with_messages_in_hand_bury_none
+48  stood still: test_fault_48_a_process_that_stood_still_for_two_heartbeats_goes_on
+"""
