@@ -143,6 +143,8 @@ class SqliteLedger:
 
     async def _flush(self) -> None:
         while self._waiting:
+            # One turn more, since a commit costs as much as several deliveries' rows.
+            await asyncio.sleep(0)
             batch = [waiting for waiting in self._waiting if not waiting[1].done()]
             self._waiting = []
             error = await self._store(batch)
