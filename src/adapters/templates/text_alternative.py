@@ -42,7 +42,7 @@ class _Writer:
     def __init__(self) -> None:
         self.pieces: list[str] = []
         self.gap = 0
-        self._space = False
+        self.space = False
         self._link: tuple[str, int] | None = None
         self._lists: list[int | None] = []
 
@@ -50,17 +50,17 @@ class _Writer:
         words = text.split()
         if not words:
             if text:
-                self._space = True
+                self.space = True
             return
         if not self.pieces:
             gap = ""
         elif self.gap:
             gap = _GAPS[self.gap]
         else:
-            gap = " " if self._space or text[0].isspace() else ""
+            gap = " " if self.space or text[0].isspace() else ""
         self.pieces.append(gap + " ".join(words))
         self.gap = 0
-        self._space = text[-1].isspace()
+        self.space = text[-1].isspace()
 
     def special(self, name: str, attributes: str) -> None:
         if name == "br":
@@ -92,9 +92,9 @@ class _Writer:
         label = "".join(self.pieces[start:]).strip()
         plain = address.removeprefix("mailto:").removeprefix("tel:")
         if plain and label != plain and not address.startswith(_NO_PAGE):
-            trailing_space, self._space = self._space, bool(label)
+            trailing_space, self.space = self.space, bool(label)
             self.write(f"<{plain}>")
-            self._space = trailing_space
+            self.space = trailing_space
 
 
 def text_from_html(html: str) -> str:
@@ -118,7 +118,9 @@ def text_from_html(html: str) -> str:
                 writer.gap = gap
             if tag in _SPECIAL:
                 writer.special(tag, attributes)
-        if text and not depth:
+        if text.isspace():  # as between most tags of a table
+            writer.space = writer.space or not depth
+        elif text and not depth:
             writer.write(unescape(text) if "&" in text else text)
     result = "".join(writer.pieces)
     return result + "\n" if result else ""
