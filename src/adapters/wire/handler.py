@@ -99,7 +99,7 @@ class MessageHandler(Watcher):
         sight = Sight(
             channel=decoded.notification.channel,
             key=decoded.key,
-            fingerprint=content_key(message.body),
+            fingerprint=content_key(message.body) if decoded.has_id else decoded.key,
             has_id=decoded.has_id,
             session=message.session,
             redelivered=message.redelivered,
