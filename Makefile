@@ -36,8 +36,8 @@ format: $(VENV)/dev ## Format the code and mend what the linter can
 bench: $(VENV)/dev ## Measure mails per second against the hand-written worker (needs Docker or a broker, and postfix)
 	PYTHONPATH=. $(BIN)/python -m benchmarks.throughput
 
-chaos: $(VENV)/dev ## Kill, cut and restart for MINUTES=10 with SEED=1, then count what was lost (needs Docker)
-	PYTHONPATH=. $(BIN)/python -m tests.support.chaos $(or $(SEED),1) $(or $(MINUTES),10)
+chaos: $(VENV)/dev ## Kill, cut and restart for MINUTES=10 with SEED=1, then count what was lost; LEDGER=redis (needs Docker)
+	PYTHONPATH=. $(BIN)/python -m tests.support.chaos $(or $(SEED),1) $(or $(MINUTES),10) $(LEDGER)
 
 lock: ## Write the hash-locked requirements anew (needs uv)
 	requirements/compile

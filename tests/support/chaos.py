@@ -1,7 +1,7 @@
 """Two workers on one ledger and one broker, and everything that can happen to them, seeded.
 
-`python -m tests.support.chaos SEED MINUTES`. Exits with 1 when a message is lost, or sent twice
-with no kill or cut in its reply window.
+`python -m tests.support.chaos SEED MINUTES [redis]`; the ledger is on SQLite unless told. Exits
+with 1 when a message is lost, or sent twice with no kill or cut in its reply window.
 """
 
 import random
@@ -21,6 +21,7 @@ from tests.integration.faults.scene import Scene
 from tests.support.chaos_log import NEVER, ChaoticServer
 from tests.support.orders import an_order
 from tests.support.rabbit import Broker, Peer
+from tests.support.redis_server import redis_server
 from tests.support.worker import Worker, wait_until
 
 WORKERS = 2
@@ -56,7 +57,8 @@ class Result:
                 f"lost         {len(self.lost)} {self.lost[:10]}",
                 f"duplicates   {self.duplicates.total()}",
                 f"  explained by what fell into the reply window: {dict(self.duplicates)}",
-                f"unexplained  {len(self.unexplained)} {self.unexplained[:10]}",
+                f"unexplained  {len(self.unexplained)}",
+                *self.unexplained[:10],
             )
         )
 
@@ -64,11 +66,21 @@ class Result:
 class Chaos:
     """One run."""
 
-    def __init__(self, folder: Path, broker: Broker, queue: str, seed: int, seconds: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Broker,
+        queue: str,
+        *,
+        seed: int,
+        seconds: float,
+        ledger_url: str | None = None,
+    ) -> None:
         self._random = random.Random(seed)
         self._server = ChaoticServer(random.Random(seed + 1))
         self._scene = Scene(folder, broker, queue, self._server)
         self._broker = broker
+        self._ledger_url = ledger_url
         self._end = time.monotonic() + seconds
         self._restarts = broker.control is not None and seconds >= 120
         self._workers: list[Worker] = []
@@ -78,6 +90,8 @@ class Chaos:
         """Let it happen, then let it settle, then count."""
         with self._scene.playing() as scene, ExitStack() as running:
             scene.settings["retry_delays"] = "200ms,400ms,600ms,800ms,1000ms,1200ms,1400ms,1600ms"
+            if self._ledger_url is not None:
+                scene.settings["ledger_url"] = self._ledger_url
             scene.publish_orders(1)  # makes the queue
             for _ in range(WORKERS):
                 self._workers.append(self._started(running))
@@ -183,8 +197,8 @@ class Chaos:
             dead=Counter(dead.values()),
             waiting=len(set(waiting) - set(sent) - set(dead)),
             lost=sorted(published - set(sent) - set(dead) - set(waiting)),
-            duplicates=Counter(str(blow) for _, blow in repetitions),
-            unexplained=[*(name for name, blow in repetitions if blow is None), *both],
+            duplicates=Counter(str(blow) for _, blow, _ in repetitions),
+            unexplained=[*(seen for _, blow, seen in repetitions if blow is None), *both],
             strokes=self._strokes,
         )
 
@@ -198,8 +212,12 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
         broker = start_rabbitmq(stack, RABBITMQ, "current")
+        ledger = None
+        if sys.argv[3:] == ["redis"]:
+            ledger = stack.enter_context(redis_server(folder)).url
         print(f"seed {seed}, {minutes} minutes; logs in {folder} while it runs", flush=True)
-        result = Chaos(folder, broker, "chaos", seed, minutes * 60).run()
+        chaos = Chaos(folder, broker, "chaos", seed=seed, seconds=minutes * 60, ledger_url=ledger)
+        result = chaos.run()
         print(result)
         return 0 if result.holds else 1
 

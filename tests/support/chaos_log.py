@@ -10,9 +10,15 @@ from random import Random
 from tests.support.smtp_script import Action, Call, Cut, CutAfter, ReceivedMail, Say
 from tests.support.smtp_server import SmtpServer
 
-BEFORE, AFTER = 0.5, 1.0
-"""Seconds by which a kill may come before the server sees the dot that was on its way, and by which
-a reply may be under way to its record when the kill comes."""
+DELAY = 0.3
+"""Seconds by which some replies come late."""
+
+BEFORE, AFTER = DELAY + 0.3, 1.0
+"""Seconds by which a blow may come before the server takes a mail whose client has gone already,
+and by which a reply may be under way to its record when the blow comes."""
+
+CLOSING = 1.0
+"""Seconds from a blow to the end of its sessions, beyond a reply that is late."""
 
 NEVER = "never"
 """Part of every address that is refused for good, every time."""
@@ -56,13 +62,13 @@ class ChaoticServer(SmtpServer):
             "connect": [Cut(), Say("421 4.3.2 busy")],
             "helo": [Cut()],
             "mail": [Cut(), Cut("421 4.4.2 bye"), Say("451 4.3.0 later")],
-            "rcpt": [Cut(), Say("450 4.2.1 later"), Say("250 2.1.5 ok", delay=0.5)],
+            "rcpt": [Cut(), Say("450 4.2.1 later"), Say("250 2.1.5 ok", delay=DELAY)],
             "data": [Cut(), Say("451 4.3.0 later")],
             "payload": [CutAfter(50), CutAfter(300)],
             "dot": [
                 Cut(),
                 Say("451 4.3.0 later"),
-                Say("250 2.0.0 queued", delay=0.5),
+                Say("250 2.0.0 queued", delay=DELAY),
                 Call(self.lose_replies, "250 2.0.0 queued"),
             ],
         }
@@ -86,18 +92,23 @@ class ChaoticServer(SmtpServer):
         """How often each id was accepted."""
         return Counter({name: len(times) for name, times in self.acceptances.items()})
 
-    def repetitions(self) -> Iterator[tuple[str, str | None]]:
+    def repetitions(self) -> Iterator[tuple[str, str | None, str]]:
         """Each id that was accepted once more than needed, with the kind of blow that fell into
-        the reply window of the mail before and ended that mail's session; None where none did."""
+        the reply window of the mail before and ended that mail's session (None where none did),
+        and what was seen."""
         for name, times in self.acceptances.items():
             for one in times[:-1]:
-                yield name, self._explanation(one)
+                blow = min(self.blows, key=lambda b: abs(b.at - one.at), default=None)
+                end = self._ends.get(one.session, float("inf"))
+                seen = f"{name}: accepted, session ended {end - one.at:+.2f} s after"
+                if blow is not None:
+                    seen += f", nearest {blow.kind} {blow.at - one.at:+.2f} s"
+                yield name, self._explanation(one.at, end), seen
 
-    def _explanation(self, one: Acceptance) -> str | None:
-        end = self._ends.get(one.session, float("inf"))
+    def _explanation(self, at: float, end: float) -> str | None:
         for blow in self.blows:
-            in_window = one.at - BEFORE <= blow.at <= one.at + AFTER
-            if in_window and blow.at - 0.1 <= end <= blow.at + AFTER:
+            in_window = at - BEFORE <= blow.at <= at + AFTER
+            if in_window and blow.at - 0.1 <= end <= blow.at + DELAY + CLOSING:
                 return blow.kind
         return None
 
