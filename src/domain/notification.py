@@ -46,6 +46,8 @@ def extra_header_fault(name: str, value: str) -> str | None:
     """What is wrong with an extra mail header, or None. Only harmless names may be set."""
     if not _HEADER_NAME.fullmatch(name):
         return "is not allowed: use X-*, List-*, In-Reply-To, References or Importance"
+    if name.lower().startswith("x-dispatcher-"):
+        return "is not allowed: Dispatcher sets the X-Dispatcher-* headers itself"
     return header_fault(value)
 
 

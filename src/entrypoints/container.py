@@ -49,6 +49,9 @@ def render_options(settings: Settings) -> RenderOptions:
 
 
 def _renderer(settings: Settings, vitals: Vitals) -> FilesystemTemplates:
+    if not settings.templates_dir.is_dir():
+        fault = f"{settings.templates_dir} is no folder; it must hold the templates"
+        raise SettingsInvalid([f"{variable('templates_dir')}: {fault}"])
     return FilesystemTemplates(
         settings.templates_dir, options=render_options(settings), on_change=vitals.templates
     )

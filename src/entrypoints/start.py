@@ -80,9 +80,12 @@ def announce(settings: Settings, templates_version: str) -> None:
 
 def redacted(url: str) -> str:
     """`url` without its password and query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "***"
     if parts.hostname is None:
         return url
     user = f"{parts.username}:***@" if parts.username else ""
-    port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{user}{parts.hostname}{port}{parts.path}"

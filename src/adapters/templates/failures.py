@@ -55,6 +55,8 @@ def render_failure(
             reason, detail = FailureReason.TEMPLATE_LIMIT, str(error)
         case MemoryError():
             reason, detail = FailureReason.TEMPLATE_LIMIT, "rendering took too much memory"
+        case RecursionError():
+            reason, detail = FailureReason.TEMPLATE_LIMIT, "it includes or calls itself without end"
         case SecurityError():
             detail = _short(error)
         case jinja2.UndefinedError():

@@ -68,7 +68,11 @@ def _subject(value: object) -> str:
 
 
 def _sender(value: object) -> str:
-    return str(Recipient.parse(_text(value)))
+    sender = Recipient.parse(_text(value))
+    name, at, domain = sender.address.rpartition("@")
+    if not (name and at and domain):
+        raise ValueError("must be an address, or Name <address>")
+    return str(sender)
 
 
 def _channels(value: object) -> tuple[str, ...]:

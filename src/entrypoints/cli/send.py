@@ -14,6 +14,7 @@ import click
 from adapters.templates.snapshot import Snapshot
 from adapters.wire.inbound import Properties, Publisher
 from adapters.wire.message import decode
+from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue
 from entrypoints.cli.output import words
@@ -106,13 +107,13 @@ def message_from(data: str | None) -> Mapping[str, JsonValue]:
             text = Path(data[1:]).read_text("utf-8")
         else:
             text = data
-        value = json.loads(text)
+        value = loads_object(text.encode("utf-8", "surrogatepass"))
     except OSError as error:
         raise click.BadParameter(f"--data: cannot read {data[1:]}: {error.strerror}") from None
-    except ValueError as error:
-        raise click.BadParameter(f"--data: not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise click.BadParameter("--data: must be a JSON object")
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"--data: {data[1:]} is not UTF-8 text") from None
+    except MalformedMessage as error:
+        raise click.BadParameter(f"--data: {str(error).removeprefix('body: ')}") from None
     return value if isinstance(value.get("parameters"), dict) else {"parameters": value}
 
 

@@ -15,6 +15,7 @@ from domain.ports import RenderRequest
 from entrypoints.cli.output import print_json, print_table, words
 from entrypoints.cli.send import message_from
 from entrypoints.container import Container, render_options
+from entrypoints.settings.values import CHANNELS
 from entrypoints.start import load
 
 
@@ -64,6 +65,8 @@ def render(
     as_json: bool,
 ) -> int:
     """Render a template with an example or with --data, and print what would be sent."""
+    if channel not in CHANNELS:
+        raise click.BadParameter(f"--channel: {channel!r}; there are {', '.join(CHANNELS)}")
     templates = _templates()
     request = _request(templates, template, channel, example, data)
     request = replace(request, locale=locale or request.locale, subject=subject or request.subject)

@@ -60,6 +60,7 @@ async def _work(settings: "Settings", limits: "Limits", *, drain: bool) -> None:
 
     container = Container(settings=settings)
     renderer, releaser, handler = container.renderer(), container.releaser(), container.handler()
+    consumer = container.consumer()
     announce(settings, renderer.version)
 
     def refresh_templates() -> None:
@@ -68,7 +69,7 @@ async def _work(settings: "Settings", limits: "Limits", *, drain: bool) -> None:
 
     releaser.templates_changed()  # what was mended while no worker ran flows, too
     await serve(
-        consumer=container.consumer(),
+        consumer=consumer,
         handler=container.metrics().counting(handler.handle),
         watcher=handler,
         refresh_templates=refresh_templates,

@@ -16,6 +16,7 @@ from entrypoints.settings.sources import (
     read_sources,
     variable,
 )
+from entrypoints.settings.urls import url_faults
 from entrypoints.settings.values import not_forbidden
 
 WITH_FILE_TWIN = (
@@ -28,9 +29,6 @@ WITH_FILE_TWIN = (
     "slack_webhook_url",
     "slack_api_url",
 )
-
-_BROKERS = ("amqp://", "amqps://", "sqlite:///")
-_LEDGERS = ("memory:", "sqlite:///", "redis://", "rediss://")
 
 
 class SettingsInvalid(DispatcherError):
@@ -114,10 +112,8 @@ def _refused(raw: RawSettings) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    lines = []
-    if not settings.broker.startswith(_BROKERS):
-        lines.append(f"{variable('broker_url')}: must begin with {', '.join(_BROKERS)}")
-    elif settings.is_embedded and settings.is_production:
+    lines = url_faults(settings)
+    if settings.is_embedded and settings.is_production:
         lines.append(
             f"{variable('broker_url')}: must be set to an amqp:// URL: the embedded queue is for"
             f" trying out and is refused with {variable('env')}=production"
@@ -127,21 +123,11 @@ def _contradictions(settings: Settings) -> list[str]:
             f"{variable('email_url')}: must be an SMTP server's URL: a captured mailbox is refused"
             f" with {variable('env')}=production"
         )
-    if not settings.ledger.startswith(_LEDGERS):
-        lines.append(f"{variable('ledger_url')}: must begin with {', '.join(_LEDGERS)}")
-    lines += _mail_relay_faults(settings)
+    lines += [
+        f"{variable('bindings')}: {binding.queue!r} is no queue of {variable('queues')}"
+        for binding in settings.bindings
+        if binding.queue not in settings.queue_channels
+    ]
     if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
         lines.append(f"{variable('prefetch')}: must not be below {variable('concurrency')}")
     return lines
-
-
-def _mail_relay_faults(settings: Settings) -> list[str]:
-    from adapters.notifiers.email.url import parse_email_url
-
-    if settings.email is None:
-        return []
-    try:
-        parse_email_url(settings.email)
-    except ValueError as error:
-        return [f"{variable('email_url')}: {error}"]
-    return []

@@ -68,7 +68,7 @@ class Settings(BaseModel):
 
     broker_url: SecretStr | None = None
     home: Path = Path("var")
-    env: str = "development"
+    env: Annotated[str, PlainValidator(values.parse_environment)] = "development"
     channels: Channels = None
     queues: Queues = (("email", "email"), ("telegram", "telegram"), ("slack", "slack"))
     bindings: Bindings = ()
@@ -96,7 +96,7 @@ class Settings(BaseModel):
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
     grace: Annotated[timedelta, PlainValidator(parse_duration)] = timedelta(seconds=30)
     lease: Wait = timedelta(seconds=30)
-    prefetch: Count | None = None
+    prefetch: Annotated[int | None, PlainValidator(values.parse_prefetch)] = None
     concurrency: Count | None = None
     http: Http = None
     only_to: str | None = None

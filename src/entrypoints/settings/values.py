@@ -1,19 +1,21 @@
 """Text -> value, for each kind of setting. A ValueError says what is expected."""
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from adapters.rabbitmq.settings import Binding
+from adapters.wire.strict_json import loads_object
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
+from domain.errors import MalformedMessage
 from domain.notification import Recipient
 
 FORBIDDEN_QUEUE = "webgui"
 CHANNELS = ("email", "telegram", "slack", "webhook")
 
+_OURS = re.compile(r"\.dead$|\.retry\.\d+$")
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
 _HOST_AND_PORT = re.compile(
@@ -21,6 +23,7 @@ _HOST_AND_PORT = re.compile(
 )
 _LAST_PORT = 65535
 _LONGEST_TIER = timedelta(days=49)  # x-message-ttl is an unsigned 32-bit count of milliseconds
+_MAX_PREFETCH = 65535
 _MAX_QUEUE_NAME = 200  # RabbitMQ allows 255 bytes; our suffixes need room
 
 
@@ -52,7 +55,10 @@ def parse_list(text: str) -> tuple[str, ...]:
 
 def parse_channels(text: str) -> tuple[str, ...]:
     """Read a list of channels."""
-    return tuple(_channel(name) for name in parse_list(text))
+    channels = tuple(_channel(name) for name in parse_list(text))
+    if not channels:
+        raise ValueError("must name at least one channel")
+    return channels
 
 
 def parse_queues(text: str) -> tuple[tuple[str, str], ...]:
@@ -79,6 +85,8 @@ def _channel(name: str) -> str:
 
 def _queue(name: str) -> str:
     not_forbidden(name)
+    if _OURS.search(name):
+        raise ValueError(f"{name!r} is how the queues for retries and dead letters are named")
     if name.startswith("amq.") or len(name.encode()) > _MAX_QUEUE_NAME:
         raise ValueError(
             f"{name[:80]!r} cannot be a queue: at most {_MAX_QUEUE_NAME} bytes, no amq."
@@ -97,6 +105,8 @@ def parse_bindings(text: str) -> tuple[Binding, ...]:
 def parse_tiers(text: str) -> tuple[timedelta, ...]:
     """Read the retry delays, `10s,1m,…`."""
     tiers = tuple(parse_duration(item) for item in parse_list(text))
+    if not tiers:
+        raise ValueError("must name at least one delay")
     for tier in tiers:
         if not timedelta(milliseconds=1) <= tier <= _LONGEST_TIER:
             raise ValueError("each delay must be from 1ms to 49d")
@@ -164,12 +174,30 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_prefetch(text: str) -> int:
+    """Read a count that fits AMQP's 16 bits."""
+    count = parse_count(text)
+    if count > _MAX_PREFETCH:
+        raise ValueError(f"must be at most {_MAX_PREFETCH}")
+    return count
+
+
+def parse_environment(text: str) -> str:
+    """Read the environment's name. What looks like a slip of `production` is refused, since with
+    it every protection of a production would be gone in silence."""
+    name = text.strip()
+    if name.lower().startswith("prod") and name != "production":
+        raise ValueError(f"{name!r}: did you mean production?")
+    return name
+
+
 def parse_json_object(text: str) -> dict[str, Any]:
     """Read a JSON object; its values are whatever the broker takes."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"must be a JSON object: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError("must be a JSON object")  # noqa: TRY004 - settings collect ValueError
+        value = loads_object(text.encode("utf-8", "surrogateescape"))
+    except MalformedMessage as error:
+        raise ValueError(str(error).replace("body: ", "")) from None
+    for name, item in value.items():
+        if not isinstance(item, str | int | float | bool):
+            raise ValueError(f"{name}: must be a text, a number, true or false")  # noqa: TRY004
     return value

@@ -123,6 +123,35 @@ def test_a_password_in_clear_is_refused_without_being_shown() -> None:
     assert "hunter2" not in fault
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("BROKER_URL", "amqp://u:se#krit@h/", "amqp://"),
+        ("BROKER_URL", "amqp://h:99999/", "amqp://"),
+        ("BROKER_URL", "sqlite:///", "names no file"),
+        ("LEDGER_URL", "mysql://h", "must begin with"),
+        ("LEDGER_URL", "sqlite:///", "names no file"),
+        ("PREFETCH", "70000", "at most 65535"),
+        ("CHANNELS", ",", "at least one"),
+        ("RETRY_DELAYS", ",", "at least one"),
+        ("QUEUE_ARGUMENTS", '{"x-message-ttl": NaN}', "NaN"),
+        ("QUEUE_ARGUMENTS", '{"a": null}', "a:"),
+        ("QUEUES", "email=mails.dead", "dead letters"),
+        ("QUEUES", "email=mails.retry.1000", "retries"),
+        ("BINDINGS", "shop:key=nobody", "no queue of DISPATCHER_QUEUES"),
+        ("ENV", "prod", "did you mean production?"),
+    ],
+)
+def test_a_value_that_cannot_work_is_told_by_its_own_variable(
+    name: str, value: str, words: str
+) -> None:
+    [fault] = faults({f"DISPATCHER_{name}": value})
+
+    assert fault.startswith(f"DISPATCHER_{name}:")
+    assert words in fault
+    assert "krit" not in fault
+
+
 def test_the_environment_wins_over_the_file_and_origins_are_known(tmp_path: Path) -> None:
     toml = tmp_path / "dispatcher.toml"
     toml.write_text('grace = "5s"\nprefetch = 7\nchannels = ["email"]\n')

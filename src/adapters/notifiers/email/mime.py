@@ -96,8 +96,9 @@ def _header_lines(mail: Mail) -> list[str]:
         lines.append(mailboxes("Cc", mail.cc))
     if mail.reply_to:
         lines.append(mailboxes("Reply-To", mail.reply_to))
+    if mail.subject:  # RFC 5322 3.6.5: optional; an encoded word cannot be empty
+        lines.append(unstructured("Subject", mail.subject))
     lines += (
-        unstructured("Subject", mail.subject),
         f"Date: {_date(int(mail.date))}",
         f"Message-ID: {mail.message_id}",
         "MIME-Version: 1.0",
