@@ -71,7 +71,7 @@ def test_a_permanent_refusal_of_one_of_five_costs_the_other_four_nothing(
 def test_eight_tiers_lose_nothing_and_give_nine_attempts(
     tmp_path: Path, settings: dict[str, str], broker: Broker, server: SmtpServer, queue: str
 ) -> None:
-    server.on("mail", Say("451 4.3.0 not today"))
+    server.on("rcpt", Say("450 4.2.1 mailbox busy"))
 
     with running(tmp_path, settings) as worker, Peer(broker.url) as peer:
         worker.wait_for("consuming")
