@@ -95,7 +95,7 @@ class Chaos:
             scene.publish_orders(1)  # makes the queue
             for _ in range(WORKERS):
                 self._workers.append(self._started(running))
-            producing = threading.Thread(target=self._produce)
+            producing = threading.Thread(target=self._produce, daemon=True)
             producing.start()
             self._strike_until_the_end(running)
             producing.join()
