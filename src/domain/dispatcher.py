@@ -80,11 +80,6 @@ class Dispatcher:
     def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
         return lambda error: self.on_pause(channel, error)
 
-    @property
-    def paused_channels(self) -> tuple[str, ...]:
-        """Channels whose provider is away at the moment."""
-        return tuple(name for name, breaker in self._breakers.items() if breaker.is_open())
-
     async def dispatch(
         self,
         notification: Notification,

@@ -123,11 +123,6 @@ class OnceDispatcher:
         """When to try again."""
         return self.dispatcher.retry_policy
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether the ledger is away."""
-        return self._gate.is_open()
-
     async def _start(self, sight: Sight) -> Start:
         while True:
             start = await self.insist(lambda: self.ledger.start(sight))

@@ -1,6 +1,5 @@
 """What a failure means for each recipient."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -78,22 +77,6 @@ def test_an_absent_provider_is_waited_for_and_costs_no_attempt() -> None:
     assert outcome == Outcome(attempt=1, results=(Sent(recipient=ANN),))
     assert house.clock.slept == [1, 2]
     assert house.pauses == [("email", "refused"), ("email", "refused"), ("email", None)]
-    assert house.dispatcher.paused_channels == ()
-
-
-def test_a_paused_channel_is_named_while_it_is_paused() -> None:
-    house = House()
-    house.notifier.failures = [Unavailable("refused")] * 1_000_000
-
-    async def scenario() -> tuple[str, ...]:
-        delivery = asyncio.create_task(house.dispatcher.dispatch(a_notification()))
-        await asyncio.sleep(0.01)
-        paused = house.dispatcher.paused_channels
-        delivery.cancel()
-        await asyncio.gather(delivery, return_exceptions=True)
-        return paused
-
-    assert asyncio.run(scenario()) == ("email",)
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,11 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from adapters.clock import SystemClock
-from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
-from tests.contracts.inbound_harness import Recorder
 from tests.fakes import eventually
+from tests.support.embedded import drained, fill
 
 PREFETCH = 10
 
@@ -60,25 +54,6 @@ asyncio.run(publish())
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "queue.db"
-
-
-@pytest.fixture
-def queue(path: Path) -> Iterator[SqliteQueue]:
-    queue = SqliteQueue(path, SystemClock())
-    yield queue
-    queue.close()
-
-
-async def fill(queue: SqliteQueue, count: int) -> list[bytes]:
-    bodies = [b"%d" % n for n in range(count)]
-    for body in bodies:
-        await queue.publish("email", body, Properties(), {})
-    return bodies
-
-
 def start(source: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as output:
         return subprocess.Popen([sys.executable, "-c", source, *arguments], stdout=output)
@@ -86,13 +61,6 @@ def start(source: str, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
 
 def lines(log: Path) -> list[bytes]:
     return log.read_bytes().splitlines() if log.exists() else []
-
-
-async def drained(queue: SqliteQueue) -> list[bytes]:
-    recorder = Recorder()
-    settings = SqliteConsumerSettings(queues=("email",))
-    await SqliteConsumer(queue, settings, SystemClock()).run(recorder, drain=True)
-    return recorder.bodies
 
 
 def test_three_processes_share_a_backlog_with_none_lost_and_none_twice(

@@ -2,50 +2,18 @@
 
 import asyncio
 import resource
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import DeadCopy, InboundMessage, Properties, Settlement
 from tests.contracts.inbound_harness import Recorder, consuming
 from tests.fakes import eventually
+from tests.support.embedded import a_consumer, drained, fill
 
 SHORT_LEASE = timedelta(seconds=1)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "queue.db"
-
-
-@pytest.fixture
-def queue(path: Path) -> Iterator[SqliteQueue]:
-    queue = SqliteQueue(path, SystemClock())
-    yield queue
-    queue.close()
-
-
-def a_consumer(queue: SqliteQueue, **changes: object) -> SqliteConsumer:
-    settings = SqliteConsumerSettings(**{"queues": ("email",), **changes})
-    return SqliteConsumer(queue, settings, SystemClock())
-
-
-async def fill(queue: SqliteQueue, count: int) -> None:
-    for number in range(count):
-        await queue.publish("email", b"%d" % number, Properties(), {})
-
-
-async def drained(queue: SqliteQueue) -> list[bytes]:
-    """What is left, without waiting for a lease to run out."""
-    recorder = Recorder()
-    async with asyncio.timeout(10):
-        await a_consumer(queue).run(recorder, drain=True)
-    return recorder.bodies
 
 
 def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_room(

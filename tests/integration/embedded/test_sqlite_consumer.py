@@ -3,12 +3,9 @@
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from adapters.clock import SystemClock
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
@@ -16,38 +13,9 @@ from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import DeadCopy, InboundMessage, Properties, Settlement
 from tests.contracts.inbound_harness import Recorder, consuming
 from tests.fakes import FakeClock
+from tests.support.embedded import a_consumer, drained, fill
 
 SHORT_LEASE = timedelta(seconds=1)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "queue.db"
-
-
-@pytest.fixture
-def queue(path: Path) -> Iterator[SqliteQueue]:
-    queue = SqliteQueue(path, SystemClock())
-    yield queue
-    queue.close()
-
-
-def a_consumer(queue: SqliteQueue, **changes: object) -> SqliteConsumer:
-    settings = SqliteConsumerSettings(**{"queues": ("email",), **changes})
-    return SqliteConsumer(queue, settings, SystemClock())
-
-
-async def fill(queue: SqliteQueue, count: int) -> None:
-    for number in range(count):
-        await queue.publish("email", b"%d" % number, Properties(), {})
-
-
-async def drained(queue: SqliteQueue) -> list[bytes]:
-    """What is left, without waiting for a lease to run out."""
-    recorder = Recorder()
-    async with asyncio.timeout(10):
-        await a_consumer(queue).run(recorder, drain=True)
-    return recorder.bodies
 
 
 def test_a_long_handler_keeps_its_message_while_another_worker_looks_for_work(

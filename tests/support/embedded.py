@@ -1,0 +1,31 @@
+"""Filling the embedded queue, and taking out what is left."""
+
+import asyncio
+
+from adapters.clock import SystemClock
+from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
+from adapters.sqlite.queue import SqliteQueue
+from adapters.wire.inbound import Properties
+from tests.contracts.inbound_harness import Recorder
+
+
+def a_consumer(queue: SqliteQueue, **changes: object) -> SqliteConsumer:
+    """A consumer of the queue `email`."""
+    settings = SqliteConsumerSettings(**{"queues": ("email",), **changes})
+    return SqliteConsumer(queue, settings, SystemClock())
+
+
+async def fill(queue: SqliteQueue, count: int) -> list[bytes]:
+    """Publish so many different bodies."""
+    bodies = [b"%d" % number for number in range(count)]
+    for body in bodies:
+        await queue.publish("email", body, Properties(), {})
+    return bodies
+
+
+async def drained(queue: SqliteQueue) -> list[bytes]:
+    """What is left, without waiting for a lease to run out."""
+    recorder = Recorder()
+    async with asyncio.timeout(10):
+        await a_consumer(queue).run(recorder, drain=True)
+    return recorder.bodies
