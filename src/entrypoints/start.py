@@ -1,12 +1,12 @@
 """What every command does first: load the settings, set up logs, say what is about to happen."""
 
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import click
 import structlog
 
 from adapters.telemetry.logs import configure_logs
+from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import parse_channels
@@ -69,7 +69,7 @@ def announce(settings: Settings, templates_version: str) -> None:
         )
     log.info(
         "worker starting",
-        version=version("dispatcher-worker"),
+        version=release(),
         broker=redacted(settings.broker),
         queues=sorted(settings.active_queues),
         templates=str(settings.templates_dir),

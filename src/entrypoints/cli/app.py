@@ -2,12 +2,12 @@
 
 import importlib
 import sys
-from importlib.metadata import version
 
 import click
 
 from adapters.wire.inbound import BrokerUnavailable, PublishRefused, TopologyMismatch
 from domain.errors import DispatcherError
+from entrypoints.release import release
 
 DONE, FAILED, USAGE, UNAVAILABLE, TRY_LATER, BAD_CONFIGURATION = 0, 1, 2, 69, 75, 78
 
@@ -41,7 +41,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("dispatcher-worker"), prog_name="dispatcher")
+@click.version_option(release(), prog_name="dispatcher")
 def dispatcher() -> None:
     """Turns JSON messages on a queue into rendered mail, once, or says exactly why not.
 
