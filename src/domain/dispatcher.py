@@ -41,10 +41,13 @@ class Progress:
 
 
 class Journal:
-    """Hears of the two moments that matter should the process die. This one writes nothing down."""
+    """Hears of the moments that matter should the process end. This one writes nothing down."""
 
     async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
         """The payload for these is about to leave. Raising Unavailable keeps it back."""
+
+    def refused(self) -> None:
+        """The provider's answer is in, and nobody has got it: nothing is on its way any more."""
 
     async def sent(self, recipients: Sequence[Recipient]) -> None:
         """These have got it, while others of the same notification go on."""
@@ -165,15 +168,22 @@ class Dispatcher:
                         notification, content, recipients, lambda: journal.about_to_send(recipients)
                     )
                 except DeliveryError as error:
-                    self._streaks[channel].note(notification.id, [error])
+                    self._note(notification, [error], journal)
                     raise
-            self._streaks[channel].note(notification.id, answers.values())
+            self._note(notification, list(answers.values()), journal)
             return answers
 
         # An outage may outlast the notification.
         return await self._breakers[channel].call(
             send, check=lambda: self._refuse_expired(notification, progress)
         )
+
+    def _note(
+        self, notification: Notification, answers: Sequence[DeliveryError | None], journal: Journal
+    ) -> None:
+        if not any(answer is None or isinstance(answer, InDoubt) for answer in answers):
+            journal.refused()
+        self._streaks[notification.channel].note(notification.id, answers)
 
     def _refuse_expired(self, notification: Notification, progress: Progress) -> None:
         ends = [notification.expires_at] if notification.expires_at is not None else []

@@ -181,6 +181,9 @@ class _LedgerJournal(Journal):
             raise Unavailable(f"nothing is sent without the ledger: {error}") from error
         self.is_sending = True
 
+    def refused(self) -> None:
+        self.is_sending = False
+
     async def sent(self, recipients: Sequence[Recipient]) -> None:
         # A failure here is no loss: `finish` will try again, and until then nothing is acked.
         with suppress(LedgerUnavailable):

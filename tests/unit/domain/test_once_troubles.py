@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from adapters.memory.ledger import MemoryLedger, MemoryStore
 from domain.dispatcher import Progress
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Start
+from domain.errors import Unavailable
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
 from tests.fakes import a_notification
 from tests.unit.domain.recorded import Worker, a_sight
 
@@ -93,3 +94,30 @@ def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
 
     assert len(outcome.sent) == len(worker.house.notifier.delivered) == 1
     assert worker.house.pauses == []
+
+
+def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt() -> None:
+    store = MemoryStore()
+    worker = Worker(store)
+    notification = a_notification()
+
+    async def stopped() -> None:
+        async def refuse(*arguments: object) -> dict[object, None]:
+            about_to_send = arguments[3]
+            await about_to_send()  # type: ignore[operator]
+            raise Unavailable("421 after the mail")
+
+        worker.house.notifier.notify = refuse  # type: ignore[assignment]
+        sight = a_sight(notification)
+        task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.wait([task])
+        await worker.ledger.close()
+
+    worker.house.clock.sleep = _hang  # type: ignore[method-assign]
+    asyncio.run(stopped())
+    start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
+
+    assert set(start.standings.values()) == {Standing.CLEAR}
+    assert not start.is_suspect
