@@ -6,7 +6,6 @@ What a process does not use is not imported: each factory imports its own adapte
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import structlog
 from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from adapters.rabbitmq.settings import RabbitSettings
     from adapters.rabbitmq.topology import Topology
     from adapters.sqlite.queue import SqliteQueue
-
-log = structlog.get_logger()
 
 
 def render_options(settings: Settings) -> RenderOptions:
