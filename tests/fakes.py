@@ -51,6 +51,7 @@ class FakeNotifier:
     delivered: list[Delivered] = field(default_factory=list)
     calls: int = 0
     closed: bool = False
+    one_by_one: bool = False
 
     async def notify(
         self,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from domain.breaker import Breaker, FaultStreak
@@ -36,8 +36,9 @@ class Progress:
         everybody = notification.recipients
         if self.remaining is None:
             return everybody
-        addresses = {r.address for r in self.remaining}
-        return tuple(r for r in everybody if r.address in addresses) or everybody
+        resume = {r.address: r.resume for r in self.remaining}
+        owed = tuple(r for r in everybody if r.address in resume)
+        return tuple(replace(r, resume=resume[r.address]) for r in owed) or everybody
 
 
 class Journal:
@@ -102,10 +103,11 @@ class Dispatcher:
             return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
         results: list[Result] = []
         journal = journal or Journal()
-        for one_mail, group in _mails(notification, owed):
+        alone = self._is_alone(notification)
+        for one_mail, group in _mails(notification, owed, alone=alone):
             made = await self._deliver(one_mail, group, attempt, progress, journal)
             results += made
-            if notification.individually:
+            if alone:
                 await journal.sent([r.recipient for r in made if isinstance(r, Sent)])
         return Outcome(attempt=attempt, results=tuple(results))
 
@@ -113,8 +115,13 @@ class Dispatcher:
         """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it is
         too late."""
         self._refuse_expired(notification, progress)
-        for one_mail, _group in _mails(notification, progress.owed(notification)):
+        owed = progress.owed(notification)
+        for one_mail, _group in _mails(notification, owed, alone=self._is_alone(notification)):
             self._render(one_mail)
+
+    def _is_alone(self, notification: Notification) -> bool:
+        notifier = self.notifiers.get(notification.channel)
+        return notification.individually or (notifier is not None and notifier.one_by_one)
 
     async def _deliver(
         self,
@@ -160,15 +167,18 @@ class Dispatcher:
         journal: Journal,
     ) -> Mapping[Recipient, DeliveryError | None]:
         channel = notification.channel
+        left = recipients
 
         async def send() -> Mapping[Recipient, DeliveryError | None]:
+            nonlocal left
             async with self._slots[channel]:
                 try:
                     answers = await self.notifiers[channel].notify(
-                        notification, content, recipients, lambda: journal.about_to_send(recipients)
+                        notification, content, left, lambda: journal.about_to_send(recipients)
                     )
                 except DeliveryError as error:
                     self._note(notification, [error], journal)
+                    left = [_resumed(r, error) for r in left]
                     raise
             self._note(notification, list(answers.values()), journal)
             return answers
@@ -202,10 +212,11 @@ class Dispatcher:
         attempt: int,
         policy: InDoubtPolicy,
     ) -> Result:
+        if error is None:
+            return Sent(recipient=recipient)
+        recipient = _resumed(recipient, error)
         text = str(error)
         match error:
-            case None:
-                return Sent(recipient=recipient)
             case Permanent(reason=reason):
                 return Rejected(recipient=recipient, reason=reason, error=text)
             case Throttled(retry_after=wait):
@@ -228,9 +239,13 @@ class Dispatcher:
         return Deferred(recipient=recipient, delay=delay, error=str(error), exact=exact)
 
 
+def _resumed(recipient: Recipient, error: DeliveryError) -> Recipient:
+    return recipient if error.resume is None else replace(recipient, resume=error.resume)
+
+
 def _mails(
-    notification: Notification, owed: tuple[Recipient, ...]
+    notification: Notification, owed: tuple[Recipient, ...], *, alone: bool
 ) -> list[tuple[Notification, tuple[Recipient, ...]]]:
-    if not notification.individually:
+    if not alone:
         return [(notification, owed)]
     return [(notification.for_one(recipient), (recipient,)) for recipient in owed]

@@ -35,7 +35,12 @@ class DeliveryError(DispatcherError):
 
     The message is read by operators: it says what happened and, where known, what to do. It never
     holds a secret or a message body.
+
+    `resume`: how far this try came, in the notifier's own words; the next try for this recipient
+    is given it (see `Recipient.resume`). None: from the beginning.
     """
+
+    resume: str | None = None
 
 
 class Transient(DeliveryError):

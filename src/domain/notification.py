@@ -53,10 +53,14 @@ def extra_header_fault(name: str, value: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody to tell. What an address looks like is the channel's business."""
+    """Somebody to tell. What an address looks like is the channel's business.
+
+    `resume`: how far an earlier try came with them, as its error had it; empty: not begun.
+    """
 
     address: str
     name: str = ""
+    resume: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.address.strip():

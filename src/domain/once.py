@@ -82,7 +82,7 @@ class OnceDispatcher:
     async def _carry_out(
         self, notification: Notification, progress: Progress, start: Start
     ) -> tuple[Outcome, Claim]:
-        owed = [r for r in notification.recipients if r.address in start.standings]
+        owed = [r for r in progress.owed(notification) if r.address in start.standings]
         known, clear = self._known(notification, owed, start)
         attempt = progress.attempts_made
         sent: list[str] = []

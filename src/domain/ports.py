@@ -56,7 +56,14 @@ async def proceed() -> None:
 
 
 class Notifier(Protocol):
-    """Tells people on one channel."""
+    """Tells people on one channel.
+
+    `one_by_one`: everybody gets a message of their own, rendered for them alone; `notify` is then
+    called with one recipient at a time. Else one message may serve many, as a mail does.
+    """
+
+    @property
+    def one_by_one(self) -> bool: ...
 
     async def notify(
         self,
@@ -72,7 +79,8 @@ class Notifier(Protocol):
         else, when it concerns them all; then nobody has got it (unless it is InDoubt). Awaits
         `about_to_send` at the last moment at which certainly nothing has been sent; what that
         raises is let through, and nothing is sent. Safe to call concurrently. No secret is ever in
-        an error.
+        an error. A try that got half way may leave `resume` on its error, and finds it in the
+        recipient the next time, if the content is still the same.
         """
 
     async def close(self) -> None:

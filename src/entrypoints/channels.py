@@ -1,9 +1,11 @@
 """How each channel's notifier is made from the settings; the container names them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings.sources import variable
 
 if TYPE_CHECKING:
     from adapters.notifiers.email.url import SmtpSettings
@@ -42,12 +44,68 @@ def email_notifier(settings: Settings) -> Notifier:
         raise SettingsInvalid([str(error)]) from None  # names its variable itself
 
 
+def telegram_notifier(settings: Settings) -> Notifier:
+    """Over the Bot API, or captured where there is no token."""
+    if settings.telegram_token is None:
+        return _captured(settings, "telegram")
+    from adapters.notifiers.telegram import TelegramNotifier
+
+    return TelegramNotifier(
+        token=lambda: settings.secret_now("telegram_token") or "",
+        api_url=settings.telegram_api_url.get_secret_value(),
+        attachments_dir=settings.attachments_dir,
+    )
+
+
+def slack_notifier(settings: Settings, on_unknown_code: Callable[[str], None]) -> Notifier:
+    """Over the Web API, an incoming webhook, or captured where there is neither."""
+    if settings.slack_token is None and settings.slack_webhook_url is None:
+        return _captured(settings, "slack")
+    from adapters.notifiers.slack import SlackNotifier
+
+    return SlackNotifier(
+        token=lambda: settings.secret_now("slack_token"),
+        webhook_url=lambda: settings.secret_now("slack_webhook_url"),
+        api_url=settings.slack_api_url.get_secret_value(),
+        on_unknown_code=on_unknown_code,
+    )
+
+
+def webhook_notifier(settings: Settings) -> Notifier:
+    """Signed JSON to the address that a message names, or captured where there is no secret."""
+    if settings.webhook_secret is None:
+        return _captured(settings, "webhook")
+    from adapters.notifiers.webhook import WebhookNotifier
+
+    return WebhookNotifier(
+        secret=lambda: settings.secret_now("webhook_secret") or "",
+        allow_private=settings.webhook_allow_private,
+    )
+
+
+def apprise_notifier(settings: Settings) -> Notifier:
+    """Named targets, each an Apprise URL. Raises SettingsInvalid."""
+    try:
+        from adapters.notifiers.apprise import AppriseNotifier
+    except ImportError:
+        fault = "needs the extra: pip install 'dispatcher-worker[apprise]'"
+        raise SettingsInvalid([f"{variable('targets__*')}: {fault}"]) from None
+    targets = {name: url.get_secret_value() for name, url in settings.targets.items()}
+    return AppriseNotifier(targets)
+
+
+def _captured(settings: Settings, channel: str) -> Notifier:
+    from adapters.notifiers.captured import CapturedNotifier
+
+    return CapturedNotifier(settings.home / channel)
+
+
 def _relay_now(settings: Settings, known: "SmtpSettings") -> "SmtpSettings":
     """The relay as its secret file names it now; a file in the middle of a change says nothing."""
     from adapters.notifiers.email.url import SmtpSettings, parse_email_url
 
     try:
-        place = parse_email_url(settings.email_now() or "")
+        place = parse_email_url(settings.secret_now("email_url") or "")
     except ValueError:
         return known
     return place if isinstance(place, SmtpSettings) else known

@@ -10,7 +10,7 @@ from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
 from adapters.telemetry.deliveries import DeliveryLog
-from adapters.telemetry.metrics import Metrics
+from adapters.telemetry.metrics import CodeCounter, Metrics
 from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
 from adapters.wire.inbound import Consumer, DeadLetters, Publisher
@@ -22,7 +22,13 @@ from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
 from entrypoints.alerting import Alerter
-from entrypoints.channels import email_notifier
+from entrypoints.channels import (
+    apprise_notifier,
+    email_notifier,
+    slack_notifier,
+    telegram_notifier,
+    webhook_notifier,
+)
 from entrypoints.observers import DeadLetterAlerts, Observers
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
@@ -199,9 +205,22 @@ class Container(containers.DeclarativeContainer):
     alerts = providers.Singleton(AlertPolicy, clock)
     vitals = providers.Singleton(Vitals, alerts)
 
+    # Answers of providers that nobody foresaw, for the metrics
+    slack_codes = providers.Singleton(CodeCounter)
+
     # Channels: one line each, by the channel's name. Built only where configured.
     email = providers.Singleton(email_notifier, settings)
-    notifiers = providers.Dict(email=email.provider)
+    telegram = providers.Singleton(telegram_notifier, settings)
+    slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add)
+    webhook = providers.Singleton(webhook_notifier, settings)
+    apprise = providers.Singleton(apprise_notifier, settings)
+    notifiers = providers.Dict(
+        email=email.provider,
+        telegram=telegram.provider,
+        slack=slack.provider,
+        webhook=webhook.provider,
+        apprise=apprise.provider,
+    )
 
     # Rendering and dispatching
     renderer = providers.Singleton(_renderer, settings, vitals)
@@ -219,6 +238,7 @@ class Container(containers.DeclarativeContainer):
         channels=settings.provided.configured_channels,
         queue_channels=settings.provided.queue_channels,
         has_template=renderer.provided.has,
+        unknown_codes=providers.Dict(slack=slack_codes),
     )
     observer = providers.Singleton(
         Observers,

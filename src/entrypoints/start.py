@@ -8,6 +8,7 @@ import structlog
 from adapters.telemetry.logs import configure_logs
 from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings
+from entrypoints.settings.model import NEEDED
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import parse_channels
 
@@ -31,14 +32,16 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
             settings = settings.model_copy(update={"channels": parse_channels(channels)})
         except ValueError as error:
             raise SettingsInvalid([f"--channels: {error}"]) from None
-    if not settings.active_channels:
+    if not settings.configured_channels:
         fault = "must be set: no channel has anywhere to send to"
         forms = "smtp://host:port, smtp+starttls://, smtps://, or maildir:/path"
-        raise SettingsInvalid([f"{variable('email_url')}: {fault} ({forms})"])
+        others = ", ".join(variable(NEEDED[name]) for name in ("telegram", "slack", "webhook"))
+        raise SettingsInvalid([f"{variable('email_url')}: {fault} ({forms}; or set {others})"])
+    if not settings.active_channels:
+        configured = ", ".join(settings.configured_channels)
+        raise SettingsInvalid([f"{variable('queues')}: names no queue for any of {configured}"])
     faults = [
-        f"{variable('email_url')}: must be set, since channel 'email' is asked for"
-        if channel == "email"
-        else f"{variable('channels')}: channel {channel!r} is not in this version"
+        f"{variable(NEEDED[channel])}: must be set, since channel {channel!r} is asked for"
         for channel in settings.active_channels
         if channel not in settings.configured_channels
     ]

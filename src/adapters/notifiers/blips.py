@@ -56,6 +56,11 @@ class BlipTolerantNotifier:
 
         return await self._repeating(left)(next_try)
 
+    @property
+    def one_by_one(self) -> bool:
+        """See `Notifier.one_by_one`."""
+        return self._notifier.one_by_one
+
     async def close(self) -> None:
         """See `Notifier.close`."""
         await self._notifier.close()
@@ -74,4 +79,6 @@ class BlipTolerantNotifier:
 
 
 def _is_blip(error: BaseException) -> bool:
-    return isinstance(error, Transient | Unavailable) and error.safe_to_repeat
+    return (
+        isinstance(error, Transient | Unavailable) and error.safe_to_repeat and error.resume is None
+    )

@@ -15,14 +15,28 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _OTHER = "other"
 """The label of a channel or template that is not ours: a producer may invent any number."""
 
+_MAX_CODES = 20
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 _Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
 
 
+class CodeCounter:
+    """Counts a provider's codes; those beyond a handful together, since they come from outside."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def add(self, code: str) -> None:
+        """One more answer with this code."""
+        is_known = code in self.counts or len(self.counts) < _MAX_CODES
+        self.counts[code if is_known else _OTHER] += 1
+
+
 class Metrics:
-    """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel."""
+    """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel.
+    `unknown_codes`: by channel, answers of its provider that we did not know."""
 
     def __init__(
         self,
@@ -30,10 +44,12 @@ class Metrics:
         channels: Collection[str],
         queue_channels: Mapping[str, str],
         has_template: Callable[[str], bool],
+        unknown_codes: Mapping[str, CodeCounter] | None = None,
     ) -> None:
         self._channels = channels
         self._queue_channels = queue_channels
         self._has_template = has_template
+        self._unknown_codes = unknown_codes or {}
         self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
         self._in_flight = 0
 
@@ -78,6 +94,7 @@ class Metrics:
         for labels, number in sorted(self._outcomes.items()):
             sample = _sample("notifications_total", number, dict(zip(names, labels, strict=True)))
             lines.append(sample)
+        lines += self._codes()
         lines += _gauge("in_flight", "Messages in hand.")
         lines.append(_sample("in_flight", self._in_flight))
         lines += _gauge("channel_paused", "1 while what the channel needs is away.")
@@ -88,6 +105,20 @@ class Metrics:
         lines += _gauge("templates_version", "The template set in use, as a label.")
         lines.append(_sample("templates_version", 1, {"version": templates_version}))
         return "\n".join(lines) + "\n"
+
+    def _codes(self) -> list[str]:
+        samples = [
+            _sample("unknown_codes_total", number, {"channel": channel, "code": code})
+            for channel, counter in self._unknown_codes.items()
+            for code, number in sorted(counter.counts.items())
+        ]
+        if not samples:
+            return []
+        return [
+            "# HELP dispatcher_unknown_codes_total Answers of a provider that are in no table.",
+            "# TYPE dispatcher_unknown_codes_total counter",
+            *samples,
+        ]
 
     def _label(self, channel: str) -> str:
         return channel if channel in self._channels else _OTHER

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from domain.errors import FailureReason
@@ -23,7 +23,9 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 class DeliveryHeaders:
     """The headers as values; None or the default where a header is absent or nonsense.
 
-    `attempt` counts tries already made. `remaining` are the recipients still owed.
+    `attempt` counts tries already made. `remaining` are the recipients still owed, each with how
+    far an earlier try came with them. `channel`: which of a message's several channels this copy
+    is about; None where the message is for one.
     """
 
     attempt: int = 0
@@ -34,6 +36,7 @@ class DeliveryHeaders:
     queue: str | None = None
     key: str | None = None
     remaining: tuple[Recipient, ...] | None = None
+    channel: str | None = None
     due: datetime | None = None
     traceparent: str | None = None
 
@@ -50,7 +53,10 @@ class DeliveryHeaders:
             failed_at=_time(headers.get(PREFIX + "failed-at")),
             queue=_text(headers.get(PREFIX + "queue")),
             key=_text(headers.get(PREFIX + "key")),
-            remaining=_recipients(headers.get(PREFIX + "remaining")),
+            remaining=_recipients(
+                headers.get(PREFIX + "remaining"), headers.get(PREFIX + "resume")
+            ),
+            channel=_text(headers.get(PREFIX + "channel")),
             due=_time(headers.get(PREFIX + "due")),
             traceparent=_text(headers.get("traceparent")),
         )
@@ -65,6 +71,8 @@ class DeliveryHeaders:
             "queue": self.queue,
             "key": self.key,
             "remaining": remaining_to_wire(self.remaining) if self.remaining else None,
+            "resume": _resume_to_wire(self.remaining or ()),
+            "channel": self.channel,
             "due": iso(self.due) if self.due else None,
         }
         wire: dict[str, str | int] = {PREFIX + "attempt": self.attempt}
@@ -80,6 +88,14 @@ _NONE = DeliveryHeaders()
 def remaining_to_wire(recipients: Sequence[Recipient]) -> str:
     """The recipients still owed, as a JSON list."""
     return _COMPACT.encode([str(r) for r in recipients])
+
+
+def _resume_to_wire(recipients: Sequence[Recipient]) -> str | None:
+    """How far earlier tries came, by address, as a JSON object; what outgrows its room is left
+    out, and begins again."""
+    resume = {r.address: r.resume for r in recipients if r.resume}
+    text = _COMPACT.encode(resume)
+    return text if resume and len(text.encode()) <= MAX_REMAINING else None
 
 
 def iso(time: datetime) -> str:
@@ -122,17 +138,29 @@ def _time(value: object) -> datetime | None:
         return None
 
 
-def _recipients(value: object) -> tuple[Recipient, ...] | None:
-    if not isinstance(value, str):
+def _recipients(value: object, resume: object) -> tuple[Recipient, ...] | None:
+    addresses = _json(value)
+    if not isinstance(addresses, list) or not addresses:
+        return None
+    if not all(isinstance(address, str) for address in addresses):
         return None
     try:
-        if len(value.encode()) > MAX_REMAINING:
-            return None
-        addresses = json.loads(value)
-        if not isinstance(addresses, list) or not addresses:
-            return None
-        if not all(isinstance(address, str) for address in addresses):
-            return None
-        return tuple(Recipient.parse(address) for address in addresses)
+        recipients = tuple(Recipient.parse(address) for address in addresses)
+    except ValueError:
+        return None
+    tokens = _json(resume)
+    if not isinstance(tokens, dict):
+        return recipients
+    return tuple(
+        replace(r, resume=token) if isinstance(token := tokens.get(r.address), str) else r
+        for r in recipients
+    )
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, str) or len(value) > MAX_REMAINING:
+        return None
+    try:
+        return json.loads(value) if len(value.encode()) <= MAX_REMAINING else None
     except (ValueError, RecursionError):
         return None

@@ -28,6 +28,7 @@ WITH_FILE_TWIN = (
     "slack_token",
     "slack_webhook_url",
     "slack_api_url",
+    "webhook_secret",
 )
 
 

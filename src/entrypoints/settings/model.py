@@ -46,16 +46,18 @@ Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
 Alerts = Annotated[tuple[AlertTarget, ...], PlainValidator(values.parse_alerts)]
 Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
-NOT_YET = (
-    "telegram_token",
-    "telegram_api_url",
-    "slack_token",
-    "slack_webhook_url",
-    "slack_api_url",
-    "events",
-)
+NOT_YET = ("events",)
 """Settings whose feature is still to come: accepted with a warning, so that a configuration
 written for it starts."""
+
+NEEDED = {
+    "email": "email_url",
+    "telegram": "telegram_token",
+    "slack": "slack_token",
+    "webhook": "webhook_secret",
+    "apprise": "targets__NAME",
+}
+"""Channel -> the setting that gives it somewhere to send to."""
 
 REFUSED_UNTIL_THEY_WORK = ("only_to", "redirect_to")
 """Settings that people rely on to keep mail from reaching somebody: never accepted idly."""
@@ -84,6 +86,8 @@ class Settings(BaseModel):
     slack_token: SecretStr | None = None
     slack_webhook_url: SecretStr | None = None
     slack_api_url: SecretStr = SecretStr("https://slack.com/api/")
+    webhook_secret: SecretStr | None = None
+    webhook_allow_private: Switch = False
     templates_dir: Path = Path("templates")
     attachments_dir: Path | None = None
     max_body: Size = 10 * 2**20
@@ -114,16 +118,18 @@ class Settings(BaseModel):
         """Say which settings were read from files, which may change while we run."""
         self._files.update(files)
 
-    def email_now(self) -> str | None:
-        """The mail relay's URL as its file has it at this moment; the one known, where there is no
-        file or it cannot be read."""
-        path = self._files.get("email_url")
+    def secret_now(self, name: str) -> str | None:
+        """A secret as its file has it at this moment; the one known, where there is no file or it
+        cannot be read."""
+        secret: SecretStr | None = getattr(self, name)
+        known = secret.get_secret_value() if secret else None
+        path = self._files.get(name)
         if path is None:
-            return self.email
+            return known
         try:
-            return path.read_text("utf-8").strip() or self.email
+            return path.read_text("utf-8").strip() or known
         except (OSError, UnicodeDecodeError):
-            return self.email
+            return known
 
     @property
     def is_production(self) -> bool:
@@ -157,13 +163,23 @@ class Settings(BaseModel):
 
     @property
     def configured_channels(self) -> tuple[str, ...]:
-        """Channels that have somewhere to send to."""
-        return ("email",) if self.email is not None else ()
+        """Channels that have somewhere to send to: their own setting, or a folder of ours."""
+        own = {name: getattr(self, setting, None) for name, setting in NEEDED.items()}
+        own["slack"] = own["slack"] or self.slack_webhook_url
+        own["apprise"] = self.targets
+        return tuple(
+            name
+            for name, setting in own.items()
+            if setting or (self.is_embedded and name != "apprise")
+        )
 
     @property
     def active_channels(self) -> tuple[str, ...]:
-        """Channels this worker consumes."""
-        return self.configured_channels if self.channels is None else self.channels
+        """Channels this worker consumes: those asked for, else all that can be served."""
+        if self.channels is not None:
+            return self.channels
+        with_queue = {channel for channel, _queue in self.queues}
+        return tuple(name for name in self.configured_channels if name in with_queue)
 
     @property
     def active_queues(self) -> dict[str, str]:

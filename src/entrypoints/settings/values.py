@@ -13,7 +13,7 @@ from domain.errors import MalformedMessage
 from domain.notification import Recipient
 
 FORBIDDEN_QUEUE = "webgui"
-CHANNELS = ("email", "telegram", "slack", "webhook")
+CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
 
 _OURS = re.compile(r"\.dead$|\.retry\.\d+$")
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)

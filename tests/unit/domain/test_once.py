@@ -133,6 +133,8 @@ def test_a_suspect_runs_with_no_other_suspect_beside_it() -> None:
     notify = worker.house.notifier.notify
 
     class Watching:
+        one_by_one = False
+
         async def notify(self, *arguments: object) -> object:
             nonlocal running
             running += 1

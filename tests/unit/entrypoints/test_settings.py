@@ -28,7 +28,7 @@ def test_without_any_variable_the_embedded_queue_and_a_local_mailbox_are_used() 
 
     assert settings.broker == "sqlite:///var/queue.db"
     assert settings.email == "maildir:var/mail"
-    assert settings.active_queues == {"email": "email"}
+    assert settings.active_queues == {"email": "email", "telegram": "telegram", "slack": "slack"}
 
 
 def test_with_a_real_broker_an_unset_relay_leaves_the_channel_unconfigured() -> None:

@@ -24,6 +24,8 @@ class MaildirNotifier:
     can be seen.
     """
 
+    one_by_one = False
+
     def __init__(self, folder: Path, *, defaults: EmailDefaults | None = None) -> None:
         """`folder` is created at the first mail. Raises ValueError when a default is no address."""
         self._folder = folder

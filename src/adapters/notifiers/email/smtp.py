@@ -24,6 +24,8 @@ from domain.ports import AboutToSend, proceed
 class SmtpNotifier:
     """Sends mail through one relay, over a pool of kept connections."""
 
+    one_by_one = False
+
     def __init__(
         self,
         settings: SmtpSettings,

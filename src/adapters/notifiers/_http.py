@@ -1,0 +1,149 @@
+"""What the channels over HTTP share: one request, one reply, and errors that hold no secret."""
+
+import json
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from domain.errors import DeliveryError, InDoubt, Unavailable
+from domain.notification import JsonValue
+
+TIMEOUT = 30.0
+"""Seconds for a connection, and for each wait for the provider."""
+
+_MAX_TOLD = 200
+
+# They tell URLs and headers, and Telegram has its token in the path.
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+Files = Mapping[str, tuple[str, bytes, str]]
+"""A form's files: field -> (file name, bytes, content type)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A provider's answer, whatever it says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> dict[str, JsonValue]:
+        """The answer's JSON object; an empty one where it is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """The wait that the header names, in seconds or as a date (RFC 9110, section 10.2.3)."""
+        text = self.headers.get("retry-after", "")
+        if text.isascii() and text.isdigit():
+            return timedelta(seconds=min(int(text), 10**8))
+        try:
+            date = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        return max(date.astimezone(UTC) - datetime.now(UTC), timedelta(0))
+
+
+class HttpClient:
+    """Kept connections to one provider. Follows no redirect.
+
+    `provider` names it in errors. `client` makes the HTTP client at the first request.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        timeout: float = TIMEOUT,
+        client: Callable[..., httpx2.AsyncClient] = httpx2.AsyncClient,
+    ) -> None:
+        self._provider = provider
+        self._timeout = timeout
+        self._make = client
+        self._client: httpx2.AsyncClient | None = None
+
+    async def post(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: JsonValue = None,
+        content: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        files: Files | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """Post and read the whole answer.
+
+        Raises Unavailable when there was no connection, InDoubt when it died later or the answer
+        did not come in time: the provider may have done what we asked.
+        """
+        failure: DeliveryError
+        try:
+            response = await self._connected().post(
+                url,
+                headers=headers,
+                json=json,
+                content=content,
+                data=form,
+                files=files,
+                extensions=extensions,
+            )
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            failure = self._away(error)
+        except httpx2.HTTPError as error:
+            what = "did not answer in time" if _is_timeout(error) else "hung up before it answered"
+            failure = InDoubt(f"{self._provider} {what}; the message may have arrived or not")
+        else:
+            return Reply(response.status_code, response.headers, response.content)
+        raise failure  # out here, so that it leads back to nothing that holds the URL
+
+    async def close(self) -> None:
+        """Let go of the connections. May be called twice."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _connected(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            # Waiting for one of our own connections is no trouble of the provider's.
+            timeout = httpx2.Timeout(self._timeout, pool=None)
+            self._client = self._make(timeout=timeout, follow_redirects=False)
+        return self._client
+
+    def _away(self, error: httpx2.TransportError) -> Unavailable:
+        is_certificate = "certificate" in str(error).lower()
+        why = "its certificate is not trusted" if is_certificate else _kind(error)
+        return Unavailable(
+            f"cannot connect to {self._provider}: {why}", safe_to_repeat=not is_certificate
+        )
+
+
+def told(text: object, secrets: Collection[str] = ()) -> str:
+    """A provider's words, fit for an error: one short line without our secrets."""
+    line = " ".join(str(text).split())
+    for secret in secrets:
+        if secret:
+            line = line.replace(secret, "***")
+    return line if len(line) <= _MAX_TOLD else line[: _MAX_TOLD - 1] + "…"
+
+
+def _is_timeout(error: httpx2.HTTPError) -> bool:
+    return isinstance(error, httpx2.TimeoutException)
+
+
+def _kind(error: httpx2.TransportError) -> str:
+    if _is_timeout(error):
+        return "no connection in time"
+    return told(error) or "the connection was refused"

@@ -1,0 +1,75 @@
+"""Any channel into a folder: nothing is sent, and everybody can read what would have been."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from domain.content import Content
+from domain.errors import DeliveryError, Unavailable
+from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, proceed
+
+_SERIAL = count(1)
+
+
+class CapturedNotifier:
+    """Keeps each message as a text file: who, when, what, an empty line, then the message."""
+
+    one_by_one = True
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is created at the first message."""
+        self._folder = folder
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """Keep one file for each recipient; see `Notifier.notify`."""
+        await about_to_send()
+        try:
+            for recipient in recipients:
+                text = _text(notification, content, recipient)
+                await asyncio.to_thread(_keep, self._folder, text)
+        except OSError as error:
+            raise Unavailable(f"cannot write to {self._folder}: {error}") from None
+        return dict.fromkeys(recipients)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _text(notification: Notification, content: Content, recipient: Recipient) -> str:
+    lines = {
+        "To": str(recipient),
+        "Date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+        "Id": notification.id,
+        "Template": notification.template,
+        "Subject": content.subject,
+        "Attachments": ", ".join(one.filename for one in notification.attachments),
+    }
+    head = "".join(f"{name}: {value}\n" for name, value in lines.items() if value)
+    return f"{head}\n" + "\n".join(
+        _readable(name, part).rstrip("\n") + "\n" for name, part in content.parts.items()
+    )
+
+
+def _readable(name: str, part: str) -> str:
+    if not name.endswith(".json"):
+        return part
+    return json.dumps(json.loads(part), ensure_ascii=False, indent=2)
+
+
+def _keep(folder: Path, text: str) -> None:
+    """Write aside, then rename: nobody ever reads half a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{time.time_ns()}-{next(_SERIAL):04}.txt"
+    aside = folder / f".{name}"
+    aside.write_text(text, "utf-8")
+    aside.rename(folder / name)
