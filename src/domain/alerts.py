@@ -1,7 +1,8 @@
 """When to tell the operator what: one alert for a cause, not one for each letter."""
 
 import shlex
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.errors import FailureReason
@@ -64,8 +65,9 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What one message to the operator says. `is_over`: the all-clear of a trouble. `error` is the
-    last one; `queues` are the work queues whose letters died."""
+    """What one message to the operator says. `is_over`: the all-clear, of a trouble or of letters
+    none of which is left. `error` is the last one; `queues` are the work queues whose letters
+    died."""
 
     cause: DeadLetters | Trouble
     count: int
@@ -111,7 +113,8 @@ class AlertPolicy:
         self._window = window
         self._letters: dict[DeadLetters, _Sighting] = {}
         self._troubles: dict[Trouble, _Sighting] = {}
-        self._over: dict[Trouble, Alert] = {}
+        self._over: dict[DeadLetters | Trouble, Alert] = {}
+        self._open: dict[DeadLetters, Alert] = {}
         self._told: dict[DeadLetters | Trouble, datetime] = {}
 
     def dead_letter(self, cause: DeadLetters, *, queue: str, error: str) -> None:
@@ -142,6 +145,20 @@ class AlertPolicy:
             self._over[cause] = ended.alert(cause, is_over=True)
             self._told.setdefault(cause, now)
 
+    @property
+    def open_letters(self) -> Mapping[DeadLetters, Alert]:
+        """Causes of dead letters that were told and not yet called drained, the newest last. An
+        entry changes when more of its cause are told."""
+        return dict(self._open)
+
+    def drained(self, cause: DeadLetters) -> None:
+        """No letter of `cause` is left: told once, but not while more of it are yet to be told."""
+        if cause in self._letters:
+            return
+        told = self._open.pop(cause, None)
+        if told is not None:
+            self._over[cause] = replace(told, last_seen=self._clock.now(), is_over=True)
+
     def due(self, *, is_last: bool = False) -> list[Alert]:
         """What to tell now; each alert is given once. `is_last`: do not wait for more letters,
         since nobody will ask again."""
@@ -159,7 +176,21 @@ class AlertPolicy:
                 del self._letters[cause]
                 self._told[cause] = now
                 alerts.append(sighting.alert(cause))
+                self._keep_open(cause, alerts[-1])
         return alerts
+
+    def _keep_open(self, cause: DeadLetters, alert: Alert) -> None:
+        before = self._open.pop(cause, alert)
+        if before is not alert:
+            alert = replace(
+                alert,
+                count=before.count + alert.count,
+                first_seen=before.first_seen,
+                queues=tuple(sorted({*before.queues, *alert.queues})),
+            )
+        self._open[cause] = alert
+        if len(self._open) > MAX_CAUSES + 1:
+            del self._open[next(iter(self._open))]
 
     def _is_ripe(self, cause: DeadLetters | Trouble, sighting: _Sighting) -> bool:
         waited = self._clock.now() - sighting.first_seen

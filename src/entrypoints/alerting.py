@@ -106,7 +106,8 @@ def subject_of(alert: Alert) -> str:
     if isinstance(alert.cause, DeadLetters):
         what = alert.cause.reason or "other causes"
         about = f", template {alert.cause.template}" if alert.cause.template else ""
-        return f"[dispatcher] {_letters(alert.count)}: {what}{about}"
+        how_many = "all clear, no letter is left" if alert.is_over else _letters(alert.count)
+        return f"[dispatcher] {how_many}: {what}{about}"
     state = _STATES.get(alert.cause.name, (f"channel {alert.cause.name} is paused", _GOES_ON))
     if not alert.is_over:
         return f"[dispatcher] {state[0]}"
@@ -126,6 +127,10 @@ def text_of(alert: Alert) -> str:
             "queue": ", ".join(alert.queues),
         }
         advice = f"Once the cause is mended:\n\n    {alert.cause.replay}"
+        if alert.is_over:
+            del facts["last seen"]
+            facts["none since"] = _time(alert.last_seen)
+            advice = "All were retried, removed or released. There is nothing to replay."
     elif alert.is_over:
         facts = {"since": facts["first seen"], "until": facts["last seen"]}
         advice = "It is over. There is nothing to replay."

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from entrypoints.container import Container
+from entrypoints.drains import DrainWatch
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import HttpAddress
@@ -18,6 +19,12 @@ def companions(
         kept.append(_probes(container, settings.http))
     if settings.alerts_to:
         kept.append(container.alerter().at_work())
+        drains = DrainWatch(
+            policy=container.alerts(),
+            dead_letters=container.dead_letters(),
+            channels=settings.queue_channels,
+        )
+        kept.append(drains.at_work())
     return kept
 
 

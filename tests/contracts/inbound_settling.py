@@ -168,6 +168,19 @@ class SettlingContract:
 
         run(scenario)
 
+    def test_letters_are_counted_without_a_look_at_them(self, run: Run) -> None:
+        async def scenario(inbound: InboundHarness) -> None:
+            queue = await inbound.fresh_queue()
+            letters = inbound.dead_letters()
+            assert await letters.count(queue) == 0
+            await bury(inbound, queue, b"one", b"two")
+            await publish(inbound, queue, b"alive")
+
+            assert await letters.count(queue) == 2
+            assert [letter.delivery_count for letter in await dead(inbound, queue)] == [0, 0]
+
+        run(scenario)
+
     def test_a_letter_may_be_released_with_another_body(self, run: Run) -> None:
         async def scenario(inbound: InboundHarness) -> None:
             queue = await inbound.fresh_queue()

@@ -29,6 +29,8 @@ _PATIENCE = 2.0
 """Seconds without a letter, after which the rest must be in somebody else's hands."""
 _CONFIRM_TIMEOUT = 60.0
 """Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
+_COUNT_TIMEOUT = 10.0
+"""Seconds; a broker short of memory or disk does not read from a connection that has published."""
 _BACK_TIMEOUT = 1.0
 _BACK_LOOK = 0.005
 
@@ -64,6 +66,23 @@ class RabbitDeadLetters:
         self._settings = settings
         self._batch = batch
         self._link = PublishLink(settings.url, "dispatcher releases")
+
+    async def count(self, queue: str) -> int:
+        """How many letters are there, but for those in somebody's hands; 0 where the queue does not
+        exist. The connection is kept for the next time. Raises BrokerUnavailable."""
+        try:
+            async with asyncio.timeout(_COUNT_TIMEOUT):
+                counting = await (await self._link.connection()).open_channel()
+                count = await counting.declare_queue(dead_queue_name(queue), passive=True)
+                await counting.close()
+        except ChannelLost as lost:
+            if lost.code == NOT_FOUND:
+                return 0
+            raise BrokerUnavailable(f"the letters of {queue}: {lost}") from lost
+        except TimeoutError:
+            text = f"the letters of {queue}: no answer within {_COUNT_TIMEOUT:.0f} s"
+            raise BrokerUnavailable(text) from None
+        return count
 
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told

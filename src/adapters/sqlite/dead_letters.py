@@ -13,6 +13,10 @@ class SqliteDeadLetters:
         """`queue` may be shared with a consumer of the same process."""
         self._queue = queue
 
+    async def count(self, queue: str) -> int:
+        """How many letters are there. Raises BrokerUnavailable."""
+        return len(await self._queue.dead_ids(queue))
+
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:

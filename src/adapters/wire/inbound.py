@@ -166,6 +166,10 @@ def not_told(message: InboundMessage) -> None:
 class DeadLetters(Protocol):
     """The letters in `<queue>.dead`; they live in the broker and nowhere else."""
 
+    async def count(self, queue: str) -> int:
+        """How many letters are there, but for those in somebody's hands; 0 where the queue does not
+        exist. Cheap: none is fetched. Raises BrokerUnavailable."""
+
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:

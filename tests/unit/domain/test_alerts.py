@@ -174,10 +174,58 @@ def test_the_replay_command_names_exactly_the_cause() -> None:
     assert DeadLetters().replay == "dispatcher failed list"
 
 
+def test_letters_that_were_told_are_called_drained_once() -> None:
+    operator = Operator()
+    operator.letter()
+    assert not operator.policy.open_letters
+    operator.wait(GATHER)
+    operator.policy.due()
+    operator.wait(WINDOW)
+    operator.letter(queue="vip")
+    operator.wait(GATHER)
+    operator.policy.due()
+    operator.wait(PATIENCE)
+
+    operator.policy.drained(MISSING)
+    operator.policy.drained(MISSING)
+    [all_clear] = operator.policy.due()
+
+    assert (all_clear.cause, all_clear.is_over, all_clear.count) == (MISSING, True, 2)
+    assert (all_clear.first_seen, all_clear.last_seen) == (NOON, operator.clock.time)
+    assert all_clear.queues == ("email", "vip")
+    assert not operator.policy.open_letters
+
+
+def test_letters_that_nobody_was_told_of_are_not_called_drained() -> None:
+    operator = Operator()
+    operator.letter()
+    operator.policy.drained(MISSING)
+    operator.wait(GATHER)
+    assert [alert.is_over for alert in operator.policy.due()] == [False]
+
+    operator.letter()  # told at the end of the window, and not gone before it is told
+    operator.policy.drained(MISSING)
+
+    assert operator.policy.due() == []
+    assert list(operator.policy.open_letters) == [MISSING]
+
+
+def test_any_number_of_causes_over_days_leaves_a_bounded_number_open() -> None:
+    operator = Operator()
+    for number in range(100):
+        operator.letter(DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}"))
+        operator.wait(WINDOW)
+        operator.policy.due()
+
+    left = [cause.template for cause in operator.policy.open_letters]
+
+    assert left == [f"t{number}" for number in range(100 - MAX_CAUSES - 1, 100)]
+
+
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["letter", "other", "down", "up", "ask"]),
+            st.sampled_from(["letter", "other", "down", "up", "gone", "ask"]),
             st.integers(min_value=0, max_value=1200),
         ),
         max_size=80,
@@ -197,6 +245,8 @@ def test_no_history_tells_a_cause_twice_within_a_window(history: list[tuple[str,
                 operator.policy.trouble("email", "refused")
             case "up":
                 operator.policy.trouble("email", None)
+            case "gone":
+                operator.policy.drained(MISSING)
             case _:
                 told += [(a.cause, a.is_over, operator.clock.time) for a in operator.policy.due()]
 
@@ -204,3 +254,6 @@ def test_no_history_tells_a_cause_twice_within_a_window(history: list[tuple[str,
         if not is_over:
             later = [t for c, over, t in told[position + 1 :] if c == cause and not over]
             assert all(t - time >= WINDOW for t in later)
+        elif isinstance(cause, DeadLetters):
+            again = [over for c, over, _ in told[position + 1 :] if c == cause]
+            assert again[:1] != [True]

@@ -68,6 +68,24 @@ def test_an_alert_carries_the_facts_and_the_command() -> None:
         assert fact in text
 
 
+def test_letters_of_which_none_is_left_are_an_all_clear() -> None:
+    office = Office()
+    office.dies()
+    office.tell()
+
+    office.policy.drained(MISSING)
+    office.tell()
+
+    _, mail = office.notifier.delivered
+    assert mail.content.subject == (
+        "[dispatcher] all clear, no letter is left: template_missing, template invoice"
+    )
+    text = mail.content.parts["text"]
+    assert "none since: 2026-01-31 12:00:10 UTC" in text
+    assert "nothing to replay" in text
+    assert "dispatcher failed retry" not in text
+
+
 def test_a_pause_its_end_and_a_broken_set_are_told_in_words() -> None:
     office = Office()
     office.policy.trouble("slack", "refused")

@@ -1,0 +1,136 @@
+"""Finds out when the dead letters that an alert told of have gone."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.wire.inbound import (
+    BrokerUnavailable,
+    DeadLetters,
+    Decision,
+    InboundMessage,
+    Keep,
+    PublishRefused,
+)
+from adapters.wire.letters import describe
+from domain.alerts import Alert, AlertPolicy
+from domain.alerts import DeadLetters as Cause
+
+PAUSE = 60.0
+"""Seconds between two looks."""
+
+CALM = 3
+"""Looks in a row without a letter of the cause: an operator's command holds letters for a while,
+and they cannot be seen meanwhile."""
+
+READ_AT_MOST = 1000
+"""Letters that are read to tell causes apart. Of more than these only the end of all is noticed."""
+
+_LAST_WORD = 5.0  # seconds until letters that are being looked at are back
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What one look found in a queue: its letters by cause, as the replay command tells them."""
+
+    count: int
+    causes: frozenset[Cause]
+
+    def holds(self, cause: Cause) -> bool:
+        return any(
+            cause.reason in (None, left.reason)
+            and cause.template in (None, left.template)
+            and cause.channel in (None, left.channel)
+            for left in self.causes
+        )
+
+
+class DrainWatch:
+    """Tells the policy of causes that are drained. It asks the broker for a number only, once a
+    minute and while an alert is open; letters are read when that number has changed."""
+
+    def __init__(
+        self, *, policy: AlertPolicy, dead_letters: DeadLetters, channels: Mapping[str, str]
+    ) -> None:
+        """`channels`: queue to channel."""
+        self._policy = policy
+        self._dead_letters = dead_letters
+        self._channels = channels
+        self._left: dict[str, _Left] = {}
+        self._open: Mapping[Cause, Alert] = {}
+        self._calm: Counter[Cause] = Counter()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Look now and then while this is entered."""
+        looking = asyncio.create_task(self._keep_looking())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking], timeout=_LAST_WORD)
+
+    async def _keep_looking(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(PAUSE)
+                try:
+                    await self.look()
+                except Exception:  # a fault of ours must neither end the looks nor be silent
+                    log.exception("looking for drained letters failed")
+        finally:
+            await self._dead_letters.close()
+
+    async def look(self) -> None:
+        """Look once, if there is an open alert. While the broker is away nothing is concluded."""
+        before, self._open = self._open, self._policy.open_letters
+        for cause, alert in self._open.items():
+            if before.get(cause) != alert:
+                self._calm[cause] = 0
+                for queue in alert.queues:
+                    self._left.pop(queue, None)
+        try:
+            queues = {queue for alert in self._open.values() for queue in alert.queues}
+            left = {queue: await self._look_into(queue) for queue in queues}
+        except (BrokerUnavailable, PublishRefused):
+            self._calm.clear()
+            return
+        calm: Counter[Cause] = Counter()
+        for cause, alert in self._open.items():
+            found = [left[queue] for queue in alert.queues]
+            is_gone = all(one is not None and not one.holds(cause) for one in found)
+            calm[cause] = self._calm[cause] + 1 if is_gone else 0
+            if calm[cause] >= CALM:
+                self._policy.drained(cause)
+        self._calm = calm
+
+    async def _look_into(self, queue: str) -> _Left | None:
+        """What is left in the dead letters of `queue`; None where that would be dear to tell."""
+        count = await self._dead_letters.count(queue)
+        known = self._left.get(queue)
+        if known is not None and known.count == count:
+            return known
+        causes: set[Cause] = set()
+
+        async def read(message: InboundMessage) -> Decision:
+            letter = describe(message, self._channels)
+            causes.add(
+                Cause(reason=letter.reason, template=letter.template, channel=letter.channel)
+            )
+            await asyncio.sleep(0)  # a long row of letters must not hold up the mails
+            return Keep.KEEP
+
+        is_read = count == 0
+        if 0 < count <= READ_AT_MOST:
+            is_read = await self._dead_letters.visit(queue, read) == count
+        if not is_read:  # too many, or some are in somebody else's hands
+            self._left.pop(queue, None)
+            return None
+        self._left[queue] = _Left(count, frozenset(causes))
+        return self._left[queue]
