@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format bench chaos lock clean
+.PHONY: help demo test test-slow test-all check format bench chaos outage lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ bench: $(VENV)/dev ## Measure mails per second against the hand-written worker (
 
 chaos: $(VENV)/dev ## Kill, cut and restart for MINUTES=10 with SEED=1, then count what was lost; LEDGER=redis (needs Docker)
 	PYTHONPATH=. $(BIN)/python -m tests.support.chaos $(or $(SEED),1) $(or $(MINUTES),10) $(LEDGER)
+
+outage: $(VENV)/dev ## Take the mail server away for MINUTES=10 with MAILS=10000 queued, then count and time (needs Docker)
+	PYTHONPATH=. $(BIN)/python -m tests.support.outage $(or $(MINUTES),10) $(or $(MAILS),10000)
 
 lock: ## Write the hash-locked requirements anew (needs uv)
 	requirements/compile

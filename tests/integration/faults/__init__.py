@@ -43,7 +43,8 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
 28  eight tiers: test_eight_tiers_lose_nothing_and_give_nine_attempts
 29  same id: test_fault_29_duplicates_are_sent_once_and_another_body_is_a_conflict
 30  lease lost: test_fault_30_who_was_taken_for_dead_sends_nothing_more
-31  SMTP down: test_fault_31_an_outage_in_mid_flow_spends_no_attempt_and_buries_none
+31  SMTP down: test_fault_31_an_outage_in_mid_flow_spends_no_attempt_and_buries_none,
+    test_fault_31_mails_queued_while_the_server_is_away_flow_once_it_is_back (`make outage`)
 32  wrong password: test_fault_32_a_wrong_password_keeps_the_backlog_and_is_never_shown,
     test_fault_32_after_a_refused_password_the_backlog_flows_once_the_secret_file_is_right
 33  goodbyes: test_fault_33_goodbyes_of_the_server_cost_no_attempt
