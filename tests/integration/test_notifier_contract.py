@@ -11,9 +11,18 @@ from adapters.notifiers.email.maildir import MaildirNotifier
 from adapters.notifiers.email.smtp import SmtpNotifier
 from adapters.notifiers.email.transaction import Timeouts
 from adapters.notifiers.email.url import SmtpSettings
-from domain.errors import FailureReason, InDoubt, Permanent, Transient, Unavailable
+from domain.errors import (
+    FailureReason,
+    InDoubt,
+    Permanent,
+    Throttled,
+    Transient,
+    Unavailable,
+)
 from domain.ports import Notifier
 from tests.contracts.notifier import (
+    NAMED_WAIT,
+    REMOTE,
     SECRET,
     NotifierContract,
     Peer,
@@ -21,34 +30,36 @@ from tests.contracts.notifier import (
     Trouble,
 )
 from tests.fakes import FakeNotifier
-from tests.support.smtp_server import Action, Cut, Say, SmtpServer
+from tests.support.smtp_server import Action, Cut, Hang, Say, SmtpServer
 
 SMTP_TROUBLES: dict[Trouble, tuple[str, Action]] = {
     Trouble.BUSY: ("mail", Say("451 4.3.2 busy")),
     Trouble.REFUSES_THE_MESSAGE: ("dot", Say("554 5.6.0 no")),
-    Trouble.AWAY: ("connect", Cut()),
     Trouble.REFUSES_OUR_CREDENTIALS: ("auth", Say(f"535 5.7.8 not {SECRET}")),
     Trouble.VANISHES_HALF_WAY: ("dot", Cut()),
+    Trouble.SILENT: ("dot", Hang()),
 }
+SMTP_VERDICTS = {**REMOTE, Trouble.THROTTLES: None}  # SMTP has no code for a named wait
 FAKE_TROUBLES = {
     Trouble.BUSY: Transient("busy"),
+    Trouble.THROTTLES: Throttled("slower", retry_after=NAMED_WAIT),
     Trouble.REFUSES_THE_MESSAGE: Permanent("no", reason=FailureReason.CONTENT_REFUSED),
-    Trouble.AWAY: Unavailable("away"),
     Trouble.REFUSES_OUR_CREDENTIALS: Unavailable("not you"),
     Trouble.VANISHES_HALF_WAY: InDoubt("cut"),
+    Trouble.SILENT: InDoubt("no answer"),
 }
 
 
 class SmtpPeer:
     """An SmtpNotifier that signs in to a scripted server."""
 
-    def __init__(self, server: SmtpServer) -> None:
+    def __init__(self, server: SmtpServer, timeout: float) -> None:
         self.server = server
         settings = SmtpSettings(
             host="127.0.0.1", port=server.port, username="worker", password=SECRET
         )
         self.notifier: Notifier = SmtpNotifier(
-            settings, timeouts=Timeouts(connect=5, command=5, final=5)
+            settings, timeouts=Timeouts(connect=20, command=20, final=timeout)
         )
 
     def accepted(self) -> list[str]:
@@ -58,6 +69,9 @@ class SmtpPeer:
         self.server.on("rcpt", Say("550 5.1.1 no such user"), address=address)
 
     def trouble(self, trouble: Trouble) -> None:
+        if trouble is Trouble.AWAY:
+            self.server.stop_listening()
+            return
         phase, action = SMTP_TROUBLES[trouble]
         self.server.on(phase, action, times=1)
 
@@ -98,13 +112,16 @@ class FakePeer:
         self.fake.refusals[address] = error
 
     def trouble(self, trouble: Trouble) -> None:
+        if trouble is Trouble.AWAY:
+            self.fake.failures += [Unavailable("nobody listens", safe_to_repeat=True)] * 100
+            return
         self.fake.failures.append(FAKE_TROUBLES[trouble])
 
 
 @asynccontextmanager
-async def smtp_peer() -> AsyncIterator[SmtpPeer]:
+async def smtp_peer(timeout: float) -> AsyncIterator[SmtpPeer]:
     async with SmtpServer(users={"worker": SECRET}) as server:
-        peer = SmtpPeer(server)
+        peer = SmtpPeer(server, timeout)
         try:
             yield peer
         finally:
@@ -130,20 +147,22 @@ async def fake_peer() -> AsyncIterator[FakePeer]:
 
 
 class TestSmtpNotifier(RemoteNotifierContract):
-    def peer(self) -> AbstractAsyncContextManager[Peer]:
-        return smtp_peer()
+    verdicts = SMTP_VERDICTS
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return smtp_peer(timeout)
 
 
 class TestMaildirNotifier(NotifierContract):
-    def peer(self) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return maildir_peer()
 
 
 class TestBlipTolerantNotifier(RemoteNotifierContract):
-    def peer(self) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return blip_tolerant_peer()
 
 
 class TestFakeNotifier(RemoteNotifierContract):
-    def peer(self) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return fake_peer()

@@ -110,6 +110,12 @@ class SmtpServer:
                 writer.write(farewell.encode() + b"\r\n")
             writer.close()
 
+    def stop_listening(self) -> None:
+        """Refuse connections from now on, and drop those there are."""
+        assert self._server is not None
+        self._server.close()
+        self.drop_connections()
+
     async def __aenter__(self) -> "SmtpServer":
         self._server = await asyncio.start_server(
             self._accept, "127.0.0.1", self.port, ssl=self.tls, limit=1 << 20
