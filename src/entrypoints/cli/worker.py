@@ -1,6 +1,5 @@
 """`dispatcher worker`."""
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -45,10 +44,12 @@ def command(
         if settings.http is not None:
             raise SettingsInvalid([_ONE_PORT])
         return supervise(processes)
+    import uvloop
+
     from entrypoints.serve import Limits
 
     limits = Limits(messages=limit, seconds=time_limit, memory=memory_limit)
-    asyncio.run(_work(settings, limits, drain=drain))
+    uvloop.run(_work(settings, limits, drain=drain))
     return 0
 
 
