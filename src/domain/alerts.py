@@ -64,12 +64,22 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Something that happened and is over, though not without harm. `name` says what to."""
+
+    name: str
+
+
+Cause = DeadLetters | Trouble | Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """What one message to the operator says. `is_over`: the all-clear, of a trouble or of letters
     none of which is left. `error` is the last one; `queues` are the work queues whose letters
     died."""
 
-    cause: DeadLetters | Trouble
+    cause: Cause
     count: int
     first_seen: datetime
     last_seen: datetime
@@ -93,7 +103,7 @@ class _Sighting:
         self.error = error
         self.count += 1
 
-    def alert(self, cause: DeadLetters | Trouble, *, is_over: bool = False) -> Alert:
+    def alert(self, cause: Cause, *, is_over: bool = False) -> Alert:
         return Alert(
             cause=cause,
             count=self.count,
@@ -106,25 +116,33 @@ class _Sighting:
 
 
 class AlertPolicy:
-    """Hears of dead letters and troubles; `due` says what to tell now. Bounded in memory."""
+    """Hears of dead letters, troubles and incidents; `due` says what to tell now. Bounded in
+    memory."""
 
     def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
         self._clock = clock
         self._window = window
-        self._letters: dict[DeadLetters, _Sighting] = {}
+        self._events: dict[DeadLetters | Incident, _Sighting] = {}
         self._troubles: dict[Trouble, _Sighting] = {}
-        self._over: dict[DeadLetters | Trouble, Alert] = {}
+        self._over: dict[Cause, Alert] = {}
         self._open: dict[DeadLetters, Alert] = {}
-        self._told: dict[DeadLetters | Trouble, datetime] = {}
+        self._told: dict[Cause, datetime] = {}
 
     def dead_letter(self, cause: DeadLetters, *, queue: str, error: str) -> None:
         """One more letter has died in `queue`. `error` goes to the operator as it is."""
-        now = self._clock.now()
         if cause not in self._known_causes() and len(self._known_causes()) >= MAX_CAUSES:
             cause = DeadLetters()
-        sighting = self._letters.setdefault(cause, _Sighting(first_seen=now, last_seen=now))
+        self._happened(cause, error).queues.add(queue)
+
+    def incident(self, name: str, error: str) -> None:
+        """It happened to `name` once more."""
+        self._happened(Incident(name=name), error)
+
+    def _happened(self, cause: DeadLetters | Incident, error: str) -> _Sighting:
+        now = self._clock.now()
+        sighting = self._events.setdefault(cause, _Sighting(first_seen=now, last_seen=now))
         sighting.again(now, error)
-        sighting.queues.add(queue)
+        return sighting
 
     def trouble(self, name: str, error: str | None, *, patience: timedelta = PATIENCE) -> None:
         """`name` is in trouble, or still is; None: it no longer is. It is told once, after
@@ -153,7 +171,7 @@ class AlertPolicy:
 
     def drained(self, cause: DeadLetters) -> None:
         """No letter of `cause` is left: told once, but not while more of it are yet to be told."""
-        if cause in self._letters:
+        if cause in self._events:
             return
         told = self._open.pop(cause, None)
         if told is not None:
@@ -171,12 +189,13 @@ class AlertPolicy:
                 sighting.is_told = True
                 self._told[trouble] = now
                 alerts.append(sighting.alert(trouble))
-        for cause, sighting in list(self._letters.items()):
+        for cause, sighting in list(self._events.items()):
             if self._is_ripe(cause, sighting) or (is_last and not self._is_quiet(cause)):
-                del self._letters[cause]
+                del self._events[cause]
                 self._told[cause] = now
                 alerts.append(sighting.alert(cause))
-                self._keep_open(cause, alerts[-1])
+                if isinstance(cause, DeadLetters):
+                    self._keep_open(cause, alerts[-1])
         return alerts
 
     def _keep_open(self, cause: DeadLetters, alert: Alert) -> None:
@@ -192,14 +211,13 @@ class AlertPolicy:
         if len(self._open) > MAX_CAUSES + 1:
             del self._open[next(iter(self._open))]
 
-    def _is_ripe(self, cause: DeadLetters | Trouble, sighting: _Sighting) -> bool:
+    def _is_ripe(self, cause: Cause, sighting: _Sighting) -> bool:
         waited = self._clock.now() - sighting.first_seen
         return waited >= sighting.patience and not self._is_quiet(cause)
 
-    def _is_quiet(self, cause: DeadLetters | Trouble) -> bool:
+    def _is_quiet(self, cause: Cause) -> bool:
         told = self._told.get(cause)
         return told is not None and self._clock.now() - told < self._window
 
     def _known_causes(self) -> set[DeadLetters]:
-        told = {cause for cause in self._told if isinstance(cause, DeadLetters)}
-        return told | self._letters.keys()
+        return {cause for cause in (*self._told, *self._events) if isinstance(cause, DeadLetters)}

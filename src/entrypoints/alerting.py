@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import structlog
 
-from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetters
+from adapters.rabbitmq.watch import ALARM, QUEUES
+from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetters, Incident
 from domain.content import Content
 from domain.errors import DeliveryError
 from domain.notification import Notification
@@ -108,10 +109,11 @@ def subject_of(alert: Alert) -> str:
         about = f", template {alert.cause.template}" if alert.cause.template else ""
         how_many = "all clear, no letter is left" if alert.is_over else _letters(alert.count)
         return f"[dispatcher] {how_many}: {what}{about}"
-    state = _STATES.get(alert.cause.name, (f"channel {alert.cause.name} is paused", _GOES_ON))
-    if not alert.is_over:
-        return f"[dispatcher] {state[0]}"
-    return f"[dispatcher] all clear: {state[1].format(name=alert.cause.name)}"
+    name = alert.cause.name
+    if isinstance(alert.cause, Incident):
+        return f"[dispatcher] {name} was deleted and is created again"
+    bad, good = _STATES.get(name) or _states_of(name)
+    return f"[dispatcher] all clear: {good}" if alert.is_over else f"[dispatcher] {bad}"
 
 
 def text_of(alert: Alert) -> str:
@@ -131,6 +133,9 @@ def text_of(alert: Alert) -> str:
             del facts["last seen"]
             facts["none since"] = _time(alert.last_seen)
             advice = "All were retried, removed or released. There is nothing to replay."
+    elif isinstance(alert.cause, Incident):
+        facts = {"times": str(alert.count), **facts}
+        advice = "What was in it at that moment is gone. Find out who deletes queues."
     elif alert.is_over:
         facts = {"since": facts["first seen"], "until": facts["last seen"]}
         advice = "It is over. There is nothing to replay."
@@ -149,8 +154,15 @@ def _time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-_GOES_ON = "channel {name} goes on"
+def _states_of(name: str) -> tuple[str, str]:
+    if name.startswith("queue "):
+        return f"{name} cannot be used", f"{name} can be used again"
+    return f"channel {name} is paused", f"channel {name} goes on"
+
+
 _STATES = {
+    QUEUES: ("the broker is away, no message is taken", "the broker is back"),
+    ALARM: ("the broker takes no messages in", "the broker takes messages in again"),
     LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
     TEMPLATES: ("the new template set is refused", "the templates are good again"),
 }

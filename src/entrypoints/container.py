@@ -4,7 +4,6 @@ What a process does not use is not imported: each factory imports its own adapte
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
@@ -13,7 +12,7 @@ from adapters.telemetry.deliveries import DeliveryLog
 from adapters.telemetry.metrics import CodeCounter, Metrics
 from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
-from adapters.wire.inbound import Consumer, DeadLetters, Publisher
+from adapters.wire.inbound import DeadLetters
 from adapters.wire.releaser import TemplateReleaser
 from domain.alerts import AlertPolicy
 from domain.dispatcher import Dispatcher
@@ -21,6 +20,7 @@ from domain.ledger import DeliveryLedger
 from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
+from entrypoints import brokers
 from entrypoints.alerting import Alerter
 from entrypoints.channels import (
     apprise_notifier,
@@ -34,11 +34,6 @@ from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
 from entrypoints.vitals import Vitals
-
-if TYPE_CHECKING:
-    from adapters.rabbitmq.settings import RabbitSettings
-    from adapters.rabbitmq.topology import Topology
-    from adapters.sqlite.queue import SqliteQueue
 
 
 def render_options(settings: Settings) -> RenderOptions:
@@ -99,80 +94,6 @@ def _ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
         raise SettingsInvalid([f"{variable('ledger_url')}: {error}"]) from None
 
 
-def _sqlite_queue(settings: Settings, clock: SystemClock) -> "SqliteQueue":
-    from adapters.sqlite.queue import SqliteQueue
-    from adapters.sqlite.url import parse_sqlite_url
-
-    return SqliteQueue(parse_sqlite_url(settings.broker), clock)
-
-
-def _rabbit_settings(settings: Settings) -> "RabbitSettings":
-    from adapters.rabbitmq.settings import RabbitSettings
-
-    try:
-        return RabbitSettings(
-            url=settings.broker,
-            queues=settings.managed_queues,
-            bindings=settings.bindings,
-            topology=settings.topology,
-            queue_arguments=settings.queue_arguments,
-            tiers=settings.retry_delays,
-            prefetch=settings.effective_prefetch,
-            grace=settings.grace,
-        )
-    except ValueError as error:
-        raise SettingsInvalid([f"{variable('broker_url')}: {error}"]) from None
-
-
-def _consumer(
-    settings: Settings,
-    clock: SystemClock,
-    rabbit: "Callable[[], RabbitSettings]",
-    sqlite: "Callable[[], SqliteQueue]",
-) -> Consumer:
-    if settings.is_embedded:
-        from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
-
-        consuming = SqliteConsumerSettings(
-            queues=tuple(settings.active_queues),
-            prefetch=settings.effective_prefetch,
-            grace=settings.grace,
-            lease=settings.lease,
-        )
-        return SqliteConsumer(sqlite(), consuming, clock)
-    from adapters.rabbitmq.consumer import RabbitConsumer
-
-    return RabbitConsumer(rabbit())
-
-
-def _publisher(
-    settings: Settings,
-    rabbit: "Callable[[], RabbitSettings]",
-    sqlite: "Callable[[], SqliteQueue]",
-) -> Publisher:
-    if settings.is_embedded:
-        from adapters.sqlite.publisher import SqlitePublisher
-
-        return SqlitePublisher(sqlite())
-    from adapters.rabbitmq.publisher import RabbitPublisher
-
-    return RabbitPublisher(rabbit())
-
-
-def _dead_letters(
-    settings: Settings,
-    rabbit: "Callable[[], RabbitSettings]",
-    sqlite: "Callable[[], SqliteQueue]",
-) -> DeadLetters:
-    if settings.is_embedded:
-        from adapters.sqlite.dead_letters import SqliteDeadLetters
-
-        return SqliteDeadLetters(sqlite())
-    from adapters.rabbitmq.dead_letters import RabbitDeadLetters
-
-    return RabbitDeadLetters(rabbit())
-
-
 def _releaser(
     settings: Settings,
     dead_letters: DeadLetters,
@@ -186,12 +107,6 @@ def _releaser(
         version=lambda: renderer.version,
         max_body=settings.max_body,
     )
-
-
-def _topology(rabbit: "RabbitSettings") -> "Topology":
-    from adapters.rabbitmq.topology import Topology
-
-    return Topology(rabbit)
 
 
 class Container(containers.DeclarativeContainer):
@@ -263,13 +178,17 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Inbound: RabbitMQ, or the embedded queue
-    rabbit = providers.Singleton(_rabbit_settings, settings)
-    sqlite = providers.Singleton(_sqlite_queue, settings, clock)
-    consumer = providers.Singleton(_consumer, settings, clock, rabbit.provider, sqlite.provider)
-    publisher = providers.Singleton(_publisher, settings, rabbit.provider, sqlite.provider)
-    dead_letters = providers.Singleton(_dead_letters, settings, rabbit.provider, sqlite.provider)
+    rabbit = providers.Singleton(brokers.rabbit_settings, settings)
+    sqlite = providers.Singleton(brokers.sqlite_queue, settings, clock)
+    consumer = providers.Singleton(
+        brokers.consumer, settings, clock, vitals, rabbit.provider, sqlite.provider
+    )
+    publisher = providers.Singleton(brokers.publisher, settings, rabbit.provider, sqlite.provider)
+    dead_letters = providers.Singleton(
+        brokers.dead_letters, settings, rabbit.provider, sqlite.provider
+    )
     releaser = providers.Singleton(_releaser, settings, dead_letters, dispatcher, renderer)
-    topology = providers.Singleton(_topology, rabbit)
+    topology = providers.Singleton(brokers.topology, rabbit)
 
 
 async def close_outbound(container: Container) -> None:

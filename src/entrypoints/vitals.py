@@ -5,23 +5,24 @@ from datetime import timedelta
 
 import structlog
 
+from adapters.rabbitmq.watch import QUEUES
 from adapters.telemetry.logs import mask_addresses
 from adapters.templates import SetReport
 from domain.alerts import AlertPolicy
 
 TEMPLATES = "templates"
-QUEUES = "queues"
 _NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
 
 log = structlog.get_logger()
 
 
 class Vitals:
-    """Hears of pauses and of template sets."""
+    """Hears of pauses, of template sets, and of trouble with the broker."""
 
     def __init__(self, alerts: AlertPolicy) -> None:
         self._alerts = alerts
         self._paused: dict[str, str] = {}
+        self._broker: dict[str, str] = {}
         self._template_faults: tuple[str, ...] = ()
 
     def pause(self, name: str, error: str | None) -> None:
@@ -33,6 +34,18 @@ class Vitals:
             self._paused[name] = error
             log.error("channel is paused: what it needs is away", channel=name, error=error)
         self._alerts.trouble(name, error and mask_addresses(error))
+
+    def trouble(self, name: str, error: str | None) -> None:
+        """The broker, or a queue in it, is in trouble; None: it is not. Its adapter logs it."""
+        if error is None:
+            self._broker.pop(name, None)
+        else:
+            self._broker[name] = error
+        self._alerts.trouble(name, error and mask_addresses(error))
+
+    def recreated(self, queue: str) -> None:
+        """A queue was deleted under us and is created again. Its adapter logs it."""
+        self._alerts.incident(f"queue {queue}", "it was deleted, with whatever was in it")
 
     def templates(self, report: SetReport) -> None:
         """A template set was taken or refused."""
@@ -54,9 +67,9 @@ class Vitals:
 
     def troubles(self, *, is_consuming: bool) -> Mapping[str, str]:
         """Why this worker is not ready, cause by name; empty when it is."""
-        troubles = dict(self._paused)
+        troubles = {**self._paused, **self._broker}
         if not is_consuming:
-            troubles[QUEUES] = _NOT_CONSUMED
+            troubles.setdefault(QUEUES, _NOT_CONSUMED)
         if self._template_faults:
             troubles[TEMPLATES] = "; ".join(self._template_faults)
         return troubles

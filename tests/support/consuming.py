@@ -9,6 +9,7 @@ from datetime import timedelta
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.watch import Watch
 from adapters.wire.inbound import InboundMessage, Settlement
 from tests.support.rabbit import Broker
 
@@ -35,6 +36,25 @@ class Recorder:
         return [message.body for message in self.messages]
 
 
+class RecordingWatch:
+    """Remembers what it hears: `told` are the changes, `troubles` those that hold now."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, bool]] = []
+        self.troubles: dict[str, str] = {}
+        self.made_again: list[str] = []
+
+    def trouble(self, name: str, error: str | None) -> None:
+        was = self.troubles.pop(name, None)
+        if error is not None:
+            self.troubles[name] = error
+        if (was is None) is not (error is None):
+            self.told.append((name, error is not None))
+
+    def recreated(self, queue: str) -> None:
+        self.made_again.append(queue)
+
+
 def settings_for(broker: Broker, queue: str, **changes: object) -> RabbitSettings:
     """Settings with one short tier, unless told otherwise."""
     values: dict[str, object] = {
@@ -54,9 +74,10 @@ async def consuming(
     *,
     wait: bool = True,
     backoff: Callable[[], Backoff] = Backoff,
+    watch: Watch | None = None,
 ) -> AsyncIterator[RabbitConsumer]:
     """A consumer that runs while the block does; with `wait`, the block begins once it is ready."""
-    consumer = RabbitConsumer(settings, backoff=backoff)
+    consumer = RabbitConsumer(settings, backoff=backoff, watch=watch)
     running = asyncio.create_task(consumer.run(handler))
     try:
         if wait:

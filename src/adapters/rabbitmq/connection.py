@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pika.adapters.utils.connection_workflow import (
@@ -59,6 +60,16 @@ class AmqpConnection:
             opened.cancel()
             raise channel.ended.result()
         return channel
+
+    def tell_of_alarms(self, on_alarm: Callable[[str | None], None]) -> None:
+        """Call back with the broker's words when it stops reading from us for want of memory or
+        disk (https://www.rabbitmq.com/docs/connection-blocked), and with None when it reads."""
+
+        def blocked(_: object, frame: Any) -> None:
+            on_alarm(f"the broker takes no messages in: {frame.method.reason}")
+
+        self._connection.add_on_connection_blocked_callback(blocked)
+        self._connection.add_on_connection_unblocked_callback(lambda *_: on_alarm(None))
 
     async def close(self) -> None:
         """Close gracefully, which flushes acks; give up waiting after some seconds."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
+from adapters.rabbitmq.watch import ALARM, QUEUES, Nobody, Watch, queue_trouble
 from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 
 _log = structlog.get_logger()
@@ -28,14 +30,21 @@ class RabbitConsumer:
     publishes the copies. Runs on one event loop; `run` once."""
 
     def __init__(
-        self, settings: RabbitSettings, *, backoff: Callable[[], Backoff] = Backoff
+        self,
+        settings: RabbitSettings,
+        *,
+        backoff: Callable[[], Backoff] = Backoff,
+        watch: Watch | None = None,
     ) -> None:
+        """`watch` hears of a lost connection and of queues that cannot be used."""
         self._settings = settings
         self._backoff = backoff
+        self._watch = watch or Nobody()
         self._stopping = asyncio.Event()
-        self._link = PublishLink(settings.url, "dispatcher publishing")
-        self._preparer = Preparer(settings)
-        self._settler = Settler(settings, self._preparer, self._link, backoff)
+        alarm = partial(self._watch.trouble, ALARM)
+        self._link = PublishLink(settings.url, "dispatcher publishing", alarm)
+        self._preparer = Preparer(settings, self._watch)
+        self._settler = Settler(settings, self._preparer, self._link, backoff, self._watch)
         self._subscriptions: Sequence[Subscription] = ()
         self._connection: AmqpConnection | None = None
 
@@ -88,22 +97,26 @@ class RabbitConsumer:
                 self._connection = await connect(self._settings.url, "dispatcher consuming")
             except LoginRefused as error:
                 delay = refused.failed(clock.time())
+                self._watch.trouble(QUEUES, str(error))
                 _log.error(
                     "broker refuses our login; waiting", error=str(error), seconds=round(delay, 1)
                 )
             except BrokerUnavailable as error:
                 delay = backoff.failed(clock.time())
+                self._watch.trouble(QUEUES, str(error))
                 _log.warning(
                     "broker is unreachable; waiting", error=str(error), seconds=round(delay, 1)
                 )
             else:
                 _log.info("broker is connected")
+                self._watch.trouble(QUEUES, None)
                 backoff.succeeded(clock.time())
                 before = self._handed_out
                 reason = await self._serve(self._connection)
                 if self._handed_out > before:
                     backoff.worked()
                 delay = backoff.failed(clock.time())
+                self._watch.trouble(QUEUES, f"the connection to the broker is lost: {reason}")
                 _log.warning(
                     "connection to the broker is lost; waiting",
                     error=reason,
@@ -139,6 +152,9 @@ class RabbitConsumer:
                     self._settler.know([plan.name for plan in plans])
                     channel = await subscription.start(connection)
                     backoff.succeeded(clock.time())
+                    # What waited to be stored went back with the channel before this one.
+                    for name in (queue_trouble(subscription.queue), ALARM):
+                        self._watch.trouble(name, None)
                     # Not awaited itself: a cancelled await would end the future for everybody.
                     await asyncio.wait((channel.ended,))
                     trouble = str(channel.ended.result())
@@ -150,6 +166,7 @@ class RabbitConsumer:
             if connection.closed.done():
                 return
             delay = backoff.failed(clock.time())
+            self._watch.trouble(queue_trouble(subscription.queue), trouble)
             _log.warning(
                 "queue is not consumed; waiting",
                 queue=subscription.queue,

@@ -9,6 +9,7 @@ from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.declarer import Declarer, Inequality
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.settings import RabbitSettings, TopologyMode
+from adapters.rabbitmq.watch import Nobody, Watch
 from adapters.wire.inbound import TopologyMismatch
 
 _log = structlog.get_logger()
@@ -19,8 +20,10 @@ class Preparer:
     once all exists; `own` insists on our arguments; `none` never creates a work queue. In every
     mode the exchange `dispatcher` must be direct, as far as this user may see it."""
 
-    def __init__(self, settings: RabbitSettings) -> None:
+    def __init__(self, settings: RabbitSettings, watch: Watch | None = None) -> None:
+        """`watch` hears of queues that were there, were deleted, and are created again."""
         self._settings = settings
+        self._watch = watch or Nobody()
         self._seen: set[str] = set()
         self._refused_bindings: set[tuple[str, str, str]] = set()
 
@@ -63,14 +66,19 @@ class Preparer:
                 raise
 
     async def _ensure_queue(self, declarer: Declarer, plan: QueuePlan) -> bool:
+        what, is_seen = f"queue {plan.name}", plan.name in self._seen
+        is_gone = False
         if self._settings.topology is TopologyMode.OWN:
-            await _insist(declarer.declare_queue(plan.name, plan.arguments), f"queue {plan.name}")
+            is_gone = is_seen and not await declarer.queue_exists(plan.name)
+            await _insist(declarer.declare_queue(plan.name, plan.arguments), what)
         elif not await declarer.queue_exists(plan.name):
             if plan.is_work and self._settings.topology is TopologyMode.NONE:
                 return False
-            await _create(declarer.declare_queue(plan.name, plan.arguments), f"queue {plan.name}")
-            if plan.name in self._seen:
-                _log.error("queue was deleted and is created again", queue=plan.name)
+            await _create(declarer.declare_queue(plan.name, plan.arguments), what)
+            is_gone = is_seen
+        if is_gone:
+            _log.error("queue was deleted and is created again", queue=plan.name)
+            self._watch.recreated(plan.name)
         self._seen.add(plan.name)
         await self._bind(declarer, plan.name, EXCHANGE, plan.name)
         return True

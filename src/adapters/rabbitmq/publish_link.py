@@ -2,7 +2,7 @@
 stops reading from connections that publish, and acks must still get through."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pika import DeliveryMode
 from pika.spec import BasicProperties
@@ -18,9 +18,13 @@ class PublishLink:
     """Opened when first needed, and again after a loss; whoever publishes decides when to retry.
     Everything goes through the exchange `dispatcher`, so no right on the default one is needed."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(
+        self, url: str, name: str, on_alarm: Callable[[str | None], None] = lambda _: None
+    ) -> None:
+        """`on_alarm` hears why the broker takes nothing in, and None once it does again."""
         self._url = url
         self._name = name
+        self._on_alarm = on_alarm
         self._connection: AmqpConnection | None = None
         self._channel: ConfirmingChannel | None = None
         self._opening: asyncio.Task[ConfirmingChannel] | None = None
@@ -37,6 +41,7 @@ class PublishLink:
         BrokerUnavailable or PublishRefused."""
         channel = await self._ready()
         await channel.publish(EXCHANGE, queue, body, amqp_properties(properties, headers))
+        self._on_alarm(None)  # it may have ended while there was no connection to tell us
 
     async def connection(self) -> AmqpConnection:
         """The open connection, for declarations. Raises BrokerUnavailable."""
@@ -71,6 +76,7 @@ class PublishLink:
     async def _open(self) -> ConfirmingChannel:
         if self._connection is None or not self._connection.is_open:
             self._connection = await connect(self._url, self._name)
+            self._connection.tell_of_alarms(self._on_alarm)
         try:
             self._channel = await ConfirmingChannel.open(await self._connection.open_channel())
         except ChannelLost as lost:

@@ -1,5 +1,6 @@
 """Outcome -> broker: every copy is stored and confirmed before its original is acked."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -12,6 +13,7 @@ from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.watch import Watch, queue_trouble
 from adapters.wire.inbound import (
     BrokerUnavailable,
     DeadCopy,
@@ -36,11 +38,15 @@ class Settler:
         preparer: Preparer,
         link: PublishLink,
         backoff: Callable[[], Backoff],
+        watch: Watch,
     ) -> None:
+        """`watch` hears of queues that take no copies, for as long as a copy waits for one."""
         self._settings = settings
         self._preparer = preparer
         self._link = link
         self._backoff = backoff
+        self._watch = watch
+        self._stuck: Counter[str] = Counter()
         self._known: set[str] = set()
         self._pauses: dict[str, SharedPause] = {}
 
@@ -75,17 +81,25 @@ class Settler:
     async def _store(
         self, delivery: Delivery, target: QueuePlan, headers: Mapping[str, str | int]
     ) -> bool:
-        message = delivery.message
-        while not delivery.is_stale:
-            try:
-                await self._publish(message, target, headers)
-            except _TROUBLE as error:
-                self._known.discard(target.name)
-                await self._pause(target.name).wait(error)
-            else:
-                self._pause(target.name).succeeded()
-                return True
-        return False
+        is_stuck = False
+        try:
+            while not delivery.is_stale:
+                try:
+                    await self._publish(delivery.message, target, headers)
+                except _TROUBLE as error:
+                    self._known.discard(target.name)
+                    self._stuck[target.name] += not is_stuck
+                    is_stuck = True
+                    self._watch.trouble(queue_trouble(target.name), str(error))
+                    await self._pause(target.name).wait(error)
+                else:
+                    self._pause(target.name).succeeded()
+                    return True
+            return False
+        finally:
+            self._stuck[target.name] -= is_stuck
+            if is_stuck and not self._stuck[target.name]:
+                self._watch.trouble(queue_trouble(target.name), None)
 
     async def _publish(
         self, message: InboundMessage, target: QueuePlan, headers: Mapping[str, str | int]

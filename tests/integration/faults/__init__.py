@@ -31,11 +31,15 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
 18  cut after k bytes: test_a_connection_cut_after_any_number_of_bytes_recovers
 19  bad tag: test_a_channel_closed_for_a_bad_tag_is_rebuilt
 20  work queue deleted: test_a_deleted_work_queue_is_created_again_when_adopted,
-    test_a_deleted_work_queue_is_waited_for_without_topology
+    test_a_deleted_work_queue_is_waited_for_without_topology,
+    test_a_work_queue_deleted_under_us_is_made_again_and_told,
+    test_a_work_queue_that_its_producer_declares_is_a_trouble_until_it_is_there
 21  leader lost: test_fault_21_the_queues_leader_dies_while_two_thousand_messages_flow
-22  memory alarm: test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy
+22  memory alarm: test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy,
+    test_a_broker_short_of_memory_or_disk_is_a_trouble_until_it_takes_copies_again
 23  tier missing: test_while_a_copy_cannot_be_stored_its_original_stays_unacked
-24  dead queue deleted: test_a_dead_queue_deleted_under_us_is_made_again_before_the_letter_moves
+24  dead queue deleted: test_a_dead_queue_deleted_under_us_is_made_again_before_the_letter_moves,
+    test_a_dead_queue_deleted_under_us_is_made_again_and_told
 25  other arguments: test_a_queue_its_producer_declared_with_its_own_arguments_is_adopted,
     test_owning_the_topology_refuses_a_queue_that_differs
 26  no configure right: test_once_all_exists_no_configure_right_is_needed

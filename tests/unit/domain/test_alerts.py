@@ -5,28 +5,20 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.alerts import GATHER, MAX_CAUSES, PATIENCE, WINDOW, AlertPolicy, DeadLetters, Trouble
+from domain.alerts import (
+    GATHER,
+    MAX_CAUSES,
+    PATIENCE,
+    WINDOW,
+    DeadLetters,
+    Incident,
+    Trouble,
+)
 from domain.errors import FailureReason
-from tests.fakes import NOON, FakeClock
+from tests.fakes import NOON
+from tests.unit.domain.told import MISSING, Operator
 
-MISSING = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email")
 SECOND = timedelta(seconds=1)
-
-
-class Operator:
-    """A policy on a clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.policy = AlertPolicy(self.clock)
-
-    def letter(
-        self, cause: DeadLetters = MISSING, *, queue: str = "email", error: str = "no"
-    ) -> None:
-        self.policy.dead_letter(cause, queue=queue, error=error)
-
-    def wait(self, time: timedelta) -> None:
-        self.clock.time += time
 
 
 def test_letters_that_die_alike_are_one_alert_with_count_times_and_the_last_error() -> None:
@@ -144,6 +136,24 @@ def test_a_flapping_channel_is_told_of_once_in_a_window() -> None:
     assert [alert.is_over for alert in told] == [False, True]
 
 
+def test_incidents_are_told_once_in_a_window_with_their_count_and_no_all_clear() -> None:
+    operator = Operator()
+    operator.policy.incident("queue email", "it was deleted")
+    operator.wait(GATHER)
+    [first] = operator.policy.due()
+    for _ in range(3):
+        operator.wait(SECOND)
+        operator.policy.incident("queue email", "it was deleted")
+        assert operator.policy.due() == []
+    operator.wait(WINDOW)
+
+    [second] = operator.policy.due()
+
+    assert (first.cause, first.count) == (Incident(name="queue email"), 1)
+    assert (second.count, second.is_over) == (3, False)
+    assert not operator.policy.open_letters
+
+
 def test_a_broken_template_set_may_be_told_at_once() -> None:
     operator = Operator()
 
@@ -172,54 +182,6 @@ def test_the_replay_command_names_exactly_the_cause() -> None:
     assert malformed.replay == "dispatcher failed retry --reason malformed --channel email"
     assert strange.replay.endswith("--channel 'x; rm -rf /'")
     assert DeadLetters().replay == "dispatcher failed list"
-
-
-def test_letters_that_were_told_are_called_drained_once() -> None:
-    operator = Operator()
-    operator.letter()
-    assert not operator.policy.open_letters
-    operator.wait(GATHER)
-    operator.policy.due()
-    operator.wait(WINDOW)
-    operator.letter(queue="vip")
-    operator.wait(GATHER)
-    operator.policy.due()
-    operator.wait(PATIENCE)
-
-    operator.policy.drained(MISSING)
-    operator.policy.drained(MISSING)
-    [all_clear] = operator.policy.due()
-
-    assert (all_clear.cause, all_clear.is_over, all_clear.count) == (MISSING, True, 2)
-    assert (all_clear.first_seen, all_clear.last_seen) == (NOON, operator.clock.time)
-    assert all_clear.queues == ("email", "vip")
-    assert not operator.policy.open_letters
-
-
-def test_letters_that_nobody_was_told_of_are_not_called_drained() -> None:
-    operator = Operator()
-    operator.letter()
-    operator.policy.drained(MISSING)
-    operator.wait(GATHER)
-    assert [alert.is_over for alert in operator.policy.due()] == [False]
-
-    operator.letter()  # told at the end of the window, and not gone before it is told
-    operator.policy.drained(MISSING)
-
-    assert operator.policy.due() == []
-    assert list(operator.policy.open_letters) == [MISSING]
-
-
-def test_any_number_of_causes_over_days_leaves_a_bounded_number_open() -> None:
-    operator = Operator()
-    for number in range(100):
-        operator.letter(DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}"))
-        operator.wait(WINDOW)
-        operator.policy.due()
-
-    left = [cause.template for cause in operator.policy.open_letters]
-
-    assert left == [f"t{number}" for number in range(100 - MAX_CAUSES - 1, 100)]
 
 
 @given(

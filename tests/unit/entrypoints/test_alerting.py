@@ -106,6 +106,31 @@ def test_a_pause_its_end_and_a_broken_set_are_told_in_words() -> None:
     ]
 
 
+def test_trouble_with_the_broker_is_told_in_words() -> None:
+    office = Office()
+    names = ("queues", "broker alarm", "queue email.dead")
+    for name in names:
+        office.policy.trouble(name, "no")
+    office.policy.incident("queue email", "it was deleted, with whatever was in it")
+    office.tell(PATIENCE)
+    for name in names:
+        office.policy.trouble(name, None)
+    office.tell()
+
+    assert office.subjects == [
+        "[dispatcher] the broker is away, no message is taken",
+        "[dispatcher] the broker takes no messages in",
+        "[dispatcher] queue email.dead cannot be used",
+        "[dispatcher] queue email was deleted and is created again",
+        "[dispatcher] all clear: the broker is back",
+        "[dispatcher] all clear: the broker takes messages in again",
+        "[dispatcher] all clear: queue email.dead can be used again",
+    ]
+    incident = office.notifier.delivered[3].content.parts["text"]
+    assert "times:      1" in incident
+    assert "Find out who deletes queues" in incident
+
+
 def test_while_the_channel_that_carries_alerts_is_paused_they_wait() -> None:
     office = Office()
     office.paused.add("email")

@@ -30,6 +30,22 @@ def test_a_pause_is_a_trouble_with_its_last_error_until_it_ends() -> None:
     assert [entry["log_level"] for entry in logs] == ["error", "error", "error", "info"]
 
 
+def test_trouble_with_the_broker_is_a_cause_with_its_last_error_until_it_ends() -> None:
+    vitals = Vitals(AlertPolicy(FakeClock()))
+    vitals.trouble("queues", "refused")
+    vitals.trouble("queue email.dead", "it is full")
+
+    assert vitals.troubles(is_consuming=False) == {
+        "queues": "refused",
+        "queue email.dead": "it is full",
+    }
+    assert vitals.paused() == frozenset()
+    vitals.trouble("queues", None)
+    vitals.trouble("queue email.dead", None)
+
+    assert vitals.troubles(is_consuming=True) == {}
+
+
 def test_a_refused_template_set_is_a_trouble_until_a_good_one_is_taken() -> None:
     vitals = Vitals(AlertPolicy(FakeClock()))
 
@@ -48,9 +64,15 @@ def test_alerts_hear_of_it_without_addresses() -> None:
 
     vitals.pause("email", "refused for bob@example.com")
     vitals.templates(SetReport(version="v1", faults=("line 1",)))
+    vitals.trouble("queues", "no answer")
+    vitals.recreated("email.dead")
     at_once = policy.due()
     clock.time += PATIENCE
     later = policy.due()
 
     assert [alert.error for alert in at_once] == ["line 1"]
-    assert [alert.error for alert in later] == ["refused for ***@example.com"]
+    assert [alert.error for alert in later] == [
+        "refused for ***@example.com",
+        "no answer",
+        "it was deleted, with whatever was in it",
+    ]

@@ -1,0 +1,146 @@
+"""What the operator hears of trouble with the broker, and what happens meanwhile (20, 22 to 24)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from adapters.rabbitmq.settings import TopologyMode
+from adapters.rabbitmq.watch import ALARM, QUEUES, queue_trouble
+from adapters.wire.inbound import InboundMessage, Settlement
+from tests.support.consuming import (
+    Recorder,
+    RecordingWatch,
+    consuming,
+    settings_for,
+    until,
+)
+from tests.support.oracle import mixed
+from tests.support.rabbit import Broker, Peer
+from tests.support.tcp_proxy import tcp_proxy
+
+BOTH = [TopologyMode.ADOPT, TopologyMode.OWN]
+
+
+@pytest.mark.parametrize("mode", BOTH)
+def test_a_work_queue_deleted_under_us_is_made_again_and_told(
+    rabbitmq: Broker, queue: str, mode: TopologyMode
+) -> None:
+    watch = RecordingWatch()
+
+    async def scenario() -> None:
+        settings = settings_for(rabbitmq, queue, topology=mode)
+        async with consuming(settings, Recorder(), watch=watch) as consumer:
+            with Peer(rabbitmq.url) as peer:
+                peer.delete(queue)
+            await until(lambda: watch.made_again)
+            await until(lambda: consumer.is_ready)
+
+    asyncio.run(scenario())
+    assert watch.made_again == [queue]
+    assert watch.troubles == {}
+
+
+def test_a_work_queue_that_its_producer_declares_is_a_trouble_until_it_is_there(
+    rabbitmq: Broker, queue: str
+) -> None:
+    watch = RecordingWatch()
+
+    async def scenario() -> None:
+        settings = settings_for(rabbitmq, queue, topology=TopologyMode.NONE)
+        with Peer(rabbitmq.url) as peer:
+            peer.declare(queue)
+            async with consuming(settings, Recorder(), watch=watch) as consumer:
+                peer.delete(queue)
+                await until(lambda: "producer" in watch.troubles.get(queue_trouble(queue), ""))
+                peer.declare(queue)
+                await until(lambda: consumer.is_ready, timeout=40)
+
+    asyncio.run(scenario())
+    assert watch.made_again == []
+    assert watch.told == [(queue_trouble(queue), True), (queue_trouble(queue), False)]
+
+
+@pytest.mark.parametrize("mode", BOTH)
+def test_a_dead_queue_deleted_under_us_is_made_again_and_told(
+    rabbitmq: Broker, queue: str, mode: TopologyMode
+) -> None:
+    watch = RecordingWatch()
+
+    async def scenario() -> None:
+        settings = settings_for(rabbitmq, queue, topology=mode)
+        async with consuming(settings, Recorder(mixed), watch=watch):
+            with Peer(rabbitmq.url) as peer:
+                peer.delete(f"{queue}.dead")
+                peer.publish(queue, b"m0")
+                await until(lambda: peer.ready(f"{queue}.dead") == 1)
+                await until(lambda: not watch.troubles)
+
+    asyncio.run(scenario())
+    assert watch.made_again == [f"{queue}.dead"]
+
+
+def test_a_connection_that_is_lost_is_a_trouble_until_there_is_one(
+    rabbitmq: Broker, queue: str
+) -> None:
+    watch = RecordingWatch()
+    port = int(rabbitmq.url.rpartition(":")[2].partition("/")[0])
+
+    async def scenario() -> None:
+        async with tcp_proxy("127.0.0.1", port) as proxy:
+            settings = settings_for(rabbitmq, queue, url=rabbitmq.with_(port=proxy.port))
+            async with consuming(settings, Recorder(), watch=watch) as consumer:
+                proxy.cut()
+                await until(lambda: QUEUES in watch.troubles)
+                await until(lambda: consumer.is_ready)
+
+    asyncio.run(scenario())
+    assert watch.told == [(QUEUES, True), (QUEUES, False)]
+
+
+@pytest.mark.parametrize("mistreated_broker", ["current"], indirect=True)
+@pytest.mark.parametrize(
+    ("starve", "feed"),
+    [
+        (("set_vm_memory_high_watermark", "0.000001"), ("set_vm_memory_high_watermark", "0.6")),
+        (("set_disk_free_limit", "100000GB"), ("set_disk_free_limit", "50MB")),
+    ],
+    ids=["memory", "disk"],
+)
+def test_a_broker_short_of_memory_or_disk_is_a_trouble_until_it_takes_copies_again(
+    mistreated_broker: Broker, queue: str, starve: tuple[str, str], feed: tuple[str, str]
+) -> None:
+    watch = RecordingWatch()
+    control = mistreated_broker.control
+    assert control is not None
+    gate = asyncio.Event()
+
+    async def scenario() -> None:
+        handler = _gated(gate, Recorder(mixed))
+        async with consuming(settings_for(mistreated_broker, queue), handler, watch=watch):
+            with Peer(mistreated_broker.url) as peer:
+                peer.publish(queue, b"m0", b"m3")
+                await until(lambda: peer.ready(queue) == 0)
+                await asyncio.to_thread(control, *starve)
+                try:
+                    gate.set()
+                    await until(lambda: ALARM in watch.troubles)
+                    await asyncio.sleep(1)
+                    assert peer.ready(f"{queue}.dead") == 0
+                finally:
+                    await asyncio.to_thread(control, *feed)
+                await until(lambda: peer.ready(f"{queue}.dead") == 2)
+                await until(lambda: not watch.troubles)
+
+    asyncio.run(scenario())
+    assert watch.told == [(ALARM, True), (ALARM, False)]
+
+
+def _gated(
+    gate: asyncio.Event, handler: Callable[[InboundMessage], Awaitable[Settlement]]
+) -> Callable[[InboundMessage], Awaitable[Settlement]]:
+    async def wait_and_handle(message: InboundMessage) -> Settlement:
+        await gate.wait()
+        return await handler(message)
+
+    return wait_and_handle
