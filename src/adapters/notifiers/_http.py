@@ -18,6 +18,14 @@ TIMEOUT = 30.0
 
 _MAX_TOLD = 200
 
+# A URL that is none, a header value with a line break or out of ASCII: nothing was sent.
+_UNWRITABLE = (
+    httpx2.InvalidURL,
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+    UnicodeEncodeError,
+)
+
 # They tell URLs and headers, and Telegram has its token in the path.
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -86,8 +94,9 @@ class HttpClient:
     ) -> Reply:
         """Post and read the whole answer.
 
-        Raises Unavailable when there was no connection, InDoubt when it died later or the answer
-        did not come in time: the provider may have done what we asked.
+        Raises Unavailable when there was no connection or no way to write the request, InDoubt when
+        the connection died later or the answer did not come in time: the provider may have done
+        what we asked.
         """
         failure: DeliveryError
         try:
@@ -102,6 +111,10 @@ class HttpClient:
             )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             failure = self._away(error)
+        except _UNWRITABLE:
+            failure = Unavailable(
+                f"no request to {self._provider} can be made of its address and our credentials"
+            )
         except httpx2.HTTPError as error:
             what = "did not answer in time" if _is_timeout(error) else "hung up before it answered"
             failure = InDoubt(f"{self._provider} {what}; the message may have arrived or not")
