@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adapters.notifiers.blips import BlipTolerantNotifier
+from adapters.notifiers.captured import CapturedNotifier
 from adapters.notifiers.email.maildir import MaildirNotifier
 from adapters.notifiers.email.smtp import SmtpNotifier
 from adapters.notifiers.email.transaction import Timeouts
@@ -31,6 +32,7 @@ from tests.contracts.notifier import (
 )
 from tests.fakes import FakeNotifier
 from tests.support.smtp_server import Action, Cut, Hang, Say, SmtpServer
+from tests.support.webhook_peer import WEBHOOK_VERDICTS, webhook_peer
 
 SMTP_TROUBLES: dict[Trouble, tuple[str, Action]] = {
     Trouble.BUSY: ("mail", Say("451 4.3.2 busy")),
@@ -97,6 +99,27 @@ class MaildirPeer:
         self.folder.write_text("a file in the way")
 
 
+class CapturedPeer:
+    """A CapturedNotifier and its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.notifier: Notifier = CapturedNotifier(folder)
+
+    def accepted(self) -> list[str]:
+        if not self.folder.is_dir():
+            return []
+        texts = [file.read_text("utf-8") for file in self.folder.iterdir()]
+        return [text.partition("\n")[0].removeprefix("To: ") for text in texts]
+
+    def refuse(self, address: str) -> None:
+        raise NotImplementedError("a folder refuses nobody")
+
+    def trouble(self, trouble: Trouble) -> None:
+        assert trouble is Trouble.AWAY, "a folder is there or it is not"
+        self.folder.write_text("a file in the way")
+
+
 class FakePeer:
     """The fake that the domain's tests use."""
 
@@ -142,6 +165,12 @@ async def maildir_peer() -> AsyncIterator[MaildirPeer]:
 
 
 @asynccontextmanager
+async def captured_peer() -> AsyncIterator[CapturedPeer]:
+    with TemporaryDirectory() as folder:
+        yield CapturedPeer(Path(folder) / "telegram")
+
+
+@asynccontextmanager
 async def fake_peer() -> AsyncIterator[FakePeer]:
     yield FakePeer()
 
@@ -158,9 +187,26 @@ class TestMaildirNotifier(NotifierContract):
         return maildir_peer()
 
 
+class TestCapturedNotifier(NotifierContract):
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return captured_peer()
+
+
 class TestBlipTolerantNotifier(RemoteNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return blip_tolerant_peer()
+
+
+class TestWebhookNotifier(RemoteNotifierContract):
+    channel = "webhook"
+    verdicts = WEBHOOK_VERDICTS
+
+    @asynccontextmanager
+    async def peer(self, timeout: float) -> AsyncIterator[Peer]:
+        async with webhook_peer(timeout) as peer:
+            ann, bob, eve = (f"{peer.server.url}/{name}" for name in ("ann", "bob", "eve"))
+            self.addresses = (ann, bob, eve)
+            yield peer
 
 
 class TestFakeNotifier(RemoteNotifierContract):
