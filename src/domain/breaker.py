@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from domain.errors import (
@@ -81,12 +81,17 @@ class Breaker:
         return self._pause > 0
 
     async def call(
-        self, send: Callable[[], Awaitable[_T]], check: Callable[[], None] = lambda: None
+        self,
+        send: Callable[[], Awaitable[_T]],
+        check: Callable[[], None] = lambda: None,
+        *,
+        may_hold: bool = True,
     ) -> _T:
         """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
-        other side. Raises HeldTooLong after the longest hold.
+        other side. Raises HeldTooLong after the longest hold; without `may_hold` at once, where
+        somebody else is probing.
         """
         since = self._clock.now()
         while True:
@@ -96,11 +101,14 @@ class Breaker:
                     return await send()
                 except self._trips_on as error:
                     self._trip(error)
+            elif not may_hold and self._probing.locked():
+                raise self._held()
             else:
                 async with self._probing:
                     if not self.is_open():
                         continue
-                    self._refuse_to_hold(since)
+                    if (self._clock.now() - since).total_seconds() >= self._longest_hold:
+                        raise self._held()  # asked at most one probe after its time
                     await self._clock.sleep(self._pause)
                     check()
                     try:
@@ -114,11 +122,9 @@ class Breaker:
                     self._close()
                     return result
 
-    def _refuse_to_hold(self, since: datetime) -> None:
-        # Whoever waits for its turn is asked as soon as it comes, at most one probe later.
-        if (self._clock.now() - since).total_seconds() >= self._longest_hold:
-            text = f"held through a long pause: {self._cause}"
-            raise HeldTooLong(text, retry_after=HAND_BACK_DELAY)
+    def _held(self) -> HeldTooLong:
+        text = f"the channel is paused: {self._cause}"
+        return HeldTooLong(text, retry_after=HAND_BACK_DELAY)
 
     def _trip(self, error: DispatcherError) -> None:
         if self._pause == 0:  # of many calls in flight only the first opens it

@@ -24,11 +24,16 @@ from domain.retry_policy import RetryPolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a delivery has come: tries already made, and who is still owed (None: everybody)."""
+    """How far a delivery has come: tries already made, and who is still owed (None: everybody).
+
+    `may_hold`: whether it may wait in hand while its channel is paused. One that came by another
+    channel's queue may not: it would hold up that channel too.
+    """
 
     attempts_made: int = 0
     remaining: tuple[Recipient, ...] | None = None
     first_seen: datetime | None = None
+    may_hold: bool = True
 
     def owed(self, notification: Notification) -> tuple[Recipient, ...]:
         """The notification's own recipients that are still owed; a remainder that names none of
@@ -185,7 +190,9 @@ class Dispatcher:
 
         # An outage may outlast the notification.
         return await self._breakers[channel].call(
-            send, check=lambda: self._refuse_expired(notification, progress)
+            send,
+            check=lambda: self._refuse_expired(notification, progress),
+            may_hold=progress.may_hold,
         )
 
     def _note(

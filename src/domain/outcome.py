@@ -1,7 +1,7 @@
 """What became of a notification, recipient by recipient. One place turns it into ack or copies."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from domain.errors import FailureReason
@@ -41,6 +41,20 @@ class Rejected:
     error: str
 
 
+_REFUSALS = frozenset(
+    {
+        FailureReason.TEMPLATE_MISSING,
+        FailureReason.TEMPLATE_UNDEFINED,
+        FailureReason.TEMPLATE_ERROR,
+        FailureReason.TEMPLATE_LIMIT,
+        FailureReason.RECIPIENT_INVALID,
+        FailureReason.RECIPIENT_REFUSED,
+        FailureReason.CONTENT_REFUSED,
+        FailureReason.SENDER_REFUSED,
+        FailureReason.CHANNEL_UNKNOWN,
+    }
+)
+
 Result = Sent | Deferred | Rejected
 
 
@@ -62,6 +76,16 @@ class Outcome:
     @property
     def rejected(self) -> tuple[Rejected, ...]:
         return tuple(r for r in self.results if isinstance(r, Rejected))
+
+    @property
+    def is_refused_for_good(self) -> bool:
+        """Whether nobody was or will be reached this way, beyond any doubt, so that another channel
+        may be tried: one that is only doubtful, late or out of patience may still have arrived."""
+        return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
+
+    def explained(self, error: str) -> "Outcome":
+        """The same refusals with this error in place of their own."""
+        return replace(self, results=tuple(replace(r, error=error) for r in self.rejected))
 
     @classmethod
     def all_rejected(

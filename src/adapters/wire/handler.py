@@ -1,8 +1,10 @@
 """The way of one message: decode, wait until due, dispatch, and say how it must be settled."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -47,7 +49,7 @@ class MessageHandler(Watcher):
     observer: Observer
     max_body: int = MAX_BODY
     _unknown_fields: set[str] = field(default_factory=set, init=False)
-    _claims: dict[tuple[str, int], Claim] = field(default_factory=dict, init=False)
+    _claims: dict[tuple[str, int], list[Claim]] = field(default_factory=dict, init=False)
 
     async def handle(self, message: InboundMessage) -> Settlement:
         """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
@@ -66,21 +68,24 @@ class MessageHandler(Watcher):
             return [self._malformed(message, headers, error)]
         self._log_unknown(decoded.unknown_fields)
         headers = replace(arrived, queue=message.queue, first_seen=first_seen, key=decoded.key)
+        if decoded.is_multiple:
+            decoded = decoded.about(arrived.channel)
         due = arrived.due if arrived.first_seen else due_time(decoded, first_seen)
         if due is not None and (wait := due - self.clock.now()) > timedelta(0):
             if wait > HOLD:
                 waiting = replace(headers, due=due)
                 return [RetryCopy(delay=wait, headers=waiting.to_wire(), exact=True)]
             await self.clock.sleep(wait.total_seconds())
-        outcome = await self._dispatch(message, decoded, headers)
-        self.observer.delivered(message.queue, decoded.notification, outcome)
-        return settle(headers, outcome, self.clock.now())
+        settlement: list[RetryCopy | DeadCopy] = []
+        for notification, outcome, past in await self._dispatch_each(message, decoded, headers):
+            self.observer.delivered(message.queue, notification, outcome)
+            settlement += settle(past, outcome, self.clock.now())
+        return settlement
 
     async def acking(self, message: InboundMessage) -> None:
         """See Watcher: equal messages without an id are told apart by what was acked."""
-        claim = self._claims.pop((message.session, message.tag), None)
-        if claim is not None:
-            await self.dispatcher.insist(lambda: self.dispatcher.ledger.acked(claim))
+        for claim in self._claims.pop((message.session, message.tag), ()):
+            await self.dispatcher.insist(partial(self.dispatcher.ledger.acked, claim))
 
     async def session_ended(self, session: str) -> None:
         """See Watcher."""
@@ -88,31 +93,69 @@ class MessageHandler(Watcher):
             del self._claims[name]
         await self.dispatcher.insist(lambda: self.dispatcher.ledger.session_ended(session))
 
-    async def _dispatch(
+    async def _dispatch_each(
         self, message: InboundMessage, decoded: DecodedMessage, headers: DeliveryHeaders
+    ) -> Sequence[tuple[Notification, Outcome, DeliveryHeaders]]:
+        """Every channel, what became of it, and its past; of a fallback where it came to rest."""
+        first, *others = decoded.notifications
+        if not decoded.is_multiple:
+            return [(first, await self._dispatch(message, decoded, first, headers), headers)]
+        afresh = replace(headers, attempt=0, remaining=None)  # the headers are about the first
+        pasts = [replace(headers, channel=first.channel)]
+        pasts += [replace(afresh, channel=other.channel) for other in others]
+        tries = zip(decoded.notifications, pasts, strict=True)
+        if decoded.is_fallback:
+            return [await self._fall_back(message, decoded, list(tries))]
+        outcomes = await asyncio.gather(
+            *(self._dispatch(message, decoded, notification, past) for notification, past in tries)
+        )
+        return list(zip(decoded.notifications, outcomes, pasts, strict=True))
+
+    async def _fall_back(
+        self,
+        message: InboundMessage,
+        decoded: DecodedMessage,
+        tries: Sequence[tuple[Notification, DeliveryHeaders]],
+    ) -> tuple[Notification, Outcome, DeliveryHeaders]:
+        refusals: list[str] = []
+        for notification, past in tries:
+            outcome = await self._dispatch(message, decoded, notification, past)
+            if not outcome.is_refused_for_good:
+                return notification, outcome, past
+            refusals.append(f"{notification.channel}: {outcome.rejected[0].error}")
+            log.info("channel refused for good", id=notification.id, error=refusals[-1])
+        return notification, outcome.explained("; ".join(refusals)), past
+
+    async def _dispatch(
+        self,
+        message: InboundMessage,
+        decoded: DecodedMessage,
+        notification: Notification,
+        headers: DeliveryHeaders,
     ) -> Outcome:
         progress = Progress(
             attempts_made=headers.attempt,
             remaining=headers.remaining,
             first_seen=headers.first_seen,
+            may_hold=notification.channel == self.channels.get(message.queue),
         )
         sight = Sight(
-            channel=decoded.notification.channel,
+            channel=notification.channel,
             key=decoded.key,
             fingerprint=content_key(message.body) if decoded.has_id else decoded.key,
             has_id=decoded.has_id,
             session=message.session,
             redelivered=message.redelivered,
-            recipients=tuple(r.address for r in progress.owed(decoded.notification)),
+            recipients=tuple(r.address for r in progress.owed(notification)),
         )
         try:
-            outcome, claim = await self.dispatcher.dispatch(decoded.notification, progress, sight)
+            outcome, claim = await self.dispatcher.dispatch(notification, progress, sight)
         except Exception as error:
             # A fault of ours must neither lose the message nor loop on it.
-            log.exception("unexpected error while dispatching", id=decoded.notification.id)
-            return self._after_fault(decoded.notification, progress, error)
+            log.exception("unexpected error while dispatching", id=notification.id)
+            return self._after_fault(notification, progress, error)
         if not decoded.has_id:
-            self._claims[message.session, message.tag] = claim
+            self._claims.setdefault((message.session, message.tag), []).append(claim)
         return outcome
 
     def _after_fault(

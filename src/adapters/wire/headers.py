@@ -15,6 +15,7 @@ MAX_ERROR = 500
 MAX_REMAINING = 32 * 1024
 """Bytes of recipients still owed, as they stand in the header."""
 
+_MAX_RESUME = 8 * 1024
 _MAX_ATTEMPT = 1_000_000
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -95,7 +96,7 @@ def _resume_to_wire(recipients: Sequence[Recipient]) -> str | None:
     out, and begins again."""
     resume = {r.address: r.resume for r in recipients if r.resume}
     text = _COMPACT.encode(resume)
-    return text if resume and len(text.encode()) <= MAX_REMAINING else None
+    return text if resume and len(text.encode()) <= _MAX_RESUME else None
 
 
 def iso(time: datetime) -> str:

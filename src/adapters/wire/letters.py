@@ -39,7 +39,7 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> Letter:
     return Letter(
         id=_identity(message, fields, headers),
         queue=message.queue,
-        channel=_text(fields, "channel") or channels.get(message.queue),
+        channel=headers.channel or _text(fields, "channel") or channels.get(message.queue),
         template=_text(fields, "template"),
         reason=headers.reason or _broker_reason(message.headers),
         error=headers.error,
@@ -62,6 +62,7 @@ def release(message: InboundMessage) -> Release:
         key=headers.key,
         queue=headers.queue,
         remaining=headers.remaining,
+        channel=headers.channel,
         traceparent=headers.traceparent,
     )
     return Release(headers=fresh.to_wire())

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from pydantic import ValidationError
 
@@ -18,22 +19,42 @@ MAX_BODY = 10 * 1024 * 1024
 
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
+_WITH_COPIES = "email"  # of several channels the one that cc and bcc are for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedMessage:
-    """A notification with what concerns only its transport.
+    """One notification for each channel, with what concerns only their transport.
 
+    `is_multiple`: the message names several channels, so each copy of it says which it is about.
+    `is_fallback`: they are to be tried in this order, until one gets through.
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
     false) the content's hash.
     `delay` counts from the first sight. `unknown_fields` were accepted and ignored.
     """
 
-    notification: Notification
+    notifications: tuple[Notification, ...]
+    is_multiple: bool = False
+    is_fallback: bool = False
     key: str
     has_id: bool
     delay: timedelta | None = None
     unknown_fields: tuple[str, ...] = ()
+
+    @property
+    def at_first(self) -> tuple[Notification, ...]:
+        """Those to be dispatched whatever becomes of the others."""
+        return self.notifications[:1] if self.is_fallback else self.notifications
+
+    def about(self, channel: str | None) -> "DecodedMessage":
+        """What a copy that names `channel` is about: that channel, and in a fallback those after
+        it. All where it names none of ours."""
+        names = [notification.channel for notification in self.notifications]
+        if not self.is_multiple or channel not in names:
+            return self
+        first = names.index(channel)
+        last = len(names) if self.is_fallback else first + 1
+        return replace(self, notifications=self.notifications[first:last])
 
 
 def decode(
@@ -52,12 +73,15 @@ def decode(
     wire = _validate(fields, channel)
     _check_size(wire)
     key = wire.id or message_id or content_key(body)
+    name = key if wire.id or message_id else key[:_SHORT_KEY]
     try:
-        notification = _notification(wire, key if wire.id or message_id else key[:_SHORT_KEY])
+        notifications = tuple(_notification(wire, name, one) for one in wire.to)
     except InvalidNotification as error:
         raise MalformedMessage([str(error)]) from None
     return DecodedMessage(
-        notification=notification,
+        notifications=notifications,
+        is_multiple=bool(wire.channels or wire.fallback),
+        is_fallback=bool(wire.fallback),
         key=key,
         has_id=bool(wire.id or message_id),
         delay=wire.delay,
@@ -73,7 +97,7 @@ def content_key(body: bytes) -> str:
 def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
     try:
         return WireMessage.model_validate(
-            {"channel": channel, **{k: v for k, v in fields.items() if v is not None}}
+            {k: v for k, v in fields.items() if v is not None}, context=channel
         )
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
@@ -88,7 +112,10 @@ def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
 
 
 def _check_size(wire: WireMessage) -> None:
-    everybody = (*wire.to, *wire.cc, *wire.bcc)
+    everybody = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
+    is_multiple = wire.channels or wire.fallback
+    if is_multiple and (wire.cc or wire.bcc) and _WITH_COPIES not in wire.to:
+        raise MalformedMessage([f"cc: is for {_WITH_COPIES}, which is not among the channels"])
     if len(everybody) > _MAX_RECIPIENTS:
         raise MalformedMessage(
             [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
@@ -100,14 +127,15 @@ def _check_size(wire: WireMessage) -> None:
         )
 
 
-def _notification(wire: WireMessage, notification_id: str) -> Notification:
+def _notification(wire: WireMessage, notification_id: str, channel: str) -> Notification:
+    has_copies = not (wire.channels or wire.fallback) or channel == _WITH_COPIES
     return Notification(
         id=notification_id,
-        channel=wire.channel,
+        channel=channel,
         template=wire.template,
-        to=wire.to,
-        cc=wire.cc,
-        bcc=wire.bcc,
+        to=wire.to[channel],
+        cc=wire.cc if has_copies else (),
+        bcc=wire.bcc if has_copies else (),
         parameters=wire.parameters,
         sender=wire.sender,
         reply_to=wire.reply_to,
@@ -125,6 +153,7 @@ def _notification(wire: WireMessage, notification_id: str) -> Notification:
 
 def due_time(decoded: DecodedMessage, first_seen: datetime) -> datetime | None:
     """When the producer wants it sent: `send_at`, else `delay` after the first sight, else None."""
-    if decoded.notification.send_at is not None:
-        return decoded.notification.send_at
+    send_at = decoded.notifications[0].send_at
+    if send_at is not None:
+        return send_at
     return first_seen + decoded.delay if decoded.delay is not None else None

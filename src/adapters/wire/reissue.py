@@ -30,7 +30,10 @@ def again(message: InboundMessage) -> Release:
     body = _dumps({**fields, "id": _new_id(fields, message)})
     headers = DeliveryHeaders.parse(message.headers)
     fresh = DeliveryHeaders(
-        first_seen=headers.first_seen, queue=headers.queue, traceparent=headers.traceparent
+        first_seen=headers.first_seen,
+        queue=headers.queue,
+        channel=headers.channel,
+        traceparent=headers.traceparent,
     )
     return Release(headers=fresh.to_wire(), body=body)
 
@@ -57,10 +60,14 @@ def edited(
     if fields.get("id") in (None, "", identity(message), headers.key):
         fields = {**fields, "id": _new_id(fields, message)}
     body = _dumps(fields)
-    notification = decode(body, channel=channel, max_body=max_body).notification
+    decoded = decode(body, channel=channel, max_body=max_body)
+    about = decoded.about(headers.channel)
+    if decoded.is_multiple and about.notifications[0].channel != headers.channel:
+        raise MalformedMessage([f"channels: this letter is about {headers.channel!r}; keep it"])
     fresh = DeliveryHeaders(
         queue=headers.queue,
-        remaining=_still_owed(message, headers.remaining, notification, channel, max_body),
+        remaining=_still_owed(message, headers, about.notifications[0], channel, max_body),
+        channel=headers.channel,
         traceparent=headers.traceparent,
     )
     return Release(headers=fresh.to_wire(), body=body)
@@ -73,18 +80,20 @@ def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage) -> str:
 
 def _still_owed(
     message: InboundMessage,
-    remaining: tuple[Recipient, ...] | None,
+    headers: DeliveryHeaders,
     notification: Notification,
     channel: str,
     max_body: int,
 ) -> tuple[Recipient, ...] | None:
+    remaining = headers.remaining
     if remaining is None:
         return None
     try:
-        before = decode(message.body, channel=channel, max_body=max_body).notification.recipients
+        before = decode(message.body, channel=channel, max_body=max_body)
     except MalformedMessage:
         return None
-    served = {r.address for r in before} - {r.address for r in remaining}
+    everybody = before.about(headers.channel).notifications[0].recipients
+    served = {r.address for r in everybody} - {r.address for r in remaining}
     owed = tuple(r for r in notification.recipients if r.address not in served)
     if not owed:
         raise MalformedMessage(["to: everybody named has had it; name somebody who is still owed"])

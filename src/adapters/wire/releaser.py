@@ -85,7 +85,8 @@ class TemplateReleaser:
                 message_id=message.properties.message_id,
                 max_body=self.max_body,
             )
-            self.dispatcher.rehearse(decoded.notification, Progress(remaining=headers.remaining))
+            for notification in decoded.about(headers.channel).at_first:
+                self.dispatcher.rehearse(notification, Progress(remaining=headers.remaining))
         except DeliveryError:
             return False
         return True

@@ -4,7 +4,7 @@ import base64
 import binascii
 import mimetypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,10 +14,17 @@ from pydantic import (
     Field,
     PlainValidator,
     StrictBool,
-    ValidationInfo,
     model_validator,
 )
 
+from adapters.wire.addressing import (
+    by_channel,
+    channel_name,
+    named_channels,
+    optional_recipient,
+    optional_recipients,
+    text_of,
+)
 from domain.duration import parse_duration
 from domain.notification import (
     Attachment,
@@ -30,7 +37,6 @@ from domain.notification import (
 
 _MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _MAX_DELAY = timedelta(days=366)
-_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _CONTENT_TYPE = re.compile(
     r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?: *; *[\w-]+=(?:[\w!#$&^.+-]+|\"[^\"\r\n\0]*\"))*", re.ASCII
 )
@@ -40,15 +46,9 @@ _CONTENT_TYPE = re.compile(
 JsonObject = dict[str, Any]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a string")  # noqa: TRY004 - pydantic collects ValueError
-    return value
-
-
 def _checked(fault: Callable[[str], str | None]) -> Callable[[object], str]:
     def validate(value: object) -> str:
-        text = _text(value)
+        text = text_of(value)
         if text and (found := fault(text)):
             raise ValueError(found)
         return text
@@ -63,65 +63,15 @@ def _id_fault(text: str) -> str | None:
 
 
 def _template(value: object) -> str:
-    name = _text(value)
+    name = text_of(value)
     if found := template_name_fault(name):
         raise ValueError(found)
     return name
 
 
-def _recipient(value: object, info: ValidationInfo) -> Recipient:
-    if _is_number(value) and info.data.get("channel") == "telegram":
-        return Recipient(address=str(value))  # a chat id
-    try:
-        return Recipient.parse(_text(value))
-    except ValueError as error:
-        raise ValueError(str(error).removeprefix("recipient: ")) from None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
-    """A string or a list of strings. A string is one address: names hold commas."""
-    if isinstance(value, str) or _is_number(value):
-        return (_recipient(value, info),)
-    if not isinstance(value, list):
-        raise ValueError("must be a string or a list of strings")  # noqa: TRY004
-    recipients = []
-    for index, item in enumerate(value):
-        try:
-            recipients.append(_recipient(item, info))
-        except ValueError as error:
-            raise ValueError(f"item {index} {error}") from None
-    return tuple(recipients)
-
-
-def _some_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
-    recipients = _recipients(value, info)
-    if not recipients:
-        raise ValueError("must name at least one recipient")
-    return recipients
-
-
-def _optional_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
-    return () if value == "" else _recipients(value, info)
-
-
-def _optional_recipient(value: object, info: ValidationInfo) -> Recipient | None:
-    return None if value == "" else _recipient(value, info)
-
-
-def _channel(value: object) -> str:
-    channel = _text(value)
-    if not _CHANNEL.fullmatch(channel):
-        raise ValueError("must be a channel's name such as email")
-    return channel
-
-
 def _time(value: object) -> datetime:
     try:
-        time = datetime.fromisoformat(_text(value))
+        time = datetime.fromisoformat(text_of(value))
     except ValueError:
         raise ValueError("must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00") from None
     if time.tzinfo is None:
@@ -162,13 +112,13 @@ def _headers(value: object) -> dict[str, str]:
 
 def _content(value: object) -> bytes:
     try:
-        return base64.b64decode(_text(value), validate=True)
+        return base64.b64decode(text_of(value), validate=True)
     except binascii.Error:
         raise ValueError("must be base64") from None
 
 
 def _filename(value: object) -> str:
-    name = _text(value)
+    name = text_of(value)
     if found := header_fault(name):
         raise ValueError(found)
     if not name:
@@ -177,7 +127,7 @@ def _filename(value: object) -> str:
 
 
 def _content_type(value: object) -> str:
-    text = _text(value)
+    text = text_of(value)
     if not _CONTENT_TYPE.fullmatch(text):
         raise ValueError("must be a media type such as application/pdf")
     return text
@@ -191,7 +141,7 @@ class WireAttachment(BaseModel):
     filename: Annotated[str, PlainValidator(_filename)]
     content_type: Annotated[str | None, PlainValidator(_content_type)] = None
     content: Annotated[bytes | None, PlainValidator(_content)] = None
-    path: Annotated[str | None, PlainValidator(_text)] = None
+    path: Annotated[str | None, PlainValidator(text_of)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -221,20 +171,25 @@ class WireAttachment(BaseModel):
 
 
 class WireMessage(BaseModel):
-    """One message as producers write it. Only `to` and `template` are required."""
+    """One message as producers write it. Only `to` and `template` are required.
+
+    To be validated with its queue's channel as the context. `to` is by channel.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
-    channel: Annotated[str, PlainValidator(_channel)]
-    to: Annotated[tuple[Recipient, ...], PlainValidator(_some_recipients)]
+    channel: Annotated[str | None, PlainValidator(channel_name)] = None
+    channels: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
+    fallback: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
+    to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(by_channel)]
     template: Annotated[str, PlainValidator(_template)]
     id: Annotated[str | None, PlainValidator(_checked(_id_fault))] = None
-    sender: Annotated[
-        Recipient | None, Field(alias="from"), PlainValidator(_optional_recipient)
-    ] = None
-    reply_to: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
-    cc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
-    bcc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
+    sender: Annotated[Recipient | None, Field(alias="from"), PlainValidator(optional_recipient)] = (
+        None
+    )
+    reply_to: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
+    cc: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
+    bcc: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
     subject: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
     parameters: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
     individually: StrictBool = False

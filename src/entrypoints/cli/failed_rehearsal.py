@@ -70,17 +70,20 @@ class Rehearsal:
         """Why it would fail, beginning with the reason; None where it would pass."""
         headers = DeliveryHeaders.parse(message.headers)
         channels = self._settings.queue_channels
+        known = {*channels.values(), *self._settings.configured_channels}
         try:
-            notification = decode(
+            decoded = decode(
                 message.body,
                 channel=channels[message.queue],
                 message_id=message.properties.message_id,
                 max_body=self._settings.max_body,
-            ).notification
-            if notification.channel not in channels.values():
-                return f"{FailureReason.CHANNEL_UNKNOWN}: no queue is for {notification.channel!r}"
+            )
             progress = Progress(remaining=headers.remaining, first_seen=headers.first_seen)
-            self._dispatcher.rehearse(notification, progress)
+            for notification in decoded.about(headers.channel).at_first:
+                if notification.channel not in known:
+                    unknown = FailureReason.CHANNEL_UNKNOWN
+                    return f"{unknown}: no channel is called {notification.channel!r}"
+                self._dispatcher.rehearse(notification, progress)
         except Permanent as error:
             return f"{error.reason}: {error}"
         return None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.breaker import FIRST_PAUSE, LONGEST_PAUSE, Breaker
+from domain.breaker import FIRST_PAUSE, HAND_BACK_DELAY, LONGEST_PAUSE, Breaker, HeldTooLong
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
 from tests.fakes import FakeClock
 
@@ -198,3 +198,33 @@ def test_a_cancelled_probe_leaves_it_open_and_frees_the_place_of_the_probe() -> 
         return breaker.is_open(), await breaker.call(Provider().send)
 
     assert asyncio.run(scenario()) == (True, "sent")
+
+
+def test_who_may_not_wait_is_handed_back_while_another_probes() -> None:
+    async def main() -> None:
+        breaker = await an_open_breaker(clock := EndlessClock(), [])
+        prober = asyncio.create_task(breaker.call(Provider().send))
+        before = len(clock.slept)
+        while len(clock.slept) == before:
+            await asyncio.sleep(0)
+        provider = Provider()
+
+        with pytest.raises(HeldTooLong) as caught:
+            await breaker.call(provider.send, may_hold=False)
+
+        assert caught.value.retry_after == HAND_BACK_DELAY
+        assert provider.calls == 0
+        prober.cancel()
+        await asyncio.gather(prober, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_who_may_not_wait_probes_where_nobody_else_does() -> None:
+    async def main() -> None:
+        breaker = await an_open_breaker(FakeClock(), [])
+
+        assert await breaker.call(Provider().send, may_hold=False) == "sent"
+        assert not breaker.is_open()
+
+    asyncio.run(main())

@@ -3,10 +3,12 @@
 import pytest
 
 from domain.errors import (
+    DeliveryError,
     FailureReason,
     Permanent,
     Throttled,
     Transient,
+    Unavailable,
 )
 from domain.outcome import Deferred, Outcome, Rejected, Sent
 from tests.fakes import (
@@ -119,3 +121,38 @@ def test_a_stranger_in_the_remainder_gets_nothing() -> None:
     )
 
     assert house.notifier.addresses == [BOB.address]
+
+
+def test_how_far_a_try_came_is_told_to_the_next() -> None:
+    house = House()
+    house.notifier.failures = [half_way("2:ab", Transient("busy"))]
+
+    outcome = house.dispatch(a_notification(to="ann@example.com"))
+
+    assert [d.recipient.resume for d in outcome.deferred] == ["2:ab"]
+    house.dispatch(a_notification(to="ann@example.com"), remaining=(outcome.deferred[0].recipient,))
+    assert [r.resume for r in house.notifier.delivered[0].recipients] == ["2:ab"]
+
+
+def test_a_probe_goes_on_where_the_try_before_it_stopped() -> None:
+    house = House()
+    house.notifier.failures = [half_way("2:ab", Unavailable("away"))]
+
+    house.dispatch(a_notification(to="ann@example.com"))
+
+    assert [r.resume for r in house.notifier.delivered[0].recipients] == ["2:ab"]
+
+
+def test_one_by_one_everybody_gets_a_message_of_their_own() -> None:
+    house = House()
+    house.notifier.one_by_one = True
+
+    house.dispatch(a_notification(to=("ann@example.com", "bob@example.com")))
+
+    assert [mail.recipients for mail in house.notifier.delivered] == [(ANN,), (BOB,)]
+    assert [r.recipient for r in house.renderer.requests] == ["ann@example.com", "bob@example.com"]
+
+
+def half_way(resume: str, error: DeliveryError) -> DeliveryError:
+    error.resume = resume
+    return error

@@ -53,7 +53,7 @@ class Office:
         self.slack = FakeNotifier()
         self.observer = FakeObserver()
         self.renderer = renderer or FakeTemplateRenderer()
-        dispatcher = Dispatcher(
+        self.dispatcher = Dispatcher(
             renderer=self.renderer,
             notifiers={"email": self.email, "slack": self.slack},
             retry_policy=RetryPolicy((10 * SECOND, 60 * SECOND)),
@@ -61,7 +61,9 @@ class Office:
         )
         self.ledger = MemoryLedger()
         self.handler = MessageHandler(
-            dispatcher=OnceDispatcher(dispatcher=dispatcher, ledger=self.ledger, clock=self.clock),
+            dispatcher=OnceDispatcher(
+                dispatcher=self.dispatcher, ledger=self.ledger, clock=self.clock
+            ),
             channels={"letters": "email", "slack": "slack"},
             clock=self.clock,
             observer=self.observer,
@@ -74,13 +76,31 @@ class Office:
         headers: Mapping[str, object] | None = None,
         message_id: str | None = None,
     ) -> Settlement:
-        message = InboundMessage(
+        return asyncio.run(self.handler.handle(self.message(body, headers, message_id)))
+
+    def handle_and_ack(self, body: Mapping[str, object]) -> None:
+        """Handle what settles without a copy, and ack it."""
+
+        async def main() -> None:
+            message = self.message(body)
+            assert await self.handler.handle(message) == []
+            await self.handler.acking(message)
+
+        asyncio.run(main())
+
+    def message(
+        self,
+        body: Mapping[str, object] | bytes,
+        headers: Mapping[str, object] | None = None,
+        message_id: str | None = None,
+    ) -> InboundMessage:
+        """The message as the broker would hand it over."""
+        return InboundMessage(
             queue="letters",
             body=body if isinstance(body, bytes) else json.dumps(body).encode(),
             headers=headers or {},
             properties=Properties(message_id=message_id),
         )
-        return asyncio.run(self.handler.handle(message))
 
 
 def past(copy: RetryCopy | DeadCopy) -> DeliveryHeaders:

@@ -22,6 +22,8 @@ NAMES = [
     "queue",
     "key",
     "remaining",
+    "resume",
+    "channel",
     "due",
 ]
 
@@ -42,6 +44,7 @@ some_headers = st.builds(
     key=st.none() | words,
     remaining=st.none()
     | st.lists(words, min_size=1, max_size=5).map(lambda names: recipients(*names)),
+    channel=st.none() | words,
     due=st.none() | times,
     traceparent=st.none() | words,
 )
@@ -192,3 +195,32 @@ def test_all_headers_fit_a_frame() -> None:
     )
 
     assert size < FRAME
+
+
+def test_how_far_a_try_came_travels_with_the_recipient() -> None:
+    ann, bob = recipients("ann@example.com", "bob@example.com")
+    headers = DeliveryHeaders(remaining=(replace(ann, resume="2:ab12"), bob))
+
+    wire = headers.to_wire()
+    back = DeliveryHeaders.parse(wire).remaining
+
+    assert json.loads(str(wire["x-dispatcher-resume"])) == {"ann@example.com": "2:ab12"}
+    assert [r.resume for r in back or ()] == ["2:ab12", ""]
+
+
+@pytest.mark.parametrize("value", ["[]", "nonsense", '{"ann@example.com": 7}', 7, "[" * 20_000])
+def test_nonsense_about_how_far_it_came_means_from_the_beginning(value: object) -> None:
+    wire = {**DeliveryHeaders(remaining=recipients("ann@example.com")).to_wire()}
+
+    back = DeliveryHeaders.parse({**wire, "x-dispatcher-resume": value}).remaining
+
+    assert [(str(r), r.resume) for r in back or ()] == [("ann@example.com", "")]
+
+
+def test_too_much_to_carry_begins_again() -> None:
+    many = tuple(
+        replace(r, resume="2:" + "a" * 16)
+        for r in recipients(*(f"{number}@example.com" for number in range(400)))
+    )
+
+    assert "x-dispatcher-resume" not in DeliveryHeaders(remaining=many).to_wire()

@@ -42,7 +42,7 @@ def test_what_producers_send_today_is_understood_unchanged() -> None:
         }
     )
 
-    notification = decoded.notification
+    notification = decoded.notifications[0]
     assert notification.sender == Recipient(name="Shop", address="shop@example.com")
     assert notification.to == (
         Recipient(name="Lee, Ann", address="ann@example.com"),
@@ -74,7 +74,7 @@ def test_the_optional_fields_arrive_as_values() -> None:
         metadata={"trace": 1},
     )
 
-    notification = decoded.notification
+    notification = decoded.notifications[0]
     assert (notification.id, decoded.key) == ("order-7", "order-7")
     assert notification.cc == recipients("cy@example.com")
     assert notification.bcc == recipients("dee@example.com")
@@ -91,14 +91,14 @@ def test_null_means_not_given() -> None:
 
     decoded = read(**optional, **{"from": None, "reply_to": None, "subject": None})
 
-    assert decoded.notification == read(id=decoded.notification.id).notification
+    assert decoded.notifications[0] == read(id=decoded.notifications[0].id).notifications[0]
     assert decoded.delay is None
 
 
 def test_old_producers_may_leave_optional_texts_empty() -> None:
     empty = ("from", "reply_to", "cc", "bcc", "subject", "id", "locale")
 
-    notification = read(**dict.fromkeys(empty, "")).notification
+    notification = read(**dict.fromkeys(empty, "")).notifications[0]
 
     assert (notification.sender, notification.reply_to, notification.cc) == (None, (), ())
     assert (notification.subject, notification.locale) == (None, None)
@@ -107,7 +107,7 @@ def test_old_producers_may_leave_optional_texts_empty() -> None:
 def test_a_byte_order_mark_is_accepted() -> None:
     body = b'\xef\xbb\xbf{"to":"ann@example.com","template":"welcome"}'
 
-    assert decode(body, channel="email").notification.template == "welcome"
+    assert decode(body, channel="email").notifications[0].template == "welcome"
 
 
 def test_all_faults_are_named_at_once() -> None:
@@ -197,17 +197,17 @@ def test_any_object_is_decoded_or_malformed_and_nothing_else(
     fields: dict[str, object], channel: str
 ) -> None:
     with contextlib.suppress(MalformedMessage):
-        assert read(channel, **fields).notification.recipients
+        assert read(channel, **fields).notifications[0].recipients
 
 
 def test_for_telegram_a_recipient_may_be_a_number() -> None:
-    assert read("telegram", to=-100123).notification.to == recipients("-100123")
+    assert read("telegram", to=-100123).notifications[0].to == recipients("-100123")
 
 
 def test_a_number_in_a_list_is_fine_where_the_message_names_telegram() -> None:
     body = b'{"channel":"telegram","to":[42,"@ann"],"template":"welcome"}'
 
-    assert decode(body, channel="email").notification.to == recipients("42", "@ann")
+    assert decode(body, channel="email").notifications[0].to == recipients("42", "@ann")
 
 
 def test_a_boolean_is_no_number_even_for_telegram() -> None:
@@ -217,12 +217,12 @@ def test_a_boolean_is_no_number_even_for_telegram() -> None:
 def test_the_messages_channel_wins_over_its_queues() -> None:
     body = b'{"channel":"slack","to":"#ops","template":"welcome"}'
 
-    assert decode(body, channel="email").notification.channel == "slack"
+    assert decode(body, channel="email").notifications[0].channel == "slack"
 
 
 def test_an_id_is_the_key_and_else_the_brokers_message_id() -> None:
     assert read(id="a", message_id="b").key == "a"
-    assert read(message_id="b").key == read(message_id="b").notification.id == "b"
+    assert read(message_id="b").key == read(message_id="b").notifications[0].id == "b"
 
 
 def test_without_an_id_the_key_is_the_hash_of_the_bytes() -> None:
@@ -231,7 +231,7 @@ def test_without_an_id_the_key_is_the_hash_of_the_bytes() -> None:
     decoded = decode(body, channel="email")
 
     assert decoded.key == content_key(body)
-    assert decoded.notification.id == decoded.key[:16]
+    assert decoded.notifications[0].id == decoded.key[:16]
     assert decode(body + b" ", channel="email").key != decoded.key
 
 
@@ -244,7 +244,7 @@ def test_unknown_fields_are_accepted_and_named() -> None:
     decoded = read(zeta=1, alpha={"a": 1}, sender="mallory@example.com", model_config={})
 
     assert decoded.unknown_fields == ("alpha", "model_config", "sender", "zeta")
-    assert decoded.notification.sender is None
+    assert decoded.notifications[0].sender is None
 
 
 @pytest.mark.parametrize(

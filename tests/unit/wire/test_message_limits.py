@@ -23,13 +23,13 @@ def test_a_body_over_the_limit_is_not_even_parsed() -> None:
 def test_a_body_at_the_limit_is_read() -> None:
     body = b'{"to":"ann@example.com","template":"welcome"}'
 
-    assert decode(body, channel="email", max_body=len(body)).notification.template == "welcome"
+    assert decode(body, channel="email", max_body=len(body)).notifications[0].template == "welcome"
 
 
 def test_at_most_500_recipients() -> None:
     several = [f"{i}@example.com" for i in range(400)]
 
-    assert len(read(to=several, cc=several[:100]).notification.cc) == 100
+    assert len(read(to=several, cc=several[:100]).notifications[0].cc) == 100
     assert faults(to=several, cc=several[:50], bcc=several[:51]) == (
         "to: 501 recipients in to, cc and bcc; at most 500",
     )
@@ -53,7 +53,7 @@ def test_attachments_bring_their_bytes_or_a_path() -> None:
             {"filename": "a.pdf", "content": content},
             {"filename": "b", "content_type": "text/plain; charset=utf-8", "path": "x/b"},
         ]
-    ).notification
+    ).notifications[0]
 
     assert notification.attachments == (
         Attachment(filename="a.pdf", content_type="application/pdf", content=b"%PDF"),
@@ -63,9 +63,9 @@ def test_attachments_bring_their_bytes_or_a_path() -> None:
 
 @pytest.mark.parametrize("filename", ["a", "a.unknown", "a.tar.gz", "data:a b/c,", "http://["])
 def test_a_file_of_unknown_or_packed_kind_is_just_bytes(filename: str) -> None:
-    (attachment,) = read(
-        attachments=[{"filename": filename, "content": ""}]
-    ).notification.attachments
+    (attachment,) = (
+        read(attachments=[{"filename": filename, "content": ""}]).notifications[0].attachments
+    )
 
     assert attachment.content_type == "application/octet-stream"
 
@@ -93,7 +93,7 @@ def test_a_broken_attachment_is_named(change: dict[str, object], fault: str) -> 
 def test_an_attachment_may_leave_its_type_null() -> None:
     attachment = {"filename": "a.pdf", "content_type": None, "content": "", "path": None}
 
-    assert read(attachments=[attachment]).notification.attachments[0].content == b""
+    assert read(attachments=[attachment]).notifications[0].attachments[0].content == b""
 
 
 def test_a_crowd_of_broken_attachments_costs_one_fault() -> None:

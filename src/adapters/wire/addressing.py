@@ -1,0 +1,112 @@
+"""Whom a message is for, and by which channels. Faults are ValueErrors: pydantic collects them."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import ValidationInfo
+
+from domain.notification import Recipient
+
+_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def text_of(value: object) -> str:
+    """A string, and nothing that only looks like one."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string")  # noqa: TRY004
+    return value
+
+
+def _recipient(value: object, channel: str | None) -> Recipient:
+    if _is_number(value) and channel == "telegram":
+        return Recipient(address=str(value))  # a chat id
+    try:
+        return Recipient.parse(text_of(value))
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("recipient: ")) from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _recipients(value: object, channel: str | None) -> tuple[Recipient, ...]:
+    """A string or a list of strings. A string is one address: names hold commas."""
+    if isinstance(value, str) or _is_number(value):
+        return (_recipient(value, channel),)
+    if not isinstance(value, list):
+        raise ValueError("must be a string or a list of strings")  # noqa: TRY004
+    recipients = []
+    for index, item in enumerate(value):
+        try:
+            recipients.append(_recipient(item, channel))
+        except ValueError as error:
+            raise ValueError(f"item {index} {error}") from None
+    return tuple(recipients)
+
+
+def _some_recipients(value: object, channel: str | None) -> tuple[Recipient, ...]:
+    recipients = _recipients(value, channel)
+    if not recipients:
+        raise ValueError("must name at least one recipient")
+    return recipients
+
+
+def by_channel(value: object, info: ValidationInfo) -> Mapping[str, tuple[Recipient, ...]]:
+    """Recipients by channel. An object where the message names several channels."""
+    if not isinstance(value, dict):
+        if info.data.get("channels") or info.data.get("fallback"):
+            raise ValueError("must be an object, channel to recipients")
+        channel = _own_channel(info)
+        return {channel: _some_recipients(value, channel)}
+    if not {"channels", "fallback"} <= info.data.keys():
+        return {}  # their own fault is told
+    channels = info.data["channels"] or info.data["fallback"]
+    if not channels:
+        raise ValueError("must be a string or a list of strings; an object goes with channels")
+    if strangers := value.keys() - set(channels):
+        raise ValueError(f"names {min(strangers)[:80]!r}, which is not among the channels")
+    found = {}
+    for channel in channels:
+        try:
+            found[channel] = _some_recipients(value.get(channel, []), channel)
+        except ValueError as error:
+            raise ValueError(f"{channel} {error}") from None
+    return found
+
+
+def _own_channel(info: ValidationInfo) -> str:
+    """The message's channel, else its queue's, which is the context."""
+    return info.data.get("channel") or str(info.context)
+
+
+def optional_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
+    """As many as there are; an empty string is none."""
+    return () if value == "" else _recipients(value, _own_channel(info))
+
+
+def optional_recipient(value: object, info: ValidationInfo) -> Recipient | None:
+    """One; an empty string is none."""
+    return None if value == "" else _recipient(value, _own_channel(info))
+
+
+def channel_name(value: object) -> str:
+    """Any channel's name: whether there is such a channel is the worker's business."""
+    channel = text_of(value)
+    if not _CHANNEL.fullmatch(channel):
+        raise ValueError("must be a channel's name such as email")
+    return channel
+
+
+def named_channels(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    """The channels that a message names, of which `channel`, `channels` and `fallback` are three
+    ways that exclude each other."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of channels")
+    names = tuple(channel_name(item) for item in value)
+    if len(set(names)) < len(names):
+        raise ValueError("names a channel twice")
+    for other in ("channel", "channels"):
+        if other != info.field_name and info.data.get(other):
+            raise ValueError(f"must not be set together with {other}")
+    return names
