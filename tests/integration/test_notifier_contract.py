@@ -31,6 +31,7 @@ from tests.contracts.notifier import (
     Trouble,
 )
 from tests.fakes import FakeNotifier
+from tests.support.slack_peer import slack_peer
 from tests.support.smtp_server import Action, Cut, Hang, Say, SmtpServer
 from tests.support.webhook_peer import WEBHOOK_VERDICTS, webhook_peer
 
@@ -207,6 +208,14 @@ class TestWebhookNotifier(RemoteNotifierContract):
             ann, bob, eve = (f"{peer.server.url}/{name}" for name in ("ann", "bob", "eve"))
             self.addresses = (ann, bob, eve)
             yield peer
+
+
+class TestSlackNotifier(RemoteNotifierContract):
+    addresses = ("C000ANN0000", "#bob", "U000EVE0000")
+    channel = "slack"
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return slack_peer(timeout)
 
 
 class TestFakeNotifier(RemoteNotifierContract):
