@@ -1,0 +1,155 @@
+"""What of the webhook channel needs no connection: signatures, addresses, verdicts."""
+
+import json
+from datetime import timedelta
+from ipaddress import ip_address
+
+import pytest
+
+from adapters.notifiers._http import Reply
+from adapters.notifiers._signature import signature, signing_key, webhook_id
+from adapters.notifiers.webhook import WebhookNotifier, is_public, payload, url_of, verdict
+from domain.content import Content
+from domain.errors import FailureReason, Permanent, Throttled, Transient
+from tests.fakes import a_notification
+
+
+def test_a_signature_is_the_one_of_the_public_test_vector() -> None:
+    """The vector of the reference libraries' own tests."""
+    key = signing_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+    made = signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
+
+    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_secret_without_the_prefix_is_its_own_key() -> None:
+    assert signing_key("sécret") == "sécret".encode()
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_no base64"])
+def test_a_secret_that_is_none_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(ValueError, match=r"^DISPATCHER_WEBHOOK_SECRET: ") as caught:
+        WebhookNotifier(lambda: secret)
+
+    assert "no base64" not in str(caught.value)
+
+
+def test_the_id_is_the_same_at_every_try_and_another_for_another_recipient_or_message() -> None:
+    ids = [
+        webhook_id("n-1", "https://a.example/"),
+        webhook_id("n-1", "https://b.example/"),
+        webhook_id("n-2", "https://a.example/"),
+    ]
+
+    assert webhook_id("n-1", "https://a.example/") == ids[0]
+    assert len(set(ids)) == 3
+    assert not any("." in one for one in ids)
+
+
+def test_the_body_is_the_documented_object() -> None:
+    notification = a_notification(id="n-1", metadata={"order": 7, "who": "Zoë"})
+
+    body = payload(notification, Content(subject="Hello", parts={"text": "Hi Zoë"}))
+
+    assert json.loads(body) == {
+        "id": "n-1",
+        "template": "welcome",
+        "subject": "Hello",
+        "text": "Hi Zoë",
+        "metadata": {"order": 7, "who": "Zoë"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("ann@example.com", "must be a"),
+        ("ftp://example.com/", "must be an https:// or http:// URL"),
+        ("https:///path", "must be an https:// or http:// URL"),
+        ("//example.com/", "must be an https:// or http:// URL"),
+        ("https://[::1/", "must be a URL"),
+        ("https://ann:t0ken@example.com/", "must hold no password"),
+        ("https://t0ken@example.com/", "must hold no password"),
+        ("https://example.com:99999/", "no such port"),
+        ("https://example.com:0/t0ken", "no such port"),
+    ],
+)
+def test_a_recipient_that_is_no_url_to_post_to_is_invalid(address: str, says: str) -> None:
+    with pytest.raises(Permanent, match=says) as caught:
+        url_of(address)
+
+    assert caught.value.reason is FailureReason.RECIPIENT_INVALID
+    assert "t0ken" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"])
+def test_an_address_of_the_internet_is_public(address: str) -> None:
+    assert is_public(ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.9.9.9", "::1"),  # loopback
+        *("10.0.0.1", "172.16.0.1", "192.168.1.1", "fd00::1", "fec0::1"),  # private
+        *("169.254.169.254", "fe80::1", "fe80::1%eth0"),  # link-local, and a cloud's metadata
+        *("100.64.0.1", "198.18.0.1", "192.0.2.1", "2001:db8::1"),  # carriers, tests, examples
+        *("224.0.0.1", "239.1.1.1", "ff02::1", "255.255.255.255"),  # groups
+        *("0.0.0.0", "::", "240.0.0.1"),  # nobody
+        *("::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1"),  # IPv4 in IPv6
+        *("64:ff9b::a00:1", "2002:a00:1::", "2001:0:a00:1::"),  # NAT64, 6to4, Teredo
+    ],
+)
+def test_an_address_that_is_not_anybodys_is_not_public(address: str) -> None:
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        *((status, FailureReason.RECIPIENT_REFUSED) for status in (301, 302, 307, 308)),
+        *((status, FailureReason.RECIPIENT_REFUSED) for status in (401, 403, 404, 405, 410, 414)),
+        *((status, FailureReason.CONTENT_REFUSED) for status in (400, 406, 413, 415, 418, 422)),
+    ],
+)
+def test_a_refusal_is_permanent_with_its_reason(status: int, reason: FailureReason) -> None:
+    error = verdict(Reply(status, {"retry-after": "5"}, b""), "example.com")
+
+    assert isinstance(error, Permanent)
+    assert error.reason is reason
+    assert not error.provider_fault
+    assert f"example.com answered {status}" in str(error)
+
+
+@pytest.mark.parametrize("status", [408, 409, 423, 425, 429, 500, 502, 503, 504, 599, 101])
+def test_a_passing_refusal_goes_to_the_retry_delays_and_pauses_nobody_else(status: int) -> None:
+    error = verdict(Reply(status, {}, b""), "example.com")
+
+    assert isinstance(error, Transient)
+    assert not error.provider_fault
+    assert error.retry_after is None
+
+
+@pytest.mark.parametrize("status", [408, 425, 429])
+def test_a_named_wait_is_obeyed_and_costs_no_attempt(status: int) -> None:
+    error = verdict(Reply(status, {"retry-after": "5"}, b""), "example.com")
+
+    assert isinstance(error, Throttled)
+    assert error.retry_after == timedelta(seconds=5)
+
+
+def test_a_wait_of_nothing_costs_an_attempt_lest_it_be_asked_for_ever() -> None:
+    assert isinstance(verdict(Reply(429, {"retry-after": "0"}, b""), "example.com"), Transient)
+
+
+def test_a_server_that_is_down_until_a_time_is_tried_then() -> None:
+    error = verdict(Reply(503, {"retry-after": "90"}, b""), "example.com")
+
+    assert isinstance(error, Transient)
+    assert error.retry_after == timedelta(seconds=90)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_every_success_is_one(status: int) -> None:
+    assert verdict(Reply(status, {}, b""), "example.com") is None
