@@ -1,13 +1,11 @@
 """The Slack notifier against a scripted Slack: what is posted, and where."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
 from adapters.notifiers.slack import SlackNotifier
-from domain.content import Content
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -20,50 +18,8 @@ from domain.errors import (
 from domain.notification import Attachment
 from tests.fakes import a_notification
 from tests.support.http_server import Answer, Cut, Hang
+from tests.support.slack_scene import CHANNEL, TEXT, Send, reason_of, with_slack
 from tests.support.slack_server import LOOK_UP, POST, SlackServer, failed, throttled
-
-TEXT = Content(subject="Hello", parts={"text": "Hi"})
-CHANNEL = "C123ABC456"
-
-Send = Callable[..., Awaitable[DeliveryError | None]]
-Scene = Callable[[SlackServer, SlackNotifier, Send], Awaitable[None]]
-
-
-def with_slack(scene: Scene, *, webhook: bool = False, **options: object) -> SlackServer:
-    """Play `scene`; its `send(to, content, **notification)` gives the error or None."""
-
-    async def main() -> SlackServer:
-        async with SlackServer() as slack:
-            values: dict[str, object] = {
-                "token": lambda: None if webhook else slack.token,
-                "webhook_url": lambda: slack.hook_url if webhook else None,
-                "api_url": slack.api_url,
-                "timeout": 1,
-            }
-            notifier = SlackNotifier(**{**values, **options})
-
-            async def send(
-                to: str = CHANNEL, content: Content = TEXT, **changes: object
-            ) -> DeliveryError | None:
-                notification = a_notification(channel="slack", to=to, **changes)
-                try:
-                    await notifier.notify(notification, content, notification.recipients)
-                except DeliveryError as error:
-                    return error
-                return None
-
-            try:
-                await scene(slack, notifier, send)
-            finally:
-                await notifier.close()
-            return slack
-
-    return asyncio.run(main())
-
-
-def reason_of(error: DeliveryError | None) -> FailureReason:
-    assert isinstance(error, Permanent), error
-    return error.reason
 
 
 @pytest.mark.parametrize("to", [CHANNEL, "G123ABC456", "D123ABC456", "U123ABC456", "#général-1"])
