@@ -1,5 +1,6 @@
 """`dispatcher worker`."""
 
+import gc
 from typing import TYPE_CHECKING
 
 import click
@@ -7,6 +8,9 @@ import click
 if TYPE_CHECKING:
     from entrypoints.serve import Limits
     from entrypoints.settings import Settings
+
+# Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
+_GARBAGE_THRESHOLD = 10_000
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
@@ -63,6 +67,8 @@ async def _work(settings: "Settings", limits: "Limits", *, drain: bool) -> None:
     renderer, releaser, handler = container.renderer(), container.releaser(), container.handler()
     consumer = container.consumer()
     announce(settings, renderer.version)
+    gc.freeze()  # what start-up made lives as long as the process
+    gc.set_threshold(_GARBAGE_THRESHOLD)
 
     def refresh_templates() -> None:
         if renderer.refresh():
