@@ -160,7 +160,12 @@ def _text(subtype: str, text: str, digest: str, *, eight_bit: bool) -> bytes:
 
 
 def _short_lines(data: bytes) -> bool:
-    return len(data) <= _LONGEST_LINE or max(map(len, data.split(b"\n"))) <= _LONGEST_LINE
+    start = 0
+    while len(data) - start > _LONGEST_LINE:  # a line end within reach, or the line is too long
+        start = data.rfind(b"\n", start, start + _LONGEST_LINE + 1) + 1
+        if not start:
+            return False
+    return True
 
 
 def _file(file: File) -> bytes:

@@ -203,6 +203,4 @@ def stuff(payload: bytes) -> bytes:
     """
     if payload.startswith(b"."):
         payload = b"." + payload
-    if b"\r\n." in payload:
-        payload = payload.replace(b"\r\n.", b"\r\n..")
-    return payload + _LONE_DOT
+    return payload.replace(b"\r\n.", b"\r\n..") + _LONE_DOT
