@@ -29,11 +29,7 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
     if _depth_exceeds(body, MAX_DEPTH):
         raise MalformedMessage([f"body: nested deeper than {MAX_DEPTH} levels"])
     try:
-        value = json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_object_without_duplicates,
-            parse_constant=_refuse_constant,
-        )
+        value = _DECODER.decode(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MalformedMessage([f"body: not UTF-8 at byte {error.start}"]) from None
     except json.JSONDecodeError as error:
@@ -72,6 +68,11 @@ def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, 
 
 def _refuse_constant(name: str) -> JsonValue:
     raise _Refused(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant
+)
 
 
 def _lone_surrogate(value: JsonValue, path: str) -> str | None:
