@@ -33,6 +33,7 @@ from tests.contracts.notifier import (
 from tests.fakes import FakeNotifier
 from tests.support.slack_peer import slack_peer
 from tests.support.smtp_server import Action, Cut, Hang, Say, SmtpServer
+from tests.support.telegram_peer import telegram_peer
 from tests.support.webhook_peer import WEBHOOK_VERDICTS, webhook_peer
 
 SMTP_TROUBLES: dict[Trouble, tuple[str, Action]] = {
@@ -216,6 +217,14 @@ class TestSlackNotifier(RemoteNotifierContract):
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return slack_peer(timeout)
+
+
+class TestTelegramNotifier(RemoteNotifierContract):
+    addresses = ("42", "-1001234567890", "7")
+    channel = "telegram"
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return telegram_peer(timeout)
 
 
 class TestFakeNotifier(RemoteNotifierContract):

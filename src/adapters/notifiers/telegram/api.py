@@ -1,0 +1,36 @@
+"""One request to the Bot API; the only place that knows the token."""
+
+import re
+from collections.abc import Callable
+
+from adapters.notifiers._http import HttpClient
+from adapters.notifiers.telegram.plan import Call
+from adapters.notifiers.telegram.replies import Verdict, verdict
+from domain.errors import Unavailable
+
+_TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
+
+
+class BotApi:
+    """`token` is asked at each request, since its file may change while we run."""
+
+    def __init__(self, client: HttpClient, url: str, token: Callable[[], str]) -> None:
+        self._client = client
+        self._url = url.rstrip("/")
+        self._token = token
+
+    async def call(self, call: Call, chat: int | str, *, is_plain: bool = False) -> Verdict:
+        """Make the call. Raises Unavailable if nothing was sent, InDoubt if that is not known."""
+        token = self._token()
+        if not _TOKEN.fullmatch(token):
+            raise Unavailable("telegram: the bot's token is none: set DISPATCHER_TELEGRAM_TOKEN")
+        url = f"{self._url}/bot{token}/{call.method}"
+        if call.files is None:
+            reply = await self._client.post(url, json=call.body(chat, is_plain=is_plain))
+        else:
+            form = call.form(chat, is_plain=is_plain)
+            reply = await self._client.post(url, form=form, files=call.files)
+        return verdict(reply, (token,))
+
+    async def close(self) -> None:
+        await self._client.close()

@@ -1,0 +1,208 @@
+"""Telegram's limits, kept on our side, so that it need not refuse.
+
+https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: about one message
+a second in a chat, twenty a minute in a group, thirty a second over all. They are windows here: a
+token bucket would let twice its size through in the first period.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.errors import Throttled
+
+_SLACK = 1.05  # what a network may add between one request's way and the next one's
+_MANY_CHATS = 1000
+_DISTINCT_REFUSALS = 3
+_REFUSALS_WITHIN = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a bot may send. `longest_wait` (seconds): what would wait longer is handed back."""
+
+    chat_per_second: float = 1.0
+    group_per_minute: int = 20
+    bot_per_second: int = 30
+    longest_wait: float = 10.0
+
+
+class Window:
+    """At most `count` in any `period` seconds, and none sooner than `spacing` after another."""
+
+    def __init__(self, count: int, period: float, spacing: float = 0.0) -> None:
+        self._period = period
+        self._spacing = spacing
+        self._times: deque[float] = deque(maxlen=count)
+
+    def note(self, now: float) -> None:
+        """One was sent."""
+        self._times.append(now)
+
+    def free_at(self) -> float:
+        """When the next may be sent; a time gone by: now."""
+        if not self._times:
+            return 0.0
+        after_last = self._times[-1] + self._spacing
+        is_full = len(self._times) == self._times.maxlen
+        return max(after_last, self._times[0] + self._period) if is_full else after_last
+
+    def copy(self) -> "Window":
+        """A window to try out what would be."""
+        other = Window(self._times.maxlen or 1, self._period, self._spacing)
+        other._times.extend(self._times)
+        return other
+
+
+class Gate:
+    """What passes one by one: a chat's messages, or all of the bot's.
+
+    `interval` (seconds): how far those handed back are set apart, so that they come back at the
+    pace at which they can be sent.
+    """
+
+    def __init__(self, windows: Sequence[Window], interval: float) -> None:
+        self.turn = asyncio.Lock()
+        self.pending = 0
+        self._windows = windows
+        self._interval = interval
+        self._paused_until = 0.0
+        self._next_return = 0.0
+
+    def note(self, now: float) -> None:
+        for window in self._windows:
+            window.note(now)
+
+    def pause(self, until: float) -> None:
+        self._paused_until = max(self._paused_until, until)
+        self._next_return = max(self._next_return, until)
+
+    def free_at(self) -> float:
+        return max(self._paused_until, *(window.free_at() for window in self._windows))
+
+    def free_for_newcomer_at(self, now: float) -> float:
+        """The same, behind all who wait already."""
+        windows = [window.copy() for window in self._windows]
+        at = max(now, self._paused_until)
+        for _ in range(self.pending + 1):
+            at = max(at, *(window.free_at() for window in windows))
+            for window in windows:
+                window.note(at)
+        return at
+
+    def hand_back(self, now: float, until: float) -> Throttled:
+        """An error that brings the message back when there is room for it."""
+        at = max(until, self._next_return)
+        self._next_return = at + self._interval
+        wait = timedelta(seconds=at - now)
+        return Throttled("telegram's limits leave no room for it yet", retry_after=wait)
+
+    def is_idle(self, now: float) -> bool:
+        return not self.pending and max(self.free_at(), self._next_return) <= now
+
+
+class Turn:
+    """A message's turn in its chat; while it lasts no other message goes there."""
+
+    def __init__(self, chat: Gate, bot: Gate, longest_wait: float) -> None:
+        self._chat = chat
+        self._bot = bot
+        self._longest_wait = longest_wait
+
+    @asynccontextmanager
+    async def request(self) -> AsyncIterator[None]:
+        """One request: waits until it may leave. Raises Throttled if that takes too long."""
+        now = asyncio.get_running_loop().time
+        await self._wait_for(self._chat)
+        self._bot.pending += 1
+        try:
+            async with self._bot.turn:
+                await self._wait_for(self._bot)
+                self._bot.note(now())
+        finally:
+            self._bot.pending -= 1
+        try:
+            yield
+        finally:
+            # Counted from the answer on: the request may have been long on its way.
+            self._chat.note(now())
+
+    async def _wait_for(self, gate: Gate) -> None:
+        now = asyncio.get_running_loop().time
+        while (wait := gate.free_at() - now()) > 0:
+            if wait > self._longest_wait:
+                raise gate.hand_back(now(), gate.free_at())
+            await asyncio.sleep(wait)
+
+
+class Limiter:
+    """Lets requests through at the pace that Telegram allows: short waits here, long ones in the
+    queue. One for a bot, in one event loop."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        rate = self._limits.bot_per_second
+        # Half the even spacing: what a busy moment held up can be made good, yet not in one burst.
+        self._bot = Gate([Window(rate, _SLACK, 0.5 / rate)], 1 / rate)
+        self._chats: dict[int | str, Gate] = {}
+        self._sweep_at = _MANY_CHATS
+        self._refused: dict[int | str, float] = {}
+
+    @asynccontextmanager
+    async def turn(self, chat: int | str, requests: int) -> AsyncIterator[Turn]:
+        """Wait for the turn of a message that takes so many requests. Raises Throttled at once
+        where the wait would be too long."""
+        loop = asyncio.get_running_loop()
+        gate = self._gate(chat, loop.time())
+        self._refuse_long_waits(gate, loop.time())
+        gate.pending += requests
+        try:
+            try:
+                async with asyncio.timeout(self._limits.longest_wait):
+                    await gate.turn.acquire()
+            except TimeoutError:
+                until = max(gate.free_at(), loop.time() + self._limits.longest_wait)
+                raise gate.hand_back(loop.time(), until) from None
+            try:
+                yield Turn(gate, self._bot, self._limits.longest_wait)
+            finally:
+                gate.turn.release()
+        finally:
+            gate.pending -= requests
+
+    def refused(self, chat: int | str, wait: timedelta) -> None:
+        """Telegram answered 429: nothing goes to this chat for so long. When several chats are
+        refused at about the same time it is the bot that is too fast."""
+        now = asyncio.get_running_loop().time()
+        until = now + wait.total_seconds()
+        self._gate(chat, now).pause(until)
+        self._refused[chat] = now
+        self._refused = {c: t for c, t in self._refused.items() if t > now - _REFUSALS_WITHIN}
+        if len(self._refused) >= _DISTINCT_REFUSALS:
+            self._bot.pause(until)
+
+    def _refuse_long_waits(self, gate: Gate, now: float) -> None:
+        for one in (gate, self._bot):
+            until = one.free_for_newcomer_at(now)
+            if until - now > self._limits.longest_wait:
+                raise one.hand_back(now, until)
+
+    def _gate(self, chat: int | str, now: float) -> Gate:
+        gate = self._chats.get(chat)
+        if gate is None:
+            if len(self._chats) >= self._sweep_at:
+                self._chats = {c: g for c, g in self._chats.items() if not g.is_idle(now)}
+                self._sweep_at = max(_MANY_CHATS, 2 * len(self._chats))
+            gate = self._chats[chat] = self._new_gate(chat)
+        return gate
+
+    def _new_gate(self, chat: int | str) -> Gate:
+        interval = _SLACK / self._limits.chat_per_second
+        windows = [Window(1, interval)]
+        if isinstance(chat, str) or chat < 0:  # a public name is a group's or a channel's
+            windows.append(Window(self._limits.group_per_minute, 60 * _SLACK))
+            interval = 60 * _SLACK / self._limits.group_per_minute
+        return Gate(windows, interval)

@@ -1,0 +1,198 @@
+"""Telegram's HTML: read leniently into runs of text, written back so that Telegram can parse it.
+
+What is allowed: https://core.telegram.org/bots/api#html-style. What a template gets wrong is put
+right on the way: nesting, named entities, bare `<` and `&`, tags that mail has and Telegram not.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape as html_escape
+from html import unescape
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)(\s[^<>]*+|/)?+>")
+_ATTRIBUTE = re.compile(r"([a-zA-Z-]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+)))?")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+_SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
+_BARE = frozenset(("b", "i", "u", "s", "tg-spoiler", "pre"))
+_NEEDED = {"a": "href", "tg-emoji": "emoji-id", "tg-time": "unix"}
+_SUPPORTED = _BARE | _NEEDED.keys() | {"blockquote", "code", "span"}
+_ENDS_A_LINE = frozenset(
+    ("p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table")
+)
+# Known from mail; anything else in angle brackets is text that somebody forgot to escape.
+_DROPPED = _ENDS_A_LINE | frozenset(
+    ("article", "body", "br", "center", "font", "footer", "head", "header", "hr", "html", "img",
+     "main", "section", "small", "sub", "sup", "tbody", "td", "th", "thead", "title", "wbr")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tag:
+    """One pair of tags. Two of the same kind are two: adjacent quotations stay apart."""
+
+    kind: str
+    opening: str
+
+    @property
+    def closing(self) -> str:
+        return f"</{self.kind}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Text as people see it, within these tags, the outermost first."""
+
+    text: str
+    tags: tuple[Tag, ...] = ()
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 code units, as Telegram counts."""
+    return (
+        len(text) + sum(character > "\uffff" for character in text)
+        if not text.isascii()
+        else (len(text))
+    )
+
+
+def escape(text: str) -> str:
+    """Text as Telegram's HTML."""
+    return html_escape(text, quote=False)
+
+
+def parse(source: str) -> list[Run]:
+    """Read a rendered template; never fails, whatever is wrong with it."""
+    source = _without_comments(_scalar(source))
+    reader = _Reader()
+    end = 0
+    for match in _TAG.finditer(source):
+        reader.text(_decoded(source[end : match.start()]))
+        is_end, name, attributes = match[1] == "/", match[2].lower(), match[3] or ""
+        if not reader.tag(name, attributes, is_end=is_end):
+            reader.text(match[0])
+        end = match.end()
+    reader.text(_decoded(source[end:]))
+    return reader.runs
+
+
+def plain(text: str) -> list[Run]:
+    """A text without markup."""
+    return [Run(_scalar(text))]
+
+
+def write(runs: Iterable[Run]) -> str:
+    """Markup that Telegram can parse, every tag closed in order."""
+    pieces: list[str] = []
+    opened: tuple[Tag, ...] = ()
+    for run in runs:
+        kept = shared(opened, run.tags)
+        pieces += (tag.closing for tag in reversed(opened[kept:]))
+        pieces += (tag.opening for tag in run.tags[kept:])
+        pieces.append(escape(run.text))
+        opened = run.tags
+    pieces += (tag.closing for tag in reversed(opened))
+    return "".join(pieces)
+
+
+def shared(one: Sequence[Tag], other: Sequence[Tag]) -> int:
+    """How many tags both have in common from the outside."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left is not right:
+            break
+        count += 1
+    return count
+
+
+class _Reader:
+    """Collects runs. `_open` also holds tags that say nothing new, so that their ends are known."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self._open: list[tuple[str, Tag | None]] = []
+
+    def text(self, text: str) -> None:
+        if not text:
+            return
+        tags = tuple(tag for _, tag in self._open if tag is not None)
+        if self.runs and self.runs[-1].tags == tags:
+            text = self.runs.pop().text + text
+        self.runs.append(Run(text, tags))
+
+    def tag(self, name: str, attributes: str, *, is_end: bool) -> bool:
+        """Take a tag; False where it is none."""
+        name = _SAME_AS.get(name, name)
+        if name in _SUPPORTED:
+            if is_end:
+                self._close(name)
+            else:
+                self._open.append((name, self._new(name, attributes)))
+            return True
+        if name == "br" or (is_end and name in _ENDS_A_LINE):
+            self.text("\n")
+        elif name == "li":
+            self.text("• ")
+        return name in _DROPPED
+
+    def _close(self, name: str) -> None:
+        for index in reversed(range(len(self._open))):
+            if self._open[index][0] == name:
+                del self._open[index]
+                return
+
+    def _new(self, name: str, attributes: str) -> Tag | None:
+        opening = _opening(name, attributes, within=[tag for _, tag in self._open if tag])
+        if opening is None:
+            return None
+        kind = "tg-spoiler" if name == "span" else name
+        is_known = any(tag is not None and tag.kind == kind for _, tag in self._open)
+        return None if is_known else Tag(kind, opening)
+
+
+def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:
+    """The opening tag with the attributes that Telegram knows; None: it would mean nothing."""
+    if name in _BARE:
+        return f"<{name}>"
+    values = {
+        match[1].lower(): _decoded(match[2] or match[3] or match[4] or "")
+        for match in _ATTRIBUTE.finditer(attributes)
+    }
+    if name == "span":
+        return "<tg-spoiler>" if values.get("class") == "tg-spoiler" else None
+    if name == "blockquote":
+        return "<blockquote expandable>" if "expandable" in values else "<blockquote>"
+    if name == "code":
+        language = values.get("class", "")
+        is_named = bool(within) and within[-1].kind == "pre" and language.startswith("language-")
+        return _with(name, {"class": language} if is_named else {})
+    needed = _NEEDED[name]
+    wanted = {key: values[key] for key in (needed, "format") if values.get(key)}
+    return _with(name, wanted) if needed in wanted else None
+
+
+def _with(name: str, attributes: Mapping[str, str]) -> str:
+    pairs = (f' {key}="{html_escape(value)}"' for key, value in attributes.items())
+    return f"<{name}{''.join(pairs)}>"
+
+
+def _decoded(text: str) -> str:
+    return _ENTITY.sub(lambda match: unescape(match[0]), text) if "&" in text else text
+
+
+def _scalar(text: str) -> str:
+    """Half a surrogate pair, which JSON can name, has no place in UTF-8."""
+    if not _LONE_SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _without_comments(source: str) -> str:
+    kept = []
+    end = 0
+    while (start := source.find("<!--", end)) >= 0 and (stop := source.find("-->", start)) >= 0:
+        kept.append(source[end:start])
+        end = stop + 3
+    return "".join((*kept, source[end:])) if kept else source

@@ -1,0 +1,72 @@
+"""Telegram over the Bot API (https://core.telegram.org/bots/api)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from adapters.notifiers._http import HttpClient
+from adapters.notifiers.email.attachments import AttachmentFolder
+from adapters.notifiers.telegram.api import BotApi
+from adapters.notifiers.telegram.delivery import Delivery, Moves
+from adapters.notifiers.telegram.limiter import Limiter, Limits
+from adapters.notifiers.telegram.options import Options
+from adapters.notifiers.telegram.plan import plan
+from domain.content import Content
+from domain.errors import DeliveryError, Unavailable
+from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, proceed
+
+
+class TelegramNotifier:
+    """Sends each recipient, a chat id or a public @name, the part `telegram`, else `text`."""
+
+    one_by_one = True
+
+    def __init__(
+        self,
+        *,
+        token: Callable[[], str],
+        api_url: str,
+        attachments_dir: Path | None = None,
+        limits: Limits | None = None,
+        client: HttpClient | None = None,
+    ) -> None:
+        """`token` is asked at each request, since its file may change while we run."""
+        self._api = BotApi(client or HttpClient("telegram"), api_url, token)
+        self._attachments = AttachmentFolder(attachments_dir)
+        self._limiter = Limiter(limits)
+        self._moves = Moves()
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """Send to each recipient in turn; see `Notifier.notify`."""
+        options = Options.of(notification)
+        files = await self._attachments.load(notification.attachments)
+        calls = plan(content, files, options)
+        answers: dict[Recipient, DeliveryError | None] = {}
+        for recipient in recipients:
+            delivery = Delivery(
+                self._api,
+                self._limiter,
+                self._moves,
+                calls,
+                allows_plain=options.plain_on_error,
+                about_to_send=about_to_send,
+            )
+            try:
+                await delivery.run(recipient)
+                answers[recipient] = None
+            except DeliveryError as error:
+                concerns_all = isinstance(error, Unavailable) and not answers
+                if len(recipients) == 1 or concerns_all:
+                    raise
+                answers[recipient] = error
+        return answers
+
+    async def close(self) -> None:
+        """See `Notifier.close`."""
+        await self._api.close()
