@@ -20,6 +20,7 @@ UNNAMED_WAIT = timedelta(seconds=30)
 """The wait where Slack asks for one and names none; its documentation's own example."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
+_NO_CODE = "no_code"
 _SHORTEST_WAIT = timedelta(seconds=1)
 
 _HINTS = {
@@ -47,16 +48,16 @@ class Verdicts:
         answer = reply.json()
         if answer.get("ok") is True and 200 <= reply.status < 300:
             return None
-        detail = _detail(answer)
-        return self._of(reply, _code(answer.get("error")), told(detail, self._secrets()))
+        detail = told(_detail(answer), self._secrets())
+        return self._of(reply, _code(answer), detail)
 
     def of_webhook(self, reply: Reply) -> DeliveryError | None:
         """An incoming webhook: the status says it, and a plain word why."""
         answer = reply.json()
         if 200 <= reply.status < 300 and answer.get("ok") is not False:
             return None
-        word = answer.get("error") or reply.body[:100].decode("utf-8", "replace").strip()
-        error = self._of(reply, _code(word), "")
+        word = reply.body[:100].decode("utf-8", "replace").strip()
+        error = self._of(reply, _code(answer or {"error": word}), "")
         if isinstance(error, Permanent) and error.reason is FailureReason.RECIPIENT_REFUSED:
             # Where a webhook posts to is not the message's choice: each next one meets the same.
             return Permanent(str(error), reason=error.reason, provider_fault=True)
@@ -77,9 +78,12 @@ class Verdicts:
         return Transient(f"{text}, which is unknown", provider_fault=reply.status >= 500)
 
 
-def _code(word: object) -> str:
+def _code(answer: Mapping[str, object]) -> str:
     """Slack's word for what happened; empty where it is none: anything may stand there."""
-    return word if isinstance(word, str) and _CODE.fullmatch(word) else ""
+    word = answer.get("error")
+    if isinstance(word, str) and _CODE.fullmatch(word):
+        return word
+    return _NO_CODE if answer.get("ok") is False else ""
 
 
 def _detail(answer: Mapping[str, object]) -> str:

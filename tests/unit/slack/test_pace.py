@@ -1,0 +1,199 @@
+"""The pace that Slack allows: bursts, turns, pauses, and who is put off to when."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.notifiers.slack.pace import Pace
+from domain.errors import Throttled
+
+
+class Time:
+    """A clock that moves on when everybody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.now + seconds, future))
+        await future
+
+    async def run(self, *calls: Awaitable[object]) -> None:
+        """Let the calls come to their ends."""
+        everybody = asyncio.gather(*calls)
+        while not everybody.done():
+            for _ in range(5):
+                await asyncio.sleep(0)
+            if self._sleepers:
+                self._sleepers.sort(key=lambda one: one[0])
+                self.now, future = self._sleepers.pop(0)
+                future.set_result(None)
+        everybody.result()
+
+
+class Log:
+    """When each message went, or when it was to come back, from the beginning of the scene."""
+
+    def __init__(self, time: Time, pace: Pace) -> None:
+        self._time, self._pace, self._start = time, pace, time.now
+        self.went: list[float] = []
+        self.back: list[float] = []
+
+    async def tell(self, channel: str = "C1") -> None:
+        try:
+            await self._pace.turn(channel)
+        except Throttled as error:
+            wait = error.retry_after.total_seconds()
+            self.back.append(round(self._time.now - self._start + wait, 3))
+        else:
+            self.went.append(round(self._time.now - self._start, 3))
+
+
+def play(scene: Callable[[Time, Pace, Log], Awaitable[None]]) -> Log:
+    async def main() -> Log:
+        time = Time()
+        pace = Pace(per_second=1, burst=3, patience=5, clock=time, sleep=time.sleep)
+        log = Log(time, pace)
+        await scene(time, pace, log)
+        return log
+
+    return asyncio.run(main())
+
+
+def test_a_few_go_at_once_then_one_a_second_and_the_rest_each_comes_back_at_its_own_moment() -> (
+    None
+):
+    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+        await time.run(*(log.tell() for _ in range(12)))
+
+    log = play(scene)
+
+    assert log.went == [0, 0, 0, 1, 2, 3, 4, 5]
+    assert log.back == [6, 7, 8, 9]
+
+
+def test_whoever_comes_back_in_time_is_served_at_once() -> None:
+    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+        await time.run(*(log.tell() for _ in range(12)))
+        for moment in list(log.back):
+            time.now = 100 + moment
+            await time.run(log.tell())
+
+    log = play(scene)
+
+    assert log.went[-4:] == [6, 7, 8, 9]
+    assert len(log.back) == 4
+
+
+def test_channels_do_not_wait_for_each_other() -> None:
+    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+        await time.run(*(log.tell(f"C{n}") for n in range(50)))
+
+    assert play(scene).went == [0] * 50
+
+
+def test_after_a_pause_they_go_one_by_one() -> None:
+    async def scene(time: Time, pace: Pace, log: Log) -> None:
+        pace.pause("C1", timedelta(seconds=4))
+        await time.run(*(log.tell() for _ in range(4)))
+
+    log = play(scene)
+
+    assert log.went == [4, 5]
+    assert log.back == [6, 7]
+
+
+def test_who_waits_already_waits_for_a_pause_that_comes_meanwhile() -> None:
+    async def scene(time: Time, pace: Pace, log: Log) -> None:
+        async def interrupt() -> None:
+            await time.sleep(0.5)
+            pace.pause("C1", timedelta(seconds=3))
+
+        await time.run(*(log.tell() for _ in range(4)), interrupt())
+
+    log = play(scene)
+
+    assert log.went[:3] == [0, 0, 0]
+    assert log.went[3] >= 3.5
+
+
+def test_a_pause_is_of_its_channel_alone() -> None:
+    async def scene(time: Time, pace: Pace, log: Log) -> None:
+        pace.pause("C1", timedelta(seconds=60))
+        await time.run(log.tell("C1"), log.tell("C2"))
+
+    log = play(scene)
+
+    assert (log.went, log.back) == ([0], [60])
+
+
+def test_a_second_channel_that_is_paused_meanwhile_pauses_them_all() -> None:
+    async def scene(time: Time, pace: Pace, log: Log) -> None:
+        pace.pause("C1", timedelta(seconds=60))
+        pace.pause("C2", timedelta(seconds=30))
+        await time.run(log.tell("C3"))
+        time.now += 31
+        await time.run(log.tell("C3"))
+
+    log = play(scene)
+
+    assert (log.back, log.went) == ([30], [31])
+
+
+def test_two_pauses_of_one_channel_pause_no_other() -> None:
+    async def scene(time: Time, pace: Pace, log: Log) -> None:
+        pace.pause("C1", timedelta(seconds=60))
+        pace.pause("C1", timedelta(seconds=30))
+        await time.run(log.tell("C2"), log.tell("C1"))
+
+    log = play(scene)
+
+    assert (log.went, log.back) == ([0], [60])
+
+
+def test_of_very_many_channels_the_idle_ones_are_forgotten_and_a_paused_one_is_not() -> None:
+    async def scene(time: Time, pace: Pace, log: Log) -> None:
+        pace.pause("paused", timedelta(hours=1))
+        for n in range(1500):
+            await pace.turn(f"C{n}")
+            time.now += 2
+            assert len(pace._lanes) <= 1024
+        await time.run(log.tell("paused"))
+
+    assert play(scene).back == [3600]
+
+
+@given(st.lists(st.floats(min_value=0, max_value=8), min_size=1, max_size=60))
+def test_no_second_ever_sees_more_than_the_burst_and_one(arrivals: list[float]) -> None:
+    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+        async def arrive(after: float) -> None:
+            await time.sleep(after)
+            await log.tell()
+
+        await time.run(*(arrive(after) for after in arrivals))
+
+    log = play(scene)
+
+    assert len(log.went) + len(log.back) == len(arrivals)
+    for begin in log.went:
+        for length in (1, 3, 6):
+            within = [t for t in log.went if begin <= t < begin + length - 0.001]
+            assert len(within) <= 3 + length
+
+
+def test_the_default_lets_a_short_burst_through_and_stays_for_ten_seconds() -> None:
+    async def main() -> tuple[int, int]:
+        time = Time()
+        log = Log(time, Pace(clock=time, sleep=time.sleep))
+        await time.run(*(log.tell() for _ in range(40)))
+        return len(log.went), len(log.back)
+
+    assert asyncio.run(main()) == (14, 26)

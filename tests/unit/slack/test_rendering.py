@@ -1,0 +1,131 @@
+"""From a template on disk to the call: no value can mention, link or break out of its place."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.notifiers.slack.message import message_of
+from adapters.templates import FilesystemTemplates
+from domain.notification import JsonValue
+from domain.ports import RenderRequest
+from tests.fakes import NOON, a_notification
+
+BLOCKS = """[
+  {% for word in [value, value] %}
+  {"type": "section", "text": {"type": "mrkdwn", "text": "*Value*: {{ word }}"}},
+  {% endfor %}
+  {"type": "section", "text": {"type": "plain_text", "text": {{ value | tojson }}}},
+  {"type": "context", "elements": [{"type": "mrkdwn", "text": "{{ value | upper }} {{ n }}"}]}
+]"""
+FILES = {
+    "mrkdwn/slack.jinja2": "*Value*: {{ value }} <https://a.example|there>",
+    "mrkdwn/subject.jinja2": "About {{ value }}",
+    "plain/text.jinja2": "Value: {{ value }} <https://a.example>",
+    "page/html.jinja2": "<p>Value: {{ value }}</p>",
+    "blocks/slack.json.jinja2": BLOCKS,
+    "blocks/subject.jinja2": "About {{ value }}",
+    "object/slack.json.jinja2": '{"text": "{{ value }}", "unfurl_links": {{ flag }}}',
+    "macro/slack.jinja2": (
+        "{% macro bold(text) %}*{{ text }}*{% endmacro %}{{ bold(value) }}{{ value ~ '<!here>' }}"
+    ),
+}
+NASTY = (
+    '<!channel> & <@U123> "quoted" \\ back\nnew line\ttab </script> {"type":"x"} ]}, {{ 7 * 7 }}'
+    "\u2028"
+)
+CONTROL = {"<", ">"}
+
+
+@pytest.fixture(scope="module")
+def templates() -> Iterator[FilesystemTemplates]:
+    with TemporaryDirectory() as folder:
+        for name, text in FILES.items():
+            path = Path(folder) / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        yield FilesystemTemplates(Path(folder))
+
+
+def call(templates: FilesystemTemplates, template: str, value: object) -> dict[str, JsonValue]:
+    request = RenderRequest(
+        template=template,
+        channel="slack",
+        parameters={"value": value, "n": 3, "flag": False},
+        now=NOON,
+    )
+    return message_of(a_notification(channel="slack"), templates.render(request))
+
+
+def shown(text: str) -> str:
+    """What a reader sees: Slack's three entities read back."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def test_a_slack_part_keeps_its_own_markup_and_escapes_values(
+    templates: FilesystemTemplates,
+) -> None:
+    text = str(call(templates, "mrkdwn", NASTY)["text"])
+
+    assert text.endswith(" <https://a.example|there>")
+    value = text.removesuffix(" <https://a.example|there>").removeprefix("*Value*: ")
+    assert not CONTROL & set(value)
+    assert shown(value) == NASTY
+
+
+def test_a_plain_text_part_has_no_markup_of_slack_s_at_all(templates: FilesystemTemplates) -> None:
+    text = str(call(templates, "plain", NASTY)["text"])
+
+    assert not CONTROL & set(text)
+    assert shown(text) == f"Value: {NASTY} <https://a.example>"
+
+
+def test_a_text_that_is_derived_from_a_page_is_escaped(templates: FilesystemTemplates) -> None:
+    text = str(call(templates, "page", "<!channel> & co")["text"])
+
+    assert text == "Value: &lt;!channel&gt; &amp; co"
+
+
+def test_what_went_through_a_macro_is_escaped_once(templates: FilesystemTemplates) -> None:
+    text = str(call(templates, "macro", "<!channel>")["text"])
+
+    assert text == "*&lt;!channel&gt;*&lt;!channel&gt;&lt;!here&gt;"
+
+
+def test_an_object_s_values_stay_in_their_fields(templates: FilesystemTemplates) -> None:
+    found = call(templates, "object", '", "channel": "C999')
+
+    assert found == {"text": '", "channel": "C999', "unfurl_links": False}
+
+
+@pytest.mark.parametrize("value", [NASTY, '"', "\\", "\\u0000", "\n", "a\x00b", "é 漢 🎉", "</"])
+def test_blocks_are_the_same_blocks_whatever_the_value(
+    templates: FilesystemTemplates, value: str
+) -> None:
+    check_blocks(templates, value)
+
+
+@given(value=st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80))
+def test_blocks_are_the_same_blocks_for_any_text(
+    templates: FilesystemTemplates, value: str
+) -> None:
+    if value:
+        check_blocks(templates, value)
+
+
+def check_blocks(templates: FilesystemTemplates, value: str) -> None:
+    found = call(templates, "blocks", value)
+    blocks = json.loads(json.dumps(found["blocks"]))
+
+    assert [block["type"] for block in blocks] == ["section", "section", "section", "context"]
+    for block in blocks[:2]:
+        text = block["text"]["text"]
+        assert not CONTROL & set(text)
+        assert shown(text) == f"*Value*: {value}"
+    assert not CONTROL & set(blocks[3]["elements"][0]["text"])
+    if "text" in found:
+        assert not CONTROL & set(str(found["text"]))
