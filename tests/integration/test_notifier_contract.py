@@ -31,6 +31,7 @@ from tests.contracts.notifier import (
     Trouble,
 )
 from tests.fakes import FakeNotifier
+from tests.support.apprise_peer import APPRISE_VERDICTS, NAMES, apprise_peer
 from tests.support.slack_peer import slack_peer
 from tests.support.smtp_server import Action, Cut, Hang, Say, SmtpServer
 from tests.support.telegram_peer import telegram_peer
@@ -225,6 +226,15 @@ class TestTelegramNotifier(RemoteNotifierContract):
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return telegram_peer(timeout)
+
+
+class TestAppriseNotifier(NotifierContract):
+    addresses = NAMES
+    channel = "apprise"
+    verdicts = APPRISE_VERDICTS
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return apprise_peer(timeout)
 
 
 class TestFakeNotifier(RemoteNotifierContract):
