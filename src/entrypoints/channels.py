@@ -94,6 +94,16 @@ def apprise_notifier(settings: Settings) -> Notifier:
     return AppriseNotifier(targets)
 
 
+def guarded(settings: Settings, channel: str, notifier: Notifier) -> Notifier:
+    """The notifier behind the recipient guard, where one is set."""
+    if not settings.only_to and not settings.redirect_to:
+        return notifier
+    from adapters.notifiers.guard import GuardedNotifier, GuardRules
+
+    rules = GuardRules(only_to=settings.only_to, redirect_to=settings.redirect_to)
+    return GuardedNotifier(notifier, channel, rules)
+
+
 def _captured(settings: Settings, channel: str) -> Notifier:
     from adapters.notifiers.captured import CapturedNotifier
 

@@ -25,6 +25,7 @@ from entrypoints.alerting import Alerter
 from entrypoints.channels import (
     apprise_notifier,
     email_notifier,
+    guarded,
     slack_notifier,
     telegram_notifier,
     webhook_notifier,
@@ -64,7 +65,10 @@ def _dispatcher(
 ) -> Dispatcher:
     return Dispatcher(
         renderer=renderer,
-        notifiers={name: notifiers[name]() for name in settings.configured_channels},
+        notifiers={
+            name: guarded(settings, name, notifiers[name]())
+            for name in settings.configured_channels
+        },
         retry_policy=RetryPolicy(settings.retry_delays),
         clock=clock,
         in_doubt=settings.in_doubt,

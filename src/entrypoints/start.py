@@ -51,7 +51,14 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
         for channel in settings.active_channels
         if channel not in served
     ]
-    if settings.alerts_to and settings.email_from is None:
+    faults += [
+        f"{variable(NEEDED[target.channel])}: must be set, since {variable('alerts_to')} names"
+        f" {target.channel!r}"
+        for target in settings.alerts_to
+        if target.channel not in settings.configured_channels
+    ]
+    by_mail = any(target.channel == "email" for target in settings.alerts_to)
+    if by_mail and settings.email_from is None:
         faults.append(
             f"{variable('email_from')}: must be set, since {variable('alerts_to')} needs a sender"
         )
@@ -69,6 +76,12 @@ def announce(settings: Settings, templates_version: str) -> None:
             err=True,
             fg="yellow",
             bold=True,
+        )
+    if settings.only_to or settings.redirect_to:
+        log.warning(
+            "recipient guard is on",
+            only_to=list(settings.only_to),
+            redirected=sorted(settings.redirect_to),
         )
     log.info(
         "worker starting",

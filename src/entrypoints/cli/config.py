@@ -1,5 +1,6 @@
 """`dispatcher config`."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import click
@@ -59,6 +60,8 @@ def _shown(name: str, value: object) -> str | None:
     if isinstance(value, SecretStr):
         is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
         return redacted(value.get_secret_value()) if is_plain_url else "***"
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{item}" for name, item in value.items())
     if isinstance(value, tuple):
         return ",".join(_item(item) for item in value)
     return redacted(str(value)) if name in _EFFECTIVE else _item(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from domain.errors import DispatcherError
-from entrypoints.settings.model import NOT_YET, REFUSED_UNTIL_THEY_WORK, Settings
+from entrypoints.settings.model import NOT_YET, Settings
 from entrypoints.settings.sources import (
     PREFIX,
     TARGETS,
@@ -98,11 +98,7 @@ def _validate(raw: RawSettings) -> tuple[Settings | None, list[str]]:
 
 
 def _refused(raw: RawSettings) -> list[str]:
-    lines = [
-        f"{_label(raw, name)}: the recipient guard is not in this version; unset it, or do not run"
-        for name in REFUSED_UNTIL_THEY_WORK
-        if name in raw.values
-    ]
+    lines = []
     for name in raw.values:
         if name.startswith(TARGETS):
             try:
@@ -124,6 +120,12 @@ def _contradictions(settings: Settings) -> list[str]:
             f"{variable('email_url')}: must be an SMTP server's URL: a captured mailbox is refused"
             f" with {variable('env')}=production"
         )
+    if settings.is_production:
+        lines += [
+            f"{variable(name)}: the recipient guard is refused with {variable('env')}=production"
+            for name in ("only_to", "redirect_to")
+            if getattr(settings, name)
+        ]
     lines += [
         f"{variable('bindings')}: {binding.queue!r} is no queue of {variable('queues')}"
         for binding in settings.bindings

@@ -20,6 +20,7 @@ from adapters.rabbitmq.settings import Binding, TopologyMode
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
+from domain.notification import Recipient
 from entrypoints.settings import values
 
 PRODUCTION = "production"
@@ -43,6 +44,7 @@ Bindings = Annotated[tuple[Binding, ...], PlainValidator(values.parse_bindings)]
 Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
 JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
 Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
+Redirects = Annotated[Mapping[str, Recipient], PlainValidator(values.parse_redirects)]
 Alerts = Annotated[tuple[AlertTarget, ...], PlainValidator(values.parse_alerts)]
 Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
@@ -58,9 +60,6 @@ NEEDED = {
     "apprise": "targets__NAME",
 }
 """Channel -> the setting that gives it somewhere to send to."""
-
-REFUSED_UNTIL_THEY_WORK = ("only_to", "redirect_to")
-"""Settings that people rely on to keep mail from reaching somebody: never accepted idly."""
 
 
 class Settings(BaseModel):
@@ -103,8 +102,8 @@ class Settings(BaseModel):
     prefetch: Annotated[int | None, PlainValidator(values.parse_prefetch)] = None
     concurrency: Count | None = None
     http: Http = None
-    only_to: str | None = None
-    redirect_to: str | None = None
+    only_to: Names = ()
+    redirect_to: Redirects = Field(default_factory=dict)
     alerts_to: Alerts = ()
     targets: Mapping[str, SecretStr] = Field(default_factory=dict)
     events: str | None = None

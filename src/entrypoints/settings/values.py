@@ -1,6 +1,7 @@
 """Text -> value, for each kind of setting. A ValueError says what is expected."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from adapters.wire.strict_json import loads_object
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
 from domain.errors import MalformedMessage
-from domain.notification import Recipient
+from domain.notification import InvalidNotification, Recipient
 
 FORBIDDEN_QUEUE = "webgui"
 CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
@@ -135,19 +136,35 @@ def parse_alerts(text: str) -> tuple[AlertTarget, ...]:
 
 
 def _alert_target(item: str) -> AlertTarget:
+    channel, colon, address = (part.strip() for part in item.partition(":"))
+    if not colon:
+        raise ValueError(f"{item!r} must be channel:address, such as email:ops@example.org")
+    return AlertTarget(channel=_channel(channel), recipient=_recipient(channel, address))
+
+
+def parse_redirects(text: str) -> Mapping[str, Recipient]:
+    """Read `email:me@example.org,slack:#test,…`; an address alone is for email."""
+    redirects = {}
+    for item in parse_list(text):
+        channel, colon, address = (part.strip() for part in item.partition(":"))
+        if not colon:
+            channel, address = "email", channel
+        if _channel(channel) in redirects:
+            raise ValueError(f"names two addresses for {channel}")
+        redirects[channel] = _recipient(channel, address)
+    return redirects
+
+
+def _recipient(channel: str, address: str) -> Recipient:
     from adapters.notifiers.email.addresses import InvalidAddress, parse_address
 
-    channel, colon, address = (part.strip() for part in item.partition(":"))
-    if not_forbidden(channel) in CHANNELS and channel != "email":
-        raise ValueError(f"channel {channel!r} is not in this version; use email:")
-    if not colon or _channel(channel) != "email":
-        raise ValueError(f"{item!r} must be email:address")
     try:
         recipient = Recipient.parse(address)
-        parse_address(recipient.address)
-    except InvalidAddress as error:
-        raise ValueError(f"{item!r}: {error}") from None
-    return AlertTarget(channel=channel, recipient=recipient)
+        if channel == "email":
+            parse_address(recipient.address)
+    except (InvalidAddress, InvalidNotification) as error:
+        raise ValueError(f"{address!r} for {channel}: {error}") from None
+    return recipient
 
 
 def parse_size(text: str) -> int:

@@ -189,12 +189,6 @@ def test_names_of_the_tests_and_of_a_cluster_are_passed_over(name: str) -> None:
     assert load({name: "tcp://10.0.0.1:80"}) == load({})
 
 
-def test_the_recipient_guard_is_refused_rather_than_ignored() -> None:
-    [fault] = faults({"DISPATCHER_ONLY_TO": "*@example.com"})
-
-    assert fault.startswith("DISPATCHER_ONLY_TO:")
-
-
 def test_where_probes_listen_is_a_host_and_a_port() -> None:
     addresses = ("127.0.0.1:8080", "[::]:80", "localhost:0")
 
@@ -208,42 +202,6 @@ def test_a_place_to_listen_that_is_none_is_refused(text: str) -> None:
     [fault] = faults({"DISPATCHER_HTTP": text})
 
     assert fault.startswith("DISPATCHER_HTTP: must be host:port")
-
-
-def test_alerts_go_to_mail_addresses_in_this_version() -> None:
-    settings = load({"DISPATCHER_ALERTS_TO": "email:ops@example.org, email:Ann <ann@example.org>"})
-
-    assert [str(target) for target in settings.alerts_to] == [
-        "email:ops@example.org",
-        'email:"Ann" <ann@example.org>',
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("slack:#ops", "channel 'slack' is not in this version"),
-        ("email:ops@example.org,telegram:1", "channel 'telegram' is not in this version"),
-        ("ops@example.org", "must be email:address"),
-        ("email:", "must not be empty"),
-        ("email:nobody", "'email:nobody'"),
-        ("pager:1", "unknown channel 'pager'"),
-    ],
-)
-def test_an_alert_target_that_cannot_be_served_is_refused(text: str, words: str) -> None:
-    [fault] = faults({"DISPATCHER_ALERTS_TO": text})
-
-    assert fault.startswith("DISPATCHER_ALERTS_TO: ")
-    assert words in fault
-
-
-def test_alerts_need_a_sender() -> None:
-    alerts = {"DISPATCHER_ALERTS_TO": "email:ops@example.org"}
-
-    with pytest.raises(SettingsInvalid, match="DISPATCHER_EMAIL_FROM: must be set"):
-        worker_settings(load(alerts), None)
-    with_sender = {**alerts, "DISPATCHER_EMAIL_FROM": "shop@example.org"}
-    assert worker_settings(load(with_sender), None).email_from == "shop@example.org"
 
 
 def test_a_setting_without_effect_yet_is_warned_of() -> None:

@@ -1,0 +1,146 @@
+"""The recipient guard: outside production, nobody is told by accident."""
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+import structlog
+
+from domain.content import Content
+from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.notification import JsonValue, Notification, Recipient
+from domain.ports import AboutToSend, Notifier, proceed
+
+_MAX_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
+_NAMED_IN_SUBJECT = 2
+_BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRules:
+    """`only_to`: patterns (`*`, `?`) of addresses that are let through, in any case of letters.
+    `redirect_to`: channel -> who gets what is not let through; without one it is refused."""
+
+    only_to: tuple[str, ...] = ()
+    redirect_to: Mapping[str, Recipient] = field(default_factory=dict)
+
+    def lets_through(self, channel: str, recipient: Recipient) -> bool:
+        """Whether this recipient is told as asked."""
+        address = recipient.address.lower()
+        target = self.redirect_to.get(channel)
+        is_target = target is not None and target.address.lower() == address
+        return is_target or any(fnmatchcase(address, p.lower()) for p in self.only_to)
+
+
+class GuardedNotifier:
+    """Sends only to those whom the rules let through; the others' messages go to the redirect
+    target, with a note for whom they were, or are refused as `guarded`."""
+
+    def __init__(self, notifier: Notifier, channel: str, rules: GuardRules) -> None:
+        self._notifier = notifier
+        self._channel = channel
+        self._rules = rules
+
+    @property
+    def one_by_one(self) -> bool:
+        """See `Notifier.one_by_one`."""
+        return self._notifier.one_by_one
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.notify`."""
+        passing = [r for r in recipients if self._rules.lets_through(self._channel, r)]
+        others = [r for r in recipients if r not in passing]
+        if not others:
+            return await self._notifier.notify(notification, content, recipients, about_to_send)
+        if not passing:
+            return await self._redirect(notification, content, others, about_to_send)
+        answers: dict[Recipient, DeliveryError | None] = {}
+        try:
+            answers |= await self._notifier.notify(notification, content, passing, about_to_send)
+        except DeliveryError as error:
+            answers |= dict.fromkeys(passing, error)
+        try:
+            answers |= await self._redirect(notification, content, others, about_to_send)
+        except DeliveryError as error:
+            answers |= dict.fromkeys(others, error)
+        return answers
+
+    async def close(self) -> None:
+        """See `Notifier.close`."""
+        await self._notifier.close()
+
+    async def _redirect(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        target = self._rules.redirect_to.get(self._channel)
+        if target is None:
+            raise Permanent(
+                "the recipient guard lets it not through: DISPATCHER_ONLY_TO has no pattern for"
+                f" the recipient, DISPATCHER_REDIRECT_TO nobody for channel {self._channel!r}",
+                reason=FailureReason.GUARDED,
+            )
+        if len(recipients) == 1:
+            target = replace(target, resume=recipients[0].resume)
+        log.warning(
+            "redirected by the recipient guard",
+            id=notification.id,
+            channel=self._channel,
+            meant_for=[r.address for r in recipients],  # a list: shown, where a text is masked
+        )
+        answers = await self._notifier.notify(
+            replace(notification, to=(target,), cc=(), bcc=()),
+            _marked(content, [str(r) for r in recipients]),
+            (target,),
+            about_to_send,
+        )
+        return dict.fromkeys(recipients, answers[target])
+
+
+def _marked(content: Content, names: Sequence[str]) -> Content:
+    """The content with a note of whom it was meant for, in every part."""
+    more = len(names) - _NAMED_IN_SUBJECT
+    subject = ", ".join(names[:_NAMED_IN_SUBJECT]) + (f" and {more} more" if more > 0 else "")
+    note = f"Redirected by the recipient guard. It was meant for: {', '.join(names)}"
+    return replace(
+        content,
+        subject=f"[to {subject}] {content.subject or ''}".rstrip(),
+        parts={name: _with_note(name, part, note) for name, part in content.parts.items()},
+    )
+
+
+def _with_note(name: str, part: str, note: str) -> str:
+    match name:
+        case "html":
+            body = _BODY_TAG.search(part)
+            at = body.end() if body else 0
+            return f"{part[:at]}<p>{html.escape(note)}</p>{part[at:]}"
+        case "slack.json":
+            return json.dumps(_in_blocks(json.loads(part), note), ensure_ascii=False)
+        case "telegram" | "slack":
+            return f"{html.escape(note, quote=False)}\n\n{part}"
+        case _:
+            return f"{note}\n\n{part}"
+
+
+def _in_blocks(value: JsonValue, note: str) -> JsonValue:
+    block: JsonValue = {"type": "section", "text": {"type": "plain_text", "text": note[:3000]}}
+    if isinstance(value, list):
+        return [block, *value[: _MAX_BLOCKS - 1]]
+    if isinstance(value, dict) and isinstance(value.get("blocks"), list):
+        return {**value, "blocks": _in_blocks(value["blocks"], note)}
+    return value

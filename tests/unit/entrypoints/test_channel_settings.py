@@ -1,0 +1,152 @@
+"""Which channels there are, whom alerts go to, and the recipient guard."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.notification import Recipient
+from entrypoints.settings import SettingsInvalid
+from entrypoints.start import worker_settings
+from tests.unit.entrypoints.test_settings import RABBIT, faults, load
+
+TELEGRAM = {"DISPATCHER_TELEGRAM_TOKEN": "1:a"}
+
+
+def worker_faults(environ: dict[str, str], channels: str | None = None) -> list[str]:
+    with pytest.raises(SettingsInvalid) as refusal:
+        worker_settings(load(environ), channels)
+    return refusal.value.faults
+
+
+def test_beside_a_real_broker_a_channel_is_there_once_its_setting_is() -> None:
+    settings = worker_settings(load({**RABBIT, **TELEGRAM}), None)
+
+    assert settings.active_queues == {"telegram": "telegram"}
+
+
+def test_slack_needs_a_token_or_a_webhook() -> None:
+    by_webhook = load({**RABBIT, "DISPATCHER_SLACK_WEBHOOK_URL": "https://hooks.example.org/a"})
+
+    assert by_webhook.configured_channels == ("slack",)
+    assert load({**RABBIT, "DISPATCHER_SLACK_TOKEN": "xoxb"}).configured_channels == ("slack",)
+
+
+def test_a_channel_without_a_queue_is_served_to_messages_of_other_queues() -> None:
+    settings = load({**RABBIT, **TELEGRAM, "DISPATCHER_WEBHOOK_SECRET": "s"})
+
+    assert settings.configured_channels == ("telegram", "webhook")
+    assert settings.active_channels == ("telegram",)
+
+
+def test_a_channel_that_is_asked_for_needs_its_setting_and_its_queue() -> None:
+    environ = {**RABBIT, **TELEGRAM}
+
+    assert worker_faults(environ, "telegram,webhook") == [
+        "DISPATCHER_WEBHOOK_SECRET: must be set, since channel 'webhook' is asked for",
+        "DISPATCHER_QUEUES: names no queue for channel 'webhook'",
+    ]
+
+
+def test_queues_for_none_of_the_channels_are_a_fault() -> None:
+    [fault] = worker_faults({**RABBIT, **TELEGRAM, "DISPATCHER_QUEUES": "email=mail"})
+
+    assert fault == "DISPATCHER_QUEUES: names no queue for any of telegram"
+
+
+def test_a_secret_in_a_file_is_read_anew(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("1:old\n")
+    settings = load({"DISPATCHER_TELEGRAM_TOKEN_FILE": str(file)})
+
+    file.write_text("1:new\n")
+
+    assert settings.secret_now("telegram_token") == "1:new"
+    file.unlink()
+    assert settings.secret_now("telegram_token") == "1:old"
+
+
+def test_alerts_go_to_any_channel() -> None:
+    settings = load(
+        {"DISPATCHER_ALERTS_TO": "slack:#ops, telegram:-100, email:Ann <ann@example.org>"}
+    )
+
+    assert [str(target) for target in settings.alerts_to] == [
+        "slack:#ops",
+        "telegram:-100",
+        'email:"Ann" <ann@example.org>',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ops@example.org", "must be channel:address, such as email:ops@example.org"),
+        ("email:", "must not be empty"),
+        ("email:nobody", "'nobody' for email"),
+        ("pager:1", "unknown channel 'pager'"),
+        ("webgui:1", "belongs to another program"),
+    ],
+)
+def test_an_alert_target_that_cannot_be_served_is_refused(text: str, words: str) -> None:
+    [fault] = faults({"DISPATCHER_ALERTS_TO": text})
+
+    assert fault.startswith("DISPATCHER_ALERTS_TO: ")
+    assert words in fault
+
+
+def test_an_alert_by_a_channel_that_is_not_there_is_refused() -> None:
+    assert worker_faults({**RABBIT, **TELEGRAM, "DISPATCHER_ALERTS_TO": "slack:#ops"}) == [
+        "DISPATCHER_SLACK_TOKEN: must be set, since DISPATCHER_ALERTS_TO names 'slack'"
+    ]
+
+
+def test_alerts_need_a_sender() -> None:
+    alerts = {"DISPATCHER_ALERTS_TO": "email:ops@example.org"}
+
+    with pytest.raises(SettingsInvalid, match="DISPATCHER_EMAIL_FROM: must be set"):
+        worker_settings(load(alerts), None)
+    with_sender = {**alerts, "DISPATCHER_EMAIL_FROM": "shop@example.org"}
+    assert worker_settings(load(with_sender), None).email_from == "shop@example.org"
+
+
+def test_the_guard_has_patterns_and_a_target_for_each_channel() -> None:
+    settings = load(
+        {
+            "DISPATCHER_ONLY_TO": "*@example.org, 42",
+            "DISPATCHER_REDIRECT_TO": "dev@example.org, slack:#test",
+        }
+    )
+
+    assert settings.only_to == ("*@example.org", "42")
+    assert settings.redirect_to == {
+        "email": Recipient(address="dev@example.org"),
+        "slack": Recipient(address="#test"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("nobody", "'nobody' for email"),
+        ("pager:1", "unknown channel 'pager'"),
+        ("slack:#a,slack:#b", "names two addresses for slack"),
+        ("slack:", "must not be empty"),
+    ],
+)
+def test_a_redirect_that_leads_nowhere_is_refused(text: str, words: str) -> None:
+    [fault] = faults({"DISPATCHER_REDIRECT_TO": text})
+
+    assert fault.startswith("DISPATCHER_REDIRECT_TO: ")
+    assert words in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DISPATCHER_ONLY_TO", "*@example.org"), ("DISPATCHER_REDIRECT_TO", "dev@example.org")],
+)
+def test_production_refuses_the_guard(name: str, value: str) -> None:
+    environ = {**RABBIT, "DISPATCHER_ENV": "production", name: value}
+
+    assert faults(environ) == [
+        f"{name}: the recipient guard is refused with DISPATCHER_ENV=production"
+    ]

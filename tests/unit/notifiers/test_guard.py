@@ -1,0 +1,136 @@
+"""The recipient guard lets through, redirects with a note, or refuses."""
+
+import asyncio
+import json
+
+import pytest
+import structlog
+
+from adapters.notifiers.guard import GuardedNotifier, GuardRules
+from domain.content import Content
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient
+from domain.notification import Recipient
+from tests.fakes import FakeNotifier, a_notification
+
+ANN, BOB, DEV = (
+    Recipient(address=f"{name}@example.{end}")
+    for name, end in [("ann", "org"), ("bob", "com"), ("dev", "org")]
+)
+CONTENT = Content(subject="Hello", parts={"text": "Hi", "html": "<html><BODY class='a'>Hi</body>"})
+
+
+def guard(notifier: FakeNotifier, **rules: object) -> GuardedNotifier:
+    return GuardedNotifier(notifier, "email", GuardRules(**rules))  # type: ignore[arg-type]
+
+
+def notify(
+    notifier: GuardedNotifier, *recipients: Recipient, content: Content = CONTENT
+) -> dict[Recipient, DeliveryError | None]:
+    notification = a_notification(to=[r.address for r in recipients], cc=("cy@example.net",))
+    return dict(asyncio.run(notifier.notify(notification, content, recipients)))
+
+
+def test_who_fits_a_pattern_is_told_as_asked() -> None:
+    inner = FakeNotifier()
+
+    answers = notify(guard(inner, only_to=("*@EXAMPLE.org",)), ANN)
+
+    assert answers == {ANN: None}
+    assert inner.delivered[0].content is CONTENT
+
+
+def test_who_fits_none_is_refused_where_nobody_takes_it() -> None:
+    inner = FakeNotifier()
+
+    with pytest.raises(Permanent) as caught:
+        notify(guard(inner, only_to=("*@example.org",)), BOB)
+
+    assert caught.value.reason is FailureReason.GUARDED
+    assert inner.calls == 0
+
+
+def test_who_fits_none_is_redirected_with_a_note() -> None:
+    inner = FakeNotifier()
+
+    with structlog.testing.capture_logs() as logs:
+        answers = notify(guard(inner, redirect_to={"email": DEV}), ANN, BOB)
+
+    assert answers == {ANN: None, BOB: None}
+    (mail,) = inner.delivered
+    assert (mail.recipients, mail.notification.to, mail.notification.cc) == ((DEV,), (DEV,), ())
+    assert mail.content.subject == "[to ann@example.org, bob@example.com] Hello"
+    for part in mail.content.parts.values():
+        assert "It was meant for: ann@example.org, bob@example.com" in part
+    assert mail.content.parts["html"].startswith("<html><BODY class='a'><p>Redirected")
+    assert logs[0]["meant_for"] == ["ann@example.org", "bob@example.com"]
+
+
+def test_of_two_one_may_pass_and_the_other_not() -> None:
+    inner = FakeNotifier()
+
+    answers = notify(guard(inner, only_to=("ann*",)), ANN, BOB)
+
+    assert answers[ANN] is None
+    error = answers[BOB]
+    assert isinstance(error, Permanent)
+    assert inner.addresses == ["ann@example.org"]
+
+
+def test_trouble_with_one_group_is_not_the_others() -> None:
+    inner = FakeNotifier(failures=[Transient("busy")])
+
+    answers = notify(guard(inner, only_to=("ann*",), redirect_to={"email": DEV}), ANN, BOB)
+
+    assert isinstance(answers[ANN], Transient)
+    assert answers[BOB] is None
+
+
+def test_the_target_itself_gets_its_own_as_they_are() -> None:
+    inner = FakeNotifier()
+
+    notify(guard(inner, redirect_to={"email": DEV}), DEV)
+
+    assert inner.delivered[0].content is CONTENT
+
+
+def test_a_redirect_for_another_channel_is_none_for_this() -> None:
+    with pytest.raises(Permanent, match="DISPATCHER_REDIRECT_TO nobody for channel 'email'"):
+        notify(guard(FakeNotifier(), redirect_to={"slack": DEV}), ANN)
+
+
+def test_how_far_a_try_came_goes_along() -> None:
+    inner = FakeNotifier()
+    half_way = Recipient(address=BOB.address, resume="2:ab")
+
+    notify(guard(inner, redirect_to={"email": DEV}), half_way)
+
+    assert [r.resume for r in inner.delivered[0].recipients] == ["2:ab"]
+
+
+@pytest.mark.parametrize("name", ["telegram", "slack"])
+def test_the_note_is_escaped_for_its_channel(name: str) -> None:
+    inner = FakeNotifier()
+    named = Recipient(address=BOB.address, name="Bob & Co")
+
+    notify(guard(inner, redirect_to={"email": DEV}), named, content=Content(parts={name: "<b>"}))
+
+    text = inner.delivered[0].content.parts[name]
+    assert "Bob &amp; Co" in text
+    assert "&lt;bob@example.com&gt;" in text
+    assert text.endswith("\n\n<b>")
+
+
+@pytest.mark.parametrize("wrap", [lambda blocks: blocks, lambda blocks: {"blocks": blocks, "a": 1}])
+def test_blocks_get_a_block_with_the_note(wrap: object) -> None:
+    inner = FakeNotifier()
+    blocks = [{"type": "divider"}] * 50
+    part = json.dumps(wrap(blocks))  # type: ignore[operator]
+
+    notify(
+        guard(inner, redirect_to={"email": DEV}), BOB, content=Content(parts={"slack.json": part})
+    )
+
+    value = json.loads(inner.delivered[0].content.parts["slack.json"])
+    made = value["blocks"] if isinstance(value, dict) else value
+    assert "bob@example.com" in made[0]["text"]["text"]
+    assert len(made) == 50
