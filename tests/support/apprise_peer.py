@@ -39,7 +39,7 @@ class ApprisePeer:
         return [request.path.split("/")[1] for request in self.server.accepted]
 
     def refuse(self, address: str) -> None:
-        self.server.on(Answer(404), path=f"/{address}/{SECRET}/")
+        self.server.on(Answer(404), path=f"/{address}/{SECRET}")
 
     def trouble(self, trouble: Trouble) -> None:
         if trouble is Trouble.AWAY:
