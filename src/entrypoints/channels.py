@@ -72,15 +72,19 @@ def slack_notifier(settings: Settings, on_unknown_code: Callable[[str], None]) -
 
 
 def webhook_notifier(settings: Settings) -> Notifier:
-    """Signed JSON to the address that a message names, or captured where there is no secret."""
+    """Signed JSON to the URL that a message names, or captured where there is no secret. Raises
+    SettingsInvalid."""
     if settings.webhook_secret is None:
         return _captured(settings, "webhook")
     from adapters.notifiers.webhook import WebhookNotifier
 
-    return WebhookNotifier(
-        secret=lambda: settings.secret_now("webhook_secret") or "",
-        allow_private=settings.webhook_allow_private,
-    )
+    try:
+        return WebhookNotifier(
+            secret=lambda: settings.secret_now("webhook_secret") or "",
+            allow_private=settings.webhook_allow_private,
+        )
+    except ValueError as error:
+        raise SettingsInvalid([str(error)]) from None  # names its variable itself
 
 
 def apprise_notifier(settings: Settings) -> Notifier:
@@ -91,7 +95,10 @@ def apprise_notifier(settings: Settings) -> Notifier:
         fault = "needs the extra: pip install 'dispatcher-worker[apprise]'"
         raise SettingsInvalid([f"{variable('targets__*')}: {fault}"]) from None
     targets = {name: url.get_secret_value() for name, url in settings.targets.items()}
-    return AppriseNotifier(targets)
+    try:
+        return AppriseNotifier(targets)
+    except ValueError as error:
+        raise SettingsInvalid(str(error).splitlines()) from None  # a line for each variable
 
 
 def guarded(settings: Settings, channel: str, notifier: Notifier) -> Notifier:

@@ -1,0 +1,34 @@
+"""What of a channel's settings only its adapter can judge is told by the variable's name."""
+
+import pytest
+
+from entrypoints.channels import apprise_notifier, webhook_notifier
+from entrypoints.settings import SettingsInvalid
+from tests.unit.entrypoints.test_settings import RABBIT, load
+
+
+def test_targets_that_apprise_does_not_know_are_named_all_at_once_without_their_urls() -> None:
+    settings = load(
+        {
+            **RABBIT,
+            "DISPATCHER_TARGETS__OPS": "discord://hush",
+            "DISPATCHER_TARGETS__DEV": "nope://hush",
+        }
+    )
+
+    with pytest.raises(SettingsInvalid) as refusal:
+        apprise_notifier(settings)
+
+    assert sorted(refusal.value.faults) == [
+        "DISPATCHER_TARGETS__DEV: is no URL that Apprise knows",
+        "DISPATCHER_TARGETS__OPS: is no URL that Apprise knows",
+    ]
+
+
+def test_a_webhook_secret_that_is_no_key_is_named() -> None:
+    settings = load({**RABBIT, "DISPATCHER_WEBHOOK_SECRET": "whsec_no base64"})
+
+    with pytest.raises(SettingsInvalid) as refusal:
+        webhook_notifier(settings)
+
+    assert refusal.value.faults == ["DISPATCHER_WEBHOOK_SECRET: what follows whsec_ must be base64"]
