@@ -17,11 +17,14 @@ _COOKIE = b"A-COOKIE-FOR-TESTS"
 
 @dataclass(frozen=True)
 class Node:
-    """One node. `name` is the broker's own, as in `rabbit@n1`."""
+    """One node. `name` is the broker's own, as in `rabbit@n1`. A frozen one keeps its connections
+    and says nothing."""
 
     name: str
     broker: Broker
     kill: Callable[[], None]
+    freeze: Callable[[], None]
+    thaw: Callable[[], None]
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def _node(container: Any, number: int) -> Node:
         management=f"http://127.0.0.1:{web}",
         control=control,
     )
-    return Node(f"rabbit@n{number}", broker, container.kill)
+    return Node(f"rabbit@n{number}", broker, container.kill, container.pause, container.unpause)
 
 
 def _await(broker: Broker) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from pika.adapters.utils.connection_workflow import (
     AMQPConnectionWorkflowFailed,
     AMQPConnectorPhaseErrorBase,
@@ -20,6 +21,8 @@ from adapters.wire.inbound import BrokerUnavailable
 
 # pika tells of one failed connect in five lines and two tracebacks; we tell it in one line of ours.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+_log = structlog.get_logger()
 
 _CLOSE_TIMEOUT = 3.0
 _REFUSED = re.compile(r"\((403|530)\)")
@@ -66,10 +69,16 @@ class AmqpConnection:
         disk (https://www.rabbitmq.com/docs/connection-blocked), and with None when it reads."""
 
         def blocked(_: object, frame: Any) -> None:
-            on_alarm(f"the broker takes no messages in: {frame.method.reason}")
+            reason = str(frame.method.reason)
+            _log.error("broker takes no messages in; waiting", error=reason)
+            on_alarm(f"the broker takes no messages in: {reason}")
+
+        def unblocked(_: object, __: object) -> None:
+            _log.info("broker takes messages in again")
+            on_alarm(None)
 
         self._connection.add_on_connection_blocked_callback(blocked)
-        self._connection.add_on_connection_unblocked_callback(lambda *_: on_alarm(None))
+        self._connection.add_on_connection_unblocked_callback(unblocked)
 
     async def close(self) -> None:
         """Close gracefully, which flushes acks; give up waiting after some seconds."""

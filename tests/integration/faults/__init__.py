@@ -34,10 +34,13 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
     test_a_deleted_work_queue_is_waited_for_without_topology,
     test_a_work_queue_deleted_under_us_is_made_again_and_told,
     test_a_work_queue_that_its_producer_declares_is_a_trouble_until_it_is_there
-21  leader lost: test_fault_21_the_queues_leader_dies_while_two_thousand_messages_flow
-22  memory alarm: test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy,
+21  leader lost: test_fault_21_the_queues_leader_dies_while_two_thousand_messages_flow,
+    test_fault_21_a_node_left_alone_takes_no_copies_until_the_others_are_back
+22  memory or disk alarm: test_fault_22_beside_an_alarm_successes_are_acked_and_copies_wait,
+    test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy,
     test_a_broker_short_of_memory_or_disk_is_a_trouble_until_it_takes_copies_again
-23  tier missing: test_while_a_copy_cannot_be_stored_its_original_stays_unacked
+23  tier full or missing: test_fault_23_what_a_full_queue_does_not_take_stays_in_the_work_queue,
+    test_while_a_copy_cannot_be_stored_its_original_stays_unacked
 24  dead queue deleted: test_a_dead_queue_deleted_under_us_is_made_again_before_the_letter_moves,
     test_a_dead_queue_deleted_under_us_is_made_again_and_told
 25  other arguments: test_a_queue_its_producer_declared_with_its_own_arguments_is_adopted,
@@ -64,8 +67,9 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
 42  template faults: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served
 43  injection: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served,
     test_fault_32_a_wrong_password_keeps_the_backlog_and_is_never_shown,
-    test_no_secret_and_no_body_is_in_an_error_or_a_log_line
-44  ledger away: test_fault_44_while_the_ledger_is_held_nothing_is_sent_and_then_all_is,
+    test_no_secret_and_no_body_is_in_an_error_a_letter_or_a_log_line
+44  ledger away: test_fault_44_while_the_ledgers_disk_is_full_nothing_is_sent_and_then_all_is,
+    test_fault_44_while_the_ledger_is_held_nothing_is_sent_and_then_all_is,
     test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing
 45  clock jumps: test_a_wall_clock_that_jumps_changes_nothing
 46  one channel of several broken: later, with the second channel

@@ -1,6 +1,7 @@
-"""Three nodes, and the death of the one that leads the queue (fault 21)."""
+"""Three nodes: two of them fall silent, and the one that leads the queue dies (fault 21)."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +17,44 @@ from tests.support.worker import wait_until
 ORDERS = 2000
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster(rabbitmq: Broker) -> Iterator[list[Node]]:
     if rabbitmq.control is None:
         pytest.skip("needs Docker, and was given a broker")
     with rabbitmq_cluster(os.environ.get(*RABBITMQ)) as nodes:
         yield nodes
+
+
+@pytest.mark.slow
+def test_fault_21_a_node_left_alone_takes_no_copies_until_the_others_are_back(
+    tmp_path: Path, cluster: list[Node]
+) -> None:
+    ours, *others = cluster
+    queue = "lonely"
+    with Peer(ours.broker.url) as peer:
+        peer.declare(queue, {"x-queue-type": "quorum"})
+
+    with Scene(tmp_path, ours.broker, queue).playing() as scene:
+        scene.server.on("dot", Say("250 2.0.0 queued", delay=0.05))
+        scene.server.on("rcpt", Say("450 4.2.1 later"), address="7@example.com", times=100)
+        scene.publish_orders(ORDERS // 2)
+        with scene.worker() as worker:
+            wait_until(lambda: scene.sent_so_far() > ORDERS // 8, on_failure=lambda: worker.output)
+            for node in others:
+                node.freeze()
+            try:
+                time.sleep(10)
+                alone = scene.sent_so_far()
+                time.sleep(5)
+                assert scene.sent_so_far() == alone < ORDERS // 2
+                assert worker.process.poll() is None
+            finally:
+                for node in others:
+                    node.thaw()
+            scene.await_settled(worker, seconds=200)
+            assert worker.terminate() == 0
+
+        scene.all_sent()
 
 
 @pytest.mark.slow
