@@ -3,6 +3,7 @@
     async with SlackServer(token="xoxb-1") as slack:
         slack.users["ann@example.com"] = "U123ABC456"
         slack.refuse("C0GONE00000", "is_archived")
+        slack.throttle("C0BUSY00000", seconds=7)
         slack.server.on(failed("internal_error"), times=1)
         ...
         slack.api_url, slack.hook_url
@@ -43,6 +44,7 @@ class SlackServer:
         self.hook = HOOK + hook_secret
         self.users: dict[str, str] = {}
         self.refused: dict[str, str] = {}
+        self.throttled: dict[str, int] = {}
         self.posts: list[dict[str, Any]] = []
         self.hooked: list[dict[str, Any]] = []
         self.look_ups: list[str] = []
@@ -63,6 +65,10 @@ class SlackServer:
         """From now on refuse this channel, and no other."""
         self.refused[channel] = code
 
+    def throttle(self, channel: str, seconds: int) -> None:
+        """Let the next message to this channel wait, once."""
+        self.throttled[channel] = seconds
+
     async def __aenter__(self) -> "SlackServer":
         await self.server.__aenter__()
         return self
@@ -77,6 +83,8 @@ class SlackServer:
             return failed("invalid_post_type")
         asked = request.json()
         channel = asked.get("channel", "")
+        if seconds := self.throttled.pop(channel, 0):
+            return throttled(seconds)
         if not channel or channel in self.refused:
             return failed(self.refused.get(channel, "channel_not_found"))
         if not asked.get("text") and not asked.get("blocks"):
