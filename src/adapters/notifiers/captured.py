@@ -56,7 +56,8 @@ def _text(notification: Notification, content: Content, recipient: Recipient) ->
     }
     head = "".join(f"{name}: {value}\n" for name, value in lines.items() if value)
     return f"{head}\n" + "\n".join(
-        _readable(name, part).rstrip("\n") + "\n" for name, part in content.parts.items()
+        _readable(name, content.parts[name]).rstrip("\n") + "\n"
+        for name in sorted(content.parts, key=lambda name: name.endswith(".json"))
     )
 
 

@@ -28,17 +28,21 @@ from entrypoints.start import load
 _GOOD = 8
 _MISSING = "demo-invoice"
 _SENDER = "Dispatcher demo <demo@example.com>"
+_CHANNELS = ("email", "telegram", "slack")
+_CHAT = 123456789
+_ROOM = "#orders"
+_OUTLETS = ("email_url", "telegram_token", "slack_token", "slack_webhook_url", "webhook_secret")
 
 
 @dataclass(slots=True)
 class _Ledger:
     """Remembers what became of each message, as the demo's observer."""
 
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)  # id -> channel
     malformed_errors: dict[str, str] = field(default_factory=dict)
 
     def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
-        self.outcomes[notification.id] = outcome
+        self.outcomes.setdefault(notification.id, {})[notification.channel] = outcome
 
     def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
         self.malformed_errors[key] = str(error)
@@ -56,7 +60,7 @@ class _Sample:
 
 @click.command("demo")
 def command() -> int:
-    """Send ten fake notifications through an embedded queue into a local mailbox.
+    """Send ten fake notifications through an embedded queue into local folders.
 
     Nothing leaves this machine. Two of the ten are meant to fail, to show what a dead letter is
     and how it is mended and sent again.
@@ -65,21 +69,20 @@ def command() -> int:
     seen = _Ledger()
     container = Container(settings=settings)
     container.observer.override(seen)
-    mailbox = settings.home / "mail"
-    before = _mails(mailbox)
+    before = _files(settings.home)
     samples = _samples(container.renderer().snapshot)
     asyncio.run(_run(container, samples))
-    mails = {name: path for name, path in _mails(mailbox).items() if name not in before}
+    files = {key: path for key, path in _files(settings.home).items() if key not in before}
     click.echo()
     print_table(
         ["", "template", "to", "what happened"],
         [
-            (number, sample.template, sample.to, _fate(sample, seen, mails))
+            (number, sample.template, sample.to, _fate(sample, seen, files))
             for number, sample in enumerate(samples, start=1)
         ],
     )
-    _explain(settings, samples, mailbox)
-    sent = sum(1 for outcome in seen.outcomes.values() if outcome.sent)
+    _explain(settings, samples)
+    sent = sum(all(o.sent for o in outcomes.values()) for outcomes in seen.outcomes.values())
     return 0 if sent >= _GOOD and len(seen.outcomes) + len(seen.malformed_errors) == 10 else 1
 
 
@@ -89,9 +92,13 @@ def _settings(settings: Settings) -> Settings:
     return settings.model_copy(
         update={
             "broker_url": None,
-            "email_url": None,
             "ledger_url": None,
-            "channels": ("email",),
+            "queues": Settings.model_fields["queues"].default,
+            "channels": _CHANNELS,
+            "targets": {},
+            "only_to": (),
+            "redirect_to": {},
+            **dict.fromkeys(_OUTLETS),
             "home": home,
         }
     )
@@ -104,20 +111,28 @@ def _samples(snapshot: Snapshot) -> list[_Sample]:
     if not infos:
         raise click.ClickException("no template has an example to make a message from")
     streams = {info.name: fake_messages(snapshot, info.name, 10) for info in infos}
-    names = cycle(streams)
+    turns = cycle(infos)
+    for_all = next((info for info in infos if set(_CHANNELS) <= {*info.channels}), None)
     good = [
-        _sample(name, next(streams[name])) for name, _ in zip(names, range(_GOOD), strict=False)
+        _sample(info.name, next(streams[info.name]), is_for_all=info is for_all)
+        for info, _ in zip(turns, range(_GOOD), strict=False)
     ]
-    unknown = _sample(_MISSING, next(streams[next(names)]))
+    unknown = _sample(_MISSING, next(streams[next(turns).name]))
     broken = json.dumps({"template": infos[0].name, "parameters": ["a list, not an object"]})
     return [*good, unknown, _Sample(_identity(), "(missing)", infos[0].name, broken.encode())]
 
 
-def _sample(template: str, message: Mapping[str, JsonValue]) -> _Sample:
+def _sample(
+    template: str, message: Mapping[str, JsonValue], *, is_for_all: bool = False
+) -> _Sample:
     identity = _identity()
     fields = {"from": _SENDER, **message, "template": template, "id": identity}
-    body = json.dumps(fields, ensure_ascii=False).encode()
-    return _Sample(identity, str(message["to"]), template, body)
+    to = str(message["to"])
+    if is_for_all:
+        fields["channels"] = list(_CHANNELS)
+        fields["to"] = {"email": to, "telegram": _CHAT, "slack": _ROOM}
+        to = f"{to}, {_CHAT}, {_ROOM}"
+    return _Sample(identity, to, template, json.dumps(fields, ensure_ascii=False).encode())
 
 
 def _identity() -> str:
@@ -134,36 +149,39 @@ async def _run(container: Container, samples: list[_Sample]) -> None:
     await publisher.close()
 
 
-def _mails(mailbox: Path) -> dict[str, Path]:
-    """Notification id -> mail, for every mail in the mailbox."""
+def _files(home: Path) -> dict[tuple[str, str], Path]:
+    """(Notification id, channel) -> file, for everything that was ever captured."""
     parser = BytesHeaderParser()
+    folders = {"email": ("mail/new", "mail/cur"), "telegram": ("telegram",), "slack": ("slack",)}
     found = {}
-    for path in chain(mailbox.glob("new/*"), mailbox.glob("cur/*")):
-        with path.open("rb") as mail:
-            found[str(parser.parse(mail).get("X-Dispatcher-Id", ""))] = path
+    for channel, places in folders.items():
+        for path in chain.from_iterable((home / place).glob("[!.]*") for place in places):
+            with path.open("rb") as file:
+                head = parser.parse(file)
+            found[str(head.get("X-Dispatcher-Id") or head.get("Id", "")), channel] = path
     return found
 
 
-def _fate(sample: _Sample, seen: _Ledger, mails: Mapping[str, Path]) -> str:
+def _fate(sample: _Sample, seen: _Ledger, files: Mapping[tuple[str, str], Path]) -> str:
     if error := seen.malformed_errors.get(sample.id):
         return f"dead-lettered: malformed: {error}"
-    outcome = seen.outcomes.get(sample.id)
-    if outcome is None:
-        return "still queued"
-    parts = [f"dead-lettered: {r.reason}: {r.error}" for r in outcome.rejected]
-    parts += [f"will be tried again: {r.error}" for r in outcome.deferred]
-    if outcome.sent:
-        parts.insert(0, f"sent: {mails.get(sample.id, 'see the mailbox')}")
-    return "; ".join(parts)
+    lines = []
+    for channel, outcome in seen.outcomes.get(sample.id, {}).items():
+        if outcome.sent:
+            lines.append(f"sent: {files.get((sample.id, channel), 'see the folders below')}")
+        lines += [f"dead-lettered: {r.reason}: {r.error}" for r in outcome.rejected]
+        lines += [f"will be tried again: {r.error}" for r in outcome.deferred]
+    return "\n".join(lines) or "still queued"
 
 
-def _explain(settings: Settings, samples: list[_Sample], mailbox: Path) -> None:
+def _explain(settings: Settings, samples: list[_Sample]) -> None:
     unknown, broken = samples[-2], samples[-1]
     run = _command_line(settings)
     template = f"{settings.templates_dir / _MISSING}.jinja2"
     click.echo(
         f"""
-The mails are in the Maildir {mailbox}: open a file with any mail program.
+The mails are in the Maildir {settings.home / "mail"}: open a file with any mail program.
+What goes to Telegram is in {settings.home / "telegram"}, to Slack in {settings.home / "slack"}, as text.
 
 Two messages were meant to fail, and are kept with their reason:
 
