@@ -5,6 +5,7 @@ right on the way: nesting, named entities, bare `<` and `&`, tags that mail has 
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as html_escape
@@ -108,28 +109,29 @@ def shared(one: Sequence[Tag], other: Sequence[Tag]) -> int:
 
 
 class _Reader:
-    """Collects runs. `_open` also holds tags that say nothing new, so that their ends are known."""
+    """Collects runs. `_open` has each name's open tags, those too that say nothing new, so that
+    their ends are known."""
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
-        self._open: list[tuple[str, Tag | None]] = []
+        self._tags: tuple[Tag, ...] = ()
+        self._open: dict[str, list[Tag | None]] = defaultdict(list)
 
     def text(self, text: str) -> None:
         if not text:
             return
-        tags = tuple(tag for _, tag in self._open if tag is not None)
-        if self.runs and self.runs[-1].tags == tags:
+        if self.runs and self.runs[-1].tags == self._tags:
             text = self.runs.pop().text + text
-        self.runs.append(Run(text, tags))
+        self.runs.append(Run(text, self._tags))
 
     def tag(self, name: str, attributes: str, *, is_end: bool) -> bool:
         """Take a tag; False where it is none."""
         name = _SAME_AS.get(name, name)
         if name in _SUPPORTED:
             if is_end:
-                self._close(name)
+                self._end(name)
             else:
-                self._open.append((name, self._new(name, attributes)))
+                self._start(name, attributes)
             return True
         if name == "br" or (is_end and name in _ENDS_A_LINE):
             self.text("\n")
@@ -137,19 +139,19 @@ class _Reader:
             self.text("• ")
         return name in _DROPPED
 
-    def _close(self, name: str) -> None:
-        for index in reversed(range(len(self._open))):
-            if self._open[index][0] == name:
-                del self._open[index]
-                return
-
-    def _new(self, name: str, attributes: str) -> Tag | None:
-        opening = _opening(name, attributes, within=[tag for _, tag in self._open if tag])
-        if opening is None:
-            return None
+    def _start(self, name: str, attributes: str) -> None:
+        opening = _opening(name, attributes, within=self._tags)
         kind = "tg-spoiler" if name == "span" else name
-        is_known = any(tag is not None and tag.kind == kind for _, tag in self._open)
-        return None if is_known else Tag(kind, opening)
+        tag = None
+        if opening is not None and kind not in {known.kind for known in self._tags}:
+            tag = Tag(kind, opening)
+            self._tags += (tag,)
+        self._open[name].append(tag)
+
+    def _end(self, name: str) -> None:
+        if self._open[name]:
+            tag = self._open[name].pop()
+            self._tags = tuple(other for other in self._tags if other is not tag)
 
 
 def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:

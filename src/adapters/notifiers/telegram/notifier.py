@@ -1,5 +1,6 @@
 """Telegram over the Bot API (https://core.telegram.org/bots/api)."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from domain.content import Content
 from domain.errors import DeliveryError, Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
+
+_LARGE = 100_000
 
 
 class TelegramNotifier:
@@ -46,7 +49,11 @@ class TelegramNotifier:
         """Send to each recipient in turn; see `Notifier.notify`."""
         options = Options.of(notification)
         files = await self._attachments.load(notification.attachments)
-        calls = plan(content, files, options)
+        size = sum(len(part) for part in content.parts.values())
+        if size > _LARGE:  # nobody else waits for it
+            calls = await asyncio.to_thread(plan, content, files, options)
+        else:
+            calls = plan(content, files, options)
         answers: dict[Recipient, DeliveryError | None] = {}
         for recipient in recipients:
             delivery = Delivery(

@@ -56,7 +56,9 @@ class Plan:
             return ""
         digest = hashlib.sha256()
         for call in self.calls[:done]:
-            digest.update(repr((call.method, call.text, call.files)).encode())
+            digest.update(repr((call.method, call.text)).encode())
+            for _name, content, _type in (call.files or {}).values():
+                digest.update(content)
         return f"{done}:{digest.hexdigest()[:_DIGEST]}"
 
     def done(self, token: str) -> int:

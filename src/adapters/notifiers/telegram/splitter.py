@@ -38,7 +38,7 @@ def split(runs: Sequence[Run], limit: int = LONGEST_TEXT) -> list[Part]:
     closed and opened again.
     """
     whole = _Text(_affordable(runs, limit // 2))
-    digits = 1
+    digits = len(str(whole.length // limit + 1))
     while True:
         borders = whole.borders(limit, numbered=f"\n\n({'9' * digits}/{'9' * digits})")
         if len(borders) < 10**digits:
@@ -60,6 +60,10 @@ class _Text:
         self._runs = runs
         self._ends = list(accumulate(len(run.text) for run in runs))
         self._seen = "".join(run.text for run in runs)
+
+    @property
+    def length(self) -> int:
+        return len(self._seen)
 
     def part(self, start: int, end: int, number: str = "") -> Part:
         return Part(write(self._between(start, end)) + number, self._seen[start:end] + number)

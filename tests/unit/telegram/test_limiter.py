@@ -1,0 +1,269 @@
+"""Requests leave at the pace that Telegram allows, and nobody waits for another chat's sake."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from adapters.notifiers.telegram.limiter import Limiter, Limits
+from domain.errors import Throttled
+from tests.unit.telegram.virtual_time import now, run
+
+PATIENT = Limits(longest_wait=10_000)
+LATENCY = 0.05
+
+
+async def send(limiter: Limiter, chat: int | str, requests: int = 1) -> float:
+    """One message; when its first request left."""
+    async with limiter.turn(chat, requests) as turn:
+        times = []
+        for _ in range(requests):
+            async with turn.request():
+                times.append(now())
+                await asyncio.sleep(LATENCY)
+    return times[0]
+
+
+async def send_or_wait(limiter: Limiter, chat: int | str) -> tuple[float, int]:
+    """When the message left, and how often it was handed back until then."""
+    for returns in range(1000):
+        try:
+            return await send(limiter, chat), returns
+        except Throttled as error:
+            await asyncio.sleep(error.retry_after.total_seconds())
+    raise AssertionError("it never left")
+
+
+def most_within(times: Sequence[float], period: float) -> int:
+    """The most times that lie in any stretch of `period` seconds."""
+    times = sorted(times)
+    most = first = 0
+    for last, time in enumerate(times):
+        while time - times[first] >= period:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def test_a_chat_gets_one_message_a_second() -> None:
+    async def main() -> list[float]:
+        limiter = Limiter(PATIENT)
+        return await asyncio.gather(*(send(limiter, 7) for _ in range(5)))
+
+    times = run(main())
+
+    assert most_within(times, 1.0) == 1
+    assert times[-1] - times[0] < 5 * 1.2
+
+
+def test_messages_of_a_chat_leave_in_the_order_in_which_they_came() -> None:
+    async def main() -> list[float]:
+        limiter = Limiter(PATIENT)
+        return await asyncio.gather(*(send(limiter, 7, requests=2) for _ in range(5)))
+
+    times = run(main())
+
+    assert times == sorted(times)
+
+
+def test_a_long_message_is_not_interrupted_by_another() -> None:
+    async def main() -> tuple[float, float]:
+        limiter = Limiter(PATIENT)
+        long, short = await asyncio.gather(send(limiter, 7, requests=4), send(limiter, 7))
+        return long, short
+
+    long, short = run(main())
+
+    assert short - long > 4
+
+
+@pytest.mark.parametrize("chat", [-1001234567890, "@news"])
+def test_a_group_gets_twenty_messages_a_minute(chat: int | str) -> None:
+    async def main() -> list[float]:
+        limiter = Limiter(PATIENT)
+        return await asyncio.gather(*(send(limiter, chat) for _ in range(60)))
+
+    times = run(main())
+
+    assert most_within(times, 60.0) == 20
+    assert most_within(times, 1.0) == 1
+    assert max(times) - min(times) < 160
+
+
+def test_the_bot_sends_thirty_messages_a_second() -> None:
+    async def main() -> list[float]:
+        limiter = Limiter(PATIENT)
+        return await asyncio.gather(*(send(limiter, chat) for chat in range(1, 601)))
+
+    times = run(main())
+
+    assert most_within(times, 1.0) <= 30
+    assert max(times) - min(times) < 600 / 30 * 1.1
+
+
+def test_a_busy_chat_holds_up_no_other() -> None:
+    async def main() -> float:
+        limiter = Limiter()
+        busy = [asyncio.create_task(send_or_wait(limiter, 7)) for _ in range(100)]
+        await asyncio.sleep(0.5)
+        start = now()
+        waited = await send(limiter, 8) - start
+        for task in busy:
+            task.cancel()
+        return waited
+
+    assert run(main()) < 0.1
+
+
+def test_what_would_wait_too_long_is_handed_back_and_comes_back_when_there_is_room() -> None:
+    async def main() -> list[tuple[float, int]]:
+        limiter = Limiter()
+        return await asyncio.gather(*(send_or_wait(limiter, 7) for _ in range(300)))
+
+    sent = run(main())
+
+    times = [time for time, _ in sent]
+    assert most_within(times, 1.0) == 1
+    assert max(times) - min(times) < 300 * 1.2
+    returns = Counter(returns for _, returns in sent)
+    assert returns[0] + returns[1] > 290, "nobody comes back in vain, but for a few"
+
+
+def test_those_handed_back_do_not_come_back_at_once() -> None:
+    async def main() -> list[float]:
+        limiter = Limiter()
+        sends = [send(limiter, 7) for _ in range(100)]
+        answers = await asyncio.gather(*sends, return_exceptions=True)
+        return [a.retry_after.total_seconds() for a in answers if isinstance(a, Throttled)]
+
+    waits = run(main())
+
+    assert len(waits) > 80
+    assert min(waits) > 10
+    assert most_within(waits, 1.0) == 1
+
+
+def test_a_refused_chat_gets_nothing_until_the_time_is_over() -> None:
+    async def main() -> tuple[float, Throttled | None]:
+        limiter = Limiter()
+        limiter.refused(7, timedelta(seconds=30))
+        refusal = None
+        try:
+            await send(limiter, 7)
+        except Throttled as error:
+            refusal = error
+        start = now()
+        limiter.refused(8, timedelta(seconds=5))
+        return await send(limiter, 8) - start, refusal
+
+    waited, refusal = run(main())
+
+    assert waited == pytest.approx(5)
+    assert refusal is not None
+    assert refusal.retry_after == timedelta(seconds=30)
+
+
+def test_one_refused_chat_costs_the_others_nothing() -> None:
+    async def main() -> float:
+        limiter = Limiter()
+        limiter.refused(7, timedelta(seconds=30))
+        limiter.refused(8, timedelta(seconds=30))
+        start = now()
+        return await send(limiter, 9) - start
+
+    assert run(main()) == 0
+
+
+def test_three_refused_chats_pause_the_bot() -> None:
+    async def main() -> Throttled | None:
+        limiter = Limiter()
+        for chat in (6, 7, 8):
+            limiter.refused(chat, timedelta(seconds=30))
+        try:
+            await send(limiter, 9)
+        except Throttled as error:
+            return error
+        return None
+
+    error = run(main())
+
+    assert error is not None
+    assert error.retry_after == timedelta(seconds=30)
+
+
+def test_refusals_far_apart_do_not_pause_the_bot() -> None:
+    async def main() -> float:
+        limiter = Limiter()
+        for chat in (6, 7, 8):
+            limiter.refused(chat, timedelta(seconds=60))
+            await asyncio.sleep(11)
+        start = now()
+        return await send(limiter, 9) - start
+
+    assert run(main()) == 0
+
+
+def test_a_message_does_not_wait_for_a_request_that_hangs() -> None:
+    async def main() -> float:
+        limiter = Limiter()
+
+        async def hang() -> None:
+            async with limiter.turn(7, 1) as turn, turn.request():
+                await asyncio.sleep(1000)
+
+        hanging = asyncio.create_task(hang())
+        await asyncio.sleep(2)
+        start = now()
+        with pytest.raises(Throttled):
+            await send(limiter, 7)
+        hanging.cancel()
+        return now() - start
+
+    assert run(main()) == pytest.approx(10)
+
+
+def test_idle_chats_are_forgotten_and_busy_ones_are_not() -> None:
+    async def main() -> tuple[int, float]:
+        limiter = Limiter(Limits(bot_per_second=10_000))
+        limiter.refused(7, timedelta(hours=9))
+        for chat in range(10_000, 15_000):
+            await send(limiter, chat)
+        try:
+            await send(limiter, 7)
+        except Throttled as error:
+            return len(limiter._chats), error.retry_after.total_seconds()
+        raise AssertionError("the pause was forgotten")
+
+    chats, wait = run(main())
+
+    assert chats <= 1001
+    assert wait > 8 * 3600
+
+
+def test_ten_thousand_messages_to_two_hundred_chats_take_what_the_limits_allow() -> None:
+    chats = [chat for chat in range(1, 201) for _ in range(50)]
+    random.Random(5).shuffle(chats)
+
+    async def main() -> list[tuple[int, float]]:
+        limiter = Limiter()
+        waiting = list(reversed(chats))
+        sent: list[tuple[int, float]] = []
+
+        async def worker() -> None:
+            while waiting:
+                chat = waiting.pop()
+                sent.append((chat, (await send_or_wait(limiter, chat))[0]))
+
+        await asyncio.gather(*(worker() for _ in range(80)))
+        return sent
+
+    sent = run(main())
+
+    times = [time for _, time in sent]
+    assert most_within(times, 1.0) <= 30
+    for chat in range(1, 201):
+        assert most_within([time for other, time in sent if other == chat], 1.0) == 1
+    assert max(times) - min(times) < 10_000 / 30 * 1.2
