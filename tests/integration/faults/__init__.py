@@ -33,6 +33,7 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
 20  work queue deleted: test_a_deleted_work_queue_is_created_again_when_adopted,
     test_a_deleted_work_queue_is_waited_for_without_topology,
     test_a_work_queue_deleted_under_us_is_made_again_and_told,
+    test_fault_20_the_operator_gets_a_mail_about_a_deleted_queue,
     test_a_work_queue_that_its_producer_declares_is_a_trouble_until_it_is_there
 21  leader lost: test_fault_21_the_queues_leader_dies_while_two_thousand_messages_flow,
     test_fault_21_a_node_left_alone_takes_no_copies_until_the_others_are_back

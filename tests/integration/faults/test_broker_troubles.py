@@ -8,6 +8,7 @@ import pytest
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.rabbitmq.watch import ALARM, QUEUES, queue_trouble
 from adapters.wire.inbound import InboundMessage, Settlement
+from tests.integration.faults.scene import Scene
 from tests.support.consuming import (
     Recorder,
     RecordingWatch,
@@ -18,6 +19,7 @@ from tests.support.consuming import (
 from tests.support.oracle import mixed
 from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
+from tests.support.worker import wait_until
 
 BOTH = [TopologyMode.ADOPT, TopologyMode.OWN]
 
@@ -78,6 +80,20 @@ def test_a_dead_queue_deleted_under_us_is_made_again_and_told(
 
     asyncio.run(scenario())
     assert watch.made_again == [f"{queue}.dead"]
+
+
+def test_fault_20_the_operator_gets_a_mail_about_a_deleted_queue(scene: Scene) -> None:
+    ops = "ops@example.org"
+    scene.settings |= {"alerts_to": f"email:{ops}", "email_from": "shop@example.com"}
+    with scene.worker() as worker, Peer(scene.broker.url) as peer:
+        peer.delete(scene.queue)
+        worker.wait_for("queue was deleted and is created again")
+        wait_until(lambda: ops in scene.server.deliveries, on_failure=lambda: worker.output)
+        assert worker.terminate() == 0
+
+    [mail] = scene.server.accepted
+    subject = f"Subject: [dispatcher] queue {scene.queue} was deleted and is created again"
+    assert subject.encode() in mail.data.replace(b"\r\n ", b" ")
 
 
 def test_a_connection_that_is_lost_is_a_trouble_until_there_is_one(

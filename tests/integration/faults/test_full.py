@@ -2,11 +2,13 @@
 
 Each time the worker does what it still can, keeps the rest unacked, and goes on by itself."""
 
+import json
 import subprocess
 import time
 import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tests.integration.conftest import _unavailable
 from tests.integration.faults.scene import Scene
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
-from tests.support.worker import wait_until
+from tests.support.worker import Worker, wait_until
 
 ORDERS = 300
 REFUSED = 60
@@ -68,7 +70,7 @@ def test_fault_23_what_a_full_queue_does_not_take_stays_in_the_work_queue(
         pytest.skip("needs the management API to set a policy")
     is_dead = suffix == "dead"
     reply = "550 5.1.1 no such user" if is_dead else "450 4.2.1 later"
-    scene.settings["retry_delays"] = "6000ms"
+    scene.settings |= {"retry_delays": "6000ms", "http": "127.0.0.1:0"}
     scene.server.on("rcpt", Say(reply), address="user1", times=None if is_dead else 10)
     full = f"{scene.queue}.{suffix}"
     with scene.worker() as worker, Peer(scene.broker.url) as peer, _full(scene.broker, full):
@@ -83,6 +85,7 @@ def test_fault_23_what_a_full_queue_does_not_take_stays_in_the_work_queue(
         assert peer.ready(scene.queue) == 0  # in hand, and not acked
         assert len(worker.events(NOT_STORED)) < 10
         assert worker.events(NOT_STORED)[0]["queue"] == full
+        assert list(_causes(worker)) == [f"queue {full}"]
         worker.kill()
         wait_until(lambda: (peer.ready(scene.queue) or 0) >= 5)
 
@@ -90,6 +93,16 @@ def test_fault_23_what_a_full_queue_does_not_take_stays_in_the_work_queue(
     account = scene.account()
     assert (len(account.sent), account.duplicates) == ((30, 0) if is_dead else (40, 0))
     assert set(account.dead.values()) == ({"recipient_refused"} if is_dead else set())
+
+
+def _causes(worker: Worker) -> dict[str, str]:
+    """Why the worker is not ready, cause by name."""
+    port = worker.wait_for("probes are served")["port"]
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    with closing(connection):
+        connection.request("GET", "/readyz")
+        answer = json.load(connection.getresponse())
+    return {cause["name"]: cause["cause"] for cause in answer["causes"]}
 
 
 @contextmanager
