@@ -25,6 +25,16 @@ def writable_templates(folder: Path) -> Path:
     return templates
 
 
+def test_the_demo_shows_every_channel_of_the_shipped_templates(home: Path) -> None:
+    demo = run_command("demo", settings={}, cwd=home)
+
+    assert demo.returncode == 0, demo.stderr
+    for channel, start in (("mail/new", "Return-Path: "), ("telegram", "To: "), ("slack", "To: ")):
+        files = list((home / "var/demo" / channel).iterdir())
+        assert len(files) == demo.stdout.count(f"sent: var/demo/{channel}/") > 0
+        assert all(file.read_text().startswith(start) for file in files)
+
+
 def test_the_demo_sends_eight_of_ten_and_its_own_advice_mends_the_ninth(tmp_path: Path) -> None:
     templates = tmp_path / "templates"
     templates.mkdir()
@@ -38,10 +48,6 @@ def test_the_demo_sends_eight_of_ten_and_its_own_advice_mends_the_ninth(tmp_path
 
     assert demo.returncode == 0, demo.stderr
     assert demo.stdout.count("sent: var/demo/mail/new/") == 8
-    for channel, words in (("telegram", "<b>Order "), ("slack", '"type": "section"')):
-        files = [path.read_text() for path in (tmp_path / "var/demo" / channel).iterdir()]
-        assert len(files) == demo.stdout.count(f"sent: var/demo/{channel}/") == 3
-        assert any(words in text for text in files)
     assert "template_missing" in demo.stdout
     assert "malformed: to: is required" in demo.stdout
     mailbox = Maildir(str(tmp_path / "var/demo/mail"), create=False)
