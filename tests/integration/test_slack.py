@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import timedelta
+from types import NoneType
 
 import pytest
 
 from adapters.notifiers.slack import SlackNotifier
+from adapters.notifiers.slack.pace import Pace
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -187,6 +189,42 @@ def test_a_throttled_look_up_is_not_repeated_meanwhile() -> None:
         assert await send(CHANNEL) is None
 
     with_slack(scene)
+
+
+def test_a_kept_connection_that_slack_has_closed_is_no_trouble() -> None:
+    async def scene(slack: SlackServer, _notifier: SlackNotifier, send: Send) -> None:
+        await send()
+        slack.server.drop_connections()
+        await asyncio.sleep(0.05)
+
+        assert await send() is None
+        assert len(slack.posts) == slack.server.connections == 2
+
+    with_slack(scene)
+
+
+def test_several_recipients_each_have_an_answer_of_their_own() -> None:
+    async def scene(slack: SlackServer, notifier: SlackNotifier, _send: Send) -> None:
+        slack.refuse("C0GONE00000")
+        notification = a_notification(channel="slack", to=["C0GONE00000", CHANNEL, "nobody"])
+
+        answers = await notifier.notify(notification, TEXT, notification.recipients)
+
+        assert [type(answers[one]) for one in notification.to] == [Permanent, NoneType, Permanent]
+        assert [post["channel"] for post in slack.posts] == [CHANNEL]
+
+    with_slack(scene)
+
+
+def test_a_flood_to_one_channel_is_put_off_each_message_to_its_own_moment() -> None:
+    async def scene(slack: SlackServer, _notifier: SlackNotifier, send: Send) -> None:
+        answers = await asyncio.gather(*(send() for _ in range(8)))
+
+        put_off = [error.retry_after for error in answers if isinstance(error, Throttled)]
+        assert len(slack.posts) == 4
+        assert [round(wait.total_seconds()) for wait in put_off] == [1, 2, 3, 4]
+
+    with_slack(scene, pace=Pace(patience=0.5))
 
 
 def test_files_are_refused_rather_than_left_out() -> None:

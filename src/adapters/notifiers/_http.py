@@ -18,13 +18,8 @@ TIMEOUT = 30.0
 
 _MAX_TOLD = 200
 
-# A URL that is none, a header value with a line break or out of ASCII: nothing was sent.
-_UNWRITABLE = (
-    httpx2.InvalidURL,
-    httpx2.UnsupportedProtocol,
-    httpx2.LocalProtocolError,
-    UnicodeEncodeError,
-)
+# A URL that is none, or a header value with a line break: nothing was sent.
+_UNWRITABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 # They tell URLs and headers, and Telegram has its token in the path.
 for _name in ("httpx2", "httpcore2"):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.notifiers.slack.message import message_of
-from adapters.templates import FilesystemTemplates
+from adapters.templates import FilesystemTemplates, examples_of, list_templates
 from domain.notification import JsonValue
 from domain.ports import RenderRequest
 from tests.fakes import NOON, a_notification
@@ -39,6 +39,7 @@ NASTY = (
     "\u2028"
 )
 CONTROL = {"<", ">"}
+SAMPLES = Path(__file__).parents[3] / "templates"
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +130,20 @@ def check_blocks(templates: FilesystemTemplates, value: str) -> None:
     assert not CONTROL & set(blocks[3]["elements"][0]["text"])
     if "text" in found:
         assert not CONTROL & set(str(found["text"]))
+
+
+def samples() -> list[RenderRequest]:
+    snapshot = FilesystemTemplates(SAMPLES).snapshot
+    return [
+        example.request(template.name, "slack", NOON)
+        for template in list_templates(snapshot)
+        for example in examples_of(snapshot, template.name)
+        if "slack" in template.channels
+    ]
+
+
+@pytest.mark.parametrize("request_", samples(), ids=lambda request: request.template)
+def test_the_shipped_samples_are_messages_that_slack_takes(request_: RenderRequest) -> None:
+    content = FilesystemTemplates(SAMPLES).render(request_)
+
+    assert message_of(a_notification(channel="slack"), content)["text"]

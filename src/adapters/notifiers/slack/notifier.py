@@ -108,12 +108,10 @@ class SlackNotifier:
         is_person = is_email(address)
         channel = await self._people.id_of(address) if is_person else address
         await self._pace.turn(channel)
+        headers = {**self._authorization(), **_JSON}
+        body = _bytes({**message, "channel": channel})
         await about_to_send()
-        reply = await self._http.post(
-            self._api_url + _POST,
-            headers={**self._authorization(), **_JSON},
-            content=_bytes({**message, "channel": channel}),
-        )
+        reply = await self._http.post(self._api_url + _POST, headers=headers, content=body)
         error = self._verdicts.of_method(reply)
         if isinstance(error, Throttled):
             self._pace.pause(channel, error.retry_after)
@@ -160,7 +158,10 @@ class SlackNotifier:
         return user or ""
 
     def _authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token() or ''}"}
+        token = self._token() or ""
+        if not (token.isascii() and token.isprintable()):
+            raise Unavailable("the token for Slack is none: it holds what no header can")
+        return {"Authorization": f"Bearer {token}"}
 
     def _secrets(self) -> list[str]:
         return [self._token() or "", self._webhook_url() or ""]
