@@ -94,7 +94,9 @@ def test_a_hook_that_hangs_up_may_have_posted() -> None:
     with_slack(scene, webhook=True)
 
 
-@pytest.mark.parametrize("url", ["hooks.slack.com/services/1", "http://127.0.0.1:a-port/", "ftp://127.0.0.1/x"])
+@pytest.mark.parametrize(
+    "url", ["hooks.slack.com/services/1", "http://127.0.0.1:a-port/", "ftp://127.0.0.1/x"]
+)
 def test_an_address_that_is_none_pauses_the_channel_and_is_not_told(url: str) -> None:
     async def scene(_slack: SlackServer, _notifier: SlackNotifier, send: Send) -> None:
         error = await send()
