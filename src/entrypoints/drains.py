@@ -92,7 +92,6 @@ class DrainWatch:
         before, self._open = self._open, self._policy.open_letters
         for cause, alert in self._open.items():
             if before.get(cause) != alert:
-                self._calm[cause] = 0
                 for queue in alert.queues:
                     self._left.pop(queue, None)
         try:

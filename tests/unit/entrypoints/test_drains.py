@@ -15,11 +15,13 @@ WELCOME = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="welcome",
 
 
 class Shelf:
-    """Dead letters in memory; `held` of them are in somebody else's hands."""
+    """Dead letters in memory; `held` of them are in somebody else's hands, and `taken` of them
+    come there between a count and a visit."""
 
     def __init__(self) -> None:
         self.letters: list[InboundMessage] = []
         self.held = 0
+        self.taken = 0
         self.is_away = False
         self.counts = 0
         self.visits = 0
@@ -48,7 +50,7 @@ class Shelf:
     ) -> int:
         assert queue == "email"
         self.visits += 1
-        shown = self.letters[self.held :]
+        shown = self.letters[self.held + self.taken :]
         for letter in shown:
             await decide(letter)
         return len(shown)
@@ -152,6 +154,17 @@ def test_letters_in_somebody_elses_hands_for_a_look_or_two_are_not_gone() -> Non
     assert house.look() == []
 
 
+def test_letters_that_somebody_takes_while_they_are_read_are_not_gone() -> None:
+    house = House()
+    house.die(INVOICE)
+    house.shelf.add(WELCOME)
+    house.shelf.taken = 1
+
+    assert house.look() == []
+    house.shelf.taken = 0
+    assert house.look() == []
+
+
 def test_while_the_broker_is_away_nothing_is_concluded() -> None:
     house = House()
     house.die(INVOICE)
@@ -163,6 +176,19 @@ def test_while_the_broker_is_away_nothing_is_concluded() -> None:
 
     assert house.look(CALM - 1) == []
     assert house.look(1) == [INVOICE]
+
+
+def test_letters_that_died_anew_in_place_of_others_are_seen() -> None:
+    house = House()
+    house.die(INVOICE)
+    house.shelf.retry("invoice")
+    house.shelf.add(WELCOME)
+    house.look(CALM - 1)
+    house.shelf.retry("welcome")
+    house.clock.time += 100 * GATHER
+    house.die(INVOICE)  # as many letters as before
+
+    assert house.look() == []
 
 
 def test_letters_that_died_anew_are_looked_for_anew() -> None:
