@@ -8,7 +8,7 @@ import pytest
 from adapters.notifiers.apprise import AppriseNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
-from domain.notification import Recipient
+from domain.notification import Attachment, Recipient
 from domain.retry_policy import RetryPolicy
 from entrypoints.settings.values import parse_tiers
 from tests.fakes import a_notification
@@ -58,6 +58,20 @@ def test_a_target_is_known_in_any_case() -> None:
         await send(notifier, "Ops")
 
         assert len(server.accepted) == 1
+
+    with_targets(body, "ops")
+
+
+def test_a_message_with_files_is_refused_rather_than_sent_without_them() -> None:
+    async def body(server: HttpServer, notifier: AppriseNotifier) -> None:
+        file = Attachment(filename="a.pdf", content=b"%PDF")
+        notification = a_notification(channel="apprise", to="ops", attachments=(file,))
+
+        with pytest.raises(Permanent, match="attachments") as caught:
+            await notifier.notify(notification, CONTENT, notification.recipients)
+
+        assert caught.value.reason is FailureReason.CONTENT_REFUSED
+        assert server.requests == []
 
     with_targets(body, "ops")
 

@@ -93,6 +93,11 @@ class AppriseNotifier:
         """Send one message; see `Notifier.notify`."""
         (recipient,) = recipients
         target = self._target(recipient.address)
+        if notification.attachments:
+            raise Permanent(
+                "attachments: this channel carries none; put a link into the text",
+                reason=FailureReason.CONTENT_REFUSED,
+            )
         async with target.lock, self._slots:
             await about_to_send()
             fault = await asyncio.get_running_loop().run_in_executor(

@@ -187,7 +187,13 @@ class WebhookNotifier:
 
 
 def payload(notification: Notification, content: Content) -> bytes:
-    """The body: a JSON object, the same bytes at each try from the same templates."""
+    """The body: a JSON object, the same bytes at each try from the same templates. Raises
+    Permanent for what it cannot hold."""
+    if notification.attachments:
+        raise Permanent(
+            "attachments: a webhook carries none; put a link into the text",
+            reason=FailureReason.CONTENT_REFUSED,
+        )
     fields = {
         "id": notification.id,
         "template": notification.template,

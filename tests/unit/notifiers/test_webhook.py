@@ -11,6 +11,7 @@ from adapters.notifiers._signature import signature, signing_key, webhook_id
 from adapters.notifiers.webhook import WebhookNotifier, is_public, payload, url_of, verdict
 from domain.content import Content
 from domain.errors import FailureReason, Permanent, Throttled, Transient
+from domain.notification import Attachment
 from tests.fakes import a_notification
 
 
@@ -59,6 +60,15 @@ def test_the_body_is_the_documented_object() -> None:
         "text": "Hi Zoë",
         "metadata": {"order": 7, "who": "Zoë"},
     }
+
+
+def test_a_message_with_files_is_refused_rather_than_sent_without_them() -> None:
+    notification = a_notification(attachments=(Attachment(filename="a.pdf", content=b"%PDF"),))
+
+    with pytest.raises(Permanent, match="attachments") as caught:
+        payload(notification, Content(parts={"text": "see the file"}))
+
+    assert caught.value.reason is FailureReason.CONTENT_REFUSED
 
 
 @pytest.mark.parametrize(
