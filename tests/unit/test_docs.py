@@ -24,6 +24,7 @@ _PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")
 _LINK = re.compile(r"\]\(([^)\s#]*)(?:#[^)\s]*)?\)")
 _MODULE = re.compile(r"(?<![\w./])(?:domain|adapters|entrypoints|benchmarks)(?:\.[a-z_]+)+")
 _VARIABLE = re.compile(rf"{PREFIX}[A-Z0-9_]*[A-Z0-9]")
+_A_TARGET = re.compile(rf"^{PREFIX}TARGETS__(?:(?!_FILE)[A-Z0-9_])+")
 _TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 
 
@@ -109,7 +110,8 @@ def unknown_variables(document: Document) -> Iterator[str]:
     tests = "".join(p.read_text("utf-8") for p in (ROOT / "tests").rglob("conftest.py"))
     known |= set(re.findall(rf"{PREFIX}TEST_[A-Z_]+", tests + _read(".ci/env")))
     for name in _VARIABLE.findall(document.text):
-        if name not in known and name != f"{PREFIX}TEST":
+        generic = _A_TARGET.sub(variable("targets__name"), name)
+        if generic not in known and name != f"{PREFIX}TEST":
             yield f"variable {name}"
 
 
@@ -167,6 +169,7 @@ def test_everything_a_document_names_exists(path: Path) -> None:
         ("```sh\npython -m entrypoints.worker --nothing\n```", "option --nothing of worker"),
         ("set DISPATCHER_NOTHING", "variable DISPATCHER_NOTHING"),
         ("set DISPATCHER_HOME_FILE", "variable DISPATCHER_HOME_FILE"),
+        ("set DISPATCHER_TARGET__OPS", "variable DISPATCHER_TARGET__OPS"),
     ],
 )
 def test_a_document_that_names_something_absent_is_found_out(text: str, fault: str) -> None:
