@@ -45,6 +45,13 @@ def test_ok_true_is_success_whatever_else_it_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "status"), [({"ok": "true"}, 200), ({"ok": 1}, 200), ({"ok": True}, 503)]
+)
+def test_nothing_else_is_success(answer: dict[str, object], status: int) -> None:
+    assert Judge().method(answer, status) is not None
+
+
+@pytest.mark.parametrize(
     ("code", "reason"),
     [(code, FailureReason.RECIPIENT_REFUSED) for code in sorted(codes.RECIPIENT)]
     + [(code, FailureReason.CONTENT_REFUSED) for code in sorted(codes.CONTENT)],
