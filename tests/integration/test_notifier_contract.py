@@ -12,6 +12,7 @@ from adapters.notifiers.email.maildir import MaildirNotifier
 from adapters.notifiers.email.smtp import SmtpNotifier
 from adapters.notifiers.email.transaction import Timeouts
 from adapters.notifiers.email.url import SmtpSettings
+from adapters.notifiers.guard import GuardedNotifier, GuardRules
 from domain.errors import (
     FailureReason,
     InDoubt,
@@ -162,6 +163,13 @@ async def blip_tolerant_peer() -> AsyncIterator[FakePeer]:
 
 
 @asynccontextmanager
+async def guarded_peer() -> AsyncIterator[FakePeer]:
+    peer = FakePeer()
+    peer.notifier = GuardedNotifier(peer.fake, "email", GuardRules(only_to=("*",)))
+    yield peer
+
+
+@asynccontextmanager
 async def maildir_peer() -> AsyncIterator[MaildirPeer]:
     with TemporaryDirectory() as folder:
         yield MaildirPeer(Path(folder) / "mail")
@@ -198,6 +206,11 @@ class TestCapturedNotifier(NotifierContract):
 class TestBlipTolerantNotifier(RemoteNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return blip_tolerant_peer()
+
+
+class TestGuardedNotifier(RemoteNotifierContract):
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return guarded_peer()
 
 
 class TestWebhookNotifier(RemoteNotifierContract):

@@ -17,6 +17,8 @@ TIMEOUT = 30.0
 """Seconds for a connection, and for each wait for the provider."""
 
 _MAX_TOLD = 200
+_LONGEST_WAIT = 10**8  # seconds, three years
+_DIGITS = 18
 
 # A URL that is none, or a header value with a line break: nothing was sent.
 _UNWRITABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
@@ -50,12 +52,12 @@ class Reply:
         """The wait that the header names, in seconds or as a date (RFC 9110, section 10.2.3)."""
         text = self.headers.get("retry-after", "")
         if text.isascii() and text.isdigit():
-            return timedelta(seconds=min(int(text), 10**8))
+            return timedelta(seconds=min(int(text[:_DIGITS]), _LONGEST_WAIT))
         try:
-            date = parsedate_to_datetime(text)
-        except ValueError:
+            date = parsedate_to_datetime(text).astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
-        return max(date.astimezone(UTC) - datetime.now(UTC), timedelta(0))
+        return max(date - datetime.now(UTC), timedelta(0))
 
 
 class HttpClient:

@@ -153,6 +153,19 @@ def test_a_wait_of_nothing_costs_an_attempt_lest_it_be_asked_for_ever() -> None:
     assert isinstance(verdict(Reply(429, {"retry-after": "0"}, b""), "example.com"), Transient)
 
 
+@pytest.mark.parametrize("text", ["soon", "-5", "1e9", "Fri, 31 Dec 9999 23:59:59 -2359"])
+def test_a_wait_that_makes_no_sense_is_none(text: str) -> None:
+    assert isinstance(verdict(Reply(429, {"retry-after": text}, b""), "example.com"), Transient)
+
+
+@pytest.mark.parametrize("text", ["9" * 20, "9" * 5000])
+def test_a_wait_beyond_all_sense_is_bounded(text: str) -> None:
+    error = verdict(Reply(429, {"retry-after": text}, b""), "example.com")
+
+    assert isinstance(error, Throttled)
+    assert error.retry_after < timedelta(days=3660)
+
+
 def test_a_server_that_is_down_until_a_time_is_tried_then() -> None:
     error = verdict(Reply(503, {"retry-after": "90"}, b""), "example.com")
 
