@@ -13,12 +13,12 @@ the Bot API server (https://github.com/tdlib/telegram-bot-api).
 """
 
 import json
+import re
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes
 from typing import Any
 
 from tests.support.http_server import (
@@ -28,6 +28,8 @@ from tests.support.http_server import (
     Request,
     http_server_in_thread,
 )
+
+_PARAMETER = re.compile(r'(name|filename)="([^"]*)"')
 
 
 def failed(code: int, description: str, **parameters: object) -> Answer:
@@ -83,15 +85,13 @@ class Call:
         return str(self.fields.get("text") or self.fields.get("caption") or "")
 
 
-@dataclass
+@dataclass(frozen=True)
 class ServerLimits:
-    """Strict windows: so many in any second (of a chat, of all) and any minute (of a group).
-    `scale`: how many times faster than Telegram's own."""
+    """Strict windows, wherever they begin; these are the limits that Telegram tells of."""
 
-    chat: int = 1
-    group: int = 20
-    bot: int = 30
-    scale: float = 1.0
+    chat_per_second: float = 1
+    group_per_minute: int = 20
+    bot_per_second: int = 30
 
 
 @dataclass
@@ -175,13 +175,12 @@ class BotApi:
         """Seconds until the windows have room; 0 and noted if there is."""
         if self.limits is None:
             return 0
-        second = 1 / self.limits.scale
         windows: list[tuple[object, int, float]] = [
-            (("chat", call.chat), self.limits.chat, second),
-            ("bot", self.limits.bot, second),
+            (("chat", call.chat), 1, 1 / self.limits.chat_per_second),
+            ("bot", self.limits.bot_per_second, 1.0),
         ]
         if isinstance(call.chat, str) or call.chat < 0:
-            windows.append((("group", call.chat), self.limits.group, 60 * second))
+            windows.append((("group", call.chat), self.limits.group_per_minute, 60.0))
         waits = [0.0]
         for key, count, period in windows:
             times = self._times[key]
@@ -217,16 +216,17 @@ def _read(method: str, request: Request) -> Call:
     content_type = request.headers.get("content-type", "")
     if not content_type.startswith("multipart/form-data"):
         return Call(method, request.json(), at=at)
-    head = f"Content-Type: {content_type}\r\n\r\n".encode()
     fields: dict[str, Any] = {}
     files: dict[str, tuple[str, str, bytes]] = {}
-    for part in message_from_bytes(head + request.body).get_payload():
-        name = str(part.get_param("name", header="content-disposition"))
-        content = part.get_payload(decode=True)
-        if (filename := part.get_filename()) is not None:
-            files[name] = (filename, part.get_content_type(), content)
+    boundary = b"--" + content_type.partition("boundary=")[2].encode()
+    for part in request.body.split(boundary)[1:-1]:
+        head, _, content = part.removesuffix(b"\r\n").partition(b"\r\n\r\n")
+        said = dict(_PARAMETER.findall(head.decode()))
+        if "filename" in said:
+            kind = head.decode().rpartition("Content-Type: ")[2]
+            files[said["name"]] = (said["filename"], kind, content)
         else:
-            fields[name] = content.decode()
+            fields[said["name"]] = content.decode()
     for name in ("reply_markup", "message_thread_id", "disable_notification"):
         if name in fields:
             fields[name] = json.loads(fields[name])
