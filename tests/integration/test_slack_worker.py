@@ -186,6 +186,27 @@ def test_a_wait_that_slack_asks_for_is_waited_and_spends_no_attempt(
     assert (letter["reason"], letter["attempt"]) == ("recipient_refused", 1)
 
 
+def test_a_flood_to_one_channel_keeps_slack_s_pace_and_holds_up_no_other(
+    scene: Scene, slack: SlackServer
+) -> None:
+    slack.burst = 5
+    for number in range(17):
+        scene.publish(number)
+    scene.publish(99, to="C0QUIET0000")
+
+    with scene.worker() as worker:
+        wait_until(lambda: len(slack.posts) > 0, on_failure=lambda: worker.output)
+        began = time.monotonic()
+        wait_until(lambda: any(post["channel"] == "C0QUIET0000" for post in slack.posts), seconds=3)
+        wait_until(lambda: len(slack.posts) == 18, on_failure=lambda: worker.output)
+        took = time.monotonic() - began
+
+    assert slack.too_fast == 0
+    assert took > 12
+    assert len(slack.server.requests) == 18
+    assert scene.letters() == []
+
+
 def test_an_unknown_code_goes_through_the_tiers_and_shows_in_the_metrics(
     scene: Scene, slack: SlackServer
 ) -> None:

@@ -4,6 +4,7 @@
         slack.users["ann@example.com"] = "U123ABC456"
         slack.refuse("C0GONE00000", "is_archived")
         slack.throttle("C0BUSY00000", seconds=7)
+        slack.burst = 5  # then one a second to each channel, or 429
         slack.server.on(failed("internal_error"), times=1)
         ...
         slack.api_url, slack.hook_url
@@ -16,6 +17,7 @@ https://docs.slack.dev/reference/methods/users.lookupByEmail and
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks.
 """
 
+import time
 from typing import Any
 
 from tests.support.http_server import Answer, HttpServer, Request
@@ -45,9 +47,12 @@ class SlackServer:
         self.users: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self.throttled: dict[str, int] = {}
+        self.burst: int | None = None
+        self.too_fast = 0
         self.posts: list[dict[str, Any]] = []
         self.hooked: list[dict[str, Any]] = []
         self.look_ups: list[str] = []
+        self._next_turn: dict[str, float] = {}
         self.server = HttpServer(default=Answer(404, "Not Found"))
         self.server.on(self._post, path=POST)
         self.server.on(self._look_up, path=LOOK_UP)
@@ -83,12 +88,8 @@ class SlackServer:
             return failed("invalid_post_type")
         asked = request.json()
         channel = asked.get("channel", "")
-        if seconds := self.throttled.pop(channel, 0):
-            return throttled(seconds)
-        if not channel or channel in self.refused:
-            return failed(self.refused.get(channel, "channel_not_found"))
-        if not asked.get("text") and not asked.get("blocks"):
-            return failed("no_text")
+        if (refusal := self._refusal(channel, asked)) is not None:
+            return refusal
         self.posts.append(asked)
         ts = f"1503435956.{len(self.posts):06}"
         message = {
@@ -100,6 +101,16 @@ class SlackServer:
             "ts": ts,
         }
         return Answer(body={"ok": True, "channel": channel, "ts": ts, "message": message})
+
+    def _refusal(self, channel: str, asked: dict[str, Any]) -> Answer | None:
+        if seconds := self.throttled.pop(channel, 0):
+            return throttled(seconds)
+        if self._is_too_fast(channel):
+            self.too_fast += 1
+            return throttled(1)
+        if not channel or channel in self.refused:
+            return failed(self.refused.get(channel, "channel_not_found"))
+        return None if asked.get("text") or asked.get("blocks") else failed("no_text")
 
     def _look_up(self, request: Request) -> Answer:
         if (refusal := self._without_token(request)) is not None:
@@ -121,6 +132,16 @@ class SlackServer:
             return Answer(400, "no_text")
         self.hooked.append(payload)
         return Answer(body="ok")
+
+    def _is_too_fast(self, channel: str) -> bool:
+        if self.burst is None:
+            return False
+        now = time.monotonic()
+        turn = max(self._next_turn.get(channel, now), now)
+        if turn - now > self.burst - 1:
+            return True
+        self._next_turn[channel] = turn + 1
+        return False
 
     def _without_token(self, request: Request) -> Answer | None:
         authorization = request.headers.get("authorization")
