@@ -53,6 +53,26 @@ async def _visit(
     return seen
 
 
+def test_two_visits_of_one_process_both_see_every_letter(rabbitmq: Broker, queue: str) -> None:
+    settings = settings_for(rabbitmq, queue)
+    asyncio.run(_prepare(settings))
+    with Peer(rabbitmq.url) as peer:
+        peer.publish(f"{queue}.dead", *_letters(100))
+
+    async def slowly(_: InboundMessage) -> Keep:
+        await asyncio.sleep(0.001)
+        return Keep.KEEP
+
+    async def scenario() -> list[int]:
+        letters = RabbitDeadLetters(settings)
+        try:
+            return await asyncio.gather(*(letters.visit(queue, slowly) for _ in range(2)))
+        finally:
+            await letters.close()
+
+    assert asyncio.run(scenario()) == [100, 100]
+
+
 def test_a_visit_shows_every_letter_in_order_and_leaves_them_so(broker: Broker, queue: str) -> None:
     settings = settings_for(broker, queue)
     asyncio.run(_prepare(settings))

@@ -59,13 +59,15 @@ class RabbitDeadLetters:
     batch has its own channel and a consumer that is ended once the batch is here, so that removing
     a letter fetches no other. Closing a channel hands its letters back in order; the channels are
     closed one after the other, each only once the letters of the one before are back. A connection
-    that dies meanwhile may put batches back out of order, never lose a letter.
+    that dies meanwhile may put batches back out of order, never lose a letter. Visits of one
+    process wait for one another, since neither would see what the other holds.
     """
 
     def __init__(self, settings: RabbitSettings, *, batch: int = _BATCH) -> None:
         self._settings = settings
         self._batch = batch
         self._link = PublishLink(settings.url, "dispatcher releases")
+        self._visiting = asyncio.Lock()
 
     async def count(self, queue: str) -> int:
         """How many letters are there, but for those in somebody's hands; 0 where the queue does not
@@ -89,12 +91,20 @@ class RabbitDeadLetters:
     ) -> int:
         """Show `decide` every letter that is there now, oldest first, and do what it says; what
         dies meanwhile is not shown. Raises BrokerUnavailable or PublishRefused."""
+        async with self._visiting:
+            return await self._visit_alone(queue, _Judge(decide, done))
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+        await self._link.close()
+
+    async def _visit_alone(self, queue: str, judge: _Judge) -> int:
         connection = await connect(self._settings.url, "dispatcher dead letters")
         batches: list[_Batch] = []
         try:
             counting = await connection.open_channel()
             try:
-                await self._visit(connection, counting, queue, _Judge(decide, done), batches)
+                await self._visit(connection, counting, queue, judge, batches)
             finally:
                 with suppress(ChannelLost):
                     await _put_back(counting, dead_queue_name(queue), batches)
@@ -104,10 +114,6 @@ class RabbitDeadLetters:
         finally:
             await connection.close()
         return sum(batch.fetched for batch in batches)
-
-    async def close(self) -> None:
-        """Let go of the connection. May be called twice."""
-        await self._link.close()
 
     async def _visit(
         self,
