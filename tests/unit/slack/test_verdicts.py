@@ -83,6 +83,12 @@ def test_what_is_wrong_with_our_account_pauses_the_channel(code: str) -> None:
     assert not error.safe_to_repeat
 
 
+def test_the_operator_is_told_where_to_look() -> None:
+    assert "DISPATCHER_SLACK_TOKEN" in str(Judge().refused("invalid_auth"))
+    assert "DISPATCHER_SLACK_WEBHOOK_URL" in str(Judge().webhook("no_service", 404))
+    assert "invite the app" in str(Judge().refused("not_in_channel"))
+
+
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("code", sorted(codes.DOUBTFUL))
 def test_an_error_within_slack_may_have_posted(code: str, status: int) -> None:

@@ -160,7 +160,7 @@ class SlackNotifier:
     def _authorization(self) -> dict[str, str]:
         token = self._token() or ""
         if not (token.isascii() and token.isprintable()):
-            raise Unavailable("the token for Slack is none: it holds what no header can")
+            raise Unavailable("DISPATCHER_SLACK_TOKEN is no token: it holds what no header can")
         return {"Authorization": f"Bearer {token}"}
 
     def _secrets(self) -> list[str]:

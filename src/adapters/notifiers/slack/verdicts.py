@@ -23,10 +23,13 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
 _NO_CODE = "no_code"
 _SHORTEST_WAIT = timedelta(seconds=1)
 
+_CHECK_TOKEN = "check DISPATCHER_SLACK_TOKEN"
 _HINTS = {
+    **dict.fromkeys(("account_inactive", "invalid_auth", "not_authed"), _CHECK_TOKEN),
+    **dict.fromkeys(("token_expired", "token_revoked"), _CHECK_TOKEN),
     "missing_scope": "grant the app this scope and install it again",
     "not_in_channel": "invite the app to the channel, or grant it chat:write.public",
-    "no_service": "the webhook was removed or disabled",
+    "no_service": "the webhook in DISPATCHER_SLACK_WEBHOOK_URL was removed or disabled",
 }
 
 
@@ -102,7 +105,7 @@ def _of_status(status: int) -> DeliveryError:
     if 200 <= status < 300:
         return InDoubt(f"{text}; the message may have arrived or not")
     if status in {401, 403, 404, 405, 407, 410} or 300 <= status < 400:
-        return Unavailable(f"{text}; check the address and the credentials")
+        return Unavailable(f"{text}; check the addresses of Slack in the settings")
     if status == 413:
         return _content(text)
     return Transient(text, provider_fault=True)
