@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -168,6 +169,29 @@ def test_a_certificate_is_held_against_the_name_not_the_address(
         assert len(server.requests) == (error is None)
 
     with_server(body, server)
+
+
+def test_a_connection_is_not_used_for_another_name_of_the_same_address(tmp_path: Path) -> None:
+    certificate = throwaway_certificate(tmp_path, names="DNS:hook.test")
+    server = HttpServer(tls=certificate.server_context)
+    context = ssl.create_default_context(cafile=certificate.file)
+    client = partial(httpx2.AsyncClient, verify=context)
+    notifier = WebhookNotifier(lambda: SECRET, allow_private=True, client=client)
+
+    async def post_to(host: str) -> None:
+        url = f"https://{host}:{server.port}/"
+        notification = a_notification(channel="webhook", to=url)
+        await notifier.notify(notification, CONTENT, notification.recipients)
+
+    async def body(server: HttpServer) -> None:
+        await post_to("hook.test")
+        with pytest.raises(Transient, match="certificate is not trusted"):
+            await post_to("else.test")
+        await notifier.close()
+
+        assert len(server.requests) == 1
+
+    with_server(body, server, NamesLoop([["127.0.0.1"], ["127.0.0.1"]]))
 
 
 def test_an_unknown_authority_is_not_trusted(tmp_path: Path) -> None:
