@@ -23,10 +23,10 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
 _NO_CODE = "no_code"
 _SHORTEST_WAIT = timedelta(seconds=1)
 
-_CHECK_TOKEN = "check DISPATCHER_SLACK_TOKEN"
+_CHECK_IT = "check DISPATCHER_SLACK_TOKEN"
 _HINTS = {
-    **dict.fromkeys(("account_inactive", "invalid_auth", "not_authed"), _CHECK_TOKEN),
-    **dict.fromkeys(("token_expired", "token_revoked"), _CHECK_TOKEN),
+    **dict.fromkeys(("account_inactive", "invalid_auth", "not_authed"), _CHECK_IT),
+    **dict.fromkeys(("token_expired", "token_revoked"), _CHECK_IT),
     "missing_scope": "grant the app this scope and install it again",
     "not_in_channel": "invite the app to the channel, or grant it chat:write.public",
     "no_service": "the webhook in DISPATCHER_SLACK_WEBHOOK_URL was removed or disabled",
