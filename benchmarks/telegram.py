@@ -82,14 +82,16 @@ class Bench:
 
     def run(self, chats: Sequence[int], mails: int) -> Result:
         self.mails.fill(map(body, range(mails)))
+        before = self._sink.accepted()
         with self._worker() as watch:
-            alone = self._mail_rate(watch, mails)
+            alone = self._mail_rate(watch, before, mails)
         self.telegram.fill(_messages(chats))
         with self._worker() as watch:
             watch(lambda: len(self._api.delivered), min(_WARM_UP, len(chats)))
+            before = self._sink.accepted()
             with Peer(self._url) as producer:
                 producer.flood(self.mails.name, [*map(body, range(mails, 2 * mails))])
-            beside = self._mail_rate(watch, mails)
+            beside = self._mail_rate(watch, before, mails)
             watch(lambda: len(self._api.delivered), len(chats))
         times = [call.at for call in self._api.delivered]
         return Result(
@@ -106,8 +108,7 @@ class Bench:
         for queue in (self.mails, self.telegram):
             queue.delete(f"{queue.name}.dead", f"{queue.name}.retry.10000")
 
-    def _mail_rate(self, watch: "Watch", mails: int) -> float:
-        before = self._sink.accepted()
+    def _mail_rate(self, watch: "Watch", before: int, mails: int) -> float:
         watch(lambda: self._sink.accepted() - before, 1)
         first, started = self._sink.accepted() - before, time.monotonic()
         watch(lambda: self._sink.accepted() - before, mails)
