@@ -201,15 +201,34 @@ def test_a_move_is_followed_once() -> None:
     with_telegram(scene)
 
 
-def test_markup_that_telegram_cannot_parse_goes_plain_where_that_is_allowed() -> None:
+@pytest.mark.parametrize(
+    ("text", "metadata"),
+    [("<b>1 &lt; 2</b>", PLAIN), ("<!-- plain-on-error --><b>1 &lt; 2</b>", {})],
+    ids=["by the producer", "by the template"],
+)
+def test_markup_that_telegram_cannot_parse_goes_plain_where_that_is_allowed(
+    text: str, metadata: dict[str, object]
+) -> None:
     async def scene(api: BotApi, send: Send) -> None:
         api.answer(unparsable(), times=1)
 
-        assert await send("<b>1 &lt; 2</b>", metadata=PLAIN) is None
+        assert await send(text, metadata=metadata) is None
 
         [call] = api.delivered
         assert call.text == "1 < 2"
         assert "parse_mode" not in call.fields
+
+    with_telegram(scene)
+
+
+def test_what_a_producer_writes_allows_nothing() -> None:
+    async def scene(api: BotApi, send: Send) -> None:
+        api.answer(unparsable())
+
+        error = await send("&lt;!-- plain-on-error --&gt;")
+
+        assert reason_of(error) is FailureReason.CONTENT_REFUSED
+        assert len(api.calls) == 1
 
     with_telegram(scene)
 

@@ -49,7 +49,7 @@ class Moves:
 
 
 class Delivery:
-    """`allows_plain`: a text whose markup Telegram cannot parse is sent without any."""
+    """`about_to_send` is awaited once, before the first request."""
 
     def __init__(
         self,
@@ -57,15 +57,12 @@ class Delivery:
         limiter: Limiter,
         moves: Moves,
         plan: Plan,
-        *,
-        allows_plain: bool,
         about_to_send: AboutToSend,
     ) -> None:
         self._api = api
         self._limiter = limiter
         self._moves = moves
         self._plan = plan
-        self._allows_plain = allows_plain
         self._about_to_send = about_to_send
         self._done = 0
         self._is_announced = False
@@ -104,7 +101,7 @@ class Delivery:
 
     async def _try(self, turn: Turn, call: Call, chat: int | str) -> DeliveryError | Moved | None:
         result = await self._request(turn, call, chat)
-        if isinstance(result, Unreadable) and self._allows_plain:
+        if isinstance(result, Unreadable) and self._plan.allows_plain:
             log.warning(
                 "telegram cannot parse a text, it goes without markup", error=str(result.error)
             )

@@ -56,14 +56,7 @@ class TelegramNotifier:
             calls = plan(content, files, options)
         answers: dict[Recipient, DeliveryError | None] = {}
         for recipient in recipients:
-            delivery = Delivery(
-                self._api,
-                self._limiter,
-                self._moves,
-                calls,
-                allows_plain=options.plain_on_error,
-                about_to_send=about_to_send,
-            )
+            delivery = Delivery(self._api, self._limiter, self._moves, calls, about_to_send)
             try:
                 await delivery.run(recipient)
                 answers[recipient] = None

@@ -18,6 +18,9 @@ _PHOTOS = frozenset(("image/jpeg", "image/png", "image/webp"))
 _LARGEST_PHOTO = 10 * 1024 * 1024  # https://core.telegram.org/bots/api#sending-files
 _DIGEST = 12
 
+PLAIN_ON_ERROR = "<!-- plain-on-error -->"
+"""In a template: a text whose markup Telegram cannot parse is sent without any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -45,10 +48,12 @@ class Call:
 
 
 class Plan:
-    """The calls in their order, and the words for how many of them are done."""
+    """The calls in their order, and the words for how many of them are done. `allows_plain`: a
+    text whose markup Telegram cannot parse may be sent without any."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], *, allows_plain: bool = False) -> None:
         self.calls = calls
+        self.allows_plain = allows_plain
 
     def token(self, done: int) -> str:
         """For `done` calls: their number and what they said, in short; empty for none."""
@@ -77,9 +82,11 @@ def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
     """
     source = content.parts.get("telegram")
     runs = markup.plain(content.parts.get("text", "")) if source is None else markup.parse(source)
+    allows_plain = options.plain_on_error or PLAIN_ON_ERROR in (source or "")
     captions = split(runs, LONGEST_CAPTION) if len(files) == 1 else []
     if len(captions) == 1:
-        return Plan([_file(files[0], options, captions[0], with_keyboard=True)])
+        only = _file(files[0], options, captions[0], with_keyboard=True)
+        return Plan([only], allows_plain=allows_plain)
     texts = split(runs, LONGEST_TEXT)
     if not texts and not files:
         raise Permanent("the text is empty", reason=FailureReason.CONTENT_REFUSED)
@@ -95,7 +102,7 @@ def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
         for text in texts
     ]
     calls += [_file(file, options, None, with_keyboard=not texts) for file in files]
-    return Plan(calls)
+    return Plan(calls, allows_plain=allows_plain)
 
 
 def _file(file: File, options: Options, caption: Part | None, *, with_keyboard: bool) -> Call:
