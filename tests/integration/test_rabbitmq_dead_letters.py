@@ -59,14 +59,19 @@ def test_two_visits_of_one_process_both_see_every_letter(rabbitmq: Broker, queue
     with Peer(rabbitmq.url) as peer:
         peer.publish(f"{queue}.dead", *_letters(100))
 
+    in_hand = asyncio.Event()
+
     async def slowly(_: InboundMessage) -> Keep:
-        await asyncio.sleep(0.001)
+        in_hand.set()
+        await asyncio.sleep(0.005)
         return Keep.KEEP
 
     async def scenario() -> list[int]:
         letters = RabbitDeadLetters(settings)
+        first = asyncio.create_task(letters.visit(queue, slowly))
+        await in_hand.wait()
         try:
-            return await asyncio.gather(*(letters.visit(queue, slowly) for _ in range(2)))
+            return await asyncio.gather(first, letters.visit(queue, slowly))
         finally:
             await letters.close()
 
