@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from adapters.notifiers._signature import signature, signing_key
 from adapters.notifiers.webhook import WebhookNotifier
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
+from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
 from tests.fakes import a_notification
 from tests.support.certificates import throwaway_certificate
 from tests.support.http_server import Answer, Cut, HttpServer
@@ -229,6 +230,28 @@ def test_an_answer_without_end_is_not_read() -> None:
         assert len(server.requests) == 1
 
     with_server(body)
+
+
+def test_an_answer_that_trickles_in_for_ever_is_given_up() -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"X-Wait: longer\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            notifier = WebhookNotifier(lambda: SECRET, allow_private=True, timeout=0.5)
+            with pytest.raises(InDoubt, match="did not answer in time"):
+                await asyncio.wait_for(post(f"http://127.0.0.1:{port}/", notifier), 10)
+            await asyncio.sleep(0.3)
+
+    asyncio.run(main())
 
 
 def test_a_proxy_in_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.notifiers._http import Reply
 from adapters.notifiers._signature import signature, signing_key, webhook_id
@@ -91,6 +93,25 @@ def test_a_recipient_that_is_no_url_to_post_to_is_invalid(address: str, says: st
 
     assert caught.value.reason is FailureReason.RECIPIENT_INVALID
     assert "t0ken" not in str(caught.value)
+
+
+@given(
+    st.sampled_from(["", "http://", "https://", "https://ann@", "http://[", "HTTPS:"]),
+    st.text(max_size=40),
+)
+def test_whatever_is_named_is_a_url_to_post_to_or_invalid(start: str, rest: str) -> None:
+    url, reason = None, None
+    try:
+        url = url_of(start + rest)
+    except Permanent as error:
+        reason = error.reason
+
+    if url is None:
+        assert reason is FailureReason.RECIPIENT_INVALID
+        return
+    assert url.scheme in {"http", "https"}
+    assert url.raw_host
+    assert not url.userinfo
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"])
