@@ -110,6 +110,30 @@ def test_a_message_reaches_an_apprise_target_by_its_name(
     assert "hush" not in output
 
 
+def test_a_target_that_fails_is_tried_three_times_and_again_when_it_is_retried(
+    tmp_path: Path, settings: dict[str, str], server: HttpServer
+) -> None:
+    settings["retry_delays"] = "200ms,200ms,200ms,200ms,200ms"
+    server.on(Answer(503))
+
+    with running(tmp_path, settings) as worker:
+        send(tmp_path, settings, "apprise", "ops")
+        worker.wait_for("notification dead-lettered")
+        tries = len(server.requests)
+        [letter] = letters(tmp_path, settings)
+        retry = ["failed", "retry", "--all", "--yes"]
+        assert run_command(*retry, settings=settings, cwd=tmp_path).returncode == 0
+        wait_until(
+            lambda: len(worker.events("notification dead-lettered")) == 2,
+            on_failure=lambda: worker.output,
+        )
+        assert worker.terminate() == 0
+
+    assert (letter["reason"], letter["attempt"]) == ("retries_exhausted", 3)
+    assert "target ops" in str(letter["error"])
+    assert (tries, len(server.requests)) == (3, 6)
+
+
 def test_a_target_that_is_no_url_ends_the_worker_by_its_variable(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
