@@ -1,5 +1,7 @@
 """What of a channel's settings only its adapter can judge is told by the variable's name."""
 
+import sys
+
 import pytest
 
 from entrypoints.channels import apprise_notifier, webhook_notifier
@@ -23,6 +25,14 @@ def test_targets_that_apprise_does_not_know_are_named_all_at_once_without_their_
         "DISPATCHER_TARGETS__DEV: is no URL that Apprise knows",
         "DISPATCHER_TARGETS__OPS: is no URL that Apprise knows",
     ]
+
+
+def test_targets_without_the_extra_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "adapters.notifiers.apprise", raising=False)
+    monkeypatch.setitem(sys.modules, "apprise", None)  # as if it were not installed
+
+    with pytest.raises(SettingsInvalid, match=r"dispatcher-worker\[apprise\]"):
+        apprise_notifier(load({**RABBIT, "DISPATCHER_TARGETS__OPS": "json://127.0.0.1"}))
 
 
 def test_a_webhook_secret_that_is_no_key_is_named() -> None:
