@@ -48,12 +48,15 @@ def telegram_notifier(settings: Settings) -> Notifier:
     """Over the Bot API, or captured where there is no token."""
     if settings.telegram_token is None:
         return _captured(settings, "telegram")
+    from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.telegram import TelegramNotifier
 
-    return TelegramNotifier(
-        token=lambda: settings.secret_now("telegram_token") or "",
-        api_url=settings.telegram_api_url.get_secret_value(),
-        attachments_dir=settings.attachments_dir,
+    return BlipTolerantNotifier(
+        TelegramNotifier(
+            token=lambda: settings.secret_now("telegram_token") or "",
+            api_url=settings.telegram_api_url.get_secret_value(),
+            attachments_dir=settings.attachments_dir,
+        )
     )
 
 
@@ -61,13 +64,16 @@ def slack_notifier(settings: Settings, on_unknown_code: Callable[[str], None]) -
     """Over the Web API, an incoming webhook, or captured where there is neither."""
     if settings.slack_token is None and settings.slack_webhook_url is None:
         return _captured(settings, "slack")
+    from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.slack import SlackNotifier
 
-    return SlackNotifier(
-        token=lambda: settings.secret_now("slack_token"),
-        webhook_url=lambda: settings.secret_now("slack_webhook_url"),
-        api_url=settings.slack_api_url.get_secret_value(),
-        on_unknown_code=on_unknown_code,
+    return BlipTolerantNotifier(
+        SlackNotifier(
+            token=lambda: settings.secret_now("slack_token"),
+            webhook_url=lambda: settings.secret_now("slack_webhook_url"),
+            api_url=settings.slack_api_url.get_secret_value(),
+            on_unknown_code=on_unknown_code,
+        )
     )
 
 

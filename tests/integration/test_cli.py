@@ -219,3 +219,11 @@ def test_several_processes_share_the_queue_and_end_together(home: Path) -> None:
         assert parent.process.wait(timeout=30) == 0
 
     assert len(list(mails.iterdir())) == 60
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1"])
+def test_a_time_limit_that_is_none_is_a_usage_error(seconds: str, home: Path) -> None:
+    refused = run_command("worker", f"--time-limit={seconds}", settings={}, cwd=home)
+
+    assert refused.returncode == 2
+    assert "--time-limit" in refused.stderr

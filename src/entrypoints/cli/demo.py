@@ -181,7 +181,7 @@ def _explain(settings: Settings, samples: list[_Sample]) -> None:
     click.echo(
         f"""
 The mails are in the Maildir {settings.home / "mail"}: open a file with any mail program.
-Telegram's messages are in {settings.home / "telegram"}, Slack's in {settings.home / "slack"}, as text.
+Telegram's messages are in {settings.home / "telegram"}, Slack's in {settings.home / "slack"}.
 
 Two messages were meant to fail, and are kept with their reason:
 

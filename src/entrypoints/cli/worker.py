@@ -1,6 +1,7 @@
 """`dispatcher worker`."""
 
 import gc
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -18,11 +19,19 @@ _ONE_PORT = (
 )
 
 
+def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("must be a number of seconds")
+    return value
+
+
 @click.command("worker")
 @click.option("--channels", help="Consume only these channels, comma-separated.")
 @click.option("--processes", type=click.IntRange(1, 64), default=1, help="Worker processes.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many messages.")
-@click.option("--time-limit", type=click.FloatRange(0), help="Stop after this many seconds.")
+@click.option(
+    "--time-limit", type=click.FloatRange(0), callback=_finite, help="Stop after this many seconds."
+)
 @click.option("--memory-limit", type=click.IntRange(1), help="Stop above this many MiB.")
 @click.option("--drain", is_flag=True, help="Stop when the queues are empty.")
 def command(

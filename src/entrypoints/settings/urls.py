@@ -1,5 +1,6 @@
 """Whether each URL among the settings can be used, told without the secrets in it."""
 
+import os
 from collections.abc import Callable
 
 from entrypoints.settings.model import Settings
@@ -47,7 +48,12 @@ def _ledger(url: str) -> None:
 def _sqlite(url: str) -> None:
     from adapters.sqlite.url import parse_sqlite_url
 
-    parse_sqlite_url(url)
+    path = parse_sqlite_url(url).absolute()
+    place = path if path.exists() else next(one for one in path.parents if one.exists())
+    if path.is_dir() or not (place.is_dir() or place == path):
+        raise ValueError(f"{place} is in the way: it must name a file in a folder")
+    if not os.access(place, os.W_OK):
+        raise ValueError(f"{place} cannot be written by this user")
 
 
 def _email(url: str) -> None:

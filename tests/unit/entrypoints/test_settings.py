@@ -224,3 +224,15 @@ def test_a_url_is_shown_without_its_password() -> None:
     shown = redacted("amqp://user:secret@broker:5672/vhost?heartbeat=30")
 
     assert shown == "amqp://user:***@broker:5672/vhost"
+
+
+@pytest.mark.parametrize("name", ["DISPATCHER_LEDGER_URL", "DISPATCHER_BROKER_URL"])
+def test_a_file_that_cannot_be_made_is_told_at_once(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    [in_the_way] = faults({name: f"sqlite:///{tmp_path}/file/deeper/queue.db"})
+    [a_folder] = faults({name: f"sqlite:///{tmp_path}"})
+
+    assert in_the_way == f"{name}: {tmp_path}/file is in the way: it must name a file in a folder"
+    assert a_folder == f"{name}: {tmp_path} is in the way: it must name a file in a folder"
+    load({name: f"sqlite:///{tmp_path}/new/folders/queue.db"})
