@@ -104,6 +104,46 @@ def test_the_bot_sends_thirty_messages_a_second() -> None:
     assert max(times) - min(times) < 600 / 30 * 1.1
 
 
+def test_the_bots_limit_holds_wherever_on_its_way_a_request_is_counted() -> None:
+    chance = random.Random(3)
+    counted: list[float] = []
+
+    async def send_slowly(limiter: Limiter, chat: int) -> None:
+        async with limiter.turn(chat, 1) as turn, turn.request():
+            latency = chance.uniform(0, 0.2)
+            there = chance.uniform(0, latency)
+            await asyncio.sleep(there)
+            counted.append(now())
+            await asyncio.sleep(latency - there)
+
+    async def main() -> None:
+        limiter = Limiter(PATIENT)
+        await asyncio.gather(*(send_slowly(limiter, chat) for chat in range(1, 901)))
+
+    run(main())
+
+    assert most_within(counted, 1.0) <= 30
+    assert max(counted) - min(counted) < 900 / 30 * 1.2
+
+
+def test_slow_uploads_do_not_take_the_others_places() -> None:
+    async def upload(limiter: Limiter, chat: int) -> None:
+        async with limiter.turn(chat, 1) as turn, turn.request():
+            await asyncio.sleep(60)
+
+    async def main() -> float:
+        limiter = Limiter()
+        uploads = [asyncio.create_task(upload(limiter, chat)) for chat in range(1, 31)]
+        await asyncio.sleep(0.7)
+        start = now()
+        waited = await send(limiter, 99) - start
+        for task in uploads:
+            task.cancel()
+        return waited
+
+    assert run(main()) < 1
+
+
 def test_a_busy_chat_holds_up_no_other() -> None:
     async def main() -> float:
         limiter = Limiter()

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 
 from adapters.notifiers._http import HttpClient
+from adapters.notifiers.pong import Pong
 from adapters.notifiers.telegram.plan import Call
 from adapters.notifiers.telegram.replies import Verdict, verdict
-from domain.errors import Unavailable
+from domain.errors import DeliveryError, Unavailable
 
 _TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
 
@@ -21,9 +22,7 @@ class BotApi:
 
     async def call(self, call: Call, chat: int | str, *, is_plain: bool = False) -> Verdict:
         """Make the call. Raises Unavailable if nothing was sent, InDoubt if that is not known."""
-        token = self._token()
-        if not _TOKEN.fullmatch(token):
-            raise Unavailable("telegram: the bot's token is none: set DISPATCHER_TELEGRAM_TOKEN")
+        token = self._known_token()
         url = f"{self._url}/bot{token}/{call.method}"
         if call.files is None:
             reply = await self._client.post(url, json=call.body(chat, is_plain=is_plain))
@@ -31,6 +30,22 @@ class BotApi:
             form = call.form(chat, is_plain=is_plain)
             reply = await self._client.post(url, form=form, files=call.files)
         return verdict(reply, (token,))
+
+    async def ping(self) -> Pong:
+        """The bot's name (https://core.telegram.org/bots/api#getme). Raises DeliveryError."""
+        token = self._known_token()
+        reply = await self._client.post(f"{self._url}/bot{token}/getMe")
+        error = verdict(reply, (token,))
+        if isinstance(error, DeliveryError):
+            raise error
+        bot = reply.json().get("result")
+        return Pong.of(bot.get("username") if isinstance(bot, dict) else "a bot", reply)
+
+    def _known_token(self) -> str:
+        token = self._token()
+        if not _TOKEN.fullmatch(token):
+            raise Unavailable("telegram: the bot's token is none: set DISPATCHER_TELEGRAM_TOKEN")
+        return token
 
     async def close(self) -> None:
         await self._client.close()

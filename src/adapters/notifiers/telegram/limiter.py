@@ -6,7 +6,7 @@ token bucket would let twice its size through in the first period.
 """
 
 import asyncio
-from collections import deque
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +14,9 @@ from datetime import timedelta
 
 from domain.errors import Throttled
 
-_SLACK = 1.05  # what a network may add between one request's way and the next one's
+# Telegram counts a request somewhere between its leaving and its answer, and to be safe the latest
+# moment is taken. An upload may take long, and the others cannot wait for it.
+_ON_ITS_WAY = 0.25
 _MANY_CHATS = 1000
 _DISTINCT_REFUSALS = 3
 _REFUSALS_WITHIN = 10.0
@@ -30,31 +32,45 @@ class Limits:
     longest_wait: float = 10.0
 
 
+@dataclass(slots=True)
+class Sent:
+    """A request; `by`: when Telegram has counted it at the latest."""
+
+    by: float
+
+
 class Window:
     """At most `count` in any `period` seconds, and none sooner than `spacing` after another."""
 
     def __init__(self, count: int, period: float, spacing: float = 0.0) -> None:
+        self._count = count
         self._period = period
         self._spacing = spacing
-        self._times: deque[float] = deque(maxlen=count)
+        self._sent: list[Sent] = []
+        self._last = -math.inf
 
-    def note(self, now: float) -> None:
-        """One was sent."""
-        self._times.append(now)
+    def note(self, now: float, sent: Sent) -> None:
+        """One leaves now."""
+        self._last = now
+        self._sent = [other for other in self._sent if other.by > now - self._period]
+        self._sent.append(sent)
+
+    def times(self) -> list[float]:
+        """When those were counted that still count, in order."""
+        return sorted(sent.by for sent in self._sent)
 
     def free_at(self) -> float:
-        """When the next may be sent; a time gone by: now."""
-        if not self._times:
-            return 0.0
-        after_last = self._times[-1] + self._spacing
-        is_full = len(self._times) == self._times.maxlen
-        return max(after_last, self._times[0] + self._period) if is_full else after_last
+        """When the next may leave; a time gone by: now."""
+        return max(self._last + self._spacing, self._room_after(self.times()))
 
-    def copy(self) -> "Window":
-        """A window to try out what would be."""
-        other = Window(self._times.maxlen or 1, self._period, self._spacing)
-        other._times.extend(self._times)
-        return other
+    def free_after(self, times: Sequence[float]) -> float:
+        """The same, had these been the last."""
+        after_last = times[-1] + self._spacing if times else -math.inf
+        return max(after_last, self._room_after(times))
+
+    def _room_after(self, times: Sequence[float]) -> float:
+        is_full = len(times) >= self._count
+        return times[-self._count] + self._period if is_full else -math.inf
 
 
 class Gate:
@@ -69,12 +85,12 @@ class Gate:
         self.pending = 0
         self._windows = windows
         self._interval = interval
-        self._paused_until = 0.0
-        self._next_return = 0.0
+        self._paused_until = -math.inf
+        self._next_return = -math.inf
 
-    def note(self, now: float) -> None:
+    def note(self, now: float, sent: Sent) -> None:
         for window in self._windows:
-            window.note(now)
+            window.note(now, sent)
 
     def pause(self, until: float) -> None:
         self._paused_until = max(self._paused_until, until)
@@ -85,12 +101,13 @@ class Gate:
 
     def free_for_newcomer_at(self, now: float) -> float:
         """The same, behind all who wait already."""
-        windows = [window.copy() for window in self._windows]
-        at = max(now, self._paused_until)
-        for _ in range(self.pending + 1):
-            at = max(at, *(window.free_at() for window in windows))
-            for window in windows:
-                window.note(at)
+        at = max(now, self.free_at())
+        imagined = [window.times() for window in self._windows]
+        for _ in range(self.pending):
+            for times in imagined:
+                times.append(at)
+            pairs = zip(self._windows, imagined, strict=True)
+            at = max(at, *(window.free_after(times) for window, times in pairs))
         return at
 
     def hand_back(self, now: float, until: float) -> Throttled:
@@ -121,14 +138,15 @@ class Turn:
         try:
             async with self._bot.turn:
                 await self._wait_for(self._bot)
-                self._bot.note(now())
+                sent = Sent(by=now() + _ON_ITS_WAY)
+                self._bot.note(now(), sent)
         finally:
             self._bot.pending -= 1
         try:
             yield
         finally:
-            # Counted from the answer on: the request may have been long on its way.
-            self._chat.note(now())
+            sent.by = min(sent.by, now())
+            self._chat.note(now(), Sent(by=now()))
 
     async def _wait_for(self, gate: Gate) -> None:
         now = asyncio.get_running_loop().time
@@ -146,7 +164,7 @@ class Limiter:
         self._limits = limits or Limits()
         rate = self._limits.bot_per_second
         # Half the even spacing: what a busy moment held up can be made good, yet not in one burst.
-        self._bot = Gate([Window(rate, _SLACK, 0.5 / rate)], 1 / rate)
+        self._bot = Gate([Window(rate, 1.0, 0.5 / rate)], 1 / rate)
         self._chats: dict[int | str, Gate] = {}
         self._sweep_at = _MANY_CHATS
         self._refused: dict[int | str, float] = {}
@@ -200,9 +218,9 @@ class Limiter:
         return gate
 
     def _new_gate(self, chat: int | str) -> Gate:
-        interval = _SLACK / self._limits.chat_per_second
+        interval = 1 / self._limits.chat_per_second
         windows = [Window(1, interval)]
         if isinstance(chat, str) or chat < 0:  # a public name is a group's or a channel's
-            windows.append(Window(self._limits.group_per_minute, 60 * _SLACK))
-            interval = 60 * _SLACK / self._limits.group_per_minute
+            windows.append(Window(self._limits.group_per_minute, 60.0))
+            interval = 60 / self._limits.group_per_minute
         return Gate(windows, interval)

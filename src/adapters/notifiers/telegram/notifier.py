@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapters.notifiers._http import HttpClient
 from adapters.notifiers.email.attachments import AttachmentFolder
+from adapters.notifiers.pong import Pong
 from adapters.notifiers.telegram.api import BotApi
 from adapters.notifiers.telegram.delivery import Delivery, Moves
 from adapters.notifiers.telegram.limiter import Limiter, Limits
@@ -66,6 +67,10 @@ class TelegramNotifier:
                     raise
                 answers[recipient] = error
         return answers
+
+    async def ping(self) -> Pong:
+        """Who we are to Telegram; nothing is sent. Raises DeliveryError."""
+        return await self._api.ping()
 
     async def close(self) -> None:
         """See `Notifier.close`."""
