@@ -57,6 +57,11 @@ class BlipTolerantNotifier:
         return await self._repeating(left)(next_try)
 
     @property
+    def inner(self) -> Notifier:
+        """The notifier whose blips are ridden out."""
+        return self._notifier
+
+    @property
     def one_by_one(self) -> bool:
         """See `Notifier.one_by_one`."""
         return self._notifier.one_by_one

@@ -69,6 +69,12 @@ class AmqpChannel:
         )
         return int(reply.method.message_count)
 
+    async def look(self, queue: str) -> tuple[int, int]:
+        """How many messages are ready in a queue, and how many consumers it has. Raises
+        ChannelLost with NOT_FOUND or ACCESS_REFUSED."""
+        reply = await self._call(self._channel.queue_declare, queue, passive=True)
+        return int(reply.method.message_count), int(reply.method.consumer_count)
+
     async def declare_exchange(self, name: str, *, passive: bool = False) -> None:
         """Declare a durable direct exchange, or with `passive` only look. Raises ChannelLost."""
         await self._call(

@@ -33,6 +33,14 @@ class Inequality:
         return cls(match["argument"], match["theirs"].strip("'"), match["ours"].strip("'"))
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the broker tells of a queue that exists."""
+
+    ready: int
+    consumers: int
+
+
 class Declarer:
     """Declares on a throwaway channel; every method raises ChannelLost with the broker's code."""
 
@@ -55,6 +63,16 @@ class Declarer:
     async def queue_exists(self, name: str) -> bool:
         """Look, without needing the configure right."""
         return await self._exists(lambda channel: channel.declare_queue(name, passive=True))
+
+    async def counts(self, name: str) -> Counts | None:
+        """Look, as `queue_exists` does; None where there is no such queue."""
+        channel = await self._open()
+        try:
+            return Counts(*await channel.look(name))
+        except ChannelLost as lost:
+            if lost.code == NOT_FOUND:
+                return None
+            raise
 
     async def exchange_exists(self, name: str) -> bool:
         """Look, without needing the configure right."""

@@ -19,7 +19,7 @@ LOCK_PATIENCE: Final = 10.0
 _BUSY_MS: Final = 5
 _BUSY_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _OLDEST_SQLITE: Final = (3, 35)  # the first with RETURNING
-_ADVICE: Final = {
+ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_READONLY: "it cannot be written: check its owner and permissions",
     sqlite3.SQLITE_PERM: "it cannot be written: check its owner and permissions",
@@ -115,7 +115,7 @@ class Database:
             if code in _BUSY_CODES:
                 raise _Busy from None
             self.close()
-            raise self._unavailable(_ADVICE.get(code, f"SQLite says: {error}")) from error
+            raise self._unavailable(ADVICE.get(code, f"SQLite says: {error}")) from error
         except OSError as error:
             self.close()
             raise self._unavailable(

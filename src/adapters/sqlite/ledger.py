@@ -18,7 +18,7 @@ from domain.ports import Clock
 SCHEMA_VERSION: Final = 1
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
-_KIND: Final = Kind(name="ledger", error=LedgerUnavailable, survives_power=False)
+KIND: Final = Kind(name="ledger", error=LedgerUnavailable, survives_power=False)
 _SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
 _PATIENCE: Final = 1.0
 """Seconds to wait for another process to let go of the file."""
@@ -52,7 +52,7 @@ class SqliteLedger:
         `monotonic` the leases, where `boot` names the machine's start that it counts from.
         `patience`: seconds to wait for another process to let go of the file."""
         self._database = Database(
-            path, schema=_SCHEMA, version=SCHEMA_VERSION, patience=patience, kind=_KIND
+            path, schema=_SCHEMA, version=SCHEMA_VERSION, patience=patience, kind=KIND
         )
         self._path = path
         self._clock = clock

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from adapters.notifiers._http import TIMEOUT, HttpClient, Reply
+from adapters.notifiers.pong import Pong
 from adapters.notifiers.slack.message import message_of
 from adapters.notifiers.slack.pace import Pace
 from adapters.notifiers.slack.people import People, is_email
@@ -27,6 +28,7 @@ LOOK_UP_BURST = 10
 """Tier 3 of https://docs.slack.dev/apis/web-api/rate-limits: 50 a minute, bursts welcome."""
 
 _POST = "chat.postMessage"
+_WHO = "auth.test"
 _LOOK_UP = "users.lookupByEmail"
 _WEBHOOK = "the webhook"
 
@@ -82,6 +84,15 @@ class SlackNotifier:
                     raise
                 answers[recipient] = error
         return answers
+
+    async def ping(self) -> Pong:
+        """Who we are to Slack, by the token (https://docs.slack.dev/reference/methods/auth.test);
+        nothing is sent. Raises DeliveryError."""
+        reply = await self._http.post(self._api_url + _WHO, headers=self._authorization())
+        if error := self._verdicts.of_method(reply):
+            raise error
+        answer = reply.json()
+        return Pong.of(f"{answer.get('user')} in {answer.get('team')}", reply)
 
     async def close(self) -> None:
         """See `Notifier.close`."""

@@ -1,0 +1,31 @@
+"""What a broker tells of its queues without giving a message away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Messages held back: in the tier of this `delay`, or (None) each until a time of its own."""
+
+    delay: timedelta | None
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """A work queue and what belongs to it. None stands for what this broker does not tell.
+
+    `exists` is about the work queue alone. `waiting` has no tier that was not made yet. `dead` is
+    None where `<queue>.dead` does not exist.
+    """
+
+    queue: str
+    exists: bool
+    ready: int
+    unacked: int | None
+    consumers: int | None
+    waiting: tuple[Waiting, ...]
+    dead: int | None
+    dead_by_reason: Mapping[str, int] | None

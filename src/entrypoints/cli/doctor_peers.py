@@ -1,0 +1,183 @@
+"""What `dispatcher doctor` asks others: broker, ledger, and each channel's provider. Nothing is
+sent, made or taken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from adapters.notifiers.blips import BlipTolerantNotifier
+from adapters.notifiers.pong import Pong
+from adapters.rabbitmq.settings import TopologyMode
+from adapters.wire.inbound import BrokerUnavailable
+from adapters.wire.survey import QueueState
+from domain.errors import DispatcherError, InDoubt
+from domain.ledger import Claim
+from domain.ports import Notifier
+from entrypoints.cli.checks import Check, misconfigured, ok, unreachable, warning
+from entrypoints.cli.surveying import survey
+from entrypoints.container import Container
+from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings.sources import variable
+from entrypoints.start import redacted
+
+_TIMEOUT = 12.0
+_SKEW = timedelta(seconds=30)
+
+
+async def peer_checks(settings: Settings) -> list[Check]:
+    """Everybody at once; each within some seconds."""
+    container = Container(settings=settings)
+    looks: list[Awaitable[list[Check]]] = [_broker(settings), _ledger(container, settings)]
+    looks += [_channel(container, settings, name) for name in settings.configured_channels]
+    found = await asyncio.gather(*looks)
+    return [check for checks in found for check in checks]
+
+
+async def _broker(settings: Settings) -> list[Check]:
+    try:
+        states = await survey(settings)
+        if settings.is_embedded:
+            return [ok("broker", _file(settings.broker))]
+    except SettingsInvalid as invalid:
+        return [misconfigured("broker", fault) for fault in invalid.faults]
+    except BrokerUnavailable as away:
+        return [unreachable("broker", str(away), f"check {variable('broker_url')} and the broker")]
+    managed = settings.managed_queues
+    queues = [_queue(settings, state) for state in states if state.queue in managed]
+    return [ok("broker", f"{redacted(settings.broker)} answers"), *queues]
+
+
+def _queue(settings: Settings, state: QueueState) -> Check:
+    name = f"queue {state.queue}"
+    if not state.exists:
+        if settings.topology is TopologyMode.NONE:
+            return warning(name, "is absent", "its producer has to declare it")
+        return warning(name, "is absent", "a worker makes it, or: dispatcher topology apply")
+    if state.dead is None:
+        remedy = "a worker makes it, or: dispatcher topology apply"
+        return warning(name, f"has no {state.queue}.dead beside it", remedy)
+    if not state.consumers:
+        return warning(name, f"{state.ready} ready, and nobody consumes it", "start a worker")
+    dead = f", {state.dead} dead" if state.dead else ""
+    return ok(name, f"{state.ready} ready, consumers: {state.consumers}{dead}")
+
+
+async def _ledger(container: Container, settings: Settings) -> list[Check]:
+    name, url = "ledger", settings.ledger
+    try:
+        if url.startswith("sqlite:"):
+            return [ok(name, _file(url, is_ledger=True))]
+        ledger = container.ledger()
+        async with asyncio.timeout(_TIMEOUT):
+            try:
+                await ledger.sending(Claim("i0.0"), ())  # of nobody: renews a lease, no more
+            finally:
+                await ledger.close()
+    except SettingsInvalid as invalid:
+        return [misconfigured(name, fault) for fault in invalid.faults]
+    except (DispatcherError, TimeoutError) as error:
+        return [unreachable(name, _told(error), f"check {variable('ledger_url')}")]
+    if url.startswith("memory:"):
+        return [warning(name, "in memory: what it knows ends with the worker")]
+    return [ok(name, f"{redacted(url)} takes writes")]
+
+
+def _file(url: str, *, is_ledger: bool = False) -> str:
+    from adapters.sqlite.database import QUEUE
+    from adapters.sqlite.ledger import KIND
+    from adapters.sqlite.survey import takes_writes
+    from adapters.sqlite.url import parse_sqlite_url
+
+    path = parse_sqlite_url(url)
+    exists = takes_writes(path, KIND if is_ledger else QUEUE)
+    return f"{path} {'takes writes' if exists else 'will be made when first needed'}"
+
+
+async def _channel(container: Container, settings: Settings, channel: str) -> list[Check]:
+    asks: dict[str, Callable[[Container, Settings], Awaitable[list[Check]]]] = {
+        "email": _email,
+        "telegram": _telegram,
+        "slack": _slack,
+    }
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            if ask := asks.get(channel):
+                return await ask(container, settings)
+            container.notifiers()[channel]()
+    except SettingsInvalid as invalid:
+        return [misconfigured(channel, fault) for fault in invalid.faults]
+    except (DispatcherError, TimeoutError) as error:
+        return [unreachable(channel, _told(error), "until then the channel is paused")]
+    if channel == "webhook" and settings.webhook_secret is None:
+        return [_captured(channel, settings)]
+    return [ok(channel, "is configured; there is nobody to ask before something is sent")]
+
+
+async def _email(container: Container, settings: Settings) -> list[Check]:
+    from adapters.notifiers.email.connect import Connector
+    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+
+    container.email()  # raises where a default or the authorities cannot be used
+    place = parse_email_url(settings.secret_now("email_url") or settings.email or "")
+    if isinstance(place, MaildirSettings):
+        return [warning("email", f"mail is kept in {place.folder}: nothing is sent")]
+    connector = Connector(place, ca_file=settings.email_ca_file, timeout=_TIMEOUT)
+    session = await connector.open()
+    await session.quit(1.0)
+    login = "lets us in" if place.username else "answers"
+    return [ok("email", f"{place.host}:{place.port} {login}")]
+
+
+async def _telegram(container: Container, settings: Settings) -> list[Check]:
+    from adapters.notifiers.telegram import TelegramNotifier
+
+    notifier = _inner(container.telegram())
+    if not isinstance(notifier, TelegramNotifier):
+        return [_captured("telegram", settings)]
+    try:
+        pong = await notifier.ping()
+    finally:
+        await notifier.close()
+    return [ok("telegram", f"we are @{pong.name}"), *_clock("Telegram", pong)]
+
+
+async def _slack(container: Container, settings: Settings) -> list[Check]:
+    from adapters.notifiers.slack import SlackNotifier
+
+    notifier = _inner(container.slack())
+    if not isinstance(notifier, SlackNotifier):
+        return [_captured("slack", settings)]
+    if settings.slack_token is None:
+        return [ok("slack", "has a webhook, which cannot be asked anything without posting")]
+    try:
+        pong = await notifier.ping()
+    finally:
+        await notifier.close()
+    return [ok("slack", f"we are {pong.name}"), *_clock("Slack", pong)]
+
+
+def _inner(notifier: Notifier) -> Notifier:
+    return notifier.inner if isinstance(notifier, BlipTolerantNotifier) else notifier
+
+
+def _captured(channel: str, settings: Settings) -> Check:
+    return warning(channel, f"messages are kept in {settings.home / channel}: nothing is sent")
+
+
+def _clock(provider: str, pong: Pong) -> list[Check]:
+    if pong.clock_ahead is None:
+        return []
+    off = abs(pong.clock_ahead)
+    if off <= _SKEW:
+        return [ok("clock", f"agrees with {provider}'s")]
+    side = "ahead of" if pong.clock_ahead > timedelta(0) else "behind"
+    detail = f"is {off.total_seconds():.0f} s {side} {provider}'s"
+    return [warning("clock", detail, "let NTP set it: waits and expiries go by it")]
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_TIMEOUT:.0f} s"
+    if isinstance(error, InDoubt):
+        return "does not answer, or hangs up before it does"
+    return " ".join(str(error).split())
