@@ -41,6 +41,7 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
     test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy,
     test_a_broker_short_of_memory_or_disk_is_a_trouble_until_it_takes_copies_again
 23  tier full or missing: test_fault_23_what_a_full_queue_does_not_take_stays_in_the_work_queue,
+    test_a_worker_that_stops_beside_a_full_queue_does_not_call_it_well,
     test_while_a_copy_cannot_be_stored_its_original_stays_unacked
 24  dead queue deleted: test_a_dead_queue_deleted_under_us_is_made_again_before_the_letter_moves,
     test_a_dead_queue_deleted_under_us_is_made_again_and_told
@@ -61,9 +62,9 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
 36  slow reply: test_fault_36_a_slow_reply_is_waited_for_with_heartbeats_alive
 37  no TLS: test_a_server_without_starttls_gets_no_mail_in_clear,
     test_a_certificate_nobody_vouches_for_is_refused_and_the_text_says_what_to_check
-38  Telegram: later
-39  Slack: later
-40  read timeout of HTTP: later
+38  Telegram: test_fault_38_telegram_throttles_one_chat_blocks_another_and_moves_a_third
+39  Slack: test_fault_39_slack_refuses_by_name_throttles_and_has_troubles_of_its_own
+40  no answer over HTTP: test_fault_40_an_answer_that_never_comes_is_resent_or_held
 41  malformed: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served
 42  template faults: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served
 43  injection: test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_served,
@@ -73,7 +74,8 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
     test_fault_44_while_the_ledger_is_held_nothing_is_sent_and_then_all_is,
     test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing
 45  clock jumps: test_a_wall_clock_that_jumps_changes_nothing
-46  one channel of several broken: later, with the second channel
+46  one channel of several broken: test_fault_46_one_broken_channel_leaves_the_others_their_rate,
+    test_a_channel_that_is_away_does_not_hold_up_the_queue_it_shares
 47  stops: test_fault_47_workers_that_stop_fifteen_times_with_messages_in_hand_bury_none
 48  stood still: test_fault_48_a_process_that_stood_still_for_two_heartbeats_goes_on
 """
