@@ -16,7 +16,7 @@ from domain.errors import Throttled
 
 # Telegram counts a request somewhere between its leaving and its answer, and to be safe the latest
 # moment is taken. An upload may take long, and the others cannot wait for it.
-_ON_ITS_WAY = 0.25
+_ON_ITS_WAY = 1.0
 _MANY_CHATS = 1000
 _DISTINCT_REFUSALS = 3
 _REFUSALS_WITHIN = 10.0
@@ -24,12 +24,13 @@ _REFUSALS_WITHIN = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a bot may send. `longest_wait` (seconds): what would wait longer is handed back."""
+    """How much a bot may send. `longest_wait` (seconds): what would wait longer is handed back, so
+    that a worker's hands are not full of messages for a few busy chats."""
 
     chat_per_second: float = 1.0
     group_per_minute: int = 20
     bot_per_second: int = 30
-    longest_wait: float = 10.0
+    longest_wait: float = 5.0
 
 
 @dataclass(slots=True)
