@@ -18,6 +18,7 @@ _COMMANDS = {
     "failed": "List, show, mend, retry and remove dead letters.",
     "templates": "List, render and check the templates.",
     "topology": "Show, check and make the broker's queues and exchanges.",
+    "status": "How many messages are ready, in hand, waiting and dead.",
     "doctor": "Check settings, templates, and whether everybody who is needed answers.",
     "config": "Show the settings and where each comes from.",
 }

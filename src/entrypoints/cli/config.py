@@ -7,7 +7,7 @@ import click
 from pydantic import SecretStr
 
 from adapters.rabbitmq.settings import Binding
-from entrypoints.cli.output import print_json, print_table
+from entrypoints.cli.output import duration, print_json, print_table
 from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.sources import variable
 from entrypoints.start import redacted
@@ -74,16 +74,8 @@ def _item(item: object) -> str:
         case tuple():
             return "=".join(str(part) for part in item)
         case timedelta():
-            return _duration(item)
+            return duration(item)
         case Binding():
             return f"{item.exchange}:{item.routing_key}={item.queue}"
         case _:
             return str(item)
-
-
-def _duration(time: timedelta) -> str:
-    milliseconds = time // timedelta(milliseconds=1)
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
-        if milliseconds and milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
