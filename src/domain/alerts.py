@@ -97,6 +97,7 @@ class _Sighting:
     queues: set[str] = field(default_factory=set)
     patience: timedelta = GATHER
     is_told: bool = False
+    is_unsure: bool = False
 
     def again(self, now: datetime, error: str) -> None:
         self.last_seen = now
@@ -150,8 +151,12 @@ class AlertPolicy:
         now = self._clock.now()
         cause = Trouble(name=name)
         if error is not None:
-            fresh = _Sighting(first_seen=now, last_seen=now, patience=patience)
-            self._troubles.setdefault(cause, fresh).again(now, error)
+            sighting = self._troubles.get(cause)
+            if sighting is None or (sighting.is_unsure and not self._is_quiet(cause)):
+                sighting = _Sighting(first_seen=now, last_seen=now, patience=patience)
+                self._troubles[cause] = sighting
+            sighting.is_unsure = False
+            sighting.again(now, error)
             return
         ended = self._troubles.pop(cause, None)
         if ended is None:
@@ -176,6 +181,18 @@ class AlertPolicy:
         told = self._open.pop(cause, None)
         if told is not None:
             self._over[cause] = replace(told, last_seen=self._clock.now(), is_over=True)
+
+    def unsure(self, name: str) -> None:
+        """Whether `name` is still in trouble is not known any more. That is no all-clear; one that
+        was told waits for it, or for the trouble to show again."""
+        cause = Trouble(name=name)
+        sighting = self._troubles.get(cause)
+        if sighting is None:
+            return
+        if sighting.is_told:
+            sighting.is_unsure = True
+        else:
+            del self._troubles[cause]
 
     def due(self, *, is_last: bool = False) -> list[Alert]:
         """What to tell now; each alert is given once. `is_last`: do not wait for more letters,

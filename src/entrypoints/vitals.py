@@ -43,6 +43,11 @@ class Vitals:
             self._broker[name] = error
         self._alerts.trouble(name, error and mask_addresses(error))
 
+    def unsure(self, name: str) -> None:
+        """Nobody waits for it any more, so it keeps us from nothing; nor has it come to an end."""
+        self._broker.pop(name, None)
+        self._alerts.unsure(name)
+
     def recreated(self, queue: str) -> None:
         """A queue was deleted under us and is created again. Its adapter logs it."""
         self._alerts.incident(f"queue {queue}", "it was deleted, with whatever was in it")

@@ -43,6 +43,7 @@ class RecordingWatch:
         self.told: list[tuple[str, bool]] = []
         self.troubles: dict[str, str] = {}
         self.made_again: list[str] = []
+        self.given_up: list[str] = []
 
     def trouble(self, name: str, error: str | None) -> None:
         was = self.troubles.pop(name, None)
@@ -50,6 +51,10 @@ class RecordingWatch:
             self.troubles[name] = error
         if (was is None) is not (error is None):
             self.told.append((name, error is not None))
+
+    def unsure(self, name: str) -> None:
+        if self.troubles.pop(name, None) is not None:
+            self.given_up.append(name)
 
     def recreated(self, queue: str) -> None:
         self.made_again.append(queue)

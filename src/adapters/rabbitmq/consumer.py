@@ -152,9 +152,9 @@ class RabbitConsumer:
                     self._settler.know([plan.name for plan in plans])
                     channel = await subscription.start(connection)
                     backoff.succeeded(clock.time())
+                    self._watch.trouble(queue_trouble(subscription.queue), None)
                     # What waited to be stored went back with the channel before this one.
-                    for name in (queue_trouble(subscription.queue), ALARM):
-                        self._watch.trouble(name, None)
+                    self._watch.unsure(ALARM)
                     # Not awaited itself: a cancelled await would end the future for everybody.
                     await asyncio.wait((channel.ended,))
                     trouble = str(channel.ended.result())

@@ -81,7 +81,7 @@ class Settler:
     async def _store(
         self, delivery: Delivery, target: QueuePlan, headers: Mapping[str, str | int]
     ) -> bool:
-        is_stuck = False
+        is_stuck = is_stored = False
         try:
             while not delivery.is_stale:
                 try:
@@ -94,12 +94,19 @@ class Settler:
                     await self._pause(target.name).wait(error)
                 else:
                     self._pause(target.name).succeeded()
-                    return True
-            return False
+                    is_stored = True
+                    break
         finally:
             self._stuck[target.name] -= is_stuck
-            if is_stuck and not self._stuck[target.name]:
-                self._watch.trouble(queue_trouble(target.name), None)
+            if not self._stuck[target.name]:
+                self._no_longer_stuck(target.name, is_stored=is_stored)
+        return is_stored
+
+    def _no_longer_stuck(self, queue: str, *, is_stored: bool) -> None:
+        if is_stored:
+            self._watch.trouble(queue_trouble(queue), None)
+        else:
+            self._watch.unsure(queue_trouble(queue))
 
     async def _publish(
         self, message: InboundMessage, target: QueuePlan, headers: Mapping[str, str | int]

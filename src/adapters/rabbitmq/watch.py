@@ -20,6 +20,9 @@ class Watch(Protocol):
     def trouble(self, name: str, error: str | None) -> None:
         """`name` is in trouble, or still is; None: it no longer is, or never was."""
 
+    def unsure(self, name: str) -> None:
+        """Whether `name` is still in trouble is not known any more: who waited for it has gone."""
+
     def recreated(self, queue: str) -> None:
         """`queue` was deleted under us, and we have created it again."""
 
@@ -28,6 +31,9 @@ class Nobody:
     """Does not care."""
 
     def trouble(self, name: str, error: str | None) -> None:
+        """See Watch."""
+
+    def unsure(self, name: str) -> None:
         """See Watch."""
 
     def recreated(self, queue: str) -> None:

@@ -2,19 +2,24 @@
 
 Each time the worker does what it still can, keeps the rest unacked, and goes on by itself."""
 
+import asyncio
 import json
 import subprocess
 import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
+from adapters.rabbitmq.watch import queue_trouble
 from tests.integration.conftest import _unavailable
 from tests.integration.faults.scene import Scene
+from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for, until
+from tests.support.oracle import mixed
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
 from tests.support.worker import Worker, wait_until
@@ -93,6 +98,28 @@ def test_fault_23_what_a_full_queue_does_not_take_stays_in_the_work_queue(
     account = scene.account()
     assert (len(account.sent), account.duplicates) == ((30, 0) if is_dead else (40, 0))
     assert set(account.dead.values()) == ({"recipient_refused"} if is_dead else set())
+
+
+def test_a_worker_that_stops_beside_a_full_queue_does_not_call_it_well(
+    rabbitmq: Broker, queue: str
+) -> None:
+    if rabbitmq.management is None:
+        pytest.skip("needs the management API to set a policy")
+    watch = RecordingWatch()
+    settings = settings_for(rabbitmq, queue, grace=timedelta(seconds=0.5))
+    trouble = queue_trouble(f"{queue}.dead")
+
+    async def scenario() -> None:
+        with Peer(rabbitmq.url) as peer, _full(rabbitmq, f"{queue}.dead"):
+            async with consuming(settings, Recorder(mixed), watch=watch):
+                peer.publish(queue, b"m0", b"m3")
+                await until(lambda: peer.ready(f"{queue}.dead") == 2)
+                peer.publish(queue, b"m6")
+                await until(lambda: trouble in watch.troubles)
+
+    asyncio.run(scenario())
+    assert watch.told == [(trouble, True)]
+    assert watch.given_up == [trouble]
 
 
 def _causes(worker: Worker) -> dict[str, str]:

@@ -46,6 +46,20 @@ def test_trouble_with_the_broker_is_a_cause_with_its_last_error_until_it_ends() 
     assert vitals.troubles(is_consuming=True) == {}
 
 
+def test_a_trouble_that_nobody_waits_for_is_no_cause_and_gets_no_all_clear() -> None:
+    clock = FakeClock()
+    policy = AlertPolicy(clock)
+    vitals = Vitals(policy)
+    vitals.trouble("queue email.dead", "it is full")
+    clock.time += PATIENCE
+    assert len(policy.due()) == 1
+
+    vitals.unsure("queue email.dead")
+
+    assert vitals.troubles(is_consuming=True) == {}
+    assert policy.due() == []
+
+
 def test_a_refused_template_set_is_a_trouble_until_a_good_one_is_taken() -> None:
     vitals = Vitals(AlertPolicy(FakeClock()))
 
