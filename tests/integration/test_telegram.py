@@ -11,6 +11,7 @@ from domain.errors import (
     InDoubt,
     Throttled,
     Transient,
+    Unavailable,
 )
 from domain.notification import Attachment
 from tests.support.http_server import Answer, Cut
@@ -132,8 +133,13 @@ def test_a_long_text_is_sent_in_parts_and_the_buttons_are_below_the_last() -> No
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(failed(500, "Internal Server Error"), Transient), (Cut(), InDoubt), (too_many(5), Throttled)],
-    ids=["busy", "in doubt", "throttled"],
+    [
+        (failed(500, "Internal Server Error"), Transient),
+        (Cut(), InDoubt),
+        (too_many(5), Throttled),
+        (failed(401, "Unauthorized"), Unavailable),
+    ],
+    ids=["busy", "in doubt", "throttled", "unavailable"],
 )
 def test_the_next_try_goes_on_with_the_part_that_failed(
     answer: Answer | Cut, kind: type[DeliveryError]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.http_server import Cut
+from tests.support.rabbit import Broker, Peer
 from tests.support.telegram_scene import CHAT, WorkerScene
 from tests.support.telegram_server import (
     BotApi,
@@ -112,6 +113,27 @@ def test_the_part_that_failed_is_the_first_of_the_next_try_in_another_process(
     numbers = [call.text.rpartition("\n")[2] for call in api.calls]
     assert numbers == ["(1/3)", "(2/3)", "(2/3)", "(3/3)"]
     assert scene.letters() == []
+
+
+def test_on_rabbitmq_the_place_and_the_wait_travel_with_the_copy(
+    scene: WorkerScene, api: BotApi, rabbitmq: Broker, queue: str
+) -> None:
+    api.answer(too_many(2), containing="(2/3)", times=1)
+    broker = {"broker_url": rabbitmq.url, "queues": f"telegram={queue}"}
+    message = {"id": "1", "to": CHAT, "template": "note", "parameters": {"words": LONG}}
+
+    with Peer(rabbitmq.url) as peer, scene.worker(**broker) as worker:
+        worker.wait_for("consuming")
+        peer.publish(queue, json.dumps(message).encode())
+        wait_until(lambda: len(api.delivered) == 3, on_failure=lambda: worker.output)
+        sent = worker.wait_for("notification sent")
+        wait_until(lambda: peer.ready(queue) == 0)
+        assert peer.ready(f"{queue}.dead") == 0
+
+    numbers = [call.text.rpartition("\n")[2] for call in api.calls]
+    assert numbers == ["(1/3)", "(2/3)", "(2/3)", "(3/3)"]
+    assert api.calls[2].at - api.calls[1].at >= 2
+    assert sent["attempt"] == 1
 
 
 def test_a_refused_token_pauses_the_channel_until_it_is_good_again(

@@ -52,11 +52,7 @@ class Run:
 
 def units(text: str) -> int:
     """Length in UTF-16 code units, as Telegram counts."""
-    return (
-        len(text) + sum(character > "\uffff" for character in text)
-        if not text.isascii()
-        else (len(text))
-    )
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def escape(text: str) -> str:

@@ -1,6 +1,5 @@
 """How a message is to look and sound: the object `telegram` in a notification's metadata."""
 
-import json
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -60,5 +59,5 @@ class Options(BaseModel):
         """The call's field for the buttons; it belongs to the last message with text."""
         if not self.buttons:
             return {}
-        rows = json.loads(json.dumps([[b.model_dump() for b in row] for row in self.buttons]))
+        rows = [[button.model_dump() for button in row] for row in self.buttons]
         return {"reply_markup": {"inline_keyboard": rows}}
