@@ -85,7 +85,10 @@ class Alerter:
             template=TEMPLATE,
             to=(target.recipient,),
         )
-        content = Content(subject=subject_of(alert), parts={"text": text_of(alert)})
+        subject, text = subject_of(alert), text_of(alert)
+        if target.channel != "email":  # the others have no line for a subject
+            text = f"{subject}\n\n{text}"
+        content = Content(subject=subject, parts={"text": text})
         try:
             answers = await self._notifiers[target.channel].notify(
                 notification, content, notification.to

@@ -100,15 +100,22 @@ class GuardedNotifier:
             "redirected by the recipient guard",
             id=notification.id,
             channel=self._channel,
-            meant_for=[r.address for r in recipients],  # a list: shown, where a text is masked
+            meant_for=[_shown(r) for r in recipients],  # a list: shown, where a text is masked
         )
         answers = await self._notifier.notify(
             replace(notification, to=(target,), cc=(), bcc=()),
-            _marked(content, [str(r) for r in recipients]),
+            _marked(content, [_shown(r) for r in recipients]),
             (target,),
             about_to_send,
         )
         return dict.fromkeys(recipients, answers[target])
+
+
+def _shown(recipient: Recipient) -> str:
+    """Whom it was for; of an URL the host alone, since its path may be as good as a password."""
+    scheme, colon, rest = recipient.address.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    return f"{scheme}://{host}" if colon else str(recipient)
 
 
 def _marked(content: Content, names: Sequence[str]) -> Content:

@@ -28,7 +28,7 @@ class Office:
         self.alerter = Alerter(
             policy=self.policy,
             targets=targets,
-            notifiers={"email": self.notifier},
+            notifiers={"email": self.notifier, "slack": self.notifier},
             paused=lambda: self.paused,
         )
 
@@ -66,6 +66,17 @@ def test_an_alert_carries_the_facts_and_the_command() -> None:
         MISSING.replay,
     ):
         assert fact in text
+
+
+def test_where_there_is_no_subject_the_text_begins_with_it() -> None:
+    office = Office(targets=(AlertTarget(channel="slack", recipient=Recipient(address="#ops")),))
+    office.dies()
+
+    office.tell()
+
+    [post] = office.notifier.delivered
+    subject = "[dispatcher] 1 dead letter: template_missing, template invoice"
+    assert post.content.parts["text"].startswith(f"{subject}\n\ncause: ")
 
 
 def test_letters_of_which_none_is_left_are_an_all_clear() -> None:

@@ -134,3 +134,13 @@ def test_blocks_get_a_block_with_the_note(wrap: object) -> None:
     made = value["blocks"] if isinstance(value, dict) else value
     assert "bob@example.com" in made[0]["text"]["text"]
     assert len(made) == 50
+
+
+def test_of_an_url_only_the_host_is_shown() -> None:
+    inner = FakeNotifier()
+    hook = Recipient(address="https://user:pass@hooks.example.org/services/T0K3N")
+
+    notify(guard(inner, redirect_to={"email": DEV}), hook)
+
+    text = inner.delivered[0].content.parts["text"]
+    assert "It was meant for: https://hooks.example.org\n" in text
