@@ -42,8 +42,8 @@ class Progress:
         if self.remaining is None:
             return everybody
         resume = {r.address: r.resume for r in self.remaining}
-        owed = tuple(r for r in everybody if r.address in resume)
-        return tuple(replace(r, resume=resume[r.address]) for r in owed) or everybody
+        owed = (r for r in everybody if r.address in resume)
+        return tuple(_resumed(r, resume[r.address]) for r in owed) or everybody
 
 
 class Journal:
@@ -183,7 +183,7 @@ class Dispatcher:
                     )
                 except DeliveryError as error:
                     self._note(notification, [error], journal)
-                    left = [_resumed(r, error) for r in left]
+                    left = [_resumed(r, error.resume) for r in left]
                     raise
             self._note(notification, list(answers.values()), journal)
             return answers
@@ -221,7 +221,7 @@ class Dispatcher:
     ) -> Result:
         if error is None:
             return Sent(recipient=recipient)
-        recipient = _resumed(recipient, error)
+        recipient = _resumed(recipient, error.resume)
         text = str(error)
         match error:
             case Permanent(reason=reason):
@@ -246,8 +246,9 @@ class Dispatcher:
         return Deferred(recipient=recipient, delay=delay, error=str(error), exact=exact)
 
 
-def _resumed(recipient: Recipient, error: DeliveryError) -> Recipient:
-    return recipient if error.resume is None else replace(recipient, resume=error.resume)
+def _resumed(recipient: Recipient, resume: str | None) -> Recipient:
+    is_news = resume is not None and resume != recipient.resume
+    return replace(recipient, resume=resume) if is_news else recipient
 
 
 def _mails(
