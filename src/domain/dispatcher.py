@@ -247,8 +247,9 @@ class Dispatcher:
 
 
 def _resumed(recipient: Recipient, resume: str | None) -> Recipient:
-    is_news = resume is not None and resume != recipient.resume
-    return replace(recipient, resume=resume) if is_news else recipient
+    if resume is None or resume == recipient.resume:
+        return recipient
+    return replace(recipient, resume=resume)
 
 
 def _mails(
