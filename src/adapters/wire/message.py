@@ -20,6 +20,7 @@ MAX_BODY = 10 * 1024 * 1024
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
 _WITH_COPIES = "email"  # of several channels the one that cc and bcc are for
+_WITH_FILES = ("email", "telegram")  # of several channels those that attachments are for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,9 @@ def _check_size(wire: WireMessage) -> None:
 
 
 def _notification(wire: WireMessage, notification_id: str, channel: str) -> Notification:
-    has_copies = not (wire.channels or wire.fallback) or channel == _WITH_COPIES
+    is_only_one = not (wire.channels or wire.fallback)
+    has_copies = is_only_one or channel == _WITH_COPIES
+    has_files = is_only_one or channel in _WITH_FILES
     return Notification(
         id=notification_id,
         channel=channel,
@@ -145,7 +148,7 @@ def _notification(wire: WireMessage, notification_id: str, channel: str) -> Noti
         send_at=wire.send_at,
         expires_at=wire.expires_at,
         priority=wire.priority,
-        attachments=tuple(a.to_domain() for a in wire.attachments),
+        attachments=tuple(a.to_domain() for a in wire.attachments) if has_files else (),
         headers=tuple(wire.headers.items()),
         metadata=wire.metadata,
     )

@@ -86,6 +86,17 @@ def test_copies_are_for_email_alone() -> None:
     assert office.slack.addresses == ["#orders"]
 
 
+def test_files_are_for_the_channels_that_can_carry_them() -> None:
+    office = Office()
+    file = {"filename": "invoice.txt", "content": "aGk="}
+
+    office.handle({**EACH, "attachments": [file]})
+
+    (mail,), (post,) = office.email.delivered, office.slack.delivered
+    assert [a.filename for a in mail.notification.attachments] == ["invoice.txt"]
+    assert post.notification.attachments == ()
+
+
 def test_a_paused_channel_does_not_hold_up_the_queue_of_another() -> None:
     office = Office()
 
