@@ -12,7 +12,9 @@ JsonValue: TypeAlias = (
 
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
-_HEADER_NAME = re.compile(r"(?:X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance)", re.I)
+_HEADER_NAME = re.compile(
+    r"(?:X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance)", re.I | re.A
+)
 _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 _NAMED_ADDRESS = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>", re.DOTALL)
 _MAX_NAME = 200

@@ -105,21 +105,28 @@ def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
 
     What any of these files sets or imports itself is not among them.
     """
+    read: set[str] = set()
+    made = set(_ALWAYS_THERE)
+    for tree in trees_of(snapshot, template):
+        read |= meta.find_undeclared_variables(tree)
+        made |= set(_made_by(tree))
+    return frozenset(read - made)
+
+
+def trees_of(snapshot: Snapshot, template: str) -> Iterator[nodes.Template]:
+    """The syntax trees of all that a template consists of, its layouts and includes counted in.
+    Raises KeyError for an unknown template."""
     environment = jinja2.Environment(autoescape=True)
     parts = snapshot.templates[template].entry.parts
     todo = [path for files in parts.values() for path in files.values()]
     seen: set[str] = set()
-    read: set[str] = set()
-    made = set(_ALWAYS_THERE)
     while todo:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
             tree = environment.parse(snapshot.texts[path])
-            read |= meta.find_undeclared_variables(tree)
-            made |= set(_made_by(tree))
+            yield tree
             todo += [name for name, _line in references(tree)]
-    return frozenset(read - made)
 
 
 def _made_by(tree: nodes.Template) -> Iterator[str]:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "topology": "Show, check and make the broker's queues and exchanges.",
     "status": "How many messages are ready, in hand, waiting and dead.",
     "doctor": "Check settings, templates, and whether everybody who is needed answers.",
+    "schema": "Print the JSON Schema of the message.",
     "config": "Show the settings and where each comes from.",
 }
 

@@ -8,6 +8,7 @@ import click
 
 from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
 from adapters.templates.lint import lint
+from adapters.templates.parameters import parameters_schema
 from adapters.templates.renderer import FilesystemTemplates
 from domain.content import Content
 from domain.errors import DeliveryError
@@ -15,6 +16,7 @@ from domain.ports import RenderRequest
 from entrypoints.cli.output import print_json, print_table, words
 from entrypoints.cli.send import message_from
 from entrypoints.container import Container, render_options
+from entrypoints.settings.model import Undefined
 from entrypoints.settings.values import CHANNELS
 from entrypoints.start import load
 
@@ -136,6 +138,22 @@ def lint_(as_json: bool, strict: bool) -> int:
             click.echo(f"{finding.file}{line}: {finding.severity}: {finding.text}")
         words(f"{len(findings)} findings" if findings else "no findings")
     return int(any(strict or finding.severity == "error" for finding in findings))
+
+
+@command.command("schema")
+@click.argument("template")
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON, as it does anyway.")
+def schema(template: str, _as_json: bool) -> None:
+    """Print the JSON Schema of a template's parameters: what it reads, typed as in its examples."""
+    settings = load()
+    snapshot = Container(settings=settings).renderer().snapshot
+    if template not in snapshot.templates:
+        raise click.ClickException(f"there is no template {template!r}")
+    is_strict = settings.templates_undefined is Undefined.STRICT
+    try:
+        print_json(parameters_schema(snapshot, template, is_strict=is_strict))
+    except ExampleBroken as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _templates() -> FilesystemTemplates:

@@ -1,0 +1,16 @@
+"""`dispatcher schema`."""
+
+import click
+
+from adapters.wire.json_schema import message_schema
+from entrypoints.cli.output import print_json
+
+
+@click.command("schema")
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON, as it does anyway.")
+def command(_as_json: bool) -> None:
+    """Print the JSON Schema (draft 2020-12) of the message, for producers to check against.
+
+    It refuses nothing that a worker accepts. Needs no settings and no broker.
+    """
+    print_json(message_schema())

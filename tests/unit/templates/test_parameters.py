@@ -1,0 +1,104 @@
+"""The JSON Schema of a template's parameters."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from adapters.templates import FilesystemTemplates, examples_of
+from adapters.templates.parameters import parameters_schema
+
+SHIPPED = Path(__file__).resolve().parents[3] / "templates"
+
+
+def schema_of(root: Path, text: str, *examples: object, is_strict: bool = True) -> dict[str, Any]:
+    folder = root / "order"
+    (folder / "examples").mkdir(parents=True)
+    (folder / "html.jinja2").write_text(text)
+    for number, parameters in enumerate(examples):
+        message = json.dumps({"to": "a@example.com", "parameters": parameters})
+        (folder / f"examples/{number}.json").write_text(message)
+    snapshot = FilesystemTemplates(root).snapshot
+    schema = parameters_schema(snapshot, "order", is_strict=is_strict)
+    Draft202012Validator.check_schema(schema)
+    return schema
+
+
+def test_what_is_read_is_named_and_required(tmp_path: Path) -> None:
+    schema = schema_of(tmp_path, "{{ name }} {{ order.total }} {{ subject }} {{ now }}")
+
+    assert schema["required"] == ["name", "order"]
+    assert schema["properties"] == {"name": {}, "order": {}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ note | default('') }}",
+        "{{ note | d('') | upper }}",
+        "{% if note is defined %}{{ note }}{% endif %}",
+        "{% if note is undefined %}none{% else %}{{ note }}{% endif %}",
+    ],
+)
+def test_what_has_a_default_or_is_asked_for_is_not_required(tmp_path: Path, text: str) -> None:
+    schema = schema_of(tmp_path, text)
+
+    assert schema["required"] == []
+    assert schema["properties"] == {"note": {}}
+
+
+def test_a_default_in_one_place_does_not_help_in_another(tmp_path: Path) -> None:
+    schema = schema_of(tmp_path, "{{ note | default('') }}{{ note }}")
+
+    assert schema["required"] == ["note"]
+
+
+def test_what_an_example_renders_without_is_not_required(tmp_path: Path) -> None:
+    text = "{% if paid %}{{ receipt }}{% endif %}"
+
+    schema = schema_of(tmp_path, text, {"paid": False}, {"paid": True, "receipt": "R1"})
+
+    assert schema["required"] == ["paid"]
+
+
+def test_nothing_is_required_where_undefined_prints_nothing(tmp_path: Path) -> None:
+    assert schema_of(tmp_path, "{{ name }}", is_strict=False)["required"] == []
+
+
+def test_types_are_those_of_all_examples(tmp_path: Path) -> None:
+    first = {"name": "Ann", "total": 1, "gift": True, "lines": [{"sku": "a"}], "note": None}
+    second = {"name": "Bob", "total": 1.5, "gift": False, "lines": [], "note": "x"}
+    text = "{{ name }}{{ total }}{{ gift }}{{ lines }}{{ note }}"
+
+    schema = schema_of(tmp_path, text, first, second)
+
+    assert schema["properties"] == {
+        "gift": {"type": "boolean"},
+        "lines": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"sku": {"type": "string"}}},
+        },
+        "name": {"type": "string"},
+        "note": {"type": ["null", "string"]},
+        "total": {"type": "number"},
+    }
+
+
+def test_what_includes_read_counts(tmp_path: Path) -> None:
+    (tmp_path / "_parts").mkdir()
+    (tmp_path / "_parts/foot.jinja2").write_text("{{ shop }}")
+
+    schema = schema_of(tmp_path, "{{ name }}{% include '_parts/foot.jinja2' %}")
+
+    assert schema["required"] == ["name", "shop"]
+
+
+def test_every_shipped_example_fits_its_schema() -> None:
+    snapshot = FilesystemTemplates(SHIPPED).snapshot
+
+    for template in snapshot.templates:
+        validator = Draft202012Validator(parameters_schema(snapshot, template, is_strict=True))
+        for one in examples_of(snapshot, template):
+            assert list(validator.iter_errors(one.parameters)) == []
