@@ -5,8 +5,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from adapters.notifiers._pong import Pong
 from adapters.notifiers.blips import BlipTolerantNotifier
-from adapters.notifiers.pong import Pong
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.wire.inbound import BrokerUnavailable
 from adapters.wire.survey import QueueState

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from adapters.notifiers._http import TIMEOUT, HttpClient, Reply
-from adapters.notifiers.pong import Pong
+from adapters.notifiers._pong import Pong
 from adapters.notifiers.slack.message import message_of
 from adapters.notifiers.slack.pace import Pace
 from adapters.notifiers.slack.people import People, is_email

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from adapters.notifiers._http import HttpClient
-from adapters.notifiers.pong import Pong
+from adapters.notifiers._pong import Pong
 from adapters.notifiers.telegram.plan import Call
 from adapters.notifiers.telegram.replies import Verdict, verdict
 from domain.errors import DeliveryError, Unavailable

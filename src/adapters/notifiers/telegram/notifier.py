@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from adapters.notifiers._http import HttpClient
+from adapters.notifiers._pong import Pong
 from adapters.notifiers.email.attachments import AttachmentFolder
-from adapters.notifiers.pong import Pong
 from adapters.notifiers.telegram.api import BotApi
 from adapters.notifiers.telegram.delivery import Delivery, Moves
 from adapters.notifiers.telegram.limiter import Limiter, Limits
