@@ -159,9 +159,11 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=10_000, help="in all (%(default)s)")
     parser.add_argument("--chats", type=int, default=200, help="they go to (%(default)s)")
     parser.add_argument("--mails", type=int, default=5_000, help="beside them (%(default)s)")
+    parser.add_argument("--by-chat", action="store_true", help="one chat after another, unmixed")
     options = parser.parse_args()
-    chats = [1 + number % options.chats for number in range(options.messages)]
-    random.Random(1).shuffle(chats)
+    chats = sorted(1 + number % options.chats for number in range(options.messages))
+    if not options.by_chat:
+        random.Random(1).shuffle(chats)
     api = BotApi(TOKEN, ServerLimits())
     try:
         with (
