@@ -1,0 +1,155 @@
+"""`dispatcher mailbox`."""
+
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import quote
+
+import click
+
+from entrypoints.cli.captured_messages import Captured, Place, find, newest
+from entrypoints.cli.local_server import Reply, serve
+from entrypoints.cli.output import ago
+from entrypoints.cli.pages import foreign, frame, missing, page, style
+from entrypoints.settings import Settings
+from entrypoints.start import load
+
+_LATEST = 500
+_CAPTURED = ("telegram", "slack", "webhook")
+_SHOWN = (
+    "From",
+    "To",
+    "Cc",
+    "Reply-To",
+    "Delivered-To",
+    "Date",
+    "Template",
+    "Id",
+    "X-Dispatcher-Id",
+)
+
+
+@click.command("mailbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8025, show_default=True)
+def command(port: int) -> None:
+    """Show captured mails and messages in a browser, on this machine only.
+
+    What is in the local mailbox and in the folders of captured channels, the demo's too. Reads
+    only: nothing is deleted or marked. Pictures and styles from elsewhere are not loaded.
+    """
+    box = Mailbox(places(load()))
+    serve(box.answer, port, "captured messages")
+
+
+def places(settings: Settings) -> list[Place]:
+    """Every folder that a channel may have captured something in."""
+    found = []
+    for name, home in (("", settings.home), ("demo", settings.home / "demo")):
+        found.append(Place(name, "email", home / "mail"))
+        found += [Place(name, channel, home / channel) for channel in _CAPTURED]
+    scheme, _, folder = (settings.email or "").partition(":")
+    if scheme.lower() == "maildir":
+        from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+
+        own = parse_email_url(f"{scheme}:{folder}")
+        if isinstance(own, MaildirSettings) and own.folder != settings.home / "mail":
+            found.append(Place("", "email", own.folder))
+    return found
+
+
+class Mailbox:
+    """Answers with what is in these places at the moment of asking."""
+
+    def __init__(self, places: list[Place]) -> None:
+        self._places = places
+
+    def answer(self, path: str) -> Reply:
+        """The page at `path`."""
+        match path.split("/")[1:]:
+            case [""]:
+                return self._list()
+            case ["style.css"]:
+                return style()
+            case ["m", key, *rest]:
+                message = find(self._places, key)
+                return missing() if message is None else _part(message, rest)
+            case _:
+                return missing()
+
+    def _list(self) -> Reply:
+        messages = newest(self._places, _LATEST)
+        folders = ", ".join(sorted({str(place.folder) for place in self._places}))
+        if not messages:
+            nothing = f"<p>Nothing has been captured yet in {escape(folders)}.</p>"
+            return page("Captured messages", nothing)
+        rows = "".join(f"<li>{_row(message)}</li>" for message in messages)
+        many = f"the last {_LATEST}" if len(messages) == _LATEST else str(len(messages))
+        above = f'<span class="soft">{many}, newest first; reload to see more</span>'
+        return page("Captured messages", f'<ul class="list">{rows}</ul>', above=above)
+
+
+def _row(message: Captured) -> str:
+    place = f" ({escape(message.place)})" if message.place else ""
+    time = message.captured_at.isoformat(timespec="seconds")
+    return (
+        f'<a href="/m/{message.id}">'
+        f'<span class="channel soft">{escape(message.channel)}{place}</span>'
+        f'<span class="subject">{escape(_title(message))}</span>'
+        f'<span class="when soft"><time datetime="{time}">{ago(message.captured_at)}</time></span>'
+        f'<span class="to soft">{escape(message.header("To"))}</span></a>'
+    )
+
+
+def _title(message: Captured) -> str:
+    lines = (line.strip() for line in message.text.splitlines())
+    return message.header("Subject") or next(filter(None, lines), "(no subject)")[:200]
+
+
+def _part(message: Captured, rest: list[str]) -> Reply:
+    match rest:
+        case []:
+            return page(_title(message), _body(message), above='<a href="/">all messages</a>')
+        case ["html"] if message.html is not None:
+            return foreign(message.html)
+        case ["source"]:
+            return Reply(message.source, "text/plain; charset=utf-8")
+        case ["file", number] if number.isascii() and number.isdigit():
+            return _file(message, int(number))
+        case _:
+            return missing()
+
+
+def _body(message: Captured) -> str:
+    shown = [(n, v) for n, v in message.headers if n.title() in _SHOWN]
+    here = f"/m/{message.id}"
+    parts = [_definitions(shown)]
+    if message.html is not None:
+        parts += ["<h2>As HTML</h2>", frame(f"{here}/html", "the mail as HTML")]
+    if message.text:
+        heading = "<h2>As text</h2>" if message.html is not None else ""
+        parts.append(f"{heading}<pre>{escape(message.text)}</pre>")
+    if message.files:
+        files = "".join(
+            f'<li><a href="{here}/file/{number}">{escape(file.name)}</a>'
+            f' <span class="soft">{len(file.content):,} bytes</span></li>'
+            for number, file in enumerate(message.files)
+        )
+        parts.append(f"<h2>Attachments</h2><ul>{files}</ul>")
+    parts.append(
+        f"<details><summary>All headers</summary>{_definitions(message.headers)}</details>"
+    )
+    parts.append(f'<p><a href="{here}/source">Source</a></p>')
+    return "".join(parts)
+
+
+def _definitions(headers: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in headers)
+    return f"<dl>{rows}</dl>"
+
+
+def _file(message: Captured, number: int) -> Reply:
+    if number >= len(message.files):
+        return missing()
+    file = message.files[number]
+    disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='', errors='replace')}"
+    headers = {"Content-Disposition": disposition}
+    return Reply(file.content, "application/octet-stream", headers=headers)
