@@ -36,6 +36,7 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
             queue_arguments=settings.queue_arguments,
             tiers=settings.retry_delays,
             prefetch=settings.effective_prefetch,
+            prefetch_of=settings.prefetch_of,
             grace=settings.grace,
         )
     except ValueError as error:

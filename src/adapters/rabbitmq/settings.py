@@ -39,9 +39,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitSettings:
-    """`tiers` are the configured retry delays; `prefetch` counts messages per queue; `grace` is how
-    long `stop` waits for what is in flight. `queue_arguments` replaces the arguments of work queues
-    that we create. Raises ValueError, without the URL's secrets, where a value cannot work."""
+    """`tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
+    in `prefetch_of`; `grace` is how long `stop` waits for what is in flight. `queue_arguments`
+    replaces the arguments of work queues that we create. Raises ValueError, without the URL's
+    secrets, where a value cannot work."""
 
     url: str = field(repr=False)
     queues: tuple[str, ...]
@@ -50,6 +51,7 @@ class RabbitSettings:
     queue_arguments: Mapping[str, object] | None = None
     tiers: tuple[timedelta, ...] = ()
     prefetch: int = 32
+    prefetch_of: Mapping[str, int] = field(default_factory=dict)
     grace: timedelta = timedelta(seconds=30)
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ class RabbitSettings:
         for queue in self.queues:
             if not queue or len(queue.encode()) > _MAX_QUEUE_NAME:
                 raise ValueError(f"a queue name has 1 to {_MAX_QUEUE_NAME} bytes")
-        if not 1 <= self.prefetch <= 65535:
+        if not all(1 <= count <= 65535 for count in (self.prefetch, *self.prefetch_of.values())):
             raise ValueError("the prefetch lies between 1 and 65535")
         if any(not timedelta(milliseconds=1) <= tier <= _MAX_TIER for tier in self.tiers):
             raise ValueError("a retry delay lies between one millisecond and 49 days")

@@ -37,12 +37,12 @@ class Subscription:
         watcher: Watcher,
     ) -> None:
         self.queue = queue
-        self._prefetch = settings.prefetch
+        self._prefetch = settings.prefetch_of.get(queue, settings.prefetch)
         self._settler = settler
         self._handler = handler
         self._watcher = watcher
         self._session = ""
-        self._slots = asyncio.Semaphore(settings.prefetch)
+        self._slots = asyncio.Semaphore(self._prefetch)
         self._flights: set[asyncio.Task[None]] = set()
         self.handed_out = 0
         self._stopping = False

@@ -23,6 +23,7 @@ from domain.duration import parse_duration
 from domain.notification import Recipient
 from entrypoints.settings import values
 
+PACED_PREFETCH = 400
 PRODUCTION = "production"
 
 
@@ -200,3 +201,15 @@ class Settings(BaseModel):
     def effective_prefetch(self) -> int:
         """Messages in hand at once: enough to keep every connection busy, few enough to hold."""
         return self.prefetch or 8 * self.email_pool
+
+    @property
+    def prefetch_of(self) -> dict[str, int]:
+        """Queue -> another prefetch. In Telegram's queue many wait in hand: at thirty a second,
+        for up to ten seconds each, those for chats that have had their message of this second."""
+        if self.prefetch is not None:
+            return {}
+        return {
+            queue: PACED_PREFETCH
+            for queue, channel in self.queue_channels.items()
+            if channel == "telegram"
+        }
