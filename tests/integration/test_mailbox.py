@@ -114,3 +114,14 @@ def test_a_port_that_is_taken_is_told_in_one_line(home: Path) -> None:
     assert refused.returncode == 1
     assert "Address already in use; try --port" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_templates_are_served_in_the_same_way_and_bounded(home: Path) -> None:
+    (home / "templates").mkdir()
+    endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    (home / "templates/endless.jinja2").write_text(endless)
+    with serving(home, "preview", "--port=0") as (process, port):
+        assert "endless" in ask(port)[2]
+        assert "took too long" in ask(port, "/t/endless")[2]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0

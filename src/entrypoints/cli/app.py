@@ -17,6 +17,7 @@ _COMMANDS = {
     "send": "Publish notifications.",
     "failed": "List, show, mend, retry and remove dead letters.",
     "templates": "List, render and check the templates.",
+    "preview": "Show every template with its examples in a browser, on this machine.",
     "mailbox": "Show captured mails and messages in a browser, on this machine.",
     "topology": "Show, check and make the broker's queues and exchanges.",
     "status": "How many messages are ready, in hand, waiting and dead.",

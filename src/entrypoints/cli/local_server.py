@@ -2,10 +2,13 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from entrypoints.cli.output import words
 
 HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; frame-src 'self'; img-src data:; form-action 'none';"
@@ -41,7 +45,9 @@ class Reply:
 
 
 Answer = Callable[[str], Reply]
-"""A path, percent-decoding left to it, to a reply. Called in several threads at once."""
+"""A path, percent-decoding left to it, to a reply."""
+
+_Asked = Queue[tuple[str, "Future[Reply]"]]
 
 
 class _Server(ThreadingHTTPServer):
@@ -53,9 +59,14 @@ class _Server(ThreadingHTTPServer):
 
 
 def serve(answer: Answer, port: int, what: str) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ClickException where the port is taken."""
+    """Serve until SIGINT or SIGTERM. Raises ClickException where the port is taken.
+
+    `answer` is called on this thread, the main one, where alone a rendering can be interrupted;
+    the browser's connections have threads of their own, since it opens more than it uses.
+    """
+    asked: _Asked = Queue()
     try:
-        server = _Server((HOST, port), _handler(answer))
+        server = _Server((HOST, port), _handler(asked))
     except OSError as error:
         raise click.ClickException(f"{HOST}:{port}: {error.strerror}; try --port") from None
 
@@ -64,14 +75,28 @@ def serve(answer: Answer, port: int, what: str) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     with server:
+        # A signal that another thread takes would not wake this one; threads inherit the mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         words(f"{what}: http://{HOST}:{server.server_port}/ (Ctrl-C ends)")
         try:
-            server.serve_forever()
+            while True:
+                path, reply = asked.get()
+                reply.set_result(_guarded(answer, path))
         except KeyboardInterrupt:
-            return
+            server.shutdown()
 
 
-def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
+def _guarded(answer: Answer, path: str) -> Reply:
+    try:
+        return answer(path)
+    except Exception as error:  # noqa: BLE001 - what spoils one page must not end the others
+        words(f"{path}: {type(error).__name__}: {error}")
+        return Reply(b"this page could not be made", "text/plain", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _handler(asked: _Asked) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 30
         server_version = "dispatcher"
@@ -91,7 +116,9 @@ def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
             name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
             if name not in _NAMES:
                 return Reply(b"this is another host", "text/plain", HTTPStatus.MISDIRECTED_REQUEST)
-            return answer(urlsplit(self.path).path)
+            reply: Future[Reply] = Future()
+            asked.put((urlsplit(self.path).path, reply))
+            return reply.result()
 
         def _write(self, reply: Reply) -> None:
             self.send_response(reply.status)
