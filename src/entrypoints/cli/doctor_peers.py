@@ -121,7 +121,7 @@ async def _email(container: Container, settings: Settings) -> list[Check]:
     place = parse_email_url(settings.secret_now("email_url") or settings.email or "")
     if isinstance(place, MaildirSettings):
         return [warning("email", f"mail is kept in {place.folder}: nothing is sent")]
-    connector = Connector(place, ca_file=settings.email_ca_file, timeout=_TIMEOUT)
+    connector = Connector(place, ca_file=settings.email_ca_file, timeout=_TIMEOUT - 2)
     session = await connector.open()
     await session.quit(1.0)
     login = "lets us in" if place.username else "answers"
