@@ -1,12 +1,12 @@
 """The use case: one notification in, one outcome out."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from domain.breaker import Breaker, FaultStreak
+from domain.breaker import HAND_BACK_DELAY, Breaker, FaultStreak, HeldTooLong
 from domain.content import Content, InDoubtPolicy
 from domain.errors import (
     DeliveryError,
@@ -15,6 +15,7 @@ from domain.errors import (
     Permanent,
     Throttled,
     Transient,
+    Unavailable,
 )
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Outcome, Rejected, Result, Sent
@@ -172,19 +173,17 @@ class Dispatcher:
         journal: Journal,
     ) -> Mapping[Recipient, DeliveryError | None]:
         channel = notification.channel
-        left = recipients
 
         async def send() -> Mapping[Recipient, DeliveryError | None]:
-            nonlocal left
             async with self._slots[channel]:
                 try:
                     answers = await self.notifiers[channel].notify(
-                        notification, content, left, lambda: journal.about_to_send(recipients)
+                        notification, content, recipients, lambda: journal.about_to_send(recipients)
                     )
                 except DeliveryError as error:
-                    self._note(notification, [error], journal)
-                    left = [_resumed(r, error.resume) for r in left]
-                    raise
+                    with _resting(error.resume):
+                        self._note(notification, [error], journal)
+                        raise
             self._note(notification, list(answers.values()), journal)
             return answers
 
@@ -250,6 +249,20 @@ def _resumed(recipient: Recipient, resume: str | None) -> Recipient:
     if resume is None or resume == recipient.resume:
         return recipient
     return replace(recipient, resume=resume)
+
+
+@contextmanager
+def _resting(resume: str | None) -> Iterator[None]:
+    """What is sent half way waits in the broker for a provider that is away: held in hand, a stop
+    would forget how far it came."""
+    try:
+        yield
+    except Unavailable as error:
+        if resume is None:
+            raise
+        held = HeldTooLong(str(error), retry_after=HAND_BACK_DELAY)
+        held.resume = resume
+        raise held from None
 
 
 def _mails(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import structlog
@@ -11,7 +11,7 @@ import structlog
 from adapters.rabbitmq.watch import ALARM, QUEUES
 from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetters, Incident
 from domain.content import Content
-from domain.errors import DeliveryError
+from domain.errors import DeliveryError, Throttled
 from domain.notification import Notification
 from domain.once import LEDGER
 from domain.ports import Notifier
@@ -20,6 +20,8 @@ from entrypoints.vitals import TEMPLATES
 TEMPLATE = "dispatcher-alert"
 """What an alert's mail names as its template; there is no such file."""
 
+_PATIENCE = timedelta(minutes=1)  # with a provider that is busy; meanwhile other alerts wait
+_WITHOUT_SUBJECT = ("telegram", "slack")
 _LOOK = 1.0
 _LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
 
@@ -86,23 +88,28 @@ class Alerter:
             to=(target.recipient,),
         )
         subject, text = subject_of(alert), text_of(alert)
-        if target.channel != "email":  # the others have no line for a subject
+        if target.channel in _WITHOUT_SUBJECT:
             text = f"{subject}\n\n{text}"
         content = Content(subject=subject, parts={"text": text})
-        try:
-            answers = await self._notifiers[target.channel].notify(
-                notification, content, notification.to
-            )
-            error = answers[target.recipient]
-        except DeliveryError as failure:
-            error = failure
+        error = await self._try(notification, content)
+        if isinstance(error, Throttled) and error.retry_after <= _PATIENCE:
+            await asyncio.sleep(error.retry_after.total_seconds())
+            error = await self._try(notification, content)
         if error is None:
             self._failing.discard(target)
         elif target not in self._failing:
             self._failing.add(target)
             log.error(
-                "alert could not be sent; it is dropped", target=str(target), error=str(error)
+                "alert could not be sent; it is dropped", channel=target.channel, error=str(error)
             )
+
+    async def _try(self, notification: Notification, content: Content) -> DeliveryError | None:
+        notifier = self._notifiers[notification.channel]
+        try:
+            answers = await notifier.notify(notification, content, notification.to)
+        except DeliveryError as error:
+            return error
+        return answers[notification.to[0]]
 
 
 def subject_of(alert: Alert) -> str:

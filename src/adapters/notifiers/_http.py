@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx2
 
@@ -87,7 +86,6 @@ class HttpClient:
         content: bytes | None = None,
         form: Mapping[str, str] | None = None,
         files: Files | None = None,
-        extensions: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Post and read the whole answer.
 
@@ -104,7 +102,6 @@ class HttpClient:
                 content=content,
                 data=form,
                 files=files,
-                extensions=extensions,
             )
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             failure = self._away(error)

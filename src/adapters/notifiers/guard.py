@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 import structlog
 
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
 from domain.notification import JsonValue, Notification, Recipient
 from domain.ports import AboutToSend, Notifier, proceed
 
@@ -68,6 +68,8 @@ class GuardedNotifier:
         answers: dict[Recipient, DeliveryError | None] = {}
         try:
             answers |= await self._notifier.notify(notification, content, passing, about_to_send)
+        except Unavailable:  # nobody has it yet, so all may wait for the provider
+            raise
         except DeliveryError as error:
             answers |= dict.fromkeys(passing, error)
         try:
@@ -150,4 +152,7 @@ def _in_blocks(value: JsonValue, note: str) -> JsonValue:
         return [block, *value[: _MAX_BLOCKS - 1]]
     if isinstance(value, dict) and isinstance(value.get("blocks"), list):
         return {**value, "blocks": _in_blocks(value["blocks"], note)}
+    if isinstance(value, dict):
+        text = f"{html.escape(note, quote=False)}\n\n{value.get('text') or ''}"
+        return {**value, "text": text.rstrip()}
     return value

@@ -30,6 +30,7 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": "Dispatcher"}
 _PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65535
 _MAX_ADDRESSES = 4
+_WISHES = ("telegram", "slack")  # metadata that is for other channels
 _PATIENCE = 3  # a connection, its handshake and the wait for an answer may each take `timeout`
 
 # RFC 9110 section 15.5, RFC 6585, RFC 8470: passing, whoever is to blame.
@@ -199,9 +200,16 @@ def payload(notification: Notification, content: Content) -> bytes:
         "template": notification.template,
         "subject": content.subject,
         "text": content.parts.get("text", ""),
-        "metadata": notification.metadata,
+        "metadata": {k: v for k, v in notification.metadata.items() if k not in _WISHES},
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except ValueError:  # 1e999 is JSON, but no number; half a surrogate pair is no text
+        raise Permanent(
+            "a number or a character in text or metadata cannot be written as JSON",
+            reason=FailureReason.CONTENT_REFUSED,
+        ) from None
 
 
 def url_of(address: str) -> httpx2.URL:

@@ -12,6 +12,9 @@ from domain.outcome import Outcome
 
 log = structlog.get_logger()
 
+_WISHES = frozenset(("telegram", "slack"))
+"""Metadata that is a channel's to read; a button's link may be as good as a password."""
+
 _T = TypeVar("_T")
 
 
@@ -27,8 +30,9 @@ class DeliveryLog:
             "queue": queue,
             "attempt": outcome.attempt,
         }
-        if notification.metadata:
-            about["metadata"] = dict(notification.metadata)
+        metadata = {k: v for k, v in notification.metadata.items() if k not in _WISHES}
+        if metadata:
+            about["metadata"] = metadata
         earlier = sum(1 for result in outcome.sent if result.earlier)
         if sent := len(outcome.sent) - earlier:
             log.info("notification sent", **about, recipients=sent)

@@ -38,7 +38,9 @@ from domain.notification import (
 _MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _MAX_DELAY = timedelta(days=366)
 _CONTENT_TYPE = re.compile(
-    r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?: *; *[\w-]+=(?:[\w!#$&^.+-]+|\"[^\"\r\n\0]*\"))*", re.ASCII
+    r"[\w!#$&^.+-]+/[\w!#$&^.+-]+"
+    r"(?: *; *[\w-]+=(?:[\w!#$&^.+-]+|\"[^\"\x00-\x08\x0a-\x1f\x7f]*\"))*",
+    re.ASCII,
 )
 
 # Any, for the library's sake alone: a recursive alias is beyond it, and the strict parser has

@@ -134,13 +134,28 @@ def test_how_far_a_try_came_is_told_to_the_next() -> None:
     assert [r.resume for r in house.notifier.delivered[0].recipients] == ["2:ab"]
 
 
-def test_a_probe_goes_on_where_the_try_before_it_stopped() -> None:
+def test_what_is_half_sent_is_not_held_while_its_provider_is_away() -> None:
     house = House()
     house.notifier.failures = [half_way("2:ab", Unavailable("away"))]
 
-    house.dispatch(a_notification(to="ann@example.com"))
+    outcome = house.dispatch(a_notification(to="ann@example.com"))
 
-    assert [r.resume for r in house.notifier.delivered[0].recipients] == ["2:ab"]
+    (deferred,) = outcome.deferred
+    assert (deferred.recipient.resume, deferred.attempt_spent) == ("2:ab", False)
+    assert house.notifier.calls == 1
+
+
+def test_the_fifth_of_a_providers_faults_does_not_forget_how_far_it_came() -> None:
+    house = House()
+    fault = Transient("busy", provider_fault=True)
+    house.notifier.failures = [fault] * 4 + [half_way("2:ab", Transient("x", provider_fault=True))]
+    for number in range(4):
+        house.dispatch(a_notification(id=f"n-{number}", to="ann@example.com"))
+
+    outcome = house.dispatch(a_notification(id="n-4", to="ann@example.com"))
+
+    (deferred,) = outcome.deferred
+    assert (deferred.recipient.resume, deferred.attempt_spent) == ("2:ab", False)
 
 
 def test_one_by_one_everybody_gets_a_message_of_their_own() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from structlog.testing import capture_logs
 
 from domain.alerts import GATHER, PATIENCE, AlertPolicy, AlertTarget, DeadLetters
-from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
+from domain.errors import DeliveryError, FailureReason, Permanent, Throttled, Unavailable
 from domain.notification import Recipient
 from entrypoints.alerting import Alerter
 from tests.fakes import FakeClock, FakeNotifier
@@ -66,6 +66,16 @@ def test_an_alert_carries_the_facts_and_the_command() -> None:
         MISSING.replay,
     ):
         assert fact in text
+
+
+def test_a_busy_provider_is_waited_for_once() -> None:
+    busy = Throttled("busy", retry_after=timedelta(milliseconds=10))
+    office = Office(busy)
+    office.dies()
+
+    office.tell()
+
+    assert len(office.subjects) == 1
 
 
 def test_where_there_is_no_subject_the_text_begins_with_it() -> None:
@@ -198,7 +208,7 @@ def test_a_target_that_always_refuses_is_logged_once_beside_one_that_does_not() 
             office.dies(template)
             office.tell()
 
-    assert [entry["target"] for entry in logs] == ["email:gone@example.org"]
+    assert [entry["channel"] for entry in logs] == ["email"]
     assert len(office.subjects) == 3
 
 

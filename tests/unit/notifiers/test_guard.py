@@ -8,7 +8,7 @@ import structlog
 
 from adapters.notifiers.guard import GuardedNotifier, GuardRules
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent, Transient
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
 from domain.notification import Recipient
 from tests.fakes import FakeNotifier, a_notification
 
@@ -144,3 +144,20 @@ def test_of_an_url_only_the_host_is_shown() -> None:
 
     text = inner.delivered[0].content.parts["text"]
     assert "It was meant for: https://hooks.example.org\n" in text
+
+
+def test_an_object_without_blocks_has_the_note_in_its_text() -> None:
+    inner = FakeNotifier()
+    content = Content(parts={"slack.json": '{"text": "hello"}'})
+
+    notify(guard(inner, redirect_to={"email": DEV}), BOB, content=content)
+
+    text = json.loads(inner.delivered[0].content.parts["slack.json"])["text"]
+    assert text.endswith("It was meant for: bob@example.com\n\nhello")
+
+
+def test_a_provider_that_is_away_is_away_for_all() -> None:
+    inner = FakeNotifier(failures=[Unavailable("away")])
+
+    with pytest.raises(Unavailable):
+        notify(guard(inner, only_to=("ann*",), redirect_to={"email": DEV}), ANN, BOB)

@@ -57,6 +57,8 @@ class Verdicts:
     def of_webhook(self, reply: Reply) -> DeliveryError | None:
         """An incoming webhook: the status says it, and a plain word why."""
         answer = reply.json()
+        if 200 <= reply.status < 300 and reply.body.lstrip()[:1] == b"<":
+            return Unavailable("a web page answers in place of Slack's webhook; check its address")
         if 200 <= reply.status < 300 and answer.get("ok") is not False:
             return None
         word = reply.body[:100].decode("utf-8", "replace").strip()

@@ -13,6 +13,7 @@ from adapters.notifiers._http import Reply, told
 from domain.errors import (
     DeliveryError,
     FailureReason,
+    InDoubt,
     Permanent,
     Throttled,
     Transient,
@@ -97,10 +98,13 @@ def _from_somebody_else(reply: Reply) -> DeliveryError:
         return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
     if reply.status >= 500:
         return Transient(text, provider_fault=True)
+    is_page = reply.body.lstrip()[:1] == b"<"  # as of a wrong address, or a sign-in before it
+    if 200 <= reply.status < 300 and not is_page:
+        return InDoubt(f"{text}; the message may have arrived or not")
     return Unavailable(text)
 
 
 def _wait(seconds: JsonValue, reply: Reply) -> timedelta:
-    if isinstance(seconds, int | float) and 0 <= seconds < 10**8:
+    if isinstance(seconds, int | float) and 0 < seconds < 10**8:
         return timedelta(seconds=seconds)
     return reply.retry_after or _UNNAMED_WAIT
