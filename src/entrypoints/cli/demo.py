@@ -182,6 +182,9 @@ def _explain(settings: Settings, samples: list[_Sample]) -> None:
         f"""
 The mails are in the Maildir {settings.home / "mail"}: open a file with any mail program.
 Telegram's messages are in {settings.home / "telegram"}, Slack's in {settings.home / "slack"}.
+To see them all on one page:
+
+  {run} mailbox
 
 Two messages were meant to fail, and are kept with their reason:
 
