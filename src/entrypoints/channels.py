@@ -82,12 +82,15 @@ def webhook_notifier(settings: Settings) -> Notifier:
     SettingsInvalid."""
     if settings.webhook_secret is None:
         return _captured(settings, "webhook")
+    from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.webhook import WebhookNotifier
 
     try:
-        return WebhookNotifier(
-            secret=lambda: settings.secret_now("webhook_secret") or "",
-            allow_private=settings.webhook_allow_private,
+        return BlipTolerantNotifier(
+            WebhookNotifier(
+                secret=lambda: settings.secret_now("webhook_secret") or "",
+                allow_private=settings.webhook_allow_private,
+            )
         )
     except ValueError as error:
         raise SettingsInvalid([str(error)]) from None  # names its variable itself

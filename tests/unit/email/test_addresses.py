@@ -42,6 +42,7 @@ def test_a_local_part_outside_ascii_needs_smtputf8() -> None:
         "Ann <ann@example.com>",
         "ann@example.com, bob@example.com",
         "ann@" + "x" * 250 + ".com",
+        "a" * 65 + "@example.com",
         "a" * 60 + "@" + ".".join(["b" * 60] * 4),
         "ann>\r\nRCPT TO:<eve@example.com",
         "ann@example.com\0",

@@ -92,6 +92,12 @@ def test_an_address_that_is_none_is_told_alone_and_left_out_of_the_headers() -> 
     assert composed(notification)["To"] == "ann@example.com"
 
 
+def test_who_is_named_twice_stands_once_in_the_headers() -> None:
+    notification = a_notification(to=["Ann <ann@example.com>", "ann@Example.com"])
+
+    assert composed(notification)["To"] == "Ann <ann@example.com>"
+
+
 def test_the_message_id_is_stable_and_differs_for_each_of_several_individual_mails() -> None:
     both = a_notification(to=["a@example.com", "b@example.com"], individually=True)
     mails = [composed(both.for_one(recipient)) for recipient in (*both.to, both.to[0])]

@@ -62,6 +62,7 @@ def _validated(text: str) -> EmailAddress:
             globally_deliverable=False,
             allow_quoted_local=True,
             allow_domain_literal=True,
+            strict=True,  # also refuse a local part longer than a server need take
         )
     except email_validator.EmailNotValidError as error:
         raise InvalidAddress(f"{text[:200]!r} is not an address: {error}") from None

@@ -144,17 +144,17 @@ def _mail(letter: Letter, files: Sequence[mime.File], *, utf8: bool) -> mime.Mai
 
 
 def _shown(recipients: Sequence[Recipient], *, utf8: bool) -> list[Mailbox]:
-    """Those a header can name: an address that is none, or that the server cannot carry, would
-    spoil it for the others."""
-    shown = []
+    """Those a header can name, each once: an address that is none, or that the server cannot
+    carry, would spoil it for the others."""
+    shown: dict[str, Mailbox] = {}
     for recipient in recipients:
         try:
             address = parse_address(recipient.address)
         except InvalidAddress:
             continue
         if utf8 or not address.needs_smtputf8:
-            shown.append(Mailbox(recipient.name, address.wire))
-    return shown
+            shown.setdefault(address.wire, Mailbox(recipient.name, address.wire))
+    return list(shown.values())
 
 
 def _mailbox(recipient: Recipient) -> Mailbox:
