@@ -1,7 +1,11 @@
-"""Whether each URL among the settings can be used, told without the secrets in it."""
+"""Whether each URL and token among the settings can be used, told without the secrets in it."""
 
 import os
+import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from entrypoints.settings.model import Settings
 from entrypoints.settings.sources import variable
@@ -9,13 +13,23 @@ from entrypoints.settings.sources import variable
 _BROKERS = ("amqp://", "amqps://", "sqlite:///")
 _LEDGERS = ("memory:", "sqlite:///", "redis://", "rediss://")
 
+# BotFather's form: the bot's id and a secret (https://core.telegram.org/bots/api#authorizing-your-bot).
+_TELEGRAM_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+_SLACK_TOKEN = re.compile(r"[!-~]+")  # what a header can hold
+_NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f]")
+
 
 def url_faults(settings: Settings) -> list[str]:
-    """One line for each URL that no adapter could use, by the name of its variable."""
+    """One line for each URL or token that no adapter could use, by the name of its variable."""
     checks: list[tuple[str, str | None, Callable[[str], object]]] = [
         ("broker_url", settings.broker, _broker),
         ("ledger_url", settings.ledger, _ledger),
         ("email_url", settings.email, _email),
+        ("telegram_token", _text(settings.telegram_token), _telegram_token),
+        ("telegram_api_url", _text(settings.telegram_api_url), _http),
+        ("slack_token", _text(settings.slack_token), _slack_token),
+        ("slack_webhook_url", _text(settings.slack_webhook_url), _http),
+        ("slack_api_url", _text(settings.slack_api_url), _http),
     ]
     lines = []
     for name, url, check in checks:
@@ -60,3 +74,27 @@ def _email(url: str) -> None:
     from adapters.notifiers.email.url import parse_email_url
 
     parse_email_url(url)
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _telegram_token(token: str) -> None:
+    if not _TELEGRAM_TOKEN.fullmatch(token):
+        raise ValueError("must be a bot's token, digits:letters, as BotFather gives it")
+
+
+def _slack_token(token: str) -> None:
+    if not _SLACK_TOKEN.fullmatch(token):
+        raise ValueError("must be a token: no blanks, and ASCII only")
+
+
+def _http(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # its text may hold a piece of the URL
+        is_fine = False
+    if not is_fine or _NOT_IN_A_URL.search(url):
+        raise ValueError("must be an http:// or https:// URL with a host, and a valid port if any")

@@ -150,3 +150,40 @@ def test_production_refuses_the_guard(name: str, value: str) -> None:
     assert faults(environ) == [
         f"{name}: the recipient guard is refused with DISPATCHER_ENV=production"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TELEGRAM_API_URL", "ftp://hidden"),
+        ("TELEGRAM_API_URL", "hidden:8081"),
+        ("TELEGRAM_API_URL", "http://host:hidden"),
+        ("TELEGRAM_API_URL", "http://host:0/hidden"),
+        ("SLACK_API_URL", "hidden.example"),
+        ("SLACK_API_URL", "https:///hidden"),
+        ("SLACK_WEBHOOK_URL", "hooks.example.org/services/hidden"),
+        ("SLACK_WEBHOOK_URL", "https://hooks.example.org/hid\nden"),
+        ("TELEGRAM_TOKEN", "hidden token/x"),
+        ("TELEGRAM_TOKEN", "1:hidden/x"),
+        ("SLACK_TOKEN", "xoxb hidden"),
+        ("SLACK_TOKEN", "xoxb-hidden-ä"),
+    ],
+)
+def test_a_url_or_a_token_that_cannot_be_one_is_refused_and_not_told(name: str, value: str) -> None:
+    [fault] = faults({f"DISPATCHER_{name}": value})
+
+    assert fault.startswith(f"DISPATCHER_{name}: must be ")
+    assert "hid" not in fault
+
+
+def test_urls_and_tokens_as_the_providers_give_them_are_taken() -> None:
+    settings = load(
+        {
+            "DISPATCHER_TELEGRAM_TOKEN": "123456789:AAE-x_Y",
+            "DISPATCHER_TELEGRAM_API_URL": "http://[::1]:8081/base",
+            "DISPATCHER_SLACK_TOKEN": "xoxb-1-a",
+            "DISPATCHER_SLACK_API_URL": "http://localhost:65535",
+        }
+    )
+
+    assert settings.telegram_api_url.get_secret_value() == "http://[::1]:8081/base"
