@@ -92,8 +92,9 @@ class DeliveryLedger(Protocol):
         redelivered one stands for one of the rows of the same recipient whose session has ended,
         and which is not important, since twins are interchangeable: first for an unfinished one
         (BUSY while its process lives), then for a sent one whose ack was not written (SENT, and
-        that row is used up), else it is CLEAR. Unfinished first: so no twin is ever taken for one
-        that was sent.
+        that row is used up). Unfinished first: so no twin is ever taken for one that was sent.
+        Where there is none it is BUSY while another process has a row whose session goes on, since
+        that process may have just died or been cut off, and else CLEAR.
 
         A row started by a process that died is taken over, and the sight is suspect: IN_DOUBT if
         the payload was on its way, else CLEAR; POISON for everybody, and forgotten, where two such

@@ -28,7 +28,7 @@ class Row:
     """A row of the sight's channel and key; `id` grows with every row, the rest names itself.
 
     `fingerprint_fits`: it was written for the body that the sight has. `session_ended` is also true
-    where its process does not live.
+    where its process does not live. `is_own`: its process is the one that asks.
     """
 
     id: int
@@ -38,6 +38,7 @@ class Row:
     takeovers: int
     process_lives: bool
     session_ended: bool
+    is_own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def judge(sight: Sight, rows: Iterable[Row], *, has_suspect: bool) -> Verdict:
         recipient: _stands_for(sight, [row for row in rows if row.recipient == recipient])
         for recipient in sight.recipients
     }
-    standings = {recipient: _standing(row) for recipient, row in found.items()}
+    standings = {r: _standing(row, has_id=sight.has_id) for r, row in found.items()}
     there = [row for row in found.values() if row is not None]
     left = [row for row in there if row.state is not State.SENT]
     if Standing.BUSY in standings.values():
@@ -106,12 +107,17 @@ def _stands_for(sight: Sight, rows: Sequence[Row]) -> Row | None:
     free = [row for row in rows if row.session_ended]
     unfinished = [row for row in free if row.state is not State.SENT]
     dead = [row for row in unfinished if not row.process_lives]
-    return next(iter((*dead, *unfinished, *free)), None)
+    # Our own sessions we know to live. Another process may have died a moment ago, or lost its
+    # broker without knowing it yet: then the row is this very message's.
+    unsure = [row for row in rows if not row.session_ended and not row.is_own]
+    return next(iter((*dead, *unfinished, *free, *unsure)), None)
 
 
-def _standing(row: Row | None) -> Standing:
+def _standing(row: Row | None, *, has_id: bool) -> Standing:
     if row is None:
         return Standing.CLEAR
+    if not (has_id or row.session_ended):
+        return Standing.BUSY
     if row.state is State.SENT:
         return Standing.SENT
     if row.process_lives:

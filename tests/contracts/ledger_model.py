@@ -65,7 +65,10 @@ class Model:
         ]
         if sight.has_id and any(row.sight.fingerprint != sight.fingerprint for row in same):
             return dict.fromkeys(sight.recipients, CONFLICT), False
-        picked = {to: self.pick(sight, [r for r in same if r.to == to]) for to in sight.recipients}
+        picked = {
+            to: self.pick(sight, process, [r for r in same if r.to == to])
+            for to in sight.recipients
+        }
         found = {to: self.standing(row) for to, row in picked.items()}
         stale = [row for row in picked.values() if row and not row.is_sent]
         if BUSY not in found.values() and POISON in found.values():
@@ -86,17 +89,23 @@ class Model:
                 self.rows.append(Known(sight, to, process, claim, sight.session))
         return found, bool(stale)
 
-    def pick(self, sight: Sight, rows: list[Known]) -> Known | None:
+    def pick(self, sight: Sight, process: int, rows: list[Known]) -> Known | None:
         if not sight.has_id:
             if not sight.redelivered:
                 return None
-            rows = [r for r in rows if r.session in self.ended or r.process in self.dead]
+            free = [row for row in rows if self.is_free(row)]
+            rows = free or [row for row in rows if row.process != process]
         rows = sorted(rows, key=lambda row: (row.is_sent, row.process not in self.dead))
         return rows[0] if rows else None
+
+    def is_free(self, row: Known) -> bool:
+        return row.session in self.ended or row.process in self.dead
 
     def standing(self, row: Known | None) -> Standing:
         if row is None:
             return CLEAR
+        if not (row.sight.has_id or self.is_free(row)):
+            return BUSY
         if row.is_sent:
             return SENT
         if row.process not in self.dead:

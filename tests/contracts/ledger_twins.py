@@ -76,6 +76,29 @@ class TwinsContract:
 
         run(scenario)
 
+    def test_another_process_that_may_have_died_is_waited_for(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, ledger = storage.process(), storage.process()
+            await deliver(first, TWIN)
+
+            assert await standing(ledger, again(TWIN)) is BUSY
+            assert await standing(ledger, TWIN) is CLEAR, "not redelivered, it is a twin"
+            await first.close()
+            assert await standing(ledger, again(TWIN)) is SENT
+
+        run(scenario)
+
+    def test_another_process_that_acks_its_own_was_sent_a_twin(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, ledger = storage.process(), storage.process()
+            start = await deliver(first, TWIN)
+
+            assert await standing(ledger, again(TWIN)) is BUSY
+            await first.acked(start.claim)
+            assert await standing(ledger, again(TWIN)) is CLEAR
+
+        run(scenario)
+
     def test_a_dead_process_has_no_session(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             first = storage.process()

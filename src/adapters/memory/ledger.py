@@ -169,6 +169,7 @@ class MemoryLedger:
             takeovers=entry.takeovers,
             process_lives=entry.owner in self._store.living,
             session_ended=self._store.is_free(entry),
+            is_own=entry.owner == self._owner,
         )
 
     def _apply(

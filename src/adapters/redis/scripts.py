@@ -158,8 +158,9 @@ for _, row in ipairs(rows) do
     end
     if living[row.owner] == nil then living[row.owner] = exists('o:' .. row.owner) end
     row.dead = not living[row.owner]
-    if has_id or row.dead or exists('e:' .. row.session) then
-        local rank = row.state == 2 and 3 or row.dead and 1 or 2
+    row.unsure = not (has_id or row.dead or exists('e:' .. row.session))
+    if not row.unsure or row.owner ~= owner then
+        local rank = row.unsure and 4 or row.state == 2 and 3 or row.dead and 1 or 2
         local best = by_recipient[row.recipient]
         if not best or rank < best.rank then
             row.rank = rank
@@ -173,7 +174,9 @@ local busy, poison = false, false
 for i = first, #ARGV do
     local row = by_recipient[ARGV[i]]
     local standing = 'clear'
-    if row and row.state == 2 then
+    if row and row.unsure then
+        standing, busy = 'busy', true
+    elseif row and row.state == 2 then
         standing = 'sent'
     elseif row then
         left[#left + 1] = row

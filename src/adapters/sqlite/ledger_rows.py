@@ -46,7 +46,7 @@ def start(
     fingerprint = _digest(sight.fingerprint)
     rows = []
     if sight.has_id or sight.redelivered:  # else it is a twin at most, whatever is there
-        rows = _rows(c, sight, key, fingerprint, lives)
+        rows = _rows(c, sight, key, fingerprint, owner, lives)
     if rows:
         has_suspect = any(r.state is not State.SENT and not r.process_lives for r in rows) and (
             _has_suspect(c, owner)
@@ -144,7 +144,7 @@ def purge(c: sqlite3.Connection, before: int, lives: Lives) -> bool:
 
 
 def _rows(
-    c: sqlite3.Connection, sight: Sight, key: bytes, fingerprint: bytes, lives: Lives
+    c: sqlite3.Connection, sight: Sight, key: bytes, fingerprint: bytes, asking: int, lives: Lives
 ) -> list[Row]:
     found = c.execute(
         "SELECT id, recipient, fingerprint, state, takeovers, owner,"
@@ -164,6 +164,7 @@ def _rows(
             takeovers=takeovers,
             process_lives=living[owner],
             session_ended=bool(has_ended) or not living[owner],
+            is_own=owner == asking,
         )
         for id_, recipient, written_for, state, takeovers, owner, has_ended in found
     ]

@@ -9,7 +9,8 @@ proved on the part that it concerns. `make chaos` mixes rows 1 to 18, 30 and 31 
  2  killed after the claim: test_fault_02_kill_9_between_claim_and_mail_sends_each_once
  3  killed before DATA: test_fault_03_kill_9_before_the_payload_sends_each_once
  4  killed in the payload: test_fault_04_kill_9_mid_payload_sends_each_once,
-    test_fault_04_kill_9_mid_payload_with_hold_waits_for_a_person
+    test_fault_04_kill_9_mid_payload_with_hold_waits_for_a_person,
+    test_fault_04_without_ids_too_what_was_cut_off_waits_for_a_person
  5  killed after the dot: test_fault_05_kill_9_after_the_final_dot_may_send_that_one_twice
  6  before the record: test_fault_06_kill_9_before_the_reply_is_recorded_may_send_that_one_twice
  7  killed or cut before the ack: test_fault_07_kill_9_between_record_and_ack_sends_none_twice,

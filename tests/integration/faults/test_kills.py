@@ -77,6 +77,29 @@ def test_fault_04_kill_9_mid_payload_with_hold_waits_for_a_person(scene: Scene) 
     assert (len(account.sent), account.duplicates) == (ORDERS - 1, 0)
 
 
+def test_fault_04_without_ids_too_what_was_cut_off_waits_for_a_person(scene: Scene) -> None:
+    scene.settings["in_doubt"] = "hold"
+    scene.kill_in_payload(200)
+    with Peer(scene.broker.url) as peer:
+        peer.declare(scene.queue, {"x-queue-type": "quorum"})
+        peer.publish(scene.queue, *(an_order(number, id=None) for number in range(ORDERS)))
+        with scene.worker() as worker:
+            scene.await_end(worker)
+
+        with scene.worker() as worker:  # at once: the ledger takes the dead one for alive yet
+            wait_until(
+                lambda: (
+                    peer.ready(f"{scene.queue}.dead") == 1 and scene.sent_so_far() == ORDERS - 1
+                ),
+                on_failure=lambda: worker.output,
+            )
+            assert worker.terminate() == 0
+
+        [(dead, _body)] = peer.take_all(f"{scene.queue}.dead")
+    assert (dead.headers or {})["x-dispatcher-reason"] == "in_doubt"
+    assert len(set(scene.server.deliveries)) == len(scene.server.deliveries) == ORDERS - 1
+
+
 def test_fault_05_kill_9_after_the_final_dot_may_send_that_one_twice(scene: Scene) -> None:
     scene.kill_at("dot")
 
