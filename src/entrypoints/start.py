@@ -51,11 +51,12 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
         for channel in settings.active_channels
         if channel not in served
     ]
+    named = [("alerts_to", target.channel) for target in settings.alerts_to]
+    named += [("redirect_to", channel) for channel in settings.redirect_to]
     faults += [
-        f"{variable(NEEDED[target.channel])}: must be set, since {variable('alerts_to')} names"
-        f" {target.channel!r}"
-        for target in settings.alerts_to
-        if target.channel not in settings.configured_channels
+        f"{variable(NEEDED[channel])}: must be set, since {variable(name)} names {channel!r}"
+        for name, channel in named
+        if channel not in settings.configured_channels
     ]
     by_mail = any(target.channel == "email" for target in settings.alerts_to)
     if by_mail and settings.email_from is None:

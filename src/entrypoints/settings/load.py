@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr, ValidationError
 
 from domain.errors import DispatcherError
+from entrypoints.settings.addresses import address_faults
 from entrypoints.settings.model import NOT_YET, Settings
 from entrypoints.settings.sources import (
     PREFIX,
@@ -109,13 +110,14 @@ def _refused(raw: RawSettings) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    lines = url_faults(settings)
+    lines = url_faults(settings) + address_faults(settings)
+    email = settings.email or ""
     if settings.is_embedded and settings.is_production:
         lines.append(
             f"{variable('broker_url')}: must be set to an amqp:// URL: the embedded queue is for"
             f" trying out and is refused with {variable('env')}=production"
         )
-    if settings.is_production and (settings.email or "").startswith("maildir:"):
+    if settings.is_production and settings.email_url and email.startswith("maildir:"):
         lines.append(
             f"{variable('email_url')}: must be an SMTP server's URL: a captured mailbox is refused"
             f" with {variable('env')}=production"

@@ -83,6 +83,10 @@ def test_alerts_go_to_any_channel() -> None:
         ("ops@example.org", "must be channel:address, such as email:ops@example.org"),
         ("email:", "must not be empty"),
         ("email:nobody", "'nobody' for email"),
+        ("telegram:nobody here", "'nobody here' for telegram"),
+        ("telegram:bob", "'bob' for telegram"),
+        ("slack:nonsense", "'nonsense' for slack"),
+        ("webhook:notaurl", "webhook: a webhook's recipient must be"),
         ("pager:1", "unknown channel 'pager'"),
         ("webgui:1", "belongs to another program"),
     ],
@@ -98,6 +102,26 @@ def test_an_alert_by_a_channel_that_is_not_there_is_refused() -> None:
     assert worker_faults({**RABBIT, **TELEGRAM, "DISPATCHER_ALERTS_TO": "slack:#ops"}) == [
         "DISPATCHER_SLACK_TOKEN: must be set, since DISPATCHER_ALERTS_TO names 'slack'"
     ]
+
+
+def test_a_redirect_to_a_channel_that_is_not_there_is_refused() -> None:
+    assert worker_faults({**RABBIT, **TELEGRAM, "DISPATCHER_REDIRECT_TO": "slack:#ops"}) == [
+        "DISPATCHER_SLACK_TOKEN: must be set, since DISPATCHER_REDIRECT_TO names 'slack'"
+    ]
+
+
+def test_for_an_incoming_webhook_of_slack_an_address_is_but_a_label() -> None:
+    hook = {"DISPATCHER_SLACK_WEBHOOK_URL": "https://hooks.example.org/a"}
+
+    settings = load({**hook, "DISPATCHER_ALERTS_TO": "slack:ops"})
+
+    assert [str(target) for target in settings.alerts_to] == ["slack:ops"]
+
+
+def test_what_is_wrong_with_a_webhook_is_told_without_its_url() -> None:
+    [fault] = faults({"DISPATCHER_ALERTS_TO": "webhook:ftp://host/hidden"})
+
+    assert "hidden" not in fault
 
 
 def test_alerts_need_a_sender() -> None:
@@ -128,6 +152,7 @@ def test_the_guard_has_patterns_and_a_target_for_each_channel() -> None:
     ("text", "words"),
     [
         ("nobody", "'nobody' for email"),
+        ("telegram:bob", "'bob' for telegram"),
         ("pager:1", "unknown channel 'pager'"),
         ("slack:#a,slack:#b", "names two addresses for slack"),
         ("slack:", "must not be empty"),
