@@ -153,6 +153,22 @@ def test_config_show_masks_secrets_and_names_origins(home: Path) -> None:
     assert rows["DISPATCHER_GRACE"]["value"] == "30s"
 
 
+def test_config_show_tells_only_the_hosts_of_urls_that_may_hold_a_secret(home: Path) -> None:
+    settings = {
+        "telegram_api_url": "https://user:hunter2@bots.example.org:81/hunter2",
+        "alerts_to": "webhook:https://alerts.example.org/hunter2?key=hunter2,slack:#ops",
+        "redirect_to": "webhook:http://127.0.0.1:82/hunter2,telegram:-100",
+    }
+
+    shown = run_command("config", "show", "--json", settings=settings, cwd=home)
+
+    rows = {row["variable"]: row["value"] for row in json.loads(shown.stdout)}
+    assert "hunter2" not in shown.stdout
+    assert rows["DISPATCHER_TELEGRAM_API_URL"] == "https://bots.example.org:81"
+    assert rows["DISPATCHER_ALERTS_TO"] == "webhook:https://alerts.example.org,slack:#ops"
+    assert rows["DISPATCHER_REDIRECT_TO"] == "webhook:http://127.0.0.1:82,telegram:-100"
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "code", "words"),
     [

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import click
 from pydantic import SecretStr
 
 from adapters.rabbitmq.settings import Binding
+from domain.alerts import AlertTarget
+from domain.notification import Recipient
 from entrypoints.cli.output import duration, print_json, print_table
 from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.sources import variable
@@ -19,6 +22,9 @@ _EFFECTIVE = {
     "ledger_url": "ledger",
     "prefetch": "effective_prefetch",
 }
+
+# With a path that may be as secret as a password, such as a proxy's.
+_API_URLS = ("telegram_api_url", "slack_api_url")
 
 
 @click.group("config")
@@ -57,11 +63,13 @@ def show(as_json: bool) -> None:
 def _shown(name: str, value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, SecretStr) and name in _API_URLS:
+        return _without_path(value.get_secret_value())
     if isinstance(value, SecretStr):
         is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
         return redacted(value.get_secret_value()) if is_plain_url else "***"
     if isinstance(value, Mapping):
-        return ",".join(f"{name}:{item}" for name, item in value.items())
+        return ",".join(f"{name}:{_whom(item)}" for name, item in value.items())
     if isinstance(value, tuple):
         return ",".join(_item(item) for item in value)
     return redacted(str(value)) if name in _EFFECTIVE else _item(value)
@@ -77,5 +85,16 @@ def _item(item: object) -> str:
             return duration(item)
         case Binding():
             return f"{item.exchange}:{item.routing_key}={item.queue}"
+        case AlertTarget():
+            return f"{item.channel}:{_whom(item.recipient)}"
         case _:
             return str(item)
+
+
+def _whom(recipient: Recipient) -> str:
+    return _without_path(recipient.address) if "://" in recipient.address else str(recipient)
+
+
+def _without_path(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
