@@ -18,7 +18,7 @@ from entrypoints.settings.sources import (
     variable,
 )
 from entrypoints.settings.urls import url_faults
-from entrypoints.settings.values import not_forbidden
+from entrypoints.settings.values import target_name
 
 WITH_FILE_TWIN = (
     "broker_url",
@@ -103,7 +103,7 @@ def _refused(raw: RawSettings) -> list[str]:
     for name in raw.values:
         if name.startswith(TARGETS):
             try:
-                not_forbidden(name.removeprefix(TARGETS))
+                target_name(name.removeprefix(TARGETS))
             except ValueError as error:
                 lines.append(f"{_label(raw, name)}: {error}")
     return lines

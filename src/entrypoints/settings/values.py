@@ -49,6 +49,13 @@ def not_forbidden(name: str) -> str:
     return name
 
 
+def target_name(name: str) -> str:
+    """A name that a message can address. Raises ValueError."""
+    if not name or re.search(r"\s", name):
+        raise ValueError(f"{name!r} cannot be a target's name: it needs one, without blanks")
+    return not_forbidden(name)
+
+
 def parse_list(text: str) -> tuple[str, ...]:
     """Read `a,b,c`."""
     return tuple(item.strip() for item in text.split(",") if item.strip())

@@ -212,3 +212,11 @@ def test_urls_and_tokens_as_the_providers_give_them_are_taken() -> None:
     )
 
     assert settings.telegram_api_url.get_secret_value() == "http://[::1]:8081/base"
+
+
+@pytest.mark.parametrize("name", ["", " ", "MY PHONE", "PHONE\t"])
+def test_a_target_needs_a_name_that_a_message_can_address(name: str) -> None:
+    [fault] = faults({f"DISPATCHER_TARGETS__{name}": "json://host/hidden"})
+
+    assert fault.startswith(f"DISPATCHER_TARGETS__{name}: ")
+    assert "hidden" not in fault
