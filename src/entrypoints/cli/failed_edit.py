@@ -33,8 +33,8 @@ def edit(letter_id: str, **selection: Any) -> int:
         return unknown(letter_id)
     letters = {describe(message, settings.queue_channels) for message in found}
     if len(letters) > 1:
-        text = f"{len(letters)} letters have the id {letter_id}: add --reason, --since or --until"
-        raise click.UsageError(text)
+        how = "add --channel, --reason, --since or --until"
+        raise click.UsageError(f"{len(letters)} letters have the id {letter_id}: {how}")
     [letter], message = letters, found[0]
     release = _edit(message, settings)
     if release is None:
