@@ -150,66 +150,6 @@ def test_those_handed_back_do_not_come_back_at_once() -> None:
     assert most_within(waits, 1.0) == 1
 
 
-def test_a_refused_chat_gets_nothing_until_the_time_is_over() -> None:
-    async def main() -> tuple[float, Throttled | None]:
-        limiter = Limiter()
-        limiter.refused(7, timedelta(seconds=30))
-        refusal = None
-        try:
-            await send(limiter, 7)
-        except Throttled as error:
-            refusal = error
-        start = now()
-        limiter.refused(8, timedelta(seconds=5))
-        return await send(limiter, 8) - start, refusal
-
-    waited, refusal = run(main())
-
-    assert waited == pytest.approx(5)
-    assert refusal is not None
-    assert refusal.retry_after == timedelta(seconds=30)
-
-
-def test_one_refused_chat_costs_the_others_nothing() -> None:
-    async def main() -> float:
-        limiter = Limiter()
-        limiter.refused(7, timedelta(seconds=30))
-        limiter.refused(8, timedelta(seconds=30))
-        start = now()
-        return await send(limiter, 9) - start
-
-    assert run(main()) == 0
-
-
-def test_three_refused_chats_pause_the_bot() -> None:
-    async def main() -> Throttled | None:
-        limiter = Limiter()
-        for chat in (6, 7, 8):
-            limiter.refused(chat, timedelta(seconds=30))
-        try:
-            await send(limiter, 9)
-        except Throttled as error:
-            return error
-        return None
-
-    error = run(main())
-
-    assert error is not None
-    assert error.retry_after == timedelta(seconds=30)
-
-
-def test_refusals_far_apart_do_not_pause_the_bot() -> None:
-    async def main() -> float:
-        limiter = Limiter()
-        for chat in (6, 7, 8):
-            limiter.refused(chat, timedelta(seconds=60))
-            await asyncio.sleep(11)
-        start = now()
-        return await send(limiter, 9) - start
-
-    assert run(main()) == 0
-
-
 def test_a_message_does_not_wait_for_a_request_that_hangs() -> None:
     async def main() -> float:
         limiter = Limiter()

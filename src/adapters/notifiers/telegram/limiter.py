@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from domain.errors import Throttled
 
 # Telegram counts a request somewhere between its leaving and its answer, and to be safe the latest
@@ -20,6 +22,9 @@ _ON_ITS_WAY = 1.0
 _MANY_CHATS = 1000
 _DISTINCT_REFUSALS = 3
 _REFUSALS_WITHIN = 10.0
+_LONGEST_BOT_PAUSE = 60.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,9 @@ class Gate:
     def note(self, now: float, sent: Sent) -> None:
         for window in self._windows:
             window.note(now, sent)
+
+    def is_paused(self, now: float) -> bool:
+        return self._paused_until > now
 
     def pause(self, until: float) -> None:
         self._paused_until = max(self._paused_until, until)
@@ -168,7 +176,7 @@ class Limiter:
         self._bot = Gate([Window(rate, 1.0, 0.5 / rate)], 1 / rate)
         self._chats: dict[int | str, Gate] = {}
         self._sweep_at = _MANY_CHATS
-        self._refused: dict[int | str, float] = {}
+        self._refused: dict[int | str, tuple[float, float]] = {}  # chat -> when, for how long
 
     @asynccontextmanager
     async def turn(self, chat: int | str, requests: int) -> AsyncIterator[Turn]:
@@ -196,12 +204,20 @@ class Limiter:
         """Telegram answered 429: nothing goes to this chat for so long. When several chats are
         refused at about the same time it is the bot that is too fast."""
         now = asyncio.get_running_loop().time()
-        until = now + wait.total_seconds()
-        self._gate(chat, now).pause(until)
-        self._refused[chat] = now
-        self._refused = {c: t for c, t in self._refused.items() if t > now - _REFUSALS_WITHIN}
-        if len(self._refused) >= _DISTINCT_REFUSALS:
-            self._bot.pause(until)
+        seconds = wait.total_seconds()
+        self._gate(chat, now).pause(now + seconds)
+        self._refused[chat] = (now, seconds)
+        recent = {c: r for c, r in self._refused.items() if r[0] > now - _REFUSALS_WITHIN}
+        self._refused = recent
+        if len(recent) >= _DISTINCT_REFUSALS:
+            # A longer wait among them may be that chat's own.
+            shortest = min(seconds for _, seconds in recent.values())
+            self._pause_bot(now, min(shortest, _LONGEST_BOT_PAUSE))
+
+    def _pause_bot(self, now: float, seconds: float) -> None:
+        if not self._bot.is_paused(now):
+            log.warning("telegram asks the whole bot to wait", seconds=seconds)
+        self._bot.pause(now + seconds)
 
     def _refuse_long_waits(self, gate: Gate, now: float) -> None:
         for one in (gate, self._bot):
