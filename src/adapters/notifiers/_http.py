@@ -1,11 +1,13 @@
 """What the channels over HTTP share: one request, one reply, and errors that hold no secret."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx2
 
@@ -15,6 +17,9 @@ from domain.notification import JsonValue
 TIMEOUT = 30.0
 """Seconds for a connection, and for each wait for the provider."""
 
+_PATIENCE = 4
+_PATIENCE_WITH_FILES = 20  # times the timeout from a request's first byte to its answer's last
+_LONGEST_ANSWER = 1 << 20  # bytes; theirs are a few thousand
 _MAX_TOLD = 200
 _LONGEST_WAIT = 10**8  # seconds, three years
 _DIGITS = 18
@@ -59,6 +64,10 @@ class Reply:
         return max(date - datetime.now(UTC), timedelta(0))
 
 
+class _TooLong(Exception):
+    """An answer that is longer than any of theirs."""
+
+
 class HttpClient:
     """Kept connections to one provider. Follows no redirect.
 
@@ -90,30 +99,27 @@ class HttpClient:
         """Post and read the whole answer.
 
         Raises Unavailable when there was no connection or no way to write the request, InDoubt when
-        the connection died later or the answer did not come in time: the provider may have done
-        what we asked.
+        the connection died later, or the answer did not come in time (each piece within the
+        timeout, the whole within four times that, with files twenty) or had no end: the provider
+        may have done what we asked.
         """
         failure: DeliveryError
+        body = {"headers": headers, "json": json, "content": content, "data": form, "files": files}
+        patience = self._timeout * (_PATIENCE_WITH_FILES if files else _PATIENCE)
         try:
-            response = await self._connected().post(
-                url,
-                headers=headers,
-                json=json,
-                content=content,
-                data=form,
-                files=files,
-            )
+            return await self._exchange(url, body, patience)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             failure = self._away(error)
         except _UNWRITABLE:
             failure = Unavailable(
                 f"no request to {self._provider} can be made of its address and our credentials"
             )
-        except httpx2.HTTPError as error:
-            what = "did not answer in time" if _is_timeout(error) else "hung up before it answered"
-            failure = InDoubt(f"{self._provider} {what}; the message may have arrived or not")
-        else:
-            return Reply(response.status_code, response.headers, response.content)
+        except (httpx2.TimeoutException, TimeoutError):
+            failure = self._in_doubt("did not answer in time")
+        except _TooLong:
+            failure = self._in_doubt("answered without end")
+        except httpx2.HTTPError:
+            failure = self._in_doubt("hung up before it answered")
         raise failure  # out here, so that it leads back to nothing that holds the URL
 
     async def close(self) -> None:
@@ -122,12 +128,35 @@ class HttpClient:
         if client is not None:
             await client.aclose()
 
+    async def _exchange(self, url: str, body: Mapping[str, Any], patience: float) -> Reply:
+        """Raises TimeoutError when it takes longer than `patience` (seconds), and _TooLong."""
+        async with asyncio.timeout(None) as limit:
+
+            async def begin(event: str, _info: object) -> None:
+                # Not before: waiting for a connection puts nothing in doubt.
+                if event.endswith("send_request_headers.started"):
+                    limit.reschedule(asyncio.get_running_loop().time() + patience)
+
+            extensions = {"trace": begin}
+            async with self._connected().stream(
+                "POST", url, extensions=extensions, **body
+            ) as response:
+                answer = bytearray()
+                async for piece in response.aiter_bytes():
+                    answer += piece
+                    if len(answer) > _LONGEST_ANSWER:
+                        raise _TooLong
+                return Reply(response.status_code, response.headers, bytes(answer))
+
     def _connected(self) -> httpx2.AsyncClient:
         if self._client is None:
             # Waiting for one of our own connections is no trouble of the provider's.
             timeout = httpx2.Timeout(self._timeout, pool=None)
             self._client = self._make(timeout=timeout, follow_redirects=False)
         return self._client
+
+    def _in_doubt(self, what: str) -> InDoubt:
+        return InDoubt(f"{self._provider} {what}; the message may have arrived or not")
 
     def _away(self, error: httpx2.TransportError) -> Unavailable:
         is_certificate = "certificate" in str(error).lower()
@@ -146,11 +175,7 @@ def told(text: object, secrets: Collection[str] = ()) -> str:
     return line if len(line) <= _MAX_TOLD else line[: _MAX_TOLD - 1] + "…"
 
 
-def _is_timeout(error: httpx2.HTTPError) -> bool:
-    return isinstance(error, httpx2.TimeoutException)
-
-
 def _kind(error: httpx2.TransportError) -> str:
-    if _is_timeout(error):
+    if isinstance(error, httpx2.TimeoutException):
         return "no connection in time"
     return told(error) or "the connection was refused"

@@ -1,0 +1,74 @@
+"""The client for providers: no answer, however it comes, is waited for or read for ever."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from adapters.notifiers._http import HttpClient, Reply
+from domain.errors import InDoubt
+
+Answerer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+def post_to(answer: Answerer, *, timeout: float) -> Reply:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            await answer(writer)
+        writer.close()
+
+    async def main() -> Reply:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            client = HttpClient("the provider", timeout=timeout)
+            try:
+                async with asyncio.timeout(10):
+                    return await client.post(f"http://127.0.0.1:{port}/", content=b"")
+            finally:
+                await client.close()
+                await asyncio.sleep(0.2)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"])
+def test_an_answer_that_drips_is_given_up_in_doubt(head: bytes) -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(head or b"HTTP/1.1 200 OK\r\nX-Wait: ")
+        while not writer.is_closing():
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    start = time.monotonic()
+    with pytest.raises(InDoubt, match="the provider did not answer in time"):
+        post_to(drip, timeout=0.5)
+
+    assert time.monotonic() - start < 4
+
+
+def test_an_answer_without_end_is_given_up_in_doubt() -> None:
+    async def gush(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x" * 65536)
+            await writer.drain()
+
+    with pytest.raises(InDoubt, match="answered without end"):
+        post_to(gush, timeout=5)
+
+
+def test_an_answer_of_several_pieces_is_read_whole() -> None:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n")
+        for piece in (b'{"ok"', b": true}"):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.1)
+
+    reply = post_to(answer, timeout=5)
+
+    assert (reply.status, reply.json()) == (200, {"ok": True})
