@@ -198,8 +198,11 @@ def test_of_two_letters_with_one_id_an_edit_wants_to_know_which(office: Office) 
     vague, exact = edit(office, script, "a"), edit(office, script, "a", "--reason=template_missing")
 
     assert vague.returncode == 2
-    assert "--reason" in vague.stderr
-    assert exact.stdout == "a~1\n"
+    assert "--channel, --reason" in vague.stderr
+    assert exact.stdout.startswith("a-")
+    assert [one["reason"] for one in office.listed()] == ["recipient_refused"]
+    assert edit(office, script, "a").stdout == "a~1\n"  # and no conflict with the other
+    assert office.waiting() == 2
 
 
 def test_of_two_copies_of_a_letter_an_edit_sends_one(office: Office) -> None:

@@ -47,9 +47,15 @@ def editable(body: bytes) -> bytes:
 
 
 def edited(
-    message: InboundMessage, text: bytes, *, channel: str, max_body: int = MAX_BODY
+    message: InboundMessage,
+    text: bytes,
+    *,
+    channel: str,
+    max_body: int = MAX_BODY,
+    mark: str = "",
 ) -> Release:
-    """Send `text` in place of the letter's body, under a new id unless it brings one.
+    """Send `text` in place of the letter's body, under a new id unless it brings one. `mark` goes
+    into the new id, to tell apart what several letters of one id become.
 
     Who has the letter already does not get it; an address that the old body did not have counts as
     owed. Its time begins anew: `delay` and the template's expiry. Raises MalformedMessage with
@@ -58,7 +64,7 @@ def edited(
     fields = loads_object(text)
     headers = DeliveryHeaders.parse(message.headers)
     if fields.get("id") in (None, "", identity(message), headers.key):
-        fields = {**fields, "id": _new_id(fields, message)}
+        fields = {**fields, "id": _new_id(fields, message, mark)}
     body = _dumps(fields)
     decoded = decode(body, channel=channel, max_body=max_body)
     about = decoded.about(headers.channel)
@@ -73,9 +79,9 @@ def edited(
     return Release(headers=fresh.to_wire(), body=body)
 
 
-def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage) -> str:
+def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage, mark: str = "") -> str:
     own = fields.get("id")
-    return next_id(own if isinstance(own, str) and own else identity(message))
+    return next_id((own if isinstance(own, str) and own else identity(message)) + mark)
 
 
 def _still_owed(

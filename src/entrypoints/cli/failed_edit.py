@@ -1,6 +1,7 @@
 """`dispatcher failed edit`: mend a letter's body and send it."""
 
 import asyncio
+import hashlib
 import sys
 from typing import Any
 
@@ -11,7 +12,7 @@ from adapters.wire.letters import Letter, describe
 from adapters.wire.reissue import editable, edited
 from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
-from entrypoints.cli.letters import a_filter, fetch, filters, unknown, walk
+from entrypoints.cli.letters import Filter, a_filter, fetch, filters, unknown, walk
 from entrypoints.cli.output import printable, words
 from entrypoints.settings import Settings
 from entrypoints.start import load
@@ -28,15 +29,17 @@ def edit(letter_id: str, **selection: Any) -> int:
     """
     wanted = a_filter(**{**selection, "ids": (letter_id,)})
     settings = load()
-    found = fetch(settings, wanted)
-    if not found:
+    of_the_id: dict[Letter, InboundMessage] = {}
+    for message in fetch(settings, Filter(ids=wanted.ids)):
+        of_the_id.setdefault(describe(message, settings.queue_channels), message)
+    letters = [letter for letter in of_the_id if wanted(letter)]
+    if not letters:
         return unknown(letter_id)
-    letters = {describe(message, settings.queue_channels) for message in found}
     if len(letters) > 1:
         how = "add --channel, --reason, --since or --until"
         raise click.UsageError(f"{len(letters)} letters have the id {letter_id}: {how}")
-    [letter], message = letters, found[0]
-    release = _edit(message, settings)
+    [letter] = letters
+    release = _edit(of_the_id[letter], settings, _mark(letter) if len(of_the_id) > 1 else "")
     if release is None:
         words("nothing was changed")
         return 1
@@ -49,7 +52,13 @@ def edit(letter_id: str, **selection: Any) -> int:
     return 0
 
 
-def _edit(message: InboundMessage, settings: Settings) -> Release | None:
+def _mark(letter: Letter) -> str:
+    """Tells the new message from those that the other letters of its id become; the same each
+    time, so that the ledger knows an edit that is tried once more."""
+    return "-" + hashlib.sha256(repr(letter).encode()).hexdigest()[:6]
+
+
+def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | None:
     """None where nothing was saved. Raises MalformedMessage where nobody mends the faults."""
     text = editable(message.body)
     while True:
@@ -63,6 +72,7 @@ def _edit(message: InboundMessage, settings: Settings) -> Release | None:
                 text,
                 channel=settings.queue_channels[message.queue],
                 max_body=settings.max_body,
+                mark=mark,
             )
         except MalformedMessage as error:
             for fault in error.faults:

@@ -142,3 +142,16 @@ def test_a_body_is_indented_for_the_editor_where_that_changes_nothing() -> None:
     assert editable(b'{"to":"Ann","n":[1]}') == b'{\n  "to": "Ann",\n  "n": [\n    1\n  ]\n}\n'
     for awkward in (b'{"a": 1, "a": 2}', b'{"a": 1e999}', b"\xff", b"[1]"):
         assert editable(awkward) == awkward
+
+
+def test_a_mark_tells_apart_what_letters_of_one_id_become() -> None:
+    new, own = (
+        edited(letter(ANN), text, channel="email", mark="-b")
+        for text in (
+            b'{"to": "bob@x.example", "template": "a"}',
+            b'{"id": "own", "to": "bob@x.example", "template": "a"}',
+        )
+    )
+
+    assert body_of(new)["id"] == "m-1-b~1"
+    assert body_of(own)["id"] == "own"
