@@ -32,6 +32,8 @@ _LEAST_WAIT = 0.05  # seconds, while somebody else sends the same
 
 _T = TypeVar("_T")
 
+_BEGUN = frozenset({Standing.SENT, Standing.IN_DOUBT, Standing.POISON})
+
 _REFUSALS = {
     Standing.CONFLICT: (
         FailureReason.CONFLICT,
@@ -67,17 +69,38 @@ class OnceDispatcher:
         )
 
     async def dispatch(
-        self, notification: Notification, progress: Progress, sight: Sight
+        self,
+        notification: Notification,
+        progress: Progress,
+        sight: Sight,
+        start: Start | None = None,
     ) -> tuple[Outcome, Claim]:
         """Deliver to those of `sight.recipients` who have not got it yet.
 
-        The claim is for `acked`, once the message is about to be acked. Cancelled while nothing is
-        on its way, it leaves no trace; else the ledger has it in doubt.
+        `start`: what `resume` gave for this sight. The claim is for `acked`, once the message is
+        about to be acked. Cancelled while nothing is on its way, it leaves no trace; else the
+        ledger has it in doubt.
         """
         while True:
-            start = await self._start(sight)
+            start = start or await self._start(sight)
             with suppress(ClaimLost):  # we stood still for too long; another may have it now
                 return await self._carry_out(notification, progress, start)
+            start = None
+
+    async def resume(self, sight: Sight) -> Start | None:
+        """Start it only where an earlier appearance has sent it, or died with it in hand; for
+        `dispatch`. None, and nothing is written down, where the ledger knows nothing of it."""
+        if not (sight.has_id or sight.redelivered):
+            return None  # a twin at most
+        start = await self._start(sight)
+        if start.is_suspect or not _BEGUN.isdisjoint(start.standings.values()):
+            return start
+        try:
+            await self.insist(lambda: self.ledger.finish(start.claim, ()))
+        except asyncio.CancelledError:
+            await self._forget(start.claim)
+            raise
+        return None
 
     async def _carry_out(
         self, notification: Notification, progress: Progress, start: Start

@@ -15,7 +15,7 @@ from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode,
 from adapters.wire.settlement import settle
 from domain.dispatcher import Progress
 from domain.errors import FailureReason, MalformedMessage
-from domain.ledger import Claim, Sight
+from domain.ledger import Claim, Sight, Start
 from domain.notification import Notification
 from domain.once import OnceDispatcher
 from domain.outcome import Deferred, Outcome
@@ -118,13 +118,35 @@ class MessageHandler(Watcher):
         tries: Sequence[tuple[Notification, DeliveryHeaders]],
     ) -> tuple[Notification, Outcome, DeliveryHeaders]:
         refusals: list[str] = []
-        for notification, past in tries:
-            outcome = await self._dispatch(message, decoded, notification, past)
+        try:
+            at, start = await self._come_to(message, decoded, tries)
+        except Exception as error:
+            # A fault of ours: not knowing who has it, nobody is sent it.
+            log.exception("unexpected error while dispatching", id=tries[0][0].id)
+            notification, past = tries[0]
+            return notification, self._after_fault(notification, _progress(past), error), past
+        for notification, past in tries[at:]:
+            outcome = await self._dispatch(message, decoded, notification, past, start)
             if not outcome.is_refused_for_good:
                 return notification, outcome, past
+            start = None
             refusals.append(f"{notification.channel}: {outcome.rejected[0].error}")
             log.info("channel refused for good", id=notification.id, error=refusals[-1])
         return notification, outcome.explained("; ".join(refusals)), past
+
+    async def _come_to(
+        self,
+        message: InboundMessage,
+        decoded: DecodedMessage,
+        tries: Sequence[tuple[Notification, DeliveryHeaders]],
+    ) -> tuple[int, Start | None]:
+        """How far an earlier appearance of this message came: an earlier channel, asked again,
+        might take by now what a later one has sent."""
+        for index in range(len(tries) - 1, 0, -1):
+            sight = _sight(message, decoded, *tries[index])
+            if start := await self.dispatcher.resume(sight):
+                return index, start
+        return 0, None
 
     async def _dispatch(
         self,
@@ -132,24 +154,13 @@ class MessageHandler(Watcher):
         decoded: DecodedMessage,
         notification: Notification,
         headers: DeliveryHeaders,
+        start: Start | None = None,
     ) -> Outcome:
-        progress = Progress(
-            attempts_made=headers.attempt,
-            remaining=headers.remaining,
-            first_seen=headers.first_seen,
-            may_hold=notification.channel == self.channels.get(message.queue),
-        )
-        sight = Sight(
-            channel=notification.channel,
-            key=decoded.key,
-            fingerprint=content_key(message.body) if decoded.has_id else decoded.key,
-            has_id=decoded.has_id,
-            session=message.session,
-            redelivered=message.redelivered,
-            recipients=tuple(r.address for r in progress.owed(notification)),
-        )
+        may_hold = notification.channel == self.channels.get(message.queue)
+        progress = _progress(headers, may_hold=may_hold)
+        sight = _sight(message, decoded, notification, headers)
         try:
-            outcome, claim = await self.dispatcher.dispatch(notification, progress, sight)
+            outcome, claim = await self.dispatcher.dispatch(notification, progress, sight, start)
         except Exception as error:
             # A fault of ours must neither lose the message nor loop on it.
             log.exception("unexpected error while dispatching", id=notification.id)
@@ -192,3 +203,29 @@ class MessageHandler(Watcher):
             if name not in self._unknown_fields and len(self._unknown_fields) < _MAX_REMEMBERED:
                 self._unknown_fields.add(name)
                 log.info("message has an unknown field; it is ignored", field=name[:80])
+
+
+def _progress(headers: DeliveryHeaders, *, may_hold: bool = True) -> Progress:
+    return Progress(
+        attempts_made=headers.attempt,
+        remaining=headers.remaining,
+        first_seen=headers.first_seen,
+        may_hold=may_hold,
+    )
+
+
+def _sight(
+    message: InboundMessage,
+    decoded: DecodedMessage,
+    notification: Notification,
+    headers: DeliveryHeaders,
+) -> Sight:
+    return Sight(
+        channel=notification.channel,
+        key=decoded.key,
+        fingerprint=content_key(message.body) if decoded.has_id else decoded.key,
+        has_id=decoded.has_id,
+        session=message.session,
+        redelivered=message.redelivered,
+        recipients=tuple(r.address for r in _progress(headers).owed(notification)),
+    )
