@@ -1,7 +1,7 @@
 """What became of a notification, recipient by recipient. One place turns it into ack or copies."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from domain.errors import FailureReason
@@ -84,8 +84,10 @@ class Outcome:
         return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
 
     def explained(self, error: str) -> "Outcome":
-        """The same refusals with this error in place of their own."""
-        return replace(self, results=tuple(replace(r, error=error) for r in self.rejected))
+        """The refusals as one: with this error, and the first one's reason."""
+        reason = self.rejected[0].reason
+        owed = (r.recipient for r in self.rejected)
+        return Outcome.all_rejected(owed, reason, error, attempt=self.attempt)
 
     @classmethod
     def all_rejected(

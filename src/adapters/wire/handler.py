@@ -125,14 +125,17 @@ class MessageHandler(Watcher):
             log.exception("unexpected error while dispatching", id=tries[0][0].id)
             notification, past = tries[0]
             return notification, self._after_fault(notification, _progress(past), error), past
+        outcomes: list[Outcome] = []
         for notification, past in tries[at:]:
             outcome = await self._dispatch(message, decoded, notification, past, start)
             if not outcome.is_refused_for_good:
                 return notification, outcome, past
             start = None
+            outcomes.append(outcome)
             refusals.append(f"{notification.channel}: {outcome.rejected[0].error}")
             log.info("channel refused for good", id=notification.id, error=refusals[-1])
-        return notification, outcome.explained("; ".join(refusals)), past
+        notification, past = tries[at]  # sent again, it is to begin where it began now
+        return notification, outcomes[0].explained("; ".join(refusals)), past
 
     async def _come_to(
         self,
