@@ -72,6 +72,7 @@ class Breaker:
         self._clock = clock
         self._on_change = on_change
         self._pause = 0.0
+        self._opened_at = clock.now()
         self._cause = ""
         self._probing = asyncio.Lock()
         self._longest_hold = longest_hold
@@ -90,8 +91,8 @@ class Breaker:
         """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
-        other side. Raises HeldTooLong after the longest hold; without `may_hold` at once, where
-        somebody else is probing.
+        other side. Raises HeldTooLong after the longest hold; without `may_hold` at once, but for
+        the first to come after a pause in which nobody else waits to probe: it is the probe.
         """
         since = self._clock.now()
         while True:
@@ -101,7 +102,7 @@ class Breaker:
                     return await send()
                 except self._trips_on as error:
                     self._trip(error)
-            elif not may_hold and self._probing.locked():
+            elif not may_hold and (self._probing.locked() or not self._is_pause_over()):
                 raise self._held()
             else:
                 async with self._probing:
@@ -109,7 +110,8 @@ class Breaker:
                         continue
                     if (self._clock.now() - since).total_seconds() >= self._longest_hold:
                         raise self._held()  # asked at most one probe after its time
-                    await self._clock.sleep(self._pause)
+                    if may_hold:
+                        await self._clock.sleep(self._pause)
                     check()
                     try:
                         result = await send()
@@ -122,6 +124,10 @@ class Breaker:
                     self._close()
                     return result
 
+    def _is_pause_over(self) -> bool:
+        waited = (self._clock.now() - self._opened_at).total_seconds()
+        return not 0 <= waited < self._pause  # a clock set back must not lengthen it
+
     def _held(self) -> HeldTooLong:
         text = f"the channel is paused: {self._cause}"
         return HeldTooLong(text, retry_after=HAND_BACK_DELAY)
@@ -132,6 +138,7 @@ class Breaker:
 
     def _open(self, error: DispatcherError) -> None:
         self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
+        self._opened_at = self._clock.now()
         self._cause = str(error)
         self._on_change(self._cause)
 

@@ -28,7 +28,8 @@ class Progress:
     """How far a delivery has come: tries already made, and who is still owed (None: everybody).
 
     `may_hold`: whether it may wait in hand while its channel is paused. One that came by another
-    channel's queue may not: it would hold up that channel too.
+    channel's queue may not: it would hold up that channel too. Nor may one that other channels
+    are asked for beside: what they could not send would not be stored meanwhile.
     """
 
     attempts_made: int = 0

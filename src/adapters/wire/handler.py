@@ -159,8 +159,9 @@ class MessageHandler(Watcher):
         headers: DeliveryHeaders,
         start: Start | None = None,
     ) -> Outcome:
-        may_hold = notification.channel == self.channels.get(message.queue)
-        progress = _progress(headers, may_hold=may_hold)
+        is_own = notification.channel == self.channels.get(message.queue)
+        is_alone = decoded.is_fallback or len(decoded.notifications) == 1
+        progress = _progress(headers, may_hold=is_own and is_alone)
         sight = _sight(message, decoded, notification, headers)
         try:
             outcome, claim = await self.dispatcher.dispatch(notification, progress, sight, start)

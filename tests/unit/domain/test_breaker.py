@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -220,11 +221,48 @@ def test_who_may_not_wait_is_handed_back_while_another_probes() -> None:
     asyncio.run(main())
 
 
-def test_who_may_not_wait_probes_where_nobody_else_does() -> None:
+def test_who_may_not_wait_probes_once_the_pause_is_over_without_waiting() -> None:
     async def main() -> None:
-        breaker = await an_open_breaker(FakeClock(), [])
+        breaker = a_breaker(clock := FakeClock())
+        provider = Provider(AWAY, AWAY)
+        for pause in (1, 2):
+            with pytest.raises(HeldTooLong):
+                await breaker.call(provider.send, may_hold=False)  # the probe that fails
+            calls = provider.calls
+            with pytest.raises(HeldTooLong):
+                await breaker.call(provider.send, may_hold=False)  # too soon for another
+            assert provider.calls == calls
+            clock.time += timedelta(seconds=pause)
 
-        assert await breaker.call(Provider().send, may_hold=False) == "sent"
+        assert await breaker.call(provider.send, may_hold=False) == "sent"
         assert not breaker.is_open()
+        assert clock.slept == []
+
+    asyncio.run(main())
+
+
+def test_a_channel_that_only_gets_what_may_not_wait_recovers_within_a_minute() -> None:
+    async def main() -> None:
+        breaker = a_breaker(clock := FakeClock())
+        provider = Provider(*[AWAY] * 10)
+        for _ in range(10):
+            with pytest.raises(HeldTooLong) as caught:
+                await breaker.call(provider.send, may_hold=False)
+            clock.time += caught.value.retry_after
+
+        assert await breaker.call(provider.send, may_hold=False) == "sent"
+
+    asyncio.run(main())
+
+
+def test_a_clock_set_back_does_not_keep_it_from_probing() -> None:
+    async def main() -> None:
+        breaker = a_breaker(clock := FakeClock())
+        provider = Provider(AWAY)
+        with pytest.raises(HeldTooLong):
+            await breaker.call(provider.send, may_hold=False)
+        clock.time -= timedelta(hours=1)
+
+        assert await breaker.call(provider.send, may_hold=False) == "sent"
 
     asyncio.run(main())

@@ -1,6 +1,5 @@
 """One message for several channels, to each of them."""
 
-import asyncio
 import json
 from datetime import timedelta
 
@@ -9,7 +8,7 @@ import pytest
 from adapters.wire.headers import DeliveryHeaders
 from adapters.wire.inbound import DeadCopy, RetryCopy, Settlement
 from adapters.wire.message import decode
-from domain.errors import FailureReason, MalformedMessage, Permanent, Transient
+from domain.errors import FailureReason, MalformedMessage, Permanent, Transient, Unavailable
 from tests.unit.wire.office import Office, past
 
 TO = {"email": ["ann@example.com", "bob@example.com"], "slack": "#orders"}
@@ -96,20 +95,31 @@ def test_files_are_for_the_channels_that_can_carry_them() -> None:
     assert post.notification.attachments == ()
 
 
-def test_a_paused_channel_does_not_hold_up_the_queue_of_another() -> None:
+@pytest.mark.parametrize("away", ["slack", "email"])
+def test_a_channel_that_is_away_does_not_hold_up_another(away: str) -> None:
     office = Office()
+    notifiers = {"slack": office.slack, "email": office.email}
+    notifiers[away].failures = [Unavailable("connection refused")]
 
-    async def main() -> Settlement:
-        breaker = office.dispatcher._breakers["slack"]
-        async with breaker._probing:
-            breaker._pause = 1.0
-            return await office.handler.handle(office.message(EACH))
-
-    (copy,) = asyncio.run(main())
+    (copy,) = office.handle(EACH)
 
     assert isinstance(copy, RetryCopy)
     assert (copy.delay, copy.exact) == (timedelta(minutes=1), True)
-    assert (past(copy).channel, past(copy).attempt) == ("slack", 0)
+    assert (past(copy).channel, past(copy).attempt) == (away, 0)
+    assert office.clock.slept == []
+    assert {name for name, one in notifiers.items() if one.addresses} == {*notifiers} - {away}
+
+
+def test_the_copy_about_the_queues_own_channel_waits_in_hand() -> None:
+    office = Office()
+    office.email.failures = [Unavailable("connection refused")] * 2
+    (copy,) = office.handle(EACH)
+    office.clock.time += timedelta(minutes=1)
+    office.clock.slept.clear()
+
+    assert office.handle(EACH, copy.headers) == []
+
+    assert office.clock.slept == [1, 2]
     assert office.email.addresses == ["ann@example.com", "bob@example.com"]
 
 
