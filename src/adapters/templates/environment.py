@@ -1,6 +1,7 @@
 """The Jinja2 environments: sandboxed, one for each way of escaping."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import CodeType
@@ -26,6 +27,9 @@ from markupsafe import Markup
 _MAX_NUMBER_BITS = 4096
 _DICT_ATTRIBUTES = frozenset(dir(dict))
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+# What a template's own "<" in front of it would make a mention or a command of.
+_SLACK_COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
+_ZERO_WIDTH_SPACE = "\u200b"
 
 
 class Escaping(StrEnum):
@@ -139,17 +143,23 @@ def _bounded_range(*arguments: int) -> range:
     return numbers
 
 
-# Both take the context, unused, since Jinja2 then leaves constants to them as well; escaping by
-# a Markup value keeps what a macro or a block has already escaped from being escaped again.
-@pass_context
-def _for_slack(_context: Context, value: object) -> object:
+def _slack_text(value: object) -> str:
     """Escape the three characters that Slack's own markup uses, and no others.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
+    text = str(value).translate(_SLACK)
+    return _ZERO_WIDTH_SPACE + text if _SLACK_COMMAND.match(text) else text
+
+
+# Both take the context, unused, since Jinja2 then leaves constants to them as well; escaping by
+# a Markup value keeps what a macro or a block has already escaped from being escaped again.
+@pass_context
+def _for_slack(_context: Context, value: object) -> object:
+    """Escape a value for a text in Slack's markup."""
     if hasattr(value, "__html__"):
         return value
-    return Markup(str(value).translate(_SLACK))  # noqa: S704 - just escaped
+    return Markup(_slack_text(value))  # noqa: S704 - just escaped
 
 
 @pass_context
@@ -158,7 +168,7 @@ def _for_slack_json(_context: Context, value: object) -> object:
     if hasattr(value, "__html__"):
         return value
     if isinstance(value, str | Undefined):
-        text = json.dumps(str(value).translate(_SLACK), ensure_ascii=False)
+        text = json.dumps(_slack_text(value), ensure_ascii=False)
         return Markup(text[1:-1])  # noqa: S704 - just escaped
     return Markup(json.dumps(value, default=str, ensure_ascii=False))  # noqa: S704
 

@@ -26,6 +26,8 @@ FILES = {
     "mrkdwn/slack.jinja2": "*Value*: {{ value }} <https://a.example|there>",
     "mrkdwn/subject.jinja2": "About {{ value }}",
     "plain/text.jinja2": "Value: {{ value }} <https://a.example>",
+    "link/slack.jinja2": "See <{{ value }}|the order>",
+    "links/slack.json.jinja2": '{"text": "See <{{ value }}|the order>"}',
     "page/html.jinja2": "<p>Value: {{ value }}</p>",
     "blocks/slack.json.jinja2": BLOCKS,
     "blocks/subject.jinja2": "About {{ value }}",
@@ -65,6 +67,24 @@ def call(templates: FilesystemTemplates, template: str, value: object) -> dict[s
 def shown(text: str) -> str:
     """What a reader sees: Slack's three entities read back."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+@pytest.mark.parametrize("template", ["link", "links"])
+@pytest.mark.parametrize(
+    "value", ["!channel", "!here|x", "!everyone", "!subteam^S1", "!date^1^{date}", "@U1", "#C1"]
+)
+def test_a_value_in_a_link_of_the_template_mentions_nobody(
+    templates: FilesystemTemplates, template: str, value: str
+) -> None:
+    assert call(templates, template, value)["text"] == f"See <\u200b{value}|the order>"
+
+
+@pytest.mark.parametrize("template", ["link", "links"])
+@pytest.mark.parametrize("value", ["https://a.example/#C1", "#1042", "@bob", "! wow"])
+def test_a_value_that_is_no_command_stays_as_it_is(
+    templates: FilesystemTemplates, template: str, value: str
+) -> None:
+    assert call(templates, template, value)["text"] == f"See <{value}|the order>"
 
 
 def test_a_slack_part_keeps_its_own_markup_and_escapes_values(
