@@ -17,8 +17,9 @@ from tests.support.worker import wait_until
 ORDERS = 2000
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster(rabbitmq: Broker) -> Iterator[list[Node]]:
+    """Of its own for each test, since a node that was killed stays dead."""
     if rabbitmq.control is None:
         pytest.skip("needs Docker, and was given a broker")
     with rabbitmq_cluster(os.environ.get(*RABBITMQ)) as nodes:
