@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ ALLOW_PRIVATE = "DISPATCHER_WEBHOOK_ALLOW_PRIVATE"
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "Dispatcher"}
 _PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65535
+_HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?", re.ASCII)  # RFC 1035 2.3.1, and `_`
 _MAX_ADDRESSES = 4
 _WISHES = ("telegram", "slack")  # metadata that is for other channels
 _PATIENCE = 3  # a connection, its handshake and the wait for an answer may each take `timeout`
@@ -221,10 +223,13 @@ def url_of(address: str) -> httpx2.URL:
         raise _invalid("a webhook's recipient must be a URL") from None
     if url.scheme not in _PORTS or not url.raw_host:
         raise _invalid("a webhook's recipient must be an https:// or http:// URL")
+    host = url.raw_host.decode("ascii")
+    if ":" not in host and not _HOST.fullmatch(host):
+        raise _invalid("a webhook's recipient must be a URL whose host is a name or an address")
     if url.userinfo:
-        raise _invalid(f"{url.raw_host.decode('ascii')}: a webhook's URL must hold no password")
+        raise _invalid(f"{host}: a webhook's URL must hold no password")
     if not 0 < _port(url) <= _LAST_PORT:
-        raise _invalid(f"{url.raw_host.decode('ascii')}: there is no such port")
+        raise _invalid(f"{host}: there is no such port")
     return url
 
 

@@ -65,6 +65,19 @@ def test_who_fits_none_is_redirected_with_a_note() -> None:
     assert logs[0]["meant_for"] == ["ann@example.org", "bob@example.com"]
 
 
+def test_what_was_for_several_keeps_an_id_for_each() -> None:
+    inner = FakeNotifier()
+    redirecting = guard(inner, redirect_to={"email": DEV})
+
+    for recipient in (ANN, BOB, BOB):
+        notify(redirecting, recipient)
+
+    ann, bob, again = (mail.notification.id for mail in inner.delivered)
+    assert ann != bob
+    assert again == bob
+    assert ann.rpartition("+")[0] == bob.rpartition("+")[0] == a_notification().id
+
+
 def test_of_two_one_may_pass_and_the_other_not() -> None:
     inner = FakeNotifier()
 
