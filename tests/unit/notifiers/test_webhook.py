@@ -85,6 +85,9 @@ def test_a_message_with_files_is_refused_rather_than_sent_without_them() -> None
         ("https://t0ken@example.com/", "must hold no password"),
         ("https://example.com:99999/", "no such port"),
         ("https://example.com:0/t0ken", "no such port"),
+        ("http://a b/", "host is a name"),
+        ("http://a..b/t0ken", "host is a name"),
+        ("https://*.example.com/", "host is a name"),
     ],
 )
 def test_a_recipient_that_is_no_url_to_post_to_is_invalid(address: str, says: str) -> None:
