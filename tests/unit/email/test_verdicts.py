@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
-from adapters.notifiers.email.verdicts import Phase, verdict
+from adapters.notifiers.email.verdicts import verdict
 from domain.errors import Permanent, Transient
 
 SECOND = timedelta(seconds=1)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from adapters.notifiers.email.session import Session
-from adapters.notifiers.email.verdicts import Phase, verdict
+from adapters.notifiers.email.verdicts import verdict
 from domain.errors import DeliveryError, InDoubt
 from domain.ports import AboutToSend, proceed
 

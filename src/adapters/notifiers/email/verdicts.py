@@ -2,8 +2,8 @@
 
 import re
 from datetime import timedelta
-from enum import StrEnum
 
+from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
 
@@ -18,16 +18,6 @@ _WAIT_UNITS = {
 }
 _LONGEST_NAMED_WAIT = timedelta(days=1)
 _AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
-
-
-class Phase(StrEnum):
-    """Which command of a mail transaction was answered."""
-
-    SENDER = "MAIL"
-    RECIPIENT = "RCPT"
-    DATA = "DATA"
-    FINAL = "the mail"
-
 
 _REASONS = {
     Phase.SENDER: FailureReason.SENDER_REFUSED,
