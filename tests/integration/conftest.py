@@ -64,6 +64,22 @@ def _require_docker() -> None:
     _unavailable(reason)
 
 
+def require_image(image: str) -> None:
+    """Skip, or fail in CI, where there is no Docker or no such image."""
+    _require_docker()
+    import docker
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = docker.from_env(timeout=5)
+        try:
+            client.images.get(image)
+        except docker.errors.ImageNotFound:
+            _unavailable(f"no image {image}: .ci/images builds it")
+        finally:
+            client.close()
+
+
 def _rabbitmq(stack: ExitStack, image: tuple[str, str], version: str) -> Broker:
     _require_docker()
     with warnings.catch_warnings():
