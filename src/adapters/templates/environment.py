@@ -5,12 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import CodeType
-from typing import Any
+from typing import Any, NoReturn
 
 from jinja2 import (
     BaseLoader,
     BytecodeCache,
-    ChainableUndefined,
     Environment,
     StrictUndefined,
     TemplateNotFound,
@@ -24,8 +23,18 @@ from jinja2.runtime import Context
 from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from adapters.templates.generator import Generator
+from adapters.templates.nulls import MAKE_TEXT, NullUsed, is_none, strict_join, tojson
+
 _MAX_NUMBER_BITS = 4096
-_DICT_ATTRIBUTES = frozenset(dir(dict))
+_METHODS = {
+    kind: frozenset(
+        name for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))
+    )
+    for kind in (dict, list, tuple, str, Markup, int, float, bool)
+}
+"""What Python adds to the values of a message: its methods are no part of the data."""
+_DATA = frozenset((*_METHODS, type(None)))
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # What a template's own "<" in front of it would make a mention or a command of.
 _SLACK_COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
@@ -73,14 +82,57 @@ class _SetLoader(BaseLoader):
         return self._texts[name], name, None
 
 
+class NotPrintable(Exception):
+    """A template prints something that is code and no value; the message says what."""
+
+
 class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
+    code_generator_class = Generator
+    refuse_null = True
+    """Whether a null that becomes a text is an error."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """As the library does, but a plain dict's item without raising AttributeError first."""
-        if type(obj) is dict and attribute not in _DICT_ATTRIBUTES and attribute in obj:
+        """What is not called is the message's own: an object's key, and never Python's method."""
+        kind = type(obj)
+        if kind is dict and attribute in obj:
             return obj[attribute]
+        if attribute in _METHODS.get(kind, ()):
+            return self.undefined(obj=obj, name=attribute)
         return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """As `getattr`: the library looks for a method where there is no such key."""
+        if isinstance(argument, str) and argument in _METHODS.get(type(obj), ()):
+            if type(obj) is dict and argument in obj:
+                return obj[argument]
+            return self.undefined(obj=obj, name=argument)
+        return super().getitem(obj, argument)
+
+    def method_of(self, obj: Any, attribute: str) -> Any:
+        """What is called is the method, whether or not there is such a key."""
+        return super().getattr(obj, attribute)
+
+    def printed(self, value: Any, expression: str) -> Any:
+        """`value`, unless to print it would be a mistake. Raises NullUsed or NotPrintable."""
+        if type(value) in _DATA:
+            return self.null(expression) if value is None and self.refuse_null else value
+        if callable(value) and not isinstance(value, Undefined):
+            raise NotPrintable(
+                f"{expression!r} is no value but Python's {type(value).__name__}; "
+                "call it, or print something else"
+            )
+        return value
+
+    def null(self, expression: str) -> NoReturn:
+        """Refuse a null that would become a text."""
+        raise NullUsed(repr(expression))
+
+    def call_filter(self, name: str, value: Any, *arguments: Any, **more: Any) -> Any:
+        """As the library does for `map`, but no filter for texts is given a null."""
+        if value is None and self.refuse_null and name in MAKE_TEXT:
+            raise NullUsed(f"an item given to the filter {name!r}")
+        return super().call_filter(name, value, *arguments, **more)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Refuse products that are small to write and huge to hold, before they are made."""
@@ -98,19 +150,29 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 def make_environment(
-    escaping: Escaping, texts: Mapping[str, str], *, lenient: bool, cache: CodeCache
+    escaping: Escaping,
+    texts: Mapping[str, str],
+    *,
+    lenient: bool,
+    refuse_null: bool,
+    cache: CodeCache,
 ) -> Environment:
     """An environment over one immutable set of texts; nothing is ever looked up on disk."""
     environment = _Sandbox(
         loader=_SetLoader(texts),
-        undefined=ChainableUndefined if lenient else StrictUndefined,
+        undefined=Undefined if lenient else StrictUndefined,
         autoescape=escaping is not Escaping.NONE,
         finalize=_FINALIZE.get(escaping),
         auto_reload=False,
         cache_size=-1,
         bytecode_cache=cache,
     )
+    environment.refuse_null = refuse_null
     environment.globals["range"] = _bounded_range
+    environment.filters["tojson"] = tojson
+    environment.tests["none"] = is_none
+    if refuse_null:
+        environment.filters["join"] = strict_join
     return environment
 
 

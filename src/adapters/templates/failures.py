@@ -9,7 +9,8 @@ import jinja2
 from jinja2.exceptions import SecurityError
 
 from adapters.templates.deadline import DeadlineExceeded
-from adapters.templates.environment import LimitExceeded
+from adapters.templates.environment import LimitExceeded, NotPrintable
+from adapters.templates.nulls import NullUsed
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
@@ -28,11 +29,15 @@ class Place:
 
 
 class RenderFailure(Permanent):
-    """A rendering that failed, with the place where it did, if that is known."""
+    """A rendering that failed, with the place where it did, if that is known. `is_null`: because a
+    null was to be printed."""
 
-    def __init__(self, message: str, *, reason: FailureReason, place: Place | None) -> None:
+    def __init__(
+        self, message: str, *, reason: FailureReason, place: Place | None, is_null: bool
+    ) -> None:
         super().__init__(message, reason=reason)
         self.place = place
+        self.is_null = is_null
 
 
 def compile_fault(path: str, error: Exception) -> str:
@@ -59,6 +64,10 @@ def render_failure(
             reason, detail = FailureReason.TEMPLATE_LIMIT, "it includes or calls itself without end"
         case SecurityError():
             detail = _short(error)
+        case NotPrintable():
+            detail = str(error)
+        case NullUsed():
+            reason, detail = FailureReason.TEMPLATE_UNDEFINED, str(error)
         case jinja2.UndefinedError():
             reason = FailureReason.TEMPLATE_UNDEFINED
             detail = _undefined(error, place, variables)
@@ -67,7 +76,9 @@ def render_failure(
         case _:
             detail = f"{type(error).__name__}: {_short(error)}"
     where = f"{place}" if place else f"template {template!r}"
-    return RenderFailure(f"{detail} in {where}", reason=reason, place=place)
+    return RenderFailure(
+        f"{detail} in {where}", reason=reason, place=place, is_null=isinstance(error, NullUsed)
+    )
 
 
 def missing(template: str, known: Iterable[str]) -> Permanent:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -40,15 +40,26 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
         templates = FilesystemTemplates(root, options=options)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
+    nulls = _nulls_refused(root, options)
     findings: list[Finding] = []
     for info in list_templates(templates.snapshot):
-        found = _of_template(templates, info, now)
+        found = _of_template(templates, nulls, info, now)
         findings += dict.fromkeys(found)  # what fails on two channels is said once
     return findings
 
 
+def _nulls_refused(root: Path, options: RenderOptions) -> FilesystemTemplates | None:
+    """The same set where a null that is printed is an error, if it is none already."""
+    if not options.lenient or options.refuse_null:
+        return None
+    return FilesystemTemplates(root, options=replace(options, refuse_null=True))
+
+
 def _of_template(
-    templates: FilesystemTemplates, info: TemplateInfo, now: datetime
+    templates: FilesystemTemplates,
+    nulls: FilesystemTemplates | None,
+    info: TemplateInfo,
+    now: datetime,
 ) -> Iterator[Finding]:
     path = min(min(files.values()) for files in info.parts.values())
     try:
@@ -64,6 +75,8 @@ def _of_template(
     for example in examples:
         for channel in info.channels:
             yield from _of_example(templates, info, example, channel, now)
+            if nulls is not None:
+                yield from _printed_nulls(nulls, info, example, channel, now)
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
         yield _warning(info, path, f"the variable {name!r} is in no example")
@@ -91,6 +104,30 @@ def _of_example(
         if channel == "email" and not content.subject:
             text = "the example gives no subject, and the template has none"
             yield _warning(info, example.path, text)
+
+
+def _printed_nulls(
+    templates: FilesystemTemplates,
+    info: TemplateInfo,
+    example: Example,
+    channel: str,
+    now: datetime,
+) -> Iterator[Finding]:
+    try:
+        templates.render(example.request(info.name, channel, now))
+    except RenderFailure as failure:
+        if failure.is_null:
+            text = f"{failure}: lenient mode prints None (with {example.path})"
+            place = failure.place
+            yield Finding(
+                template=info.name,
+                file=place.path if place else example.path,
+                line=place.line if place else None,
+                severity="warning",
+                text=text,
+            )
+    except Permanent:
+        return  # an error found already
 
 
 def _warning(info: TemplateInfo, path: str, text: str) -> Finding:

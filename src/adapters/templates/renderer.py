@@ -21,13 +21,15 @@ _LEAST_MEMORY = 64 * 2**20
 class RenderOptions:
     """How to render. `max_output`: bytes of one part. `timeout`: seconds of one rendering.
 
-    `lenient`: undefined variables print nothing, as in plain Jinja2. `autoescape_flat`: bare
-    NAME.jinja2 files are escaped. `quiet`: seconds without a write before a change is taken.
+    `lenient`: undefined variables print nothing and null prints None, as in plain Jinja2;
+    `refuse_null`: that null is an error all the same. `autoescape_flat`: bare NAME.jinja2 files are
+    escaped. `quiet`: seconds without a write before a change is taken.
     """
 
     max_output: int = 5 * 2**20
     timeout: float = 2.0
     lenient: bool = False
+    refuse_null: bool = False
     autoescape_flat: bool = True
     quiet: float = 0.1
 
@@ -63,7 +65,9 @@ class FilesystemTemplates:
         self._options = options or RenderOptions()
         self._on_change = on_change
         self._compiler = Compiler(
-            lenient=self._options.lenient, autoescape_flat=self._options.autoescape_flat
+            lenient=self._options.lenient,
+            refuse_null=self._options.refuse_null or not self._options.lenient,
+            autoescape_flat=self._options.autoescape_flat,
         )
         self._refused = ""
         try:

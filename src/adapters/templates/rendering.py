@@ -10,6 +10,7 @@ import jinja2
 
 from adapters.templates.catalogue import localized
 from adapters.templates.environment import LimitExceeded
+from adapters.templates.nulls import NOTHING
 from adapters.templates.snapshot import CompiledTemplate
 from adapters.templates.text_alternative import text_from_html
 from domain.content import Content
@@ -39,8 +40,8 @@ class Rendering:
         self.context: dict[str, object] = {
             "subject": "",
             "altro": "",
-            "recipient": request.recipient,
-            "locale": request.locale,
+            "recipient": request.recipient or NOTHING,
+            "locale": request.locale or NOTHING,
             "now": request.now,
             **request.parameters,
         }

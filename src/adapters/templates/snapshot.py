@@ -59,10 +59,11 @@ class Snapshot:
 class Compiler:
     """Makes snapshots; what an earlier set compiled is used again where the source is equal."""
 
-    def __init__(self, *, lenient: bool, autoescape_flat: bool) -> None:
-        """`lenient`: undefined variables print nothing. `autoescape_flat`: bare NAME.jinja2 files
-        are escaped as HTML."""
+    def __init__(self, *, lenient: bool, refuse_null: bool, autoescape_flat: bool) -> None:
+        """`lenient`: undefined variables print nothing. `refuse_null`: a null that is printed is
+        an error. `autoescape_flat`: bare NAME.jinja2 files are escaped as HTML."""
         self._lenient = lenient
+        self._refuse_null = refuse_null
         self._flat = Escaping.HTML if autoescape_flat else Escaping.NONE
         self._caches = {escaping: CodeCache() for escaping in Escaping}
 
@@ -83,7 +84,13 @@ class Compiler:
 
     def _environments(self, texts: Mapping[str, str]) -> dict[Escaping, jinja2.Environment]:
         return {
-            escaping: make_environment(escaping, texts, lenient=self._lenient, cache=cache)
+            escaping: make_environment(
+                escaping,
+                texts,
+                lenient=self._lenient,
+                refuse_null=self._refuse_null,
+                cache=cache,
+            )
             for escaping, cache in self._caches.items()
         }
 
