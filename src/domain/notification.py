@@ -4,7 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from domain.addresses import holds_several, trimmed
 
 JsonValue: TypeAlias = (
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -12,8 +16,13 @@ JsonValue: TypeAlias = (
 
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+_POSIX_LOCALE = re.compile(
+    r"(?P<tag>C|POSIX|[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3})"
+    r"(?:\.[A-Za-z0-9_:-]{1,20})?(?:@[A-Za-z0-9_=;-]{1,20})?"
+)
 _HEADER_NAME = re.compile(
-    r"(?:X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance)", re.I | re.A
+    r"X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance|Precedence|Feedback-ID",
+    re.IGNORECASE | re.ASCII,
 )
 _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 _NAMED_ADDRESS = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>", re.DOTALL)
@@ -32,11 +41,31 @@ def header_fault(text: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)
+def is_timezone(name: str) -> bool:
+    """Whether the IANA database has a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 def template_name_fault(name: str) -> str | None:
     """What is wrong with a template name, or None. It becomes a path below the root."""
     if len(name) <= _MAX_NAME and _TEMPLATE_NAME.fullmatch(name):
         return None
     return "must be letters, digits, _ and -, with single inner / or ."
+
+
+def language_tag(locale: str) -> str:
+    """A POSIX locale such as `en_US.UTF-8` or `de_DE@euro` as a language tag: en-US, de-DE; `C`
+    and `POSIX` as an empty one. Anything else is given back as it is."""
+    match = _POSIX_LOCALE.fullmatch(locale)
+    if match is None:
+        return locale
+    tag = match["tag"].replace("_", "-")
+    return "" if tag in {"C", "POSIX"} else tag
 
 
 def locale_fault(locale: str) -> str | None:
@@ -47,7 +76,10 @@ def locale_fault(locale: str) -> str | None:
 def extra_header_fault(name: str, value: str) -> str | None:
     """What is wrong with an extra mail header, or None. Only harmless names may be set."""
     if not _HEADER_NAME.fullmatch(name):
-        return "is not allowed: use X-*, List-*, In-Reply-To, References or Importance"
+        return (
+            "is not allowed: use X-*, List-*, In-Reply-To, References, Importance, Precedence or"
+            " Feedback-ID"
+        )
     if name.lower().startswith("x-dispatcher-"):
         return "is not allowed: Dispatcher sets the X-Dispatcher-* headers itself"
     return header_fault(value)
@@ -65,7 +97,7 @@ class Recipient:
     resume: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.address.strip():
+        if not trimmed(self.address):
             raise InvalidNotification("recipient: must not be empty")
         for text in (self.address, self.name):
             if fault := header_fault(text):
@@ -73,18 +105,19 @@ class Recipient:
 
     @classmethod
     def parse(cls, text: str) -> "Recipient":
-        """Read `address` or `Name <address>`; commas never split, since names hold them.
+        """Read `address` or `Name <address>`; commas never split, since names hold them. White
+        space and invisible characters around the address are dropped.
 
         Raises InvalidNotification if there is no address or it could break a header.
         """
         if fault := header_fault(text):
             raise InvalidNotification(f"recipient: {fault}")
-        text = text.strip()
+        text = trimmed(text)
         if match := _NAMED_ADDRESS.fullmatch(text):
             name = match["name"].strip()
             if len(name) > 1 and name[0] == name[-1] == '"':
                 name = re.sub(r"\\(.)", r"\1", name[1:-1])
-            return cls(address=match["address"].strip(), name=name)
+            return cls(address=trimmed(match["address"]), name=name)
         return cls(address=text)
 
     def __str__(self) -> str:
@@ -95,19 +128,36 @@ class Recipient:
         return f'"{quoted}" <{self.address}>'
 
 
+def one_recipient(text: str) -> Recipient:
+    """Read the one mail address that `text` may hold. Raises InvalidNotification."""
+    recipient = Recipient.parse(text)
+    if holds_several(text):
+        raise InvalidNotification("holds more than one address; name one")
+    return recipient
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that travels with the notification: its bytes, or a path in the attachments folder."""
+    """A file that travels with the notification: its bytes, or a path in the attachments folder.
+
+    `content_id`: a mail shows the file where its HTML names `cid:` and this.
+    """
 
     filename: str
     content_type: str = "application/octet-stream"
     content: bytes | None = field(default=None, repr=False)
     path: str | None = None
+    content_id: str | None = None
 
     def __post_init__(self) -> None:
         if (self.content is None) == (self.path is None):
             raise InvalidNotification("attachment: needs either content or path")
-        for name, text in (("filename", self.filename), ("content_type", self.content_type)):
+        texts = (
+            ("filename", self.filename),
+            ("content_type", self.content_type),
+            ("content_id", self.content_id or ""),
+        )
+        for name, text in texts:
             if fault := header_fault(text):
                 raise InvalidNotification(f"attachment {name}: {fault}")
 
@@ -116,7 +166,8 @@ class Attachment:
 class Notification:
     """One request to tell people something on one channel. Immutable and valid by construction.
 
-    `id` is the idempotency key: the producer's, else derived from the content.
+    `id` is the idempotency key: the producer's, else derived from the content; then `seed` tells it
+    from others of the same content. `envelope_from`: where a mail's bounces go, else its sender.
     Times are aware datetimes. `send_at` and `expires_at` are None when the producer set none.
     """
 
@@ -128,16 +179,19 @@ class Notification:
     bcc: tuple[Recipient, ...] = ()
     parameters: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
     sender: Recipient | None = None
+    envelope_from: Recipient | None = None
     reply_to: tuple[Recipient, ...] = ()
     subject: str | None = None
     individually: bool = False
     locale: str | None = None
+    timezone: str | None = None
     send_at: datetime | None = None
     expires_at: datetime | None = None
     priority: int | None = None
     attachments: tuple[Attachment, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    seed: str = ""
 
     def __post_init__(self) -> None:
         faults = [f"{name}: {fault}" for name, fault in self._faults() if fault]
@@ -155,6 +209,11 @@ class Notification:
             ("expires_at", _time_fault(self.expires_at)),
             *((f"headers.{name}", extra_header_fault(name, value)) for name, value in self.headers),
         ]
+
+    @property
+    def unique_id(self) -> str:
+        """The id, and for a message without one the seed too: equal messages differ in it."""
+        return f"{self.id}.{self.seed}" if self.seed else self.id
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:

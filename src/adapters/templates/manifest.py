@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from domain.content import Envelope, InDoubtPolicy
 from domain.duration import parse_duration
-from domain.notification import InvalidNotification, Recipient, header_fault
+from domain.notification import InvalidNotification, header_fault, one_recipient
 
 _MAX_PRIORITY = 255
 
@@ -68,7 +68,7 @@ def _subject(value: object) -> str:
 
 
 def _sender(value: object) -> str:
-    sender = Recipient.parse(_text(value))
+    sender = one_recipient(_text(value))
     name, at, domain = sender.address.rpartition("@")
     if not (name and at and domain):
         raise ValueError("must be an address, or Name <address>")

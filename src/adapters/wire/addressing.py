@@ -5,9 +5,12 @@ from collections.abc import Mapping
 
 from pydantic import ValidationInfo
 
+from domain.addresses import GIVE_A_LIST, holds_several
 from domain.notification import Recipient
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_WITHOUT_COMMAS = ("telegram", "slack")  # no chat, channel or person of theirs has one in its name
+_SEPARATOR = re.compile(r"[,;]")
 
 
 def text_of(value: object) -> str:
@@ -20,10 +23,16 @@ def text_of(value: object) -> str:
 def _recipient(value: object, channel: str | None) -> Recipient:
     if _is_number(value) and channel == "telegram":
         return Recipient(address=str(value))  # a chat id
+    text = text_of(value)
+    is_several = holds_several(text)
     try:
-        return Recipient.parse(text_of(value))
+        recipient = Recipient.parse(text)
     except ValueError as error:
-        raise ValueError(str(error).removeprefix("recipient: ")) from None
+        fault = str(error).removeprefix("recipient: ")
+        raise ValueError(f"{fault}, and {GIVE_A_LIST}" if is_several else fault) from None
+    if is_several or (channel in _WITHOUT_COMMAS and _SEPARATOR.search(recipient.address)):
+        raise ValueError(GIVE_A_LIST)
+    return recipient
 
 
 def _is_number(value: object) -> bool:
@@ -31,7 +40,7 @@ def _is_number(value: object) -> bool:
 
 
 def _recipients(value: object, channel: str | None) -> tuple[Recipient, ...]:
-    """A string or a list of strings. A string is one address: names hold commas."""
+    """A string or a list of strings. A string is one address, and never split."""
     if isinstance(value, str) or _is_number(value):
         return (_recipient(value, channel),)
     if not isinstance(value, list):

@@ -9,21 +9,28 @@ from typing import Any
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _NO_BREAK = r"^(?![\s\S]*[\r\n\u0000])"
-_LOCALE = r"^(?:[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3})?$"
+_LOCALE = (
+    r"^(?:(?:C|POSIX|[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3})"
+    r"(?:\.[A-Za-z0-9_:-]{1,20})?(?:@[A-Za-z0-9_=;-]{1,20})?)?$"
+)
 _TIME = (
-    r"^[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|W[0-9]{2}(?:-?[0-9])?)[\s\S][0-9]{2}.*"
-    r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]+)?)?)?)$"
+    r"^\s*[0-9]{4}-?(?:[0-9]{2}-?[0-9]{2}|[Ww][0-9]{2}(?:-?[0-9])?)[\s\S][0-9]{2}.*"
+    r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]+)?)?)?)\s*$"
 )
 _HEADER = (
     r"^(?![Xx]-[Dd][Ii][Ss][Pp][Aa][Tt][Cc][Hh][Ee][Rr]-)(?:[Xx]-[!-9;-~]+|[Ll][Ii][Ss][Tt]-[!-9;-~]+"
     r"|[Ii][Nn]-[Rr][Ee][Pp][Ll][Yy]-[Tt][Oo]|[Rr][Ee][Ff][Ee][Rr][Ee][Nn][Cc][Ee][Ss]"
-    r"|[Ii][Mm][Pp][Oo][Rr][Tt][Aa][Nn][Cc][Ee])$"
+    r"|[Ii][Mm][Pp][Oo][Rr][Tt][Aa][Nn][Cc][Ee]|[Pp][Rr][Ee][Cc][Ee][Dd][Ee][Nn][Cc][Ee]"
+    r"|[Ff][Ee][Ee][Dd][Bb][Aa][Cc][Kk]-[Ii][Dd])$"
 )
 _MEDIA_TYPE = (
-    r"^[\w!#$&^.+-]+/[\w!#$&^.+-]+"
-    r'(?: *; *[\w-]+=(?:[\w!#$&^.+-]+|"[^"\u0000-\u0008\u000a-\u001f\u007f]*"))*$'
+    r"^[ \t]*[A-Za-z0-9_!#$%&'*+.^`{|}~-]+/[A-Za-z0-9_!#$%&'*+.^`{|}~-]+"
+    r"[ \t]*(?:;[^\u0000-\u0008\u000a-\u001f\u007f]*)?$"
 )
+_CONTENT_ID = r"^<?[A-Za-z0-9!#$&'*+/=?^_`{|}~.@-]{1,200}>?$"
 
+# PHP writes an empty object as an empty list.
+_OBJECT = {"type": ["object", "array", "null"], "maxItems": 0}
 _LINE = {"type": "string", "pattern": _NO_BREAK}
 _CHANNEL = {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$"}
 _CHANNELS = {"type": "array", "items": _CHANNEL, "minItems": 1, "uniqueItems": True}
@@ -35,8 +42,8 @@ _NAMES_SEVERAL = {
 }
 _DEFINITIONS = {
     "address": {
-        "description": "`address` or `Name <address>`; a string is one address, whatever commas"
-        " are in it.",
+        "description": "`address` or `Name <address>`. A string is one address; several are a"
+        " list.",
         "type": "string",
         "pattern": _NO_BREAK + r"(?=[\s\S]*\S)(?![\s\S]*<\s*>\s*$)",
     },
@@ -71,12 +78,18 @@ _DEFINITIONS = {
             "content_type": {"type": ["string", "null"], "pattern": _MEDIA_TYPE},
             "content": {
                 "type": ["string", "null"],
+                "description": "Base64, also in lines, URL-safe or without padding.",
                 "contentEncoding": "base64",
-                "pattern": "^[A-Za-z0-9+/]*={0,2}$",
+                "pattern": r"^[A-Za-z0-9+/_\s=-]*$",
             },
             "path": {
                 "description": "In the worker's attachments folder.",
                 "type": ["string", "null"],
+            },
+            "content_id": {
+                "description": "An image that the HTML shows as `cid:` and this.",
+                "type": ["string", "null"],
+                "pattern": _CONTENT_ID,
             },
         },
         "oneOf": [
@@ -130,6 +143,10 @@ def _who() -> dict[str, Any]:
         },
         "from": {"anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}]},
         "reply_to": anybody,
+        "envelope_from": {
+            "description": "Where bounces go; else to the sender.",
+            "anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}],
+        },
         "cc": anybody,
         "bcc": anybody,
         "channel": {
@@ -160,7 +177,7 @@ def _what() -> dict[str, Any]:
         },
         "parameters": {
             "description": "The template's variables; see `dispatcher templates schema`.",
-            "type": ["object", "null"],
+            **_OBJECT,
         },
         "subject": {"type": ["string", "null"], "pattern": _NO_BREAK},
         "locale": {
@@ -168,17 +185,22 @@ def _what() -> dict[str, Any]:
             "type": ["string", "null"],
             "pattern": _LOCALE,
         },
+        "timezone": {
+            "description": "IANA name, such as Europe/Rome, for the date filters.",
+            "type": ["string", "null"],
+        },
         "attachments": {
             "type": ["array", "null"],
             "items": {"$ref": "#/$defs/attachment"},
         },
         "headers": {
-            "description": "X-*, List-*, In-Reply-To, References or Importance.",
-            "type": ["object", "null"],
+            "description": "X-*, List-*, In-Reply-To, References, Importance, Precedence or"
+            " Feedback-ID.",
+            **_OBJECT,
             "propertyNames": {"pattern": _HEADER},
-            "additionalProperties": _LINE,
+            "additionalProperties": {"anyOf": [_LINE, {"type": "null"}]},
         },
-        "metadata": {"description": "Echoed in logs.", "type": ["object", "null"]},
+        "metadata": {"description": "Echoed in logs.", **_OBJECT},
     }
 
 

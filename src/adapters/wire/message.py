@@ -106,10 +106,11 @@ def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
 
 
 def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
-    path = ".".join(str(part)[:80] for part in location) or "body"
+    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:80]}" for p in location)[1:]
     if kind == "missing":
         return f"{path}: is required"
-    return f"{path}: {text.removeprefix('Value error, ').replace('Input should', 'should')}"
+    said = text.removeprefix("Value error, ").replace("Input should", "should")
+    return f"{path}: {said}" if path else said
 
 
 def _check_size(wire: WireMessage) -> None:
@@ -141,10 +142,12 @@ def _notification(wire: WireMessage, notification_id: str, channel: str) -> Noti
         bcc=wire.bcc if has_copies else (),
         parameters=wire.parameters,
         sender=wire.sender,
+        envelope_from=wire.envelope_from,
         reply_to=wire.reply_to,
         subject=wire.subject or None,
         individually=wire.individually,
         locale=wire.locale or None,
+        timezone=wire.timezone or None,
         send_at=wire.send_at,
         expires_at=wire.expires_at,
         priority=wire.priority,

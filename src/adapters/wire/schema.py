@@ -1,7 +1,6 @@
 """The message's fields and their rules. Unknown fields are kept aside, never refused."""
 
 import base64
-import binascii
 import mimetypes
 import re
 from collections.abc import Callable, Mapping
@@ -26,22 +25,24 @@ from adapters.wire.addressing import (
     text_of,
 )
 from domain.duration import parse_duration
+from domain.media_type import MediaType
 from domain.notification import (
     Attachment,
     Recipient,
     extra_header_fault,
     header_fault,
+    is_timezone,
+    language_tag,
     locale_fault,
     template_name_fault,
 )
 
 _MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _MAX_DELAY = timedelta(days=366)
-_CONTENT_TYPE = re.compile(
-    r"[\w!#$&^.+-]+/[\w!#$&^.+-]+"
-    r"(?: *; *[\w-]+=(?:[\w!#$&^.+-]+|\"[^\"\x00-\x08\x0a-\x1f\x7f]*\"))*",
-    re.ASCII,
-)
+_CONTENT_ID = re.compile(r"<?(?P<id>[A-Za-z0-9!#$&'*+/=?^_`{|}~.@-]{1,200})>?")  # RFC 2392
+_BASE64_SPACE = re.compile(r"[ \t\r\n]+")
+_URL_SAFE = str.maketrans("-_", "+/")
+_LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60", re.ASCII)
 
 # Any, for the library's sake alone: a recursive alias is beyond it, and the strict parser has
 # already seen to it that there is nothing but JSON in here.
@@ -73,8 +74,8 @@ def _template(value: object) -> str:
 
 def _time(value: object) -> datetime:
     try:
-        time = datetime.fromisoformat(text_of(value))
-    except ValueError:
+        time = _iso_time(text_of(value).strip().upper())  # RFC 3339 5.6 allows lower case
+    except (ValueError, OverflowError):
         raise ValueError("must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00") from None
     if time.tzinfo is None:
         raise ValueError("must carry an offset, such as +01:00 or Z")
@@ -82,6 +83,12 @@ def _time(value: object) -> datetime:
         return time.astimezone(UTC)
     except OverflowError:  # the last day of year 9999, west of Greenwich
         raise ValueError("is out of range") from None
+
+
+def _iso_time(text: str) -> datetime:
+    before = _LEAP_SECOND.sub(r"\g<1>59", text, count=1)
+    time = datetime.fromisoformat(before)
+    return time if before == text else time + timedelta(seconds=1)
 
 
 def _delay(value: object) -> timedelta:
@@ -97,13 +104,16 @@ def _delay(value: object) -> timedelta:
 
 
 def _object(value: object) -> JsonObject:
+    """An object, or the empty list that PHP makes of an empty one."""
+    if value == [] and isinstance(value, list):
+        return {}
     if not isinstance(value, dict):
         raise ValueError("must be an object")  # noqa: TRY004 - pydantic collects ValueError
     return value
 
 
 def _headers(value: object) -> dict[str, str]:
-    headers = _object(value)
+    headers = {name: text for name, text in _object(value).items() if text is not None}
     for name, text in headers.items():
         if not isinstance(text, str):
             raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
@@ -113,9 +123,16 @@ def _headers(value: object) -> dict[str, str]:
 
 
 def _content(value: object) -> bytes:
+    """Base64 in any of its usual forms: in lines, without padding, URL-safe."""
+    text = text_of(value)
     try:
-        return base64.b64decode(text_of(value), validate=True)
-    except binascii.Error:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        pass
+    plain = _BASE64_SPACE.sub("", text).rstrip("=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError:
         raise ValueError("must be base64") from None
 
 
@@ -130,9 +147,29 @@ def _filename(value: object) -> str:
 
 def _content_type(value: object) -> str:
     text = text_of(value)
-    if not _CONTENT_TYPE.fullmatch(text):
-        raise ValueError("must be a media type such as application/pdf")
+    MediaType.parse(text)
     return text
+
+
+def _content_id(value: object) -> str:
+    match = _CONTENT_ID.fullmatch(text_of(value))
+    if match is None:
+        raise ValueError("must be a name such as logo, which an image has as cid:logo")
+    return match["id"]
+
+
+def _timezone(value: object) -> str:
+    name = text_of(value)
+    if name and not is_timezone(name):
+        raise ValueError("must be the name of a time zone such as Europe/Rome")
+    return name
+
+
+def _locale(value: object) -> str:
+    tag = language_tag(text_of(value))
+    if tag and (found := locale_fault(tag)):
+        raise ValueError(found)
+    return tag
 
 
 class WireAttachment(BaseModel):
@@ -144,6 +181,7 @@ class WireAttachment(BaseModel):
     content_type: Annotated[str | None, PlainValidator(_content_type)] = None
     content: Annotated[bytes | None, PlainValidator(_content)] = None
     path: Annotated[str | None, PlainValidator(text_of)] = None
+    content_id: Annotated[str | None, PlainValidator(_content_id)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -169,6 +207,7 @@ class WireAttachment(BaseModel):
             or "application/octet-stream",
             content=self.content,
             path=self.path,
+            content_id=self.content_id,
         )
 
 
@@ -195,12 +234,25 @@ class WireMessage(BaseModel):
     subject: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
     parameters: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
     individually: StrictBool = False
-    locale: Annotated[str | None, PlainValidator(_checked(locale_fault))] = None
+    locale: Annotated[str | None, PlainValidator(_locale)] = None
+    timezone: Annotated[str | None, PlainValidator(_timezone)] = None
     send_at: Annotated[datetime | None, PlainValidator(_time)] = None
     delay: Annotated[timedelta | None, PlainValidator(_delay)] = None
     expires_at: Annotated[datetime | None, PlainValidator(_time)] = None
     priority: Annotated[int | None, Field(strict=True, ge=0, le=255)] = None
     # fail_fast: a million bad items would cost a gigabyte of faults
     attachments: Annotated[tuple[WireAttachment, ...], Field(fail_fast=True)] = ()
+    envelope_from: Annotated[Recipient | None, PlainValidator(optional_recipient)] = None
     headers: Annotated[dict[str, str], PlainValidator(_headers), Field(default_factory=dict)]
     metadata: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
+
+    @model_validator(mode="after")
+    def _each_content_id_once(self) -> "WireMessage":
+        seen: set[str] = set()
+        for attachment in self.attachments:
+            name = attachment.content_id
+            if name in seen:
+                raise ValueError(f"attachments: the content_id {name!r} is used twice")
+            if name is not None:
+                seen.add(name)
+        return self

@@ -1,9 +1,11 @@
-"""JSON without its ambiguities: one object, UTF-8, no NaN, no duplicate keys, bounded depth.
+"""JSON without its ambiguities: one object, UTF-8, no NaN, no infinity, no duplicate keys, bounded
+depth.
 
 The standard parser comes first because pydantic's own takes NaN, duplicate keys and any depth.
 """
 
 import json
+import math
 import re
 
 from domain.errors import MalformedMessage
@@ -70,8 +72,17 @@ def _refuse_constant(name: str) -> JsonValue:
     raise _Refused(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _Refused(f"the number {text[:40]} is out of range")
+    return number
+
+
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object_without_duplicates, parse_constant=_refuse_constant
+    object_pairs_hook=_object_without_duplicates,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
 )
 
 

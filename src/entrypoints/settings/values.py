@@ -11,7 +11,7 @@ from adapters.wire.strict_json import loads_object
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
 from domain.errors import MalformedMessage
-from domain.notification import InvalidNotification, Recipient
+from domain.notification import InvalidNotification, Recipient, one_recipient
 
 FORBIDDEN_QUEUE = "webgui"
 CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
@@ -166,9 +166,10 @@ def _recipient(channel: str, address: str) -> Recipient:
     from adapters.notifiers.email.addresses import InvalidAddress, parse_address
 
     try:
-        recipient = Recipient.parse(address)
-        if channel == "email":
-            parse_address(recipient.address)
+        if channel != "email":
+            return Recipient.parse(address)
+        recipient = one_recipient(address)
+        parse_address(recipient.address)
     except (InvalidAddress, InvalidNotification) as error:
         raise ValueError(f"{address!r} for {channel}: {error}") from None
     return recipient

@@ -22,6 +22,14 @@ def test_an_address_is_written_in_ascii_on_the_wire(text: str, wire: str, domain
     assert (address.wire, address.domain, address.needs_smtputf8) == (wire, domain, False)
 
 
+@pytest.mark.parametrize("local", ["a..b", ".a", "a.", "..", "a.b..c"])
+def test_field_7_10_stray_dots_are_sent_in_the_quoted_form(local: str) -> None:
+    address = parse_address(f"{local}@Carrier.example")
+
+    assert address.wire == f'"{local}"@carrier.example'
+    assert parse_address(address.wire) == address
+
+
 def test_a_local_part_outside_ascii_needs_smtputf8() -> None:
     address = parse_address("jürgen@bücher.example")
 

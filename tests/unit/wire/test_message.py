@@ -115,7 +115,7 @@ def test_all_faults_are_named_at_once() -> None:
         to="",
         template="../../etc/passwd",
         subject="a\nBcc: x",
-        parameters=[],
+        parameters=[1],
         individually="yes",
         locale="?",
         send_at="tomorrow",
@@ -132,7 +132,10 @@ def test_all_faults_are_named_at_once() -> None:
         "locale: must be a language tag such as it or it-IT",
         "send_at: must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00",
         "priority: should be less than or equal to 255",
-        "headers: Bcc is not allowed: use X-*, List-*, In-Reply-To, References or Importance",
+        (
+            "headers: Bcc is not allowed: use X-*, List-*, In-Reply-To, References, Importance,"
+            " Precedence or Feedback-ID"
+        ),
     )
 
 

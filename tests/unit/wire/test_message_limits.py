@@ -73,15 +73,16 @@ def test_a_file_of_unknown_or_packed_kind_is_just_bytes(filename: str) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"content": "%%%"}, "attachments.0.content: must be base64"),
-        ({"content": "YQ"}, "attachments.0.content: must be base64"),
-        ({"content": None}, "attachments.0: needs either content or path"),
-        ({"path": "a"}, "attachments.0: needs either content or path"),
-        ({"filename": "a\nb"}, "attachments.0.filename: must not contain LF"),
-        ({"filename": ""}, "attachments.0.filename: must not be empty"),
-        ({"filename": 1}, "attachments.0.filename: must be a string"),
-        ({"content_type": "pdf"}, "attachments.0.content_type: must be a media type"),
-        ({"content_type": "a/b\r\nX: y"}, "attachments.0.content_type: must be a media type"),
+        ({"content": "%%%"}, "attachments[0].content: must be base64"),
+        ({"content": "YQ=a"}, "attachments[0].content: must be base64"),
+        ({"content": "YWJjZ"}, "attachments[0].content: must be base64"),
+        ({"content": None}, "attachments[0]: needs either content or path"),
+        ({"path": "a"}, "attachments[0]: needs either content or path"),
+        ({"filename": "a\nb"}, "attachments[0].filename: must not contain LF"),
+        ({"filename": ""}, "attachments[0].filename: must not be empty"),
+        ({"filename": 1}, "attachments[0].filename: must be a string"),
+        ({"content_type": "pdf"}, "attachments[0].content_type: must be a media type"),
+        ({"content_type": "a/b\r\nX: y"}, "attachments[0].content_type: must be a media type"),
     ],
 )
 def test_a_broken_attachment_is_named(change: dict[str, object], fault: str) -> None:

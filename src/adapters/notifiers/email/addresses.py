@@ -10,6 +10,9 @@ import email_validator
 # machine. The library refuses them unless they are taken off its list (its documented switch).
 _PRIVATE_DOMAINS = ("test", "local", "localhost")
 _ORDINARY_LOCAL_PART = re.compile(r"[\w+-]+(?:\.[\w+-]+)*", re.ASCII)
+# Some mobile carriers gave out local parts with dots where RFC 5322 3.2.3 has none: `a..b`, `a.`.
+# As a quoted string they are valid (RFC 5321 4.1.2).
+_STRAY_DOTS = re.compile(r"(?=\.|.*\.\.|.*\.\Z)[^\s\"\\@<>(),;:\[\]]+")
 _LONGEST_LOCAL_PART = 64  # RFC 5321 4.5.3.1.1
 _LONGEST_ADDRESS = 254  # RFC 3696 erratum 1690
 
@@ -33,7 +36,7 @@ class EmailAddress:
 @lru_cache(maxsize=1024)  # a sender recurs from mail to mail, an address within its own
 def parse_address(text: str) -> EmailAddress:
     """Check the syntax of one address; no name server is asked. Raises InvalidAddress."""
-    return _ordinary(text) or _validated(text)
+    return _ordinary(text) or _with_stray_dots(text) or _validated(text)
 
 
 def _ordinary(text: str) -> EmailAddress | None:
@@ -50,6 +53,16 @@ def _ordinary(text: str) -> EmailAddress | None:
     return (
         EmailAddress(wire, domain, needs_smtputf8=False) if len(wire) <= _LONGEST_ADDRESS else None
     )
+
+
+def _with_stray_dots(text: str) -> EmailAddress | None:
+    local, at, domain = text.rpartition("@")
+    if len(local) > _LONGEST_LOCAL_PART or not _STRAY_DOTS.fullmatch(local):
+        return None
+    try:
+        return _validated(f'"{local}"{at}{domain}')
+    except InvalidAddress:
+        return None  # the whole check words the fault
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ from adapters.notifiers.email.attachments import AttachmentFolder
 from adapters.notifiers.email.headers import Mailbox, UnsafeText
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
-from domain.notification import Notification, Recipient
+from domain.notification import Notification, Recipient, one_recipient
 
 _OFF_LOOP = 64 * 1024  # characters or bytes; writing more would hold up every other mail
 
@@ -55,7 +55,7 @@ class Composer:
         for variable, text in given.items():
             if text is not None:
                 try:
-                    _mailbox(Recipient.parse(text))
+                    _mailbox(one_recipient(text))
                 except ValueError as error:
                     raise ValueError(f"{variable}: {error}") from None
 

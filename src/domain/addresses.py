@@ -1,0 +1,59 @@
+"""Address texts as people write them: what stands around an address, and how many there are."""
+
+import re
+
+GIVE_A_LIST = "holds more than one address; give a list, one address in each string"
+
+# Copied from a web page or a chat, an address brings these along: zero-width characters, marks of
+# direction, a byte order mark, a soft hyphen. `str.strip` alone knows none of them.
+_INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(
+    map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+)
+_BLANK = _INVISIBLE + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+_PLAIN = re.compile(r'[^\s,;:<>"@]+@[^\s,;:<>"@]+', re.ASCII)
+
+# RFC 5322 3.2.4. A quote inside a word, as in O"Brien, begins no quoted string.
+_QUOTED = re.compile(r'(?:(?<=[\s,;:<.])|\A)"(?:[^"\\]|\\.)*+"(?=\Z|[\s<@,;.])', re.DOTALL)
+_BRACKETED = re.compile(r"<[^<>@]*@[^<>]*>")
+_SEPARATORS = ",;\n"
+_BETWEEN_WORDS = re.compile(r"[\s,;:<>]+")
+_URL = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
+
+
+def trimmed(text: str) -> str:
+    """`text` without white space and invisible characters at its ends."""
+    return text.strip(_BLANK)
+
+
+def holds_several(text: str) -> bool:
+    """Whether a text that stands for one mail address holds more than one, or a separator with an
+    address next to it. Names may hold commas, and a quoted name anything: `Jobs, Steve <a@b.c>`
+    and `"a@b.c, d@e.f" <g@h.i>` are one address each. A URL is never looked into."""
+    if "@" not in text or _PLAIN.fullmatch(text) or _URL.match(text):
+        return False
+    bare = _QUOTED.sub(_masked, text)
+    brackets = _BRACKETED.findall(bare)
+    if len(brackets) > 1:
+        return True
+    if not brackets:
+        addresses = _addresses(bare)
+        return len(addresses) > 1 or (bool(addresses) and _is_separated(bare))
+    name, _, behind = bare.partition(brackets[0])
+    if _is_separated(behind):
+        return True
+    address = trimmed(brackets[0][1:-1]).lower()
+    others = [one for one in _addresses(name + " " + behind) if one.lower() != address]
+    # A name that is nothing but an address is common: `shop@example.com <noreply@example.com>`.
+    return bool(others) and (len(others) > 1 or name.strip() != others[0])
+
+
+def _addresses(text: str) -> list[str]:
+    return [word for word in _BETWEEN_WORDS.split(text) if "@" in word.strip("@")]
+
+
+def _is_separated(text: str) -> bool:
+    return any(c in text.strip() for c in _SEPARATORS)
+
+
+def _masked(quoted: re.Match[str]) -> str:
+    return "q" * len(quoted[0])

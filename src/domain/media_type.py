@@ -1,0 +1,64 @@
+"""Media types such as `text/calendar; method=REQUEST`, taken apart."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+_WORD = r"[\w!#$%&'*+.^`{|}~-]+"  # RFC 2045 5.1
+_TYPE = re.compile(rf"{_WORD}/{_WORD}", re.ASCII)
+# Producers leave blanks around `=`, and names outside ASCII as they are.
+_PARAMETER = re.compile(
+    rf"""[ \t]*;[ \t]*
+    (?: (?P<name>(?a:{_WORD})) [ \t]*=[ \t]*
+        (?: "(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*)"
+          | (?P<plain>[^\s";\\\x00-\x1f\x7f]+(?:[ ][^\s";\\\x00-\x1f\x7f]+)*) )
+    )?[ \t]*""",
+    re.VERBOSE,
+)
+_EXTENDED = re.compile(r"(?P<charset>[\w.:-]+)'[\w-]*'(?P<value>.*)", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """`name` is `type/subtype` in lower case. So are the names of `parameters`; their values are
+    decoded."""
+
+    name: str
+    parameters: dict[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> "MediaType":
+        """Read a media type with its parameters. Raises ValueError."""
+        text = text.strip(" \t")
+        found = _TYPE.match(text)
+        parameters: dict[str, str] = {}
+        at = found.end() if found else 0
+        while found is not None and at < len(text):
+            parameter = _PARAMETER.match(text, at)
+            if parameter is None:
+                found = None
+                break
+            at = parameter.end()
+            if parameter["name"]:
+                name, value = _decoded(parameter)
+                parameters.setdefault(name, value)
+        if found is None:
+            raise ValueError("must be a media type such as application/pdf")
+        return cls(found[0].lower(), parameters)
+
+
+def _decoded(parameter: re.Match[str]) -> tuple[str, str]:
+    name = parameter["name"].lower()
+    if parameter["quoted"] is not None:
+        return name, re.sub(r"\\(.)", r"\1", parameter["quoted"])
+    value = parameter["plain"]
+    extended = _EXTENDED.fullmatch(value) if name.endswith("*") else None
+    if extended is None:
+        return name, value
+    try:  # RFC 2231 section 4
+        value = unquote(extended["value"], encoding=extended["charset"], errors="strict")
+    except (LookupError, ValueError):
+        raise ValueError(f"has a parameter {name[:40]} in no known charset") from None
+    if any(c in value for c in "\r\n\0"):
+        raise ValueError(f"has a parameter {name[:40]} with a line break or NUL in it")
+    return name[:-1], value
