@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
+from adapters.notifiers.email.learned import Learned
 from adapters.telemetry.deliveries import DeliveryLog
 from adapters.telemetry.metrics import CodeCounter, Metrics
 from adapters.templates import FilesystemTemplates, RenderOptions
@@ -127,6 +128,9 @@ class Container(containers.DeclarativeContainer):
     # Answers of providers that nobody foresaw, for the metrics
     slack_codes = providers.Singleton(CodeCounter)
 
+    # What the relays turned out to take
+    learned = providers.Singleton(Learned)
+
     # Channels: one line each, by the channel's name. Built only where configured.
     email = providers.Singleton(email_notifier, settings)
     telegram = providers.Singleton(telegram_notifier, settings)
@@ -158,6 +162,7 @@ class Container(containers.DeclarativeContainer):
         queue_channels=settings.provided.queue_channels,
         has_template=renderer.provided.has,
         unknown_codes=providers.Dict(slack=slack_codes),
+        relays=learned.provided.snapshot,
     )
     observer = providers.Singleton(
         Observers,

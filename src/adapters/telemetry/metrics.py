@@ -18,6 +18,13 @@ _OTHER = "other"
 _MAX_CODES = 20
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
+_RELAY_FACTS = {
+    "rate": "Mails a second that the relay takes, where it has said so by a refusal.",
+    "connections": "Connections at once that the relay takes.",
+    "session_mails": "Mails over one connection that the relay takes.",
+    "mail_recipients": "Recipients of one mail that the relay takes.",
+}
+
 _Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
 
@@ -36,7 +43,8 @@ class CodeCounter:
 
 class Metrics:
     """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel.
-    `unknown_codes`: by channel, answers of its provider that we did not know."""
+    `unknown_codes`: by channel, answers of its provider that we did not know. `relays` gives what
+    is learned about each relay: relay -> name of a fact -> number."""
 
     def __init__(
         self,
@@ -45,11 +53,13 @@ class Metrics:
         queue_channels: Mapping[str, str],
         has_template: Callable[[str], bool],
         unknown_codes: Mapping[str, CodeCounter] | None = None,
+        relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict,
     ) -> None:
         self._channels = channels
         self._queue_channels = queue_channels
         self._has_template = has_template
         self._unknown_codes = unknown_codes or {}
+        self._relays = relays
         self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
         self._in_flight = 0
 
@@ -102,6 +112,7 @@ class Metrics:
             lines.append(_sample("channel_paused", int(channel in paused), {"channel": channel}))
         lines += _gauge("ledger_paused", "1 while the ledger is away.")
         lines.append(_sample("ledger_paused", int(LEDGER in paused)))
+        lines += self._relay_facts()
         lines += _gauge("templates_version", "The template set in use, as a label.")
         lines.append(_sample("templates_version", 1, {"version": templates_version}))
         return "\n".join(lines) + "\n"
@@ -120,6 +131,18 @@ class Metrics:
             *samples,
         ]
 
+    def _relay_facts(self) -> list[str]:
+        relays = self._relays()
+        lines = []
+        for fact, text in _RELAY_FACTS.items():
+            known = {relay: facts[fact] for relay, facts in relays.items() if fact in facts}
+            if known:
+                lines += _gauge(f"relay_{fact}", text)
+                lines += [
+                    _sample(f"relay_{fact}", round(n, 3), {"relay": r}) for r, n in known.items()
+                ]
+        return lines
+
     def _label(self, channel: str) -> str:
         return channel if channel in self._channels else _OTHER
 
@@ -128,6 +151,6 @@ def _gauge(name: str, text: str) -> list[str]:
     return [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} gauge"]
 
 
-def _sample(name: str, value: int, labels: Mapping[str, str] | None = None) -> str:
+def _sample(name: str, value: float, labels: Mapping[str, str] | None = None) -> str:
     inside = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in (labels or {}).items())
     return f"dispatcher_{name}{{{inside}}} {value}" if inside else f"dispatcher_{name} {value}"

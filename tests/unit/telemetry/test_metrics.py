@@ -120,3 +120,21 @@ def test_every_metric_has_its_type_and_every_label_is_escaped() -> None:
     assert names <= typed
     assert all(name.startswith("dispatcher_") for name in typed)
     assert r'version="a\"b\\c\nd"' in text
+
+
+def test_what_is_learned_about_a_relay_is_a_gauge_with_its_name() -> None:
+    facts = {"mail.example.com:587": {"rate": 13.5, "session_mails": 100}}
+    metrics = Metrics(
+        channels=("email",), queue_channels={}, has_template=lambda _: True, relays=lambda: facts
+    )
+
+    lines = metrics.render(paused=(), templates_version="v1").splitlines()
+
+    assert 'dispatcher_relay_rate{relay="mail.example.com:587"} 13.5' in lines
+    assert 'dispatcher_relay_session_mails{relay="mail.example.com:587"} 100' in lines
+    assert "# TYPE dispatcher_relay_rate gauge" in lines
+    assert not [line for line in lines if "relay_connections" in line]
+
+
+def test_a_relay_that_takes_all_has_no_gauge() -> None:
+    assert "dispatcher_relay" not in some_metrics().render(paused=(), templates_version="v1")

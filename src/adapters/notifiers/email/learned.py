@@ -1,0 +1,49 @@
+"""What each relay turned out to take, for `status` and for the metrics."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Fact(StrEnum):
+    """A number that is learned about a relay."""
+
+    RATE = "rate"
+    """Mails a second."""
+    CONNECTIONS = "connections"
+    """Connections at once."""
+    SESSION_MAILS = "session_mails"
+    """Mails over one connection."""
+    MAIL_RECIPIENTS = "mail_recipients"
+    """Recipients of one mail."""
+
+
+class Learned:
+    """Numbers by relay and fact. One for the process: the container makes it and gives it to the
+    email notifier, which writes; `status` and the metrics read.
+
+    A relay is named by host and port, as `Session.server` has it. A relay without a number for a
+    fact takes all that was tried.
+    """
+
+    def __init__(self) -> None:
+        self._facts: dict[str, dict[Fact, float]] = {}
+
+    def note(self, relay: str, fact: Fact, value: float | None) -> None:
+        """Write a number down; None: this limit is not known any more."""
+        facts = self._facts.setdefault(relay, {})
+        if value is None:
+            facts.pop(fact, None)
+        else:
+            facts[fact] = value
+
+    def get(self, relay: str, fact: Fact) -> float | None:
+        """Return the number, or None where none is known."""
+        return self._facts.get(relay, {}).get(fact)
+
+    def snapshot(self) -> Mapping[str, Mapping[str, float]]:
+        """Return a copy: relay -> name of the fact -> number."""
+        return {
+            relay: {str(fact): value for fact, value in facts.items()}
+            for relay, facts in self._facts.items()
+            if facts
+        }
