@@ -30,6 +30,7 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
     try:
         return RabbitSettings(
             url=settings.broker,
+            files=settings.broker_files,
             queues=settings.managed_queues,
             bindings=settings.bindings,
             topology=settings.topology,

@@ -1,11 +1,10 @@
 """What every command does first: load the settings, set up logs, say what is about to happen."""
 
-from urllib.parse import urlsplit
-
 import click
 import structlog
 
 from adapters.telemetry.logs import configure_logs
+from adapters.urls import redacted
 from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings
 from entrypoints.settings.model import NEEDED
@@ -32,7 +31,7 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
             settings = settings.model_copy(update={"channels": parse_channels(channels)})
         except ValueError as error:
             raise SettingsInvalid([f"--channels: {error}"]) from None
-    if not settings.configured_channels:
+    if settings.channels is None and not settings.configured_channels:
         fault = "must be set: no channel has anywhere to send to"
         forms = "smtp://host:port, smtp+starttls://, smtps://, or maildir:/path"
         others = ", ".join(variable(NEEDED[name]) for name in ("telegram", "slack", "webhook"))
@@ -93,16 +92,3 @@ def announce(settings: Settings, templates_version: str) -> None:
         templates_version=templates_version,
         prefetch=settings.effective_prefetch,
     )
-
-
-def redacted(url: str) -> str:
-    """`url` without its password and query."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "***"
-    if parts.hostname is None:
-        return url
-    user = f"{parts.username}:***@" if parts.username else ""
-    return f"{parts.scheme}://{user}{parts.hostname}{port}{parts.path}"

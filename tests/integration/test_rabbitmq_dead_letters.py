@@ -29,7 +29,7 @@ def _letters(count: int) -> list[bytes]:
 
 
 async def _prepare(settings: RabbitSettings) -> None:
-    connection = await connect(settings.url, "test")
+    connection = await connect(settings.address, "test")
     await Preparer(settings).prepare(connection, settings.queues[0])
     await connection.close()
 

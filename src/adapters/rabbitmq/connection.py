@@ -12,10 +12,11 @@ from pika.adapters.utils.connection_workflow import (
     AMQPConnectorPhaseErrorBase,
 )
 from pika.channel import Channel
+from pika.connection import Parameters
 from pika.exceptions import AMQPConnectionError, AMQPError, ConnectionClosed
 
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
-from adapters.rabbitmq.parameters import connection_parameters
+from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.tolerant import TolerantConnection
 from adapters.wire.inbound import BrokerUnavailable
 
@@ -91,8 +92,24 @@ class AmqpConnection:
             return
 
 
-async def connect(url: str, name: str) -> AmqpConnection:
-    """Open a connection. Raises LoginRefused or BrokerUnavailable, never with the password."""
+async def connect(address: BrokerAddress, name: str) -> AmqpConnection:
+    """Open a connection to the first broker that takes it. Raises LoginRefused where each refuses
+    the login, else BrokerUnavailable; never with the password."""
+    failures: list[BrokerUnavailable] = []
+    try:
+        brokers = address.parameters(name)
+    except ValueError as error:
+        raise BrokerUnavailable(str(error)) from None
+    for parameters in brokers:
+        try:
+            return await _connect(parameters)
+        except BrokerUnavailable as error:
+            failures.append(error)
+    kind = LoginRefused if all(isinstance(e, LoginRefused) for e in failures) else BrokerUnavailable
+    raise kind("; ".join(map(str, failures)))
+
+
+async def _connect(parameters: Parameters) -> AmqpConnection:
     loop = asyncio.get_running_loop()
     opened: asyncio.Future[None] = loop.create_future()
     closed: asyncio.Future[str] = loop.create_future()
@@ -109,7 +126,6 @@ async def connect(url: str, name: str) -> AmqpConnection:
         if not closed.done():
             closed.set_result(describe(error))
 
-    parameters = connection_parameters(url, name)
     connection = TolerantConnection(
         parameters, on_open, on_open_error, on_close, custom_ioloop=loop
     )

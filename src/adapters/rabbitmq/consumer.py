@@ -42,7 +42,7 @@ class RabbitConsumer:
         self._watch = watch or Nobody()
         self._stopping = asyncio.Event()
         alarm = partial(self._watch.trouble, ALARM)
-        self._link = PublishLink(settings.url, "dispatcher publishing", alarm)
+        self._link = PublishLink(settings.address, "dispatcher publishing", alarm)
         self._preparer = Preparer(settings, self._watch)
         self._settler = Settler(settings, self._preparer, self._link, backoff, self._watch)
         self._subscriptions: Sequence[Subscription] = ()
@@ -94,7 +94,7 @@ class RabbitConsumer:
         refused = Backoff(first=15.0, cap=120.0)
         while True:
             try:
-                self._connection = await connect(self._settings.url, "dispatcher consuming")
+                self._connection = await connect(self._settings.address, "dispatcher consuming")
             except LoginRefused as error:
                 delay = refused.failed(clock.time())
                 self._watch.trouble(QUEUES, str(error))

@@ -66,7 +66,7 @@ class RabbitDeadLetters:
     def __init__(self, settings: RabbitSettings, *, batch: int = _BATCH) -> None:
         self._settings = settings
         self._batch = batch
-        self._link = PublishLink(settings.url, "dispatcher releases")
+        self._link = PublishLink(settings.address, "dispatcher releases")
         self._visiting = asyncio.Lock()
 
     async def count(self, queue: str) -> int:
@@ -99,7 +99,7 @@ class RabbitDeadLetters:
         await self._link.close()
 
     async def _visit_alone(self, queue: str, judge: _Judge) -> int:
-        connection = await connect(self._settings.url, "dispatcher dead letters")
+        connection = await connect(self._settings.address, "dispatcher dead letters")
         batches: list[_Batch] = []
         try:
             counting = await connection.open_channel()

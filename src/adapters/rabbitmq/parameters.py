@@ -1,34 +1,129 @@
-"""From a broker URL to pika's parameters, with our own defaults where the URL says nothing."""
+"""From a broker's address to pika's parameters, with our own defaults where a URL says nothing."""
 
-from urllib.parse import parse_qs, urlsplit
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
-from pika import URLParameters
+from pika import SSLOptions, URLParameters
 from pika.connection import Parameters
+from pika.credentials import ExternalCredentials
+
+from adapters.rabbitmq.tls import TlsFiles
+from adapters.urls import ServerUrl, option_name, parse_url, split_urls
 
 HEARTBEAT = 30
 """Seconds; a frozen peer is noticed within two of them."""
 BLOCKED_TIMEOUT = 300.0
 """Seconds a resource alarm of the broker may block us before the connection is made anew."""
 
+FORM = "amqp:// or amqps://user:password@host:port/vhost"
 
-def connection_parameters(url: str, name: str) -> Parameters:
-    """Read an `amqp://` or `amqps://` URL; pika's own query parameters ride along and win.
+_SECURE = "amqps"
+_OPTIONS = (
+    "heartbeat",
+    "blocked_connection_timeout",
+    "channel_max",
+    "client_properties",
+    "connection_attempts",
+    "frame_max",
+    "locale",
+    "retry_delay",
+    "socket_timeout",
+    "ssl_options",
+    "stack_timeout",
+    "tcp_options",
+)
+# Seconds for one of several brokers: one that does not answer must not keep us from the next.
+_SOCKET_TIMEOUT = 5.0
+_STACK_TIMEOUT = 10.0
 
-    amqps verifies the certificate and the host name. Raises ValueError that never holds the URL,
-    since a password is in it.
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """The brokers of a cluster in the order in which they are tried, all with the same `files`.
+    Without a user in a URL the client certificate, where there is one, signs in (EXTERNAL)."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    files: TlsFiles = field(default_factory=TlsFiles)
+
+    @classmethod
+    def parse(cls, text: str, files: TlsFiles | None = None) -> "BrokerAddress":
+        """Read a URL, or several with commas between them. Raises ValueError that never holds a
+        piece of a URL, since a password is in it."""
+        files = files or TlsFiles()
+        urls = split_urls(text, FORM)
+        read = [_broker_url(url) for url in urls]
+        if files != TlsFiles() and not any(url.scheme == _SECURE for url in read):
+            raise ValueError(
+                "must begin with amqps://, since DISPATCHER_BROKER_CA_FILE or"
+                " DISPATCHER_BROKER_CERT_FILE is set"
+            )
+        for url in urls:
+            _from_url(url)
+        return cls(urls=urls, files=files)
+
+    def parameters(self, name: str) -> tuple[Parameters, ...]:
+        """What pika is given for each broker; the files are read anew. Raises ValueError."""
+        return tuple(self._parameters(url, name) for url in self.urls)
+
+    def _parameters(self, text: str, name: str) -> Parameters:
+        url, parameters = _broker_url(text), _from_url(text)
+        if url.scheme == _SECURE and "ssl_options" not in url.options:
+            parameters.ssl_options = SSLOptions(self.files.context())
+        if url.user is None and self.files.cert_file is not None:
+            parameters.credentials = ExternalCredentials()
+        if "heartbeat" not in url.options:
+            parameters.heartbeat = HEARTBEAT
+        if "blocked_connection_timeout" not in url.options:
+            parameters.blocked_connection_timeout = BLOCKED_TIMEOUT
+        if len(self.urls) > 1:
+            if "socket_timeout" not in url.options:
+                parameters.socket_timeout = _SOCKET_TIMEOUT
+            if "stack_timeout" not in url.options:
+                parameters.stack_timeout = _STACK_TIMEOUT
+        parameters.client_properties = {
+            "connection_name": name,
+            **(parameters.client_properties or {}),
+        }
+        return parameters
+
+
+def _broker_url(text: str) -> ServerUrl:
+    url = parse_url(text, FORM)
+    if url.scheme not in ("amqp", _SECURE):
+        raise ValueError(f"must be {FORM}")
+    if url.user is not None and (not url.user or url.password is None):
+        raise ValueError("must have a user name with a password, or neither")
+    if "/" in url.path.removeprefix("/"):
+        raise ValueError(
+            "must not have an unencoded / in the virtual host: write %2F for each / of its name,"
+            " and nothing or %2F for the default one"
+        )
+    for option in url.options:
+        if option not in _OPTIONS:
+            raise ValueError(_unknown(option))
+    return url
+
+
+def _unknown(option: str) -> str:
+    text = (
+        f"must not have the unknown option {option_name(option)}; there are {', '.join(_OPTIONS)}"
+    )
+    if option in ("cacertfile", "certfile", "keyfile", "verify", "ssl", "ca_certs"):
+        text += "; certificates are set by DISPATCHER_BROKER_CA_FILE, _CERT_FILE and _KEY_FILE"
+    return text
+
+
+def _from_url(text: str) -> URLParameters:
     try:
-        scheme = urlsplit(url).scheme
-        given = parse_qs(urlsplit(url).query)
-        parameters = URLParameters(url)
+        return URLParameters(text)
     except (ValueError, TypeError, AttributeError, SyntaxError, OSError):
-        raise ValueError("cannot be read as amqp://user:password@host:port/vhost") from None
-    if scheme not in ("amqp", "amqps"):
-        raise ValueError("must begin with amqp:// or amqps://")
-    if "heartbeat" not in given:
-        parameters.heartbeat = HEARTBEAT
-    if "blocked_connection_timeout" not in given:
-        parameters.blocked_connection_timeout = BLOCKED_TIMEOUT
-    properties = parameters.client_properties or {}
-    parameters.client_properties = {"connection_name": name, **properties}
-    return parameters
+        raise ValueError(_unreadable(_broker_url(text))) from None
+
+
+def _unreadable(url: ServerUrl) -> str:
+    for option, value in url.options.items():
+        try:
+            URLParameters(f"{url.scheme}://host/?{urlencode({option: value})}")
+        except (ValueError, TypeError, AttributeError, SyntaxError, OSError):
+            return f"must not have option {option!r} with a value that cannot be used"
+    return f"must be {FORM}"

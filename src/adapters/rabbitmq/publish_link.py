@@ -10,6 +10,7 @@ from pika.spec import BasicProperties
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.confirms import ConfirmingChannel
 from adapters.rabbitmq.connection import AmqpConnection, connect
+from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.plan import EXCHANGE
 from adapters.wire.inbound import BrokerUnavailable, Properties
 
@@ -19,10 +20,13 @@ class PublishLink:
     Everything goes through the exchange `dispatcher`, so no right on the default one is needed."""
 
     def __init__(
-        self, url: str, name: str, on_alarm: Callable[[str | None], None] = lambda _: None
+        self,
+        address: BrokerAddress,
+        name: str,
+        on_alarm: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         """`on_alarm` hears why the broker takes nothing in, and None once it does again."""
-        self._url = url
+        self._address = address
         self._name = name
         self._on_alarm = on_alarm
         self._connection: AmqpConnection | None = None
@@ -75,7 +79,7 @@ class PublishLink:
 
     async def _open(self) -> ConfirmingChannel:
         if self._connection is None or not self._connection.is_open:
-            self._connection = await connect(self._url, self._name)
+            self._connection = await connect(self._address, self._name)
             self._connection.tell_of_alarms(self._on_alarm)
         try:
             self._channel = await ConfirmingChannel.open(await self._connection.open_channel())

@@ -19,7 +19,7 @@ class RabbitPublisher:
 
     def __init__(self, settings: RabbitSettings) -> None:
         self._preparer = Preparer(settings)
-        self._link = PublishLink(settings.url, "dispatcher publisher")
+        self._link = PublishLink(settings.address, "dispatcher publisher")
         self._prepared: set[str] = set()
 
     async def publish(

@@ -4,6 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from adapters.rabbitmq.tls import TlsFiles
+
+if TYPE_CHECKING:
+    from adapters.rabbitmq.parameters import BrokerAddress
 
 _MAX_TIER = timedelta(days=49)
 """`x-message-ttl` is an unsigned 32-bit number of milliseconds."""
@@ -39,12 +45,14 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitSettings:
-    """`tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
+    """`url`: one, or several with commas between them, tried in this order; `files`: for TLS.
+    `tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
     in `prefetch_of`; `grace` is how long `stop` waits for what is in flight. `queue_arguments`
     replaces the arguments of work queues that we create. Raises ValueError, without the URL's
     secrets, where a value cannot work."""
 
     url: str = field(repr=False)
+    files: TlsFiles = field(default_factory=TlsFiles)
     queues: tuple[str, ...]
     bindings: tuple[Binding, ...] = ()
     topology: TopologyMode = TopologyMode.ADOPT
@@ -55,10 +63,7 @@ class RabbitSettings:
     grace: timedelta = timedelta(seconds=30)
 
     def __post_init__(self) -> None:
-        # Late: settings are read by programs that never load pika.
-        from adapters.rabbitmq.parameters import connection_parameters
-
-        connection_parameters(self.url, "dispatcher")
+        _ = self.address
         for queue in self.queues:
             if not queue or len(queue.encode()) > _MAX_QUEUE_NAME:
                 raise ValueError(f"a queue name has 1 to {_MAX_QUEUE_NAME} bytes")
@@ -66,3 +71,11 @@ class RabbitSettings:
             raise ValueError("the prefetch lies between 1 and 65535")
         if any(not timedelta(milliseconds=1) <= tier <= _MAX_TIER for tier in self.tiers):
             raise ValueError("a retry delay lies between one millisecond and 49 days")
+
+    @property
+    def address(self) -> "BrokerAddress":
+        """Where the brokers are and how to sign in. Raises ValueError."""
+        # Late: settings are read by programs that never load pika.
+        from adapters.rabbitmq.parameters import BrokerAddress
+
+        return BrokerAddress.parse(self.url, self.files)

@@ -21,7 +21,7 @@ async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[Queue
     """
     try:
         async with asyncio.timeout(_TIMEOUT):
-            connection = await connect(settings.url, "dispatcher status")
+            connection = await connect(settings.address, "dispatcher status")
             try:
                 async with Declarer(connection) as declarer:
                     return tuple([await _state(declarer, settings, queue) for queue in queues])

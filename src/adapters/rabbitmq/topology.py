@@ -105,7 +105,7 @@ class Topology:
         return list(dict.fromkeys([EXCHANGE, *(b.exchange for b in self._settings.bindings)]))
 
     async def _connect(self) -> AmqpConnection:
-        return await connect(self._settings.url, "dispatcher topology")
+        return await connect(self._settings.address, "dispatcher topology")
 
 
 async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:

@@ -7,52 +7,21 @@ from contextlib import suppress
 from datetime import timedelta
 from hashlib import blake2b, sha1
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
 
 from adapters.redis import scripts
+from adapters.redis.address import RedisAddress
+from adapters.redis.connecting import PATIENCE, advice, connection_pool
 from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
 
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
-_PATIENCE: Final = 2.0
-"""Seconds after which a call has failed."""
-_CONNECTIONS: Final = 8
 _UNDONE_AT_ONCE: Final = 100
 _SHA: Final = {
     script: sha1(script.encode(), usedforsecurity=False).hexdigest() for script in scripts.ALL
 }
-
-_ADVICE: Final[Sequence[tuple[tuple[type[Exception], ...], str]]] = (
-    ((AuthenticationError,), "it refuses the login: check user and password in the URL"),
-    (
-        (NoPermissionError,),
-        "this user may not do that: allow EVAL, EVALSHA, what scripts call, and the prefix's keys",
-    ),
-    ((ReadOnlyError,), "it is a replica that cannot be written: name the primary"),
-    ((OutOfMemoryError,), "its memory is full: raise maxmemory or shorten the retention"),
-    (
-        (TimeoutError, RedisTimeoutError),
-        f"no answer within {_PATIENCE:g} seconds: check that it runs and is reachable",
-    ),
-    (
-        (RedisConnectionError, OSError),
-        "cannot be reached: check that it runs, and the URL's host and port",
-    ),
-)
 
 
 class RedisLedger:
@@ -71,19 +40,12 @@ class RedisLedger:
         retention: timedelta = RETENTION,
         prefix: str = "dispatcher:ledger:",
     ) -> None:
-        """`url`: `redis://`, `rediss://` or `unix://`. Workers with the same `prefix` know of each
+        """`url`: see `RedisAddress`. Workers with the same `prefix` know of each
         other. Raises ValueError for a URL that is none; connects when first used."""
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=_PATIENCE,
-            socket_timeout=_PATIENCE,
-            socket_connect_timeout=_PATIENCE,
-            retry=Retry(NoBackoff(), 0),  # a start that was not answered may have happened
-        )
-        self._redis = Redis.from_pool(pool)
-        self._pool = pool
-        self._name = _without_login(url)
+        self._address = RedisAddress.parse(url)
+        self._pool = connection_pool(self._address)
+        self._redis = Redis.from_pool(self._pool)
+        self._name = self._address.name
         self._prefix = prefix
         self._owner = secrets.token_hex(16)
         self._lease = max(int(lease.total_seconds() * 1000), 1)
@@ -157,7 +119,7 @@ class RedisLedger:
         common = (self._prefix, self._owner, self._lease, self._retention)
         call: Callable[..., Awaitable[Any]] = self._redis.execute_command
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 try:
                     return await call("EVALSHA", _SHA[script], 0, *common, *arguments)
                 except NoScriptError:  # the server does not know it, as after a restart
@@ -165,7 +127,9 @@ class RedisLedger:
         except (RedisError, OSError) as error:  # a TimeoutError is an OSError
             # What else is in the pool is likely as dead; the next call connects anew.
             await self._pool.disconnect(inuse_connections=False)
-            raise LedgerUnavailable(f"ledger {self._name}: {_advice(error)}") from error
+            raise LedgerUnavailable(
+                f"ledger {self._name}: {advice(error, self._address)}"
+            ) from error
 
     async def _keep(self) -> None:
         """Renew the lease while the process lives, and undo what was given up."""
@@ -182,16 +146,6 @@ class RedisLedger:
     def _undone(self, claims: Sequence[str]) -> None:
         if claims:
             self._unheard = [claim for claim in self._unheard if claim not in claims]
-
-
-def _advice(error: Exception) -> str:
-    known = (words for kinds, words in _ADVICE if isinstance(error, kinds))
-    return next(known, f"Redis says: {error}")
-
-
-def _without_login(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _key(sight: Sight) -> str:

@@ -6,7 +6,8 @@ _PREFIX = "sqlite:///"
 
 
 def parse_sqlite_url(url: str) -> Path:
-    """`sqlite:///queue.db` is relative to the working folder, `sqlite:////var/queue.db` absolute.
+    """`sqlite:///queue.db` is relative to the working folder, `sqlite:////var/queue.db` absolute;
+    a path that begins with `~` is in the user's home folder.
 
     Nothing is percent-decoded. Raises ValueError that says what is expected.
     """
@@ -19,4 +20,7 @@ def parse_sqlite_url(url: str) -> Path:
         raise ValueError("must be a file: a queue in memory would lose what it accepted")
     if "?" in path or "\0" in path:
         raise ValueError("takes no options after '?' and no NUL character")
-    return Path(path)
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~, and there is no such user's home folder") from None

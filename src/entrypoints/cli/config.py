@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import click
 from pydantic import SecretStr
 
 from adapters.rabbitmq.settings import Binding
+from adapters.urls import redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient
 from entrypoints.cli.output import duration, print_json, print_table
 from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.sources import variable
-from entrypoints.start import redacted
 
 # Settings that follow from others where they are not set.
 _EFFECTIVE = {
@@ -64,7 +63,7 @@ def _shown(name: str, value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, SecretStr) and name in _API_URLS:
-        return _without_path(value.get_secret_value())
+        return without_path(value.get_secret_value())
     if isinstance(value, SecretStr):
         is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
         return redacted(value.get_secret_value()) if is_plain_url else "***"
@@ -92,9 +91,4 @@ def _item(item: object) -> str:
 
 
 def _whom(recipient: Recipient) -> str:
-    return _without_path(recipient.address) if "://" in recipient.address else str(recipient)
-
-
-def _without_path(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return without_path(recipient.address) if "://" in recipient.address else str(recipient)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from adapters.notifiers._pong import Pong
 from adapters.notifiers.blips import BlipTolerantNotifier
 from adapters.rabbitmq.settings import TopologyMode
+from adapters.urls import redacted
 from adapters.wire.inbound import BrokerUnavailable
 from adapters.wire.survey import QueueState
 from domain.errors import DispatcherError, InDoubt
@@ -18,7 +19,6 @@ from entrypoints.cli.surveying import survey
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
-from entrypoints.start import redacted
 
 _TIMEOUT = 12.0
 _SKEW = timedelta(seconds=30)

@@ -64,10 +64,12 @@ def load_settings(
     raw = read_sources(names, WITH_FILE_TWIN, environ, toml_file)
     faults = list(raw.faults)
     settings, invalid = _validate(raw)
-    faults += invalid
+    unusable = _unusable_secrets(raw)
+    faults += invalid + list(unusable.values())
     faults += _refused(raw)
     if settings is not None:
-        faults += _contradictions(settings)
+        said = tuple(f"{variable(name)}:" for name in unusable)
+        faults += [line for line in _contradictions(settings) if not line.startswith(said)]
     if faults or settings is None:
         raise SettingsInvalid(faults)
     warnings = tuple(
@@ -96,6 +98,18 @@ def _validate(raw: RawSettings) -> tuple[Settings | None, list[str]]:
         return None, lines
     settings.remember_files(raw.files)
     return settings, []
+
+
+def _unusable_secrets(raw: RawSettings) -> dict[str, str]:
+    lines = {}
+    for name, text in raw.values.items():
+        if name in WITH_FILE_TWIN or name.startswith(TARGETS):
+            if any(ord(character) < ord(" ") or character == "\x7f" for character in text):
+                what = "line break" if "\n" in text or "\r" in text else "control character"
+                lines[name] = f"{_label(raw, name)}: must not contain a {what}; remove it"
+            elif len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
+                lines[name] = f"{_label(raw, name)}: must not be in quotes; remove them"
+    return lines
 
 
 def _refused(raw: RawSettings) -> list[str]:

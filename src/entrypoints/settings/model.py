@@ -17,11 +17,13 @@ from pydantic import (
 )
 
 from adapters.rabbitmq.settings import Binding, TopologyMode
+from adapters.rabbitmq.tls import TlsFiles
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
 from entrypoints.settings import values
+from entrypoints.settings.sources import read_secret
 
 PACED_PREFETCH = 400
 PRODUCTION = "production"
@@ -43,6 +45,7 @@ Tiers = Annotated[tuple[timedelta, ...], PlainValidator(values.parse_tiers)]
 Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queues)]
 Bindings = Annotated[tuple[Binding, ...], PlainValidator(values.parse_bindings)]
 Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
+Folder = Annotated[Path, PlainValidator(values.parse_path)]
 JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
 Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
 Redirects = Annotated[Mapping[str, Recipient], PlainValidator(values.parse_redirects)]
@@ -69,7 +72,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     broker_url: SecretStr | None = None
-    home: Path = Path("var")
+    broker_ca_file: Folder | None = None
+    broker_cert_file: Folder | None = None
+    broker_key_file: Folder | None = None
+    home: Folder = Path("var")
     env: Annotated[str, PlainValidator(values.parse_environment)] = "development"
     channels: Channels = None
     queues: Queues = (("email", "email"), ("telegram", "telegram"), ("slack", "slack"))
@@ -80,7 +86,7 @@ class Settings(BaseModel):
     email_from: str | None = None
     email_reply_to: str | None = None
     email_pool: Count = 10
-    email_ca_file: Path | None = None
+    email_ca_file: Folder | None = None
     telegram_token: SecretStr | None = None
     telegram_api_url: SecretStr = SecretStr("https://api.telegram.org")
     slack_token: SecretStr | None = None
@@ -88,8 +94,8 @@ class Settings(BaseModel):
     slack_api_url: SecretStr = SecretStr("https://slack.com/api/")
     webhook_secret: SecretStr | None = None
     webhook_allow_private: Switch = False
-    templates_dir: Path = Path("templates")
-    attachments_dir: Path | None = None
+    templates_dir: Folder = Path("templates")
+    attachments_dir: Folder | None = None
     max_body: Size = 10 * 2**20
     max_output: Size = 5 * 2**20
     render_timeout: Wait = timedelta(seconds=2)
@@ -127,7 +133,7 @@ class Settings(BaseModel):
         if path is None:
             return known
         try:
-            return path.read_text("utf-8").strip() or known
+            return read_secret(path) or known
         except (OSError, UnicodeDecodeError):
             return known
 
@@ -146,6 +152,15 @@ class Settings(BaseModel):
         if self.broker_url is not None:
             return self.broker_url.get_secret_value()
         return f"sqlite:///{self.home / 'queue.db'}"
+
+    @property
+    def broker_files(self) -> TlsFiles:
+        """The files for TLS to the broker."""
+        return TlsFiles(
+            ca_file=self.broker_ca_file,
+            cert_file=self.broker_cert_file,
+            key_file=self.broker_key_file,
+        )
 
     @property
     def email(self) -> str | None:

@@ -12,6 +12,8 @@ PREFIX = "DISPATCHER_"
 TOML_FILE = Path("dispatcher.toml")
 TARGETS = "targets__"
 
+_AROUND = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x200B, 0x2028, 0x2029, 0xFEFF)))
+
 # A cluster's service named "dispatcher" injects such names into every pod beside it.
 _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE_PORT.*|PORT_.*")
 
@@ -66,7 +68,7 @@ def _read_toml(raw: RawSettings, known: set[str], path: Path) -> None:
             elif isinstance(value, dict):
                 raw.faults.append(f"{path}: {name}: must be a single value")
             else:
-                raw.values[name] = _toml_text(value)
+                raw.values[name] = stripped(_toml_text(value))
                 raw.origins[name] = str(path)
 
 
@@ -87,8 +89,8 @@ def _read_environment(
         rest = name_in_environment.removeprefix(PREFIX)
         name = rest.lower()
         if name in known or (name.startswith(TARGETS) and not name.endswith("_file")):
-            if text != "":  # an empty variable counts as not set, as compose files write it
-                raw.values[name] = text
+            if value := stripped(text):  # an empty variable counts as not set, as in compose files
+                raw.values[name] = value
                 raw.origins[name] = name_in_environment
         elif name.endswith("_file") and _has_twin(name.removesuffix("_file"), twins):
             _read_file(raw, name.removesuffix("_file"), name_in_environment, text, environ)
@@ -109,12 +111,39 @@ def _read_file(
         raw.faults.append(f"{twin}: {variable(name)} is set too; set only one of them")
         return
     try:
-        raw.values[name] = Path(path).read_text("utf-8").strip()
-        raw.origins[name] = twin
-        raw.files[name] = Path(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        raw.faults.append(f"{twin}: cannot read {path}: {reason}")
+        file = Path(path).expanduser()
+        raw.values[name] = read_secret(file)
+    except (OSError, UnicodeDecodeError, ValueError, RuntimeError) as error:
+        raw.faults.append(f"{twin}: cannot read {_shown_path(path)}: {_reason(error)}")
+        return
+    raw.origins[name] = twin
+    raw.files[name] = file
+    if not raw.values[name]:
+        raw.faults.append(f"{twin}: {file} is empty; it must hold the value")
+
+
+def read_secret(file: Path) -> str:
+    """The value that a file holds. Raises OSError or UnicodeDecodeError."""
+    return stripped(file.read_text("utf-8-sig"))
+
+
+def stripped(text: str) -> str:
+    """A value without what editors, shells and copying put around it."""
+    return text.strip(_AROUND)
+
+
+def _shown_path(path: str) -> str:
+    # Some set the secret itself where the path of its file belongs.
+    is_path = "/" in path and "://" not in path and "@" not in path
+    return path if is_path else "the file, whose path must be given here and not the value itself"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "its path cannot be used"
 
 
 def _hint(name: str, known: set[str]) -> str:

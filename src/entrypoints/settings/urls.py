@@ -3,26 +3,28 @@
 import os
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from adapters.rabbitmq.tls import TlsFiles
+from adapters.redis.address import SCHEMES as REDIS
+from adapters.redis.address import RedisAddress
+from adapters.urls import parse_url, split_urls
 from entrypoints.settings.model import Settings
 from entrypoints.settings.sources import variable
 
 _BROKERS = ("amqp://", "amqps://", "sqlite:///")
-_LEDGERS = ("memory:", "sqlite:///", "redis://", "rediss://")
+_LEDGERS = ("memory:", "sqlite:///", *REDIS)
 
 # BotFather's form: the bot's id and a secret (https://core.telegram.org/bots/api#authorizing-your-bot).
 _TELEGRAM_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 _SLACK_TOKEN = re.compile(r"[!-~]+")  # what a header can hold
-_NOT_IN_A_URL = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 def url_faults(settings: Settings) -> list[str]:
     """One line for each URL or token that no adapter could use, by the name of its variable."""
     checks: list[tuple[str, str | None, Callable[[str], object]]] = [
-        ("broker_url", settings.broker, _broker),
+        ("broker_url", settings.broker, lambda url: _broker(url, settings.broker_files)),
         ("ledger_url", settings.ledger, _ledger),
         ("email_url", settings.email, _email),
         ("telegram_token", _text(settings.telegram_token), _telegram_token),
@@ -38,25 +40,34 @@ def url_faults(settings: Settings) -> list[str]:
                 check(url)
         except ValueError as error:
             lines.append(f"{variable(name)}: {error}")
+    try:
+        settings.broker_files.context()
+    except ValueError as error:
+        lines.append(str(error))  # names its variable itself
     return lines
 
 
-def _broker(url: str) -> None:
+def _broker(url: str, files: TlsFiles) -> None:
     if not url.startswith(_BROKERS):
         raise ValueError(f"must begin with {', '.join(_BROKERS)}")
     if url.startswith("sqlite:"):
         _sqlite(url)
         return
-    from adapters.rabbitmq.parameters import connection_parameters
+    from adapters.rabbitmq.parameters import BrokerAddress
 
-    connection_parameters(url, "dispatcher")
+    BrokerAddress.parse(url, files)
 
 
 def _ledger(url: str) -> None:
-    if not url.startswith(_LEDGERS):
+    if not url.startswith((*_LEDGERS, "rediss+", "redis+")):
         raise ValueError(f"must begin with {', '.join(_LEDGERS)}")
     if url.startswith("sqlite:"):
         _sqlite(url)
+    elif url.startswith("memory:"):
+        if url.removeprefix("memory:").strip("/"):
+            raise ValueError("must be memory: with nothing after it")
+    else:
+        RedisAddress.parse(url)
 
 
 def _sqlite(url: str) -> None:
@@ -73,6 +84,10 @@ def _sqlite(url: str) -> None:
 def _email(url: str) -> None:
     from adapters.notifiers.email.url import parse_email_url
 
+    if not url.startswith("maildir:"):
+        form = "smtp://, smtp+starttls:// or smtps://user:password@host:port"
+        for one in split_urls(url, f"{form}, or maildir:folder"):
+            parse_url(one, form)
     parse_email_url(url)
 
 
@@ -91,10 +106,6 @@ def _slack_token(token: str) -> None:
 
 
 def _http(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # its text may hold a piece of the URL
-        is_fine = False
-    if not is_fine or _NOT_IN_A_URL.search(url):
-        raise ValueError("must be an http:// or https:// URL with a host, and a valid port if any")
+    form = "an http:// or https:// URL with a host, and a valid port if any"
+    if parse_url(url, form).scheme not in ("http", "https"):
+        raise ValueError(f"must be {form}")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from adapters.rabbitmq.settings import Binding
@@ -16,6 +17,8 @@ from domain.notification import InvalidNotification, Recipient, one_recipient
 FORBIDDEN_QUEUE = "webgui"
 CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
 
+_ON = frozenset({"on", "true", "yes", "1", "enabled"})
+_OFF = frozenset({"off", "false", "no", "0", "none", "disabled"})
 _OURS = re.compile(r"\.dead$|\.retry\.\d+$")
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
@@ -129,17 +132,22 @@ def parse_wait(text: str) -> timedelta:
     return duration
 
 
-def parse_http(text: str) -> HttpAddress:
-    """Read `host:port`; an IPv6 host is in brackets."""
+def parse_http(text: str) -> HttpAddress | None:
+    """Read `host:port`, or `off`; an IPv6 host is in brackets."""
+    if text.strip().lower() in _OFF:
+        return None
     match = _HOST_AND_PORT.fullmatch(text.strip())
     if match is None or int(match["port"]) > _LAST_PORT:
-        raise ValueError("must be host:port, such as 127.0.0.1:8080 or [::]:8080")
+        raise ValueError("must be host:port, such as 127.0.0.1:8080 or [::]:8080, or off")
     return HttpAddress(host=match["v6"] or match["host"], port=int(match["port"]))
 
 
 def parse_alerts(text: str) -> tuple[AlertTarget, ...]:
     """Read `email:ops@example.org,…`."""
-    return tuple(_alert_target(item) for item in parse_list(text))
+    try:
+        return tuple(_alert_target(item) for item in parse_list(text))
+    except ValueError as error:
+        raise _without_urls(error, text) from None
 
 
 def _alert_target(item: str) -> AlertTarget:
@@ -149,9 +157,25 @@ def _alert_target(item: str) -> AlertTarget:
     return AlertTarget(channel=_channel(channel), recipient=_recipient(channel, address))
 
 
+def _without_urls(error: ValueError, text: str) -> ValueError:
+    # A comma in a URL ends an item, so that any item may be a piece of a secret.
+    if "://" not in text:
+        return error
+    return ValueError(
+        "one of them cannot be read: each must be channel:address, and a comma in a URL is %2C"
+    )
+
+
 def parse_redirects(text: str) -> Mapping[str, Recipient]:
     """Read `email:me@example.org,slack:#test,…`; an address alone is for email."""
-    redirects = {}
+    try:
+        return _redirects(text)
+    except ValueError as error:
+        raise _without_urls(error, text) from None
+
+
+def _redirects(text: str) -> Mapping[str, Recipient]:
+    redirects: dict[str, Recipient] = {}
     for item in parse_list(text):
         channel, colon, address = (part.strip() for part in item.partition(":"))
         if not colon:
@@ -184,12 +208,21 @@ def parse_size(text: str) -> int:
 
 
 def parse_switch(text: str) -> bool:
-    """Read `on` or `off`."""
-    if text.lower() in {"on", "true", "yes", "1"}:
+    """Read `on` or `off`, or another usual word for either."""
+    word = text.strip().lower()
+    if word in _ON:
         return True
-    if text.lower() in {"off", "false", "no", "0"}:
+    if word in _OFF:
         return False
     raise ValueError("must be on or off")
+
+
+def parse_path(text: str) -> Path:
+    """Read a path; `~` is the user's home folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~, and there is no such user's home folder") from None
 
 
 def parse_count(text: str) -> int:

@@ -197,7 +197,7 @@ def test_production_refuses_the_guard(name: str, value: str) -> None:
 def test_a_url_or_a_token_that_cannot_be_one_is_refused_and_not_told(name: str, value: str) -> None:
     [fault] = faults({f"DISPATCHER_{name}": value})
 
-    assert fault.startswith(f"DISPATCHER_{name}: must be ")
+    assert fault.startswith((f"DISPATCHER_{name}: must be ", f"DISPATCHER_{name}: must not "))
     assert "hid" not in fault
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.rabbitmq.settings import Binding
+from adapters.urls import redacted
 from entrypoints.settings import Settings, SettingsInvalid, load_settings
-from entrypoints.start import redacted, worker_settings
+from entrypoints.start import worker_settings
 
 RABBIT = {"DISPATCHER_BROKER_URL": "amqp://guest:secret@broker/"}
 

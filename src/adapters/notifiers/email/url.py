@@ -74,7 +74,10 @@ def _maildir(rest: str) -> MaildirSettings:
     folder = rest.removeprefix("//")
     if not folder or "\0" in folder:
         raise ValueError("maildir: needs a folder, such as maildir:/var/lib/dispatcher/mail")
-    return MaildirSettings(folder=Path(folder))
+    try:
+        return MaildirSettings(folder=Path(folder).expanduser())
+    except RuntimeError:
+        raise ValueError("begins with ~, and there is no such user's home folder") from None
 
 
 def _host(host: str | None) -> str:
