@@ -15,6 +15,7 @@ _PARAMETER = re.compile(
     )?[ \t]*""",
     re.VERBOSE,
 )
+_LONGEST = 500
 _EXTENDED = re.compile(r"(?P<charset>[\w.:-]+)'[\w-]*'(?P<value>.*)", re.ASCII | re.DOTALL)
 
 
@@ -30,6 +31,8 @@ class MediaType:
     def parse(cls, text: str) -> "MediaType":
         """Read a media type with its parameters. Raises ValueError."""
         text = text.strip(" \t")
+        if len(text) > _LONGEST:
+            raise ValueError(f"must be at most {_LONGEST} characters")
         found = _TYPE.match(text)
         parameters: dict[str, str] = {}
         at = found.end() if found else 0

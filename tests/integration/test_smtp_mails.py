@@ -2,6 +2,8 @@
 
 from email import message_from_bytes, policy
 
+import pytest
+
 from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.content import Content
 from domain.errors import (
@@ -9,6 +11,7 @@ from domain.errors import (
     Permanent,
     Transient,
 )
+from domain.notification import Recipient
 from tests.fakes import a_notification
 from tests.support.smtp_sending import BOTH, assert_permanent, send, with_server
 from tests.support.smtp_server import (
@@ -133,5 +136,48 @@ def test_an_address_that_needs_smtputf8_is_served_only_where_that_is_offered() -
         assert "SMTPUTF8" in str(second["jürgen@example.com"])
         assert second["ann@example.com"] is None
         assert server.accepted[1].data.isascii()
+
+    with_server(body)
+
+
+def test_field_6_5_the_envelope_sender_is_told_to_the_server_and_the_from_stays() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        bounces = Recipient(name="Bounces", address="bounces+7@example.org")
+
+        assert await send(notifier, a_notification(envelope_from=bounces)) == {
+            "ann@example.com": None
+        }
+
+        assert server.accepted[0].sender == "bounces+7@example.org"
+        mail = message_from_bytes(server.accepted[0].data, policy=policy.default)
+        assert mail["From"] == "shop@example.com"
+        assert "bounces" not in str(mail)
+
+    with_server(body)
+
+
+def test_field_6_5_an_envelope_sender_outside_ascii_needs_smtputf8() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        mail = a_notification(envelope_from=Recipient(address="rückläufer@example.org"))
+        first = await send(notifier, mail)
+        server.extensions = ("PIPELINING", "8BITMIME")
+        server.drop_connections()
+        with pytest.raises(Permanent, match=r"^envelope_from: .*SMTPUTF8") as caught:
+            await send(notifier, mail)
+
+        assert caught.value.reason is FailureReason.SENDER_REFUSED
+        assert first == {"ann@example.com": None}
+        assert server.accepted[0].sender == "rückläufer@example.org"
+        assert "SMTPUTF8" in server.accepted[0].parameters
+
+    with_server(body)
+
+
+def test_field_7_10_stray_dots_reach_the_server_in_the_quoted_form() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        answers = await send(notifier, a_notification(to="a..b@carrier.example"))
+
+        assert answers == {"a..b@carrier.example": None}
+        assert server.accepted[0].recipients == ('"a..b"@carrier.example',)
 
     with_server(body)

@@ -105,7 +105,7 @@ class WebhookNotifier:
         key = self._key()
         await about_to_send()
         # Signed last: the receiver compares the time with its own clock.
-        headers = signed_headers(key, (notification.id, recipient.address), body)
+        headers = signed_headers(key, (notification.unique_id, recipient.address), body)
         reply = await self._post(target, headers, body)
         error = verdict(reply, target.name)
         if error is not None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from adapters.wire.headers import DeliveryHeaders
+from adapters.wire.headers import DeliveryHeaders, new_seed
 from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement, Watcher
 from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
 from adapters.wire.settlement import settle
@@ -56,18 +56,26 @@ class MessageHandler(Watcher):
         arrived = DeliveryHeaders.parse(message.headers)
         now = self.clock.now()
         first_seen = min(arrived.first_seen or now, now)  # nobody has seen it in the future
+        seed = arrived.seed or new_seed()
         try:
             decoded = decode(
                 message.body,
                 channel=self.channels.get(message.queue, message.queue),
                 message_id=message.properties.message_id,
                 max_body=self.max_body,
+                seed=seed,
             )
         except MalformedMessage as error:
             headers = replace(arrived, queue=message.queue, first_seen=first_seen)
             return [self._malformed(message, headers, error)]
         self._log_unknown(decoded.unknown_fields)
-        headers = replace(arrived, queue=message.queue, first_seen=first_seen, key=decoded.key)
+        headers = replace(
+            arrived,
+            queue=message.queue,
+            first_seen=first_seen,
+            key=decoded.key,
+            seed=None if decoded.has_id else seed,
+        )
         if decoded.is_multiple:
             decoded = decoded.about(arrived.channel)
         due = arrived.due if arrived.first_seen else due_time(decoded, first_seen)

@@ -1,6 +1,8 @@
 """The `x-dispatcher-*` headers: what a retried or dead message remembers of its past."""
 
 import json
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ MAX_REMAINING = 32 * 1024
 """Bytes of recipients still owed, as they stand in the header."""
 
 _MAX_RESUME = 8 * 1024
+_SEED = re.compile(r"[0-9a-f]{16}")
 _MAX_ATTEMPT = 1_000_000
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -25,8 +28,9 @@ class DeliveryHeaders:
     """The headers as values; None or the default where a header is absent or nonsense.
 
     `attempt` counts tries already made. `remaining` are the recipients still owed, each with how
-    far an earlier try came with them. `channel`: which of a message's several channels this copy
-    is about; None where the message is for one.
+    far an earlier try came with them. `seed` tells a message without id from others with the same
+    body: its mail keeps one Message-ID over all its tries. `channel`: which of a message's several
+    channels this copy is about; None where the message is for one.
     """
 
     attempt: int = 0
@@ -36,6 +40,7 @@ class DeliveryHeaders:
     failed_at: datetime | None = None
     queue: str | None = None
     key: str | None = None
+    seed: str | None = None
     remaining: tuple[Recipient, ...] | None = None
     channel: str | None = None
     due: datetime | None = None
@@ -54,6 +59,7 @@ class DeliveryHeaders:
             failed_at=_time(headers.get(PREFIX + "failed-at")),
             queue=_text(headers.get(PREFIX + "queue")),
             key=_text(headers.get(PREFIX + "key")),
+            seed=_seed(headers.get(PREFIX + "seed")),
             remaining=_recipients(
                 headers.get(PREFIX + "remaining"), headers.get(PREFIX + "resume")
             ),
@@ -71,6 +77,7 @@ class DeliveryHeaders:
             "failed-at": iso(self.failed_at) if self.failed_at else None,
             "queue": self.queue,
             "key": self.key,
+            "seed": self.seed,
             "remaining": remaining_to_wire(self.remaining) if self.remaining else None,
             "resume": _resume_to_wire(self.remaining or ()),
             "channel": self.channel,
@@ -84,6 +91,11 @@ class DeliveryHeaders:
 
 
 _NONE = DeliveryHeaders()
+
+
+def new_seed() -> str:
+    """A seed that no other message has."""
+    return secrets.token_hex(8)
 
 
 def remaining_to_wire(recipients: Sequence[Recipient]) -> str:
@@ -127,6 +139,10 @@ def _reason(value: object) -> FailureReason | None:
 def _text(value: object) -> str | None:
     # What we write is never longer; copying a stranger's could make the headers outgrow a frame.
     return value if isinstance(value, str) and 0 < len(value) <= MAX_ERROR else None
+
+
+def _seed(value: object) -> str | None:
+    return value if isinstance(value, str) and _SEED.fullmatch(value) else None
 
 
 def _time(value: object) -> datetime | None:

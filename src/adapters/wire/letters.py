@@ -60,6 +60,7 @@ def release(message: InboundMessage) -> Release:
     fresh = DeliveryHeaders(
         first_seen=headers.first_seen,
         key=headers.key,
+        seed=headers.seed,
         queue=headers.queue,
         remaining=headers.remaining,
         channel=headers.channel,

@@ -59,10 +59,16 @@ class DecodedMessage:
 
 
 def decode(
-    body: bytes, *, channel: str, message_id: str | None = None, max_body: int = MAX_BODY
+    body: bytes,
+    *,
+    channel: str,
+    message_id: str | None = None,
+    max_body: int = MAX_BODY,
+    seed: str = "",
 ) -> DecodedMessage:
     """Decode and check a message. `channel` is its queue's, used where the message names none;
-    `message_id` is the AMQP property, the idempotency key where the message has no `id`.
+    `message_id` is the AMQP property, the idempotency key where the message has no `id`. `seed`
+    tells one without any from its equals.
 
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """
@@ -76,7 +82,8 @@ def decode(
     key = wire.id or message_id or content_key(body)
     name = key if wire.id or message_id else key[:_SHORT_KEY]
     try:
-        notifications = tuple(_notification(wire, name, one) for one in wire.to)
+        own_seed = "" if wire.id or message_id else seed
+        notifications = tuple(_notification(wire, name, own_seed, one) for one in wire.to)
     except InvalidNotification as error:
         raise MalformedMessage([str(error)]) from None
     return DecodedMessage(
@@ -129,12 +136,13 @@ def _check_size(wire: WireMessage) -> None:
         )
 
 
-def _notification(wire: WireMessage, notification_id: str, channel: str) -> Notification:
+def _notification(wire: WireMessage, notification_id: str, seed: str, channel: str) -> Notification:
     is_only_one = not (wire.channels or wire.fallback)
     has_copies = is_only_one or channel == _WITH_COPIES
     has_files = is_only_one or channel in _WITH_FILES
     return Notification(
         id=notification_id,
+        seed=seed,
         channel=channel,
         template=wire.template,
         to=wire.to[channel],

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.addresses import trimmed
 from domain.notification import Attachment, InvalidNotification, Recipient
 from tests.fakes import a_notification, recipients
 
@@ -14,7 +15,7 @@ FORBIDDEN = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 NO_OFFSET = datetime.fromisoformat("2026-01-31T12:00:00")
 
 header_text = st.text(st.characters(blacklist_characters="\r\n\0", blacklist_categories=["Cs"]))
-plain_addresses = header_text.map(str.strip).filter(lambda t: t and "<" not in t and ">" not in t)
+plain_addresses = header_text.map(trimmed).filter(lambda t: t and "<" not in t and ">" not in t)
 
 
 @given(name=header_text, address=plain_addresses)

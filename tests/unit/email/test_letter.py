@@ -10,7 +10,7 @@ import pytest
 from adapters.notifiers.email.letter import Composer, EmailDefaults
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
-from domain.notification import Attachment, Notification, Recipient
+from domain.notification import Attachment, Notification, Recipient, extra_header_fault
 from tests.fakes import a_notification
 
 CONTENT = Content(subject="Hello", parts={"text": "Hi."}, version="v1")
@@ -107,6 +107,41 @@ def test_the_message_id_is_stable_and_differs_for_each_of_several_individual_mai
     assert first == again != second
     assert first.endswith("@example.com>")
     assert composed(a_notification())["Message-ID"] == composed(a_notification())["Message-ID"]
+
+
+def test_field_6_6_equal_messages_without_an_id_have_a_message_id_each() -> None:
+    one, other = a_notification(seed="0" * 16), a_notification(seed="1" * 16)
+
+    assert composed(one)["Message-ID"] != composed(other)["Message-ID"]
+    assert composed(one)["Message-ID"] == composed(one)["Message-ID"]
+    assert composed(one)["X-Dispatcher-Id"] == composed(other)["X-Dispatcher-Id"]
+
+
+def test_field_6_5_bounces_go_to_the_envelope_sender() -> None:
+    own = a_notification(envelope_from=Recipient(name="Bounces", address="b@example.org"))
+    composer = Composer(EmailDefaults())
+
+    assert composer.compose(own, CONTENT, own.to).envelope_from.wire == "b@example.org"
+    assert composed(own)["From"] == "shop@example.com"
+    plain = a_notification()
+    assert composer.compose(plain, CONTENT, plain.to).envelope_from.wire == "shop@example.com"
+
+
+def test_field_6_5_an_envelope_sender_that_is_no_address_is_malformed() -> None:
+    with pytest.raises(Permanent, match=r"^envelope_from: ") as caught:
+        composed(a_notification(envelope_from=Recipient(address="nonsense")))
+
+    assert caught.value.reason is FailureReason.MALFORMED
+
+
+def test_field_6_5_headers_of_bulk_mail_are_let_through() -> None:
+    headers = (("Precedence", "bulk"), ("Feedback-ID", "c1:shop:promo:esp"), ("feedback-id", "x"))
+
+    mail = composed(a_notification(headers=headers[:2]))
+
+    assert (mail["Precedence"], mail["Feedback-ID"]) == ("bulk", "c1:shop:promo:esp")
+    assert extra_header_fault(*headers[2]) is None
+    assert extra_header_fault("Return-Path", "<a@example.com>") is not None
 
 
 def test_a_retry_for_the_remainder_is_the_same_mail() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.notifiers.email.mime import File
+from adapters.notifiers.email.files import File
 from domain.errors import FailureReason, Permanent
 from domain.notification import Attachment
 
@@ -27,6 +27,7 @@ class AttachmentFolder:
                     filename=attachment.filename,
                     content_type=attachment.content_type,
                     content=content or b"",
+                    content_id=attachment.content_id,
                 )
             )
         return files

@@ -20,6 +20,7 @@ _BYTES_PER_PARAMETER = 20
 
 # RFC 5322 3.2.3: atext, here as words with single spaces between.
 _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+_PLAIN_VALUE = re.compile(r"[ !#-\[\]-~]+")
 _PLAIN_FILENAME = re.compile(r"[\w !#$&()+,.@^{}~\[\]-]+", re.ASCII)
 
 
@@ -114,13 +115,25 @@ def fold(name: str, words: Iterable[str]) -> str:
     return "\r\n".join(lines)
 
 
-def parameter(name: str, value: str) -> str:
-    """`; name=value` for Content-Disposition, in RFC 2231 form where the value asks for it.
-
-    Raises UnsafeText for CR, LF and NUL.
-    """
+def legacy_parameter(name: str, value: str) -> str:
+    """`; name=value` for programs that know RFC 2047 and not RFC 2231, as old mail readers do."""
     _refuse_unsafe(name, value)
     if len(value) <= _LONGEST_PLAIN_FILENAME and _PLAIN_FILENAME.fullmatch(value):
+        return f';\r\n {name}="{value}"'
+    words = "\r\n ".join(encoded_words(value))
+    return f';\r\n {name}="{words}"'
+
+
+def parameter(name: str, value: str) -> str:
+    """`; name=value` for a MIME header, in RFC 2231 form where the value asks for it.
+
+    Raises UnsafeText for CR, LF and NUL, and for a name too long for a line.
+    """
+    _refuse_unsafe(name, value)
+    if len(name) > _PREFERRED_LINE:
+        raise UnsafeText(f"{name[:40]}: the parameter's name is too long")
+    allowed = _PLAIN_FILENAME if name == "filename" else _PLAIN_VALUE
+    if len(value) <= _LONGEST_PLAIN_FILENAME and allowed.fullmatch(value) and "=?" not in value:
         return f';\r\n {name}="{value}"'
     pieces = [quote(piece, safe="") for piece in _pieces(value.encode(), _BYTES_PER_PARAMETER)]
     if len(pieces) == 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 from adapters.notifiers.email import mime
 from adapters.notifiers.email.addresses import EmailAddress, InvalidAddress, parse_address
 from adapters.notifiers.email.attachments import AttachmentFolder
+from adapters.notifiers.email.files import File
 from adapters.notifiers.email.headers import Mailbox, UnsafeText
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
@@ -30,12 +31,14 @@ class EmailDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One mail to be: `addressees` can be served, `refused` cannot and say why."""
+    """One mail to be: `addressees` can be served, `refused` cannot and say why. `envelope_from` is
+    where bounces go."""
 
     notification: Notification
     content: Content
     sender: Mailbox
     sender_address: EmailAddress
+    envelope_from: EmailAddress
     reply_to: tuple[Mailbox, ...]
     addressees: Letters
     refused: dict[Recipient, DeliveryError]
@@ -76,11 +79,14 @@ class Composer:
                 addressees.append((recipient, parse_address(recipient.address)))
             except InvalidAddress as error:
                 refused[recipient] = Permanent(str(error), reason=FailureReason.RECIPIENT_INVALID)
+        sender_box = _checked("from", sender)
+        bounces = notification.envelope_from or sender
         return Letter(
             notification=notification,
             content=content,
-            sender=_checked("from", sender),
+            sender=sender_box,
             sender_address=parse_address(sender.address),
+            envelope_from=parse_address(_checked("envelope_from", bounces).address),
             reply_to=self._reply_to(notification),
             addressees=addressees,
             refused=refused,
@@ -122,9 +128,9 @@ class Composer:
             raise Permanent(str(error), reason=FailureReason.CONTENT_REFUSED) from None
 
 
-def _mail(letter: Letter, files: Sequence[mime.File], *, utf8: bool) -> mime.Mail:
+def _mail(letter: Letter, files: Sequence[File], *, utf8: bool) -> mime.Mail:
     notification, content = letter.notification, letter.content
-    key = notification.id
+    key = notification.unique_id
     if notification.individually:
         key += "\n" + notification.recipients[0].address
     return mime.Mail(

@@ -55,7 +55,7 @@ class MaildirNotifier:
 
 
 def _envelope(letter: Letter) -> bytes:
-    lines = [f"Return-Path: <{letter.sender_address.wire}>"]
+    lines = [f"Return-Path: <{letter.envelope_from.wire}>"]
     lines += [f"Delivered-To: {address.wire}" for _, address in letter.addressees]
     return "".join(f"{line}\r\n" for line in lines).encode()
 

@@ -5,40 +5,25 @@ long address lists and quoted names. What is written here is proven by reading i
 standard parser.
 """
 
-import re
-from binascii import b2a_base64, b2a_qp
+from binascii import b2a_qp
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 
+from adapters.notifiers.email.files import File, attached, inline, invitation
 from adapters.notifiers.email.headers import (
     Mailbox,
     UnsafeText,
-    fold,
     mailboxes,
-    parameter,
     unstructured,
     verbatim,
 )
 
 # RFC 5322 2.1.1, in octets without the CRLF.
 _LONGEST_LINE = 998
-_BASE64_LINE = 76
-_WORD = r"[\w!#$%&'*+.^`{|}~-]+"
-_CONTENT_TYPE = re.compile(
-    rf'{_WORD}/{_WORD}(?:[ \t]*;[ \t]*{_WORD}=(?:{_WORD}|"[^"\\\x00-\x1f\x7f]*"))*', re.ASCII
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """An attachment with its bytes at hand."""
-
-    filename: str
-    content_type: str
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +107,22 @@ def _root(mail: Mail, *, eight_bit: bool) -> bytes:
         if text is not None
     ]
     parts = [_text(subtype, text, digest, eight_bit=eight_bit) for subtype, text in bodies]
-    # RFC 2046 5.1.4: the part a reader should prefer comes last.
-    body = parts[0] if len(parts) == 1 else _multipart("alternative", f"=_a{digest}", parts)
     if not mail.files:
-        return body
-    return _multipart("mixed", f"=_m{digest}", [body, *map(_file, mail.files)])
+        return _alternative(parts, digest)
+    shown = [file for file in mail.files if file.content_id] if mail.html is not None else []
+    if shown:
+        related = [parts[-1], *map(inline, shown)]
+        parts[-1] = _multipart('related;\r\n type="text/html"', f"=_r{digest}", related)
+    invitations = filter(None, map(invitation, mail.files))
+    parts += islice(invitations, 1)  # two would be two forms of one meeting
+    files = [attached(file) for file in mail.files if file not in shown]
+    body = _alternative(parts, digest)
+    return _multipart("mixed", f"=_m{digest}", [body, *files]) if files else body
+
+
+def _alternative(parts: Sequence[bytes], digest: str) -> bytes:
+    # RFC 2046 5.1.4: the part a reader should prefer comes last.
+    return parts[0] if len(parts) == 1 else _multipart("alternative", f"=_a{digest}", parts)
 
 
 def _multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
@@ -166,23 +162,3 @@ def _short_lines(data: bytes) -> bool:
         if not start:
             return False
     return True
-
-
-def _file(file: File) -> bytes:
-    content_type = file.content_type.strip()
-    if not _CONTENT_TYPE.fullmatch(content_type):
-        raise UnsafeText(f"attachment {file.filename[:100]!r}: not a content type")
-    if content_type.lower().startswith(("multipart/", "message/")):
-        # RFC 2045 6.4 forbids base64 for these, and they may hold lines no server takes.
-        content_type = "application/octet-stream"
-    data = b2a_base64(file.content, newline=False)
-    lines = [data[start : start + _BASE64_LINE] for start in range(0, len(data), _BASE64_LINE)]
-    disposition = "Content-Disposition: attachment" + parameter("filename", file.filename)
-    head = "\r\n".join(
-        (
-            fold("Content-Type", content_type.split(" ")),
-            "Content-Transfer-Encoding: base64",
-            disposition,
-        )
-    )
-    return b"%b\r\n\r\n%b" % (head.encode(), b"\r\n".join(lines))

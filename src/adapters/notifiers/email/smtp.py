@@ -102,8 +102,12 @@ class SmtpNotifier:
     ) -> dict[Recipient, DeliveryError | None]:
         """One transaction. Raises LostBeforePayload only if `session` is a reused one."""
         utf8 = "smtputf8" in session.extensions
-        if letter.sender_address.needs_smtputf8 and not utf8:
-            raise _needs_smtputf8(session, "from", FailureReason.SENDER_REFUSED)
+        for field, address in (
+            ("from", letter.sender_address),
+            ("envelope_from", letter.envelope_from),
+        ):
+            if address.needs_smtputf8 and not utf8:
+                raise _needs_smtputf8(session, field, FailureReason.SENDER_REFUSED)
         results: dict[Recipient, DeliveryError | None] = {}
         served: dict[str, list[Recipient]] = {}
         for recipient, address in letter.addressees:
@@ -146,10 +150,11 @@ class SmtpNotifier:
             parameters += " BODY=8BITMIME"
         # Names and subjects are encoded, so headers hold only what RFC 6531 is for: addresses.
         head = payload[: payload.index(b"\r\n\r\n")]
-        if not (head.isascii() and all(map(str.isascii, recipients))):
+        addresses = (letter.envelope_from.wire, *recipients)
+        if not (head.isascii() and all(map(str.isascii, addresses))):
             parameters += " SMTPUTF8"
         return Mailing(
-            sender=letter.sender_address.wire,
+            sender=letter.envelope_from.wire,
             recipients=recipients,
             payload=payload,
             parameters=parameters,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.notifiers._http import Files
-from adapters.notifiers.email.mime import File
+from adapters.notifiers.email.files import File
 from adapters.notifiers.telegram import markup
 from adapters.notifiers.telegram.options import Options
 from adapters.notifiers.telegram.splitter import LONGEST_CAPTION, LONGEST_TEXT, Part, split
 from domain.content import Content
 from domain.errors import FailureReason, Permanent
+from domain.media_type import MediaType
 from domain.notification import JsonValue
 
 _PHOTOS = frozenset(("image/jpeg", "image/png", "image/webp"))
@@ -106,7 +107,8 @@ def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
 
 
 def _file(file: File, options: Options, caption: Part | None, *, with_keyboard: bool) -> Call:
-    is_photo = file.content_type in _PHOTOS and len(file.content) <= _LARGEST_PHOTO
+    content_type = MediaType.parse(file.content_type).name  # its parameters are for mails
+    is_photo = content_type in _PHOTOS and len(file.content) <= _LARGEST_PHOTO
     name, method = ("photo", "sendPhoto") if is_photo else ("document", "sendDocument")
     keyboard = options.keyboard() if with_keyboard else {}
     return Call(
@@ -114,5 +116,5 @@ def _file(file: File, options: Options, caption: Part | None, *, with_keyboard: 
         text_field="caption",
         text=caption,
         fields={**options.fields(with_preview=False), **keyboard},
-        files={name: (file.filename, file.content, file.content_type)},
+        files={name: (file.filename, file.content, content_type)},
     )
