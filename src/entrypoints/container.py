@@ -11,6 +11,7 @@ from adapters.clock import SystemClock
 from adapters.notifiers.email.learned import Learned
 from adapters.telemetry.deliveries import DeliveryLog
 from adapters.telemetry.metrics import CodeCounter, Metrics
+from adapters.telemetry.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
 from adapters.wire.inbound import DeadLetters
@@ -120,6 +121,9 @@ class Container(containers.DeclarativeContainer):
 
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     clock = providers.Singleton(SystemClock)
+    log: providers.Dependency[LogSink] = providers.Dependency(
+        instance_of=LogSink, default=LogSink(None)
+    )
 
     # What the operator hears
     alerts = providers.Singleton(AlertPolicy, clock)
@@ -163,6 +167,7 @@ class Container(containers.DeclarativeContainer):
         has_template=renderer.provided.has,
         unknown_codes=providers.Dict(slack=slack_codes),
         relays=learned.provided.snapshot,
+        log=log,
     )
     observer = providers.Singleton(
         Observers,

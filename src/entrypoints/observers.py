@@ -8,23 +8,26 @@ from domain.alerts import AlertPolicy, DeadLetters
 from domain.errors import MalformedMessage
 from domain.notification import Notification
 from domain.outcome import Outcome
+from entrypoints.harmless import harmless
 
 
 class Observers:
-    """Several observers as one."""
+    """Several observers as one. What one of them raises reaches neither the others nor the
+    delivery."""
 
     def __init__(self, *observers: Observer) -> None:
-        self._observers = observers
+        self._on_delivered = [harmless(observer.delivered) for observer in observers]
+        self._on_malformed = [harmless(observer.malformed) for observer in observers]
 
     def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
         """See Observer."""
-        for observer in self._observers:
-            observer.delivered(queue, notification, outcome)
+        for tell in self._on_delivered:
+            tell(queue, notification, outcome)
 
     def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
         """See Observer."""
-        for observer in self._observers:
-            observer.malformed(queue, key, error)
+        for tell in self._on_malformed:
+            tell(queue, key, error)
 
 
 class DeadLetterAlerts:

@@ -40,13 +40,14 @@ async def serve(
     close: Callable[[], Awaitable[None]],
     limits: Limits,
     drain: bool,
+    last_words: Callable[[], None] = lambda: None,
     alongside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
     within: Sequence[AbstractAsyncContextManager[object]] = (),
 ) -> None:
     """Consume until a signal, a limit, or (with `drain`) empty queues. A second signal exits at
-    once with code 1; what was in hand then is handed out again by the broker. What runs `alongside`
-    is cancelled at the end. What is in `within` is entered before anything is consumed and left
-    when all is settled, before `close`."""
+    once with code 1, after `last_words`; what was in hand is handed out again by the broker. What
+    runs `alongside` is cancelled at the end. What is in `within` is entered before anything is
+    consumed and left when all is settled, before `close`."""
 
     def stop(cause: str) -> None:
         log.info("stopping", cause=cause)
@@ -55,7 +56,7 @@ async def serve(
 
     limited = handler if limits.messages is None else _Counted(handler, limits.messages, stop)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_signals(stop))
+        await stack.enter_async_context(_signals(stop, last_words))
         work = [
             _keep_fresh(refresh_templates),
             _watch(limits, stop),
@@ -88,12 +89,15 @@ class _Counted:
 
 
 @asynccontextmanager
-async def _signals(stop: Callable[[str], None]) -> AsyncIterator[None]:
+async def _signals(
+    stop: Callable[[str], None], last_words: Callable[[], None]
+) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     received: list[str] = []
 
     def on_signal(name: str) -> None:
         if received:
+            last_words()
             os._exit(1)
         received.append(name)
         stop(name)

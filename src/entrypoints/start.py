@@ -3,12 +3,14 @@
 import click
 import structlog
 
-from adapters.telemetry.logs import configure_logs
+from adapters.telemetry.logs import configure_logs, write_in_background
+from adapters.telemetry.sink import LogSink
 from adapters.urls import redacted
 from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings
 from entrypoints.settings.model import NEEDED
 from entrypoints.settings.sources import variable
+from entrypoints.settings.terminal import may_colour
 from entrypoints.settings.values import parse_channels
 
 log = structlog.get_logger()
@@ -16,11 +18,24 @@ log = structlog.get_logger()
 
 def load() -> Settings:
     """Settings checked, logs configured, warnings said. Raises SettingsInvalid."""
+    return _load()[0]
+
+
+def load_for_worker() -> tuple[Settings, LogSink]:
+    """The same for a process that must go on whatever becomes of its stderr: log lines are written
+    in the background, by the sink that is returned. Raises SettingsInvalid."""
+    settings, sink = _load()
+    write_in_background(sink)
+    return settings, sink
+
+
+def _load() -> tuple[Settings, LogSink]:
     loaded = load_settings()
-    configure_logs(loaded.settings.log_format, loaded.settings.log_level)
+    settings = loaded.settings
+    sink = configure_logs(settings.log_format, settings.log_level, may_colour=may_colour())
     for warning in loaded.warnings:
         log.warning("setting has no effect", detail=warning)
-    return loaded.settings
+    return settings, sink
 
 
 def worker_settings(settings: Settings, channels: str | None) -> Settings:

@@ -9,6 +9,7 @@ from adapters.rabbitmq.watch import QUEUES
 from adapters.telemetry.logs import mask_addresses
 from adapters.templates import SetReport
 from domain.alerts import AlertPolicy
+from entrypoints.harmless import harmless
 
 TEMPLATES = "templates"
 _NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
@@ -17,7 +18,8 @@ log = structlog.get_logger()
 
 
 class Vitals:
-    """Hears of pauses, of template sets, and of trouble with the broker."""
+    """Hears of pauses, of template sets, and of trouble with the broker. Raises nothing into those
+    who report."""
 
     def __init__(self, alerts: AlertPolicy) -> None:
         self._alerts = alerts
@@ -25,6 +27,7 @@ class Vitals:
         self._broker: dict[str, str] = {}
         self._template_faults: tuple[str, ...] = ()
 
+    @harmless
     def pause(self, name: str, error: str | None) -> None:
         """A channel, or the ledger, is paused by `error`; None: it goes on."""
         if error is None:
@@ -35,6 +38,7 @@ class Vitals:
             log.error("channel is paused: what it needs is away", channel=name, error=error)
         self._alerts.trouble(name, error and mask_addresses(error))
 
+    @harmless
     def trouble(self, name: str, error: str | None) -> None:
         """The broker, or a queue in it, is in trouble; None: it is not. Its adapter logs it."""
         if error is None:
@@ -43,15 +47,18 @@ class Vitals:
             self._broker[name] = error
         self._alerts.trouble(name, error and mask_addresses(error))
 
+    @harmless
     def unsure(self, name: str) -> None:
         """Nobody waits for it any more, so it keeps us from nothing; nor has it come to an end."""
         self._broker.pop(name, None)
         self._alerts.unsure(name)
 
+    @harmless
     def recreated(self, queue: str) -> None:
         """A queue was deleted under us and is created again. Its adapter logs it."""
         self._alerts.incident(f"queue {queue}", "it was deleted, with whatever was in it")
 
+    @harmless
     def templates(self, report: SetReport) -> None:
         """A template set was taken or refused."""
         self._template_faults = report.faults

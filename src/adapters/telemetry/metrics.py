@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 
+from adapters.telemetry.sink import LogSink
 from domain.errors import MalformedMessage
 from domain.notification import Notification
 from domain.once import LEDGER
@@ -44,7 +45,8 @@ class CodeCounter:
 class Metrics:
     """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel.
     `unknown_codes`: by channel, answers of its provider that we did not know. `relays` gives what
-    is learned about each relay: relay -> name of a fact -> number."""
+    is learned about each relay: relay -> name of a fact -> number.
+    `log` counts the lines that it had to drop."""
 
     def __init__(
         self,
@@ -54,12 +56,14 @@ class Metrics:
         has_template: Callable[[str], bool],
         unknown_codes: Mapping[str, CodeCounter] | None = None,
         relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict,
+        log: LogSink | None = None,
     ) -> None:
         self._channels = channels
         self._queue_channels = queue_channels
         self._has_template = has_template
         self._unknown_codes = unknown_codes or {}
         self._relays = relays
+        self._log = log
         self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
         self._in_flight = 0
 
@@ -105,6 +109,9 @@ class Metrics:
             sample = _sample("notifications_total", number, dict(zip(names, labels, strict=True)))
             lines.append(sample)
         lines += self._codes()
+        if self._log is not None:
+            lines += _family("log_lines_dropped_total", "counter", "Log lines not written.")
+            lines.append(_sample("log_lines_dropped_total", self._log.dropped))
         lines += _gauge("in_flight", "Messages in hand.")
         lines.append(_sample("in_flight", self._in_flight))
         lines += _gauge("channel_paused", "1 while what the channel needs is away.")
@@ -148,7 +155,11 @@ class Metrics:
 
 
 def _gauge(name: str, text: str) -> list[str]:
-    return [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} gauge"]
+    return _family(name, "gauge", text)
+
+
+def _family(name: str, kind: str, text: str) -> list[str]:
+    return [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} {kind}"]
 
 
 def _sample(name: str, value: float, labels: Mapping[str, str] | None = None) -> str:

@@ -1,7 +1,9 @@
 """The front: finds the command, and turns what went wrong into a line and an exit code."""
 
 import importlib
+import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -47,36 +49,56 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(release(), prog_name="dispatcher")
-def dispatcher() -> None:
+@click.pass_context
+def dispatcher(context: click.Context) -> None:
     """Turns JSON messages on a queue into rendered mail, once, or says exactly why not.
 
     Settings come from DISPATCHER_* variables and dispatcher.toml; `dispatcher config show` lists
     them. Exit codes: 0 done, 1 failed, 2 usage, 69 broker or relay unavailable, 75 try later,
     78 bad configuration.
     """
+    from entrypoints.settings.terminal import may_colour
+
+    context.color = None if may_colour() else False
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code and never lets a traceback out for a known fault."""
     try:
-        result = dispatcher.main(arguments, prog_name="dispatcher", standalone_mode=False)
+        result = dispatcher.main(arguments, "dispatcher", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Abort:
-        click.echo("aborted", err=True)
+        _say("aborted")
         return FAILED
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return error.exit_code
     except DispatcherError as error:
-        for line in str(error).splitlines():
-            click.echo(line, err=True)
+        _say(str(error))
         return _exit_code(error)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, as `head` does
+        _print_no_more()  # the reader of our output has gone, as `head` does
         return FAILED
     except OSError as error:
-        click.echo(f"{error.filename or 'output'}: {error.strerror}", err=True)
+        _say(f"{error.filename or 'output'}: {error.strerror}")
+        _print_no_more()
         return FAILED
     return result if isinstance(result, int) else DONE
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # whoever started us may have closed stderr; the exit code stands
+        for line in text.splitlines():
+            click.echo(line, err=True)
+
+
+def _print_no_more() -> None:
+    """Throw away what is still to be printed on stdout: Python would try again at its end, and
+    complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: DispatcherError) -> int:

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from entrypoints.settings.terminal import may_colour
+
 _PLAIN_WIDTH = 200  # a pipe has no width of its own; do not cut words off for it
 
 
@@ -20,7 +22,11 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """A table on stdout. Cells are plain text: nothing in them is read as markup."""
-    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    console = Console(
+        width=None if sys.stdout.isatty() else _PLAIN_WIDTH,
+        highlight=False,
+        color_system="auto" if may_colour() else None,
+    )
     table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

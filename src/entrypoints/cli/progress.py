@@ -1,9 +1,12 @@
-"""A progress bar on stderr that appears only when the work takes longer than a second."""
+"""A progress bar on stderr that appears only when the work takes longer than a second, on a
+terminal that can show one."""
 
 import sys
 import time
 
 import click
+
+from entrypoints.settings.terminal import may_colour
 
 _APPEARS_AFTER = 1.0  # seconds
 
@@ -13,7 +16,9 @@ class Bar:
 
     def __init__(self, label: str, length: int) -> None:
         self._appears_at = time.monotonic() + _APPEARS_AFTER
-        self._bar = click.progressbar(length=length, label=label, file=sys.stderr)
+        self._bar = click.progressbar(
+            length=length, label=label, file=sys.stderr, hidden=not may_colour()
+        )
         self._shown = 0
 
     def show(self, done: int) -> None:

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from adapters.telemetry.sink import LogSink
     from entrypoints.serve import Limits
     from entrypoints.settings import Settings
 
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
 _GARBAGE_THRESHOLD = 10_000
+
+_LAST_WORDS = 0.2
+"""Seconds for the log of a worker that is told to exit at once."""
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
@@ -48,9 +52,10 @@ def command(
     waited for.
     """
     from entrypoints.settings import SettingsInvalid
-    from entrypoints.start import load, worker_settings
+    from entrypoints.start import load_for_worker, worker_settings
 
-    settings = worker_settings(load(), channels)
+    settings, sink = load_for_worker()
+    settings = worker_settings(settings, channels)
     if processes > 1:
         from entrypoints.processes import supervise
 
@@ -62,17 +67,17 @@ def command(
     from entrypoints.serve import Limits
 
     limits = Limits(messages=limit, seconds=time_limit, memory=memory_limit)
-    uvloop.run(_work(settings, limits, drain=drain))
+    uvloop.run(_work(settings, sink, limits, drain=drain))
     return 0
 
 
-async def _work(settings: "Settings", limits: "Limits", *, drain: bool) -> None:
+async def _work(settings: "Settings", sink: "LogSink", limits: "Limits", *, drain: bool) -> None:
     from entrypoints.companions import companions
     from entrypoints.container import Container, close_outbound
     from entrypoints.serve import serve
     from entrypoints.start import announce
 
-    container = Container(settings=settings)
+    container = Container(settings=settings, log=sink)
     renderer, releaser, handler = container.renderer(), container.releaser(), container.handler()
     consumer = container.consumer()
     announce(settings, renderer.version)
@@ -91,6 +96,7 @@ async def _work(settings: "Settings", limits: "Limits", *, drain: bool) -> None:
         refresh_templates=refresh_templates,
         stop_waiting=container.clock().stop,
         close=lambda: close_outbound(container),
+        last_words=lambda: sink.close(_LAST_WORDS),
         limits=limits,
         drain=drain,
         alongside=[releaser.run] if settings.auto_release else [],

@@ -1,0 +1,220 @@
+"""Where log lines go: written by a thread of its own, so that a full disk, a closed pipe or a
+reader that stands still costs lines, and never a delivery."""
+
+import io
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
+
+CAPACITY = 1024 * 1024
+"""Characters that wait to be written; lines beyond them are dropped."""
+
+_GATHER = 0.02  # seconds: one wake of the thread for many lines
+_RETRY = 0.5  # seconds between two tries while nothing can be written
+_POLL = 100  # milliseconds
+
+
+def _plain_notice(count: int) -> str:
+    return f"{count} log lines could not be written\n"
+
+
+class LogSink:
+    """A stream for log lines that never raises and, once started, never blocks.
+
+    Lines keep their order. A line that cannot be written is dropped and counted; once writing works
+    again, one line says how many were dropped. Before `start` lines are written at once to
+    `stream`; without a stream all are dropped.
+    """
+
+    def __init__(self, stream: TextIO | None, *, capacity: int = CAPACITY) -> None:
+        """`capacity` counts characters."""
+        self.notice: Callable[[int], str] = _plain_notice
+        self.dropped = 0
+        self._stream = stream
+        self._fd = _descriptor(stream)
+        self._capacity = capacity
+        self._waiting: list[str] = []
+        self._size = 0
+        self._overflow = 0
+        # Reentrant: a finalizer may log while a line is taken in.
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._unsaid = 0
+        self._is_broken = False
+
+    def start(self) -> None:
+        """Write in the background from here on; not where there is no file to write to."""
+        if self._thread is None and self._fd >= 0:
+            self._idle.set()
+            self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+            self._thread.start()
+
+    def write(self, text: str) -> None:
+        """Take whole lines in."""
+        if self._thread is None:
+            self._write_directly(text)
+            return
+        with self._lock:
+            if self._size + len(text) > self._capacity:
+                self._overflow += _count(text)
+                self.dropped += _count(text)
+                return
+            self._waiting.append(text)
+            self._size += len(text)
+            if not self._wake.is_set():
+                self._idle.clear()
+                self._wake.set()
+
+    def flush(self) -> None:
+        """Do nothing: what was taken in is written soon, at the latest by `close`."""
+
+    def close(self, timeout: float) -> None:
+        """Write what waits, for at most `timeout` seconds."""
+        if self._thread is not None:
+            self._closing.set()
+            self._idle.wait(timeout)
+
+    def _write_directly(self, text: str) -> None:
+        if self._stream is None:
+            self.dropped += _count(text)
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            self.dropped += _count(text)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._closing.wait(_GATHER)
+            with self._lock:
+                lines, self._waiting, self._size = self._waiting, [], 0
+                overflow, self._overflow = self._overflow, 0
+                self._wake.clear()
+            if not self._put(lines, overflow):
+                self._closing.wait(_RETRY)
+            with self._lock:
+                if not self._wake.is_set():
+                    self._idle.set()
+
+    def _put(self, lines: Sequence[str], overflow: int) -> bool:
+        """Write the lines, then how many were dropped after them; whether all could be written."""
+        left = sum(map(_count, lines))
+        is_written = self._say()
+        for piece in _pieces(lines) if is_written else ():
+            done = self._write_piece(piece)
+            left -= piece.count(b"\n", 0, done)
+            if done < len(piece):
+                is_written = False
+                break
+        self.dropped += left
+        self._unsaid += left + overflow
+        return is_written and self._say()
+
+    def _say(self) -> bool:
+        if not self._unsaid:
+            return True
+        line = self.notice(self._unsaid).encode("utf-8", "backslashreplace")
+        if self._write_piece(line) < len(line):
+            return False
+        self._unsaid = 0
+        return True
+
+    def _write_piece(self, piece: bytes) -> int:
+        """Write whole lines; how many bytes of them were written. A line that was cut off before
+        is ended first."""
+        if self._is_broken and self._write_bytes(b"\n"):
+            self._is_broken = False
+        if self._is_broken:
+            return 0
+        done = self._write_bytes(piece)
+        self._is_broken = done > 0 and piece[done - 1 : done] != b"\n"
+        return done
+
+    def _write_bytes(self, data: bytes) -> int:
+        done = 0
+        while done < len(data):
+            try:
+                done += os.write(self._fd, data[done:])
+            except BlockingIOError:
+                self._await_room()
+            except OSError:
+                break
+        return done
+
+    def _await_room(self) -> None:
+        """The file does not block, as another program has asked for: do it for it."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        poll.poll(_POLL)
+
+
+class LineStream(io.TextIOBase):
+    """Stands for `sys.stderr`: what is printed goes through the sink, line by line."""
+
+    def __init__(self, sink: LogSink, stream: TextIO | None) -> None:
+        """`stream` is what it stands for."""
+        self._sink = sink
+        self._stream = stream
+        self._part = ""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override]
+        return "backslashreplace"
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        if self._stream is None:
+            raise io.UnsupportedOperation("fileno")
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        lines, newline, self._part = (self._part + text).rpartition("\n")
+        if newline:
+            self._sink.write(lines + newline)
+        return len(text)
+
+    def finish(self) -> None:
+        """Let go of a line that was not ended."""
+        if self._part:
+            self.write("\n")
+
+
+def _descriptor(stream: TextIO | None) -> int:
+    try:
+        return -1 if stream is None else stream.fileno()
+    except (OSError, ValueError):
+        return -1
+
+
+def _count(text: str) -> int:
+    return text.count("\n") or 1
+
+
+def _pieces(lines: Sequence[str]) -> Iterator[bytes]:
+    """The lines as bytes, in pieces that a pipe takes whole, so that processes which share one do
+    not write into each other's lines; a longer line is a piece of its own."""
+    piece = bytearray()
+    for line in lines:
+        data = line.encode("utf-8", "backslashreplace")
+        if piece and len(piece) + len(data) > select.PIPE_BUF:
+            yield bytes(piece)
+            piece.clear()
+        piece += data
+    if piece:
+        yield bytes(piece)
