@@ -11,6 +11,7 @@ import structlog
 
 from adapters.wire.headers import DeliveryHeaders, new_seed
 from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement, Watcher
+from adapters.wire.letters import identity
 from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
 from adapters.wire.settlement import settle
 from domain.dispatcher import Progress
@@ -36,7 +37,8 @@ class Observer(Protocol):
         """A notification was dispatched, with this outcome."""
 
     def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
-        """A message could not be understood and will be dead-lettered; `key` names it."""
+        """A message could not be understood and will be dead-lettered; `key` is the id by which
+        `failed show` finds it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -198,7 +200,7 @@ class MessageHandler(Watcher):
         self, message: InboundMessage, headers: DeliveryHeaders, error: MalformedMessage
     ) -> DeadCopy:
         key = headers.key or message.properties.message_id or content_key(message.body)
-        self.observer.malformed(message.queue, key, error)
+        self.observer.malformed(message.queue, identity(message), error)
         dead = replace(
             headers,
             attempt=headers.attempt + 1,

@@ -73,12 +73,17 @@ def _identity(
     message: InboundMessage, fields: Mapping[str, object], headers: DeliveryHeaders
 ) -> str:
     own = _text(fields, "id") or message.properties.message_id
-    return own or _short(headers.key or content_key(message.body))
+    return own or short_key(headers.key or content_key(message.body))
 
 
-def _short(key: str) -> str:
-    is_hash = len(key) == 64 and all(c in "0123456789abcdef" for c in key)
-    return key[:_SHORT_KEY] if is_hash else key
+def short_key(key: str) -> str:
+    """The id of a letter whose message has none: the beginning of its key."""
+    return key[:_SHORT_KEY] if is_key(key) else key
+
+
+def is_key(text: str) -> bool:
+    """Whether it is a content's hash, as messages without an id are known by."""
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
 
 
 def _fields(body: bytes) -> Mapping[str, object]:

@@ -15,6 +15,7 @@ DONE, FAILED, USAGE, UNAVAILABLE, TRY_LATER, BAD_CONFIGURATION = 0, 1, 2, 69, 75
 
 _COMMANDS = {
     "worker": "Take messages from the queues and deliver them.",
+    "init": "Write sample templates and settings to start from.",
     "demo": "Send ten fake notifications through the real path and show what happened.",
     "send": "Publish notifications.",
     "failed": "List, show, mend, retry and remove dead letters.",

@@ -4,23 +4,24 @@ import asyncio
 import json
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
-from itertools import chain, cycle
+from itertools import chain, count, cycle
 from pathlib import Path
 
 import click
 
-from adapters.templates.inspection import list_templates
+from adapters.templates.inspection import TemplateInfo, list_templates
 from adapters.templates.snapshot import Snapshot
 from adapters.wire.inbound import Properties
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from domain.outcome import Outcome
-from entrypoints.cli.output import print_table
+from entrypoints.cli.output import print_table, words
 from entrypoints.container import Container, close_outbound
 from entrypoints.fake import fake_messages
+from entrypoints.samples import write_templates
 from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.sources import variable
 from entrypoints.start import load
@@ -63,14 +64,17 @@ def command() -> int:
     """Send ten fake notifications through an embedded queue into local folders.
 
     Nothing leaves this machine. Two of the ten are meant to fail, to show what a dead letter is
-    and how it is mended and sent again.
+    and how it is fixed and sent again.
     """
     settings = _settings(load())
+    _provide_templates(settings.templates_dir)
     seen = _Ledger()
     container = Container(settings=settings)
     container.observer.override(seen)
     before = _files(settings.home)
-    samples = _samples(container.renderer().snapshot)
+    snapshot = container.renderer().snapshot
+    missing = _missing_template(list_templates(snapshot))
+    samples = _samples(snapshot, missing)
     asyncio.run(_run(container, samples))
     files = {key: path for key, path in _files(settings.home).items() if key not in before}
     click.echo()
@@ -81,7 +85,7 @@ def command() -> int:
             for number, sample in enumerate(samples, start=1)
         ],
     )
-    _explain(settings, samples)
+    _explain(settings, samples, missing)
     sent = sum(all(o.sent for o in outcomes.values()) for outcomes in seen.outcomes.values())
     return 0 if sent >= _GOOD and len(seen.outcomes) + len(seen.malformed_errors) == 10 else 1
 
@@ -104,7 +108,24 @@ def _settings(settings: Settings) -> Settings:
     )
 
 
-def _samples(snapshot: Snapshot) -> list[_Sample]:
+def _provide_templates(folder: Path) -> None:
+    """Where the folder is the default one and does not exist, write the samples into it."""
+    if folder == Settings.model_fields["templates_dir"].default and not folder.exists():
+        written = list(write_templates(folder))
+        words(f"no templates here: wrote {len(written)} sample files to {folder}/")
+
+
+def _missing_template(infos: Sequence[TemplateInfo]) -> str:
+    """A template's name that nothing has, even after the advice of an earlier demo was followed."""
+    taken = {info.name for info in infos}
+    return next(
+        name
+        for name in chain([_MISSING], (f"{_MISSING}-{number}" for number in count(2)))
+        if name not in taken
+    )
+
+
+def _samples(snapshot: Snapshot, missing: str) -> list[_Sample]:
     infos = [
         info for info in list_templates(snapshot) if "email" in info.channels and info.examples
     ]
@@ -117,7 +138,7 @@ def _samples(snapshot: Snapshot) -> list[_Sample]:
         _sample(info.name, next(streams[info.name]), is_for_all=info is for_all)
         for info, _ in zip(turns, range(_GOOD), strict=False)
     ]
-    unknown = _sample(_MISSING, next(streams[next(turns).name]))
+    unknown = _sample(missing, next(streams[next(turns).name]))
     broken = json.dumps({"template": infos[0].name, "parameters": ["a list, not an object"]})
     return [*good, unknown, _Sample(_identity(), "(missing)", infos[0].name, broken.encode())]
 
@@ -174,10 +195,10 @@ def _fate(sample: _Sample, seen: _Ledger, files: Mapping[tuple[str, str], Path])
     return "\n".join(lines) or "still queued"
 
 
-def _explain(settings: Settings, samples: list[_Sample]) -> None:
+def _explain(settings: Settings, samples: list[_Sample], missing: str) -> None:
     unknown, broken = samples[-2], samples[-1]
     run = _command_line(settings)
-    template = f"{settings.templates_dir / _MISSING}.jinja2"
+    template = f"{settings.templates_dir / missing}.jinja2"
     click.echo(
         f"""
 The mails are in the Maildir {settings.home / "mail"}: open a file with any mail program.
@@ -190,13 +211,13 @@ Two messages were meant to fail, and are kept with their reason:
 
   {run} failed list
 
-Number 9 asks for a template that does not exist. Make it, move the letter back, and send it:
+Number 9 asks for a template that does not exist. Make it, move the dead letter back, and send it:
 
   echo '<p>Hello {{{{ recipient }}}}, here is your invoice.</p>' > {template}
   {run} failed retry {unknown.id} --yes
   {run} worker --drain
 
-Number 10 cannot be read; whoever published it must mend it. See why, then remove it:
+Number 10 cannot be read; its producer must fix it. See why, then remove it:
 
   {run} failed show {broken.id}
   {run} failed remove {broken.id} --yes

@@ -11,21 +11,19 @@ from adapters.wire.cause import Cause, cause_of
 from adapters.wire.inbound import InboundMessage
 from adapters.wire.letters import Letter, describe
 from entrypoints.cli import failed_edit, failed_files, failed_moves
-from entrypoints.cli.letters import Filter, a_filter, fetch, filters, look, unknown
-from entrypoints.cli.output import ago, print_json, print_table, printable, words
-from entrypoints.settings import Settings
-from entrypoints.start import load
-
-_CAUSE_COLUMNS = (
-    "letters",
-    "reason",
-    "template",
-    "channel",
-    "first",
-    "last",
-    "newest id",
-    "its error",
+from entrypoints.cli.letters import Filter, a_filter, fetch, filters, look, open_queue, unknown
+from entrypoints.cli.output import (
+    ago,
+    print_entries,
+    print_json,
+    print_table,
+    printable,
+    words,
 )
+from entrypoints.settings import Settings
+
+_CAUSE_COLUMNS = ("letters", "reason", "template", "channel", "first", "last")
+_LETTER_COLUMNS = ("id", "reason", "failed", "attempt")
 
 
 @click.group("failed")
@@ -50,7 +48,8 @@ for subcommand in (
 def list_(each: bool, as_json: bool, **selection: Any) -> None:
     """Dead letters grouped by cause: reason, template, channel and error."""
     wanted = a_filter(**selection)
-    letters = look(load(), wanted)
+    letters = look(open_queue(), wanted)
+    wanted.missing(letter.id for letter in letters)
     if as_json:
         print_json([_as_json(letter) for letter in letters])
     elif not letters:
@@ -68,35 +67,25 @@ def _as_json(letter: Letter) -> dict[str, object]:
 
 
 def _print_letters(letters: list[Letter]) -> None:
-    rows = [
-        (x.id, x.channel, x.template, x.reason, ago(x.failed_at), x.attempt, _error(x))
-        for x in letters
+    rows = [(x.id, x.reason, ago(x.failed_at), x.attempt) for x in letters]
+    notes = [
+        (" ".join(part for part in (x.channel, x.template) if part), _error(x)) for x in letters
     ]
-    print_table(["id", "channel", "template", "reason", "failed", "attempt", "error"], rows)
+    print_entries(_LETTER_COLUMNS, rows, notes)
 
 
 def _print_causes(letters: list[Letter]) -> None:
     causes: dict[Cause, list[Letter]] = {}
     for letter in letters:
         causes.setdefault(cause_of(letter), []).append(letter)
-    rows = []
+    rows, notes = [], []
     for cause, group in sorted(causes.items(), key=lambda each: -len(each[1])):
         times = [x.failed_at for x in group if x.failed_at]
         first, last = ago(min(times, default=None)), ago(max(times, default=None))
         newest = group[-1]
-        rows.append(
-            (
-                len(group),
-                cause.reason,
-                cause.template,
-                cause.channel,
-                first,
-                last,
-                newest.id,
-                _error(newest),
-            )
-        )
-    print_table(_CAUSE_COLUMNS, rows)
+        rows.append((len(group), cause.reason, cause.template, cause.channel, first, last))
+        notes.append((f"newest id: {newest.id}", _error(newest)))
+    print_entries(_CAUSE_COLUMNS, rows, notes)
 
 
 def _error(letter: Letter) -> str:
@@ -108,15 +97,19 @@ def _error(letter: Letter) -> str:
 @click.option("--reveal", is_flag=True, help="Show mail addresses in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(letter_id: str, reveal: bool, as_json: bool) -> int:
-    """One dead letter whole: cause, headers and body."""
-    settings = load()
-    found = fetch(settings, Filter(ids=frozenset([letter_id])))
-    for message in found:
-        if as_json:
-            print_json(_whole(message, settings, reveal=reveal))
-        else:
-            _print_whole(_whole(message, settings, reveal=reveal))
-    return 0 if found else unknown(letter_id)
+    """One dead letter whole: cause, headers and body. The beginning of an id is enough, from 8
+    characters on. Several letters may have one id; --json prints a list."""
+    settings = open_queue()
+    wanted = Filter(ids=frozenset([letter_id]))
+    found = [_whole(message, settings, reveal=reveal) for message in fetch(settings, wanted)]
+    if wanted.missing(letter["id"] for letter in found):
+        return unknown(letter_id)
+    if as_json:
+        print_json(found)
+    else:
+        for letter in found:
+            _print_whole(letter)
+    return 0
 
 
 def _whole(message: InboundMessage, settings: Settings, *, reveal: bool) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from adapters.wire.letters import Letter, describe
 from adapters.wire.reissue import editable, edited
 from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
-from entrypoints.cli.letters import Filter, a_filter, fetch, filters, unknown, walk
+from entrypoints.cli.letters import Filter, a_filter, fetch, filters, open_queue, unknown, walk
 from entrypoints.cli.output import printable, words
 from entrypoints.settings import Settings
-from entrypoints.start import load
 
 
 @click.command("edit")
@@ -28,12 +27,12 @@ def edit(letter_id: str, **selection: Any) -> int:
     recipients still owed get it, and addresses that the old body did not have.
     """
     wanted = a_filter(**{**selection, "ids": (letter_id,)})
-    settings = load()
+    settings = open_queue()
     of_the_id: dict[Letter, InboundMessage] = {}
     for message in fetch(settings, Filter(ids=wanted.ids)):
         of_the_id.setdefault(describe(message, settings.queue_channels), message)
     letters = [letter for letter in of_the_id if wanted(letter)]
-    if not letters:
+    if wanted.missing(letter.id for letter in letters):
         return unknown(letter_id)
     if len(letters) > 1:
         how = "add --channel, --reason, --since or --until"

@@ -8,11 +8,10 @@ import click
 from adapters.wire.inbound import Decision, InboundMessage, Keep, Publisher
 from adapters.wire.letter_lines import BrokenLine, StoredLetter, from_line, to_line
 from adapters.wire.letters import Letter
-from entrypoints.cli.letters import a_filter, filters, walk
+from entrypoints.cli.letters import a_filter, filters, look, open_queue, walk
 from entrypoints.cli.output import words
 from entrypoints.cli.progress import Bar
 from entrypoints.container import Container
-from entrypoints.start import load
 
 
 @click.command("export")
@@ -31,7 +30,10 @@ def export(**selection: Any) -> None:
         count += 1
         return Keep.KEEP
 
-    asyncio.run(walk(load(), wanted, act))
+    settings = open_queue()
+    if wanted.ids:  # before the first line is printed
+        wanted.missing(letter.id for letter in look(settings, wanted))
+    asyncio.run(walk(settings, wanted, act))
     words(f"{count} exported")
 
 
@@ -42,7 +44,7 @@ def import_(file: BinaryIO) -> int:
 
     Every line is checked before the first is stored. What is stored twice is there twice.
     """
-    settings = load()
+    settings = open_queue()
     letters: list[StoredLetter] = []
     faults: list[str] = []
     for number, line in enumerate(file, start=1):

@@ -14,11 +14,18 @@ from adapters.wire.letters import Letter, release
 from adapters.wire.reissue import again
 from domain.errors import MalformedMessage
 from entrypoints.cli.failed_rehearsal import rehearse
-from entrypoints.cli.letters import Filter, a_filter, filters, look, unknown, walk
+from entrypoints.cli.letters import (
+    Filter,
+    a_filter,
+    filters,
+    look,
+    open_queue,
+    unknown,
+    walk,
+)
 from entrypoints.cli.output import confirm, printable, words
 from entrypoints.cli.progress import Bar
 from entrypoints.settings import Settings
-from entrypoints.start import load
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -35,7 +42,8 @@ _SLOWEST = 0.01
 @click.argument("letter_ids", metavar="[ID]...", nargs=-1)
 @filters
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
-@click.option("--dry-run", is_flag=True, help="Only tell which would pass with today's templates.")
+@click.option("--dry-run", is_flag=True, help="Move nothing; show what would pass today.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
 @click.option("--rate", type=click.FloatRange(_SLOWEST), help="Letters per second.")
 @click.option("--again", "to_all", is_flag=True, help="Also to those who have it; under a new id.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -43,6 +51,7 @@ def retry(
     letter_ids: tuple[str, ...],
     everything: bool,
     dry_run: bool,
+    as_json: bool,
     rate: float | None,
     to_all: bool,
     yes: bool,
@@ -54,9 +63,11 @@ def retry(
     """
     wanted = _selected(letter_ids, selection, "retry", everything=everything or dry_run)
     if dry_run:
-        found, would_fail = rehearse(load(), wanted)
-        missing = wanted.ids - found
-        return unknown(*sorted(missing)) if missing else int(would_fail)
+        found, would_fail = rehearse(open_queue(), wanted, as_json=as_json)
+        missing = wanted.missing(found)
+        return unknown(*missing) if missing else int(would_fail)
+    if as_json:
+        raise click.UsageError("--json goes with --dry-run only")
     decision = _again if to_all else release
     return _act(wanted, "retry", "moved back to the queue", decision, yes=yes, rate=rate)
 
@@ -97,8 +108,9 @@ def _act(
     yes: bool,
     rate: float | None = None,
 ) -> int:
-    settings = load()
+    settings = open_queue()
     matching = look(settings, wanted)
+    missing = wanted.missing(letter.id for letter in matching)
     move = Move(matching, decision, Bar(verb, len(matching)), rate)
     if matching:
         confirm(f"{verb} {len(matching)} dead letter(s)?", yes=yes)
@@ -114,8 +126,7 @@ def _act(
         words("no dead letter matches")
     if move.interrupted:
         return INTERRUPTED
-    missing = wanted.ids - {letter.id for letter in matching}
-    return unknown(*sorted(missing)) if missing else 0
+    return unknown(*missing) if missing else 0
 
 
 class Move:

@@ -14,11 +14,11 @@ from domain.dispatcher import Dispatcher, Progress
 from domain.errors import FailureReason, Permanent
 from domain.retry_policy import RetryPolicy
 from entrypoints.cli.letters import Filter, walk
-from entrypoints.cli.output import print_table, words
+from entrypoints.cli.output import print_entries, print_json, words
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
-_COLUMNS = ("would pass", "would fail", "reason", "template", "channel", "first id", "its fault")
+_COLUMNS = ("would pass", "would fail", "reason", "template", "channel")
 
 
 @dataclass(slots=True)
@@ -28,13 +28,15 @@ class _Tally:
     """Of each letter that would fail: its id, and why."""
 
 
-def rehearse(settings: Settings, wanted: Filter) -> tuple[set[str], bool]:
-    """Print what would become of each cause; the ids found, and whether one would fail again.
+def rehearse(settings: Settings, wanted: Filter, *, as_json: bool = False) -> tuple[set[str], bool]:
+    """Print what would become of each cause, or as JSON of each letter; the ids found, and whether
+    one would fail again.
 
     Decodes and renders. Addresses, sender and server are not tried. Nothing is moved or sent.
     """
     rehearsal = Rehearsal(settings)
     tallies: dict[Cause, _Tally] = {}
+    verdicts: list[dict[str, object]] = []
     ids: set[str] = set()
 
     async def act(message: InboundMessage, letter: Letter) -> Decision:
@@ -42,6 +44,7 @@ def rehearse(settings: Settings, wanted: Filter) -> tuple[set[str], bool]:
         ids.add(letter.id)
         tally = tallies.setdefault(cause_of(letter), _Tally())
         fault = rehearsal.fault_of(message)
+        verdicts.append(_verdict(letter, fault))
         if fault is None:
             tally.passed += 1
         else:
@@ -49,7 +52,10 @@ def rehearse(settings: Settings, wanted: Filter) -> tuple[set[str], bool]:
         return Keep.KEEP
 
     asyncio.run(walk(settings, wanted, act))
-    _print(tallies)
+    if as_json:
+        print_json(verdicts)
+    else:
+        _print(tallies)
     return ids, any(tally.faults for tally in tallies.values())
 
 
@@ -89,20 +95,30 @@ class Rehearsal:
         return None
 
 
+def _verdict(letter: Letter, fault: str | None) -> dict[str, object]:
+    return {
+        "id": letter.id,
+        "queue": letter.queue,
+        "channel": letter.channel,
+        "template": letter.template,
+        "reason": letter.reason,
+        "would_pass": fault is None,
+        "fault": None if fault is None else mask_addresses(fault),
+    }
+
+
 def _print(tallies: Mapping[Cause, _Tally]) -> None:
     rows = [
-        (
-            tally.passed,
-            len(tally.faults),
-            cause.reason,
-            cause.template,
-            cause.channel,
-            *(tally.faults[0] if tally.faults else ("", "")),
-        )
+        (tally.passed, len(tally.faults), cause.reason, cause.template, cause.channel)
         for cause, tally in tallies.items()
     ]
+    notes = [
+        (f"first id: {first}", mask_addresses(fault))
+        for tally in tallies.values()
+        for first, fault in tally.faults[:1] or [("", "")]
+    ]
     if rows:
-        print_table(_COLUMNS, [(*row[:-1], mask_addresses(str(row[-1]))) for row in rows])
+        print_entries(_COLUMNS, rows, [note if note[1] else () for note in notes])
     passed = sum(tally.passed for tally in tallies.values())
     failed = sum(len(tally.faults) for tally in tallies.values())
     words(f"{passed} would pass, {failed} would fail" if rows else "no dead letter matches")

@@ -1,21 +1,27 @@
 """Which dead letters a command is about, and the walk over them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
+from adapters.sqlite.url import parse_sqlite_url
 from adapters.wire.inbound import Decision, InboundMessage, Keep
-from adapters.wire.letters import Letter, describe
+from adapters.wire.letters import Letter, describe, is_key
 from domain.duration import parse_duration
 from domain.errors import FailureReason
 from entrypoints.cli.output import printable, words
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings.sources import variable
 from entrypoints.settings.values import not_forbidden
+from entrypoints.start import load
+
+_SHORTEST_PREFIX = 8
+"""Characters of an id that are enough to name a letter, where they name only one."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,7 +46,7 @@ class Filter:
             self.channel in {None, letter.channel}
             and self.template in {None, letter.template}
             and self.reason in {None, letter.reason}
-            and (not self.ids or letter.id in self.ids)
+            and (not self.ids or any(_names(given, letter.id) for given in self.ids))
             and self._is_of_the_time(letter.failed_at)
         )
 
@@ -57,6 +63,45 @@ class Filter:
     def lets_everything_through(self) -> bool:
         return self == Filter()
 
+    def missing(self, found: Iterable[str]) -> list[str]:
+        """The given ids that name no letter of `found`, in alphabetical order. Raises UsageError
+        where one is the beginning of several ids and is none of them itself."""
+        there = set(found)
+        missing = []
+        for given in sorted(self.ids):
+            matches = sorted(name for name in there if _names(given, name))
+            if len(matches) > 1 and given not in matches:
+                ids = ", ".join(printable(name) for name in matches[:5])
+                raise click.UsageError(
+                    f"{printable(given)} is the beginning of {len(matches)} ids: {ids}"
+                )
+            if not matches:
+                missing.append(given)
+        return missing
+
+
+def _names(given: str, letter_id: str) -> bool:
+    """Whether `given` is the id, its beginning, or the whole key that the id is the beginning of
+    (a message without an id has the first characters of its key)."""
+    if given == letter_id:
+        return True
+    shorter, longer = sorted((given, letter_id), key=len)
+    return (
+        len(shorter) >= _SHORTEST_PREFIX
+        and longer.startswith(shorter)
+        and (shorter == given or is_key(given))
+    )
+
+
+def open_queue() -> Settings:
+    """The settings, after a line about which queue is read where none was chosen."""
+    settings = load()
+    if settings.broker_url is None:
+        file = settings.home / "queue.db"
+        state = "" if file.exists() else ", which does not exist yet"
+        words(f"embedded queue {file}{state}: no {variable('broker_url')} is set")
+    return settings
+
 
 def filters(function: _F) -> _F:
     for option in reversed(
@@ -66,7 +111,7 @@ def filters(function: _F) -> _F:
             click.option("--reason", type=click.Choice([str(r) for r in FailureReason])),
             click.option("--since", help="Failed since: an age such as 2h, or an ISO 8601 time."),
             click.option("--until", help="Failed before: an age such as 10m, or a time."),
-            click.option("--id", "ids", multiple=True, help="Only this letter; repeatable."),
+            click.option("--id", "ids", multiple=True, help="An id or its beginning; repeatable."),
         )
     ):
         function = option(function)
@@ -120,6 +165,8 @@ async def walk(
     Raises BrokerUnavailable or PublishRefused; what was not done by then is still there.
     """
     channels = settings.queue_channels
+    if settings.is_embedded and not parse_sqlite_url(settings.broker).exists():
+        return  # looking at a queue must not make it
 
     async def decide(message: InboundMessage) -> Decision:
         letter = describe(message, channels)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -33,6 +34,28 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)
+
+
+def print_entries(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], notes: Sequence[Sequence[str]]
+) -> None:
+    """Rows in columns on stdout, each followed by the lines of its notes, indented.
+
+    Nothing is folded, however narrow the terminal is: an id has to be copied in one piece.
+    """
+    cells = [[printable(cell).replace("\n", " ") for cell in row] for row in (columns, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    head, *lines = (
+        "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+    click.echo(head.rstrip())
+    click.echo("  ".join("─" * width for width in widths))
+    for line, under in zip(lines, notes, strict=True):
+        click.echo(line.rstrip())
+        for note in under:
+            if note:
+                click.echo(f"  {printable(note)}".replace("\n", "\n  "))
 
 
 def printable(value: object) -> str:

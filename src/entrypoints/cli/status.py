@@ -6,10 +6,10 @@ from datetime import timedelta
 import click
 
 from adapters.wire.survey import QueueState, Waiting
+from entrypoints.cli.letters import open_queue
 from entrypoints.cli.output import duration, print_json, print_table, words
 from entrypoints.cli.surveying import survey
 from entrypoints.settings import Settings
-from entrypoints.start import load
 
 _UNKNOWN = "?"
 
@@ -23,7 +23,7 @@ def command(as_json: bool) -> None:
     reasons of the dead (`dispatcher failed list` reads the letters); the embedded queue does not
     tell of consumers.
     """
-    settings = load()
+    settings = open_queue()
     states = asyncio.run(survey(settings))
     if as_json:
         print_json([_object(settings, state) for state in states])

@@ -25,7 +25,7 @@ def test_a_malformed_message_is_dead_with_queue_key_and_time() -> None:
             "x-dispatcher-key": content_key(body),
         }
     )
-    assert office.observer.faults == [("letters", content_key(body), "to: is required")]
+    assert office.observer.faults == [("letters", content_key(body)[:16], "to: is required")]
     assert office.email.calls == 0
 
 
