@@ -113,13 +113,15 @@ def _object(value: object) -> JsonObject:
 
 
 def _headers(value: object) -> dict[str, str]:
-    headers = {name: text for name, text in _object(value).items() if text is not None}
-    for name, text in headers.items():
-        if not isinstance(text, str):
+    headers: dict[str, str] = {}
+    for name, text in _object(value).items():
+        if not isinstance(text, str | None):
             raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
-        if found := extra_header_fault(name, text):
+        if found := extra_header_fault(name, text or ""):
             raise ValueError(f"{name[:80]} {found}")
-    return {name: str(text) for name, text in headers.items()}
+        if text is not None:
+            headers[name] = text
+    return headers
 
 
 def _content(value: object) -> bytes:
