@@ -36,6 +36,7 @@ from entrypoints.observers import DeadLetterAlerts, Observers
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
+from entrypoints.settings.values import CHANNELS
 from entrypoints.vitals import Vitals
 
 
@@ -46,6 +47,7 @@ def render_options(settings: Settings) -> RenderOptions:
         timeout=settings.render_timeout.total_seconds(),
         lenient=settings.templates_undefined is Undefined.LENIENT,
         autoescape_flat=settings.templates_autoescape,
+        channels=CHANNELS,
     )
 
 

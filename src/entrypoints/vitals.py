@@ -62,15 +62,17 @@ class Vitals:
     def templates(self, report: SetReport) -> None:
         """A template set was taken or refused."""
         self._template_faults = report.faults
-        if not report.faults:
-            log.info("templates changed", templates_version=report.version)
-        for fault in report.faults:
-            log.error(
-                "templates are broken; the last good set stays in use",
-                fault=fault,
-                templates_version=report.version,
-            )
-        error = "; ".join(report.faults) or None
+        version, error = report.version, "; ".join(report.faults) or None
+        if report.is_refused:
+            event = "templates are broken; the last good set stays in use"
+            log.error(event, fault=error, templates_version=version)
+        elif error:
+            event = "a template is broken; its messages are dead-lettered until it is fixed"
+            log.error(event, fault=error, templates_version=version)
+        else:
+            log.info("templates changed", templates_version=version)
+        for file in report.unknown:
+            log.error("a file among the templates is not used", fault=file)
         self._alerts.trouble(TEMPLATES, error, patience=timedelta(0))
 
     def paused(self) -> frozenset[str]:

@@ -61,3 +61,72 @@ def test_what_was_mended_while_no_worker_ran_flows_at_the_next_start(tmp_path: P
 
     [mail] = Maildir(str(tmp_path / "var/mail"), create=False)
     assert mail["To"] == "ann@example.com"
+
+
+def test_field_3_8_a_template_broken_at_the_start_costs_only_its_own_messages_until_it_is_fixed(
+    tmp_path: Path,
+) -> None:
+    settings = {"templates_dir": "templates", "log_format": "json"}
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "good.jinja2").write_text("Good")
+    (templates / "bad.jinja2").write_text("\n{{ name|nope }}")
+    for name in ("good", "bad"):
+        sent = ("send", name, f"--to={name}@example.com", "--from=shop@example.com")
+        run_command(*sent, settings=settings, cwd=tmp_path)
+
+    with running(tmp_path, settings) as worker:
+        dead = worker.wait_for("notification dead-lettered")
+        worker.wait_for("notification sent")
+        [broken] = worker.events(
+            "a template is broken; its messages are dead-lettered until it is fixed"
+        )
+        fixed = templates / "bad.fixed"
+        fixed.write_text("Fixed")
+        fixed.rename(templates / "bad.jinja2")
+        worker.wait_for(RELEASED)
+        wait_until(lambda: len(worker.events("notification sent")) == 2)
+
+    assert broken["fault"] == "bad.jinja2 line 2: No filter named 'nope'."
+    assert "bad.jinja2 line 2" in str(dead)
+    mails = Maildir(str(tmp_path / "var/mail"), create=False)
+    assert sorted(mail["To"] for mail in mails) == ["bad@example.com", "good@example.com"]
+
+
+def test_field_3_8_a_set_of_which_nothing_compiles_ends_the_start_naming_each_fault(
+    tmp_path: Path,
+) -> None:
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "a.jinja2").write_text("{{ name|nope }}")
+    (templates / "b.jinja2").write_text("")
+
+    ended = run_command("worker", "--drain", settings={"templates_dir": "templates"}, cwd=tmp_path)
+
+    assert ended.returncode == 78
+    assert ended.stderr.splitlines()[-2:] == [
+        "DISPATCHER_TEMPLATES_DIR: a.jinja2 line 1: No filter named 'nope'.",
+        "DISPATCHER_TEMPLATES_DIR: b.jinja2: is empty; write what people read, or remove the file",
+    ]
+
+
+def test_field_3_4_a_dry_run_lists_the_nulls_that_would_be_printed(tmp_path: Path) -> None:
+    settings = {"templates_dir": "templates"}
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "t.jinja2").write_text("Dear {{ name }}")
+    null = ("--from=shop@example.com", '--data={"name": null}')
+    run_command("send", "t", "--to=ann@example.com", *null, settings=settings, cwd=tmp_path)
+    run_command("worker", "--drain", settings=settings, cwd=tmp_path)
+
+    strict, lenient = [
+        run_command(
+            "failed", "retry", "--dry-run", settings=settings | {"templates_undefined": mode},
+            cwd=tmp_path,
+        )
+        for mode in ("strict", "lenient")
+    ]  # fmt: skip
+
+    assert "'name' is null" in " ".join(strict.stdout.split())
+    assert "0 would pass, 1 would fail" in strict.stderr
+    assert "1 would pass, 0 would fail" in lenient.stderr

@@ -32,15 +32,26 @@ class Entry:
         return tuple(sorted({tag for tags in self.parts.values() for tag in tags if tag}))
 
 
-def catalogue(paths: Iterable[str]) -> tuple[dict[str, Entry], list[str]]:
-    """Sort paths into templates by name; the second value has one line for each fault.
+@dataclass(slots=True)
+class Catalogue:
+    """Templates by name, and by the same name what is wrong with their files as a whole."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    faults: dict[str, list[str]] = field(default_factory=dict)
+
+    def refuse(self, name: str, fault: str) -> None:
+        """Note a fault of the template `name`."""
+        self.faults.setdefault(name, []).append(fault)
+
+
+def catalogue(paths: Iterable[str]) -> Catalogue:
+    """Sort paths into templates by name.
 
     `NAME.jinja2` is a flat template. A folder with a part file or a `template.toml` is a template
     too. Whatever has a path segment that begins with `_` is a layout or an include and never a
     template. Examples lie in `NAME/examples/` or, for a flat template, in `NAME.examples/`.
     """
-    entries: dict[str, Entry] = {}
-    faults: list[str] = []
+    found = Catalogue()
     examples: list[tuple[str, str]] = []
     for path in sorted(paths):
         if any(segment.startswith("_") for segment in path.split("/")):
@@ -48,15 +59,29 @@ def catalogue(paths: Iterable[str]) -> tuple[dict[str, Entry], list[str]]:
         folder, _, filename = path.rpartition("/")
         if filename.endswith(".json"):
             examples.append((folder, path))
-        elif folder and (filename == MANIFEST or _part_and_locale(filename)):
-            _add_to_folder(entries, faults, folder, path)
-        elif filename.endswith(SUFFIX):
-            _add_flat(entries, faults, path)
+        elif folder and (filename == MANIFEST or part_and_locale(filename)):
+            _add_to_folder(found, folder, path)
+        elif filename.endswith(SUFFIX) and not (folder and is_part_in_no_locale(filename)):
+            _add_flat(found, path)
     for folder, path in examples:
         name = folder.removesuffix("/examples").removesuffix(".examples")
-        if name != folder and name in entries:
-            entries[name].examples.append(path)
-    return entries, faults
+        if name != folder and name in found.entries:
+            found.entries[name].examples.append(path)
+    return found
+
+
+def part_and_locale(filename: str) -> tuple[str, str] | None:
+    """Which part in which locale a file is by its name; None: it is no part."""
+    match = _PART_FILE.fullmatch(filename)
+    if match is None or (match["locale"] and locale_fault(match["locale"])):
+        return None
+    return match["part"], _normal(match["locale"] or "")
+
+
+def is_part_in_no_locale(filename: str) -> bool:
+    """Whether a file such as `html.italiano.jinja2` would be a part if its locale were one."""
+    match = _PART_FILE.fullmatch(filename)
+    return match is not None and bool(match["locale"]) and part_and_locale(filename) is None
 
 
 def localized(files: Container[str], locale: str | None) -> str | None:
@@ -73,37 +98,33 @@ def _normal(locale: str) -> str:
     return locale.replace("_", "-").lower()
 
 
-def _part_and_locale(filename: str) -> tuple[str, str] | None:
-    match = _PART_FILE.fullmatch(filename)
-    if match is None or (match["locale"] and locale_fault(match["locale"])):
-        return None
-    return match["part"], _normal(match["locale"] or "")
-
-
-def _add_to_folder(entries: dict[str, Entry], faults: list[str], name: str, path: str) -> None:
+def _add_to_folder(found: Catalogue, name: str, path: str) -> None:
     if template_name_fault(name):
         return
-    entry = entries.setdefault(name, Entry(name))
+    entry = found.entries.setdefault(name, Entry(name))
     if entry.is_flat:
-        faults.append(f"{name}{SUFFIX} and {path}: both are the template {name!r}; keep one")
+        fault = f"{name}{SUFFIX} and {path}: both are the template {name!r}; keep one"
+        found.refuse(name, fault)
         return
     filename = path.rpartition("/")[2]
-    found = _part_and_locale(filename)
-    if found is None:
+    known = part_and_locale(filename)
+    if known is None:
         entry.manifest = path
         return
-    part, locale = found
+    part, locale = known
     taken = entry.parts.setdefault(part, {}).setdefault(locale, path)
     if taken != path:
-        faults.append(f"{taken} and {path}: both are the same part in the same locale; keep one")
+        fault = f"{taken} and {path}: both are the same part in the same locale; keep one"
+        found.refuse(name, fault)
 
 
-def _add_flat(entries: dict[str, Entry], faults: list[str], path: str) -> None:
+def _add_flat(found: Catalogue, path: str) -> None:
     name = path.removesuffix(SUFFIX)
     if template_name_fault(name):
         return
-    if name in entries:
-        other = entries[name].manifest or min(min(p.values()) for p in entries[name].parts.values())
-        faults.append(f"{path} and {other}: both are the template {name!r}; keep one")
+    if name in found.entries:
+        entry = found.entries[name]
+        other = entry.manifest or min(min(p.values()) for p in entry.parts.values())
+        found.refuse(name, f"{path} and {other}: both are the template {name!r}; keep one")
         return
-    entries[name] = Entry(name, is_flat=True, parts={"html": {"": path}})
+    found.entries[name] = Entry(name, is_flat=True, parts={"html": {"": path}})

@@ -14,6 +14,7 @@ from jinja2 import (
     StrictUndefined,
     TemplateNotFound,
     Undefined,
+    nodes,
     pass_context,
 )
 from jinja2.bccache import Bucket
@@ -25,6 +26,7 @@ from markupsafe import Markup
 
 from adapters.templates.generator import Generator
 from adapters.templates.nulls import MAKE_TEXT, NullUsed, is_none, strict_join, tojson
+from adapters.templates.parser import PlacingParser
 
 _MAX_NUMBER_BITS = 4096
 _METHODS = {
@@ -91,6 +93,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     code_generator_class = Generator
     refuse_null = True
     """Whether a null that becomes a text is an error."""
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return PlacingParser(self, source, name, filename).parse()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is not called is the message's own: an object's key, and never Python's method."""

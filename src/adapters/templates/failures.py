@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jinja2
@@ -14,6 +14,7 @@ from adapters.templates.nulls import NullUsed
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
+_LONGEST_FAULT = 400  # of a file that does not compile: no parameter is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ class RenderFailure(Permanent):
 def compile_fault(path: str, error: Exception) -> str:
     """One line for a file that does not compile."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return f"{error.name or path} line {error.lineno}: {_short(error.message)}"
-    return f"{path}: {type(error).__name__}: {_short(error)}"
+        text = _short(error.message, _LONGEST_FAULT)
+        return f"{error.name or path} line {error.lineno}: {text}"
+    return f"{path}: {type(error).__name__}: {_short(error, _LONGEST_FAULT)}"
 
 
 def render_failure(
@@ -90,6 +92,24 @@ def missing(template: str, known: Iterable[str]) -> Permanent:
     )
 
 
+def does_not_compile(template: str, faults: Sequence[str]) -> Permanent:
+    """The template is there, and cannot be used."""
+    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return Permanent(
+        f"template {template!r} cannot be used; fix {faults[0]}{others}",
+        reason=FailureReason.TEMPLATE_ERROR,
+    )
+
+
+def wrong_channel(template: str, channel: str, channels: Sequence[str]) -> Permanent:
+    """The template is not meant for this channel."""
+    return Permanent(
+        f"template {template!r} is not for channel {channel!r}: channels in its template.toml has "
+        f"only {', '.join(channels)}",
+        reason=FailureReason.CHANNEL_UNKNOWN,
+    )
+
+
 def no_part(template: str, channel: str, locale: str | None) -> Permanent:
     """The template is there, but has nothing for this channel."""
     wanted = {"email": "html or text", "slack": "slack.json, slack, text or html"}.get(
@@ -102,9 +122,9 @@ def no_part(template: str, channel: str, locale: str | None) -> Permanent:
     )
 
 
-def _short(error: object) -> str:
+def _short(error: object, longest: int = _LONGEST_DETAIL) -> str:
     text = " ".join(str(error).split())
-    return text if len(text) <= _LONGEST_DETAIL else text[: _LONGEST_DETAIL - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _place(error: BaseException, texts: Mapping[str, str]) -> Place | None:

@@ -11,7 +11,8 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from adapters.templates.snapshot import CompiledTemplate, Snapshot, references
+from adapters.templates.compilation import references
+from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
@@ -36,7 +37,7 @@ class TemplateInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A sample message that lies beside a template; `message` is the whole object as written."""
+    """A sample message that lies next to a template; `message` is the whole object as written."""
 
     name: str
     path: str
@@ -97,7 +98,7 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
 def examples_of(snapshot: Snapshot, template: str) -> tuple[Example, ...]:
     """The examples of a template. Raises ExampleBroken, or KeyError for an unknown template."""
     paths = snapshot.templates[template].entry.examples
-    return tuple(_read_example(path, snapshot.texts[path]) for path in paths)
+    return tuple(_read_example(path, snapshot.texts.get(path)) for path in paths)
 
 
 def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
@@ -140,7 +141,9 @@ def _made_by(tree: nodes.Template) -> Iterator[str]:
             yield node.name
 
 
-def _read_example(path: str, text: str) -> Example:
+def _read_example(path: str, text: str | None) -> Example:
+    if text is None:
+        raise ExampleBroken(path, "is not UTF-8")
     try:
         message = json.loads(text)
     except ValueError as error:

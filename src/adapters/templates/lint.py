@@ -1,4 +1,4 @@
-"""What is amiss in a template folder, found before a message finds it."""
+"""What is wrong in a template folder, found before a message finds it."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
-from adapters.templates.snapshot import TemplateSetBroken
+from adapters.templates.snapshot import Snapshot, TemplateSetBroken
 from domain.errors import Permanent
 
 _FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
@@ -25,7 +25,7 @@ _FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something amiss. `file` is the path from the root, `template` "" where no single one is."""
+    """Something wrong. `file` is the path from the root, `template` "" where no single one is."""
 
     template: str
     file: str
@@ -37,11 +37,11 @@ class Finding:
 def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
     """Compile the set and render every example for every channel its template serves."""
     try:
-        templates = FilesystemTemplates(root, options=options)
+        templates = FilesystemTemplates(root, options=options, allow_broken=True)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
     nulls = _nulls_refused(root, options)
-    findings: list[Finding] = []
+    findings = _of_files(templates.snapshot)
     for info in list_templates(templates.snapshot):
         found = _of_template(templates, nulls, info, now)
         findings += dict.fromkeys(found)  # what fails on two channels is said once
@@ -52,7 +52,23 @@ def _nulls_refused(root: Path, options: RenderOptions) -> FilesystemTemplates | 
     """The same set where a null that is printed is an error, if it is none already."""
     if not options.lenient or options.refuse_null:
         return None
-    return FilesystemTemplates(root, options=replace(options, refuse_null=True))
+    return FilesystemTemplates(root, options=replace(options, refuse_null=True), allow_broken=True)
+
+
+def _of_files(snapshot: Snapshot) -> list[Finding]:
+    """What is wrong with files; a fault that several templates share is of no single one."""
+    owners: dict[str, list[str]] = {}
+    for name, faults in snapshot.broken.items():
+        for fault in faults:
+            owners.setdefault(fault, []).append(name)
+    for fault in snapshot.faults:  # and those of files that no template names
+        owners.setdefault(fault, [])
+    for unknown in snapshot.unknown:
+        owners.setdefault(str(unknown), [unknown.template])
+    return [
+        _from_fault(fault, names[0] if len(names) == 1 else "")
+        for fault, names in sorted(owners.items())
+    ]
 
 
 def _of_template(
@@ -134,9 +150,10 @@ def _warning(info: TemplateInfo, path: str, text: str) -> Finding:
     return Finding(template=info.name, file=path, line=None, severity="warning", text=text)
 
 
-def _from_fault(fault: str) -> Finding:
+def _from_fault(fault: str, template: str = "") -> Finding:
     match = _FAULT.fullmatch(fault)
     if match is None:
-        return Finding(template="", file="", line=None, severity="error", text=fault)
+        return Finding(template=template, file="", line=None, severity="error", text=fault)
     line = int(match["line"]) if match["line"] else None
-    return Finding(template="", file=match["path"], line=line, severity="error", text=match["text"])
+    file, text = match["path"], match["text"]
+    return Finding(template=template, file=file, line=line, severity="error", text=text)

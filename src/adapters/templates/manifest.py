@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,8 +21,13 @@ class Manifest:
     envelope: Envelope = field(default_factory=Envelope)
 
 
-def read_manifest(path: str, text: str) -> tuple[Manifest, list[str]]:
-    """Read a template.toml; the second value has one line for each fault, naming file and key."""
+def read_manifest(
+    path: str, text: str, known_channels: Collection[str] = ()
+) -> tuple[Manifest, list[str]]:
+    """Read a template.toml; the second value has one line for each fault, naming file and key.
+
+    `known_channels`: those that there are; where it is empty, any name is taken.
+    """
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -34,6 +39,12 @@ def read_manifest(path: str, text: str) -> tuple[Manifest, list[str]]:
                 values[key] = check(values[key])
             except (ValueError, InvalidNotification) as fault:
                 faults.append(f"{path}: {key}: {fault}")
+    if not faults and known_channels:
+        faults += [
+            f"{path}: channels: {_unknown_channel(name, known_channels)}"
+            for name in values.get("channels", ())
+            if name not in known_channels
+        ]
     if faults:
         return Manifest(), faults
     envelope = Envelope(
@@ -50,6 +61,12 @@ def _unknown(key: str) -> str:
     near = difflib.get_close_matches(key, _CHECKS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(_CHECKS)
     return f"is no key of template.toml; {hint}"
+
+
+def _unknown_channel(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(known)
+    return f"{name!r} is no channel; {hint}"
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.templates.deadline import DeadlineExceeded, within_limits
-from adapters.templates.failures import missing, no_part, render_failure
+from adapters.templates.failures import (
+    does_not_compile,
+    missing,
+    no_part,
+    render_failure,
+    wrong_channel,
+)
 from adapters.templates.rendering import Rendering
 from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
 from adapters.templates.source import FileSet, Look, SourceUnstable, look_at, read_all
@@ -23,7 +29,8 @@ class RenderOptions:
 
     `lenient`: undefined variables print nothing and null prints None, as in plain Jinja2;
     `refuse_null`: that null is an error all the same. `autoescape_flat`: bare NAME.jinja2 files are
-    escaped. `quiet`: seconds without a write before a change is taken.
+    escaped. `quiet`: seconds without a write before a change is taken. `channels`: those that a
+    template.toml may name; empty: any.
     """
 
     max_output: int = 5 * 2**20
@@ -32,6 +39,7 @@ class RenderOptions:
     refuse_null: bool = False
     autoescape_flat: bool = True
     quiet: float = 0.1
+    channels: tuple[str, ...] = ()
 
     @property
     def memory(self) -> int:
@@ -41,10 +49,17 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetReport:
-    """What became of a change: with `faults` it was refused and `version` is still in use."""
+    """What became of a change, or of the set at the start.
+
+    `version` is the set in use. `faults`: what is wrong with the set that was found. It is in use
+    all the same, without the templates that have a fault, unless it `is_refused`. `unknown`: files
+    that are probably named wrong.
+    """
 
     version: str
     faults: tuple[str, ...] = ()
+    is_refused: bool = False
+    unknown: tuple[str, ...] = ()
 
 
 class FilesystemTemplates:
@@ -55,17 +70,22 @@ class FilesystemTemplates:
         root: Path,
         *,
         options: RenderOptions | None = None,
+        allow_broken: bool = False,
         on_change: Callable[[SetReport], None] = lambda _report: None,
     ) -> None:
-        """Load the set. Raises TemplateSetBroken naming each fault: there is no last good one yet.
+        """Load the set. Templates that do not compile are left out, since there is no last good set
+        yet; raises TemplateSetBroken naming each fault where not one compiles, unless
+        `allow_broken`, or where the folder cannot be read.
 
-        `on_change` hears once of each later set, taken or refused.
+        `on_change` is called once for each later set, taken or refused, and at once if something
+        is wrong with this one.
         """
         self._root = root
         self._options = options or RenderOptions()
         self._on_change = on_change
         self._compiler = Compiler(
             lenient=self._options.lenient,
+            channels=self._options.channels,
             refuse_null=self._options.refuse_null or not self._options.lenient,
             autoescape_flat=self._options.autoescape_flat,
         )
@@ -75,6 +95,10 @@ class FilesystemTemplates:
         except SourceUnstable:
             raise TemplateSetBroken((f"{root}: keeps changing while it is read",)) from None
         self._snapshot = self._compile(files)
+        if self._snapshot.faults and not (self._snapshot.templates or allow_broken):
+            raise TemplateSetBroken(self._snapshot.faults, files.version)
+        if self._snapshot.faults or self._snapshot.unknown:
+            self._accept(self._snapshot)
 
     @property
     def version(self) -> str:
@@ -89,9 +113,10 @@ class FilesystemTemplates:
     def refresh(self) -> bool:
         """Look at the folder and take over a changed set; whether one was taken.
 
-        To be called about twice a second. A set that is broken or cannot be read is reported and
-        the last good one kept. A file that was written within the last moment is left for the next
-        call, since its writer may not be done.
+        To be called about twice a second. A set that cannot be read, or in which something is
+        broken that is not broken in the set in use, is reported and the set in use kept. A file
+        that was written within the last moment is left for the next call, since its writer may not
+        be done.
         """
         try:
             if self._is_unchanged():
@@ -124,7 +149,12 @@ class FilesystemTemplates:
         snapshot = self._snapshot
         template = snapshot.templates.get(request.template)
         if template is None:
+            if faults := snapshot.broken.get(request.template):
+                raise does_not_compile(request.template, faults)
             raise missing(request.template, snapshot.templates)
+        channels = template.manifest.envelope.channels
+        if channels and request.channel not in channels:
+            raise wrong_channel(request.template, request.channel, channels)
         rendering = Rendering(template, request, snapshot.version, self._options.max_output)
         try:
             content = within_limits(
@@ -163,18 +193,23 @@ class FilesystemTemplates:
 
     def _compile_in_use(self, files: FileSet) -> Snapshot:
         snapshot = self._compile(files)
+        if snapshot.breaks_more_than(self._snapshot):
+            raise TemplateSetBroken(snapshot.faults, files.version)
         if self._snapshot.templates and not snapshot.templates:
-            # An unmounted volume looks like this; nobody empties a folder that is in use.
+            # An unmounted volume looks like this; a folder in use is not emptied on purpose.
             raise TemplateSetBroken((f"{self._root}: no template is left",), files.version)
         return snapshot
 
     def _accept(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._refused = ""
-        self._on_change(SetReport(version=snapshot.version))
+        unknown = tuple(map(str, snapshot.unknown))
+        self._on_change(
+            SetReport(version=snapshot.version, faults=snapshot.faults, unknown=unknown)
+        )
 
     def _refuse(self, broken: TemplateSetBroken) -> None:
         identity = broken.version or str(broken)
         if identity != self._refused:
             self._refused = identity
-            self._on_change(SetReport(version=self.version, faults=broken.faults))
+            self._on_change(SetReport(version=self.version, faults=broken.faults, is_refused=True))

@@ -74,11 +74,22 @@ class Rendering:
             _check_slack_json(parts["slack.json"])
         if parts and self._request.channel != "email":
             return parts
-        text = self._render("text")
+        text = None if self._html_speaks_the_language_alone() else self._render("text")
         if text is None:
             html = parts.get("html") or self._render("html")
             text = text_from_html(html) if html is not None else None
         return parts if text is None else {**parts, "text": text}
+
+    def _html_speaks_the_language_alone(self) -> bool:
+        """Whether there is HTML in the wanted language, and text only in a more general one."""
+        if self._request.locale is None:
+            return False
+        tags = [
+            localized(self._template.parts.get(part, ()), self._request.locale)
+            for part in ("html", "text")
+        ]
+        html, text = (tag or "" for tag in tags)
+        return len(html) > len(text)
 
     def _render(self, part: str) -> str | None:
         files = self._template.parts.get(part)

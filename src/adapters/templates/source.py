@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _TRIES = 10
-_MUST_BE_TEXT = (".jinja2", ".toml", ".json")
+MUST_BE_TEXT = (".jinja2", ".toml", ".json")
 
 
 class SourceUnstable(Exception):
@@ -52,11 +52,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class FileSet:
-    """All text files below the root by their path from it; `version` hashes names and contents."""
+    """All text files below the root by their path from it; `version` hashes names and contents.
+    `faults`: what is wrong with the files that should be text, by path."""
 
     texts: Mapping[str, str] = field(repr=False)
     version: str
-    faults: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 def look_at(root: Path) -> Look:
@@ -137,16 +138,16 @@ def _stamp(name: str, path: str) -> Stamp | None:
 
 def _file_set(contents: Mapping[str, bytes]) -> FileSet:
     texts: dict[str, str] = {}
-    faults = []
+    faults: dict[str, str] = {}
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
         try:
             texts[name] = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            if not name.endswith(_MUST_BE_TEXT):
-                continue  # an image or the like beside the templates
+            if not name.endswith(MUST_BE_TEXT):
+                continue  # an image or the like next to the templates
             line = content.count(b"\n", 0, error.start) + 1
-            faults.append(f"{name} line {line}: is not UTF-8")
+            faults[name] = f"{name} line {line}: is not UTF-8"
         for piece in (name.encode(), content):
             digest.update(len(piece).to_bytes(8, "big") + piece)
-    return FileSet(texts, digest.hexdigest()[:16], tuple(faults))
+    return FileSet(texts, digest.hexdigest()[:16], faults)

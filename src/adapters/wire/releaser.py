@@ -20,7 +20,11 @@ from adapters.wire.message import MAX_BODY, decode
 from domain.dispatcher import Dispatcher, Progress
 from domain.errors import DeliveryError, FailureReason
 
-_MENDABLE = (FailureReason.TEMPLATE_MISSING, FailureReason.TEMPLATE_UNDEFINED)
+_MENDABLE = (
+    FailureReason.TEMPLATE_MISSING,
+    FailureReason.TEMPLATE_UNDEFINED,
+    FailureReason.TEMPLATE_ERROR,
+)
 _PAUSE = 30.0  # seconds before the next try when the broker was away
 
 log = structlog.get_logger()
@@ -30,8 +34,9 @@ log = structlog.get_logger()
 class TemplateReleaser:
     """Releases, after a change of the template set, the letters that this very change mends.
 
-    Only those dead for a missing template or an undefined variable, and only where today's set
-    renders them. `channels`: queue to channel. `version` gives the set in use. `max_body`: bytes.
+    Only those dead for a missing or broken template or an undefined variable, and only where
+    today's set renders them. `channels`: queue to channel. `version` gives the set in use.
+    `max_body`: bytes.
     """
 
     dead_letters: DeadLetters

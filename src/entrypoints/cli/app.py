@@ -77,7 +77,7 @@ def run(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     except DispatcherError as error:
-        _say(str(error))
+        _say(_text(error))
         return _exit_code(error)
     except BrokenPipeError:
         _print_no_more()  # the reader of our output has gone, as `head` does
@@ -100,6 +100,15 @@ def _print_no_more() -> None:
     complain."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _text(error: DispatcherError) -> str:
+    from adapters.templates import TemplateSetBroken
+    from entrypoints.settings.sources import variable
+
+    if isinstance(error, TemplateSetBroken):
+        return "\n".join(f"{variable('templates_dir')}: {fault}" for fault in error.faults)
+    return str(error)
 
 
 def _exit_code(error: DispatcherError) -> int:

@@ -31,6 +31,8 @@ FOREIGN_POLICY = (
 )
 """For HTML that others wrote: its own styles and pictures within it; no script, nothing remote.
 Links open a page of their own."""
+FOREIGN_POLICY_WITH_PICTURES = FOREIGN_POLICY.replace("img-src data:", "img-src data: https: http:")
+"""The same, and pictures are loaded from wherever they are."""
 
 
 @dataclass(frozen=True, slots=True)

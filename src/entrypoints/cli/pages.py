@@ -3,9 +3,14 @@
 import re
 from html import escape
 
-from entrypoints.cli.local_server import FOREIGN_POLICY, Reply
+from entrypoints.cli.local_server import FOREIGN_POLICY, FOREIGN_POLICY_WITH_PICTURES, Reply
 
 _AFTER_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
+_REMOTE_PICTURE = re.compile(
+    r"""(?:<(?:img|source|video|input|image)\b[^>]*?\s(?:src|srcset|poster|href)|\sbackground)"""
+    r"""\s*=\s*["']?\s*(?:https?:)?//([^/"'\s>]+)|url\(\s*["']?(?:https?:)?//([^/"'\s)]+)""",
+    re.IGNORECASE,
+)
 _BASE = '<base target="_blank">'
 
 _STYLE = """
@@ -61,14 +66,20 @@ def page(title: str, body: str, *, above: str = "", status: int = 200) -> Reply:
     return Reply(text.encode("utf-8", "replace"), status=status)
 
 
-def foreign(html: str) -> Reply:
-    """HTML that somebody else wrote, shut in; for an iframe."""
+def foreign(html: str, *, pictures: bool = False) -> Reply:
+    """HTML that others wrote, shut in; for an iframe. `pictures`: remote ones are loaded."""
     head = _AFTER_HEAD.search(html)
     at = head.end() if head else 0
     if head is None and (doctype := re.match(r"\s*<!doctype[^>]*>", html, re.IGNORECASE)):
         at = doctype.end()
     text = html[:at] + _BASE + html[at:]
-    return Reply(text.encode("utf-8", "replace"), policy=FOREIGN_POLICY)
+    policy = FOREIGN_POLICY_WITH_PICTURES if pictures else FOREIGN_POLICY
+    return Reply(text.encode("utf-8", "replace"), policy=policy)
+
+
+def remote_pictures(html: str) -> list[str]:
+    """The hosts that pictures of `html` would be loaded from."""
+    return sorted({(found[1] or found[2]).lower() for found in _REMOTE_PICTURE.finditer(html)})
 
 
 def frame(address: str, title: str) -> str:

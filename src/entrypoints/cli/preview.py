@@ -26,7 +26,7 @@ from adapters.templates.failures import RenderFailure
 from domain.content import Content
 from domain.errors import DeliveryError
 from entrypoints.cli.local_server import Reply, serve
-from entrypoints.cli.pages import foreign, frame, missing, page, style
+from entrypoints.cli.pages import foreign, frame, missing, page, remote_pictures, style
 from entrypoints.container import render_options
 from entrypoints.start import load
 
@@ -38,7 +38,7 @@ _NO_LOCALE = "-"
 def command(port: int) -> None:
     """Show every template with its examples in a browser, on this machine only.
 
-    Each reload reads the files again; what does not compile or render is told with file and line.
+    Each reload reads the files again; what does not compile or render is shown with file and line.
     """
     settings = load()
     preview = Preview(settings.templates_dir, render_options(settings))
@@ -47,12 +47,13 @@ def command(port: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """One example of a template in one locale."""
+    """One example of a template in one locale. `pictures`: remote ones are loaded."""
 
     templates: FilesystemTemplates
     info: TemplateInfo
     example: Example
     locale: str | None
+    pictures: bool
 
     def address(self, *, example: str | None = None, locale: str | None = None) -> str:
         """Where it is shown, or another example or locale (`_NO_LOCALE`: none) of it."""
@@ -84,41 +85,62 @@ class Preview:
             case _:
                 return missing()
 
+    def _load(self) -> FilesystemTemplates:
+        return FilesystemTemplates(self._root, options=self._options, allow_broken=True)
+
     def _list(self) -> Reply:
         findings = lint(self._root, self._options, datetime.now(UTC))
-        problems = _problems(f for f in findings if f.severity == "error")
+        errors = [finding for finding in findings if finding.severity == "error"]
         hints = _problems(f for f in findings if f.severity == "warning")
         hints = f"<details><summary>Hints</summary>{hints}</details>" if hints else ""
         try:
-            templates = FilesystemTemplates(self._root, options=self._options)
+            templates = self._load()
         except TemplateSetBroken:
-            return page("Templates", problems)
-        rows = "".join(f"<li>{_row(info)}</li>" for info in list_templates(templates.snapshot))
+            return page("Templates", _problems(errors))
+        rows = {info.name: _row(info) for info in list_templates(templates.snapshot)}
+        rows |= {name: _broken_row(name) for name in templates.snapshot.broken}
+        problems = _problems(error for error in errors if error.template not in rows)
+        listed = "".join(
+            f"<li>{rows[name]}{_problems(e for e in errors if e.template == name)}</li>"
+            for name in sorted(rows)
+        )
         empty = "" if rows else f"<p>There is no template in {escape(str(self._root))}.</p>"
         above = '<span class="soft">as they are on disk; reload to see a change</span>'
-        body = f'{problems}{empty}<ul class="list">{rows}</ul>{hints}'
+        body = f'{problems}{empty}<ul class="list">{listed}</ul>{hints}'
         return page("Templates", body, above=above)
 
     def _template(self, name: str, rest: list[str]) -> Reply:
         try:
-            templates = FilesystemTemplates(self._root, options=self._options)
+            templates = self._load()
             snapshot = templates.snapshot
+            if faults := snapshot.broken.get(name):
+                return page(name, _bad("\n".join(faults)), above=_BACK)
             info = next(one for one in list_templates(snapshot) if one.name == name)
             examples = examples_of(snapshot, name) or (Example(name="none", path="", message={}),)
         except (TemplateSetBroken, ExampleBroken) as broken:
-            return page(name, f'<p class="bad">{escape(str(broken))}</p>', above=_BACK)
+            return page(name, _bad(str(broken)), above=_BACK)
         except StopIteration:
             return missing()
+        return self._example(templates, info, examples, rest)
+
+    def _example(
+        self,
+        templates: FilesystemTemplates,
+        info: TemplateInfo,
+        examples: tuple[Example, ...],
+        rest: list[str],
+    ) -> Reply:
         chosen = [one for one in examples if not rest or one.name == rest[0]]
         if not chosen:
             return missing()
-        own = chosen[0].request(name, "email", datetime.now(UTC)).locale
+        own = chosen[0].request(info.name, "email", datetime.now(UTC)).locale
         locale = own if len(rest) < 2 else (None if rest[1] == _NO_LOCALE else rest[1])
-        view = _View(templates, info, chosen[0], locale)
+        view = _View(templates, info, chosen[0], locale, pictures=rest[-1:] == ["pictures"])
         match rest[2:]:
-            case []:
-                return page(name, _navigation(view, examples, own) + _channels(view), above=_BACK)
-            case ["html"]:
+            case [] | ["pictures"]:
+                body = _navigation(view, examples, own) + _channels(view)
+                return page(info.name, body, above=_BACK)
+            case ["html"] | ["html", "pictures"]:
                 return _html(view)
             case _:
                 return missing()
@@ -141,6 +163,17 @@ def _row(info: TemplateInfo) -> str:
         f'<span class="to soft">{escape(", ".join(info.channels) + locales)} · '
         f"{escape(examples)}</span></a>"
     )
+
+
+def _broken_row(name: str) -> str:
+    return (
+        f'<a href="{_address(name)}"><span class="channel soft">broken</span>'
+        f'<span class="subject">{escape(name)}</span><span class="when"></span></a>'
+    )
+
+
+def _bad(text: str) -> str:
+    return f'<p class="bad">{escape(text)}</p>'
 
 
 def _problems(findings: Iterable[Finding]) -> str:
@@ -191,9 +224,9 @@ def _channel(view: _View, channel: str) -> str:
     except DeliveryError as error:
         place = error.place if isinstance(error, RenderFailure) else None
         where = f"{place.path}:{place.line}: {place.source.strip()}\n" if place else ""
-        return f'<p class="bad">{escape(where + str(error))}</p>'
+        return _bad(where + str(error))
     subject = f"<dl><dt>Subject</dt><dd>{escape(content.subject or '')}</dd></dl>"
-    html = frame(f"{view.address()}/html", f"{channel} as HTML") if "html" in content.parts else ""
+    html = _framed(view, content.parts["html"]) if "html" in content.parts else ""
     head = subject + html if channel == "email" else ""
     parts = "".join(
         f'<p class="soft">{escape(name)}</p><pre>{escape(_readable(name, text))}</pre>'
@@ -201,6 +234,25 @@ def _channel(view: _View, channel: str) -> str:
         if name != "html"
     )
     return head + parts
+
+
+def _framed(view: _View, html: str) -> str:
+    address = f"{view.address()}/html" + ("/pictures" if view.pictures else "")
+    return _about_pictures(view, html) + frame(address, "email as HTML")
+
+
+def _about_pictures(view: _View, html: str) -> str:
+    """Say which pictures are not shown, or are, and link to the other way."""
+    hosts = remote_pictures(html)
+    if not hosts:
+        return ""
+    said = f"This mail loads pictures from {', '.join(hosts)}."
+    if view.pictures:
+        switch = f'They are shown. <a href="{escape(view.address())}">Do not load them</a>'
+    else:
+        address = escape(f"{view.address()}/pictures")
+        switch = f'They are not loaded here. <a href="{address}">Load them</a>'
+    return f'<p class="soft">{escape(said)} {switch}</p>'
 
 
 def _readable(name: str, text: str) -> str:
@@ -213,5 +265,5 @@ def _html(view: _View) -> Reply:
     try:
         html = view.render("email").parts.get("html")
     except DeliveryError as error:
-        return page("It does not render", f'<p class="bad">{escape(str(error))}</p>')
-    return missing() if html is None else foreign(html)
+        return page("It does not render", _bad(str(error)))
+    return missing() if html is None else foreign(html, pictures=view.pictures)

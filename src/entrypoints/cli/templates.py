@@ -30,7 +30,10 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """Every template with its channels, parts, locales and examples."""
-    infos = list_templates(_templates().snapshot)
+    snapshot = _templates().snapshot
+    infos = list_templates(snapshot)
+    for fault in snapshot.faults:
+        words(f"broken: {fault}")
     if as_json:
         print_json([asdict(info) for info in infos])
         return

@@ -162,3 +162,68 @@ def test_every_shipped_template_renders_on_its_page() -> None:
         assert 'class="bad"' not in page + front
         for other in re.findall(r'(?:href|src)="(/t/[^"]+)"', page):
             assert 'class="bad"' not in shown(preview, other)
+
+
+def test_field_8_15_only_the_template_with_a_syntax_error_shows_it(
+    preview: Preview, root: Path, order: Path
+) -> None:
+    write(root, "broken.jinja2", "a\n{% if x %}")
+
+    page = shown(preview, "/")
+    row = next(row for row in page.split("<li>") if ">broken<" in row and "/t/broken" in row)
+
+    assert page.count("Unexpected end of template") == 1
+    assert "broken.jinja2:2: Unexpected end of template" in row
+    assert "shop/order" in page
+    assert "Unexpected end of template" in shown(preview, "/t/broken")
+    assert "Dear Ann" in shown(preview, "/t/shop%2Forder/a")
+
+
+def test_field_8_15_templates_that_share_a_broken_layout_are_all_listed(
+    preview: Preview, root: Path
+) -> None:
+    write(root, "_base.jinja2", "{% if x %}")
+    for name in "ab":
+        write(root, f"{name}.jinja2", "{% extends '_base.jinja2' %}")
+
+    page = shown(preview, "/")
+
+    assert page.count("_base.jinja2:1") == 1
+    assert 'href="/t/a"' in page
+    assert 'href="/t/b"' in page
+    assert "_base.jinja2 line 1" in shown(preview, "/t/a")
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        '<img alt="a" src="https://Pictures.example/a.png">',
+        "<img src=http://pictures.example/a.png>",
+        "<table background='//pictures.example/a.png'>",
+        "<p style=\"background: url('https://pictures.example/a.png')\">",
+    ],
+)
+def test_field_8_15_remote_pictures_are_named_and_loaded_on_demand(
+    preview: Preview, root: Path, picture: str
+) -> None:
+    write(root, "t.jinja2", picture)
+    write(root, "t.examples/a.json", example("Ann"))
+
+    page = shown(preview, "/t/t/a")
+    [switch] = re.findall(r'href="([^"]+)">Load them', page)
+    switched = shown(preview, switch)
+    [off, on] = [re.findall(r'<iframe[^>]*src="([^"]+)"', one)[0] for one in (page, switched)]
+
+    assert "pictures from pictures.example. They are not loaded here" in page
+    assert "Do not load them" in switched
+    assert "https:" not in preview.answer(off).policy
+    assert "img-src data: https: http:;" in preview.answer(on).policy
+    assert "default-src 'none'" in preview.answer(on).policy
+
+
+def test_field_8_15_without_remote_pictures_there_is_no_switch(
+    preview: Preview, root: Path
+) -> None:
+    write(root, "t.jinja2", '<a href="https://x.example/">x</a><img src="data:image/png;base64,">')
+
+    assert "pictures" not in shown(preview, "/t/t")

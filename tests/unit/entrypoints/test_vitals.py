@@ -63,10 +63,17 @@ def test_a_trouble_that_nobody_waits_for_is_no_cause_and_gets_no_all_clear() -> 
 def test_a_refused_template_set_is_a_trouble_until_a_good_one_is_taken() -> None:
     vitals = Vitals(AlertPolicy(FakeClock()))
 
-    vitals.templates(SetReport(version="v1", faults=("a.jinja2 line 1", "b.jinja2 line 2")))
+    with capture_logs() as logs:
+        vitals.templates(
+            SetReport(version="v1", faults=("a.jinja2 line 1", "b.jinja2 line 2"), is_refused=True)
+        )
     broken = vitals.troubles(is_consuming=True)
     vitals.templates(SetReport(version="v2"))
 
+    assert [(entry["log_level"], entry["fault"]) for entry in logs] == [
+        ("error", "a.jinja2 line 1; b.jinja2 line 2")
+    ]
+    assert "the last good set stays in use" in logs[0]["event"]
     assert broken == {"templates": "a.jinja2 line 1; b.jinja2 line 2"}
     assert vitals.troubles(is_consuming=True) == {}
 
@@ -90,3 +97,25 @@ def test_alerts_hear_of_it_without_addresses() -> None:
         "no answer",
         "it was deleted, with whatever was in it",
     ]
+
+
+def test_field_3_8_a_template_left_out_at_the_start_is_one_error_and_an_alert() -> None:
+    policy = AlertPolicy(FakeClock())
+    vitals = Vitals(policy)
+
+    with capture_logs() as logs:
+        vitals.templates(SetReport(version="v1", faults=("a.jinja2 line 1: x",)))
+
+    assert [entry["event"] for entry in logs] == [
+        "a template is broken; its messages are dead-lettered until it is fixed"
+    ]
+    assert [alert.error for alert in policy.due()] == ["a.jinja2 line 1: x"]
+
+
+def test_field_3_9_a_file_that_is_not_used_is_an_error_in_the_log() -> None:
+    with capture_logs() as logs:
+        Vitals(AlertPolicy(FakeClock())).templates(
+            SetReport(version="v1", unknown=("t/htlm.jinja2: unknown file",))
+        )
+
+    assert (logs[-1]["log_level"], logs[-1]["fault"]) == ("error", "t/htlm.jinja2: unknown file")

@@ -21,9 +21,7 @@ locales = st.from_regex(re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,4}){0,2}", re.ASCII)
 
 @given(st.lists(paths, unique=True))
 def test_every_template_found_has_a_lawful_name_and_files_that_were_given(given: list[str]) -> None:
-    entries, _faults = catalogue(given)
-
-    for name, entry in entries.items():
+    for name, entry in catalogue(given).entries.items():
         assert template_name_fault(name) is None
         assert not any(segment.startswith("_") for segment in name.split("/"))
         for files in entry.parts.values():

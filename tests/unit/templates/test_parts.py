@@ -269,3 +269,46 @@ def test_lenient_prints_nothing_for_what_is_undefined(folder: Folder) -> None:
     folder.write({"t/text.jinja2": "[{{ a }}{% if a %}x{% endif %}{% for x in a %}{% endfor %}]"})
 
     assert folder.render("t", options={"lenient": True}).parts["text"] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [("it-IT", "Ciao\n"), ("it", "Ciao\n"), ("de", "Hello"), (None, "Hello")],
+)
+@pytest.mark.parametrize("channel", ["email", "telegram"])
+def test_field_3_12_the_text_is_derived_from_html_of_the_same_language(
+    folder: Folder, locale: str | None, text: str, channel: str
+) -> None:
+    folder.write(
+        {
+            "t/html.jinja2": "<p>Hi</p>",
+            "t/html.it.jinja2": "<p>Ciao</p>",
+            "t/subject.jinja2": "S",
+            "t/subject.it.jinja2": "O",
+            "t/text.jinja2": "Hello",
+        }
+    )
+
+    assert folder.render("t", locale=locale, channel=channel).parts["text"] == text
+
+
+def test_field_3_12_a_text_in_the_language_wins_over_html_in_a_more_general_one(
+    folder: Folder,
+) -> None:
+    folder.write(
+        {"t/html.it.jinja2": "<p>Ciao</p>", "t/text.it-CH.jinja2": "Hoi", "t/text.jinja2": "Hello"}
+    )
+
+    assert folder.render("t", locale="it-CH").parts["text"] == "Hoi"
+    assert folder.render("t", locale="it-IT").parts["text"] == "Ciao\n"
+
+
+def test_field_3_11_channels_in_template_toml_restrict_a_template(folder: Folder) -> None:
+    folder.write({"t/text.jinja2": "x", "t/template.toml": 'channels = ["telegram", "email"]'})
+
+    failure = folder.failure("t", channel="slack")
+
+    assert folder.render("t", channel="telegram").parts["text"] == "x"
+    assert failure.reason is FailureReason.CHANNEL_UNKNOWN
+    assert "'t' is not for channel 'slack'" in str(failure)
+    assert "only telegram, email" in str(failure)
