@@ -10,13 +10,14 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib import SMTP
 
+from adapters.notifiers.email.about_us import sign_in_advice
 from adapters.notifiers.email.replies import Reply, one_line
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.url import Security, SmtpSettings
 from domain.errors import Unavailable
 
-_CREDENTIALS = "check the user name and password in DISPATCHER_EMAIL_URL"
 _METHOD_NOT_KNOWN = frozenset({500, 501, 502, 503, 504})
+_WANTS_TLS = frozenset({530, 538})  # RFC 3207 section 4, RFC 4954 section 6
 
 
 class Connector:
@@ -141,11 +142,14 @@ class Connector:
         )
 
     def _refused(self, error: aiosmtplib.SMTPResponseException) -> Unavailable:
-        said = self._clean(str(Reply(error.code, error.message.encode("utf-8", "replace"))))
+        reply = Reply(error.code, error.message.encode("utf-8", "replace"))
+        said = self._clean(str(reply))
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
             if 400 <= error.code < 500:  # RFC 4954: 454, a temporary failure
                 return Unavailable(f"{self._server} cannot sign us in at the moment: {said}")
-            return Unavailable(f"{self._server} refused to sign us in: {said}; {_CREDENTIALS}")
+            text = f"{self._server} refused to sign us in: {said}; {sign_in_advice(reply)}"
+            is_login = error.code not in _WANTS_TLS | _METHOD_NOT_KNOWN
+            return Unavailable(text, is_login=is_login)
         return Unavailable(f"{self._server} does not serve us: {said}")
 
     def _clean(self, text: str) -> str:

@@ -7,6 +7,7 @@ from adapters.notifiers.email.connect import Connector
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.pool import Pool, PoolLimits
 from adapters.notifiers.email.session import Session
+from adapters.notifiers.email.sign_in import SignInGate
 from adapters.notifiers.email.transaction import (
     Answers,
     LostBeforePayload,
@@ -47,6 +48,7 @@ class SmtpNotifier:
         self._reread = reread or (lambda: settings)
         self._ca_file = ca_file
         self._connector = self._new_connector()
+        self._sign_in = SignInGate()
         self._pool = Pool(self._open, limits or PoolLimits())
 
     def _new_connector(self) -> Connector:
@@ -57,7 +59,9 @@ class SmtpNotifier:
         if settings != self._settings:
             self._settings = settings
             self._connector = self._new_connector()
-        return await self._connector.open()
+        if settings.username is None:
+            return await self._connector.open()
+        return await self._sign_in.open(self._connector.open, settings, self._reread)
 
     async def notify(
         self,
