@@ -125,7 +125,7 @@ _TABLE: Final = (
             rb"meet the required authentication level",  # Outlook.com
             rb"address is not verified|from (?:address|domain)[^.;]{0,60}"
             rb"(?:not (?:verified|allowed|authori[sz]ed|match)|does not match)",  # SES, SendGrid
-            rb"domain[^.;]{0,60} is not allowed to send",  # Mailgun
+            rb"domain (?:\S+ )?is not allowed to send",  # Mailgun
             rb"(?:not (?:allowed|permitted|authori[sz]ed)|no permissions?) to (?:send|use)"
             rb"[^.;]{0,30}\b(?:as|from|sender|this address)\b",
         ),
@@ -171,7 +171,9 @@ _TABLE: Final = (
 # A reply of several lines repeats its enhanced code on each.
 _LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
 _SPACES = re.compile(rb"\s+")
-_ADDRESS = re.compile(rb"<[^<>\s]*>")  # what stands there is the message's, not the relay's word
+_ADDRESS = re.compile(
+    rb"<[^<>]{0,320}>|\S+@[\w.-]+"
+)  # what stands there is the message's, not the relay's word
 
 _WANTS_AUTHENTICATION = 530  # RFC 4954 section 6
 _REFUSES_AUTHENTICATION = frozenset({534, 535})
