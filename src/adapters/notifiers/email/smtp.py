@@ -90,7 +90,7 @@ class SmtpNotifier:
                 return await self._transact(session, letter, about_to_send)
             except LostBeforePayload:
                 # The server had tired of an idle connection: nobody's fault, so nobody pays.
-                session = await self._pool.replace(session)
+                session = await self._pool.renew(session)
                 return await self._transact(session, letter, about_to_send)
         except DeliveryError:
             raise
