@@ -69,12 +69,16 @@ class Conversation:
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             self.log.commands.append(text)
             verb = text[:4].upper() if not text.upper().startswith("STARTTLS") else "STARTTLS"
+            await self.before(text)
             handler = handlers.get(verb)
             if handler is None:
                 self.say("500 5.5.2 what?")
             else:
                 await handler(text)
             await self.writer.drain()
+
+    async def before(self, text: str) -> None:
+        """A place for a server that looks at each command first. Raise Ended to leave."""
 
     def say(self, reply: str) -> None:
         lines: list[str] = []

@@ -51,6 +51,8 @@ EXTENSIONS = ("PIPELINING", "SIZE 20971520", "8BITMIME", "SMTPUTF8", "ENHANCEDST
 class SmtpServer:
     """Listens on a free port of 127.0.0.1 while it is entered."""
 
+    conversation = Conversation
+
     def __init__(
         self,
         *,
@@ -139,7 +141,7 @@ class SmtpServer:
         log = SessionLog(len(self.sessions), tls=self.tls is not None)
         self.sessions.append(log)
         try:
-            await Conversation(self, log, reader, writer).run()
+            await self.conversation(self, log, reader, writer).run()
         except (Ended, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         except asyncio.CancelledError:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.notifiers.email.learned import Fact
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.width import Width
 
@@ -16,13 +17,17 @@ _NARROW_IDLE = 3.0  # seconds; where connections are scarce others may be waitin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolLimits:
-    """When a connection is given up. Seconds, but for `size` and `mails`.
+    """When a connection is given up, and how soon another is tried. Seconds, but for `size` and
+    `mails`.
 
+    `patience`: until one more connection is tried after the relay has refused one while it served
+    others of ours; it doubles with each further refusal.
     `idle` is well below what servers and the firewalls between allow, so a connection taken from
     the pool is rarely dead.
     """
 
     size: int = 10
+    patience: float = 1.0
     age: float = 300.0
     idle: float = 30.0
     mails: int = 1000
@@ -38,11 +43,16 @@ class Pool:
     """
 
     def __init__(
-        self, connect: Callable[[], Coroutine[Any, Any, Session]], limits: PoolLimits
+        self,
+        connect: Callable[[], Coroutine[Any, Any, Session]],
+        limits: PoolLimits,
+        learned: Callable[[Fact, float | None], None],
     ) -> None:
+        """`learned` is called with what the relay turns out to take."""
         self._connect = connect
         self._limits = limits
-        self._width = Width(limits.size)
+        self._width = Width(limits.size, limits.patience)
+        self._learned = learned
         self._mails = limits.mails
         self._idle: deque[Session] = deque()
         self._out: set[Session] = set()
@@ -94,6 +104,7 @@ class Pool:
     def learn_mails(self, session: Session) -> None:
         """The relay takes no more mails over one connection than this one has sent."""
         self._mails = max(1, min(self._mails, session.mails_sent))
+        self._learned(Fact.SESSION_MAILS, self._mails)
 
     async def close(self) -> None:
         """Say goodbye on every idle connection. Those that are out are closed when given back."""
@@ -164,6 +175,7 @@ class Pool:
             return
         self._has_failed = False
         self._width.accepted(len(self._out) + len(self._idle) + 1)
+        self._say_width()
         self._hand_on(session)
         self._dial_as_needed()
 
@@ -171,9 +183,11 @@ class Pool:
         self._has_failed = True
         if count := len(self._out) + len(self._idle):
             self._width.refused(count)
+            self._say_width()
             self._grow_later(again=True)
         elif not self._dials:
             self._width.reset()  # nothing serves us: that says nothing about how many would
+            self._say_width()
             while self._waiters:
                 waiter = self._waiters.popleft()
                 if not waiter.done():
@@ -187,9 +201,13 @@ class Pool:
             loop = asyncio.get_running_loop()
             self._growth = loop.call_later(self._width.step, self._grow)
 
+    def _say_width(self) -> None:
+        self._learned(Fact.CONNECTIONS, self._width.now if self._width.is_narrowed else None)
+
     def _grow(self) -> None:
         self._growth = None
         self._width.grow()
+        self._say_width()
         if self._width.is_narrowed:
             self._grow_later()
         self._dial_as_needed()

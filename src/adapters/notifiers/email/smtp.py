@@ -1,9 +1,11 @@
 """The email channel over SMTP: a letter, a connection from the pool, one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from adapters.notifiers.email.connect import Connector
+from adapters.notifiers.email.learned import Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.pool import Pool, PoolLimits
 from adapters.notifiers.email.session import Session
@@ -36,9 +38,10 @@ class SmtpNotifier:
         limits: PoolLimits | None = None,
         timeouts: Timeouts | None = None,
         reread: Callable[[], SmtpSettings] | None = None,
+        learned: Learned | None = None,
     ) -> None:
         """`reread` gives the settings as they are now, and is asked before each connection: so a
-        changed password needs no restart.
+        changed password needs no restart. `learned` keeps what the relay turns out to take.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
@@ -49,7 +52,11 @@ class SmtpNotifier:
         self._ca_file = ca_file
         self._connector = self._new_connector()
         self._sign_in = SignInGate()
-        self._pool = Pool(self._open, limits or PoolLimits())
+        self._relay = f"{settings.host}:{settings.port}"
+        self._learned = learned or Learned()
+        self._pool = Pool(
+            self._open, limits or PoolLimits(), partial(self._learned.note, self._relay)
+        )
 
     def _new_connector(self) -> Connector:
         return Connector(self._settings, ca_file=self._ca_file, timeout=self._timeouts.connect)

@@ -2,7 +2,6 @@
 
 _FIRST = 4
 _RAMP = 0.1
-_FIRST_STEP = 1.0
 _LONGEST_STEP = 30.0
 
 
@@ -13,15 +12,18 @@ class Width:
     takes. A refusal takes a quarter of what is open away; from then on it grows slowly.
     """
 
-    def __init__(self, size: int) -> None:
-        """`size`: the most that there may ever be."""
+    def __init__(self, size: int, patience: float) -> None:
+        """`size`: the most that there may ever be. `patience`: seconds after the first refusal
+        until one more is tried; it doubles with each further refusal."""
         self._size = size
+        self._patience = patience
         self.reset()
 
     def reset(self) -> None:
         """Forget what was refused."""
         self.now = min(self._size, _FIRST)
         self.step = _RAMP
+        self._is_narrowed = False
         self._is_fresh = True
 
     @property
@@ -32,7 +34,7 @@ class Width:
     @property
     def is_narrowed(self) -> bool:
         """Whether the relay has refused a connection while it served others of ours."""
-        return self.step > _RAMP
+        return self._is_narrowed
 
     def grow(self) -> None:
         """Allow one more: `step` seconds have passed without a refusal."""
@@ -43,11 +45,13 @@ class Width:
         """The relay serves us on so many connections now."""
         self.now = max(self.now, count)
         if self.is_full:
-            self.step = _RAMP
+            self.reset()
+            self.now = self._size
 
     def refused(self, count: int) -> None:
         """The relay refused another one while it serves us on so many."""
         self.now = max(1, count - count // 4)
+        self._is_narrowed = True
         if self._is_fresh:  # refusals of the same moment are one
-            self.step = min(max(self.step * 2, _FIRST_STEP), _LONGEST_STEP)
+            self.step = min(max(self.step * 2, self._patience), _LONGEST_STEP)
             self._is_fresh = False
