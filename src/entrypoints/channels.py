@@ -8,11 +8,12 @@ from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
 if TYPE_CHECKING:
+    from adapters.notifiers.email.learned import Learned
     from adapters.notifiers.email.url import SmtpSettings
 
 
-def email_notifier(settings: Settings) -> Notifier:
-    """Over SMTP, or into a Maildir. Raises SettingsInvalid."""
+def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
+    """Over SMTP, or into a Maildir. `learned` keeps what the relay takes. Raises SettingsInvalid."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.letter import EmailDefaults
     from adapters.notifiers.email.url import MaildirSettings, parse_email_url
@@ -38,6 +39,7 @@ def email_notifier(settings: Settings) -> Notifier:
                 ca_file=settings.email_ca_file,
                 limits=PoolLimits(size=settings.email_pool),
                 reread=lambda: _relay_now(settings, place),
+                learned=learned,
             )
         )
     except ValueError as error:

@@ -138,7 +138,7 @@ class Container(containers.DeclarativeContainer):
     learned = providers.Singleton(Learned)
 
     # Channels: one line each, by the channel's name. Built only where configured.
-    email = providers.Singleton(email_notifier, settings)
+    email = providers.Singleton(email_notifier, settings, learned)
     telegram = providers.Singleton(telegram_notifier, settings)
     slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add)
     webhook = providers.Singleton(webhook_notifier, settings)
