@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
-    """Over SMTP, or into a Maildir. `learned` keeps what the relay takes. Raises SettingsInvalid."""
+    """Over SMTP, or into a Maildir; `learned` keeps what the relay takes. Raises
+    SettingsInvalid."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.letter import EmailDefaults
     from adapters.notifiers.email.url import MaildirSettings, parse_email_url
