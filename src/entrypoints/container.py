@@ -14,6 +14,7 @@ from adapters.telemetry.metrics import CodeCounter, Metrics
 from adapters.telemetry.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
+from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import DeadLetters
 from adapters.wire.releaser import TemplateReleaser
 from domain.alerts import AlertPolicy
@@ -37,6 +38,7 @@ from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import CHANNELS
+from entrypoints.settling import PERIOD, SettlementWatch
 from entrypoints.vitals import Vitals
 
 
@@ -130,6 +132,15 @@ class Container(containers.DeclarativeContainer):
     # What the operator hears
     alerts = providers.Singleton(AlertPolicy, clock)
     vitals = providers.Singleton(Vitals, alerts)
+    in_hand = providers.Singleton(InHand)
+    settlement_period = providers.Object(PERIOD)
+    settlement_watch = providers.Singleton(
+        SettlementWatch,
+        in_hand,
+        is_paused=providers.Callable(lambda vitals: lambda: vitals.is_held_up, vitals),
+        report=vitals.provided.stalled,
+        period=settlement_period,
+    )
 
     # Answers of providers that nobody foresaw, for the metrics
     slack_codes = providers.Singleton(CodeCounter)
@@ -170,6 +181,7 @@ class Container(containers.DeclarativeContainer):
         unknown_codes=providers.Dict(slack=slack_codes),
         relays=learned.provided.snapshot,
         log=log,
+        in_hand_bytes=providers.Callable(lambda in_hand: lambda: in_hand.size, in_hand),
     )
     observer = providers.Singleton(
         Observers,
@@ -197,7 +209,7 @@ class Container(containers.DeclarativeContainer):
     rabbit = providers.Singleton(brokers.rabbit_settings, settings)
     sqlite = providers.Singleton(brokers.sqlite_queue, settings, clock)
     consumer = providers.Singleton(
-        brokers.consumer, settings, clock, vitals, rabbit.provider, sqlite.provider
+        brokers.consumer, settings, clock, vitals, in_hand, rabbit.provider, sqlite.provider
     )
     publisher = providers.Singleton(brokers.publisher, settings, rabbit.provider, sqlite.provider)
     dead_letters = providers.Singleton(
