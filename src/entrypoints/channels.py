@@ -17,14 +17,17 @@ def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
     SettingsInvalid."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.letter import EmailDefaults
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
 
     defaults = EmailDefaults(
         sender=settings.email_from,
         reply_to=settings.email_reply_to,
         attachments_dir=settings.attachments_dir,
     )
-    place = parse_email_url(settings.email or "")
+    places = parse_email_urls(settings.email or "")
+    if not isinstance(places, MaildirSettings) and (len(places) > 1 or places[0].wants_token):
+        raise SettingsInvalid([f"{variable('email_url')}: lists and tokens are still to come"])
+    place = places if isinstance(places, MaildirSettings) else places[0]
     try:
         if isinstance(place, MaildirSettings):
             from adapters.notifiers.email.maildir import MaildirNotifier
@@ -38,6 +41,7 @@ def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
                 place,
                 defaults=defaults,
                 ca_file=settings.email_ca_file,
+                ehlo=settings.email_ehlo,
                 limits=PoolLimits(size=settings.email_pool),
                 reread=lambda: _relay_now(settings, place),
                 learned=learned,

@@ -83,6 +83,7 @@ class Settings(BaseModel):
     topology: TopologyMode = TopologyMode.ADOPT
     queue_arguments: JsonObject = None
     email_url: SecretStr | None = None
+    email_ehlo: str | None = None
     email_from: str | None = None
     email_reply_to: str | None = None
     email_pool: Count = 10

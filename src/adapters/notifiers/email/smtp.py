@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from adapters.notifiers.email.connect import Connector
 from adapters.notifiers.email.learned import Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
@@ -23,6 +25,8 @@ from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Un
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
 
+log = structlog.get_logger()
+
 
 class SmtpNotifier:
     """Sends mail through one relay, over a pool of kept connections."""
@@ -35,13 +39,15 @@ class SmtpNotifier:
         *,
         defaults: EmailDefaults | None = None,
         ca_file: Path | None = None,
+        ehlo: str | None = None,
         limits: PoolLimits | None = None,
         timeouts: Timeouts | None = None,
         reread: Callable[[], SmtpSettings] | None = None,
         learned: Learned | None = None,
     ) -> None:
         """`reread` gives the settings as they are now, and is asked before each connection: so a
-        changed password needs no restart. `learned` keeps what the relay turns out to take.
+        changed password needs no restart. `ehlo`: see `Connector`. `learned` keeps what the relay
+        turns out to take.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
@@ -50,6 +56,7 @@ class SmtpNotifier:
         self._settings = settings
         self._reread = reread or (lambda: settings)
         self._ca_file = ca_file
+        self._ehlo = ehlo
         self._connector = self._new_connector()
         self._sign_in = SignInGate()
         self._relay = f"{settings.host}:{settings.port}"
@@ -59,7 +66,9 @@ class SmtpNotifier:
         )
 
     def _new_connector(self) -> Connector:
-        return Connector(self._settings, ca_file=self._ca_file, timeout=self._timeouts.connect)
+        return Connector(
+            self._settings, ca_file=self._ca_file, timeouts=self._timeouts, ehlo=self._ehlo
+        )
 
     async def _open(self) -> Session:
         settings = self._reread()
@@ -130,6 +139,13 @@ class SmtpNotifier:
                 served.setdefault(address.wire, []).append(recipient)
         if not served:
             return results
+        if not utf8 and letter.unshown_replies:
+            log.warning(
+                "reply address left out",
+                id=letter.notification.id,
+                template=letter.notification.template,
+                detail=f"reply_to: {_why_not_shown(session)}",
+            )
         mailing = await self._mailing(session, letter, list(served), utf8=utf8)
         try:
             answers = await Transaction(session, mailing, self._timeouts, about_to_send).run()
@@ -193,8 +209,11 @@ def _raise_if_unavailable(answers: Answers) -> None:
 
 
 def _needs_smtputf8(session: Session, address: str, reason: FailureReason) -> Permanent:
-    return Permanent(
-        f"{address}: not ASCII before the @, and {session.server} does not offer SMTPUTF8, "
-        "which it takes to carry that",
-        reason=reason,
+    return Permanent(f"{address}: {_why_not_shown(session)}", reason=reason)
+
+
+def _why_not_shown(session: Session) -> str:
+    return (
+        f"not ASCII before the @, and {session.server} does not offer SMTPUTF8, which it takes to "
+        "carry that"
     )

@@ -20,10 +20,16 @@ Answers = list[DeliveryError | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds to wait. RFC 5321 4.5.3.2 asks for 10 minutes after the final dot: a client that
-    leaves earlier sends again what was accepted."""
+    """Seconds to wait, as RFC 5321 4.5.3.2 asks. 10 minutes after the final dot: a client that
+    leaves earlier sends again what was accepted.
+
+    `connect`: for the connection and its TLS handshake. `late`: for the greeting, before a second
+    connection is tried; the first goes on waiting until `greeting`.
+    """
 
     connect: float = 30.0
+    late: float = 10.0
+    greeting: float = 300.0
     command: float = 300.0
     final: float = 600.0
 
