@@ -1,0 +1,111 @@
+"""What the pages show is what happens: each message arrives, each command runs, in order."""
+
+import json
+from collections.abc import Iterator
+from mailbox import Maildir
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.doc_runner import Reader, blocks_of
+from tests.support.rabbit import Broker, delete_all
+from tests.support.worker import ROOT, run_command
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
+NOT_RUN = ("make demo",)
+"""Blocks of commands that the checks run by themselves."""
+
+
+def examples() -> list[Any]:
+    """Every JSON example of the pages."""
+    return [
+        pytest.param(page, json.loads(text), id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, (_language, text) in enumerate(blocks_of(page, "json"), start=1)
+    ]
+
+
+def a_message(example: dict[str, Any]) -> dict[str, Any]:
+    """The example, or a message around it where it is only an attachment."""
+    if "filename" not in example:
+        return example
+    parameters = {"name": "Ada", "link": "https://example.org/account"}
+    return {
+        "to": "ada@example.com",
+        "template": "welcome",
+        "subject": "Hi",
+        "parameters": parameters,
+        "attachments": [example],
+    }
+
+
+@pytest.mark.parametrize(("page", "example"), examples())
+def test_field_8_3_each_example_message_is_sent_with_the_shipped_templates(
+    tmp_path: Path, page: Path, example: dict[str, Any]
+) -> None:
+    channel = page.stem if page.stem in CHANNELS else "email"
+    settings = {
+        "email_from": "shop@example.com",
+        "templates_dir": str(ROOT / "templates"),
+        "queues": ",".join(f"{name}={name}" for name in CHANNELS),
+        "targets__ops": "json://127.0.0.1:9/",  # no service listens there
+        "log_format": "json",
+    }
+    body = json.dumps(a_message(example))
+    line = json.dumps({"queue": channel, "headers": {}, "properties": {}, "body": body})
+    for arguments, stdin in ((("import", "-"), line), (("retry", "--all", "--yes"), "")):
+        done = run_command("failed", *arguments, settings=settings, cwd=tmp_path, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+
+    worked = run_command("worker", "--drain", settings=settings, cwd=tmp_path)
+
+    assert worked.returncode == 0, worked.stderr
+    entries = [json.loads(line) for line in worked.stderr.splitlines() if line.startswith("{")]
+    events = [entry["event"] for entry in entries if entry["event"].startswith("notification")]
+    # Of Apprise nothing can be captured: the message is read, rendered and tried.
+    expected = "notification deferred" if channel == "apprise" else "notification sent"
+    assert events == [expected] * len(example.get("channels", [channel])), worked.stderr
+
+
+@pytest.fixture
+def local_broker(rabbitmq: Broker) -> Iterator[Broker]:
+    """The broker that the pages call localhost; what they make there is deleted afterwards."""
+    delete_all(rabbitmq, "email")
+    yield rabbitmq
+    delete_all(rabbitmq, "email")
+
+
+@pytest.fixture
+def reader(tmp_path: Path, local_broker: Broker) -> Reader:
+    """A reader with a broker, whose mails are kept in `mail`."""
+    mail = f"maildir:{tmp_path}/mail"
+    return Reader(
+        tmp_path,
+        replace={
+            "amqp://guest:guest@localhost:5672/": local_broker.url,
+            "amqp://worker:secret@rabbit.example.org/": local_broker.url,
+            "smtp://localhost:25": mail,
+            "smtp+starttls://user:password@relay.example.org": mail,
+        },
+        settings={
+            "broker_url": local_broker.url,
+            "email_url": mail,
+            "email_from": "shop@example.com",
+        },
+    )
+
+
+def sent_to(reader: Reader) -> list[str]:
+    """Whom a mail was sent to, once a worker has sent what waits."""
+    reader.run("sh", "dispatcher worker")
+    return sorted(str(mail["To"]) for mail in Maildir(str(reader.folder / "mail"), create=False))
+
+
+def test_field_8_3_the_blocks_of_the_readme_run_in_order(reader: Reader) -> None:
+    for language, text in blocks_of(ROOT / "README.md", "sh", "python"):
+        if not text.startswith(NOT_RUN):
+            reader.run(language, text)
+
+    assert sent_to(reader) == ["Ada <ada@example.com>", "ada@example.com"]

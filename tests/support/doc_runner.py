@@ -1,0 +1,71 @@
+"""Runs the blocks of a page as a reader would, in order, in a folder of their own.
+
+`dispatcher` is this checkout's. A worker ends once its queues are empty, since no reader waits for
+it here. Addresses that a page makes up are replaced by those of real peers.
+"""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.worker import ROOT, clean_environment
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_PROGRAM = """#!/bin/sh
+[ "$1" != worker ] || set -- "$@" --drain
+exec {python} -c 'from entrypoints.cli import main; main()' "$@"
+"""
+
+
+def blocks_of(page: Path, *languages: str) -> list[tuple[str, str]]:
+    """(Language, text) of the page's fenced blocks in these languages, in order."""
+    found = _FENCE.findall(page.read_text("utf-8"))
+    return [(language, text) for language, text in found if language in languages]
+
+
+@dataclass
+class Reader:
+    """Reads below `folder`; `replace`: text of the page to what it stands for here. What a block
+    exports holds for the blocks after it."""
+
+    folder: Path
+    replace: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._exported = self.folder / "exported"
+        self._exported.write_text("")
+        for place in (self.folder / "bin", self.folder / ".venv/bin"):
+            place.mkdir(parents=True)
+            program = place / "dispatcher"
+            program.write_text(_PROGRAM.format(python=sys.executable))
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        (self.folder / "templates").symlink_to(ROOT / "templates")
+
+    def run(self, language: str, text: str) -> str:
+        """Run one block; what it printed. Fails where a command of it does."""
+        for old, new in self.replace.items():
+            text = text.replace(old, new)
+        if language == "python":
+            command = [sys.executable, "-c", text]
+        else:
+            script = f". ./exported\nset -e\n{text}\nexport -p > exported\n"
+            command = ["bash", "-c", script]
+        done = subprocess.run(
+            command,
+            env=clean_environment(**self.settings)
+            | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        output = done.stdout + done.stderr
+        assert done.returncode == 0, f"{text}\nended with {done.returncode}:\n{output}"
+        return output
