@@ -36,16 +36,20 @@ class Reader:
     folder: Path
     replace: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._exported = self.folder / "exported"
-        self._exported.write_text("")
+        self.forget()
         for place in (self.folder / "bin", self.folder / ".venv/bin"):
             place.mkdir(parents=True)
             program = place / "dispatcher"
             program.write_text(_PROGRAM.format(python=sys.executable))
             program.chmod(program.stat().st_mode | stat.S_IXUSR)
         (self.folder / "templates").symlink_to(ROOT / "templates")
+
+    def forget(self) -> None:
+        """What was exported so far holds no longer."""
+        (self.folder / "exported").write_text("")
 
     def run(self, language: str, text: str) -> str:
         """Run one block; what it printed. Fails where a command of it does."""
@@ -59,7 +63,7 @@ class Reader:
         done = subprocess.run(
             command,
             env=clean_environment(**self.settings)
-            | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
+            | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", **self.environment},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
