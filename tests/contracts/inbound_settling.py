@@ -5,11 +5,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from adapters.wire.inbound import (
     DeadCopy,
     Decision,
     InboundMessage,
     Keep,
+    Properties,
     Release,
     Remove,
     RetryCopy,
@@ -181,14 +184,17 @@ class SettlingContract:
 
         run(scenario)
 
-    def test_a_letter_may_be_released_with_another_body(self, run: Run) -> None:
+    @pytest.mark.parametrize("others", [None, replace(ALL_PROPERTIES, content_encoding=None)])
+    def test_a_letter_may_be_released_with_another_body_and_properties(
+        self, run: Run, others: Properties | None
+    ) -> None:
         async def scenario(inbound: InboundHarness) -> None:
             queue = await inbound.fresh_queue()
             await publish(inbound, queue, b"wrong", properties=ALL_PROPERTIES)
             await drained(inbound, queue, handler=Recorder(lambda _: [DeadCopy(headers={})]))
 
             async def mend(letter: InboundMessage) -> Decision:
-                return Release(headers=HEADERS, body=b"right")
+                return Release(headers=HEADERS, body=b"right", properties=others)
 
             await inbound.dead_letters().visit(queue, mend)
             recorder = Recorder()
@@ -196,7 +202,7 @@ class SettlingContract:
 
             [mended] = recorder.seen
             assert (mended.body, given_headers(mended)) == (b"right", HEADERS)
-            assert mended.properties == ALL_PROPERTIES
+            assert mended.properties == (others or ALL_PROPERTIES)
             assert await dead(inbound, queue) == []
 
         run(scenario)

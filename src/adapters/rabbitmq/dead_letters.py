@@ -171,7 +171,10 @@ class RabbitDeadLetters:
         try:
             async with asyncio.timeout(_CONFIRM_TIMEOUT):
                 await self._link.publish(
-                    queue, body, properties=message.properties, headers=release.headers
+                    queue,
+                    body,
+                    properties=release.properties or message.properties,
+                    headers=release.headers,
                 )
         except TimeoutError:
             text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; the letter stays, perhaps twice"

@@ -96,8 +96,7 @@ class SqliteQueue:
     async def _add(
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        known = {k: v for k, v in asdict(properties).items() if v is not None}
-        row = (queue, json.dumps(known), json.dumps(dict(headers)), body)
+        row = (queue, _stored(properties), json.dumps(dict(headers)), body)
         await self._database.write(
             lambda c: c.execute(
                 "INSERT INTO message (visible_at, queue, properties, headers, body)"
@@ -172,7 +171,7 @@ class SqliteQueue:
         def work(connection: sqlite3.Connection) -> bool:
             if isinstance(decision, Release):
                 now, headers = self._now(), decision.headers
-                self._copy(connection, id_, queue, now, headers, body=decision.body)
+                self._copy(connection, id_, queue, now, headers, decision)
             deleted = connection.execute("DELETE FROM message WHERE id = ?", (id_,))
             return deleted.rowcount == 1
 
@@ -212,13 +211,14 @@ class SqliteQueue:
         queue: str,
         visible_at: int,
         headers: Mapping[str, str | int],
-        *,
-        body: bytes | None = None,
+        changed: Release | None = None,
     ) -> None:
+        body = changed and changed.body
+        others = _stored(changed.properties) if changed and changed.properties else None
         connection.execute(
-            "INSERT INTO message (queue, visible_at, headers, properties, body)"
-            " SELECT ?, ?, ?, properties, coalesce(?, body) FROM message WHERE id = ?",
-            (queue, visible_at, json.dumps(dict(headers)), body, id_),
+            "INSERT INTO message (queue, visible_at, headers, properties, body) SELECT"
+            " ?, ?, ?, coalesce(?, properties), coalesce(?, body) FROM message WHERE id = ?",
+            (queue, visible_at, json.dumps(dict(headers)), others, body, id_),
         )
 
     def _ready(self, connection: sqlite3.Connection, room: Mapping[str, int]) -> bool:
@@ -266,6 +266,10 @@ def _leased(queue: str, row: tuple[int, int, str, str, bytes]) -> Leased:
         delivery_count=handed_out - 1,
     )
     return Leased(id=id_, message=message)
+
+
+def _stored(properties: Properties) -> str:
+    return json.dumps({k: v for k, v in asdict(properties).items() if v is not None})
 
 
 def _dead(queue: str) -> str:

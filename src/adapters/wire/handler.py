@@ -63,7 +63,7 @@ class MessageHandler(Watcher):
             decoded = decode(
                 message.body,
                 channel=self.channels.get(message.queue, message.queue),
-                message_id=message.properties.message_id,
+                properties=message.properties,
                 max_body=self.max_body,
                 seed=seed,
             )

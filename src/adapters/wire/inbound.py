@@ -36,6 +36,9 @@ class Properties:
     app_id: str | None = None
 
 
+NO_PROPERTIES = Properties()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
     """One message as a broker hands it over. `delivery_count` is the broker's own count of earlier
@@ -45,7 +48,7 @@ class InboundMessage:
     queue: str
     body: bytes = field(repr=False)
     headers: Mapping[str, object] = field(default_factory=dict)
-    properties: Properties = Properties()
+    properties: Properties = NO_PROPERTIES
     redelivered: bool = False
     delivery_count: int = 0
     session: str = ""
@@ -147,10 +150,11 @@ class Remove(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """The decision to move a dead letter back to its work queue, with exactly these headers and,
-    where it was changed, another body."""
+    where it was changed, another body with properties of its own."""
 
     headers: Mapping[str, str | int]
     body: bytes | None = field(default=None, repr=False)
+    properties: Properties | None = None
 
 
 Decision = Keep | Remove | Release

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from adapters.wire.encoding import plain_body
 from adapters.wire.headers import DeliveryHeaders
 from adapters.wire.inbound import InboundMessage, Release
 from adapters.wire.message import content_key
-from domain.errors import FailureReason
+from domain.errors import FailureReason, MalformedMessage
 
 _SHORT_KEY = 16
 _LARGEST_LOOKED_INTO = 1024 * 1024  # bytes; a larger body is not parsed just to name its template
@@ -35,7 +36,7 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> Letter:
     Its id is the message's own, else a short form of its key.
     """
     headers = DeliveryHeaders.parse(message.headers)
-    fields = _fields(message.body)
+    fields = _fields(message)
     return Letter(
         id=_identity(message, fields, headers),
         queue=message.queue,
@@ -51,7 +52,7 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> Letter:
 
 def identity(message: InboundMessage) -> str:
     """The id that `describe` gives the letter."""
-    return _identity(message, _fields(message.body), DeliveryHeaders.parse(message.headers))
+    return _identity(message, _fields(message), DeliveryHeaders.parse(message.headers))
 
 
 def release(message: InboundMessage) -> Release:
@@ -86,12 +87,13 @@ def is_key(text: str) -> bool:
     return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
 
 
-def _fields(body: bytes) -> Mapping[str, object]:
-    if len(body) > _LARGEST_LOOKED_INTO:
+def _fields(message: InboundMessage) -> Mapping[str, object]:
+    if len(message.body) > _LARGEST_LOOKED_INTO:
         return {}
     try:
+        body = plain_body(message.body, message.properties, _LARGEST_LOOKED_INTO)
         value = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MalformedMessage):
         return {}
     return value if isinstance(value, dict) else {}
 

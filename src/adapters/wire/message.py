@@ -8,7 +8,9 @@ from itertools import chain
 
 from pydantic import ValidationError
 
+from adapters.wire.encoding import plain_body
 from adapters.wire.headers import MAX_REMAINING, remaining_to_wire
+from adapters.wire.inbound import NO_PROPERTIES, Properties
 from adapters.wire.schema import WireMessage
 from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
@@ -62,13 +64,13 @@ def decode(
     body: bytes,
     *,
     channel: str,
-    message_id: str | None = None,
+    properties: Properties = NO_PROPERTIES,
     max_body: int = MAX_BODY,
     seed: str = "",
 ) -> DecodedMessage:
     """Decode and check a message. `channel` is its queue's, used where the message names none;
-    `message_id` is the AMQP property, the idempotency key where the message has no `id`. `seed`
-    tells one without any from its equals.
+    `properties` say how the body is to be read; the `message_id` among them is the idempotency key
+    where the message has no `id`. `seed` tells one without any from its equals.
 
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """
@@ -76,7 +78,8 @@ def decode(
         raise MalformedMessage(
             [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({max_body})"]
         )
-    fields = loads_object(body)
+    fields = loads_object(plain_body(body, properties, max_body))
+    message_id = properties.message_id
     wire = _validate(fields, channel)
     _check_size(wire)
     key = wire.id or message_id or content_key(body)

@@ -5,8 +5,9 @@ import json
 import re
 from collections.abc import Mapping
 
+from adapters.wire.encoding import in_plain, plain_body
 from adapters.wire.headers import DeliveryHeaders
-from adapters.wire.inbound import InboundMessage, Release
+from adapters.wire.inbound import NO_PROPERTIES, InboundMessage, Properties, Release
 from adapters.wire.letters import identity
 from adapters.wire.message import MAX_BODY, decode
 from adapters.wire.strict_json import loads_object
@@ -23,10 +24,10 @@ def next_id(old: str) -> str:
     return f"{old}~1"
 
 
-def again(message: InboundMessage) -> Release:
+def again(message: InboundMessage, *, max_body: int = MAX_BODY) -> Release:
     """Send it to everybody, also to those who have it. Raises MalformedMessage for a body that
     cannot be read, which nobody can have."""
-    fields = loads_object(message.body)
+    fields = loads_object(plain_body(message.body, message.properties, max_body))
     body = _dumps({**fields, "id": _new_id(fields, message)})
     headers = DeliveryHeaders.parse(message.headers)
     fresh = DeliveryHeaders(
@@ -35,12 +36,15 @@ def again(message: InboundMessage) -> Release:
         channel=headers.channel,
         traceparent=headers.traceparent,
     )
-    return Release(headers=fresh.to_wire(), body=body)
+    return Release(headers=fresh.to_wire(), body=body, properties=in_plain(message.properties))
 
 
-def editable(body: bytes) -> bytes:
-    """The body as a person edits it: indented where it is JSON, else as it is."""
+def editable(
+    body: bytes, properties: Properties = NO_PROPERTIES, *, max_body: int = MAX_BODY
+) -> bytes:
+    """The body as a person edits it: in plain UTF-8 where it can be, indented where it is JSON."""
     try:
+        body = plain_body(body, properties, max_body)
         return _dumps(loads_object(body), indent=2) + b"\n"
     except MalformedMessage:
         return body
@@ -76,7 +80,7 @@ def edited(
         channel=headers.channel,
         traceparent=headers.traceparent,
     )
-    return Release(headers=fresh.to_wire(), body=body)
+    return Release(headers=fresh.to_wire(), body=body, properties=in_plain(message.properties))
 
 
 def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage, mark: str = "") -> str:
@@ -95,7 +99,9 @@ def _still_owed(
     if remaining is None:
         return None
     try:
-        before = decode(message.body, channel=channel, max_body=max_body)
+        before = decode(
+            message.body, channel=channel, properties=message.properties, max_body=max_body
+        )
     except MalformedMessage:
         return None
     everybody = before.about(headers.channel).notifications[0].recipients

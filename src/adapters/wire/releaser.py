@@ -87,7 +87,7 @@ class TemplateReleaser:
             decoded = decode(
                 message.body,
                 channel=self.channels[message.queue],
-                message_id=message.properties.message_id,
+                properties=message.properties,
                 max_body=self.max_body,
             )
             for notification in decoded.about(headers.channel).at_first:

@@ -8,8 +8,10 @@ import click
 
 from adapters.telemetry.logs import mask_addresses
 from adapters.wire.cause import Cause, cause_of
+from adapters.wire.encoding import plain_body
 from adapters.wire.inbound import InboundMessage
 from adapters.wire.letters import Letter, describe
+from domain.errors import MalformedMessage
 from entrypoints.cli import failed_edit, failed_files, failed_moves
 from entrypoints.cli.letters import Filter, a_filter, fetch, filters, look, open_queue, unknown
 from entrypoints.cli.output import (
@@ -118,16 +120,18 @@ def _whole(message: InboundMessage, settings: Settings, *, reveal: bool) -> dict
         **_as_json(letter),
         "error": letter.error,
         "headers": {name: str(value) for name, value in sorted(message.headers.items())},
-        "body": _body(message.body),
+        "body": _body(message, settings.max_body),
     }
     return whole if reveal else {name: _masked(value) for name, value in whole.items()}
 
 
-def _body(body: bytes) -> Any:
+def _body(message: InboundMessage, limit: int) -> Any:
     """What the JSON says, else the bytes as text with escapes."""
+    body = message.body
     try:
+        body = plain_body(body, message.properties, limit)
         return json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MalformedMessage):
         return repr(body[:4000])[2:-1]
 
 

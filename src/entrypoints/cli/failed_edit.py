@@ -59,10 +59,11 @@ def _mark(letter: Letter) -> str:
 
 def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | None:
     """None where nothing was saved. Raises MalformedMessage where nobody mends the faults."""
-    text = editable(message.body)
+    before = editable(message.body, message.properties, max_body=settings.max_body)
+    text = before
     while True:
         saved = click.edit(text, extension=".json")
-        if saved is None or saved == editable(message.body):
+        if saved is None or saved == before:
             return None
         text = saved
         try:

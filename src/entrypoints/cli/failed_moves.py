@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import click
@@ -26,6 +27,7 @@ from entrypoints.cli.letters import (
 from entrypoints.cli.output import confirm, printable, words
 from entrypoints.cli.progress import Bar
 from entrypoints.settings import Settings
+from entrypoints.start import load
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -68,13 +70,13 @@ def retry(
         return unknown(*missing) if missing else int(would_fail)
     if as_json:
         raise click.UsageError("--json goes with --dry-run only")
-    decision = _again if to_all else release
+    decision = partial(_again, max_body=load().max_body) if to_all else release
     return _act(wanted, "retry", "moved back to the queue", decision, yes=yes, rate=rate)
 
 
-def _again(message: InboundMessage) -> Decision:
+def _again(message: InboundMessage, max_body: int) -> Decision:
     try:
-        return again(message)
+        return again(message, max_body=max_body)
     except MalformedMessage:  # then nobody has it
         return release(message)
 

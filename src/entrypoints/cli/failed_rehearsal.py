@@ -81,7 +81,7 @@ class Rehearsal:
             decoded = decode(
                 message.body,
                 channel=channels[message.queue],
-                message_id=message.properties.message_id,
+                properties=message.properties,
                 max_body=self._settings.max_body,
             )
             progress = Progress(remaining=headers.remaining, first_seen=headers.first_seen)

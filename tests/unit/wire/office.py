@@ -76,7 +76,10 @@ class Office:
         headers: Mapping[str, object] | None = None,
         message_id: str | None = None,
     ) -> Settlement:
-        return asyncio.run(self.handler.handle(self.message(body, headers, message_id)))
+        return self.handle_message(self.message(body, headers, message_id))
+
+    def handle_message(self, message: InboundMessage) -> Settlement:
+        return asyncio.run(self.handler.handle(message))
 
     def handle_and_ack(self, body: Mapping[str, object]) -> None:
         """Handle what settles without a copy, and ack it."""

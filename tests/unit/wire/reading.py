@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from adapters.wire.inbound import Properties
 from adapters.wire.message import DecodedMessage, decode
 from domain.errors import MalformedMessage
 
@@ -12,7 +13,7 @@ def read(
     queues_channel: str = "email", /, message_id: str | None = None, **fields: object
 ) -> DecodedMessage:
     body = json.dumps({"to": "ann@example.com", "template": "welcome", **fields}).encode()
-    return decode(body, channel=queues_channel, message_id=message_id)
+    return decode(body, channel=queues_channel, properties=Properties(message_id=message_id))
 
 
 def faults(queues_channel: str = "email", /, **fields: object) -> tuple[str, ...]:
