@@ -49,6 +49,7 @@ def render_options(settings: Settings) -> RenderOptions:
         timeout=settings.render_timeout.total_seconds(),
         lenient=settings.templates_undefined is Undefined.LENIENT,
         autoescape_flat=settings.templates_autoescape,
+        settle=settings.templates_settle.total_seconds(),
         channels=CHANNELS,
     )
 

@@ -106,7 +106,7 @@ def test_each_bad_input_is_dead_lettered_untouched_and_the_next_good_one_is_serv
         assert properties.delivery_mode == 2
 
 
-def test_an_edited_template_shows_within_two_seconds_and_a_broken_one_is_not_used(
+def test_an_edited_template_shows_once_it_rests_and_a_broken_one_is_not_used(
     tmp_path: Path, settings: dict[str, str], rabbitmq: Broker, mailbox: Mailbox, queue: str
 ) -> None:
     template = Path(settings["templates_dir"]) / "welcome.jinja2"
@@ -114,11 +114,11 @@ def test_an_edited_template_shows_within_two_seconds_and_a_broken_one_is_not_use
     with running(tmp_path, settings) as worker, Peer(rabbitmq.url) as peer:
         worker.wait_for("consuming")
         template.write_text("<h1>Goodbye {{ name }}</h1>")
-        worker.wait_for("templates changed", seconds=2)
+        worker.wait_for("templates changed", seconds=5)
         peer.publish(queue, an_order(1))
         wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
         template.write_text("<h1>{{ name </h1>")
-        told = worker.wait_for("templates are broken; the last good set stays in use", seconds=2)
+        told = worker.wait_for("templates are broken; the last good set stays in use", seconds=5)
         peer.publish(queue, an_order(2))
         wait_until(lambda: mailbox.count() == 2, on_failure=lambda: worker.output)
 

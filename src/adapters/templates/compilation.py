@@ -26,7 +26,8 @@ _REFERENCES: tuple[type[nodes.Extends | nodes.Include | nodes.Import | nodes.Fro
     nodes.Import,
     nodes.FromImport,
 )
-_NEVER_EMPTY = ("subject", "html")
+_MAY_BE_EMPTY = "text"
+_NO_LINES_OF_SIGNS = ("subject", "html")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MERGE = re.compile(r"^(?:<{7}|>{7}|\|{7})(?:[ \t].*)?$", re.MULTILINE)
 _MERGE_MIDDLE = re.compile(r"^={7}$", re.MULTILINE)  # in a plain text it may underline a heading
@@ -117,11 +118,12 @@ class Compilation:
             )
 
     def _check_body(self, part: str, path: str) -> None:
-        if part not in _NEVER_EMPTY or path in self.faults:
+        if path in self.faults:
             return
-        if not _COMMENT.sub("", self._texts[path]).strip():
+        if part != _MAY_BE_EMPTY and not _COMMENT.sub("", self._texts[path]).strip():
             self._refuse(path, f"{path}: is empty; write what people read, or remove the file")
-        self._refuse_merge(path, _MERGE_MIDDLE)
+        if part in _NO_LINES_OF_SIGNS:
+            self._refuse_merge(path, _MERGE_MIDDLE)
 
     def _compile(self, escaping: Escaping, path: str) -> jinja2.Template | None:
         """Compile a file and all that it names."""

@@ -1,6 +1,5 @@
 """The renderer over a template folder: one snapshot in use, exchanged whole when files change."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from adapters.templates.failures import (
     wrong_channel,
 )
 from adapters.templates.rendering import Rendering
+from adapters.templates.settling import Settling
 from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
 from adapters.templates.source import FileSet, Look, SourceUnstable, look_at, read_all
 from domain.content import Content, Envelope
@@ -29,8 +29,8 @@ class RenderOptions:
 
     `lenient`: undefined variables print nothing and null prints None, as in plain Jinja2;
     `refuse_null`: that null is an error all the same. `autoescape_flat`: bare NAME.jinja2 files are
-    escaped. `quiet`: seconds without a write before a change is taken. `channels`: those that a
-    template.toml may name; empty: any.
+    escaped. `settle`: seconds that a file written in place must rest before it is taken.
+    `channels`: those that a template.toml may name; empty: any.
     """
 
     max_output: int = 5 * 2**20
@@ -38,7 +38,7 @@ class RenderOptions:
     lenient: bool = False
     refuse_null: bool = False
     autoescape_flat: bool = True
-    quiet: float = 0.1
+    settle: float = 2.0
     channels: tuple[str, ...] = ()
 
     @property
@@ -91,9 +91,11 @@ class FilesystemTemplates:
         )
         self._refused = ""
         try:
-            files, self._seen = self._read()
+            files, look = self._read()
         except SourceUnstable:
             raise TemplateSetBroken((f"{root}: keeps changing while it is read",)) from None
+        self._settling = Settling(look, self._options.settle)
+        self._read_at: Look | None = look if self._settling.is_done(look) else None
         self._snapshot = self._compile(files)
         if self._snapshot.faults and not (self._snapshot.templates or allow_broken):
             raise TemplateSetBroken(self._snapshot.faults, files.version)
@@ -115,13 +117,15 @@ class FilesystemTemplates:
 
         To be called about twice a second. A set that cannot be read, or in which something is
         broken that is not broken in the set in use, is reported and the set in use kept. A file
-        that was written within the last moment is left for the next call, since its writer may not
-        be done.
+        that is still being written is left for a later call.
         """
         try:
             if self._is_unchanged():
                 return False
-            files, self._seen = self._read()
+            files, look = self._read()
+            if not self._settling.is_done(look):
+                return False
+            self._read_at = look
             if files.version == self._snapshot.version:
                 if self._refused:
                     self._accept(self._snapshot)
@@ -173,17 +177,16 @@ class FilesystemTemplates:
         try:
             look = look_at(self._root)
         except OSError:
-            return False  # told by the reading that follows
-        return look == self._seen or not look.is_settled(time.time(), self._options.quiet)
+            return False  # reported by the reading that follows
+        is_done = self._settling.is_done(look)
+        return look == self._read_at or not is_done
 
-    def _read(self) -> tuple[FileSet, Look | None]:
+    def _read(self) -> tuple[FileSet, Look]:
         try:
-            files, look = read_all(self._root)
+            return read_all(self._root)
         except OSError as error:
             reason = error.strerror or str(error)
             raise TemplateSetBroken((f"{error.filename or self._root}: {reason}",)) from None
-        settled = look.is_settled(time.time(), self._options.quiet)
-        return files, look if settled else None
 
     def _compile(self, files: FileSet) -> Snapshot:
         # Jinja2 works out constant expressions while it compiles: those have no limit of their own.

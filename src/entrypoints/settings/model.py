@@ -102,6 +102,7 @@ class Settings(BaseModel):
     render_timeout: Wait = timedelta(seconds=2)
     templates_undefined: Undefined = Undefined.STRICT
     templates_autoescape: Switch = True
+    templates_settle: Wait = timedelta(seconds=2)
     retry_delays: Tiers = values.parse_tiers("10s,1m,5m,30m,2h,6h,12h,24h")
     ledger_url: SecretStr | None = None
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND

@@ -86,7 +86,7 @@ def test_a_set_swapped_by_symlink_with_kept_times_is_never_mixed(
         for name in ("page.jinja2", "_part.jinja2", "_base.jinja2", "_filler"):
             (root / name).symlink_to(f"..data/{name}")
     served = link / inner if layout == "parent" else root
-    templates = FilesystemTemplates(served, options=RenderOptions(quiet=0.0))
+    templates = FilesystemTemplates(served, options=RenderOptions(settle=0.0))
 
     with swapping(swap):
         assert_never_mixed(templates)
@@ -109,19 +109,7 @@ def test_releases_that_are_made_and_removed_meanwhile_are_never_mixed(tmp_path: 
         previous[:] = [release]
 
     swap("one")
-    templates = FilesystemTemplates(link, options=RenderOptions(quiet=0.0))
+    templates = FilesystemTemplates(link, options=RenderOptions(settle=0.0))
 
     with swapping(swap):
         assert_never_mixed(templates)
-
-
-def test_a_file_edited_in_place_shows_within_a_second_of_polling(tmp_path: Path) -> None:
-    folder = Folder(tmp_path).write({"t.jinja2": "old"})
-    templates = FilesystemTemplates(tmp_path)
-    started = time.monotonic()
-
-    folder.write({"t.jinja2": "new"})
-    while render(templates, "t").parts["html"] != "new":
-        assert time.monotonic() - started < 1
-        time.sleep(0.1)
-        templates.refresh()

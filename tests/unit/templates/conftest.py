@@ -28,10 +28,10 @@ class Folder:
         return self
 
     def load(self, reports: list[SetReport] | None = None, **options: Any) -> FilesystemTemplates:
-        """`quiet` is zero, so that a test need not wait after a write."""
+        """`settle` is zero, so that a test need not wait after a write."""
         return FilesystemTemplates(
             self.root,
-            options=RenderOptions(**{"quiet": 0.0, **options}),
+            options=RenderOptions(**{"settle": 0.0, **options}),
             on_change=lambda report: None if reports is None else reports.append(report),
         )
 

@@ -66,7 +66,7 @@ def test_values_cannot_break_slack_json(folder: Folder) -> None:
     assert (block["n"], block["on"], block["list"]) == (3, True, ["x", None])
 
 
-@pytest.mark.parametrize("text", ['{"a": }', '"only a text"', ""])
+@pytest.mark.parametrize("text", ['{"a": }', '"only a text"', "{{ '' }}"])
 def test_slack_json_that_is_no_list_or_object_is_an_error(folder: Folder, text: str) -> None:
     failure = folder.write({"t/slack.json.jinja2": text}).failure("t", channel="slack")
 

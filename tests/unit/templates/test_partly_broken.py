@@ -109,7 +109,9 @@ def test_a_file_that_no_template_names_costs_no_template(folder: Folder) -> None
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "{# to be written #}\n"])
-@pytest.mark.parametrize("path", ["t.jinja2", "t/html.jinja2", "t/subject.it.jinja2"])
+@pytest.mark.parametrize(
+    "path", ["t.jinja2", "t/html.jinja2", "t/subject.it.jinja2", "t/telegram.jinja2"]
+)
 def test_field_3_7_an_empty_body_or_subject_is_refused(
     folder: Folder, text: str, path: str
 ) -> None:

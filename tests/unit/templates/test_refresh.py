@@ -135,15 +135,6 @@ def test_a_folder_may_be_empty_at_the_start_and_filled_later(folder: Folder) -> 
     assert render(templates, "a").parts["html"] == "first"
 
 
-def test_a_file_just_written_is_left_until_it_is_quiet(folder: Folder) -> None:
-    templates = folder.write({"a.jinja2": "old"}).load(quiet=3600.0)
-
-    folder.write({"a.jinja2": ""})
-
-    assert not templates.refresh()
-    assert render(templates, "a").parts["html"] == "old"
-
-
 def test_a_release_switched_by_a_link_is_taken_whole(folder: Folder, tmp_path: Path) -> None:
     for release in ("one", "two"):
         Folder(tmp_path / release).write(
