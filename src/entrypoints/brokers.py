@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters.clock import SystemClock
-from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import Consumer, DeadLetters, Publisher
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
@@ -49,12 +48,10 @@ def consumer(
     settings: Settings,
     clock: SystemClock,
     vitals: Vitals,
-    in_hand: InHand,
     rabbit: "Callable[[], RabbitSettings]",
     sqlite: "Callable[[], SqliteQueue]",
 ) -> Consumer:
-    """What takes messages from the work queues; `vitals` hears of trouble with RabbitMQ, and
-    `in_hand` counts."""
+    """What takes messages from the work queues; `vitals` hears of trouble with RabbitMQ."""
     if settings.is_embedded:
         from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 
@@ -64,10 +61,10 @@ def consumer(
             grace=settings.grace,
             lease=settings.lease,
         )
-        return SqliteConsumer(sqlite(), consuming, clock, in_hand)
+        return SqliteConsumer(sqlite(), consuming, clock)
     from adapters.rabbitmq.consumer import RabbitConsumer
 
-    return RabbitConsumer(rabbit(), watch=vitals, in_hand=in_hand)
+    return RabbitConsumer(rabbit(), watch=vitals)
 
 
 def publisher(
