@@ -25,6 +25,7 @@ AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
 MANAGEMENT_URL = "DISPATCHER_TEST_MANAGEMENT_URL"
 MAILHOG = ("DISPATCHER_TEST_MAILHOG_IMAGE", "mailhog/mailhog:v1.0.1")
 RABBITMQ = ("DISPATCHER_TEST_RABBITMQ_IMAGE", "rabbitmq:4-management")
+RABBITMQ_NEW = ("DISPATCHER_TEST_RABBITMQ_NEW_IMAGE", "rabbitmq:4.3-management")
 RABBITMQ_OLD = ("DISPATCHER_TEST_RABBITMQ_OLD_IMAGE", "rabbitmq:3.10-management")
 
 
@@ -124,11 +125,27 @@ def rabbitmq_old() -> Iterator[Broker]:
         yield _rabbitmq(stack, RABBITMQ_OLD, "3.10")
 
 
+@pytest.fixture(scope="session")
+def rabbitmq_new() -> Iterator[Broker]:
+    """The newest RabbitMQ, 4.3, which asks for a right to look at a queue."""
+    with ExitStack() as stack:
+        yield _rabbitmq(stack, RABBITMQ_NEW, "4.3")
+
+
+FIXTURES = {"current": "rabbitmq", "3.10": "rabbitmq_old", "4.3": "rabbitmq_new"}
+
+
 @pytest.fixture(params=["current", "3.10"])
 def broker(request: pytest.FixtureRequest) -> Broker:
-    """Each supported end of the range in turn."""
-    name = "rabbitmq" if request.param == "current" else "rabbitmq_old"
-    chosen: Broker = request.getfixturevalue(name)
+    """The current version and the oldest in turn."""
+    chosen: Broker = request.getfixturevalue(FIXTURES[request.param])
+    return chosen
+
+
+@pytest.fixture(params=["current", "3.10", "4.3"])
+def any_broker(request: pytest.FixtureRequest) -> Broker:
+    """Each version that behaves in its own way in turn, where rights and queues are looked at."""
+    chosen: Broker = request.getfixturevalue(FIXTURES[request.param])
     return chosen
 
 
@@ -145,7 +162,7 @@ def queue(request: pytest.FixtureRequest) -> Iterator[str]:
     """A queue name nobody else uses; what was made under it is deleted afterwards."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
-    for fixture in ("rabbitmq", "rabbitmq_old", "broker"):
+    for fixture in (*FIXTURES.values(), "broker", "any_broker"):
         if fixture in request.fixturenames and fixture in request.node.funcargs:
             delete_all(request.node.funcargs[fixture], name)
 

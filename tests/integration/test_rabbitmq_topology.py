@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.rabbitmq.connection import LoginRefused
+from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode

@@ -6,6 +6,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class Authority:
+    """A certificate authority whose files are in `folder`."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.file = folder / f"{name}.pem"
+        self._folder, self._key = folder, folder / f"{name}.key"
+        _openssl(
+            *("req", "-x509", "-nodes", "-days", "2", "-subj", f"/CN={name}", *_KEY),
+            *("-keyout", str(self._key), "-out", str(self.file)),
+        )
+
+    def issue(self, name: str, names: str = "", *, days: int = 2) -> tuple[Path, Path]:
+        """A certificate and its key for `name`, with `names` in openssl's subjectAltName form."""
+        certificate, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName={names}\n" if names else "")
+        _openssl(
+            *("req", "-nodes", "-subj", f"/CN={name}", *_KEY),
+            *("-keyout", str(key), "-out", str(request)),
+        )
+        _openssl(
+            *("x509", "-req", "-in", str(request), "-days", str(days), "-CAcreateserial"),
+            *("-CA", str(self.file), "-CAkey", str(self._key), "-extfile", str(extensions)),
+            *("-out", str(certificate)),
+        )
+        for file in (certificate, key, self.file):
+            file.chmod(0o644)  # a server in a container reads them as another user
+        return certificate, key
+
+
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def _openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A self-signed certificate for 127.0.0.1 and localhost; `file` is also its own authority."""

@@ -2,20 +2,16 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-from pika.adapters.utils.connection_workflow import (
-    AMQPConnectionWorkflowFailed,
-    AMQPConnectorPhaseErrorBase,
-)
 from pika.channel import Channel
 from pika.connection import Parameters
-from pika.exceptions import AMQPConnectionError, AMQPError, ConnectionClosed
+from pika.exceptions import AMQPError
 
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.tolerant import TolerantConnection
 from adapters.wire.inbound import BrokerUnavailable
@@ -26,12 +22,6 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 _log = structlog.get_logger()
 
 _CLOSE_TIMEOUT = 3.0
-_REFUSED = re.compile(r"\((403|530)\)")
-"""access-refused and not-allowed (no such vhost), AMQP 0-9-1 section 1.2."""
-
-
-class LoginRefused(BrokerUnavailable):
-    """The broker answered, and does not let this user or virtual host in."""
 
 
 class AmqpConnection:
@@ -120,7 +110,7 @@ async def _connect(parameters: Parameters) -> AmqpConnection:
 
     def on_open_error(_: object, error: BaseException | None) -> None:
         if not opened.done():
-            opened.set_exception(_unavailable(error, f"{parameters.host}:{parameters.port}"))
+            opened.set_exception(unavailable(error, parameters))
 
     def on_close(_: object, error: BaseException) -> None:
         if not closed.done():
@@ -136,29 +126,3 @@ async def _connect(parameters: Parameters) -> AmqpConnection:
             connection.close()
         raise
     return AmqpConnection(connection, closed)
-
-
-def describe(error: BaseException | None) -> str:
-    """The innermost cause in words, on one line."""
-    cause = _innermost(error)
-    if isinstance(cause, ConnectionClosed):
-        return f"{cause.reply_text} ({cause.reply_code})"
-    return " ".join(str(cause).split()) or type(cause).__name__
-
-
-def _unavailable(error: BaseException | None, where: str) -> BrokerUnavailable:
-    text = describe(error)
-    if _REFUSED.search(text):
-        return LoginRefused(f"the broker at {where} refuses the login: {text}")
-    return BrokerUnavailable(f"cannot reach the broker at {where}: {text}")
-
-
-def _innermost(error: BaseException | None) -> BaseException | None:
-    if isinstance(error, AMQPConnectionWorkflowFailed):
-        return _innermost(error.exceptions[-1])
-    if isinstance(error, AMQPConnectorPhaseErrorBase):
-        return _innermost(error.exception)
-    if isinstance(error, AMQPConnectionError) and error.args:
-        inner = error.args[0]
-        return _innermost(inner) if isinstance(inner, BaseException) else error
-    return error

@@ -9,7 +9,8 @@ import structlog
 
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
-from adapters.rabbitmq.connection import AmqpConnection, LoginRefused, connect
+from adapters.rabbitmq.connect_faults import LoginRefused
+from adapters.rabbitmq.connection import AmqpConnection, connect
 from adapters.rabbitmq.plan import queue_plans
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
