@@ -139,7 +139,7 @@ def test_rabbitmq_tells_of_ready_waiting_dead_and_consumers(
         channel.basic_consume(queue, lambda *_: None)
         consuming.process_data_events(time_limit=1)
 
-        [email, telegram] = status(tmp_path, **settings)
+        [email, telegram] = status(tmp_path, **settings, telegram_token="1:x")
         consuming.close()
 
     assert email == {

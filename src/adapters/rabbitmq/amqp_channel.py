@@ -75,11 +75,11 @@ class AmqpChannel:
         reply = await self._call(self._channel.queue_declare, queue, passive=True)
         return int(reply.method.message_count), int(reply.method.consumer_count)
 
-    async def declare_exchange(self, name: str, *, passive: bool = False) -> None:
-        """Declare a durable direct exchange, or with `passive` only look. Raises ChannelLost."""
-        await self._call(
-            self._channel.exchange_declare, name, "direct", passive=passive, durable=True
-        )
+    async def declare_exchange(
+        self, name: str, kind: str = "direct", *, passive: bool = False
+    ) -> None:
+        """Declare a durable exchange of a type, or with `passive` only look. Raises ChannelLost."""
+        await self._call(self._channel.exchange_declare, name, kind, passive=passive, durable=True)
 
     async def bind(self, queue: str, exchange: str, routing_key: str) -> None:
         """Bind; nothing happens where the binding is there already. Raises ChannelLost."""
@@ -90,10 +90,18 @@ class AmqpChannel:
         Never the global flag: quorum queues answer it with an error."""
         await self._call(self._channel.basic_qos, prefetch_count=prefetch, global_qos=False)
 
-    async def consume(self, queue: str, on_message: OnMessage) -> str:
+    async def consume(
+        self,
+        queue: str,
+        on_message: OnMessage,
+        arguments: Mapping[str, object] | None = None,
+    ) -> str:
         """Start a consumer and return its tag. Raises ChannelLost."""
         reply = await self._call(
-            self._channel.basic_consume, queue, on_message_callback=partial(_guarded, on_message)
+            self._channel.basic_consume,
+            queue,
+            on_message_callback=partial(_guarded, on_message),
+            arguments=dict(arguments or {}),
         )
         return str(reply.method.consumer_tag)
 

@@ -36,6 +36,12 @@ class AmqpConnection:
         """Whether channels can be opened."""
         return self._connection.is_open
 
+    @property
+    def is_rabbitmq(self) -> bool:
+        """Whether the broker says that it is RabbitMQ, rather than another that speaks AMQP."""
+        product = (self._connection.server_properties or {}).get("product")
+        return product in ("RabbitMQ", b"RabbitMQ")
+
     async def open_channel(self) -> AmqpChannel:
         """Open a channel. Raises ChannelLost if the connection goes first."""
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()

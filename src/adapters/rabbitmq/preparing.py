@@ -6,9 +6,9 @@ import structlog
 
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection
-from adapters.rabbitmq.declarer import Declarer, Inequality
+from adapters.rabbitmq.declarer import Declarer, Inequality, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
-from adapters.rabbitmq.settings import RabbitSettings, TopologyMode
+from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 from adapters.rabbitmq.watch import Nobody, Watch
 from adapters.wire.inbound import TopologyMismatch
 
@@ -35,9 +35,11 @@ class Preparer:
             for plan in queue_plans(self._settings, queue):
                 if not await self._ensure_queue(declarer, plan):
                     return False
+            if await declarer.is_stream(queue):
+                raise TopologyMismatch(a_stream(queue))
             for binding in self._settings.bindings:
                 if binding.queue == queue:
-                    await self._ensure_exchange(declarer, binding.exchange)
+                    await self._ensure_exchange(declarer, binding.exchange, binding.kind)
                     await self._bind(declarer, queue, binding.exchange, binding.routing_key)
         return True
 
@@ -47,12 +49,14 @@ class Preparer:
             await self._ensure_exchange(declarer, EXCHANGE)
             return await self._ensure_queue(declarer, plan)
 
-    async def _ensure_exchange(self, declarer: Declarer, name: str) -> None:
+    async def _ensure_exchange(
+        self, declarer: Declarer, name: str, kind: str = DEFAULT_KIND
+    ) -> None:
         what = f"exchange {name}"
         if self._settings.topology is TopologyMode.OWN:
-            await _insist(declarer.declare_exchange(name), what)
-        elif not await declarer.exchange_exists(name):
-            await _create(declarer.declare_exchange(name), what)
+            await _insist(declarer.declare_exchange(name, kind), what)
+        elif await declarer.exchange(name) is Presence.ABSENT:
+            await _create(declarer.declare_exchange(name, kind), what)
         elif name == EXCHANGE:
             await self._insist_if_allowed(declarer, what)
 
@@ -69,9 +73,9 @@ class Preparer:
         what, is_seen = f"queue {plan.name}", plan.name in self._seen
         is_gone = False
         if self._settings.topology is TopologyMode.OWN:
-            is_gone = is_seen and not await declarer.queue_exists(plan.name)
+            is_gone = is_seen and await declarer.queue(plan.name) is Presence.ABSENT
             await _insist(declarer.declare_queue(plan.name, plan.arguments), what)
-        elif not await declarer.queue_exists(plan.name):
+        elif await declarer.queue(plan.name) is Presence.ABSENT:
             if plan.is_work and self._settings.topology is TopologyMode.NONE:
                 return False
             await _create(declarer.declare_queue(plan.name, plan.arguments), what)
@@ -133,4 +137,14 @@ def mismatch(what: str, text: str) -> str:
             "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
         )
     argument = unequal.argument
+    if (argument, unequal.theirs) == ("x-queue-type", "stream"):
+        return a_stream(what.removeprefix("queue "))
     return f"{what} has {argument}={unequal.theirs}, ours is {argument}={unequal.ours}: {remedy}"
+
+
+def a_stream(queue: str) -> str:
+    """One line that says why a stream cannot be a work queue."""
+    return (
+        f"queue {queue} is a stream: what is published while no worker runs would never be"
+        " delivered; use a quorum or classic queue, or name another in DISPATCHER_QUEUES"
+    )

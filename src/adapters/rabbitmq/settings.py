@@ -17,6 +17,14 @@ _MAX_QUEUE_NAME = 200
 """AMQP 0-9-1 section 4.2.5.3 allows a short string 255 bytes; `.retry.<ms>` needs its share."""
 
 
+DEFAULT_KIND = "direct"
+
+_KINDS = ("direct", "topic", "fanout", "headers")
+_BINDING_FORM = (
+    "a binding is written exchange:routing_key=queue or exchange(type):routing_key=queue"
+)
+
+
 class TopologyMode(StrEnum):
     """How much of the broker's furniture is ours to place."""
 
@@ -27,20 +35,33 @@ class TopologyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A producer's exchange and key that shall lead to a work queue."""
+    """A producer's exchange and key that lead to a work queue. `kind` is the type with which the
+    exchange is created where it is missing."""
 
     exchange: str
     routing_key: str
     queue: str
+    kind: str = DEFAULT_KIND
 
     @classmethod
     def parse(cls, text: str) -> "Binding":
-        """Read `exchange:routing_key=queue`. Raises ValueError that says what is expected."""
+        """Read `exchange:routing_key=queue` or `exchange(type):routing_key=queue`. Raises
+        ValueError that says what is expected."""
         source, equals, queue = text.strip().rpartition("=")
         exchange, colon, routing_key = source.partition(":")
-        if not (equals and colon and exchange and queue):
-            raise ValueError("a binding is written exchange:routing_key=queue")
-        return cls(exchange=exchange, routing_key=routing_key, queue=queue)
+        name, parenthesis, kind = exchange.removesuffix(")").partition("(")
+        if not (equals and colon and name and queue):
+            raise ValueError(_BINDING_FORM)
+        if not parenthesis:
+            return cls(exchange=exchange, routing_key=routing_key, queue=queue)
+        if not exchange.endswith(")") or kind.strip() not in _KINDS:
+            raise ValueError(f"{exchange!r}: the type is one of {', '.join(_KINDS)}")
+        return cls(exchange=name, routing_key=routing_key, queue=queue, kind=kind.strip())
+
+    def __str__(self) -> str:
+        """The form that `parse` reads."""
+        kind = "" if self.kind == DEFAULT_KIND else f"({self.kind})"
+        return f"{self.exchange}{kind}:{self.routing_key}={self.queue}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pika.spec import Basic, BasicProperties
 
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection
+from adapters.rabbitmq.declarer import Declarer
 from adapters.rabbitmq.messages import Delivery, inbound
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
@@ -22,6 +23,8 @@ RabbitMQ 4's default limit of 20, and have nowhere to dead-letter to."""
 
 _CANCEL_TIMEOUT = 2.0
 _HAND_BACK_PAUSE = 1.0
+_QUIET = 2.0
+"""Seconds without a delivery after which a queue that cannot be looked at counts as empty."""
 
 
 class Subscription:
@@ -48,6 +51,8 @@ class Subscription:
         self._stopping = False
         self._channel: AmqpChannel | None = None
         self._consumer_tag: str | None = None
+        self._looks: Declarer | None = None
+        self._quiet = (0, 0.0)
 
     @property
     def is_consuming(self) -> bool:
@@ -66,6 +71,7 @@ class Subscription:
             await self._watcher.session_ended(self._session)
         session = self._session = uuid4().hex
         channel = self._channel = await connection.open_channel()
+        self._looks = Declarer(connection)
 
         def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
             message = inbound(
@@ -103,13 +109,24 @@ class Subscription:
     async def idle_since(self) -> int | None:
         """How many messages were ever handed out, if the queue is empty and nothing is in flight,
         else None."""
-        if self._flights or self._channel is None or not self.is_consuming:
+        if self._flights or self._looks is None or not self.is_consuming:
             return None
         try:
-            ready = await self._channel.declare_queue(self.queue, passive=True)
+            seen = await self._looks.counts(self.queue)
         except ChannelLost:
             return None
-        return None if ready or self._flights else self.handed_out
+        if seen is None or self._flights:
+            return None
+        is_empty = self._is_quiet() if seen.ready is None else seen.ready == 0
+        return self.handed_out if is_empty else None
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing was handed out for a while: all that can be known of a queue that this
+        user may not look at."""
+        now = asyncio.get_running_loop().time()
+        if self._quiet[0] != self.handed_out or not self._quiet[1]:
+            self._quiet = (self.handed_out, now)
+        return now - self._quiet[1] >= _QUIET
 
     async def _fly(self, delivery: Delivery) -> None:
         async with self._slots:

@@ -7,6 +7,7 @@ from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.declarer import Declarer
 from adapters.rabbitmq.plan import LADDER, dead_queue_name, retry_queue
+from adapters.rabbitmq.preparing import a_stream
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.wire.inbound import BrokerUnavailable
 from adapters.wire.survey import QueueState, Waiting
@@ -15,7 +16,8 @@ _TIMEOUT = 20.0
 
 
 async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[QueueState, ...]:
-    """The state of each of `queues`, in their order. Raises BrokerUnavailable.
+    """The state of each of `queues`, in their order; what this user may not look at is named as
+    unseen. Raises BrokerUnavailable.
 
     AMQP tells of ready messages only, not of those in a consumer's hands.
     """
@@ -34,13 +36,15 @@ async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[Queue
 
 
 async def _state(declarer: Declarer, settings: RabbitSettings, queue: str) -> QueueState:
+    tiers = {delay: retry_queue(queue, delay).name for delay in {*settings.tiers, *LADDER}}
+    names = [queue, dead_queue_name(queue), *(tiers[delay] for delay in sorted(tiers))]
+    found = {name: counts for name in names if (counts := await declarer.counts(name))}
     waiting = [
-        Waiting(delay=delay, messages=tier.ready)
-        for delay in sorted({*settings.tiers, *LADDER})
-        if (tier := await declarer.counts(retry_queue(queue, delay).name))
+        Waiting(delay=delay, messages=counts.ready)
+        for delay in sorted(tiers)
+        if (counts := found.get(tiers[delay])) and counts.ready is not None
     ]
-    work = await declarer.counts(queue)
-    dead = await declarer.counts(dead_queue_name(queue))
+    work, dead = found.get(queue), found.get(dead_queue_name(queue))
     return QueueState(
         queue=queue,
         exists=work is not None,
@@ -50,4 +54,6 @@ async def _state(declarer: Declarer, settings: RabbitSettings, queue: str) -> Qu
         waiting=tuple(waiting),
         dead=dead.ready if dead else None,
         dead_by_reason=None,
+        unseen=tuple(name for name, counts in found.items() if counts.ready is None),
+        problem=a_stream(queue) if work and await declarer.is_stream(queue) else None,
     )

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection, connect
-from adapters.rabbitmq.declarer import Declarer
+from adapters.rabbitmq.declarer import Declarer, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
-from adapters.rabbitmq.preparing import Preparer, mismatch
-from adapters.rabbitmq.settings import RabbitSettings, TopologyMode
+from adapters.rabbitmq.preparing import Preparer, a_stream, mismatch
+from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 from adapters.wire.inbound import BrokerUnavailable, TopologyMismatch
 
 
@@ -28,7 +28,7 @@ class Finding(StrEnum):
     ABSENT = "absent"
     DIFFERS = "differs"
     UNSEEN = "unseen"
-    """This user may not compare the arguments: that needs the configure right."""
+    """This user may not look at it, or may not compare its arguments (the configure right)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,8 @@ class Topology:
         """The whole plan, without asking the broker. In mode `none`, and in `adopt` where it
         exists, a work queue has the arguments its producer gave it."""
         rows = [
-            TopologyRow(kind="exchange", name=name, arguments={"type": "direct", "durable": True})
-            for name in self._exchanges()
+            TopologyRow(kind="exchange", name=name, arguments={"type": kind, "durable": True})
+            for name, kind in self._exchanges().items()
         ]
         for queue in self._settings.queues:
             for plan in queue_plans(self._settings, queue):
@@ -95,22 +95,27 @@ class Topology:
         return tuple(difference for difference in found if difference is not None)
 
     async def _check_queue(self, declarer: Declarer, plan: QueuePlan) -> Difference | None:
-        if not await declarer.queue_exists(plan.name):
-            return _absent("queue", plan.name)
+        presence = await declarer.queue(plan.name)
+        if presence is not Presence.PRESENT:
+            return _not_seen("queue", plan.name, presence)
+        if plan.is_work and await declarer.is_stream(plan.name):
+            text = a_stream(plan.name)
+            return Difference(kind="queue", name=plan.name, finding=Finding.DIFFERS, text=text)
         if plan.is_work and self._settings.topology is TopologyMode.NONE:
             return None  # whatever its producer gave it is right
         return await _compare(declarer.declare_queue(plan.name, plan.arguments), "queue", plan.name)
 
-    def _exchanges(self) -> list[str]:
-        return list(dict.fromkeys([EXCHANGE, *(b.exchange for b in self._settings.bindings)]))
+    def _exchanges(self) -> dict[str, str]:
+        return {EXCHANGE: DEFAULT_KIND, **{b.exchange: b.kind for b in self._settings.bindings}}
 
     async def _connect(self) -> AmqpConnection:
         return await connect(self._settings.address, "dispatcher topology")
 
 
 async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:
-    if not await declarer.exchange_exists(name):
-        return _absent("exchange", name)
+    presence = await declarer.exchange(name)
+    if presence is not Presence.PRESENT:
+        return _not_seen("exchange", name, presence)
     if name != EXCHANGE:
         return None  # a producer's own, adopted as it is
     return await _compare(declarer.declare_exchange(name), "exchange", name)
@@ -131,5 +136,9 @@ async def _compare(declaration: Awaitable[None], kind: str, name: str) -> Differ
     return None
 
 
-def _absent(kind: str, name: str) -> Difference:
-    return Difference(kind=kind, name=name, finding=Finding.ABSENT, text=f"{kind} {name} is absent")
+def _not_seen(kind: str, name: str, presence: Presence) -> Difference:
+    if presence is Presence.ABSENT:
+        finding, text = Finding.ABSENT, f"{kind} {name} is absent"
+    else:
+        finding, text = Finding.UNSEEN, f"{kind} {name} cannot be seen without a right on it"
+    return Difference(kind=kind, name=name, finding=finding, text=text)

@@ -18,14 +18,17 @@ class QueueState:
     """A work queue and what belongs to it. None stands for what this broker does not tell.
 
     `exists` is about the work queue alone. `waiting` has no tier that was not made yet. `dead` is
-    None where `<queue>.dead` does not exist.
+    None where `<queue>.dead` does not exist. `unseen` names the queues that this user may not look
+    at; they may well be there. `problem`: why the work queue cannot be used, whoever asks.
     """
 
     queue: str
     exists: bool
-    ready: int
+    ready: int | None
     unacked: int | None
     consumers: int | None
     waiting: tuple[Waiting, ...]
     dead: int | None
     dead_by_reason: Mapping[str, int] | None
+    unseen: tuple[str, ...] = ()
+    problem: str | None = None

@@ -6,7 +6,6 @@ from datetime import timedelta
 import click
 from pydantic import SecretStr
 
-from adapters.rabbitmq.settings import Binding
 from adapters.urls import redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient
@@ -82,8 +81,6 @@ def _item(item: object) -> str:
             return "=".join(str(part) for part in item)
         case timedelta():
             return duration(item)
-        case Binding():
-            return f"{item.exchange}:{item.routing_key}={item.queue}"
         case AlertTarget():
             return f"{item.channel}:{_whom(item.recipient)}"
         case _:

@@ -43,8 +43,7 @@ async def _broker(settings: Settings) -> list[Check]:
         return [misconfigured("broker", fault) for fault in invalid.faults]
     except BrokerUnavailable as away:
         return [unreachable("broker", str(away), f"check {variable('broker_url')} and the broker")]
-    managed = settings.managed_queues
-    queues = [_queue(settings, state) for state in states if state.queue in managed]
+    queues = [_queue(settings, state) for state in states]
     return [ok("broker", f"{redacted(settings.broker)} answers"), *queues]
 
 
@@ -54,6 +53,20 @@ def _queue(settings: Settings, state: QueueState) -> Check:
         if settings.topology is TopologyMode.NONE:
             return warning(name, "is absent", "its producer has to declare it")
         return warning(name, "is absent", "a worker makes it, or: dispatcher topology apply")
+    if state.problem:
+        return misconfigured(name, state.problem.removeprefix(f"{name} "))
+    if state.unseen:
+        return _unseen(name, state)
+    return _existing(name, state)
+
+
+def _unseen(name: str, state: QueueState) -> Check:
+    seen = "" if state.ready is None else f"{state.ready} ready; "
+    detail = f"{seen}this user may not look at {', '.join(state.unseen)}"
+    return warning(name, detail, "no worker needs to: see the rights in docs/operations.md")
+
+
+def _existing(name: str, state: QueueState) -> Check:
     if state.dead is None:
         remedy = "a worker makes it, or: dispatcher topology apply"
         return warning(name, f"has no {state.queue}.dead beside it", remedy)

@@ -28,12 +28,15 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json([_object(settings, state) for state in states])
         return
-    shown = [state for state in states if state.exists or state.queue in settings.managed_queues]
     print_table(
         ["queue", "ready", "in hand", "consumers", "waiting", "dead"],
-        [_row(state) for state in shown],
+        [_row(state) for state in states],
     )
-    for state in shown:
+    for state in states:
+        if state.problem:
+            words(state.problem)
+        if state.unseen:
+            words(f"this user may not look at {', '.join(state.unseen)}: no right on them")
         if not state.exists and not settings.is_embedded:
             words(f"queue {state.queue} does not exist yet")
         elif state.ready and state.consumers == 0:
@@ -46,12 +49,16 @@ def _row(state: QueueState) -> tuple[object, ...]:
     )
     return (
         state.queue,
-        state.ready if state.exists else "absent",
+        _known(state.ready) if state.exists else "absent",
         _known(state.unacked),
         _known(state.consumers),
         ", ".join(_waiting(one) for one in state.waiting if one.messages) or 0,
-        f"{state.dead or 0}{f' ({reasons})' if reasons else ''}",
+        f"{_known(_dead(state))}{f' ({reasons})' if reasons else ''}",
     )
+
+
+def _dead(state: QueueState) -> int | None:
+    return None if f"{state.queue}.dead" in state.unseen else state.dead or 0
 
 
 def _known(count: int | None) -> int | str:
@@ -75,7 +82,7 @@ def _object(settings: Settings, state: QueueState) -> dict[str, object]:
         "waiting": [
             {"delay": _delay(one.delay), "messages": one.messages} for one in state.waiting
         ],
-        "dead": state.dead or 0,
+        "dead": _dead(state),
         "dead_by_reason": state.dead_by_reason,
     }
 

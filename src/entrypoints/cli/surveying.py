@@ -8,8 +8,9 @@ from entrypoints.settings import Settings
 
 
 async def survey(settings: Settings) -> tuple[QueueState, ...]:
-    """The queues of all channels. Raises BrokerUnavailable or SettingsInvalid."""
-    queues = tuple(settings.queue_channels)
+    """The queues of the channels that are configured here; all of them where no channel is, as on
+    an operator's machine. Raises BrokerUnavailable or SettingsInvalid."""
+    queues = settings.managed_queues
     if settings.is_embedded:
         from adapters.sqlite import survey as sqlite
         from adapters.sqlite.url import parse_sqlite_url

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from adapters.rabbitmq.settings import Binding
+from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
 from adapters.wire.strict_json import loads_object
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
@@ -106,11 +106,16 @@ def _queue(name: str) -> str:
 
 
 def parse_bindings(text: str) -> tuple[Binding, ...]:
-    """Read `exchange:routing_key=queue,…`."""
+    """Read `exchange:routing_key=queue,…`, each exchange with its type or without."""
     bindings = tuple(Binding.parse(item) for item in parse_list(text))
+    kinds: dict[str, str] = {}
     for binding in bindings:
         _queue(binding.queue)
-    return bindings
+        kind, is_given = binding.kind, binding.kind != DEFAULT_KIND
+        if is_given and kinds.setdefault(binding.exchange, kind) != kind:
+            raise ValueError(f"exchange {binding.exchange!r} is given two types")
+    # It is enough to give the type once.
+    return tuple(replace(one, kind=kinds.get(one.exchange, one.kind)) for one in bindings)
 
 
 def parse_tiers(text: str) -> tuple[timedelta, ...]:
@@ -258,4 +263,6 @@ def parse_json_object(text: str) -> dict[str, Any]:
     for name, item in value.items():
         if not isinstance(item, str | int | float | bool):
             raise ValueError(f"{name}: must be a text, a number, true or false")  # noqa: TRY004
+    if value.get("x-queue-type") == "stream":
+        raise ValueError("x-queue-type: a stream cannot be a work queue")
     return value

@@ -211,3 +211,38 @@ def test_field_7_14_no_command_shows_a_piece_of_a_password_whatever_is_in_it(
     for text in said:
         assert "Secr3t" not in text
         assert "Pa55w0rd" not in text
+
+
+def test_field_8_4_a_binding_may_name_the_type_of_its_exchange_once() -> None:
+    bindings = load(
+        {"DISPATCHER_BINDINGS": "shop(topic):mail.*=email,shop:a:b=email,plain:=telegram"}
+    ).bindings
+
+    assert [(b.exchange, b.kind, b.routing_key, b.queue) for b in bindings] == [
+        ("shop", "topic", "mail.*", "email"),
+        ("shop", "topic", "a:b", "email"),
+        ("plain", "direct", "", "telegram"),
+    ]
+    assert str(bindings[0]) == "shop(topic):mail.*=email"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("shop(tropic):a=email", "the type is one of direct, topic, fanout, headers"),
+        ("shop(topic:a=email", "the type is one of"),
+        ("(topic):a=email", "exchange(type):routing_key=queue"),
+        ("shop(topic):a=email,shop(fanout):b=email", "is given two types"),
+    ],
+)
+def test_field_8_4_a_type_that_is_none_is_refused(text: str, words: str) -> None:
+    [fault] = faults({"DISPATCHER_BINDINGS": text})
+
+    assert fault.startswith("DISPATCHER_BINDINGS: ")
+    assert words in fault
+
+
+def test_field_7_2_a_stream_cannot_be_asked_for_as_a_work_queue() -> None:
+    [fault] = faults({"DISPATCHER_QUEUE_ARGUMENTS": '{"x-queue-type": "stream"}'})
+
+    assert "a stream cannot be a work queue" in fault
