@@ -7,21 +7,34 @@ from collections.abc import Callable
 
 _FLOOR = 0.1
 
+YOUNG = 300.0
+"""Seconds for which an outage is likely to be a restart, and is worth many tries."""
+
 
 class Backoff:
     """Seconds to wait after each failure in a row. A success counts only once it has lasted, else a
-    broker that accepts and drops us at once would be asked without pause."""
+    broker that accepts and drops us at once would be asked without pause.
+
+    While an outage is young the waits are short, so that a broker which was only restarted is used
+    again within five seconds of its return; later within thirty."""
 
     def __init__(
         self,
         *,
         first: float = 1.0,
-        cap: float = 30.0,
+        cap: float = 25.0,
+        young_cap: float = 3.0,
+        young: float = YOUNG,
         stable: float = 30.0,
         pick: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        """All in seconds: `first` bounds the first wait, `cap` a later one, `young_cap` a later one
+        in the first `young` of an outage; `stable` is how long a success must last."""
         self._first = first
         self._cap = cap
+        self._young_cap = min(young_cap, cap)
+        self._young = young
+        self._began = 0.0
         self._stable = stable
         self._pick = pick
         self._failures = 0
@@ -41,7 +54,10 @@ class Backoff:
         if self._up_since is not None and now - self._up_since >= self._stable:
             self._failures = 0
         self._up_since = None
-        ceiling = min(self._cap, self._first * 2.0 ** min(self._failures, 16))
+        if self._failures == 0:
+            self._began = now
+        cap = self._young_cap if now - self._began < self._young else self._cap
+        ceiling = min(cap, self._first * 2.0 ** min(self._failures, 16))
         self._failures += 1
         return max(_FLOOR, self._pick(0.0, ceiling))
 

@@ -92,7 +92,8 @@ class RabbitConsumer:
     async def _keep_consuming(self) -> None:
         clock = asyncio.get_running_loop()
         backoff = self._backoff()
-        refused = Backoff(first=15.0, cap=120.0)
+        # A broker that is starting may refuse for a moment; a wrong password is not tried often.
+        refused = Backoff(first=2.0, cap=120.0, young=0.0)
         while True:
             try:
                 self._connection = await connect(self._settings.address, "dispatcher consuming")
@@ -112,6 +113,7 @@ class RabbitConsumer:
                 _log.info("broker is connected")
                 self._watch.trouble(QUEUES, None)
                 backoff.succeeded(clock.time())
+                refused.succeeded(clock.time())
                 before = self._handed_out
                 reason = await self._serve(self._connection)
                 if self._handed_out > before:

@@ -32,8 +32,9 @@ _OPTIONS = (
     "stack_timeout",
     "tcp_options",
 )
-# Seconds for one of several brokers: one that does not answer must not keep us from the next.
-_SOCKET_TIMEOUT = 5.0
+# Seconds. A broker that does not answer must not keep us from the next one, nor from trying again
+# soon after its return.
+_SOCKET_TIMEOUT = 4.0
 _STACK_TIMEOUT = 10.0
 
 
@@ -75,11 +76,10 @@ class BrokerAddress:
             parameters.heartbeat = HEARTBEAT
         if "blocked_connection_timeout" not in url.options:
             parameters.blocked_connection_timeout = BLOCKED_TIMEOUT
-        if len(self.urls) > 1:
-            if "socket_timeout" not in url.options:
-                parameters.socket_timeout = _SOCKET_TIMEOUT
-            if "stack_timeout" not in url.options:
-                parameters.stack_timeout = _STACK_TIMEOUT
+        if "socket_timeout" not in url.options:
+            parameters.socket_timeout = _SOCKET_TIMEOUT
+        if "stack_timeout" not in url.options:
+            parameters.stack_timeout = _STACK_TIMEOUT
         parameters.client_properties = {
             "connection_name": name,
             **(parameters.client_properties or {}),

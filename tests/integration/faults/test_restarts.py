@@ -1,5 +1,6 @@
 """A broker that restarts, and one that loses patience, on its own container (faults 13, 27)."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,20 @@ def test_fault_13_a_broker_that_restarts_twice_in_mid_flow_is_found_again(scene:
         assert worker.terminate() == 0
 
     scene.all_sent()
+
+
+def test_field_7_8_a_broker_that_was_away_for_ten_seconds_is_consumed_within_five_of_its_return(
+    scene: Scene,
+) -> None:
+    control = scene.broker.control
+    assert control is not None
+    with scene.worker() as worker:
+        control("stop_app")
+        worker.wait_for("broker is unreachable; waiting")
+        time.sleep(10)
+        control("start_app")
+        wait_until(lambda: len(worker.events("consuming")) == 2, seconds=5)
+        assert worker.terminate() == 0
 
 
 def test_fault_27_what_is_held_beyond_the_brokers_patience_is_sent_once(scene: Scene) -> None:

@@ -75,7 +75,7 @@ def test_field_7_3_a_list_of_brokers_is_tried_in_its_order() -> None:
 
     assert (one.host, one.port, one.virtual_host) == ("one", 5672, "/v")
     assert (two.host, two.port, two.virtual_host) == ("::1", 5699, "/")
-    assert one.socket_timeout == two.socket_timeout == 5
+    assert one.socket_timeout == two.socket_timeout == 4
 
 
 def test_field_7_4_a_client_certificate_without_a_user_signs_in(tmp_path: Path) -> None:
