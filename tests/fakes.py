@@ -100,8 +100,8 @@ class FakeTemplateRenderer:
         context = {
             "subject": request.subject,
             "altro": request.subject,
-            "recipient": request.recipient,
-            "locale": request.locale,
+            "recipient": request.recipient or "",
+            "locale": request.locale or "",
             "now": request.now,
             **request.parameters,
         }

@@ -55,6 +55,11 @@ class TemplateRendererContract(ABC):
 
         assert content.parts["text"].strip() == "a@example.org it-IT"
 
+    def test_field_3_4_a_variable_of_ours_without_a_value_prints_empty(self) -> None:
+        renderer = self.renderer_of({"t": "[{recipient}{locale}]"})
+
+        assert renderer.render(a_request("t")).parts["text"].strip() == "[]"
+
     def test_a_parameter_wins_over_a_variable_of_the_same_name(self) -> None:
         renderer = self.renderer_of({"t": "{recipient}"})
 

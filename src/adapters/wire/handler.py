@@ -13,6 +13,7 @@ from adapters.wire.headers import DeliveryHeaders, new_seed
 from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement, Watcher
 from adapters.wire.letters import identity
 from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
+from adapters.wire.misspelt import explained
 from adapters.wire.settlement import settle
 from domain.dispatcher import Progress
 from domain.errors import FailureReason, MalformedMessage
@@ -70,7 +71,7 @@ class MessageHandler(Watcher):
         except MalformedMessage as error:
             headers = replace(arrived, queue=message.queue, first_seen=first_seen)
             return [self._malformed(message, headers, error)]
-        self._log_unknown(decoded.unknown_fields)
+        self._log_unknown(decoded)
         headers = replace(
             arrived,
             queue=message.queue,
@@ -181,7 +182,7 @@ class MessageHandler(Watcher):
             return self._after_fault(notification, progress, error)
         if not decoded.has_id:
             self._claims.setdefault((message.session, message.tag), []).append(claim)
-        return outcome
+        return explained(outcome, decoded.meant)
 
     def _after_fault(
         self, notification: Notification, progress: Progress, error: Exception
@@ -212,11 +213,15 @@ class MessageHandler(Watcher):
         )
         return DeadCopy(headers=dead.to_wire())
 
-    def _log_unknown(self, names: tuple[str, ...]) -> None:
-        for name in names:
+    def _log_unknown(self, decoded: DecodedMessage) -> None:
+        for name in decoded.unknown_fields:
             if name not in self._unknown_fields and len(self._unknown_fields) < _MAX_REMEMBERED:
                 self._unknown_fields.add(name)
-                log.info("message has an unknown field; it is ignored", field=name[:80])
+                event, shown = "message has an unknown field; it is ignored", name[:80]
+                if meant := decoded.meant.get(shown):
+                    log.warning(event, field=shown, hint=f"did you mean {meant!r}?")
+                else:
+                    log.info(event, field=shown)
 
 
 def _progress(headers: DeliveryHeaders, *, may_hold: bool = True) -> Progress:

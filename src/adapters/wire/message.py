@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from adapters.wire.encoding import plain_body
 from adapters.wire.headers import MAX_REMAINING, remaining_to_wire
 from adapters.wire.inbound import NO_PROPERTIES, Properties
+from adapters.wire.misspelt import hints, probably_meant
 from adapters.wire.schema import WireMessage
 from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
@@ -33,7 +34,8 @@ class DecodedMessage:
     `is_fallback`: they are to be tried in this order, until one gets through.
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
     false) the content's hash.
-    `delay` counts from the first sight. `unknown_fields` were accepted and ignored.
+    `delay` counts from the first sight. `unknown_fields` were accepted and ignored; `meant` has the
+    known field that one of them was probably meant as.
     """
 
     notifications: tuple[Notification, ...]
@@ -43,6 +45,7 @@ class DecodedMessage:
     has_id: bool
     delay: timedelta | None = None
     unknown_fields: tuple[str, ...] = ()
+    meant: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at_first(self) -> tuple[Notification, ...]:
@@ -97,6 +100,7 @@ def decode(
         has_id=bool(wire.id or message_id),
         delay=wire.delay,
         unknown_fields=tuple(sorted(wire.model_extra or ())),
+        meant=probably_meant(sorted(wire.model_extra), fields) if wire.model_extra else {},
     )
 
 
@@ -112,7 +116,10 @@ def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
         )
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise MalformedMessage([_fault(f["loc"], f["type"], f["msg"]) for f in faults]) from None
+        texts = [_fault(f["loc"], f["type"], f["msg"]) for f in faults]
+        if any(fault["type"] == "missing" for fault in faults):
+            texts += hints(probably_meant(sorted(fields), fields))
+        raise MalformedMessage(texts) from None
 
 
 def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
