@@ -1,29 +1,40 @@
 """A breaker pauses work while what it needs is away, so that no message pays for it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from domain.errors import (
-    DeliveryError,
     DispatcherError,
-    Permanent,
+    RefusedInARow,
     Throttled,
-    Transient,
     Unavailable,
 )
 from domain.ports import Clock
+from domain.turns import Caller, Place, Turns
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
+LONGEST_EARLY_PAUSE = 4.0
+"""Seconds, while an outage is young: a short one must be over for us within five seconds of its
+end, the time of the next try included."""
+
+EARLY = timedelta(minutes=5)
+FIRST_PAUSE_AFTER_A_LOGIN = 15.0
+LONGEST_PAUSE_AFTER_A_LOGIN = 900.0
+"""Seconds, after a refused login: 9 logins in the first hour, then 4 an hour."""
+
 LONGEST_HOLD = 600.0
 """Seconds to hold a message: RabbitMQ takes a channel away that acks nothing for 30 minutes
-(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout)."""
+(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). One more pause may follow."""
 
 HAND_BACK_DELAY = timedelta(minutes=1)
+EXCHANGE_DELAY = timedelta(seconds=10)
+"""How long a message rests in the broker that makes room for others to be tried."""
 
-FAULTS_IN_A_ROW = 5
+_LOOK = 1.0  # seconds between two looks at credentials that may have changed
+_MOST_EXCHANGED = 10_000
 
 _T = TypeVar("_T")
 
@@ -33,29 +44,27 @@ class HeldTooLong(Throttled):
     broker for a while, which spends no attempt."""
 
 
-class FaultStreak:
-    """Counts different messages in a row that the provider refused for no fault of theirs."""
-
-    def __init__(self) -> None:
-        self._ids: set[str] = set()
-
-    def note(self, notification_id: str, answers: Iterable[DeliveryError | None]) -> None:
-        """One message's answers. Raises Unavailable when it is the fifth: one odd message must not
-        pause a channel, and a broken account must not cost a backlog."""
-        errors = list(answers)
-        if not all(isinstance(e, Transient | Permanent) and e.provider_fault for e in errors):
-            self._ids.clear()
-            return
-        self._ids.add(notification_id)
-        if len(self._ids) >= FAULTS_IN_A_ROW:
-            raise Unavailable(f"{errors[0]} ({FAULTS_IN_A_ROW} messages in a row met it)")
+@contextmanager
+def resting(resume: str | None) -> Iterator[None]:
+    """What is sent half way waits in the broker for a provider that is away: held in hand, a stop
+    would forget how far it came."""
+    try:
+        yield
+    except Unavailable as error:
+        if resume is None:
+            raise
+        held = HeldTooLong(str(error), retry_after=HAND_BACK_DELAY)
+        held.resume = resume
+        raise held from None
 
 
 class Breaker:
     """Lets calls through while the other side answers; else holds them and probes with one.
 
-    Pauses double from `FIRST_PAUSE` to `LONGEST_PAUSE` seconds: an outage costs the other side
-    one probe per pause, and recovery is noticed within the longest.
+    Pauses double from `FIRST_PAUSE`, to at most `LONGEST_EARLY_PAUSE` seconds while the outage is
+    younger than `EARLY` and `LONGEST_PAUSE` later: an outage costs the other side one probe per
+    pause, and recovery is noticed within the longest. After a refused login they are longer, and
+    end as soon as the credentials change. Each probe takes another message.
     """
 
     def __init__(
@@ -64,18 +73,26 @@ class Breaker:
         on_change: Callable[[str | None], None],
         trips_on: type[DispatcherError] = Unavailable,
         longest_hold: float = LONGEST_HOLD,
+        is_back: Callable[[], bool] = lambda: True,
     ) -> None:
         """`on_change` hears the error's text each time the breaker opens or a probe fails, and None
         when it closes. `trips_on` is the error that says the other side is away;
-        `longest_hold` is in seconds."""
+        `longest_hold` is in seconds. `is_back` is asked after a probe that met no such error:
+        whether that shows that the pause may end."""
         self._trips_on = trips_on
         self._clock = clock
         self._on_change = on_change
-        self._pause = 0.0
-        self._opened_at = clock.now()
-        self._cause = ""
-        self._probing = asyncio.Lock()
+        self._is_back = is_back
         self._longest_hold = longest_hold
+        self._pause = 0.0
+        self._began_at = self._opened_at = clock.now()
+        self._cause = ""
+        self._kind: type[DispatcherError] = trips_on
+        self._have_changed: Callable[[], bool] | None = None
+        self._turns = Turns()
+        self._is_ripe = False
+        self._exchanged: set[str] = set()
+        self._has_fresh = False
 
     def is_open(self) -> bool:
         """Whether the channel is paused."""
@@ -87,13 +104,16 @@ class Breaker:
         check: Callable[[], None] = lambda: None,
         *,
         may_hold: bool = True,
+        caller: Callable[[], Caller] = Caller,
     ) -> _T:
         """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
-        other side. Raises HeldTooLong after the longest hold; without `may_hold` at once, but for
-        the first to come after a pause in which nobody else waits to probe: it is the probe.
+        other side. `caller` says which message this is about. Raises HeldTooLong after the longest
+        hold; without `may_hold` at once, but for the first to come after a pause in which nobody
+        else waits to probe: it is the probe.
         """
+        place: Place | None = None
         since = self._clock.now()
         while True:
             if not self.is_open():
@@ -101,47 +121,119 @@ class Breaker:
                 try:
                     return await send()
                 except self._trips_on as error:
-                    self._trip(error)
-            elif not may_hold and (self._probing.locked() or not self._is_pause_over()):
+                    self._trip(error, caller())
+            elif not may_hold and (self._turns.is_taken or not self._is_pause_over()):
                 raise self._held()
             else:
-                async with self._probing:
-                    if not self.is_open():
-                        continue
-                    if (self._clock.now() - since).total_seconds() >= self._longest_hold:
-                        raise self._held()  # asked at most one probe after its time
-                    if may_hold:
-                        await self._clock.sleep(self._pause)
-                    check()
-                    try:
-                        result = await send()
-                    except self._trips_on as error:
-                        self._open(error)
-                        continue
-                    except DispatcherError:  # the other side answers, whatever it says
-                        self._close()
-                        raise
-                    self._close()
-                    return result
+                place = place or self._place(caller(), since)
+                async with self._turns.turn(place):
+                    if self.is_open() and await self._has_its_turn(place, may_hold=may_hold):
+                        answer = await self._probe(send, check, place)
+                        if answer is not None:
+                            return answer[0]
+
+    def _place(self, caller: Caller, since: datetime) -> Place:
+        if self._exchanged and caller.id not in self._exchanged:
+            self._has_fresh = True
+        return Place(caller, since)
+
+    async def _has_its_turn(self, place: Place, *, may_hold: bool) -> bool:
+        """Wait out the pause; False where another is the better probe."""
+        if self._is_overdue(place):
+            raise self._held()  # asked at most one probe after its time
+        if self._is_ripe or not may_hold:
+            return True
+        await self._rest()
+        self._is_ripe = True
+        return not self._turns.has_better_than(place)
+
+    async def _rest(self) -> None:
+        if self._have_changed is None:
+            await self._clock.sleep(self._pause)
+            return
+        while not (self._is_pause_over() or self._have_changed()):
+            await self._clock.sleep(min(self._pause - self._waited(), _LOOK))
+
+    async def _probe(
+        self, send: Callable[[], Awaitable[_T]], check: Callable[[], None], place: Place
+    ) -> tuple[_T] | None:
+        """The result in a tuple; None where the other side is still away."""
+        check()
+        self._is_ripe = False
+        try:
+            result = await send()
+        except self._trips_on as error:
+            self._open(error, place.caller)
+            self._make_room(place)
+            return None
+        except DispatcherError:  # the other side answers, whatever it says
+            self._answered()
+            raise
+        self._answered()
+        return (result,)
+
+    def _make_room(self, place: Place) -> None:
+        """Send back who waited for too long, and those whose like was refused: others may pass."""
+        self._turns.dismiss(self._is_overdue, self._held)
+        if not issubclass(self._kind, RefusedInARow) or not self._turns.are_all_alike():
+            return
+        if self._has_fresh and len(self._exchanged) < _MOST_EXCHANGED:
+            self._has_fresh = False  # the queue has more than we have in hand
+            self._turns.dismiss(self._exchange, lambda: self._held(EXCHANGE_DELAY))
+        self._exchange(place)
+        raise self._held(EXCHANGE_DELAY)
+
+    def _exchange(self, place: Place) -> bool:
+        if len(self._exchanged) < _MOST_EXCHANGED:
+            self._exchanged.add(place.caller.id)
+        return True
+
+    def _waited(self) -> float:
+        return (self._clock.now() - self._opened_at).total_seconds()
 
     def _is_pause_over(self) -> bool:
-        waited = (self._clock.now() - self._opened_at).total_seconds()
-        return not 0 <= waited < self._pause  # a clock set back must not lengthen it
+        return not 0 <= self._waited() < self._pause  # a clock set back must not lengthen it
 
-    def _held(self) -> HeldTooLong:
-        text = f"the channel is paused: {self._cause}"
-        return HeldTooLong(text, retry_after=HAND_BACK_DELAY)
+    def _is_overdue(self, place: Place) -> bool:
+        return (self._clock.now() - place.since).total_seconds() >= self._longest_hold
 
-    def _trip(self, error: DispatcherError) -> None:
+    def _held(self, delay: timedelta = HAND_BACK_DELAY) -> HeldTooLong:
+        return HeldTooLong(f"the channel is paused: {self._cause}", retry_after=delay)
+
+    def _trip(self, error: DispatcherError, caller: Caller) -> None:
         if self._pause == 0:  # of many calls in flight only the first opens it
-            self._open(error)
+            self._began_at = self._clock.now()
+            self._open(error, caller)
+        else:
+            self._turns.refused(caller)
 
-    def _open(self, error: DispatcherError) -> None:
-        self._pause = min(self._pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
-        self._opened_at = self._clock.now()
-        self._cause = str(error)
+    def _open(self, error: DispatcherError, caller: Caller) -> None:
+        login = error if isinstance(error, Unavailable) and error.is_login else None
+        was_login = self._have_changed is not None
+        before = self._pause if was_login is (login is not None) else 0.0
+        now = self._clock.now()
+        if login is not None:
+            first, longest = FIRST_PAUSE_AFTER_A_LOGIN, LONGEST_PAUSE_AFTER_A_LOGIN
+        else:
+            is_early = timedelta(0) <= now - self._began_at < EARLY
+            first, longest = FIRST_PAUSE, LONGEST_EARLY_PAUSE if is_early else LONGEST_PAUSE
+        self._pause = min(before * 2 or first, longest)
+        self._opened_at = now
+        self._cause, self._kind = str(error), type(error)
+        self._have_changed = login.changed if login is not None else None
+        self._turns.refused(caller)
         self._on_change(self._cause)
+
+    def _answered(self) -> None:
+        if self._is_back():
+            self._close()
+        else:
+            self._opened_at = self._clock.now()
 
     def _close(self) -> None:
         self._pause = 0.0
+        self._have_changed = None
+        self._turns.forget()
+        self._exchanged.clear()
+        self._has_fresh = False
         self._on_change(None)

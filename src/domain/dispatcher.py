@@ -1,12 +1,13 @@
 """The use case: one notification in, one outcome out."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
-from domain.breaker import HAND_BACK_DELAY, Breaker, FaultStreak, HeldTooLong
+from domain.breaker import Breaker, resting
 from domain.content import Content, InDoubtPolicy
 from domain.errors import (
     DeliveryError,
@@ -15,12 +16,13 @@ from domain.errors import (
     Permanent,
     Throttled,
     Transient,
-    Unavailable,
 )
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Outcome, Rejected, Result, Sent
 from domain.ports import Clock, Notifier, RenderRequest, TemplateRenderer
+from domain.refusals import FaultStreak
 from domain.retry_policy import RetryPolicy
+from domain.turns import caller_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,10 @@ class Dispatcher:
 
     def __post_init__(self) -> None:
         for channel in self.notifiers:
-            self._breakers[channel] = Breaker(self.clock, self._pause_reporter(channel))
-            self._streaks[channel] = FaultStreak()
+            streak = self._streaks[channel] = FaultStreak(self.retry_policy.tiers)
+            self._breakers[channel] = Breaker(
+                self.clock, self._pause_reporter(channel), is_back=streak.is_over
+            )
             limit = self.concurrency
             self._slots[channel] = nullcontext() if limit is None else asyncio.Semaphore(limit)
 
@@ -174,38 +178,36 @@ class Dispatcher:
         journal: Journal,
     ) -> Mapping[Recipient, DeliveryError | None]:
         channel = notification.channel
+        streak = self._streaks[channel]
+        caller = partial(caller_of, notification)
 
         async def send() -> Mapping[Recipient, DeliveryError | None]:
             async with self._slots[channel]:
+                began = streak.begin()
                 try:
                     answers = await self.notifiers[channel].notify(
                         notification, content, recipients, lambda: journal.about_to_send(recipients)
                     )
                 except DeliveryError as error:
-                    with _resting(error.resume):
-                        self._note(notification, [error], journal)
-                        raise
-            self._note(notification, list(answers.values()), journal)
-            return answers
+                    _note([error], journal)
+                    with resting(error.resume):
+                        [verdict] = streak.judge(notification.id, began, [error], caller)
+                        if verdict is error or verdict is None:
+                            raise
+                    verdict.resume = error.resume
+                    raise verdict from None
+            given = list(answers.values())
+            _note(given, journal)
+            judged = streak.judge(notification.id, began, given, caller)
+            return answers if judged is given else dict(zip(answers, judged, strict=True))
 
-        while True:
-            try:
-                # An outage may outlast the notification.
-                return await self._breakers[channel].call(
-                    send,
-                    check=lambda: self._refuse_expired(notification, progress),
-                    may_hold=progress.may_hold,
-                )
-            except Throttled as error:
-                if not error.in_hand:
-                    raise
-
-    def _note(
-        self, notification: Notification, answers: Sequence[DeliveryError | None], journal: Journal
-    ) -> None:
-        if not any(answer is None or isinstance(answer, InDoubt) for answer in answers):
-            journal.refused()
-        self._streaks[notification.channel].note(notification.id, answers)
+        # An outage may outlast the notification.
+        return await self._breakers[channel].call(
+            send,
+            check=lambda: self._refuse_expired(notification, progress),
+            may_hold=progress.may_hold,
+            caller=caller,
+        )
 
     def _refuse_expired(self, notification: Notification, progress: Progress) -> None:
         ends = [notification.expires_at] if notification.expires_at is not None else []
@@ -251,24 +253,15 @@ class Dispatcher:
         return Deferred(recipient=recipient, delay=delay, error=str(error), exact=exact)
 
 
+def _note(answers: Sequence[DeliveryError | None], journal: Journal) -> None:
+    if not any(answer is None or isinstance(answer, InDoubt) for answer in answers):
+        journal.refused()
+
+
 def _resumed(recipient: Recipient, resume: str | None) -> Recipient:
     if resume is None or resume == recipient.resume:
         return recipient
     return replace(recipient, resume=resume)
-
-
-@contextmanager
-def _resting(resume: str | None) -> Iterator[None]:
-    """What is sent half way waits in the broker for a provider that is away: held in hand, a stop
-    would forget how far it came."""
-    try:
-        yield
-    except Unavailable as error:
-        if resume is None:
-            raise
-        held = HeldTooLong(str(error), retry_after=HAND_BACK_DELAY)
-        held.resume = resume
-        raise held from None
 
 
 def _mails(

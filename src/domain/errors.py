@@ -1,6 +1,6 @@
 """Why a notification did not reach somebody: one closed tree, one closed list of reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 
@@ -70,16 +70,11 @@ class Transient(DeliveryError):
 
 
 class Throttled(DeliveryError):
-    """The provider named the wait itself. It is obeyed exactly and spends no attempt.
+    """The provider named the wait itself. It is obeyed exactly and spends no attempt."""
 
-    `in_hand`: the notifier keeps the place of this delivery and waits itself: call it again at
-    once. Else the message rests in the broker for `retry_after`.
-    """
-
-    def __init__(self, message: str, *, retry_after: timedelta, in_hand: bool = False) -> None:
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.in_hand = in_hand
 
 
 class Unavailable(DeliveryError):
@@ -88,26 +83,51 @@ class Unavailable(DeliveryError):
     The channel pauses, no attempt is spent and nothing is dead-lettered.
     `safe_to_repeat`: a blip such as a refused connection, worth another try within seconds; a
     refused password is not.
+    `is_login`: it refuses our credentials. To try again soon would lock the account out, so the
+    pauses are longer than for a provider that is away. `changed`: whether the credentials by now
+    differ from those refused; the paused channel asks every second, and tries again where they do.
     """
 
-    def __init__(self, message: str, *, safe_to_repeat: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        safe_to_repeat: bool = False,
+        is_login: bool = False,
+        changed: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(message)
         self.safe_to_repeat = safe_to_repeat
+        self.is_login = is_login
+        self.changed = changed
+
+
+class RefusedInARow(Unavailable):
+    """Several messages in a row met a refusal that is about us. Not all may be lost: what was
+    refused may concern these messages only, so others are tried while the channel is paused."""
 
 
 class Permanent(DeliveryError):
     """No repetition can help: dead-letter at once with this reason.
 
-    `provider_fault`: it may well be the account's fault, as a refused sender is; several messages
-    in a row make it the channel's trouble.
+    `provider_fault`: it may well be about us rather than the message, as a refused sender is. It
+    waits until that is known: several messages in a row make it the channel's trouble, and what is
+    refused again while others pass is final. `is_certain`: the provider's words name our account
+    or host, so one that comes alone waits for longer before it is final.
     """
 
     def __init__(
-        self, message: str, *, reason: FailureReason, provider_fault: bool = False
+        self,
+        message: str,
+        *,
+        reason: FailureReason,
+        provider_fault: bool = False,
+        is_certain: bool = False,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.provider_fault = provider_fault
+        self.is_certain = is_certain
 
 
 class InDoubt(DeliveryError):

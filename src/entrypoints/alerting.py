@@ -15,7 +15,7 @@ from domain.errors import DeliveryError, Throttled
 from domain.notification import Notification
 from domain.once import LEDGER
 from domain.ports import Notifier
-from entrypoints.vitals import TEMPLATES
+from entrypoints.vitals import SETTLEMENT, TEMPLATES
 
 TEMPLATE = "dispatcher-alert"
 """What an alert's mail names as its template; there is no such file."""
@@ -175,13 +175,18 @@ _STATES = {
     ALARM: ("the broker takes no messages in", "the broker takes messages in again"),
     LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
     TEMPLATES: ("the new template set is refused", "the templates are good again"),
+    SETTLEMENT: ("messages are in hand and none is settled", "messages are settled again"),
 }
 _WAITING = (
     "Nothing is lost and no attempt is spent: the messages wait in their queue, and flow again by\n"
     "themselves once what they need is back."
 )
 _ADVICE = {
+    SETTLEMENT: (
+        "Read the end of the worker's log, and ask the provider. Where neither says why, restart\n"
+        "the worker: its messages are handed out again, and what was sent is not sent twice."
+    ),
     TEMPLATES: (
         "The last good set stays in use. To see every fault:\n\n    dispatcher templates lint"
-    )
+    ),
 }

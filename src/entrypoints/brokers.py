@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters.clock import SystemClock
+from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import Consumer, DeadLetters, Publisher
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
@@ -48,10 +49,12 @@ def consumer(
     settings: Settings,
     clock: SystemClock,
     vitals: Vitals,
+    in_hand: InHand,
     rabbit: "Callable[[], RabbitSettings]",
     sqlite: "Callable[[], SqliteQueue]",
 ) -> Consumer:
-    """What takes messages from the work queues; `vitals` hears of trouble with RabbitMQ."""
+    """What takes messages from the work queues; `vitals` hears of trouble with RabbitMQ, and
+    `in_hand` counts."""
     if settings.is_embedded:
         from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 
@@ -61,10 +64,10 @@ def consumer(
             grace=settings.grace,
             lease=settings.lease,
         )
-        return SqliteConsumer(sqlite(), consuming, clock)
+        return SqliteConsumer(sqlite(), consuming, clock, in_hand)
     from adapters.rabbitmq.consumer import RabbitConsumer
 
-    return RabbitConsumer(rabbit(), watch=vitals)
+    return RabbitConsumer(rabbit(), watch=vitals, in_hand=in_hand)
 
 
 def publisher(

@@ -10,45 +10,42 @@ from entrypoints.settings.sources import variable
 if TYPE_CHECKING:
     from adapters.notifiers.email.learned import Learned
     from adapters.notifiers.email.url import SmtpSettings
-    from domain.pace import PaceStore
 
 
-def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -> Notifier:
-    """Over SMTP, or into a Maildir. Raises SettingsInvalid."""
+def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
+    """Over SMTP, or into a Maildir; `learned` keeps what the relay takes. Raises
+    SettingsInvalid."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.letter import EmailDefaults
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
 
     defaults = EmailDefaults(
         sender=settings.email_from,
         reply_to=settings.email_reply_to,
         attachments_dir=settings.attachments_dir,
     )
-    place = parse_email_url(settings.email or "")
+    places = parse_email_urls(settings.email or "")
+    if not isinstance(places, MaildirSettings) and (len(places) > 1 or places[0].wants_token):
+        raise SettingsInvalid([f"{variable('email_url')}: lists and tokens are still to come"])
+    place = places if isinstance(places, MaildirSettings) else places[0]
     try:
         if isinstance(place, MaildirSettings):
             from adapters.notifiers.email.maildir import MaildirNotifier
 
             return MaildirNotifier(place.folder, defaults=defaults)
-        from adapters.notifiers.email.paced import PacedNotifier
-        from adapters.notifiers.email.pacer import PaceRules
         from adapters.notifiers.email.pool import PoolLimits
         from adapters.notifiers.email.smtp import SmtpNotifier
 
-        smtp = SmtpNotifier(
-            place,
-            defaults=defaults,
-            ca_file=settings.email_ca_file,
-            limits=PoolLimits(size=settings.email_pool),
-            reread=lambda: _relay_now(settings, place),
-        )
-        return PacedNotifier(
-            BlipTolerantNotifier(smtp),
-            relay=lambda: f"{place.host}:{place.port}",
-            store=paces,
-            learned=learned,
-            connections=settings.email_pool,
-            rules=PaceRules(ceiling=settings.email_rate),
+        return BlipTolerantNotifier(
+            SmtpNotifier(
+                place,
+                defaults=defaults,
+                ca_file=settings.email_ca_file,
+                ehlo=settings.email_ehlo,
+                limits=PoolLimits(size=settings.email_pool),
+                reread=lambda: _relay_now(settings, place),
+                learned=learned,
+            )
         )
     except ValueError as error:
         raise SettingsInvalid([str(error)]) from None  # names its variable itself

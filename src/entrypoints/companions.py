@@ -14,7 +14,7 @@ def companions(
     container: Container, settings: Settings
 ) -> list[AbstractAsyncContextManager[object]]:
     """To be entered before the first message is taken, and left after the last."""
-    kept: list[AbstractAsyncContextManager[object]] = []
+    kept: list[AbstractAsyncContextManager[object]] = [container.settlement_watch().at_work()]
     if settings.http is not None:
         kept.append(_probes(container, settings.http))
     if settings.alerts_to:
@@ -36,7 +36,11 @@ async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[N
     consumer, renderer = container.consumer(), container.renderer()
     pages = HealthPages(
         troubles=lambda: vitals.troubles(is_consuming=consumer.is_ready),
-        metrics=lambda: metrics.render(paused=vitals.paused(), templates_version=renderer.version),
+        metrics=lambda: metrics.render(
+            paused=vitals.paused(),
+            templates_version=renderer.version,
+            is_stalled=vitals.is_stalled,
+        ),
     )
     try:
         server = await listen(address.host, address.port, pages)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
-from adapters.memory.paces import MemoryPaces
 from adapters.notifiers.email.learned import Learned
 from adapters.telemetry.deliveries import DeliveryLog
 from adapters.telemetry.metrics import CodeCounter, Metrics
 from adapters.telemetry.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
+from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import DeadLetters
 from adapters.wire.releaser import TemplateReleaser
 from domain.alerts import AlertPolicy
@@ -38,6 +38,7 @@ from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import CHANNELS
+from entrypoints.settling import PERIOD, SettlementWatch
 from entrypoints.vitals import Vitals
 
 
@@ -132,16 +133,24 @@ class Container(containers.DeclarativeContainer):
     # What the operator hears
     alerts = providers.Singleton(AlertPolicy, clock)
     vitals = providers.Singleton(Vitals, alerts)
+    in_hand = providers.Singleton(InHand)
+    settlement_period = providers.Object(PERIOD)
+    settlement_watch = providers.Singleton(
+        SettlementWatch,
+        in_hand,
+        is_paused=providers.Callable(lambda vitals: lambda: vitals.is_held_up, vitals),
+        report=vitals.provided.stalled,
+        period=settlement_period,
+    )
 
     # Answers of providers that nobody foresaw, for the metrics
     slack_codes = providers.Singleton(CodeCounter)
 
     # What the relays turned out to take
     learned = providers.Singleton(Learned)
-    paces = providers.Singleton(MemoryPaces)
 
     # Channels: one line each, by the channel's name. Built only where configured.
-    email = providers.Singleton(email_notifier, settings, learned, paces)
+    email = providers.Singleton(email_notifier, settings, learned)
     telegram = providers.Singleton(telegram_notifier, settings)
     slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add)
     webhook = providers.Singleton(webhook_notifier, settings)
@@ -173,6 +182,7 @@ class Container(containers.DeclarativeContainer):
         unknown_codes=providers.Dict(slack=slack_codes),
         relays=learned.provided.snapshot,
         log=log,
+        in_hand_bytes=providers.Callable(lambda in_hand: lambda: in_hand.size, in_hand),
     )
     observer = providers.Singleton(
         Observers,
@@ -200,7 +210,7 @@ class Container(containers.DeclarativeContainer):
     rabbit = providers.Singleton(brokers.rabbit_settings, settings)
     sqlite = providers.Singleton(brokers.sqlite_queue, settings, clock)
     consumer = providers.Singleton(
-        brokers.consumer, settings, clock, vitals, rabbit.provider, sqlite.provider
+        brokers.consumer, settings, clock, vitals, in_hand, rabbit.provider, sqlite.provider
     )
     publisher = providers.Singleton(brokers.publisher, settings, rabbit.provider, sqlite.provider)
     dead_letters = providers.Singleton(

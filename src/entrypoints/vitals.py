@@ -12,6 +12,9 @@ from domain.alerts import AlertPolicy
 from entrypoints.harmless import harmless
 
 TEMPLATES = "templates"
+SETTLEMENT = "settlement"
+"""The trouble of a worker that holds messages and settles none, for no known reason."""
+
 _NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
 
 log = structlog.get_logger()
@@ -26,6 +29,7 @@ class Vitals:
         self._paused: dict[str, str] = {}
         self._broker: dict[str, str] = {}
         self._template_faults: tuple[str, ...] = ()
+        self._stalled: str | None = None
 
     @harmless
     def pause(self, name: str, error: str | None) -> None:
@@ -75,6 +79,27 @@ class Vitals:
             log.error("a file among the templates is not used", fault=file)
         self._alerts.trouble(TEMPLATES, error, patience=timedelta(0))
 
+    @harmless
+    def stalled(self, error: str | None) -> None:
+        """Messages are in hand, and nothing is settled, though nothing is known to be in the way;
+        None: messages are settled again."""
+        self._stalled = error
+        if error is None:
+            log.info("messages are settled again")
+        else:
+            log.error("no message is settled", error=error)
+        self._alerts.trouble(SETTLEMENT, error, patience=timedelta(0))
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether messages are in hand and none is settled."""
+        return self._stalled is not None
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether a trouble that was reported keeps messages in hand: a pause, or the broker."""
+        return bool(self._paused or self._broker)
+
     def paused(self) -> frozenset[str]:
         """Paused channels, and the ledger's name if it is away."""
         return frozenset(self._paused)
@@ -84,6 +109,8 @@ class Vitals:
         troubles = {**self._paused, **self._broker}
         if not is_consuming:
             troubles.setdefault(QUEUES, _NOT_CONSUMED)
+        if self._stalled is not None:
+            troubles[SETTLEMENT] = self._stalled
         if self._template_faults:
             troubles[TEMPLATES] = "; ".join(self._template_faults)
         return troubles

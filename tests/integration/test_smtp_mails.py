@@ -1,10 +1,13 @@
 """What reaches the server: envelope, extensions and bytes."""
 
+import asyncio
 from email import message_from_bytes, policy
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.notifiers.email.smtp import SmtpNotifier
+from adapters.notifiers.email.url import SmtpSettings
 from domain.content import Content
 from domain.errors import (
     FailureReason,
@@ -12,8 +15,8 @@ from domain.errors import (
     Transient,
 )
 from domain.notification import Recipient
-from tests.fakes import a_notification
-from tests.support.smtp_sending import BOTH, assert_permanent, send, with_server
+from tests.fakes import a_notification, recipients
+from tests.support.smtp_sending import BOTH, PATIENT, assert_permanent, send, with_server
 from tests.support.smtp_server import (
     Say,
     SmtpServer,
@@ -117,6 +120,44 @@ def test_eight_bit_text_goes_as_it_is_only_where_that_is_offered() -> None:
         assert "Größe".encode() in first.data
         assert second.parameters == ""
         assert second.data.isascii()
+
+    with_server(body)
+
+
+def test_field_5_18_eight_bit_text_can_be_turned_off() -> None:
+    async def main() -> None:
+        async with SmtpServer() as server:
+            settings = SmtpSettings(host="127.0.0.1", port=server.port, eight_bit=False)
+            notifier = SmtpNotifier(settings, timeouts=PATIENT)
+            await send(notifier, content=Content(parts={"text": "Größe\n", "html": "<p>Größe"}))
+            await notifier.close()
+
+            [mail] = server.accepted
+            assert "BODY" not in mail.parameters
+            assert mail.data.isascii()
+            assert b"quoted-printable" in mail.data
+
+    asyncio.run(main())
+
+
+def test_field_5_16_a_reply_address_that_cannot_be_carried_is_reported() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        mail = a_notification(reply_to=recipients("jürgen@example.com", "ann@example.com"))
+        with capture_logs() as lines:
+            assert set((await send(notifier, mail)).values()) == {None}
+            assert lines == []
+            server.extensions = ("PIPELINING",)
+            server.drop_connections()
+            assert set((await send(notifier, mail)).values()) == {None}
+
+        first, second = server.accepted
+        assert "jürgen@example.com".encode() in first.data
+        assert b"Reply-To: ann@example.com" in second.data
+        [line] = lines
+        assert line["event"] == "reply address left out"
+        assert line["id"] == mail.id
+        assert "reply_to" in line["detail"]
+        assert "SMTPUTF8" in line["detail"]
 
     with_server(body)
 

@@ -29,6 +29,7 @@ class Script(Protocol):
     extensions: tuple[str, ...]
     users: dict[str, str] | None
     auth: str
+    login_prompts: tuple[str, str]
     starttls: ssl.SSLContext | None
     rules: list[Rule]
     accepted: list[ReceivedMail]
@@ -56,6 +57,7 @@ class Conversation:
         await self.answer("connect", "220 scripted ESMTP")
         handlers = {
             "EHLO": self.ehlo,
+            "HELO": self.helo,
             "AUTH": self.authenticate,
             "STARTTLS": self.start_tls,
             "MAIL": self.mail,
@@ -69,12 +71,16 @@ class Conversation:
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             self.log.commands.append(text)
             verb = text[:4].upper() if not text.upper().startswith("STARTTLS") else "STARTTLS"
+            await self.before(text)
             handler = handlers.get(verb)
             if handler is None:
                 self.say("500 5.5.2 what?")
             else:
                 await handler(text)
             await self.writer.drain()
+
+    async def before(self, text: str) -> None:
+        """A place for a server that looks at each command first. Raise Ended to leave."""
 
     def say(self, reply: str) -> None:
         lines: list[str] = []
@@ -117,6 +123,9 @@ class Conversation:
             lines.append(f"AUTH {self.server.auth}")
         await self.answer("helo", "250 " + "\n".join(lines))
 
+    async def helo(self, _text: str) -> None:
+        await self.answer("old helo", "250 scripted")
+
     async def start_tls(self, _text: str) -> None:
         if not self.server.starttls:
             self.say("502 5.5.1 no TLS here")
@@ -129,13 +138,36 @@ class Conversation:
         method, _, initial = text[5:].partition(" ")
         if method.upper() == "PLAIN":
             _, user, password = base64.b64decode(initial).decode().split("\0")
+        elif method.upper() == "LOGIN" and initial:
+            self.say("501 5.5.4 no initial response here")
+            return
         elif method.upper() == "LOGIN":
-            user = base64.b64decode(initial).decode()
-            self.say("334 UGFzc3dvcmQ6")
-            password = base64.b64decode(await self.reader.readline()).decode()
+            user, password = [await self.ask(prompt) for prompt in self.server.login_prompts]
+        elif method.upper() in {"XOAUTH2", "OAUTHBEARER"}:
+            await self.take_token(base64.b64decode(initial).decode())
+            return
         else:
             self.say("504 5.5.4 unknown method")
             return
+        await self.let_in(user, password)
+
+    async def ask(self, prompt: str) -> str:
+        """The decoded answer to a challenge."""
+        self.say(f"334 {prompt}")
+        await self.writer.drain()
+        line = (await self.reader.readline()).decode().strip()
+        self.log.commands.append(line)
+        return base64.b64decode(line).decode() if line != "*" else line
+
+    async def take_token(self, text: str) -> None:
+        user = text.partition("user=")[2] or text.partition("a=")[2].replace(",", "")
+        user = user.partition("\x01")[0]
+        token = text.partition("auth=Bearer ")[2].partition("\x01")[0]
+        if (self.server.users or {}).get(user) != token:
+            await self.ask(base64.b64encode(b'{"status":"400","scope":"mail"}').decode())
+        await self.let_in(user, token)
+
+    async def let_in(self, user: str, password: str) -> None:
         if (self.server.users or {}).get(user) != password:
             await self.answer("badauth", "535 5.7.8 authentication failed")
         elif await self.answer("auth", "235 2.7.0 welcome"):

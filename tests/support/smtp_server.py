@@ -7,9 +7,10 @@
         server.accepted     mails answered with 250 after the final dot
         server.sessions     every connection: commands, whether over TLS, who signed in
 
-Phases, in order: connect, tls, helo, starttls, auth, mail, rcpt, data, payload, dot, rset, noop,
-quit. Actions: Say (answer this), Hang (answer nothing, for ever), Cut (close at once), CutAfter (in
-phase payload: close after so many bytes), SayEarly (in phase payload: answer after so many bytes).
+Phases, in order: connect, tls, helo (EHLO), old helo (HELO), starttls, auth, mail, rcpt, data,
+payload, dot, rset, noop, quit. Actions: Say (answer this), Hang (answer nothing, for ever), Cut
+(close at once), CutAfter (in phase payload: close after so many bytes), SayEarly (in phase payload:
+answer after so many bytes).
 A rule holds for ever, or for `times` uses; the one added last wins. What no rule names succeeds.
 """
 
@@ -51,23 +52,29 @@ EXTENSIONS = ("PIPELINING", "SIZE 20971520", "8BITMIME", "SMTPUTF8", "ENHANCEDST
 class SmtpServer:
     """Listens on a free port of 127.0.0.1 while it is entered."""
 
+    conversation = Conversation
+
     def __init__(
         self,
         *,
         extensions: tuple[str, ...] = EXTENSIONS,
         users: dict[str, str] | None = None,
         auth: str = "PLAIN LOGIN",
+        login_prompts: tuple[str, str] = ("VXNlcm5hbWU6", "UGFzc3dvcmQ6"),
         starttls: ssl.SSLContext | None = None,
         tls: ssl.SSLContext | None = None,
         port: int = 0,
     ) -> None:
         """`users` (name to password) offers AUTH with the methods of `auth` and demands it.
 
+        `login_prompts` are the two challenges of AUTH LOGIN, as they go over the wire.
+
         `starttls` and `tls` are server contexts: offered after EHLO, or spoken from the start.
         """
         self.extensions = extensions
         self.users = users
         self.auth = auth
+        self.login_prompts = login_prompts
         self.starttls = starttls
         self.tls = tls
         self.port = port
@@ -139,7 +146,7 @@ class SmtpServer:
         log = SessionLog(len(self.sessions), tls=self.tls is not None)
         self.sessions.append(log)
         try:
-            await Conversation(self, log, reader, writer).run()
+            await self.conversation(self, log, reader, writer).run()
         except (Ended, ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         except asyncio.CancelledError:

@@ -18,6 +18,7 @@ from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
 from adapters.rabbitmq.watch import ALARM, QUEUES, Nobody, Watch, queue_trouble
+from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 
 _log = structlog.get_logger()
@@ -36,11 +37,14 @@ class RabbitConsumer:
         *,
         backoff: Callable[[], Backoff] = Backoff,
         watch: Watch | None = None,
+        in_hand: InHand | None = None,
     ) -> None:
-        """`watch` hears of a lost connection and of queues that cannot be used."""
+        """`watch` hears of a lost connection and of queues that cannot be used. `in_hand` counts
+        what is taken and settled."""
         self._settings = settings
         self._backoff = backoff
         self._watch = watch or Nobody()
+        self._in_hand = in_hand or InHand()
         self._stopping = asyncio.Event()
         alarm = partial(self._watch.trouble, ALARM)
         self._link = PublishLink(settings.address, "dispatcher publishing", alarm)
@@ -55,7 +59,9 @@ class RabbitConsumer:
         """Consume until `stop`, or with `drain` until the queues are empty. Never gives up on an
         unreachable broker. Raises TopologyMismatch in mode `own`."""
         self._subscriptions = [
-            Subscription(queue, self._settings, self._settler, handler, watcher or Watcher())
+            Subscription(
+                queue, self._settings, self._settler, handler, watcher or Watcher(), self._in_hand
+            )
             for queue in self._settings.queues
         ]
         consuming = asyncio.create_task(self._keep_consuming())

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Set as AbstractSet
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -13,6 +14,7 @@ from adapters.rabbitmq.declarer import Declarer
 from adapters.rabbitmq.messages import Delivery, inbound
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
+from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import Handler, Watcher
 
 _log = structlog.get_logger()
@@ -38,15 +40,17 @@ class Subscription:
         settler: Settler,
         handler: Handler,
         watcher: Watcher,
+        in_hand: InHand,
     ) -> None:
         self.queue = queue
+        self._in_hand = in_hand
         self._prefetch = settings.prefetch_of.get(queue, settings.prefetch)
         self._settler = settler
         self._handler = handler
         self._watcher = watcher
         self._session = ""
         self._slots = asyncio.Semaphore(self._prefetch)
-        self._flights: set[asyncio.Task[None]] = set()
+        self._flights: set[asyncio.Task[bool]] = set()
         self.handed_out = 0
         self._stopping = False
         self._channel: AmqpChannel | None = None
@@ -60,7 +64,7 @@ class Subscription:
         return self._consumer_tag is not None and bool(self._channel and self._channel.is_open)
 
     @property
-    def flights(self) -> AbstractSet["asyncio.Task[None]"]:
+    def flights(self) -> AbstractSet["asyncio.Task[bool]"]:
         """What is in flight: handled or being settled."""
         return frozenset(self._flights)
 
@@ -85,7 +89,8 @@ class Subscription:
             self.handed_out += 1
             flight = asyncio.create_task(self._fly(Delivery(message, channel, method.delivery_tag)))
             self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
+            self._in_hand.take(len(body))
+            flight.add_done_callback(partial(self._landed, len(body)))
 
         await channel.limit(self._prefetch)
         self._consumer_tag = await channel.consume(self.queue, on_message)
@@ -128,10 +133,15 @@ class Subscription:
             self._quiet = (self.handed_out, now)
         return now - self._quiet[1] >= _QUIET
 
-    async def _fly(self, delivery: Delivery) -> None:
+    def _landed(self, size: int, flight: "asyncio.Task[bool]") -> None:
+        self._flights.discard(flight)
+        self._in_hand.let_go(size, is_settled=not flight.cancelled() and flight.result())
+
+    async def _fly(self, delivery: Delivery) -> bool:
+        """Whether the message is settled, or not ours any more."""
         async with self._slots:
             if delivery.is_stale or self._stopping:
-                return
+                return delivery.is_stale
             try:
                 await self._handle(delivery)
             except asyncio.CancelledError:
@@ -144,6 +154,8 @@ class Subscription:
                     error=type(error).__name__,
                 )
                 await self._return(delivery)
+                return False
+            return True
 
     async def _handle(self, delivery: Delivery) -> None:
         if delivery.message.delivery_count >= RENEW_AT:

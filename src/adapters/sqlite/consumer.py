@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from adapters.sqlite.queue import Ended, Leased, SqliteQueue
+from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 from domain.ports import Clock
 
@@ -43,14 +44,23 @@ class SqliteConsumer:
     in one transaction, which also leases the next. A turn that fails is taken again.
     """
 
-    def __init__(self, queue: SqliteQueue, settings: SqliteConsumerSettings, clock: Clock) -> None:
-        """Several processes may consume the same file."""
+    def __init__(
+        self,
+        queue: SqliteQueue,
+        settings: SqliteConsumerSettings,
+        clock: Clock,
+        in_hand: InHand | None = None,
+    ) -> None:
+        """Several processes may consume the same file. `in_hand` counts what is taken and
+        settled."""
         self._queue = queue
         self._settings = settings
         self._clock = clock
         self._owner = uuid4().hex
         self._tasks: dict[asyncio.Task[None], Leased] = {}
         self._ended: list[Ended] = []
+        self._in_hand = in_hand or InHand()
+        self._sizes: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._renew_at = clock.now()
         self._pause = 0.0
@@ -109,6 +119,8 @@ class SqliteConsumer:
         for taken in leased:
             task = asyncio.create_task(self._handle(handler, taken))
             self._tasks[task] = taken
+            self._sizes[taken.id] = len(taken.message.body)
+            self._in_hand.take(len(taken.message.body))
         await asyncio.sleep(0)  # what ends at once is settled in the next turn
         return bool(leased)
 
@@ -124,6 +136,9 @@ class SqliteConsumer:
             lease=self._settings.lease,
         )
         del self._ended[: len(ended)]
+        for one in ended:
+            if (size := self._sizes.pop(one.id, None)) is not None:
+                self._in_hand.let_go(size, is_settled=one.settlement is not None)
         if must_renew:
             self._renew_at = now + self._settings.lease / 3
         if lost:

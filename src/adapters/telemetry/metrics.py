@@ -46,7 +46,7 @@ class Metrics:
     """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel.
     `unknown_codes`: by channel, answers of its provider that we did not know. `relays` gives what
     is learned about each relay: relay -> name of a fact -> number.
-    `log` counts the lines that it had to drop."""
+    `log` counts the lines that it had to drop. `in_hand_bytes`: of messages."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Metrics:
         unknown_codes: Mapping[str, CodeCounter] | None = None,
         relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict,
         log: LogSink | None = None,
+        in_hand_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         self._channels = channels
         self._queue_channels = queue_channels
@@ -64,6 +65,7 @@ class Metrics:
         self._unknown_codes = unknown_codes or {}
         self._relays = relays
         self._log = log
+        self._in_hand_bytes = in_hand_bytes
         self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
         self._in_flight = 0
 
@@ -98,8 +100,11 @@ class Metrics:
 
         return counted
 
-    def render(self, *, paused: Collection[str], templates_version: str) -> str:
-        """All metrics as text. `paused`: names of channels, and of the ledger."""
+    def render(
+        self, *, paused: Collection[str], templates_version: str, is_stalled: bool = False
+    ) -> str:
+        """All metrics as text. `paused`: names of channels, and of the ledger. `is_stalled`:
+        whether messages are in hand and none is settled."""
         lines = [
             "# HELP dispatcher_notifications_total What became of notifications, by attempt.",
             "# TYPE dispatcher_notifications_total counter",
@@ -114,6 +119,10 @@ class Metrics:
             lines.append(_sample("log_lines_dropped_total", self._log.dropped))
         lines += _gauge("in_flight", "Messages in hand.")
         lines.append(_sample("in_flight", self._in_flight))
+        lines += _gauge("in_hand_bytes", "Bytes of the messages in hand.")
+        lines.append(_sample("in_hand_bytes", self._in_hand_bytes()))
+        lines += _gauge("settlement_stalled", "1 while messages are in hand and none is settled.")
+        lines.append(_sample("settlement_stalled", int(is_stalled)))
         lines += _gauge("channel_paused", "1 while what the channel needs is away.")
         for channel in self._channels:
             lines.append(_sample("channel_paused", int(channel in paused), {"channel": channel}))

@@ -4,10 +4,10 @@ sent, made or taken."""
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from adapters.notifiers._pong import Pong
 from adapters.notifiers.blips import BlipTolerantNotifier
-from adapters.notifiers.email.paced import PacedNotifier
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.urls import redacted
 from adapters.wire.inbound import BrokerUnavailable
@@ -21,7 +21,11 @@ from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
+if TYPE_CHECKING:
+    from adapters.notifiers.email.url import SmtpSettings
+
 _TIMEOUT = 12.0
+_PATIENCE = 33.0  # a relay may be slow to greet: some are on purpose
 _SKEW = timedelta(seconds=30)
 
 
@@ -114,7 +118,7 @@ async def _channel(container: Container, settings: Settings, channel: str) -> li
         "slack": _slack,
     }
     try:
-        async with asyncio.timeout(_TIMEOUT):
+        async with asyncio.timeout(_PATIENCE + 2 if channel == "email" else _TIMEOUT):
             if ask := asks.get(channel):
                 return await ask(container, settings)
             container.notifiers()[channel]()
@@ -128,18 +132,41 @@ async def _channel(container: Container, settings: Settings, channel: str) -> li
 
 
 async def _email(container: Container, settings: Settings) -> list[Check]:
-    from adapters.notifiers.email.connect import Connector
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
 
     container.email()  # raises where a default or the authorities cannot be used
-    place = parse_email_url(settings.secret_now("email_url") or settings.email or "")
+    place = parse_email_urls(settings.secret_now("email_url") or settings.email or "")
     if isinstance(place, MaildirSettings):
         return [warning("email", f"mail is kept in {place.folder}: nothing is sent")]
-    connector = Connector(place, ca_file=settings.email_ca_file, timeout=_TIMEOUT - 2)
-    session = await connector.open()
+    found = await asyncio.gather(*(_relay(settings, relay) for relay in place))
+    return [check for checks in found for check in checks]
+
+
+async def _relay(settings: Settings, relay: "SmtpSettings") -> list[Check]:
+    from adapters.notifiers.email.connect import Connector
+    from adapters.notifiers.email.transaction import Timeouts
+
+    connector = Connector(
+        relay,
+        ca_file=settings.email_ca_file,
+        timeouts=Timeouts(connect=10, greeting=30, command=10),
+        ehlo=settings.email_ehlo,
+        on_late=lambda _server, _hint: None,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            session = await connector.open()
+    except (DispatcherError, TimeoutError) as error:
+        text = _told(error, _PATIENCE)
+        return [unreachable("email", text, "until then the channel is paused")]
     await session.quit(1.0)
-    login = "lets us in" if place.username else "answers"
-    return [ok("email", f"{place.host}:{place.port} {login}")]
+    login = "lets us in" if relay.username else "answers"
+    checks = [ok("email", f"{relay.server} {login}")]
+    replies = settings.email_reply_to or ""
+    if not replies.rpartition("@")[0].isascii() and "smtputf8" not in session.extensions:
+        detail = f"{relay.server} does not offer SMTPUTF8: {variable('email_reply_to')} is left out"
+        checks.append(warning("email", detail, "give an address that is ASCII before the @"))
+    return checks
 
 
 async def _telegram(container: Container, settings: Settings) -> list[Check]:
@@ -171,9 +198,7 @@ async def _slack(container: Container, settings: Settings) -> list[Check]:
 
 
 def _inner(notifier: Notifier) -> Notifier:
-    while isinstance(notifier, BlipTolerantNotifier | PacedNotifier):
-        notifier = notifier.inner
-    return notifier
+    return notifier.inner if isinstance(notifier, BlipTolerantNotifier) else notifier
 
 
 def _captured(channel: str, settings: Settings) -> Check:
@@ -191,9 +216,9 @@ def _clock(provider: str, pong: Pong) -> list[Check]:
     return [warning("clock", detail, "let NTP set it: waits and expiries go by it")]
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, limit: float = _TIMEOUT) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {_TIMEOUT:.0f} s"
+        return f"no answer within {limit:.0f} s"
     if isinstance(error, InDoubt):
         return "does not answer, or hangs up before it does"
     return " ".join(str(error).split())

@@ -22,7 +22,6 @@ from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
-from domain.pace import Rate
 from entrypoints.settings import values
 from entrypoints.settings.sources import read_secret
 
@@ -51,7 +50,6 @@ JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_o
 Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
 Redirects = Annotated[Mapping[str, Recipient], PlainValidator(values.parse_redirects)]
 Alerts = Annotated[tuple[AlertTarget, ...], PlainValidator(values.parse_alerts)]
-Ceiling = Annotated[Rate | None, PlainValidator(Rate.parse)]
 Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
 NOT_YET = ("events",)
@@ -85,10 +83,10 @@ class Settings(BaseModel):
     topology: TopologyMode = TopologyMode.ADOPT
     queue_arguments: JsonObject = None
     email_url: SecretStr | None = None
+    email_ehlo: str | None = None
     email_from: str | None = None
     email_reply_to: str | None = None
     email_pool: Count = 10
-    email_rate: Ceiling = None
     email_ca_file: Folder | None = None
     telegram_token: SecretStr | None = None
     telegram_api_url: SecretStr = SecretStr("https://api.telegram.org")

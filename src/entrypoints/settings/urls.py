@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from adapters.rabbitmq.tls import TlsFiles
 from adapters.redis.address import SCHEMES as REDIS
 from adapters.redis.address import RedisAddress
-from adapters.urls import parse_url, split_urls
+from adapters.urls import parse_url
 from entrypoints.settings.model import Settings
 from entrypoints.settings.sources import variable
 
@@ -27,6 +27,7 @@ def url_faults(settings: Settings) -> list[str]:
         ("broker_url", settings.broker, lambda url: _broker(url, settings.broker_files)),
         ("ledger_url", settings.ledger, _ledger),
         ("email_url", settings.email, _email),
+        ("email_ehlo", settings.email_ehlo, _ehlo),
         ("telegram_token", _text(settings.telegram_token), _telegram_token),
         ("telegram_api_url", _text(settings.telegram_api_url), _http),
         ("slack_token", _text(settings.slack_token), _slack_token),
@@ -82,13 +83,15 @@ def _sqlite(url: str) -> None:
 
 
 def _email(url: str) -> None:
-    from adapters.notifiers.email.url import parse_email_url
+    from adapters.notifiers.email.url import parse_email_urls
 
-    if not url.startswith("maildir:"):
-        form = "smtp://, smtp+starttls:// or smtps://user:password@host:port"
-        for one in split_urls(url, f"{form}, or maildir:folder"):
-            parse_url(one, form)
-    parse_email_url(url)
+    parse_email_urls(url)
+
+
+def _ehlo(name: str) -> None:
+    from adapters.notifiers.email.names import parse_ehlo
+
+    parse_ehlo(name)
 
 
 def _text(secret: SecretStr | None) -> str | None:

@@ -6,7 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from domain.breaker import FIRST_PAUSE, HAND_BACK_DELAY, LONGEST_PAUSE, Breaker, HeldTooLong
+from domain.breaker import (
+    FIRST_PAUSE,
+    HAND_BACK_DELAY,
+    LONGEST_EARLY_PAUSE,
+    LONGEST_PAUSE,
+    Breaker,
+    HeldTooLong,
+)
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
 from tests.fakes import FakeClock
 
@@ -71,13 +78,14 @@ def test_a_call_passes_while_the_provider_answers() -> None:
 
 
 def test_pauses_double_up_to_the_longest() -> None:
-    clock, provider = FakeClock(), Provider(*[AWAY] * 8)
+    clock, provider = FakeClock(), Provider(*[AWAY] * 82)
 
     result = asyncio.run(a_breaker(clock).call(provider.send))
 
     assert result == "sent"
-    assert clock.slept == [1, 2, 4, 8, 16, 30, 30, 30]
-    assert (FIRST_PAUSE, LONGEST_PAUSE) == (1, 30)
+    first_five_minutes = [1, 2, *[4] * 75]
+    assert clock.slept == [*first_five_minutes, 8, 16, 30, 30, 30]
+    assert (FIRST_PAUSE, LONGEST_EARLY_PAUSE, LONGEST_PAUSE) == (1, 4, 30)
 
 
 def test_after_it_closed_the_next_outage_begins_with_the_first_pause() -> None:

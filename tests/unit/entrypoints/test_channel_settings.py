@@ -220,3 +220,10 @@ def test_a_target_needs_a_name_that_a_message_can_address(name: str) -> None:
 
     assert fault.startswith(f"DISPATCHER_TARGETS__{name}: ")
     assert "hidden" not in fault
+
+
+@pytest.mark.parametrize("name", ["bad name", "mail.example.com\r\nX", "[nothing]", "a_b"])
+def test_field_5_2_a_name_for_the_relay_that_cannot_be_one_is_refused(name: str) -> None:
+    [fault] = faults({"DISPATCHER_EMAIL_EHLO": name})
+
+    assert fault.startswith("DISPATCHER_EMAIL_EHLO: must be a domain")

@@ -3,7 +3,7 @@
 from structlog.testing import capture_logs
 
 from adapters.templates import SetReport
-from domain.alerts import PATIENCE, AlertPolicy
+from domain.alerts import PATIENCE, AlertPolicy, Trouble
 from entrypoints.vitals import Vitals
 from tests.fakes import FakeClock
 
@@ -119,3 +119,31 @@ def test_field_3_9_a_file_that_is_not_used_is_an_error_in_the_log() -> None:
         )
 
     assert (logs[-1]["log_level"], logs[-1]["fault"]) == ("error", "t/htlm.jinja2: unknown file")
+
+
+def test_field_1_3_a_stalled_settlement_is_a_trouble_and_an_alert_at_once_until_it_ends() -> None:
+    clock = FakeClock()
+    alerts = AlertPolicy(clock)
+    vitals = Vitals(alerts)
+    with capture_logs() as logs:
+        vitals.stalled("80 messages are in hand and none was settled for 120 seconds")
+        assert vitals.is_stalled
+        assert list(vitals.troubles(is_consuming=True)) == ["settlement"]
+        assert [alert.cause for alert in alerts.due()] == [Trouble(name="settlement")]
+        vitals.stalled(None)
+
+    assert not vitals.is_stalled
+    assert vitals.troubles(is_consuming=True) == {}
+    assert [alert.is_over for alert in alerts.due(is_last=True)] == [True]
+    assert [entry["log_level"] for entry in logs] == ["error", "info"]
+
+
+def test_what_is_reported_as_paused_or_as_trouble_of_the_broker_holds_messages_up() -> None:
+    vitals = Vitals(AlertPolicy(FakeClock()))
+    with capture_logs():
+        assert not vitals.is_held_up
+        vitals.pause("email", "refused")
+        assert vitals.is_held_up
+        vitals.pause("email", None)
+        vitals.trouble("broker alarm", "memory")
+        assert vitals.is_held_up

@@ -43,6 +43,11 @@ class Letter:
     addressees: Letters
     refused: dict[Recipient, DeliveryError]
 
+    @property
+    def unshown_replies(self) -> bool:
+        """Whether some Reply-To address is carried only by a server with SMTPUTF8."""
+        return not all(box.address.isascii() for box in self.reply_to)
+
 
 class Composer:
     """Composes letters and writes them down."""

@@ -1,12 +1,17 @@
 """The email channel over SMTP: a letter, a connection from the pool, one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+import structlog
+
 from adapters.notifiers.email.connect import Connector
+from adapters.notifiers.email.learned import Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.pool import Pool, PoolLimits
 from adapters.notifiers.email.session import Session
+from adapters.notifiers.email.sign_in import SignInGate
 from adapters.notifiers.email.transaction import (
     Answers,
     LostBeforePayload,
@@ -20,6 +25,8 @@ from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Un
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
 
+log = structlog.get_logger()
+
 
 class SmtpNotifier:
     """Sends mail through one relay, over a pool of kept connections."""
@@ -32,12 +39,15 @@ class SmtpNotifier:
         *,
         defaults: EmailDefaults | None = None,
         ca_file: Path | None = None,
+        ehlo: str | None = None,
         limits: PoolLimits | None = None,
         timeouts: Timeouts | None = None,
         reread: Callable[[], SmtpSettings] | None = None,
+        learned: Learned | None = None,
     ) -> None:
         """`reread` gives the settings as they are now, and is asked before each connection: so a
-        changed password needs no restart.
+        changed password needs no restart. `ehlo`: see `Connector`. `learned` keeps what the relay
+        turns out to take.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
@@ -46,18 +56,28 @@ class SmtpNotifier:
         self._settings = settings
         self._reread = reread or (lambda: settings)
         self._ca_file = ca_file
+        self._ehlo = ehlo
         self._connector = self._new_connector()
-        self._pool = Pool(self._open, limits or PoolLimits())
+        self._sign_in = SignInGate()
+        self._relay = f"{settings.host}:{settings.port}"
+        self._learned = learned or Learned()
+        self._pool = Pool(
+            self._open, limits or PoolLimits(), partial(self._learned.note, self._relay)
+        )
 
     def _new_connector(self) -> Connector:
-        return Connector(self._settings, ca_file=self._ca_file, timeout=self._timeouts.connect)
+        return Connector(
+            self._settings, ca_file=self._ca_file, timeouts=self._timeouts, ehlo=self._ehlo
+        )
 
     async def _open(self) -> Session:
         settings = self._reread()
         if settings != self._settings:
             self._settings = settings
             self._connector = self._new_connector()
-        return await self._connector.open()
+        if settings.username is None:
+            return await self._connector.open()
+        return await self._sign_in.open(self._connector.open, settings, self._reread)
 
     async def notify(
         self,
@@ -86,7 +106,7 @@ class SmtpNotifier:
                 return await self._transact(session, letter, about_to_send)
             except LostBeforePayload:
                 # The server had tired of an idle connection: nobody's fault, so nobody pays.
-                session = await self._pool.replace(session)
+                session = await self._pool.renew(session)
                 return await self._transact(session, letter, about_to_send)
         except DeliveryError:
             raise
@@ -119,6 +139,13 @@ class SmtpNotifier:
                 served.setdefault(address.wire, []).append(recipient)
         if not served:
             return results
+        if not utf8 and letter.unshown_replies:
+            log.warning(
+                "reply address left out",
+                id=letter.notification.id,
+                template=letter.notification.template,
+                detail=f"reply_to: {_why_not_shown(session)}",
+            )
         mailing = await self._mailing(session, letter, list(served), utf8=utf8)
         try:
             answers = await Transaction(session, mailing, self._timeouts, about_to_send).run()
@@ -182,8 +209,11 @@ def _raise_if_unavailable(answers: Answers) -> None:
 
 
 def _needs_smtputf8(session: Session, address: str, reason: FailureReason) -> Permanent:
-    return Permanent(
-        f"{address}: not ASCII before the @, and {session.server} does not offer SMTPUTF8, "
-        "which it takes to carry that",
-        reason=reason,
+    return Permanent(f"{address}: {_why_not_shown(session)}", reason=reason)
+
+
+def _why_not_shown(session: Session) -> str:
+    return (
+        f"not ASCII before the @, and {session.server} does not offer SMTPUTF8, which it takes to "
+        "carry that"
     )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.notifiers.email.limits import Limit, limit_of
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from adapters.notifiers.email.session import Session
@@ -21,10 +20,16 @@ Answers = list[DeliveryError | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds to wait. RFC 5321 4.5.3.2 asks for 10 minutes after the final dot: a client that
-    leaves earlier sends again what was accepted."""
+    """Seconds to wait, as RFC 5321 4.5.3.2 asks. 10 minutes after the final dot: a client that
+    leaves earlier sends again what was accepted.
+
+    `connect`: for the connection and its TLS handshake. `late`: for the greeting, before a second
+    connection is tried; the first goes on waiting until `greeting`.
+    """
 
     connect: float = 30.0
+    late: float = 10.0
+    greeting: float = 300.0
     command: float = 300.0
     final: float = 600.0
 
@@ -85,9 +90,8 @@ class Transaction:
     async def run(self) -> Answers:
         """One answer for each of the mailing's recipients, in order; None is accepted for good.
 
-        Raises LostBeforePayload when the connection ends before the mail has begun, or RateRefused
-        where the server said that it ends because of our rate. If it ends later, those accepted
-        are InDoubt. The session may be closed afterwards.
+        Raises LostBeforePayload, and nothing else, when the connection ends before the mail has
+        begun. If it ends later, those accepted are InDoubt. The session may be closed afterwards.
         """
         if unasked := self._session.unasked:
             raise LostBeforePayload(f"{self._session.server} said {unasked} unasked", [])
@@ -153,8 +157,6 @@ class Transaction:
         farewell = next((reply for reply in said if reply.code == _FAREWELL), None)
         data_decided = envelope.data is not None and envelope.data.code != _GO_AHEAD
         all_refused = None not in answers
-        if farewell is not None and limit_of(farewell, Phase.SENDER) is Limit.RATE:
-            raise verdict(farewell, Phase.SENDER, self._session.server)
         if farewell or not (data_decided or all_refused):
             raise LostBeforePayload(f"{self._session.server}: {self._session.lost}", answers)
 

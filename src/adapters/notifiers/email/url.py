@@ -1,12 +1,21 @@
-"""Where mail goes, as one URL. Every fault is told without the password in it."""
+"""Where mail goes: one URL, or a list of relays. No error repeats a piece of a URL that may be a
+password."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+
+from adapters.urls import PERCENT_ENCODE, option_name, parse_url
 
 _FORMS = "smtp://, smtp+starttls:// or smtps://user:password@host:port, or maildir:folder"
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "insecure": ("0", "1"),
+    "auth": ("plain", "login", "cram-md5", "xoauth2", "oauthbearer"),
+    "pipelining": ("on", "off"),
+    "8bitmime": ("on", "off"),
+}
 
 
 class Security(StrEnum):
@@ -17,19 +26,52 @@ class Security(StrEnum):
     TLS = "smtps"
 
 
+class Auth(StrEnum):
+    """How to sign in, as `?auth=` names it."""
+
+    PLAIN = "plain"
+    LOGIN = "login"
+    CRAM_MD5 = "cram-md5"
+    XOAUTH2 = "xoauth2"
+    OAUTHBEARER = "oauthbearer"
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether an OAuth2 access token signs in, and no password."""
+        return self in {Auth.XOAUTH2, Auth.OAUTHBEARER}
+
+
 # RFC 5321 4.5.4.2, RFC 6409 and RFC 8314.
 _PORTS = {Security.CLEAR: 25, Security.STARTTLS: 587, Security.TLS: 465}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSettings:
-    """One relay: where it is, how the way there is protected, and who we are to it."""
+    """One relay: where it is, how the way there is protected, and who we are to it.
+
+    `auth`: the one method to sign in with; None takes what the relay offers for a password.
+    `pipelining` and `eight_bit`: use PIPELINING and 8BITMIME where the relay offers them.
+    """
 
     host: str
     port: int
     security: Security = Security.CLEAR
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    auth: Auth | None = None
+    pipelining: bool = True
+    eight_bit: bool = True
+
+    @property
+    def server(self) -> str:
+        """Host and port, as errors name the relay."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether an access token is needed to sign in."""
+        return self.auth is not None and self.auth.wants_token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,34 +81,63 @@ class MaildirSettings:
     folder: Path
 
 
-def parse_email_url(url: str) -> SmtpSettings | MaildirSettings:
-    """Read DISPATCHER_EMAIL_URL. Raises ValueError, whose text never holds the password.
+def parse_email_urls(text: str) -> tuple[SmtpSettings, ...] | MaildirSettings:
+    """Read DISPATCHER_EMAIL_URL: a folder, or relays in the order of their use. Raises ValueError,
+    as `parse_email_url` does."""
+    urls = [url.strip() for url in text.split(",")]
+    if text.lower().startswith("maildir:") and not any(map(_is_url, urls[1:])):
+        return _maildir(text[len("maildir:") :])  # a comma may stand in its folder
+    relays = []
+    for number, url in enumerate(urls, 1):
+        try:
+            relays.append(_relay(url))
+        except ValueError as error:
+            where = f"URL {number} of {len(urls)}: " if len(urls) > 1 else ""
+            raise ValueError(f"{where}{error}") from None
+    accounts = {(relay.server, relay.username) for relay in relays}
+    if len(accounts) < len(relays):
+        raise ValueError("must not name one relay twice with the same user name")
+    return tuple(relays)
 
-    A password in clear is refused unless the host is this machine or the URL ends `?insecure=1`.
+
+def parse_email_url(url: str) -> SmtpSettings | MaildirSettings:
+    """Read one URL. Raises ValueError, whose text holds nothing that may be a password.
+
+    A password in clear is refused unless the host is this machine or the URL says `?insecure=1`.
     """
     scheme, _, rest = url.partition(":")
-    if scheme.lower() == "maildir":
-        return _maildir(rest)
-    try:
-        security = Security(scheme.lower())
-    except ValueError:
-        raise ValueError(f"must begin with {_FORMS}") from None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError(f"is not a URL of the form {_FORMS}") from None
+    return _maildir(rest) if scheme.lower() == "maildir" else _relay(url)
+
+
+def _is_url(text: str) -> bool:
+    return "://" in text or text.lower().startswith("maildir:")
+
+
+def _relay(url: str) -> SmtpSettings:
+    scheme = url.partition(":")[0].lower()
+    if scheme == "maildir":
+        raise ValueError("must not be maildir: in a list of relays: it would keep mail unsent")
+    if scheme not in set(Security):
+        raise ValueError(f"must begin with {_FORMS}; {PERCENT_ENCODE}")
+    parts = parse_url(url, _FORMS)
+    if parts.path.strip("/"):
+        raise ValueError(f"must have nothing after the port; {PERCENT_ENCODE}")
+    options = _checked(parts.options)
+    security = Security(scheme)
     settings = SmtpSettings(
-        host=_host(parts.hostname),
-        port=_PORTS[security] if port is None else port,
+        host=parts.host,
+        port=parts.port or _PORTS[security],
         security=security,
-        username=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
+        username=parts.user or None,
+        password=parts.password or None,
+        auth=_auth(options.get("auth")),
+        pipelining=_switch(options, "pipelining"),
+        eight_bit=_switch(options, "8bitmime"),
     )
-    _refuse_leftovers(settings, parts.path, parts.fragment)
-    insecure = _insecure(parts.query)
+    _refuse_contradictions(settings)
+    insecure = options.get("insecure", "0") == "1"
     if settings.username and security is Security.CLEAR and not insecure:
-        _refuse_in_clear(settings.host)
+        _refuse_in_clear(settings)
     return settings
 
 
@@ -80,50 +151,49 @@ def _maildir(rest: str) -> MaildirSettings:
         raise ValueError("begins with ~, and there is no such user's home folder") from None
 
 
-def _host(host: str | None) -> str:
-    if not host or not host.isprintable() or " " in host:
-        raise ValueError(f"names no host; the form is {_FORMS}")
-    try:
-        host.encode("idna")  # as the resolver will
-    except UnicodeError:
-        raise ValueError(f"names a host that cannot be one: {host[:80]}") from None
-    return host
-
-
-def _refuse_leftovers(settings: SmtpSettings, path: str, fragment: str) -> None:
-    if path.strip("/") or fragment:
-        raise ValueError(
-            "has something after the port; write / ? # and @ in a user name or password "
-            "percent-encoded (%2F %3F %23 %40)"
-        )
-    if not 0 < settings.port < 65536:
-        raise ValueError("the port must be between 1 and 65535")
+def _refuse_contradictions(settings: SmtpSettings) -> None:
     if settings.password and not settings.username:
-        raise ValueError("has a password and no user name")
-    for name, value in (("user name", settings.username), ("password", settings.password)):
-        if value and any(ord(character) < 32 for character in value):
-            raise ValueError(f"the {name} holds a control character")
-
-
-def _insecure(query: str) -> bool:
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := [name for name in options if name != "insecure"]:
-        raise ValueError(f"unknown option {unknown[0]!r}; the only one is insecure=1")
-    value = options.get("insecure", "0")
-    if value not in {"0", "1"}:
-        raise ValueError("insecure must be 0 or 1")
-    return value == "1"
-
-
-def _refuse_in_clear(host: str) -> None:
-    if host == "localhost":
-        return
-    try:
-        loopback = ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+        raise ValueError("must not have a password without a user name")
+    if settings.auth is not None and not settings.username:
+        raise ValueError("must have a user name for ?auth=")
+    if settings.wants_token and settings.password:
         raise ValueError(
-            f"would send the password to {host} in clear; use smtp+starttls:// or smtps://, "
-            "or add ?insecure=1 if that is meant"
+            f"must not have a password: ?auth={settings.auth} signs in with an access token"
         )
+
+
+def _checked(options: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            known = ", ".join(_OPTIONS)
+            raise ValueError(f"must not have the option {option_name(name)}; there are {known}")
+        if value not in _OPTIONS[name]:
+            raise ValueError(f"{name} must be {' or '.join(_OPTIONS[name])}")
+    return options
+
+
+def _switch(options: Mapping[str, str], name: str) -> bool:
+    return options.get(name, "on") == "on"
+
+
+def _auth(name: str | None) -> Auth | None:
+    return None if name is None else Auth(name)
+
+
+def _refuse_in_clear(settings: SmtpSettings) -> None:
+    if not is_loopback(settings.host):
+        what = "access token" if settings.wants_token else "password"
+        raise ValueError(
+            f"must not send the {what} to {settings.host} in clear; use smtp+starttls:// or"
+            " smtps://, or add ?insecure=1 if that is meant"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine: what is sent there in clear leaves no wire."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

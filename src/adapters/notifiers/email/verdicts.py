@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from adapters.notifiers.email.limits import Limit, RateRefused, limit_of
+from adapters.notifiers.email.about_us import AboutUs, about_us, sign_in_advice
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
@@ -34,26 +34,37 @@ def verdict(reply: Reply, phase: Phase, server: str) -> DeliveryError:
     An enhanced code beats the basic one: it says more and servers rewrite the basic one.
     """
     text = f"{server} answered {phase} with {reply}"
-    if reply.code in _AUTHENTICATION_CODES and phase is not Phase.FINAL:
-        return Unavailable(f"{text}; check the user name and password in DISPATCHER_EMAIL_URL")
-    if limit_of(reply, phase) is Limit.RATE:
-        return RateRefused(text, relay=server, named=_named_wait(reply))
+    if reply.code in _AUTHENTICATION_CODES and phase in {Phase.SENDER, Phase.DATA}:
+        return Unavailable(f"{text}; {sign_in_advice(reply)}")
     enhanced = reply.enhanced
     severity = enhanced[0] if enhanced else reply.code // 100
     if phase is Phase.RECIPIENT and _too_many(reply):
         return Transient(text)
     if severity == 5:
-        reason = _reason(reply, phase)
-        is_account = reason is FailureReason.SENDER_REFUSED
-        return Permanent(_hint(reply, text), reason=reason, provider_fault=is_account)
+        return _final(reply, phase, text)
     if severity == 4:
         return Transient(
             text,
             at_least=GREYLIST_WAIT if _greylisted(reply) else None,
             retry_after=_named_wait(reply),
-            provider_fault=_is_server_trouble(reply),
+            provider_fault=_is_server_trouble(reply) or about_us(reply) is not None,
         )
     return Transient(f"{text}, which makes no sense there")
+
+
+def _final(reply: Reply, phase: Phase, text: str) -> Permanent:
+    kind = about_us(reply)
+    reason = _REASONS[phase] if kind else _reason(reply, phase)
+    if kind is None and reason is FailureReason.SENDER_REFUSED:
+        kind = AboutUs.SENDER
+    if kind is None:
+        return Permanent(_hint(reply, text), reason=reason)
+    return Permanent(
+        f"{text}; {kind}",
+        reason=FailureReason.SENDER_REFUSED if kind is AboutUs.SENDER else reason,
+        provider_fault=True,
+        is_certain=kind.is_certain,
+    )
 
 
 def _is_server_trouble(reply: Reply) -> bool:

@@ -11,12 +11,18 @@ def _codes(text: str) -> frozenset[str]:
 
 
 THROTTLED = frozenset({"ratelimited", "rate_limited"})
+# Another token, or another webhook, is the cure.
+OUR_TOKEN = _codes(
+    """
+    account_inactive invalid_auth invalid_token no_active_hooks no_service no_service_id no_team
+    not_allowed_token_type not_authed token_expired token_revoked
+    """
+)
 OUR_ACCOUNT = _codes(
     """
-    account_inactive accesslimited deprecated_endpoint enterprise_is_restricted invalid_auth
-    invalid_token method_deprecated missing_scope no_active_hooks no_service no_service_id no_team
-    not_allowed_token_type not_authed org_login_required team_access_not_granted team_added_to_org
-    team_disabled token_expired token_revoked two_factor_setup_required unknown_method
+    accesslimited deprecated_endpoint enterprise_is_restricted method_deprecated missing_scope
+    org_login_required team_access_not_granted team_added_to_org team_disabled
+    two_factor_setup_required unknown_method
     """
 )
 RECIPIENT = _codes(

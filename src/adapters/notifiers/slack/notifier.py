@@ -77,9 +77,12 @@ class SlackNotifier:
         """
         answers: dict[Recipient, DeliveryError | None] = dict.fromkeys(recipients)
         for recipient in recipients:
+            secrets = self._secrets()
             try:
                 await self._tell(notification, content, recipient, about_to_send)
             except DeliveryError as error:
+                if isinstance(error, Unavailable):
+                    error.changed = self._difference_from(secrets)
                 if len(recipients) == 1:
                     raise
                 answers[recipient] = error
@@ -173,6 +176,9 @@ class SlackNotifier:
         if not (token.isascii() and token.isprintable()):
             raise Unavailable("DISPATCHER_SLACK_TOKEN is no token: it holds what no header can")
         return {"Authorization": f"Bearer {token}"}
+
+    def _difference_from(self, known: list[str]) -> Callable[[], bool]:
+        return lambda: self._secrets() != known
 
     def _secrets(self) -> list[str]:
         return [self._token() or "", self._webhook_url() or ""]

@@ -113,6 +113,10 @@ def _of_status(status: int) -> DeliveryError:
     return Transient(text, provider_fault=True)
 
 
+def _token(text: str) -> Unavailable:
+    return Unavailable(text, is_login=True)
+
+
 def _recipient(text: str) -> Permanent:
     return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED)
 
@@ -130,6 +134,7 @@ def _passing(text: str) -> Transient:
 
 
 _TABLE: tuple[tuple[frozenset[str], Callable[[str], DeliveryError]], ...] = (
+    (codes.OUR_TOKEN, _token),
     (codes.OUR_ACCOUNT, Unavailable),
     (codes.RECIPIENT, _recipient),
     (codes.RECIPIENT_OR_US, _recipient_or_us),

@@ -29,7 +29,10 @@ class BotApi:
         else:
             form = call.form(chat, is_plain=is_plain)
             reply = await self._client.post(url, form=form, files=call.files)
-        return verdict(reply, (token,))
+        answer = verdict(reply, (token,))
+        if isinstance(answer, Unavailable):
+            answer.changed = lambda: self._token() != token
+        return answer
 
     async def ping(self) -> Pong:
         """The bot's name (https://core.telegram.org/bots/api#getme). Raises DeliveryError."""
@@ -44,7 +47,11 @@ class BotApi:
     def _known_token(self) -> str:
         token = self._token()
         if not _TOKEN.fullmatch(token):
-            raise Unavailable("telegram: the bot's token is none: set DISPATCHER_TELEGRAM_TOKEN")
+            raise Unavailable(
+                "telegram: the bot's token is none: set DISPATCHER_TELEGRAM_TOKEN",
+                is_login=True,
+                changed=lambda: self._token() != token,
+            )
         return token
 
     async def close(self) -> None:

@@ -76,7 +76,7 @@ def _error(code: int, description: str) -> DeliveryError | Unreadable:
     text = f"telegram: {description}"
     lower = description.lower()
     if code in {401, 404} or "logged out" in lower:
-        return Unavailable(f"{text} (is the bot's token right?)")
+        return Unavailable(f"{text} (is the bot's token right?)", is_login=True)
     if code == 409:
         return Unavailable(f"{text} (is the bot's token used elsewhere?)")
     if code >= 500:

@@ -1,0 +1,74 @@
+"""Few logins with credentials that may be wrong: a relay locks an account after a few of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TypeVar
+
+from domain.errors import Unavailable
+
+REST = 10.0
+"""Seconds after a refused login in which no other is tried with the same credentials."""
+
+_STALE = 60.0
+"""Seconds after a login for which the credentials are taken to be good."""
+
+_T = TypeVar("_T")
+
+
+class SignInGate:
+    """Lets logins through one by one until one has succeeded, then side by side.
+
+    For a while after a refused login those who wait, and those who come, get the same refusal
+    without a login of their own. Other credentials begin again.
+    """
+
+    def __init__(self) -> None:
+        self._one = asyncio.Lock()
+        self._credentials: Hashable = None
+        self._good_until = 0.0
+        self._refused_until = 0.0
+        self._refusal = ""
+
+    async def open(
+        self,
+        connect: Callable[[], Awaitable[_T]],
+        credentials: Hashable,
+        now: Callable[[], Hashable],
+    ) -> _T:
+        """What `connect` returns, having signed in with `credentials`; `now` says which they would
+        be by now. Raises what it raises."""
+        if credentials != self._credentials:
+            self._credentials = credentials
+            self._good_until = self._refused_until = 0.0
+        if self._time() < self._good_until:
+            return await self._connect(connect, credentials, now)
+        async with self._one:
+            return await self._connect(connect, credentials, now)
+
+    async def _connect(
+        self,
+        connect: Callable[[], Awaitable[_T]],
+        credentials: Hashable,
+        now: Callable[[], Hashable],
+    ) -> _T:
+        def have_changed() -> bool:
+            return now() != credentials
+
+        if credentials == self._credentials and self._time() < self._refused_until:
+            raise Unavailable(self._refusal, is_login=True, changed=have_changed)
+        try:
+            session = await connect()
+        except Unavailable as error:
+            error.changed = have_changed
+            if error.is_login and credentials == self._credentials:
+                self._refusal = str(error)
+                self._good_until = 0.0
+                self._refused_until = self._time() + REST
+            raise
+        if credentials == self._credentials:
+            self._good_until = self._time() + _STALE
+        return session
+
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()

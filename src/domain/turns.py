@@ -1,0 +1,124 @@
+"""Who may try next while a channel is paused: one at a time, the least like those refused first."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.notification import Notification
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a message is known by. `traits`: of each kind (its sender, the domains of its
+    recipients) those that the message has; the kinds stand in the same order for all messages."""
+
+    id: str = ""
+    traits: tuple[frozenset[str], ...] = ()
+
+
+def caller_of(notification: Notification) -> Caller:
+    """What the turns of a channel's messages go by."""
+    sender = notification.sender.address if notification.sender else ""
+    domains = (r.address.rpartition("@")[2].lower() for r in notification.recipients)
+    return Caller(notification.id, (frozenset({sender.lower()}), frozenset(domains)))
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """The place of one message in the queue, since this time."""
+
+    caller: Caller
+    since: datetime
+    turn: asyncio.Future[None] | None = field(default=None, repr=False)
+
+
+class Turns:
+    """Gives the turn to one place after the other.
+
+    The next is the place with the most kinds of traits that were not refused yet; among equals the
+    one that waits for longest. Who comes back goes to the end.
+    """
+
+    def __init__(self) -> None:
+        self._holder: Place | None = None
+        self._waiting: list[Place] = []
+        self._refused: list[set[str]] = []
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether some place has its turn now."""
+        return self._holder is not None
+
+    @asynccontextmanager
+    async def turn(self, place: Place) -> AsyncIterator[None]:
+        """Wait for the turn of `place`, and pass it on at the end."""
+        await self._acquire(place)
+        try:
+            yield
+        finally:
+            self._release()
+
+    def refused(self, caller: Caller) -> None:
+        """Remember what this one has in common with others."""
+        while len(self._refused) < len(caller.traits):
+            self._refused.append(set())
+        for known, traits in zip(self._refused, caller.traits, strict=False):
+            known.update(traits)
+
+    def forget(self) -> None:
+        """Begin again: nothing is refused."""
+        self._refused = []
+
+    def has_better_than(self, place: Place) -> bool:
+        """Whether a place waits that is less like those refused."""
+        mine = self._novelty(place)
+        return any(self._novelty(other) > mine for other in self._waiting)
+
+    def are_all_alike(self) -> bool:
+        """Whether no waiting place has anything new of some kind: then trying these, one after the
+        other, cannot show whether a message of that kind is the cause."""
+        kinds = range(len(self._refused))
+        return any(not any(self._is_new(p, kind) for p in self._waiting) for kind in kinds)
+
+    def dismiss(self, is_meant: Callable[[Place], bool], error: Callable[[], Exception]) -> None:
+        """End the waiting of those meant, with an error each."""
+        for place in [p for p in self._waiting if is_meant(p)]:
+            if place.turn is not None and not place.turn.done():
+                self._waiting.remove(place)
+                place.turn.set_exception(error())
+
+    async def _acquire(self, place: Place) -> None:
+        if self._holder is None:
+            self._holder = place
+            return
+        place.turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            await place.turn
+        except BaseException:
+            if self._holder is place:  # cancelled just as the turn had come
+                self._release()
+            elif place in self._waiting:
+                self._waiting.remove(place)
+            raise
+
+    def _release(self) -> None:
+        self._holder = None
+        ready = [p for p in self._waiting if p.turn is not None and not p.turn.done()]
+        if not ready:
+            return
+        best = max(ready, key=self._novelty)
+        self._waiting.remove(best)
+        self._holder = best
+        if best.turn is not None:
+            best.turn.set_result(None)
+
+    def _novelty(self, place: Place) -> int:
+        return sum(self._is_new(place, kind) for kind in range(len(place.caller.traits)))
+
+    def _is_new(self, place: Place, kind: int) -> bool:
+        traits = place.caller.traits
+        known = self._refused[kind] if kind < len(self._refused) else set()
+        return kind < len(traits) and not traits[kind] <= known

@@ -1,0 +1,71 @@
+"""A watchdog: messages are in hand, nothing is known to be in their way, and none is settled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from adapters.wire.in_hand import InHand
+
+PERIOD = 120.0
+"""Seconds. Whatever holds a message longer on purpose is a pause; all other waits are shorter: the
+end of an exact wait (10 s) and the turns of a paced provider (60 s)."""
+
+_LOOKS = 24  # in one period
+
+
+class SettlementWatch:
+    """Reports when no message was settled for a whole period, and again when one is."""
+
+    def __init__(
+        self,
+        in_hand: InHand,
+        *,
+        is_paused: Callable[[], bool],
+        report: Callable[[str | None], None],
+        period: float = PERIOD,
+    ) -> None:
+        """`is_paused`: whether a known trouble keeps messages in hand. `report` gets the words, and
+        None once it is over. `period` is in seconds."""
+        self._in_hand = in_hand
+        self._is_paused = is_paused
+        self._report = report
+        self._period = period
+        self._settled = in_hand.settled
+        self._waited = 0.0
+        self._is_stalled = False
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Look now and then while this is entered."""
+        looking = asyncio.create_task(self._keep_looking())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await looking
+
+    async def _keep_looking(self) -> None:
+        pause = self._period / _LOOKS
+        while True:
+            await asyncio.sleep(pause)
+            # Looks are counted, not time: a process that was stopped has not been stalled.
+            self.look(pause)
+
+    def look(self, waited: float) -> None:
+        """Look once, `waited` seconds after the last time."""
+        hand = self._in_hand
+        if hand.count and hand.settled == self._settled and not self._is_paused():
+            self._waited += waited
+            if self._waited >= self._period and not self._is_stalled:
+                self._is_stalled = True
+                self._report(
+                    f"{hand.count} messages are in hand and none was settled for"
+                    f" {self._period:g} seconds"
+                )
+            return
+        self._settled = hand.settled
+        self._waited = 0.0
+        if self._is_stalled:
+            self._is_stalled = False
+            self._report(None)

@@ -1,0 +1,120 @@
+"""What a relay cannot take now, in connections, costs no mail anything."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from adapters.notifiers.email.learned import Fact, Learned
+from adapters.notifiers.email.pool import PoolLimits
+from adapters.notifiers.email.smtp import SmtpNotifier
+from domain.errors import Unavailable
+from tests.support.smtp_limits import LimitedSmtpServer, Limits
+from tests.support.smtp_sending import Answers, send, with_server
+from tests.support.smtp_server import Say
+
+Body = Callable[[LimitedSmtpServer, SmtpNotifier, Learned], Awaitable[None]]
+
+
+def with_limits(relay: Limits, body: Body, **options: object) -> None:
+    learned = Learned()
+    server = LimitedSmtpServer(relay)
+
+    async def run(_: object, notifier: SmtpNotifier) -> None:
+        await body(server, notifier, learned)
+
+    with_server(run, server=server, learned=learned, **options)
+
+
+def fact(learned: Learned, name: Fact) -> float | None:
+    return next((facts.get(name) for facts in learned.snapshot().values()), None)
+
+
+async def send_many(notifier: SmtpNotifier, count: int) -> list[Answers]:
+    return await asyncio.gather(*(send(notifier) for _ in range(count)))
+
+
+def assert_all_sent(answers: list[Answers]) -> None:
+    assert [answer for answer in answers if set(answer.values()) != {None}] == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "421 4.7.0 mail.example.com Error: too many connections from 192.0.2.1",
+        "421 mail.example.com: Too many concurrent SMTP connections; please try again later.",
+        "421 too many connections from that host",
+        "421 4.3.2 Service not available, closing transmission channel",
+        "554 5.7.1 not now",
+    ],
+)
+def test_field_5_12_a_relay_that_takes_fewer_connections_gets_fewer_and_all_mails(
+    reply: str,
+) -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.01))
+
+        assert_all_sent(await send_many(notifier, 150))
+
+        assert server.most_at_once == 3
+        assert 0 < server.turned_away <= 4
+        assert fact(learned, Fact.CONNECTIONS) == 3
+
+    with_limits(Limits(connections=3, connections_reply=reply), body)
+
+
+def test_field_5_12_the_pool_grows_again_when_the_relay_takes_more() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.01))
+        await send_many(notifier, 20)
+        server.limits.connections = None
+
+        async with asyncio.timeout(10):
+            while server.most_at_once < 10:
+                assert_all_sent(await send_many(notifier, 30))
+
+        assert fact(learned, Fact.CONNECTIONS) is None
+
+    with_limits(Limits(connections=2), body, limits=PoolLimits(patience=0.02))
+
+
+def test_field_5_12_a_limit_that_stays_is_tried_ever_more_seldom() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.01))
+
+        assert_all_sent(await send_many(notifier, 400))
+
+        assert server.turned_away <= 10
+
+    with_limits(Limits(connections=4), body, limits=PoolLimits(patience=0.01))
+
+
+def test_field_5_12_a_refused_connection_leaves_the_mails_to_those_that_work() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.3), times=1)
+        slow = asyncio.create_task(send(notifier))
+        await asyncio.sleep(0.1)
+        assert server._server is not None
+        server._server.close()  # those that are open stay so
+
+        assert_all_sent([*await send_many(notifier, 20), await slow])
+
+        assert len(server.sessions) == 1
+
+    with_limits(Limits(), body)
+
+
+def test_field_5_12_without_any_connection_the_relay_is_away_and_few_are_tried() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        found = await asyncio.gather(*(send(notifier) for _ in range(40)), return_exceptions=True)
+
+        assert {type(error) for error in found} == {Unavailable}
+        assert server.turned_away <= 4
+        for _ in range(3):
+            before = server.turned_away
+            await asyncio.gather(*(send(notifier) for _ in range(40)), return_exceptions=True)
+            assert server.turned_away == before + 1, "after a failure one at a time"
+        server.limits.connections = None
+        assert_all_sent(await send_many(notifier, 40))
+
+    with_limits(Limits(connections=0), body)

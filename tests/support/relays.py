@@ -1,0 +1,40 @@
+"""A Connector, or a whole notifier, against scripted relays with short times."""
+
+import asyncio
+
+from adapters.notifiers.email.connect import Connector
+from adapters.notifiers.email.session import Session
+from adapters.notifiers.email.transaction import Timeouts
+from adapters.notifiers.email.url import SmtpSettings
+from domain.errors import Unavailable
+from tests.support.smtp_server import SmtpServer
+
+SHORT = Timeouts(connect=2, late=0.2, greeting=2, command=2, final=2)
+
+
+def relay(server: SmtpServer, **options: object) -> SmtpSettings:
+    return SmtpSettings(host="127.0.0.1", port=server.port, **options)
+
+
+def connect(
+    server: SmtpServer, *, settings: dict[str, object] | None = None, **options: object
+) -> Session | Unavailable:
+    """Open one connection and say goodbye; the error where it cannot be opened."""
+
+    async def main() -> Session | Unavailable:
+        async with server:
+            options.setdefault("timeouts", SHORT)
+            connector = Connector(relay(server, **(settings or {})), **options)
+            try:
+                session = await connector.open()
+            except Unavailable as error:
+                return error
+            await session.quit(1)
+            return session
+
+    return asyncio.run(main())
+
+
+def verbs(server: SmtpServer, session: int = 0) -> list[str]:
+    """The first word of each command of a session."""
+    return [command.split()[0] for command in server.sessions[session].commands if command]

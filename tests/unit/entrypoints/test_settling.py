@@ -1,0 +1,105 @@
+"""The watchdog on settlement: it barks at silence that has no known reason, and at no other."""
+
+import asyncio
+
+from adapters.wire.in_hand import InHand
+from entrypoints.settling import SettlementWatch
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.in_hand = InHand()
+        self.is_paused = False
+        self.reports: list[str | None] = []
+        self.watch = SettlementWatch(
+            self.in_hand, is_paused=lambda: self.is_paused, report=self.reports.append
+        )
+
+    def pass_time(self, seconds: int) -> None:
+        for _ in range(seconds // 5):
+            self.watch.look(5.0)
+
+
+def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_reported_once() -> (
+    None
+):
+    scene = Scene()
+    scene.in_hand.take(1000)
+    scene.in_hand.take(1000)
+
+    scene.pass_time(115)
+    assert scene.reports == []
+    scene.pass_time(300)
+    assert scene.reports == ["2 messages are in hand and none was settled for 120 seconds"]
+
+
+def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
+    scene = Scene()
+    scene.in_hand.take(1000)
+    scene.in_hand.take(1000)
+    scene.pass_time(130)
+
+    scene.in_hand.let_go(1000, is_settled=True)
+    scene.pass_time(5)
+    assert scene.reports[1:] == [None]
+    scene.pass_time(115)
+    assert len(scene.reports) == 2
+    scene.pass_time(10)
+    assert len(scene.reports) == 3
+
+
+def test_field_1_3_messages_that_are_only_handed_back_do_not_count_as_settled() -> None:
+    scene = Scene()
+    for _ in range(26):
+        scene.in_hand.take(1000)
+        scene.pass_time(5)
+        scene.in_hand.let_go(1000, is_settled=False)
+        scene.in_hand.take(1000)
+
+    assert len(scene.reports) == 1
+
+
+def test_field_1_3_an_idle_worker_and_one_that_settles_now_and_then_are_left_alone() -> None:
+    scene = Scene()
+    scene.pass_time(1000)
+    for _ in range(20):
+        scene.in_hand.take(1000)
+        scene.pass_time(100)
+        scene.in_hand.let_go(1000, is_settled=True)
+        scene.in_hand.take(1000)
+
+    assert scene.reports == []
+
+
+def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> None:
+    scene = Scene()
+    scene.in_hand.take(1000)
+    scene.is_paused = True
+    scene.pass_time(1000)
+    assert scene.reports == []
+
+    scene.is_paused = False
+    scene.pass_time(115)
+    assert scene.reports == []
+    scene.pass_time(5)
+    assert len(scene.reports) == 1
+
+
+def test_it_looks_by_itself_while_it_is_entered() -> None:
+    reports: list[str | None] = []
+    in_hand = InHand()
+    in_hand.take(1)
+    watch = SettlementWatch(in_hand, is_paused=lambda: False, report=reports.append, period=0.05)
+
+    async def work() -> None:
+        async with watch.at_work():
+            async with asyncio.timeout(5):
+                while not reports:
+                    await asyncio.sleep(0.01)
+            in_hand.let_go(1, is_settled=True)
+            async with asyncio.timeout(5):
+                while len(reports) < 2:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(work())
+    assert reports[1] is None
