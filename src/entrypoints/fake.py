@@ -32,8 +32,20 @@ _BY_WORD: Sequence[tuple[str, Callable[[], str]]] = (
 )
 
 
-def fake_messages(snapshot: Snapshot, template: str, count: int) -> Iterator[dict[str, JsonValue]]:
-    """`count` messages for a template. Recipients are at example.com, .net and .org.
+_WITH_COPIES = ("email",)
+_WITH_FILES = ("email", "telegram")
+
+
+def fake_messages(
+    snapshot: Snapshot,
+    template: str,
+    count: int,
+    *,
+    channel: str = "email",
+    targets: Sequence[str] = (),
+) -> Iterator[dict[str, JsonValue]]:
+    """`count` messages for a template, to made-up recipients of the kind that `channel` takes:
+    mailboxes at example.com, .net and .org, chats, channels, URLs, or one of the `targets`.
 
     Raises KeyError where the snapshot has no such template, ExampleBroken where an example is no
     message.
@@ -45,10 +57,47 @@ def fake_messages(snapshot: Snapshot, template: str, count: int) -> Iterator[dic
         sources = [{"parameters": {name: _word(name) for name in names}}]
     for source in islice(cycle(sources), count):
         yield {
-            **source,
-            "to": f"{_fake.name()} <{_fake.email()}>",
-            "parameters": _vary("", source.get("parameters", {})),
+            **_for_channel(source, channel),
+            "to": _recipients(source, channel, targets),
+            "parameters": _vary("", source.get("parameters") or {}),
         }
+
+
+def _for_channel(source: Mapping[str, JsonValue], channel: str) -> dict[str, JsonValue]:
+    """The example without what would take it to another channel, or what this one cannot carry."""
+    if _several(source):
+        return dict(source)
+    unfit = {"channel"}
+    if channel not in _WITH_COPIES:
+        unfit |= {"cc", "bcc"}
+    if channel not in _WITH_FILES:
+        unfit.add("attachments")
+    return {name: value for name, value in source.items() if name not in unfit}
+
+
+def _several(source: Mapping[str, JsonValue]) -> Sequence[str]:
+    named = source.get("channels") or source.get("fallback")
+    return [str(name) for name in named] if isinstance(named, list) else ()
+
+
+def _recipients(source: Mapping[str, JsonValue], channel: str, targets: Sequence[str]) -> JsonValue:
+    if several := _several(source):
+        return {name: _recipient(name, targets) for name in several}
+    return _recipient(channel, targets)
+
+
+def _recipient(channel: str, targets: Sequence[str]) -> JsonValue:
+    match channel:
+        case "telegram":
+            return _fake.random_int(10**8, 10**10)  # a chat's id
+        case "slack":
+            return f"#{_fake.word()}-{_fake.random_int(100, 999)}"
+        case "webhook":
+            return f"https://example.com/hooks/{_fake.uuid4()}"
+        case "apprise" if targets:
+            return _fake.random_element(targets)
+        case _:
+            return f"{_fake.name()} <{_fake.email()}>"
 
 
 def _word(name: str) -> str:

@@ -243,3 +243,27 @@ def test_a_time_limit_that_is_none_is_a_usage_error(seconds: str, home: Path) ->
 
     assert refused.returncode == 2
     assert "--time-limit" in refused.stderr
+
+
+@pytest.mark.parametrize("channel", ["telegram", "slack"])
+def test_field_8_2_fakes_reach_every_channel_of_a_template(channel: str, home: Path) -> None:
+    sent = run_command(
+        "send", "password-reset", "--fake=5", f"--channel={channel}", settings={}, cwd=home
+    )
+    worked = run_command("worker", "--drain", settings={}, cwd=home)
+
+    assert len(set(sent.stdout.split())) == 5, sent.stderr
+    assert worked.returncode == 0, worked.stderr
+    assert len(list((home / "var" / channel).iterdir())) == 5
+
+
+def test_field_8_2_a_chat_s_number_is_sent_and_a_wrong_address_refused(home: Path) -> None:
+    data = '--data={"to": 123456789, "parameters": {"name": "Ann", "link": "x"}}'
+    chat = run_command("send", "welcome", "--channel=telegram", data, settings={}, cwd=home)
+    wrong = run_command("send", "welcome", "--to=nonsense", settings={}, cwd=home)
+    several = run_command("send", "welcome", "--to=a@x.example,b@x.example", settings={}, cwd=home)
+
+    assert (chat.returncode, len(chat.stdout.split())) == (0, 1), chat.stderr
+    assert (wrong.returncode, several.returncode) == (2, 2)
+    assert "'nonsense' is not an address" in wrong.stderr
+    assert "give a list" in " ".join(several.stderr.split())

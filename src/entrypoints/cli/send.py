@@ -5,7 +5,8 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from adapters.wire.message import decode
 from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue
+from entrypoints.cli.addressing import address_fault
 from entrypoints.cli.output import words
 from entrypoints.cli.progress import Bar
 from entrypoints.container import Container
+from entrypoints.settings import Settings
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import load
 
@@ -35,7 +38,11 @@ _IN_FLIGHT = 200
 @click.option("--subject")
 @click.option("--from", "sender", help="Sender; else the template's, else DISPATCHER_EMAIL_FROM.")
 @click.option("--locale")
-@click.option("--fake", type=click.IntRange(1), help="Send N messages with made-up parameters.")
+@click.option(
+    "--fake",
+    type=click.IntRange(1),
+    help="Send N messages with made-up parameters and recipients that the channel takes.",
+)
 @click.option("--id", "message_id", help="Idempotency key; with --fake N a number is appended.")
 @click.option("--delay", help="Wait before sending: seconds, or 90s, 5m, 2h.")
 def command(
@@ -67,19 +74,23 @@ def command(
     container = Container(settings=settings)
     messages: Iterator[Mapping[str, JsonValue]]
     if fake:
-        messages = _fake(container.renderer().snapshot, template, fake)
+        targets = sorted(settings.targets)
+        messages = _fake(container.renderer().snapshot, template, fake, channel, targets)
     else:
         messages = iter([message_from(data)])
-    prepared = _prepare(messages, template, given, message_id, fake or 1)
+    check = partial(_checked, channel=channel, settings=settings)
+    prepared = map(check, _prepare(messages, template, given, message_id, fake or 1))
     asyncio.run(_publish_all(container.publisher(), queue, prepared, fake or 1))
 
 
-def _fake(snapshot: Snapshot, template: str, count: int) -> Iterator[dict[str, JsonValue]]:
+def _fake(
+    snapshot: Snapshot, template: str, count: int, channel: str, targets: Sequence[str]
+) -> Iterator[dict[str, JsonValue]]:
     from entrypoints.fake import fake_messages
 
     if template not in snapshot.templates:
         raise click.ClickException(f"--fake needs the template {template!r}, which does not exist")
-    return fake_messages(snapshot, template, count)
+    return fake_messages(snapshot, template, count, channel=channel, targets=targets)
 
 
 def _queue_of(channel: str, queues: Iterable[tuple[str, str]]) -> str:
@@ -114,7 +125,10 @@ def message_from(data: str | None) -> Mapping[str, JsonValue]:
         raise click.BadParameter(f"--data: {data[1:]} is not UTF-8 text") from None
     except MalformedMessage as error:
         raise click.BadParameter(f"--data: {str(error).removeprefix('body: ')}") from None
-    return value if isinstance(value.get("parameters"), dict) else {"parameters": value}
+    is_whole = "parameters" in value and (
+        isinstance(value["parameters"], dict) or value["parameters"] == []
+    )
+    return value if is_whole else {"parameters": value}
 
 
 def _prepare(
@@ -124,18 +138,26 @@ def _prepare(
     message_id: str | None,
     count: int,
 ) -> Iterator[tuple[str, bytes]]:
-    """Ids and bodies, checked as the worker will check them: a typo is better told here."""
+    """Ids and bodies."""
     for number, message in enumerate(messages, start=1):
         own = message_id if count == 1 or message_id is None else f"{message_id}-{number}"
         identity = own or str(message.get("id") or uuid.uuid4())
         body = json.dumps(
             {**message, **given, "template": template, "id": identity}, ensure_ascii=False
         ).encode()
-        try:
-            decode(body, channel="email")
-        except MalformedMessage as error:
-            raise click.UsageError(f"this message would be refused: {error}") from None
         yield identity, body
+
+
+def _checked(prepared: tuple[str, bytes], channel: str, settings: Settings) -> tuple[str, bytes]:
+    """The same, once it is checked as the worker will check it: a typo is better found here."""
+    try:
+        decoded = decode(prepared[1], channel=channel, max_body=settings.max_body)
+    except MalformedMessage as error:
+        raise click.UsageError(f"this message would be refused: {error}") from None
+    for notification in decoded.notifications:
+        if fault := address_fault(notification, settings):
+            raise click.UsageError(f"this message would be refused: to: {fault}")
+    return prepared
 
 
 async def _publish_all(
