@@ -58,6 +58,16 @@ def resting(resume: str | None) -> Iterator[None]:
         raise held from None
 
 
+async def while_in_hand(send: Callable[[], Awaitable[_T]]) -> _T:
+    """Send again what the notifier keeps in hand until it is sent, or must wait elsewhere."""
+    while True:
+        try:
+            return await send()
+        except Throttled as error:
+            if not error.in_hand:
+                raise
+
+
 class Breaker:
     """Lets calls through while the other side answers; else holds them and probes with one.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from domain.breaker import Breaker, resting
+from domain.breaker import Breaker, resting, while_in_hand
 from domain.content import Content, InDoubtPolicy
 from domain.errors import (
     DeliveryError,
@@ -202,11 +202,13 @@ class Dispatcher:
             return answers if judged is given else dict(zip(answers, judged, strict=True))
 
         # An outage may outlast the notification.
-        return await self._breakers[channel].call(
-            send,
-            check=lambda: self._refuse_expired(notification, progress),
-            may_hold=progress.may_hold,
-            caller=caller,
+        return await while_in_hand(
+            lambda: self._breakers[channel].call(
+                send,
+                check=lambda: self._refuse_expired(notification, progress),
+                may_hold=progress.may_hold,
+                caller=caller,
+            )
         )
 
     def _refuse_expired(self, notification: Notification, progress: Progress) -> None:

@@ -70,11 +70,16 @@ class Transient(DeliveryError):
 
 
 class Throttled(DeliveryError):
-    """The provider named the wait itself. It is obeyed exactly and spends no attempt."""
+    """The provider named the wait itself. It is obeyed exactly and spends no attempt.
 
-    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+    `in_hand`: the notifier keeps the place of this delivery and waits itself: call it again at
+    once. Else the message rests in the broker for `retry_after`.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta, in_hand: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.in_hand = in_hand
 
 
 class Unavailable(DeliveryError):

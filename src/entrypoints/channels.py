@@ -10,11 +10,12 @@ from entrypoints.settings.sources import variable
 if TYPE_CHECKING:
     from adapters.notifiers.email.learned import Learned
     from adapters.notifiers.email.url import SmtpSettings
+    from domain.pace import PaceStore
 
 
-def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
-    """Over SMTP, or into a Maildir; `learned` keeps what the relay takes. Raises
-    SettingsInvalid."""
+def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -> Notifier:
+    """Over SMTP, or into a Maildir; `learned` keeps what the relay takes, `paces` how
+    fast it is sent to. Raises SettingsInvalid."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.letter import EmailDefaults
     from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
@@ -33,19 +34,27 @@ def email_notifier(settings: Settings, learned: "Learned") -> Notifier:
             from adapters.notifiers.email.maildir import MaildirNotifier
 
             return MaildirNotifier(place.folder, defaults=defaults)
+        from adapters.notifiers.email.paced import PacedNotifier
+        from adapters.notifiers.email.pacer import PaceRules
         from adapters.notifiers.email.pool import PoolLimits
         from adapters.notifiers.email.smtp import SmtpNotifier
 
-        return BlipTolerantNotifier(
-            SmtpNotifier(
-                place,
-                defaults=defaults,
-                ca_file=settings.email_ca_file,
-                ehlo=settings.email_ehlo,
-                limits=PoolLimits(size=settings.email_pool),
-                reread=lambda: _relay_now(settings, place),
-                learned=learned,
-            )
+        smtp = SmtpNotifier(
+            place,
+            defaults=defaults,
+            ca_file=settings.email_ca_file,
+            ehlo=settings.email_ehlo,
+            limits=PoolLimits(size=settings.email_pool),
+            reread=lambda: _relay_now(settings, place),
+            learned=learned,
+        )
+        return PacedNotifier(
+            BlipTolerantNotifier(smtp),
+            relay=lambda: f"{place.host}:{place.port}",
+            store=paces,
+            learned=learned,
+            connections=settings.email_pool,
+            rules=PaceRules(ceiling=settings.email_rate),
         )
     except ValueError as error:
         raise SettingsInvalid([str(error)]) from None  # names its variable itself

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
+from adapters.memory.paces import MemoryPaces
 from adapters.notifiers.email.learned import Learned
 from adapters.telemetry.deliveries import DeliveryLog
 from adapters.telemetry.metrics import CodeCounter, Metrics
@@ -148,9 +149,10 @@ class Container(containers.DeclarativeContainer):
 
     # What the relays turned out to take
     learned = providers.Singleton(Learned)
+    paces = providers.Singleton(MemoryPaces)
 
     # Channels: one line each, by the channel's name. Built only where configured.
-    email = providers.Singleton(email_notifier, settings, learned)
+    email = providers.Singleton(email_notifier, settings, learned, paces)
     telegram = providers.Singleton(telegram_notifier, settings)
     slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add)
     webhook = providers.Singleton(webhook_notifier, settings)

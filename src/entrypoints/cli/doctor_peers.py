@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adapters.notifiers._pong import Pong
 from adapters.notifiers.blips import BlipTolerantNotifier
+from adapters.notifiers.email.paced import PacedNotifier
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.urls import redacted
 from adapters.wire.inbound import BrokerUnavailable
@@ -198,7 +199,9 @@ async def _slack(container: Container, settings: Settings) -> list[Check]:
 
 
 def _inner(notifier: Notifier) -> Notifier:
-    return notifier.inner if isinstance(notifier, BlipTolerantNotifier) else notifier
+    while isinstance(notifier, BlipTolerantNotifier | PacedNotifier):
+        notifier = notifier.inner
+    return notifier
 
 
 def _captured(channel: str, settings: Settings) -> Check:

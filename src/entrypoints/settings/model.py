@@ -22,6 +22,7 @@ from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
+from domain.pace import Rate
 from entrypoints.settings import values
 from entrypoints.settings.sources import read_secret
 
@@ -50,6 +51,7 @@ JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_o
 Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
 Redirects = Annotated[Mapping[str, Recipient], PlainValidator(values.parse_redirects)]
 Alerts = Annotated[tuple[AlertTarget, ...], PlainValidator(values.parse_alerts)]
+Ceiling = Annotated[Rate | None, PlainValidator(Rate.parse)]
 Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
 NOT_YET = ("events",)
@@ -87,6 +89,7 @@ class Settings(BaseModel):
     email_from: str | None = None
     email_reply_to: str | None = None
     email_pool: Count = 10
+    email_rate: Ceiling = None
     email_ca_file: Folder | None = None
     telegram_token: SecretStr | None = None
     telegram_api_url: SecretStr = SecretStr("https://api.telegram.org")

@@ -229,3 +229,16 @@ def test_a_message_held_through_a_long_pause_rests_in_its_broker_and_spends_noth
     [deferred] = outcome.deferred
     assert (deferred.attempt_spent, deferred.exact, deferred.delay) == (False, True, 60 * SECOND)
     assert 600 <= (house.clock.now() - NOON).total_seconds() <= 660
+
+
+def test_what_the_notifier_keeps_in_hand_is_sent_by_the_same_attempt() -> None:
+    house = House()
+    wait = timedelta(seconds=10)
+    slow = [Throttled("too fast", retry_after=wait, in_hand=True) for _ in range(3)]
+    house.notifier.failures = [*slow]
+
+    outcome = house.dispatch(a_notification())
+
+    assert outcome.attempt == 1
+    assert [type(result) for result in outcome.results] == [Sent]
+    assert house.notifier.calls == 4

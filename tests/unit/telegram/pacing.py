@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from adapters.notifiers.telegram.limiter import Limiter, Limits
 from domain.errors import Throttled
-from tests.unit.telegram.virtual_time import now
+from tests.support.virtual_time import now
 
 PATIENT = Limits(longest_wait=10_000)
 LATENCY = 0.05

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.notifiers.telegram.limiter import Limiter, Limits
 from domain.errors import Throttled
+from tests.support.virtual_time import now, run
 from tests.unit.telegram.pacing import PATIENT, most_within, send, send_or_wait
-from tests.unit.telegram.virtual_time import now, run
 
 
 def test_a_chat_gets_one_message_a_second() -> None:

@@ -8,8 +8,8 @@ import structlog
 
 from adapters.notifiers.telegram.limiter import Limiter
 from domain.errors import Throttled
+from tests.support.virtual_time import now, run
 from tests.unit.telegram.pacing import send
-from tests.unit.telegram.virtual_time import now, run
 
 
 def test_a_refused_chat_gets_nothing_until_the_time_is_over() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.notifiers.telegram.limiter import Limiter
 from domain.errors import Throttled
+from tests.support.virtual_time import now, run
 from tests.unit.telegram.pacing import most_within, send
-from tests.unit.telegram.virtual_time import now, run
 
 IN_HAND = 80
 """Messages in a worker's hands by default."""

@@ -6,11 +6,15 @@ is too fast, and most greylisting servers answer 450 4.7.1 too.
 """
 
 import re
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
+from domain.errors import Throttled
+
+UNNAMED_WAIT: Final = timedelta(seconds=10)
 
 
 class Limit(StrEnum):
@@ -134,3 +138,15 @@ def _is_about_recipients(reply: Reply, text: bytes, phase: Phase) -> bool:
     if phase is Phase.RECIPIENT and enhanced is None and reply.code == _OLD_TOO_MANY_RECIPIENTS:
         return b"too many" in text
     return _RECIPIENTS.search(text) is not None
+
+
+class RateRefused(Throttled):
+    """The relay refused a mail because it gets too many in the time. Nothing is wrong with it.
+
+    `relay`: host and port. `named`: the wait in the reply's words, if any.
+    """
+
+    def __init__(self, message: str, *, relay: str, named: timedelta | None = None) -> None:
+        super().__init__(message, retry_after=named or UNNAMED_WAIT)
+        self.relay = relay
+        self.named = named

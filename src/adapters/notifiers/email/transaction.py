@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from adapters.notifiers.email.limits import Limit, limit_of
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from adapters.notifiers.email.session import Session
@@ -90,8 +91,9 @@ class Transaction:
     async def run(self) -> Answers:
         """One answer for each of the mailing's recipients, in order; None is accepted for good.
 
-        Raises LostBeforePayload, and nothing else, when the connection ends before the mail has
-        begun. If it ends later, those accepted are InDoubt. The session may be closed afterwards.
+        Raises LostBeforePayload when the connection ends before the mail has begun, or RateRefused
+        where the server said that it ends because of our rate. If it ends later, those accepted
+        are InDoubt. The session may be closed afterwards.
         """
         if unasked := self._session.unasked:
             raise LostBeforePayload(f"{self._session.server} said {unasked} unasked", [])
@@ -157,6 +159,8 @@ class Transaction:
         farewell = next((reply for reply in said if reply.code == _FAREWELL), None)
         data_decided = envelope.data is not None and envelope.data.code != _GO_AHEAD
         all_refused = None not in answers
+        if farewell is not None and limit_of(farewell, Phase.SENDER) is Limit.RATE:
+            raise verdict(farewell, Phase.SENDER, self._session.server)
         if farewell or not (data_decided or all_refused):
             raise LostBeforePayload(f"{self._session.server}: {self._session.lost}", answers)
 

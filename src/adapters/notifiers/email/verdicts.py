@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 from adapters.notifiers.email.about_us import AboutUs, about_us, sign_in_advice
+from adapters.notifiers.email.limits import Limit, RateRefused, limit_of
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
@@ -36,6 +37,8 @@ def verdict(reply: Reply, phase: Phase, server: str) -> DeliveryError:
     text = f"{server} answered {phase} with {reply}"
     if reply.code in _AUTHENTICATION_CODES and phase in {Phase.SENDER, Phase.DATA}:
         return Unavailable(f"{text}; {sign_in_advice(reply)}")
+    if limit_of(reply, phase) is Limit.RATE:
+        return RateRefused(text, relay=server, named=_named_wait(reply))
     enhanced = reply.enhanced
     severity = enhanced[0] if enhanced else reply.code // 100
     if phase is Phase.RECIPIENT and _too_many(reply):
