@@ -146,6 +146,10 @@ class OnceDispatcher:
         """When to try again."""
         return self.dispatcher.retry_policy
 
+    def priority_of(self, template: str) -> int | None:
+        """The place of this template's notifications in a queue with priorities, if it has one."""
+        return self.dispatcher.renderer.envelope_of(template).priority
+
     async def _start(self, sight: Sight) -> Start:
         while True:
             start = await self.insist(lambda: self.ledger.start(sight))

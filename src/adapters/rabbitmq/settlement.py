@@ -59,7 +59,7 @@ class Settler:
         stale: the broker hands the original out again."""
         for copy in copies:
             target = self._target(delivery.message.queue, copy)
-            if not await self._store(delivery, target, copy.headers):
+            if not await self._store(delivery, target, copy.headers, copy.priority):
                 return False
         return not delivery.is_stale
 
@@ -79,13 +79,18 @@ class Settler:
         )
 
     async def _store(
-        self, delivery: Delivery, target: QueuePlan, headers: Mapping[str, str | int]
+        self,
+        delivery: Delivery,
+        target: QueuePlan,
+        headers: Mapping[str, str | int],
+        priority: int | None = None,
     ) -> bool:
+        message = delivery.message.with_priority(priority)
         is_stuck = is_stored = False
         try:
             while not delivery.is_stale:
                 try:
-                    await self._publish(delivery.message, target, headers)
+                    await self._publish(message, target, headers)
                 except _TROUBLE as error:
                     self._known.discard(target.name)
                     self._stuck[target.name] += not is_stuck

@@ -200,9 +200,10 @@ class SqliteQueue:
         self, connection: sqlite3.Connection, id_: int, queue: str, copy: RetryCopy | DeadCopy
     ) -> None:
         if isinstance(copy, RetryCopy):
-            self._copy(connection, id_, queue, self._now(copy.delay), copy.headers)
+            target, at = queue, self._now(copy.delay)
         else:
-            self._copy(connection, id_, _dead(queue), self._now(), copy.headers)
+            target, at = _dead(queue), self._now()
+        self._copy(connection, id_, target, at, copy.headers, priority=copy.priority)
 
     @staticmethod
     def _copy(
@@ -212,13 +213,15 @@ class SqliteQueue:
         visible_at: int,
         headers: Mapping[str, str | int],
         changed: Release | None = None,
+        priority: int | None = None,
     ) -> None:
         body = changed and changed.body
         others = _stored(changed.properties) if changed and changed.properties else None
         connection.execute(
             "INSERT INTO message (queue, visible_at, headers, properties, body) SELECT"
-            " ?, ?, ?, coalesce(?, properties), coalesce(?, body) FROM message WHERE id = ?",
-            (queue, visible_at, json.dumps(dict(headers)), others, body, id_),
+            " ?, ?, ?, coalesce(?, json_patch(json_object('priority', ?), properties)),"
+            " coalesce(?, body) FROM message WHERE id = ?",
+            (queue, visible_at, json.dumps(dict(headers)), others, priority, body, id_),
         )
 
     def _ready(self, connection: sqlite3.Connection, room: Mapping[str, int]) -> bool:

@@ -85,12 +85,15 @@ class MessageHandler(Watcher):
         if due is not None and (wait := due - self.clock.now()) > timedelta(0):
             if wait > HOLD:
                 waiting = replace(headers, due=due)
-                return [RetryCopy(delay=wait, headers=waiting.to_wire(), exact=True)]
+                priority = self._priority(decoded.notifications[0])
+                headers_then = waiting.to_wire()
+                return [RetryCopy(delay=wait, headers=headers_then, exact=True, priority=priority)]
             await self.clock.sleep(wait.total_seconds())
         settlement: list[RetryCopy | DeadCopy] = []
         for notification, outcome, past in await self._dispatch_each(message, decoded, headers):
             self.observer.delivered(message.queue, notification, outcome)
-            settlement += settle(past, outcome, self.clock.now())
+            now, priority = self.clock.now(), self._priority(notification)
+            settlement += settle(past, outcome, now, priority)
         return settlement
 
     async def acking(self, message: InboundMessage) -> None:
@@ -212,6 +215,11 @@ class MessageHandler(Watcher):
             due=None,
         )
         return DeadCopy(headers=dead.to_wire())
+
+    def _priority(self, notification: Notification) -> int | None:
+        if notification.priority is not None:
+            return notification.priority
+        return self.dispatcher.priority_of(notification.template)
 
     def _log_unknown(self, decoded: DecodedMessage) -> None:
         for name in decoded.unknown_fields:

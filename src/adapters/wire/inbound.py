@@ -1,7 +1,7 @@
 """The inbound contract: what a broker adapter takes, gives, and promises."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from typing import Protocol
@@ -54,6 +54,12 @@ class InboundMessage:
     session: str = ""
     tag: int = 0
 
+    def with_priority(self, priority: int | None) -> "InboundMessage":
+        """The same message, with `priority` where it came without one."""
+        if priority is None or self.properties.priority is not None:
+            return self
+        return replace(self, properties=replace(self.properties, priority=priority))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryCopy:
@@ -61,18 +67,22 @@ class RetryCopy:
 
     Not `exact`: `delay` is one of the configured tiers. `exact`: any wait; the headers carry the
     due time, and a broker that only has tiers may hand the copy out early, to be put back again.
+    `priority` is the copy's where the message came without one.
     """
 
     delay: timedelta
     headers: Mapping[str, str | int]
     exact: bool = False
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadCopy:
-    """Put a copy into `<queue>.dead`, body unchanged, with exactly these headers."""
+    """Put a copy into `<queue>.dead`, body unchanged, with exactly these headers. `priority` is the
+    copy's where the message came without one."""
 
     headers: Mapping[str, str | int]
+    priority: int | None = None
 
 
 Settlement = Sequence[RetryCopy | DeadCopy]

@@ -12,11 +12,13 @@ LONGEST_WAIT = timedelta(days=366)
 """A provider that asks for more is wrong, and its due time might be beyond the calendar."""
 
 
-def settle(headers: DeliveryHeaders, outcome: Outcome, now: datetime) -> Settlement:
+def settle(
+    headers: DeliveryHeaders, outcome: Outcome, now: datetime, priority: int | None = None
+) -> Settlement:
     """Copies for those not reached: one for each wait, one for each reason. None: all were sent.
 
     `headers` are those the message came with; `attempt` in the copies counts tries already made,
-    and a try that spent no attempt leaves it as it was.
+    and a try that spent no attempt leaves it as it was. `priority` is that of the copies.
     """
     if len(outcome.sent) == len(outcome.results):
         return []
@@ -31,7 +33,12 @@ def settle(headers: DeliveryHeaders, outcome: Outcome, now: datetime) -> Settlem
         _dead(failed, [r for r in outcome.rejected if r.reason is reason], outcome.attempt)
         for reason in sorted(reasons)
     ]
-    return [*retries, *dead]
+    if priority is None:
+        return [*retries, *dead]
+    return [
+        *(replace(copy, priority=priority) for copy in retries),
+        *(replace(copy, priority=priority) for copy in dead),
+    ]
 
 
 def _wait_of(result: Deferred) -> tuple[object, ...]:

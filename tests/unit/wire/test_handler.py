@@ -157,3 +157,18 @@ def test_being_cancelled_while_sending_is_passed_on_and_settles_nothing() -> Non
         office.handle(GOOD)
 
     assert office.observer.heard == []
+
+
+@pytest.mark.parametrize(("own", "given"), [({}, 4), ({"priority": 9}, 9), ({"priority": 0}, 0)])
+def test_field_3_11_copies_have_the_priority_of_the_message_else_of_its_template(
+    own: dict[str, int], given: int
+) -> None:
+    office = Office()
+    office.renderer.envelope = Envelope(priority=4)
+    office.email.failures = [Transient("451 busy")]
+
+    (failed,) = office.handle(GOOD | own)
+    (waiting,) = office.handle(GOOD | own | {"delay": 90})
+    (dead,) = office.handle(GOOD | own | {"channel": "pigeon"})
+
+    assert (failed.priority, waiting.priority, dead.priority) == (given, given, given)
