@@ -1,63 +1,10 @@
 """How each channel's notifier is made from the settings; the container names them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
-
-if TYPE_CHECKING:
-    from adapters.notifiers.email.learned import Learned
-    from adapters.notifiers.email.url import SmtpSettings
-    from domain.pace import PaceStore
-
-
-def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -> Notifier:
-    """Over SMTP, or into a Maildir; `learned` keeps what the relay takes, `paces` how
-    fast it is sent to. Raises SettingsInvalid."""
-    from adapters.notifiers.blips import BlipTolerantNotifier
-    from adapters.notifiers.email.letter import EmailDefaults
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
-
-    defaults = EmailDefaults(
-        sender=settings.email_from,
-        reply_to=settings.email_reply_to,
-        attachments_dir=settings.attachments_dir,
-    )
-    places = parse_email_urls(settings.email or "")
-    if not isinstance(places, MaildirSettings) and (len(places) > 1 or places[0].wants_token):
-        raise SettingsInvalid([f"{variable('email_url')}: lists and tokens are still to come"])
-    place = places if isinstance(places, MaildirSettings) else places[0]
-    try:
-        if isinstance(place, MaildirSettings):
-            from adapters.notifiers.email.maildir import MaildirNotifier
-
-            return MaildirNotifier(place.folder, defaults=defaults)
-        from adapters.notifiers.email.paced import PacedNotifier
-        from adapters.notifiers.email.pacer import PaceRules
-        from adapters.notifiers.email.pool import PoolLimits
-        from adapters.notifiers.email.smtp import SmtpNotifier
-
-        smtp = SmtpNotifier(
-            place,
-            defaults=defaults,
-            ca_file=settings.email_ca_file,
-            ehlo=settings.email_ehlo,
-            limits=PoolLimits(size=settings.email_pool),
-            reread=lambda: _relay_now(settings, place),
-            learned=learned,
-        )
-        return PacedNotifier(
-            BlipTolerantNotifier(smtp),
-            relay=lambda: f"{place.host}:{place.port}",
-            store=paces,
-            learned=learned,
-            connections=settings.email_pool,
-            rules=PaceRules(ceiling=settings.email_rate),
-        )
-    except ValueError as error:
-        raise SettingsInvalid([str(error)]) from None  # names its variable itself
 
 
 def telegram_notifier(settings: Settings) -> Notifier:
@@ -140,14 +87,3 @@ def _captured(settings: Settings, channel: str) -> Notifier:
     from adapters.notifiers.captured import CapturedNotifier
 
     return CapturedNotifier(settings.home / channel)
-
-
-def _relay_now(settings: Settings, known: "SmtpSettings") -> "SmtpSettings":
-    """The relay as its secret file names it now; a file in the middle of a change says nothing."""
-    from adapters.notifiers.email.url import SmtpSettings, parse_email_url
-
-    try:
-        place = parse_email_url(settings.secret_now("email_url") or "")
-    except ValueError:
-        return known
-    return place if isinstance(place, SmtpSettings) else known

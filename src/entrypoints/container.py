@@ -28,13 +28,13 @@ from entrypoints import brokers
 from entrypoints.alerting import Alerter
 from entrypoints.channels import (
     apprise_notifier,
-    email_notifier,
     guarded,
     slack_notifier,
     telegram_notifier,
     webhook_notifier,
 )
 from entrypoints.observers import DeadLetterAlerts, Observers
+from entrypoints.relays import email_notifier
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable

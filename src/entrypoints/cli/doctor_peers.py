@@ -19,6 +19,7 @@ from domain.ports import Notifier
 from entrypoints.cli.checks import Check, misconfigured, ok, unreachable, warning
 from entrypoints.cli.surveying import survey
 from entrypoints.container import Container
+from entrypoints.relays import tokens_of
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
@@ -147,8 +148,10 @@ async def _relay(settings: Settings, relay: "SmtpSettings") -> list[Check]:
     from adapters.notifiers.email.connect import Connector
     from adapters.notifiers.email.transaction import Timeouts
 
+    tokens = tokens_of(settings)
     connector = Connector(
         relay,
+        tokens=tokens,
         ca_file=settings.email_ca_file,
         timeouts=Timeouts(connect=10, greeting=30, command=10),
         ehlo=settings.email_ehlo,
@@ -160,6 +163,9 @@ async def _relay(settings: Settings, relay: "SmtpSettings") -> list[Check]:
     except (DispatcherError, TimeoutError) as error:
         text = _told(error, _PATIENCE)
         return [unreachable("email", text, "until then the channel is paused")]
+    finally:
+        if tokens is not None:
+            await tokens.close()
     await session.quit(1.0)
     login = "lets us in" if relay.username else "answers"
     checks = [ok("email", f"{relay.server} {login}")]

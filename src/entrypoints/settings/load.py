@@ -9,6 +9,7 @@ from pydantic import SecretStr, ValidationError
 from domain.errors import DispatcherError
 from entrypoints.settings.addresses import address_faults
 from entrypoints.settings.model import NOT_YET, Settings
+from entrypoints.settings.oauth2 import oauth2_faults
 from entrypoints.settings.sources import (
     PREFIX,
     TARGETS,
@@ -23,6 +24,10 @@ from entrypoints.settings.values import target_name
 WITH_FILE_TWIN = (
     "broker_url",
     "email_url",
+    "email_oauth2_access_token",
+    "email_oauth2_token_url",
+    "email_oauth2_client_secret",
+    "email_oauth2_refresh_token",
     "ledger_url",
     "telegram_token",
     "telegram_api_url",
@@ -124,7 +129,7 @@ def _refused(raw: RawSettings) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    lines = url_faults(settings) + address_faults(settings)
+    lines = url_faults(settings) + address_faults(settings) + oauth2_faults(settings)
     email = settings.email or ""
     if settings.is_embedded and settings.is_production:
         lines.append(

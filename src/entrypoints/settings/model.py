@@ -86,6 +86,12 @@ class Settings(BaseModel):
     queue_arguments: JsonObject = None
     email_url: SecretStr | None = None
     email_ehlo: str | None = None
+    email_oauth2_access_token: SecretStr | None = None
+    email_oauth2_token_url: SecretStr | None = None
+    email_oauth2_client_id: str | None = None
+    email_oauth2_client_secret: SecretStr | None = None
+    email_oauth2_scope: str | None = None
+    email_oauth2_refresh_token: SecretStr | None = None
     email_from: str | None = None
     email_reply_to: str | None = None
     email_pool: Count = 10

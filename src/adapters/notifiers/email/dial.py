@@ -10,6 +10,7 @@ import structlog
 from aiosmtplib import SMTP
 from aiosmtplib.protocol import SMTPProtocol
 
+from adapters.notifiers.email.failures import no_greeting
 from adapters.notifiers.email.transaction import Timeouts
 from adapters.notifiers.email.url import Security, SmtpSettings
 from domain.errors import Unavailable
@@ -68,27 +69,20 @@ class Dialer:
             if tasks[0].done():
                 self._is_late = False
             elif self._in_hurry():
-                raise LateGreeting(self._hint(self._timeouts.late))
+                raise LateGreeting(self._hint())
             else:
                 tasks.append(asyncio.create_task(self._second()))
                 if not self._is_late:
                     self._is_late = True
-                    self._on_late(self._settings.server, self._hint(self._timeouts.late))
+                    self._on_late(self._settings.server, self._hint())
                     probe = asyncio.create_task(self._speaks_tls())
             winner = await self._first(tasks, probe)
         finally:
             await _end([*tasks, *filter(None, [probe])], winner)
         return winner
 
-    def _hint(self, seconds: float) -> str:
-        cause = "the relay is slow or overloaded"
-        if self._settings.security is not Security.TLS:
-            cause += ", or its port wants TLS from the first byte (smtps://)"
-        return f"{self._settings.server}: no greeting within {seconds:g} s: {cause}"
-
-    def too_late(self) -> Unavailable:
-        """The error of a greeting that did not come at all."""
-        return Unavailable(self._hint(self._timeouts.greeting), safe_to_repeat=True)
+    def _hint(self) -> str:
+        return no_greeting(self._settings, self._timeouts.late)
 
     async def _dial(self) -> SMTP:
         settings = self._settings

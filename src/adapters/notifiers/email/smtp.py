@@ -1,6 +1,6 @@
 """The email channel over SMTP: a letter, a connection from the pool, one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.pool import Pool, PoolLimits
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.sign_in import SignInGate
+from adapters.notifiers.email.tokens import Tokens
 from adapters.notifiers.email.transaction import (
     Answers,
     LostBeforePayload,
@@ -40,14 +41,16 @@ class SmtpNotifier:
         defaults: EmailDefaults | None = None,
         ca_file: Path | None = None,
         ehlo: str | None = None,
+        tokens: Tokens | None = None,
+        in_hurry: Callable[[], bool] = lambda: False,
         limits: PoolLimits | None = None,
         timeouts: Timeouts | None = None,
         reread: Callable[[], SmtpSettings] | None = None,
         learned: Learned | None = None,
     ) -> None:
         """`reread` gives the settings as they are now, and is asked before each connection: so a
-        changed password needs no restart. `ehlo`: see `Connector`. `learned` keeps what the relay
-        turns out to take.
+        changed password needs no restart. `ehlo`, `tokens` and `in_hurry`: see `Connector`.
+        `learned` keeps what the relay turns out to take.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
@@ -57,6 +60,8 @@ class SmtpNotifier:
         self._reread = reread or (lambda: settings)
         self._ca_file = ca_file
         self._ehlo = ehlo
+        self._tokens = tokens
+        self._in_hurry = in_hurry
         self._connector = self._new_connector()
         self._sign_in = SignInGate()
         self._relay = f"{settings.host}:{settings.port}"
@@ -67,7 +72,12 @@ class SmtpNotifier:
 
     def _new_connector(self) -> Connector:
         return Connector(
-            self._settings, ca_file=self._ca_file, timeouts=self._timeouts, ehlo=self._ehlo
+            self._settings,
+            ca_file=self._ca_file,
+            timeouts=self._timeouts,
+            ehlo=self._ehlo,
+            tokens=self._tokens,
+            in_hurry=self._in_hurry,
         )
 
     async def _open(self) -> Session:
@@ -77,7 +87,14 @@ class SmtpNotifier:
             self._connector = self._new_connector()
         if settings.username is None:
             return await self._connector.open()
-        return await self._sign_in.open(self._connector.open, settings, self._reread)
+        return await self._sign_in.open(
+            self._connector.open, self._credentials(settings), lambda: self._credentials(None)
+        )
+
+    def _credentials(self, settings: SmtpSettings | None) -> Hashable:
+        """What we sign in with, by `settings` or as they are now."""
+        tokens = self._tokens.credentials() if self._tokens is not None else None
+        return settings or self._reread(), tokens
 
     async def notify(
         self,
@@ -96,6 +113,8 @@ class SmtpNotifier:
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
+        if self._tokens is not None:
+            await self._tokens.close()
 
     async def _send(
         self, letter: Letter, about_to_send: AboutToSend

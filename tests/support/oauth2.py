@@ -1,0 +1,58 @@
+"""A token endpoint, and relays that take its tokens."""
+
+from pathlib import Path
+
+from adapters.notifiers.email.connect import Connector
+from adapters.notifiers.email.oauth2 import FetchedToken, OAuth2Client
+from adapters.notifiers.email.refresh_token import RefreshTokenFile
+from adapters.notifiers.email.tokens import Tokens
+from adapters.notifiers.email.url import Auth
+from tests.support.http_server import Answer, HttpServer, Request
+from tests.support.relays import SHORT, relay
+from tests.support.smtp_server import SmtpServer
+
+USER = "shop@example.com"
+SECRET, REFRESH = "client-S3cret", "refresh-S3cret"
+
+
+class Provider:
+    """A token endpoint: gives `access-1`, `access-2` and so on."""
+
+    def __init__(self, **more: object) -> None:
+        self.more = more
+        self.given = 0
+
+    def __call__(self, _request: Request) -> Answer:
+        self.given += 1
+        rotated = {name: f"{value}-{self.given}" for name, value in self.more.items()}
+        return Answer(body={"access_token": f"access-{self.given}", "expires_in": 3600, **rotated})
+
+
+def fetched(
+    http: HttpServer,
+    home: Path,
+    *,
+    refresh_token: str | None = None,
+    secret: str | None = SECRET,
+    **options: object,
+) -> FetchedToken:
+    client = OAuth2Client(
+        token_url=f"{http.url}/token",
+        id="client-id",
+        secret=lambda: secret,
+        scope="mail",
+        refresh_token=lambda: refresh_token,
+    )
+    return FetchedToken(client, RefreshTokenFile(home / "kept.json", "client"), **options)
+
+
+def token_server(token: str, **options: object) -> SmtpServer:
+    options.setdefault("auth", "XOAUTH2 OAUTHBEARER")
+    return SmtpServer(users={USER: token}, **options)
+
+
+async def signed_in(server: SmtpServer, tokens: Tokens, auth: Auth = Auth.XOAUTH2) -> None:
+    """Open a connection with a token and leave. Raises Unavailable."""
+    settings = relay(server, username=USER, auth=auth)
+    session = await Connector(settings, timeouts=SHORT, tokens=tokens).open()
+    await session.quit(1)
