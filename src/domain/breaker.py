@@ -35,6 +35,7 @@ EXCHANGE_DELAY = timedelta(seconds=10)
 
 _LOOK = 1.0  # seconds between two looks at credentials that may have changed
 _MOST_EXCHANGED = 10_000
+_FRESH = 6  # more than were refused before the pause began, and come back by themselves
 
 _T = TypeVar("_T")
 
@@ -102,7 +103,7 @@ class Breaker:
         self._turns = Turns()
         self._is_ripe = False
         self._exchanged: set[str] = set()
-        self._has_fresh = False
+        self._fresh = 0
 
     def is_open(self) -> bool:
         """Whether the channel is paused."""
@@ -144,7 +145,7 @@ class Breaker:
 
     def _place(self, caller: Caller, since: datetime) -> Place:
         if self._exchanged and caller.id not in self._exchanged:
-            self._has_fresh = True
+            self._fresh += 1
         return Place(caller, since)
 
     async def _has_its_turn(self, place: Place, *, may_hold: bool) -> bool:
@@ -187,8 +188,8 @@ class Breaker:
         self._turns.dismiss(self._is_overdue, self._held)
         if not issubclass(self._kind, RefusedInARow) or not self._turns.are_all_alike():
             return
-        if self._has_fresh and len(self._exchanged) < _MOST_EXCHANGED:
-            self._has_fresh = False  # the queue has more than we have in hand
+        if self._fresh >= _FRESH and len(self._exchanged) < _MOST_EXCHANGED:
+            self._fresh = 0  # the queue has more than we have in hand
             self._turns.dismiss(self._exchange, lambda: self._held(EXCHANGE_DELAY))
         self._exchange(place)
         raise self._held(EXCHANGE_DELAY)
@@ -245,5 +246,5 @@ class Breaker:
         self._have_changed = None
         self._turns.forget()
         self._exchanged.clear()
-        self._has_fresh = False
+        self._fresh = 0
         self._on_change(None)

@@ -191,14 +191,14 @@ class Dispatcher:
                 except DeliveryError as error:
                     _note([error], journal)
                     with resting(error.resume):
-                        [verdict] = streak.judge(notification.id, began, [error], caller)
+                        [verdict] = streak.judge(caller, began, [error])
                         if verdict is error or verdict is None:
                             raise
                     verdict.resume = error.resume
                     raise verdict from None
             given = list(answers.values())
             _note(given, journal)
-            judged = streak.judge(notification.id, began, given, caller)
+            judged = streak.judge(caller, began, given)
             return answers if judged is given else dict(zip(answers, judged, strict=True))
 
         # An outage may outlast the notification.

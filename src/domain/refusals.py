@@ -1,9 +1,10 @@
-"""Whom a refusal is about: one message, or us. The messages that follow show it."""
+"""Whom a refusal is about: one message, one producer, or us. The messages that follow show it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from domain.culprits import Culprits, has
 from domain.errors import (
     DeliveryError,
     Permanent,
@@ -18,9 +19,6 @@ FAULTS_IN_A_ROW = 5
 TRIES_ALONE = 3
 """Tries of a message that alone was refused, before the refusal is final: nothing else was sent
 that could show whom it is about."""
-
-MAJORITY = 3
-"""Of a row, how many must have a sender or a domain in common for that to be the cause."""
 
 _FIRST_WAIT = timedelta(seconds=10)
 _MOST_REMEMBERED = 1000
@@ -37,11 +35,10 @@ class _Refusal:
 class FaultStreak:
     """Counts different messages in a row that the provider refused for no fault of theirs.
 
-    Until it is known whom a final refusal is about, it waits without spending an attempt. A try
-    that began after it and is accepted shows that it was not about us: the message leaves the row,
-    and its next refusal is final. After a whole row in a row that is so only for those that have a
-    sender or a domain in common, which what was accepted has not, and only where the first other
-    message to be tried was accepted: a quota lets one mail pass now and then, whoever sends it.
+    Until it is known whom a final refusal is about, it waits without spending an attempt. It is
+    about the message where a try that began later is accepted before the row is full: the message
+    leaves the row, and its next refusal is final. It is about a sender, a domain or a template
+    where only what shares it is refused; then it is final at once. Else it is about us.
     """
 
     def __init__(self, waits: Sequence[timedelta]) -> None:
@@ -51,9 +48,9 @@ class FaultStreak:
         self._row: dict[str, _Refusal] = {}
         self._alone: dict[str, None] = {}
         self._tries: dict[str, int] = {}
+        self._culprits = Culprits()
         self._other_answers = 0
-        self._tripped_at: int | None = None
-        self._is_proven = False
+        self._is_tripped = False
 
     def begin(self) -> int:
         """The number of a try that begins now; for `judge`."""
@@ -65,50 +62,33 @@ class FaultStreak:
         return len(self._row) < FAULTS_IN_A_ROW
 
     def judge(
-        self,
-        notification_id: str,
-        began: int,
-        answers: list[DeliveryError | None],
-        caller: Callable[[], Caller] = Caller,
+        self, caller: Callable[[], Caller], began: int, answers: list[DeliveryError | None]
     ) -> list[DeliveryError | None]:
-        """One message's answers, to its try of that number, as they are to be taken. `caller` says
-        more about the message.
+        """One message's answers, to its try of that number, as they are to be taken.
 
         Raises Unavailable when it is the fifth in the row: one odd message must not pause a
         channel, and a broken account must not cost a backlog. The list itself is returned where
         nothing in it changes.
         """
-        if None in answers:  # a recipient refused beside one accepted is refused for good
-            self._accepted(notification_id, began, caller)
+        if None in answers:  # a recipient refused next to one accepted is refused for good
+            if self._row or self._alone or self._tries or self._culprits.is_watching():
+                self._accepted(caller(), began)
             return answers
         faults = [error for error in answers if _is_fault(error)]
         if not faults:
             self._answered(answers)
             return answers
-        self._other_answers = 0
-        if notification_id in self._alone:
-            self._forget((notification_id,))
-            return answers
-        self._row.pop(notification_id, None)
-        self._row[notification_id] = _Refusal(caller(), self._serial)
-        if not self.is_over():
-            self._trip(began, faults)
-        return [self._waiting(notification_id, e) if _is_fault(e) else e for e in answers]
+        return self._refused(caller(), answers, faults)
 
-    def _accepted(self, notification_id: str, began: int, caller: Callable[[], Caller]) -> None:
+    def _accepted(self, caller: Caller, began: int) -> None:
         self._other_answers = 0
-        if not (self._row or self._alone or self._tries):
-            return
-        self._row.pop(notification_id, None)
-        passed = {one: refusal for one, refusal in self._row.items() if refusal.at < began}
-        accepted = caller()
-        for one, refusal in passed.items():
+        self._culprits.accepted(caller, began)
+        self._row.pop(caller.id, None)
+        for one in [one for one, refusal in self._row.items() if refusal.at < began]:
             del self._row[one]
-            if self._tripped_at is None or (
-                not self._is_proven and _stands_out(refusal.caller, passed.values(), accepted)
-            ):
+            if not self._is_tripped:
                 self._alone[one] = None
-        self._forget((notification_id,))
+        self._forget((caller.id,))
         _bound(self._alone)
         self._end_row()
 
@@ -121,11 +101,31 @@ class FaultStreak:
             self._row.clear()
             self._end_row()
 
-    def _trip(self, began: int, faults: Sequence[DeliveryError | None]) -> None:
-        if self._tripped_at is None:
-            self._tripped_at = self._serial
-        elif began > self._tripped_at:
-            self._is_proven = True  # it refuses the probes, too
+    def _refused(
+        self,
+        caller: Caller,
+        answers: list[DeliveryError | None],
+        faults: Sequence[DeliveryError | None],
+    ) -> list[DeliveryError | None]:
+        self._other_answers = 0
+        if any(isinstance(error, Permanent) for error in faults):
+            self._culprits.refused(caller, self._serial)
+            culprit = self._culprits.blame(caller)
+            if culprit is not None:
+                row = self._row.items()
+                self._row = {one: r for one, r in row if not has(r.caller, culprit)}
+                self._end_row()
+            if culprit is not None or caller.id in self._alone:
+                self._forget((caller.id,))
+                return answers
+        self._row.pop(caller.id, None)
+        self._row[caller.id] = _Refusal(caller, self._serial)
+        if not self.is_over():
+            self._trip(faults)
+        return [self._waiting(caller.id, e) if _is_fault(e) else e for e in answers]
+
+    def _trip(self, faults: Sequence[DeliveryError | None]) -> None:
+        self._is_tripped = True
         self._forget(self._row)
         text = f"{faults[0]} ({FAULTS_IN_A_ROW} messages in a row met it)"
         if any(isinstance(error, Permanent) for error in faults):
@@ -133,10 +133,8 @@ class FaultStreak:
         raise Unavailable(text)
 
     def _end_row(self) -> None:
-        if self.is_over():
-            self._tripped_at = None
         if not self._row:
-            self._is_proven = False
+            self._is_tripped = False
 
     def _waiting(self, notification_id: str, error: DeliveryError | None) -> DeliveryError | None:
         if not isinstance(error, Permanent):
@@ -153,15 +151,6 @@ class FaultStreak:
         for one in ids:
             self._alone.pop(one, None)
             self._tries.pop(one, None)
-
-
-def _stands_out(caller: Caller, row: Iterable[_Refusal], accepted: Caller) -> bool:
-    """Whether it shares with most of the row what the accepted one has not."""
-    others = [refusal.caller.traits for refusal in row]
-    return any(
-        mine.isdisjoint(theirs) and sum(mine == other[kind] for other in others) >= MAJORITY
-        for kind, (mine, theirs) in enumerate(zip(caller.traits, accepted.traits, strict=False))
-    )
 
 
 def _is_fault(error: DeliveryError | None) -> bool:

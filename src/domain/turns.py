@@ -12,7 +12,8 @@ from domain.notification import Notification
 @dataclass(frozen=True, slots=True)
 class Caller:
     """What a message is known by. `traits`: of each kind (its sender, the domains of its
-    recipients) those that the message has; the kinds stand in the same order for all messages."""
+    recipients, its template) those that the message has; the kinds stand in the same order for
+    all messages."""
 
     id: str = ""
     traits: tuple[frozenset[str], ...] = ()
@@ -22,7 +23,8 @@ def caller_of(notification: Notification) -> Caller:
     """What the turns of a channel's messages go by."""
     sender = notification.sender.address if notification.sender else ""
     domains = (r.address.rpartition("@")[2].lower() for r in notification.recipients)
-    return Caller(notification.id, (frozenset({sender.lower()}), frozenset(domains)))
+    traits = (frozenset({sender.lower()}), frozenset(domains), frozenset({notification.template}))
+    return Caller(notification.id, traits)
 
 
 @dataclass(slots=True, eq=False)

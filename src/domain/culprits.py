@@ -1,0 +1,83 @@
+"""What refused messages have in common and accepted ones have not: a sender, a domain, a template.
+
+Without it the messages of one bad producer would look like a provider that refuses everything.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from domain.turns import Caller
+
+_FEW = 3
+"""Different messages that must have been refused before what they share is suspected."""
+
+_ENOUGH = 3
+"""Accepted messages, in a row and without the suspected trait, that show it to be the cause."""
+
+_MOST_KNOWN = 1000
+_FORGOTTEN_AFTER = 1000  # accepted messages in a row
+_RECENT = 50
+
+Trait = tuple[int, frozenset[str]]
+
+
+@dataclass(slots=True)
+class _Suspicion:
+    ids: set[str] = field(default_factory=set)
+    since: int = 0
+
+
+class Culprits:
+    """Remembers refusals and, from the first on, what was accepted. Times are numbers of tries."""
+
+    def __init__(self) -> None:
+        self._suspected: dict[Trait, _Suspicion] = {}
+        self._refused: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
+        self._accepted: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
+        self._accepted_since = 0
+
+    def is_watching(self) -> bool:
+        """Whether anything was refused lately, so that `accepted` wants to be called."""
+        return bool(self._suspected)
+
+    def refused(self, caller: Caller, at: int) -> None:
+        """This message was refused when so many tries had begun."""
+        self._accepted_since = 0
+        self._refused.append((at, caller))
+        for trait in enumerate(caller.traits):
+            suspicion = self._suspected.pop(trait, None) or _Suspicion()
+            self._suspected[trait] = suspicion  # the one refused last is forgotten last
+            if len(suspicion.ids) < _FEW:
+                suspicion.ids.add(caller.id)
+                suspicion.since = at
+        while len(self._suspected) > _MOST_KNOWN:
+            del self._suspected[next(iter(self._suspected))]
+
+    def accepted(self, caller: Caller, began: int) -> None:
+        """This message was accepted, in the try of that number."""
+        self._accepted.append((began, caller))
+        for trait in enumerate(caller.traits):
+            self._suspected.pop(trait, None)
+        self._accepted_since += 1
+        if self._accepted_since >= _FORGOTTEN_AFTER:
+            self._suspected.clear()
+
+    def blame(self, caller: Caller) -> Trait | None:
+        """The trait of this message that is the cause of its refusal: a few others with it were
+        refused, and since then several in a row without it were accepted; none the other way."""
+        return next((t for t in enumerate(caller.traits) if self._is_culprit(t)), None)
+
+    def _is_culprit(self, trait: Trait) -> bool:
+        suspicion = self._suspected.get(trait)
+        if suspicion is None or len(suspicion.ids) < _FEW:
+            return False
+        refused = (at for at, caller in self._refused if not has(caller, trait))
+        since = max(suspicion.since, max(refused, default=0))
+        passed = (began > since and not has(caller, trait) for began, caller in self._accepted)
+        return sum(passed) >= _ENOUGH
+
+
+def has(caller: Caller, trait: Trait) -> bool:
+    """Whether the message shares the trait, in part at least."""
+    kind, values = trait
+    return kind < len(caller.traits) and not values.isdisjoint(caller.traits[kind])
