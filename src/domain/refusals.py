@@ -144,7 +144,9 @@ class FaultStreak:
             self._forget((notification_id,))
             return error
         _bound(self._tries)
-        wait = self._waits[tries - 1] if error.is_certain else min(self._waits[0], _FIRST_WAIT)
+        wait = min(self._waits[0], _FIRST_WAIT)
+        if error.is_certain and tries > 1:
+            wait = max(self._waits[tries - 1], _FIRST_WAIT)
         return Throttled(str(error), retry_after=wait)
 
     def _forget(self, ids: Iterable[str]) -> None:
