@@ -13,6 +13,7 @@ from domain.errors import (
     DeliveryError,
     FailureReason,
     InDoubt,
+    NotYet,
     Permanent,
     Throttled,
     Transient,
@@ -145,7 +146,7 @@ class Dispatcher:
         try:
             self._refuse_expired(notification, progress)
             content = self._render(notification)
-            answers = await self._notify(notification, content, recipients, progress, journal)
+            answers = await self._notify_all(notification, content, recipients, progress, journal)
         except DeliveryError as error:
             answers = dict.fromkeys(recipients, error)
         policy = self.in_doubt_policy(notification.template)
@@ -169,6 +170,27 @@ class Dispatcher:
             )
         )
 
+    async def _notify_all(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        progress: Progress,
+        journal: Journal,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """In as many messages as the provider wants; each leaves fewer for the next."""
+        answers = await self._notify(notification, content, recipients, progress, journal)
+        asked, rest = recipients, _not_yet(recipients, answers)
+        while rest and len(rest) < len(asked):
+            await journal.sent([r for r in asked if answers[r] is None])
+            try:
+                found = await self._notify(notification, content, rest, progress, journal)
+            except DeliveryError as error:
+                found = dict.fromkeys(rest, error)
+            answers = {**answers, **found}
+            asked, rest = rest, _not_yet(rest, answers)
+        return answers
+
     async def _notify(
         self,
         notification: Notification,
@@ -181,12 +203,15 @@ class Dispatcher:
         streak = self._streaks[channel]
         caller = partial(caller_of, notification)
 
+        async def about_to_send(concerned: Sequence[Recipient] | None = None) -> None:
+            await journal.about_to_send(recipients if concerned is None else concerned)
+
         async def send() -> Mapping[Recipient, DeliveryError | None]:
             async with self._slots[channel]:
                 began = streak.begin()
                 try:
                     answers = await self.notifiers[channel].notify(
-                        notification, content, recipients, lambda: journal.about_to_send(recipients)
+                        notification, content, recipients, about_to_send
                     )
                 except DeliveryError as error:
                     _note([error], journal)
@@ -253,6 +278,12 @@ class Dispatcher:
         named = transient.retry_after if transient else None
         delay, exact = (tier, False) if named is None else (named, True)
         return Deferred(recipient=recipient, delay=delay, error=str(error), exact=exact)
+
+
+def _not_yet(
+    recipients: Sequence[Recipient], answers: Mapping[Recipient, DeliveryError | None]
+) -> list[Recipient]:
+    return [r for r in recipients if isinstance(answers[r], NotYet)]
 
 
 def _note(answers: Sequence[DeliveryError | None], journal: Journal) -> None:

@@ -82,6 +82,11 @@ class Throttled(DeliveryError):
         self.in_hand = in_hand
 
 
+class NotYet(Transient):
+    """Nothing was tried for this recipient: the provider takes no more of them in one message. It
+    gets a further message at once, which spends no attempt."""
+
+
 class Unavailable(DeliveryError):
     """The provider cannot be reached or refuses our credentials: nobody's message is at fault.
 

@@ -196,6 +196,7 @@ class OnceDispatcher:
 class _LedgerJournal(Journal):
     def __init__(self, ledger: DeliveryLedger, claim: Claim) -> None:
         self.is_sending = False
+        self._has_doubt = False
         self._ledger = ledger
         self._claim = claim
 
@@ -209,10 +210,12 @@ class _LedgerJournal(Journal):
         self.is_sending = True
 
     def refused(self) -> None:
-        self.is_sending = False
+        self.is_sending = self._has_doubt
 
     async def sent(self, recipients: Sequence[Recipient]) -> None:
+        if self.is_sending and not recipients:
+            self._has_doubt = True  # neither refused nor accepted: it may have been sent
         # A failure here is no loss: `finish` will try again, and until then nothing is acked.
         with suppress(LedgerUnavailable):
             await self._ledger.sent(self._claim, [r.address for r in recipients])
-        self.is_sending = False
+        self.is_sending = self._has_doubt

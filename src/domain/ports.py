@@ -1,6 +1,6 @@
 """What the domain asks of the world. Adapters implement the ports, fakes stand in for them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -48,10 +48,13 @@ class TemplateRenderer(Protocol):
         """What the template itself asks for; nothing where there is no such template."""
 
 
-AboutToSend = Callable[[], Awaitable[None]]
+class AboutToSend(Protocol):
+    """Awaited before the payload leaves for `recipients`; None: for all of the call's."""
+
+    def __call__(self, recipients: Sequence[Recipient] | None = None, /) -> Awaitable[None]: ...
 
 
-async def proceed() -> None:
+async def proceed(_recipients: Sequence[Recipient] | None = None, /) -> None:
     """Nothing needs to be written down before the payload leaves."""
 
 
@@ -76,7 +79,9 @@ class Notifier(Protocol):
 
         Returns exactly one entry for each of `recipients`: None once the provider has accepted for
         good, else the error that concerns this recipient alone. Raises DeliveryError, and nothing
-        else, when it concerns them all; then nobody has got it (unless it is InDoubt). Awaits
+        else, when it concerns them all; then nobody has got it (unless it is InDoubt). NotYet are
+        those that the provider takes in a further message only; not all of `recipients` may be.
+        They are asked for at once in another call, once it is written down who has got it. Awaits
         `about_to_send` at the last moment at which certainly nothing has been sent; what that
         raises is let through, and nothing is sent. Safe to call concurrently. No secret is ever in
         an error. A try that got half way may leave `resume` on its error, and finds it in the

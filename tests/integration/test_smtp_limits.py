@@ -1,7 +1,6 @@
 """What a relay cannot take now, in connections, costs no mail anything."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,33 +8,16 @@ from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.pool import PoolLimits
 from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.errors import Unavailable
-from tests.support.smtp_limits import LimitedSmtpServer, Limits
-from tests.support.smtp_sending import Answers, send, with_server
+from tests.support.smtp_limits import (
+    LimitedSmtpServer,
+    Limits,
+    assert_all_sent,
+    fact,
+    send_many,
+    with_limits,
+)
+from tests.support.smtp_sending import send
 from tests.support.smtp_server import Say
-
-Body = Callable[[LimitedSmtpServer, SmtpNotifier, Learned], Awaitable[None]]
-
-
-def with_limits(relay: Limits, body: Body, **options: object) -> None:
-    learned = Learned()
-    server = LimitedSmtpServer(relay)
-
-    async def run(_: object, notifier: SmtpNotifier) -> None:
-        await body(server, notifier, learned)
-
-    with_server(run, server=server, learned=learned, **options)
-
-
-def fact(learned: Learned, name: Fact) -> float | None:
-    return next((facts.get(name) for facts in learned.snapshot().values()), None)
-
-
-async def send_many(notifier: SmtpNotifier, count: int) -> list[Answers]:
-    return await asyncio.gather(*(send(notifier) for _ in range(count)))
-
-
-def assert_all_sent(answers: list[Answers]) -> None:
-    assert [answer for answer in answers if set(answer.values()) != {None}] == []
 
 
 @pytest.mark.parametrize(

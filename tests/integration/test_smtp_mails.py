@@ -11,8 +11,8 @@ from adapters.notifiers.email.url import SmtpSettings
 from domain.content import Content
 from domain.errors import (
     FailureReason,
+    NotYet,
     Permanent,
-    Transient,
 )
 from domain.notification import Recipient
 from tests.fakes import a_notification, recipients
@@ -75,7 +75,7 @@ def test_five_hundred_recipients_go_in_one_group_each_with_its_own_answer() -> N
         answers = await send(notifier, a_notification(to=addresses))
 
         assert [answers[a] for a in addresses[:100]] == [None] * 100
-        assert all(isinstance(answers[a], Transient) for a in addresses[100:])
+        assert all(isinstance(answers[a], NotYet) for a in addresses[100:])
         assert server.deliveries == addresses[:100]
 
     with_server(body)

@@ -1,9 +1,14 @@
 """A scripted SMTP server with the limits that real ones have, each answered in their own words."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from adapters.notifiers.email.learned import Fact, Learned
+from adapters.notifiers.email.smtp import SmtpNotifier
 from tests.support.smtp_conversation import Conversation, Ended
-from tests.support.smtp_server import SmtpServer
+from tests.support.smtp_sending import Answers, send, with_server
+from tests.support.smtp_server import EXTENSIONS, SmtpServer
 
 
 @dataclass
@@ -107,6 +112,33 @@ class LimitedSmtpServer(SmtpServer):
         self.most_at_once = 0
         self.refused_mails = 0
         self.refused_recipients = 0
+
+
+Body = Callable[[LimitedSmtpServer, SmtpNotifier, Learned], Awaitable[None]]
+
+
+def with_limits(
+    relay: Limits, body: Body, *, extensions: tuple[str, ...] = EXTENSIONS, **options: object
+) -> None:
+    learned = Learned()
+    server = LimitedSmtpServer(relay, extensions=extensions)
+
+    async def run(_: object, notifier: SmtpNotifier) -> None:
+        await body(server, notifier, learned)
+
+    with_server(run, server=server, learned=learned, **options)
+
+
+def fact(learned: Learned, name: Fact) -> float | None:
+    return next((facts.get(name) for facts in learned.snapshot().values()), None)
+
+
+async def send_many(notifier: SmtpNotifier, count: int) -> list[Answers]:
+    return await asyncio.gather(*(send(notifier) for _ in range(count)))
+
+
+def assert_all_sent(answers: list[Answers]) -> None:
+    assert [answer for answer in answers if set(answer.values()) != {None}] == []
 
 
 def _is_over(count: int, limit: int | None) -> bool:

@@ -65,12 +65,13 @@ _SESSION = re.compile(
     _MAIL + rb" (?:\([^)]*\) )?(?:sent )?(?:in|on|per|over|for|during|within) "
     rb"(?:this |one |a |the |a single |single |same )?(?:smtp )?(?:session|connection)"
     rb"|(?:session|connection)(?:'s)? (?:message|mail) (?:count|limit)"
+    rb"|" + _MAIL + rb"[^.;]{0,40} per (?:smtp )?(?:session|connection)\b"
     rb"|batch limit reached"
     rb"|too many recipients: too many messages sent"
 )
 _RECIPIENTS = re.compile(
     rb"too many (?:recipients|rcpts|rcpt to|addresses)\b"
-    rb"|(?:recipients?|rcpt) (?:count |number )?(?:limit|exceeded)"
+    rb"|(?:recipients?|rcpt) (?:count |number )?(?:limit|exceed)"
     rb"|maximum (?:number of )?recipients"
     rb"|multiple destination domains per transaction"
     rb"|recipient in a separate transaction"

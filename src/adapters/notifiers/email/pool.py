@@ -77,13 +77,17 @@ class Pool:
             self._dismiss(session)
         return await self._wait(first=False)
 
-    async def renew(self, session: Session) -> Session:
+    async def renew(self, session: Session, *, is_crowded: bool = False) -> Session:
         """Another connection in place of one that is dead or used up: a new one where possible.
 
-        `session` is given up, even if this raises what connecting raises.
+        `session` is given up, even if this raises what connecting raises. `is_crowded`: the relay
+        finds our connections too many, so this one makes the pool smaller.
         """
         self._out.discard(session)
         self._dismiss(session)
+        others = len(self._out) + len(self._idle)
+        if is_crowded and others:
+            self._was_refused(others)
         if self._room() > 0:
             return await self._wait(first=True)
         return await self.acquire()
@@ -182,9 +186,7 @@ class Pool:
     def _dial_failed(self, error: BaseException) -> None:
         self._has_failed = True
         if count := len(self._out) + len(self._idle):
-            self._width.refused(count)
-            self._say_width()
-            self._grow_later(again=True)
+            self._was_refused(count)
         elif not self._dials:
             self._width.reset()  # nothing serves us: that says nothing about how many would
             self._say_width()
@@ -192,6 +194,11 @@ class Pool:
                 waiter = self._waiters.popleft()
                 if not waiter.done():
                     waiter.set_exception(error)
+
+    def _was_refused(self, count: int) -> None:
+        self._width.refused(count)
+        self._say_width()
+        self._grow_later(again=True)
 
     def _grow_later(self, *, again: bool = False) -> None:
         if self._growth is not None and again:

@@ -1,28 +1,31 @@
 """The email channel over SMTP: a letter, a connection from the pool, one transaction."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from adapters.notifiers.email.connect import Connector
-from adapters.notifiers.email.learned import Learned
+from adapters.notifiers.email.course import Course
+from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
+from adapters.notifiers.email.limits import Limit
 from adapters.notifiers.email.pool import Pool, PoolLimits
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.sign_in import SignInGate
 from adapters.notifiers.email.tokens import Tokens
 from adapters.notifiers.email.transaction import (
     Answers,
-    LostBeforePayload,
     Mailing,
+    NothingSent,
     Timeouts,
+    TooManyRecipients,
     Transaction,
 )
 from adapters.notifiers.email.url import SmtpSettings
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
+from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
 
@@ -66,6 +69,7 @@ class SmtpNotifier:
         self._sign_in = SignInGate()
         self._relay = f"{settings.host}:{settings.port}"
         self._learned = learned or Learned()
+        self._most_recipients: int | None = None
         self._pool = Pool(
             self._open, limits or PoolLimits(), partial(self._learned.note, self._relay)
         )
@@ -119,14 +123,15 @@ class SmtpNotifier:
     async def _send(
         self, letter: Letter, about_to_send: AboutToSend
     ) -> dict[Recipient, DeliveryError | None]:
+        course = Course()
         session = await self._pool.acquire()
         try:
-            try:
-                return await self._transact(session, letter, about_to_send)
-            except LostBeforePayload:
-                # The server had tired of an idle connection: nobody's fault, so nobody pays.
-                session = await self._pool.renew(session)
-                return await self._transact(session, letter, about_to_send)
+            while True:
+                try:
+                    return await self._transact(session, letter, about_to_send, course)
+                except NothingSent as nothing:
+                    # The server had tired of this connection: nobody's fault, so nobody pays.
+                    session = await self._next_session(session, nothing)
         except DeliveryError:
             raise
         except BaseException:
@@ -136,10 +141,44 @@ class SmtpNotifier:
         finally:
             self._pool.release(session)
 
+    async def _next_session(self, session: Session, nothing: NothingSent) -> Session:
+        if isinstance(nothing, TooManyRecipients) and session.is_open:
+            return session
+        return await self._pool.renew(session, is_crowded=nothing.limit is Limit.CONNECTIONS)
+
     async def _transact(
-        self, session: Session, letter: Letter, about_to_send: AboutToSend
+        self, session: Session, letter: Letter, about_to_send: AboutToSend, course: Course
     ) -> dict[Recipient, DeliveryError | None]:
-        """One transaction. Raises LostBeforePayload only if `session` is a reused one."""
+        """One transaction. Raises NothingSent where another makes sense."""
+        served, results = self._served(session, letter)
+        chosen = course.choose(list(served), self._most_recipients)
+        if not chosen:
+            return results
+        mailing = await self._mailing(session, letter, chosen)
+        journal = _by_address(about_to_send, served, chosen)
+        transaction = Transaction(session, mailing, self._timeouts, journal)
+        try:
+            answers = await transaction.run()
+        except NothingSent as nothing:
+            self._learn(session, nothing)
+            course.note(chosen, nothing, transaction.most_recipients)
+            is_left = not course.refused.keys() >= served.keys()
+            if is_left and course.goes_on(is_fresh=not session.reused):
+                raise
+            answers = [course.give_up(nothing)] * len(chosen)
+        finally:
+            self._learn_recipients(transaction.most_recipients)
+        _raise_if_unavailable(answers)
+        known = dict(zip(chosen, answers, strict=True)) | course.refused
+        rest = NotYet(f"{session.server} takes {self._most_recipients} recipients of one mail")
+        for address, group in served.items():
+            results |= dict.fromkeys(group, known.get(address, rest))
+        return results
+
+    def _served(
+        self, session: Session, letter: Letter
+    ) -> tuple[dict[str, list[Recipient]], dict[Recipient, DeliveryError | None]]:
+        """Whom this server can be asked for, by address, and the answers of the others."""
         utf8 = "smtputf8" in session.extensions
         for field, address in (
             ("from", letter.sender_address),
@@ -156,31 +195,31 @@ class SmtpNotifier:
                 )
             else:
                 served.setdefault(address.wire, []).append(recipient)
-        if not served:
-            return results
-        if not utf8 and letter.unshown_replies:
+        if served and not utf8 and letter.unshown_replies:
             log.warning(
                 "reply address left out",
                 id=letter.notification.id,
                 template=letter.notification.template,
                 detail=f"reply_to: {_why_not_shown(session)}",
             )
-        mailing = await self._mailing(session, letter, list(served), utf8=utf8)
-        try:
-            answers = await Transaction(session, mailing, self._timeouts, about_to_send).run()
-        except LostBeforePayload as lost:
-            if session.reused:
-                raise
-            answers = _answers_of(lost)
-        _raise_if_unavailable(answers)
-        for group, answer in zip(served.values(), answers, strict=True):
-            results |= dict.fromkeys(group, answer)
-        return results
+        return served, results
+
+    def _learn(self, session: Session, nothing: NothingSent) -> None:
+        if nothing.limit is Limit.SESSION and session.mails_sent:
+            self._pool.learn_mails(session)
+        if isinstance(nothing, TooManyRecipients):
+            self._learn_recipients(nothing.count // 2)
+
+    def _learn_recipients(self, most: int | None) -> None:
+        if most is not None and (self._most_recipients is None or most < self._most_recipients):
+            self._most_recipients = most
+            self._learned.note(self._relay, Fact.MAIL_RECIPIENTS, most)
 
     async def _mailing(
-        self, session: Session, letter: Letter, recipients: Sequence[str], *, utf8: bool
+        self, session: Session, letter: Letter, recipients: Sequence[str]
     ) -> Mailing:
         extensions = session.extensions
+        utf8 = "smtputf8" in extensions
         eight_bit = "8bitmime" in extensions
         payload = await self._composer.write(letter, eight_bit=eight_bit, utf8=utf8)
         parameters = ""
@@ -207,17 +246,19 @@ class SmtpNotifier:
         )
 
 
-def _answers_of(lost: LostBeforePayload) -> Answers:
-    """What a fresh connection that ended early leaves: final refusals stand, the rest may repeat.
+def _by_address(
+    about_to_send: AboutToSend, served: Mapping[str, list[Recipient]], chosen: Sequence[str]
+) -> Callable[[Answers], Awaitable[None]]:
+    """Names the recipients only where the mail leaves for a part of them."""
 
-    Raises the error when it concerns everybody.
-    """
-    if not lost.answers:
-        raise Unavailable(str(lost), safe_to_repeat=True)
-    error = Transient(str(lost), safe_to_repeat=True)
-    if not any(isinstance(answer, Permanent) for answer in lost.answers):
-        raise error
-    return [answer if isinstance(answer, Permanent) else error for answer in lost.answers]
+    async def about_to_send_some(answers: Answers) -> None:
+        if len(chosen) == len(served) and not any(isinstance(a, NotYet) for a in answers):
+            await about_to_send()
+            return
+        accepted = [a for a, answer in zip(chosen, answers, strict=True) if answer is None]
+        await about_to_send([r for address in accepted for r in served[address]])
+
+    return about_to_send_some
 
 
 def _raise_if_unavailable(answers: Answers) -> None:

@@ -1,6 +1,6 @@
 """One mail over one connection: MAIL, RCPT and DATA, with the phase of every failure known."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from adapters.notifiers.email.limits import Limit, limit_of
@@ -8,8 +8,7 @@ from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.verdicts import verdict
-from domain.errors import DeliveryError, InDoubt
-from domain.ports import AboutToSend, proceed
+from domain.errors import DeliveryError, InDoubt, NotYet, Transient
 
 _GO_AHEAD = 354
 _FAREWELL = 421
@@ -52,16 +51,40 @@ class Mailing:
         ]
 
 
-class LostBeforePayload(Exception):
-    """The connection ended before any of the mail had left: certainly nobody has it.
+class NothingSent(Exception):
+    """The transaction came to nothing, and nobody has the mail; another may do better. `limit`:
+    what the server said there was too much of."""
 
-    `answers` has what had been said about each recipient by then, and is empty if the server took
-    its leave before it was asked anything.
+    def __init__(self, text: str, limit: Limit | None = None) -> None:
+        super().__init__(text)
+        self.limit = limit
+
+
+class LostBeforePayload(NothingSent):
+    """The connection ended before any of the mail had left.
+
+    `answers` has the refusal of each recipient that was refused by then, and is empty if the server
+    took its leave before it was asked anything. `accepted` are the places of those accepted.
     """
 
-    def __init__(self, text: str, answers: Answers) -> None:
-        super().__init__(text)
+    def __init__(
+        self, text: str, answers: Answers, accepted: frozenset[int], limit: Limit | None
+    ) -> None:
+        super().__init__(text, limit)
         self.answers = answers
+        self.accepted = accepted
+
+
+class SessionUsedUp(NothingSent):
+    """The server takes no more mails over this connection, which has served before."""
+
+
+class TooManyRecipients(NothingSent):
+    """The server refused the mail because it has so many recipients: `count`, more than one."""
+
+    def __init__(self, text: str, count: int) -> None:
+        super().__init__(text, Limit.RECIPIENTS)
+        self.count = count
 
 
 @dataclass(slots=True)
@@ -74,44 +97,64 @@ class _Envelope:
 
 
 class Transaction:
-    """Sends one mailing over `session`."""
+    """Sends one mailing over `session`.
+
+    `most_recipients`: how many recipients of one mail the server turned out to take, if it refused
+    more.
+    """
+
+    most_recipients: int | None = None
 
     def __init__(
         self,
         session: Session,
         mailing: Mailing,
         timeouts: Timeouts,
-        about_to_send: AboutToSend = proceed,
+        about_to_send: Callable[[Answers], Awaitable[None]],
     ) -> None:
+        """`about_to_send` is awaited before the mail leaves for those whose answer is None."""
         self._about_to_send = about_to_send
         self._session = session
         self._mailing = mailing
         self._timeouts = timeouts
 
     async def run(self) -> Answers:
-        """One answer for each of the mailing's recipients, in order; None is accepted for good.
+        """One answer for each of the mailing's recipients, in order; None is accepted for good,
+        NotYet is one more recipient than the server takes in one mail.
 
-        Raises LostBeforePayload when the connection ends before the mail has begun, or RateRefused
-        where the server said that it ends because of our rate. If it ends later, those accepted
-        are InDoubt. The session may be closed afterwards.
+        Raises NothingSent when the connection ends before the mail has begun, or the server wants
+        it over another connection or to fewer recipients; RateRefused where it ends because of
+        our rate. If the connection ends later, those accepted are InDoubt. The session may be
+        closed afterwards.
         """
         if unasked := self._session.unasked:
-            raise LostBeforePayload(f"{self._session.server} said {unasked} unasked", [])
+            text = f"{self._session.server} said {unasked} unasked"
+            raise LostBeforePayload(text, [], frozenset(), limit_of(unasked, Phase.SENDER))
         pipelining = self._session.pipelining
         envelope = await (self._in_one_write() if pipelining else self._one_by_one())
-        answers = self._judge(envelope)
+        try:
+            answers = self._judge(envelope)
+        except SessionUsedUp:
+            if envelope.data is not None and envelope.data.code == _GO_AHEAD:
+                self._session.abort()  # it waits for a mail that will not come
+            raise
         if not any(answer is None for answer in answers):
             await self._leave(envelope)
             return answers
+        count = answers.count(None)
         if envelope.data is None or envelope.data.code != _GO_AHEAD:
-            await self._leave(envelope)
-            return self._for_accepted(answers, self._data_verdict(envelope))
+            assert envelope.data is not None  # noqa: S101 - else the connection was lost
+            try:
+                refusal = self._refusal(envelope.data, Phase.DATA, count)
+            finally:
+                await self._leave(envelope)
+            return self._for_accepted(answers, refusal)
         try:
-            await self._about_to_send()
+            await self._about_to_send(answers)
         except BaseException:
             self._session.abort()  # the server waits for a mail that will not come
             raise
-        outcome = await self._payload()
+        outcome = await self._payload(count)
         self._session.mails_sent += 1
         return self._for_accepted(answers, outcome)
 
@@ -130,7 +173,9 @@ class Transaction:
         if envelope.sender is None or not envelope.sender.accepted:
             return envelope
         for number, command in enumerate(recipients):
-            envelope.recipients[number] = await self._ask(command)
+            envelope.recipients[number] = reply = await self._ask(command)
+            if reply is None or limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
+                break  # nor does it take the others now
         if any(reply and reply.accepted for reply in envelope.recipients):
             envelope.data = await self._ask(data)
         return envelope
@@ -141,17 +186,54 @@ class Transaction:
         return replies[0] if replies else None
 
     def _judge(self, envelope: _Envelope) -> Answers:
-        server = self._session.server
         sender = envelope.sender
         if sender is not None and not sender.accepted and sender.code != _FAREWELL:
-            return [verdict(sender, Phase.SENDER, server)] * len(envelope.recipients)
+            return [self._refusal(sender, Phase.SENDER)] * len(envelope.recipients)
         answers = [
-            None if reply is None or reply.accepted else verdict(reply, Phase.RECIPIENT, server)
+            None if reply is None or reply.accepted else self._answer(reply)
             for reply in envelope.recipients
         ]
+        if any(isinstance(answer, NotYet) for answer in answers):
+            self._note_limit(envelope, answers)
         if self._session.lost is not None:
             self._refuse_if_undecided(envelope, answers)
+        elif all(isinstance(answer, NotYet) for answer in answers):
+            reply = next(filter(None, envelope.recipients))
+            return [self._refusal(reply, Phase.RECIPIENT)] * len(answers)
         return answers
+
+    def _answer(self, reply: Reply) -> DeliveryError | None:
+        """What a refusal of one recipient means for that one; None: it says nothing about it."""
+        if reply.code == _FAREWELL:
+            return None
+        if limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
+            return NotYet(self._text(reply, Phase.RECIPIENT))
+        return self._refusal(reply, Phase.RECIPIENT)
+
+    def _refusal(self, reply: Reply, phase: Phase, count: int = 1) -> DeliveryError:
+        """The error of `count` recipients that a reply refuses together."""
+        limit = limit_of(reply, phase)
+        if limit is None or limit is Limit.RATE:
+            return verdict(reply, phase, self._session.server)
+        text = self._text(reply, phase)
+        if limit is Limit.RECIPIENTS and count > 1:
+            raise TooManyRecipients(text, count)
+        if self._session.mails_sent:
+            raise SessionUsedUp(text, limit)
+        return Transient(text, provider_fault=limit is not Limit.RECIPIENTS)
+
+    def _text(self, reply: Reply, phase: Phase) -> str:
+        return f"{self._session.server} answered {phase} with {reply}"
+
+    def _note_limit(self, envelope: _Envelope, answers: Answers) -> None:
+        """Where the refusals begin is the limit, unless others follow that are accepted."""
+        first = next(n for n, answer in enumerate(answers) if isinstance(answer, NotYet))
+        for number, reply in enumerate(envelope.recipients[first:], first):
+            if reply is None and self._session.lost is None:
+                answers[number] = answers[first]  # not asked
+            elif not isinstance(answers[number], NotYet):
+                return
+        self.most_recipients = first or None
 
     def _refuse_if_undecided(self, envelope: _Envelope, answers: Answers) -> None:
         """Raise unless every reply had come before the connection went."""
@@ -162,11 +244,10 @@ class Transaction:
         if farewell is not None and limit_of(farewell, Phase.SENDER) is Limit.RATE:
             raise verdict(farewell, Phase.SENDER, self._session.server)
         if farewell or not (data_decided or all_refused):
-            raise LostBeforePayload(f"{self._session.server}: {self._session.lost}", answers)
-
-    def _data_verdict(self, envelope: _Envelope) -> DeliveryError:
-        assert envelope.data is not None  # noqa: S101 - else the connection was lost
-        return verdict(envelope.data, Phase.DATA, self._session.server)
+            accepted = frozenset(n for n, r in enumerate(envelope.recipients) if r and r.accepted)
+            limit = limit_of(farewell, Phase.SENDER) if farewell else None
+            text = f"{self._session.server}: {self._session.lost}"
+            raise LostBeforePayload(text, answers, accepted, limit)
 
     async def _leave(self, envelope: _Envelope) -> None:
         """End a transaction in which nothing is sent, so that the connection can serve again."""
@@ -179,12 +260,14 @@ class Transaction:
             if not replies or replies[0].accepted:
                 self._session.abort()
                 return
+        if envelope.sender is not None and not envelope.sender.accepted:
+            return  # nothing has begun, and servers count idle commands
         self._session.write(b"RSET\r\n")
         replies = await self._session.replies(1, short)
         if not replies or not replies[0].accepted:
             self._session.abort()
 
-    async def _payload(self) -> DeliveryError | None:
+    async def _payload(self, count: int) -> DeliveryError | None:
         """Send the mail itself; None once the server has taken it."""
         session = self._session
         stuffed = stuff(self._mailing.payload)
@@ -200,7 +283,7 @@ class Transaction:
         if not 400 <= final[0].code <= 599:
             session.abort()
             return InDoubt(f"{session.server} answered the mail with {final[0]}")
-        return verdict(final[0], Phase.FINAL, session.server)
+        return self._refusal(final[0], Phase.FINAL, count)
 
     @staticmethod
     def _for_accepted(answers: Answers, outcome: DeliveryError | None) -> Answers:
