@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.content import Content, Envelope
-from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.errors import DeliveryError, FailureReason, NotYet, Permanent
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, RenderRequest, proceed
 
@@ -44,6 +44,7 @@ class FakeNotifier:
 
     `failures`: errors raised by the next calls, one each (None: that call succeeds).
     `refusals`: errors by address, returned for that recipient alone, every time.
+    `most`: recipients of one call that are tried; the others are NotYet.
     """
 
     failures: list[DeliveryError | None] = field(default_factory=list)
@@ -52,6 +53,7 @@ class FakeNotifier:
     calls: int = 0
     closed: bool = False
     one_by_one: bool = False
+    most: int | None = None
 
     async def notify(
         self,
@@ -64,8 +66,10 @@ class FakeNotifier:
         await asyncio.sleep(0)
         if self.failures and (error := self.failures.pop(0)) is not None:
             raise error
-        await about_to_send()
-        answers = {r: self.refusals.get(r.address) for r in recipients}
+        tried = recipients[: self.most]
+        await (about_to_send() if len(tried) == len(recipients) else about_to_send(tried))
+        rest = NotYet(f"{self.most} at once")
+        answers = {r: self.refusals.get(r.address) if r in tried else rest for r in recipients}
         accepted = tuple(r for r, error in answers.items() if error is None)
         if accepted:
             self.delivered.append(Delivered(notification, content, accepted))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -15,13 +15,12 @@ from domain.errors import (
     InDoubt,
     NotYet,
     Permanent,
-    Throttled,
-    Transient,
 )
 from domain.notification import Notification, Recipient
-from domain.outcome import Deferred, Outcome, Rejected, Result, Sent
+from domain.outcome import Outcome, Result, Sent
 from domain.ports import Clock, Notifier, RenderRequest, TemplateRenderer
 from domain.refusals import FaultStreak
+from domain.results import Judgement, resumed
 from domain.retry_policy import RetryPolicy
 from domain.turns import caller_of
 
@@ -48,7 +47,7 @@ class Progress:
             return everybody
         resume = {r.address: r.resume for r in self.remaining}
         owed = (r for r in everybody if r.address in resume)
-        return tuple(_resumed(r, resume[r.address]) for r in owed) or everybody
+        return tuple(resumed(r, resume[r.address]) for r in owed) or everybody
 
 
 class Journal:
@@ -150,7 +149,8 @@ class Dispatcher:
         except DeliveryError as error:
             answers = dict.fromkeys(recipients, error)
         policy = self.in_doubt_policy(notification.template)
-        return [self._result(r, answers[r], attempt, policy) for r in recipients]
+        judgement = Judgement(attempt, policy, self.retry_policy)
+        return [judgement.of(r, answers[r]) for r in recipients]
 
     def in_doubt_policy(self, template: str) -> InDoubtPolicy:
         """What is to be done with this template's notifications when a send is in doubt."""
@@ -246,39 +246,6 @@ class Dispatcher:
             if end <= now:
                 raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
 
-    def _result(
-        self,
-        recipient: Recipient,
-        error: DeliveryError | None,
-        attempt: int,
-        policy: InDoubtPolicy,
-    ) -> Result:
-        if error is None:
-            return Sent(recipient=recipient)
-        recipient = _resumed(recipient, error.resume)
-        text = str(error)
-        match error:
-            case Permanent(reason=reason):
-                return Rejected(recipient=recipient, reason=reason, error=text)
-            case Throttled(retry_after=wait):
-                return Deferred(
-                    recipient=recipient, delay=wait, error=text, attempt_spent=False, exact=True
-                )
-            case InDoubt() if policy is InDoubtPolicy.HOLD:
-                return Rejected(recipient=recipient, reason=FailureReason.IN_DOUBT, error=text)
-            case _:
-                return self._retry(recipient, error, attempt)
-
-    def _retry(self, recipient: Recipient, error: DeliveryError, attempt: int) -> Result:
-        transient = error if isinstance(error, Transient) else None
-        tier = self.retry_policy.delay_after(attempt, transient)
-        if tier is None:
-            reason = FailureReason.RETRIES_EXHAUSTED
-            return Rejected(recipient=recipient, reason=reason, error=str(error))
-        named = transient.retry_after if transient else None
-        delay, exact = (tier, False) if named is None else (named, True)
-        return Deferred(recipient=recipient, delay=delay, error=str(error), exact=exact)
-
 
 def _not_yet(
     recipients: Sequence[Recipient], answers: Mapping[Recipient, DeliveryError | None]
@@ -289,12 +256,6 @@ def _not_yet(
 def _note(answers: Sequence[DeliveryError | None], journal: Journal) -> None:
     if not any(answer is None or isinstance(answer, InDoubt) for answer in answers):
         journal.refused()
-
-
-def _resumed(recipient: Recipient, resume: str | None) -> Recipient:
-    if resume is None or resume == recipient.resume:
-        return recipient
-    return replace(recipient, resume=resume)
 
 
 def _mails(

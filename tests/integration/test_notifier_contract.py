@@ -31,10 +31,12 @@ from tests.contracts.notifier import (
     RemoteNotifierContract,
     Trouble,
 )
+from tests.contracts.notifier_splitting import SplittingNotifierContract
 from tests.fakes import FakeNotifier
 from tests.support.apprise_peer import APPRISE_VERDICTS, NAMES, apprise_peer
 from tests.support.slack_peer import slack_peer
-from tests.support.smtp_server import Action, Cut, Hang, Say, SmtpServer
+from tests.support.smtp_limits import LimitedSmtpServer, Limits
+from tests.support.smtp_server import Action, Cut, Hang, Say
 from tests.support.telegram_peer import telegram_peer
 from tests.support.webhook_peer import WEBHOOK_VERDICTS, webhook_peer
 
@@ -59,7 +61,7 @@ FAKE_TROUBLES = {
 class SmtpPeer:
     """An SmtpNotifier that signs in to a scripted server."""
 
-    def __init__(self, server: SmtpServer, timeout: float) -> None:
+    def __init__(self, server: LimitedSmtpServer, timeout: float) -> None:
         self.server = server
         settings = SmtpSettings(
             host="127.0.0.1", port=server.port, username="worker", password=SECRET
@@ -73,6 +75,9 @@ class SmtpPeer:
 
     def refuse(self, address: str) -> None:
         self.server.on("rcpt", Say("550 5.1.1 no such user"), address=address)
+
+    def limit(self, most: int) -> None:
+        self.server.limits.mail_recipients = most
 
     def trouble(self, trouble: Trouble) -> None:
         if trouble is Trouble.AWAY:
@@ -138,6 +143,9 @@ class FakePeer:
         error = Permanent("no such user", reason=FailureReason.RECIPIENT_REFUSED)
         self.fake.refusals[address] = error
 
+    def limit(self, most: int) -> None:
+        self.fake.most = most
+
     def trouble(self, trouble: Trouble) -> None:
         if trouble is Trouble.AWAY:
             self.fake.failures += [Unavailable("nobody listens", safe_to_repeat=True)] * 100
@@ -147,7 +155,7 @@ class FakePeer:
 
 @asynccontextmanager
 async def smtp_peer(timeout: float) -> AsyncIterator[SmtpPeer]:
-    async with SmtpServer(users={"worker": SECRET}) as server:
+    async with LimitedSmtpServer(Limits(), users={"worker": SECRET}) as server:
         peer = SmtpPeer(server, timeout)
         try:
             yield peer
@@ -186,7 +194,7 @@ async def fake_peer() -> AsyncIterator[FakePeer]:
     yield FakePeer()
 
 
-class TestSmtpNotifier(RemoteNotifierContract):
+class TestSmtpNotifier(SplittingNotifierContract):
     verdicts = SMTP_VERDICTS
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
@@ -203,12 +211,12 @@ class TestCapturedNotifier(NotifierContract):
         return captured_peer()
 
 
-class TestBlipTolerantNotifier(RemoteNotifierContract):
+class TestBlipTolerantNotifier(SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return blip_tolerant_peer()
 
 
-class TestGuardedNotifier(RemoteNotifierContract):
+class TestGuardedNotifier(SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return guarded_peer()
 
@@ -250,6 +258,6 @@ class TestAppriseNotifier(NotifierContract):
         return apprise_peer(timeout)
 
 
-class TestFakeNotifier(RemoteNotifierContract):
+class TestFakeNotifier(SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return fake_peer()

@@ -1,13 +1,16 @@
 """Nobody is told twice: the dispatcher with its deliveries kept in a ledger."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from adapters.memory.ledger import MemoryStore
-from domain.content import Envelope, InDoubtPolicy
+from domain.content import Content, Envelope, InDoubtPolicy
 from domain.dispatcher import Progress
-from domain.errors import FailureReason, Permanent, Transient
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient
+from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Rejected, Sent
-from tests.fakes import a_notification
+from domain.ports import AboutToSend, proceed
+from tests.fakes import FakeNotifier, a_notification
 from tests.unit.domain.house import ANN, BOB
 from tests.unit.domain.recorded import Worker, a_sight
 
@@ -184,3 +187,62 @@ def test_individual_mails_are_written_down_one_by_one() -> None:
     assert [r.earlier for r in second.results if isinstance(r, Sent)] == [True, False]
     assert worker.house.notifier.addresses == list(PEOPLE)
     assert not any(isinstance(r, Rejected) for r in second.results)
+
+
+def test_further_messages_for_those_the_provider_did_not_take_are_written_down_one_by_one() -> None:
+    worker = Worker(MemoryStore())
+    worker.house.notifier.most = 2
+    people = [f"user{n}@example.com" for n in range(5)]
+
+    outcome = worker.dispatch(a_notification(to=people))
+
+    assert [r.recipient.address for r in outcome.sent] == people
+    assert outcome.attempt == 1
+    assert [len(one.recipients) for one in worker.house.notifier.delivered] == [2, 2, 1]
+
+
+class HangsInItsSecondCall(FakeNotifier):
+    """One recipient a call; the payload of the second is on its way for ever."""
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        async def and_hang(concerned: Sequence[Recipient] | None = None) -> None:
+            await about_to_send(concerned)
+            if self.calls == 2:
+                await asyncio.Event().wait()
+
+        return await super().notify(notification, content, recipients, and_hang)
+
+
+def test_those_that_wait_for_a_further_message_are_not_in_doubt_when_the_process_dies() -> None:
+    store = MemoryStore()
+    people = [f"user{n}@example.com" for n in range(4)]
+    notification = a_notification(to=people)
+    first = Worker(store)
+    notifier = HangsInItsSecondCall(most=1)
+    first.house.dispatcher.notifiers = {"email": notifier}
+
+    async def last_moments() -> None:
+        dying = asyncio.create_task(
+            first.once.dispatch(notification, Progress(), a_sight(notification))
+        )
+        await asyncio.sleep(0.05)
+        await first.ledger.close()
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+
+    asyncio.run(last_moments())
+    successor = Worker(store, in_doubt=InDoubtPolicy.HOLD)
+
+    outcome = successor.dispatch(notification, a_sight(notification, redelivered=True))
+
+    assert [r.recipient.address for r in outcome.sent if r.earlier] == people[:1]
+    assert [(r.recipient.address, r.reason) for r in outcome.rejected] == [
+        (people[1], FailureReason.IN_DOUBT)
+    ]
+    assert successor.house.notifier.addresses == people[2:]

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from adapters.notifiers.email.endings import LostBeforePayload, NothingSent
 from adapters.notifiers.email.limits import Limit
-from adapters.notifiers.email.transaction import LostBeforePayload, NothingSent
 from domain.errors import DeliveryError, NotYet, Transient, Unavailable
 
 _MOST_TURNS = 10

@@ -8,6 +8,7 @@ import structlog
 
 from adapters.notifiers.email.connect import Connector
 from adapters.notifiers.email.course import Course
+from adapters.notifiers.email.endings import Answers, NothingSent, TooManyRecipients
 from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.limits import Limit
@@ -15,14 +16,7 @@ from adapters.notifiers.email.pool import Pool, PoolLimits
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.sign_in import SignInGate
 from adapters.notifiers.email.tokens import Tokens
-from adapters.notifiers.email.transaction import (
-    Answers,
-    Mailing,
-    NothingSent,
-    Timeouts,
-    TooManyRecipients,
-    Transaction,
-)
+from adapters.notifiers.email.transaction import Mailing, Timeouts, Transaction
 from adapters.notifiers.email.url import SmtpSettings
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Unavailable

@@ -3,6 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from adapters.notifiers.email.endings import (
+    Answers,
+    LostBeforePayload,
+    SessionUsedUp,
+    TooManyRecipients,
+)
 from adapters.notifiers.email.limits import Limit, limit_of
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
@@ -14,8 +20,6 @@ _GO_AHEAD = 354
 _FAREWELL = 421
 _DATA = b"DATA\r\n"
 _LONE_DOT = b".\r\n"
-
-Answers = list[DeliveryError | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,42 +53,6 @@ class Mailing:
             *(f"RCPT TO:<{address}>\r\n".encode() for address in self.recipients),
             _DATA,
         ]
-
-
-class NothingSent(Exception):
-    """The transaction came to nothing, and nobody has the mail; another may do better. `limit`:
-    what the server said there was too much of."""
-
-    def __init__(self, text: str, limit: Limit | None = None) -> None:
-        super().__init__(text)
-        self.limit = limit
-
-
-class LostBeforePayload(NothingSent):
-    """The connection ended before any of the mail had left.
-
-    `answers` has the refusal of each recipient that was refused by then, and is empty if the server
-    took its leave before it was asked anything. `accepted` are the places of those accepted.
-    """
-
-    def __init__(
-        self, text: str, answers: Answers, accepted: frozenset[int], limit: Limit | None
-    ) -> None:
-        super().__init__(text, limit)
-        self.answers = answers
-        self.accepted = accepted
-
-
-class SessionUsedUp(NothingSent):
-    """The server takes no more mails over this connection, which has served before."""
-
-
-class TooManyRecipients(NothingSent):
-    """The server refused the mail because it has so many recipients: `count`, more than one."""
-
-    def __init__(self, text: str, count: int) -> None:
-        super().__init__(text, Limit.RECIPIENTS)
-        self.count = count
 
 
 @dataclass(slots=True)

@@ -1,0 +1,41 @@
+"""Ways in which a transaction comes to nothing, and nobody has the mail."""
+
+from adapters.notifiers.email.limits import Limit
+from domain.errors import DeliveryError
+
+Answers = list[DeliveryError | None]
+
+
+class NothingSent(Exception):
+    """Another transaction may do better. `limit`: what the server said there was too much of."""
+
+    def __init__(self, text: str, limit: Limit | None = None) -> None:
+        super().__init__(text)
+        self.limit = limit
+
+
+class LostBeforePayload(NothingSent):
+    """The connection ended before any of the mail had left.
+
+    `answers` has the refusal of each recipient that was refused by then, and is empty if the server
+    took its leave before it was asked anything. `accepted` are the places of those accepted.
+    """
+
+    def __init__(
+        self, text: str, answers: Answers, accepted: frozenset[int], limit: Limit | None
+    ) -> None:
+        super().__init__(text, limit)
+        self.answers = answers
+        self.accepted = accepted
+
+
+class SessionUsedUp(NothingSent):
+    """The server takes no more mails over this connection, which has served before."""
+
+
+class TooManyRecipients(NothingSent):
+    """The server refused the mail because it has so many recipients: `count`, more than one."""
+
+    def __init__(self, text: str, count: int) -> None:
+        super().__init__(text, Limit.RECIPIENTS)
+        self.count = count

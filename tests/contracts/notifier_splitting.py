@@ -1,0 +1,68 @@
+"""What a notifier keeps whose provider takes so many recipients of one message."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from domain.errors import NotYet, Permanent
+from domain.notification import Recipient
+from tests.contracts.notifier import Peer, RemoteNotifierContract
+
+
+class LimitedPeer(Peer, Protocol):
+    """A peer whose provider may take a few recipients of one message only."""
+
+    def limit(self, most: int) -> None:
+        """From now on take `most` recipients of one message."""
+
+
+class SplittingNotifierContract(RemoteNotifierContract):
+    """The contract of a notifier whose provider takes so many recipients of one message.
+
+    Its `peer` gives a LimitedPeer.
+    """
+
+    def test_those_beyond_the_limit_are_served_by_further_calls(self) -> None:
+        async def body(peer: LimitedPeer) -> None:
+            peer.limit(2)
+            notification = self.notification()
+
+            first = await self.answers(peer, notification)
+            rest = [r for r in notification.recipients if isinstance(first[r.address], NotYet)]
+            second = await self.answers(peer, notification, rest)
+
+            assert [first[address] for address in self.addresses[:2]] == [None, None]
+            assert [r.address for r in rest] == [self.addresses[2]]
+            assert second == {self.addresses[2]: None}
+            assert peer.accepted() == list(self.addresses)
+
+        self.with_peer(body)
+
+    def test_it_names_those_that_the_payload_leaves_for(self) -> None:
+        async def body(peer: LimitedPeer) -> None:
+            named: list[list[str] | None] = []
+
+            async def about_to_send(concerned: Sequence[Recipient] | None = None) -> None:
+                named.append(concerned and [r.address for r in concerned])
+
+            peer.limit(2)
+            await self.answers(peer, about_to_send=about_to_send)
+            await self.answers(peer, self.notification(1), about_to_send=about_to_send)
+
+            assert named == [list(self.addresses[:2])] * 2
+
+        self.with_peer(body)
+
+    def test_a_limit_with_none_accepted_leaves_some_answer_that_counts(self) -> None:
+        async def body(peer: LimitedPeer) -> None:
+            peer.limit(2)
+            for address in self.addresses[:2]:
+                peer.refuse(address)
+
+            answers = await self.answers(peer)
+
+            first, second, last = (answers[address] for address in self.addresses)
+            assert isinstance(first, Permanent)
+            assert isinstance(second, Permanent)
+            assert last is None or isinstance(last, NotYet)
+
+        self.with_peer(body)
