@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import structlog
 
-from adapters.sqlite.queue import Ended, Leased, SqliteQueue
+from adapters.sqlite.leased import Ended, Leased
+from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 from domain.ports import Clock
@@ -57,6 +58,7 @@ class SqliteConsumer:
         self._settings = settings
         self._clock = clock
         self._owner = uuid4().hex
+        self._successor = queue.successor(self._owner)
         self._tasks: dict[asyncio.Task[None], Leased] = {}
         self._ended: list[Ended] = []
         self._in_hand = in_hand or InHand()
@@ -97,6 +99,7 @@ class SqliteConsumer:
         finally:
             self.stop()
             await self._let_go()
+            self._successor.end()
 
     def _is_over(self) -> bool:
         if not self._is_stopping:
@@ -108,6 +111,9 @@ class SqliteConsumer:
     async def _take_turn(self, handler: Handler) -> bool:
         """Exchange with the file; True if more may be had at once."""
         try:
+            if not self._is_stopping:
+                now = asyncio.get_running_loop().time()
+                await self._successor.take_over(self._settings.queues, self._settings.lease, now)
             leased = await self._exchange()
         except BrokerUnavailable as error:
             self._is_ready = False

@@ -1,4 +1,5 @@
-"""Which processes live: a row each, renewed while it does, on a clock that nobody can set."""
+"""Which processes live: a row each, renewed while it does, on a clock that nobody can set, and a
+lock file, which shows a death at once."""
 
 import secrets
 import sqlite3
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+
+from adapters.sqlite.lock_files import LockFiles
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -26,7 +29,8 @@ def boot_id() -> str:
 
 
 class Lease:
-    """This process's row in `process`."""
+    """This process's row in `process`. A process lives while its lease lasts, unless its lock shows
+    that it has died; a lock that is held prolongs nothing, since its process may stand still."""
 
     schema: Final = """
 CREATE TABLE process (
@@ -39,12 +43,15 @@ CREATE TABLE process (
     def __init__(
         self,
         length: timedelta,
+        path: Path,
         *,
         monotonic: Callable[[], float] = since_boot,
         boot: str | None = None,
     ) -> None:
-        """`monotonic` and `boot` are read by every process of the machine alike."""
+        """`path` is the database's. `monotonic` and `boot` are read by every process of the machine
+        alike."""
         self.owner: Final = secrets.randbits(62)
+        self._locks = LockFiles(path, f"{self.owner:x}")
         self.pause: Final = length.total_seconds() / 3
         self._length = length.total_seconds()
         self._monotonic = monotonic
@@ -58,6 +65,7 @@ CREATE TABLE process (
 
     def renew(self, connection: sqlite3.Connection) -> float:
         """Write it anew. Returns when; `renewed` is told so once that is committed."""
+        self._locks.hold()
         now = self._monotonic()
         row = (self.owner, self._boot, now, now + self._length)
         connection.execute("INSERT OR REPLACE INTO process VALUES (?, ?, ?, ?)", row)
@@ -71,18 +79,39 @@ CREATE TABLE process (
         """This process is dead to the others from here on."""
         connection.execute("DELETE FROM process WHERE owner = ?", (self.owner,))
 
+    def ended(self) -> None:
+        """The end is stored, or cannot be."""
+        self._locks.release()
+
     def lives(self, connection: sqlite3.Connection, owner: int) -> bool:
-        """Whether that process has a lease. A clock that runs before the lease began is another
-        boot's, whatever the system says."""
+        """Whether that process has a lease and has not died. A clock that runs before the lease
+        began is another boot's, whatever the system says."""
         sql = "SELECT 1 FROM process WHERE owner = ? AND boot = ? AND since <= ? AND until > ?"
         now = self._monotonic()
         found = connection.execute(sql, (owner, self._boot, now, now)).fetchone()
-        return found is not None
+        return found is not None and not self._locks.has_died(f"{owner:x}")
 
-    def bury(self, connection: sqlite3.Connection) -> None:
-        """Forget the leases that have run out: a process without a row is dead as well."""
+    def bury(self, connection: sqlite3.Connection) -> list[str]:
+        """Forget the leases that have run out, and those of processes that have died: a process
+        without a row is dead as well. Returns what `buried` is given once that is committed."""
         now = self._monotonic()
         connection.execute(
             "DELETE FROM process WHERE boot <> ? OR since > ? OR until <= ?",
             (self._boot, now, now),
         )
+        died = self._locks.died()
+        connection.executemany(
+            "DELETE FROM process WHERE owner = ?", [(_owner(name),) for name in died]
+        )
+        return died
+
+    def buried(self, died: list[str]) -> None:
+        """Their rows are gone, so their files may go."""
+        self._locks.forget(died)
+
+
+def _owner(name: str) -> int:
+    try:
+        return int(name, 16)
+    except ValueError:  # not a file of ours
+        return 0

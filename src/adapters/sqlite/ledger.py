@@ -57,7 +57,7 @@ class SqliteLedger:
         self._path = path
         self._clock = clock
         self._retention = retention
-        self._lease = Lease(lease, monotonic=monotonic, boot=boot)
+        self._lease = Lease(lease, path, monotonic=monotonic, boot=boot)
         self._claim = secrets.randbits(62)
         self._waiting: list[_Waiting] = []
         self._unheard: list[int] = []
@@ -121,6 +121,7 @@ class SqliteLedger:
             await asyncio.wait(tasks)
         with suppress(LedgerUnavailable):  # then the lease runs out by itself
             await self._database.write(self._lease.end)
+        self._lease.ended()
         self._database.close()
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
@@ -187,13 +188,14 @@ class SqliteLedger:
                 self._lease.pause / 3
             )  # sooner after a failure; whoever needs the ledger says so
             with suppress(LedgerUnavailable):
-                has_more = await self._write(self._tidy)
+                has_more, died = await self._write(self._tidy)
+                self._lease.buried(died)
                 pause = _PURGE_PAUSE if has_more else self._lease.pause
 
-    def _tidy(self, connection: sqlite3.Connection) -> bool:
-        self._lease.bury(connection)
+    def _tidy(self, connection: sqlite3.Connection) -> tuple[bool, list[str]]:
+        died = self._lease.bury(connection)
         before = int((self._clock.now() - self._retention).timestamp())
-        return rows.purge(connection, before, self._lives(connection))
+        return rows.purge(connection, before, self._lives(connection)), died
 
     def _lives(self, connection: sqlite3.Connection) -> rows.Lives:
         return lambda owner: self._lease.lives(connection, owner)

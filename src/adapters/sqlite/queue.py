@@ -3,13 +3,16 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
 from adapters.sqlite.database import Database
+from adapters.sqlite.leased import Ended, Leased, leased_from
+from adapters.sqlite.lock_files import LockFiles
+from adapters.sqlite.successor import Successor
 from adapters.wire.inbound import (
     DeadCopy,
     Decision,
@@ -18,7 +21,6 @@ from adapters.wire.inbound import (
     Properties,
     Release,
     RetryCopy,
-    Settlement,
 )
 from domain.ports import Clock
 
@@ -46,28 +48,12 @@ _BATCH: Final = 16
 """Messages of one queue leased at once: few, so that several processes share a backlog."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
-    """A message in our hands until its lease ends."""
-
-    id: int
-    message: InboundMessage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What became of a leased message: settled, or handed back (None) to be taken `after`."""
-
-    id: int
-    settlement: Settlement | None
-    after: timedelta = timedelta(0)
-
-
 class SqliteQueue:
     """All queues of one file. Any number of processes of one machine may share it."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """`path` is created when first used, with its folder."""
+        self._path = path
         self._database = Database(path, schema=_SCHEMA, version=SCHEMA_VERSION)
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
@@ -141,6 +127,10 @@ class SqliteQueue:
 
         return await self._database.write(work)
 
+    def successor(self, owner: str) -> Successor:
+        """What takes over from other consumers of this file; `owner` is ours."""
+        return Successor(self._database, LockFiles(self._path, owner), self._now)
+
     async def is_empty(self, queues: Sequence[str]) -> bool:
         """Whether nothing in `queues` is ready or in somebody's hands; what is delayed may wait.
         Raises BrokerUnavailable."""
@@ -160,7 +150,7 @@ class SqliteQueue:
         """One dead letter of `queue`, None if it has gone. Raises BrokerUnavailable."""
         sql = "SELECT id, handed_out + 1, properties, headers, body FROM message WHERE id = ?"
         row = await self._database.read(lambda c: c.execute(sql, (id_,)).fetchone())
-        return _leased(queue, row).message if row else None
+        return leased_from(queue, row).message if row else None
 
     async def decide(self, id_: int, queue: str, decision: Decision) -> bool:
         """Do it in one transaction; whether anything was done, since a letter that has gone stays
@@ -247,7 +237,7 @@ class SqliteQueue:
             " ORDER BY visible_at LIMIT ?) RETURNING id, handed_out, properties, headers, body",
             (owner, self._now(lease), queue, self._now(), min(count, _BATCH)),
         ).fetchall()
-        return [_leased(queue, row) for row in sorted(rows)]  # RETURNING promises no order
+        return [leased_from(queue, row) for row in sorted(rows)]  # RETURNING promises no order
 
     def _now(self, plus: timedelta = timedelta(0)) -> int:
         time = (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND
@@ -256,19 +246,6 @@ class SqliteQueue:
     def _ring(self) -> None:
         for on_stored in self._listeners:
             on_stored()
-
-
-def _leased(queue: str, row: tuple[int, int, str, str, bytes]) -> Leased:
-    id_, handed_out, properties, headers, body = row
-    message = InboundMessage(
-        queue=queue,
-        body=body,
-        headers=json.loads(headers),
-        properties=Properties(**json.loads(properties)),
-        redelivered=handed_out > 1,
-        delivery_count=handed_out - 1,
-    )
-    return Leased(id=id_, message=message)
 
 
 def _stored(properties: Properties) -> str:

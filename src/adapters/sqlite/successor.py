@@ -1,0 +1,65 @@
+"""Takes over, at once, what consumers of the embedded queue that have died had in hand."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+from adapters.sqlite.database import Database
+from adapters.sqlite.lock_files import LockFiles
+
+_LOOK: Final = 0.5
+"""Seconds between looks at who holds messages and has died."""
+_SWEEP: Final = 60.0
+"""Seconds between looks for the files of any who have died."""
+
+
+class Successor:
+    """One consumer's eye on the others of its file; its own lock is held meanwhile."""
+
+    def __init__(
+        self, database: Database, locks: LockFiles, time_after: Callable[[timedelta], int]
+    ) -> None:
+        """`time_after`: the time after a wait, as the queue's rows have it."""
+        self._database = database
+        self._locks = locks
+        self._time_after = time_after
+        self._look_at = self._sweep_at = 0.0
+
+    async def take_over(self, queues: Sequence[str], lease: timedelta, now: float) -> None:
+        """Let what the dead hold be taken by anyone, rather than when their leases end. Does
+        nothing most of the time; `now` is in seconds. Raises BrokerUnavailable."""
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK
+        holders = await self._database.read(lambda c: self._holders(c, queues, lease))
+        self._locks.hold()  # the folder is there by now
+        died = [holder for holder in holders if self._locks.has_died(holder)]
+        if now >= self._sweep_at:
+            self._sweep_at = now + _SWEEP
+            died = self._locks.died()
+        if died:
+            await self._database.write(lambda c: self._hand_back_of(c, died))
+            self._locks.forget(died)
+
+    def end(self) -> None:
+        """Hold our own lock no more."""
+        self._locks.release()
+
+    def _holders(
+        self, connection: sqlite3.Connection, queues: Sequence[str], lease: timedelta
+    ) -> set[str]:
+        sql = (
+            "SELECT DISTINCT owner FROM message"
+            " WHERE queue = ? AND visible_at > ? AND visible_at <= ? AND owner IS NOT NULL"
+        )
+        span = self._time_after(timedelta(0)), self._time_after(lease)
+        rows = [row for queue in queues for row in connection.execute(sql, (queue, *span))]
+        return {owner for (owner,) in rows}
+
+    def _hand_back_of(self, connection: sqlite3.Connection, owners: Sequence[str]) -> None:
+        now = self._time_after(timedelta(0))
+        connection.executemany(
+            "UPDATE message SET visible_at = ?, owner = NULL WHERE owner = ?",
+            [(now, owner) for owner in owners],
+        )
