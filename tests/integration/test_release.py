@@ -130,3 +130,27 @@ def test_field_3_4_a_dry_run_lists_the_nulls_that_would_be_printed(tmp_path: Pat
     assert "'name' is null" in " ".join(strict.stdout.split())
     assert "0 would pass, 1 would fail" in strict.stderr
     assert "1 would pass, 0 would fail" in lenient.stderr
+
+
+def test_field_3_9_lint_names_misnamed_files_and_channels_and_list_shows_the_rest(
+    tmp_path: Path,
+) -> None:
+    settings = {"templates_dir": "templates"}
+    templates = tmp_path / "templates"
+    (templates / "order").mkdir(parents=True)
+    (templates / "good.jinja2").write_text("Good")
+    (templates / "order/text.jinja2").write_text("x")
+    (templates / "order/htlm.jinja2").write_text("x")
+    (templates / "order/template.toml").write_text('channels = ["slak"]')
+
+    lint = run_command("templates", "lint", settings=settings, cwd=tmp_path)
+    listed = run_command("templates", "list", settings=settings, cwd=tmp_path)
+    schema = run_command("templates", "schema", "order", settings=settings, cwd=tmp_path)
+
+    unknown_channel = "channels: 'slak' is no channel; did you mean 'slack'?"
+    assert lint.returncode == 1
+    assert f"order/template.toml: error: {unknown_channel}" in lint.stdout
+    assert "order/htlm.jinja2: error: unknown file, did you mean 'html.jinja2'?" in lint.stdout
+    assert "good" in listed.stdout
+    assert listed.stderr.splitlines() == [f"broken: order/template.toml: {unknown_channel}"]
+    assert (schema.returncode, unknown_channel in schema.stderr) == (1, True)

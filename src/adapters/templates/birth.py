@@ -1,7 +1,7 @@
 """When a file was created, which Python 3.11 does not say.
 
 A file that is removed and written again, as git does it, mostly gets the inode of the one that was
-removed: only its birth tells the two apart.
+removed: only its birth is another.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ _NANOSECONDS = slice(88, 92)
 
 
 def birth_of(path: str) -> int | None:
-    """Nanoseconds since 1970; None where system, file system or file does not tell (Linux only)."""
+    """Nanoseconds since 1970; None where system, file system or file does not say (Linux only)."""
     statx = _statx()
     if statx is None:
         return None

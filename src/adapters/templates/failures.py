@@ -52,7 +52,7 @@ def compile_fault(path: str, error: Exception) -> str:
 def render_failure(
     template: str, error: BaseException, texts: Mapping[str, str], variables: Iterable[str]
 ) -> RenderFailure:
-    """What an operator is told of a rendering that failed. `variables`: names that were there."""
+    """The error of a rendering that failed. `variables`: the names that were there."""
     place = _place(error, texts)
     reason = FailureReason.TEMPLATE_ERROR
     match error:
@@ -78,8 +78,10 @@ def render_failure(
         case _:
             detail = f"{type(error).__name__}: {_short(error)}"
     where = f"{place}" if place else f"template {template!r}"
+    is_null = isinstance(error, NullUsed)
+    remedy = f"; {NullUsed.REMEDY}" if is_null else ""
     return RenderFailure(
-        f"{detail} in {where}", reason=reason, place=place, is_null=isinstance(error, NullUsed)
+        f"{detail} in {where}{remedy}", reason=reason, place=place, is_null=is_null
     )
 
 

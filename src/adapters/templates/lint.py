@@ -133,7 +133,7 @@ def _printed_nulls(
         templates.render(example.request(info.name, channel, now))
     except RenderFailure as failure:
         if failure.is_null:
-            text = f"{failure}: lenient mode prints None (with {example.path})"
+            text = f"{failure}; lenient mode prints None (with {example.path})"
             place = failure.place
             yield Finding(
                 template=info.name,

@@ -19,10 +19,12 @@ INSERT_ARGUMENTS = frozenset(("replace", "format"))
 
 
 class NullUsed(jinja2.UndefinedError):
-    """A null was about to become a text."""
+    """A null was about to become a text. `REMEDY`: what to write where it may be one."""
+
+    REMEDY = "where it may be null, write default('…', true)"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is null; where it may be, write default('…', true)")
+        super().__init__(f"{what} is null")
 
 
 class Nothing(str):

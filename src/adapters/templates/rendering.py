@@ -17,7 +17,7 @@ from domain.content import Content
 from domain.ports import RenderRequest
 
 # All of a channel's parts that exist are sent. Text is every channel's last resort, derived from
-# the HTML where nobody wrote it; a mail has it in any case.
+# the HTML where no file has it; a mail has it in any case.
 _PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
     "email": ("html",),
     "telegram": ("telegram",),

@@ -33,7 +33,7 @@ class Look:
     """A cheap look at the folder. Two equal looks mean that nothing has changed between them.
 
     Modification times alone would not do: rsync and tar keep them, and a release swapped in by a
-    symbolic link may carry equal ones. Inode, change time and the resolved path tell them apart.
+    symbolic link may carry equal ones. Inode, change time and the resolved path distinguish them.
     """
 
     base: str

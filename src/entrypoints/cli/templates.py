@@ -15,7 +15,7 @@ from domain.errors import DeliveryError
 from domain.ports import RenderRequest
 from entrypoints.cli.output import print_json, print_table, words
 from entrypoints.cli.send import message_from
-from entrypoints.container import Container, render_options
+from entrypoints.container import render_options
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.values import CHANNELS
 from entrypoints.start import load
@@ -149,7 +149,9 @@ def lint_(as_json: bool, strict: bool) -> int:
 def schema(template: str, _as_json: bool) -> None:
     """Print the JSON Schema of a template's parameters: what it reads, typed as in its examples."""
     settings = load()
-    snapshot = Container(settings=settings).renderer().snapshot
+    snapshot = _templates().snapshot
+    if faults := snapshot.broken.get(template):
+        raise click.ClickException("\n".join(faults))
     if template not in snapshot.templates:
         raise click.ClickException(f"there is no template {template!r}")
     is_strict = settings.templates_undefined is Undefined.STRICT
@@ -160,5 +162,5 @@ def schema(template: str, _as_json: bool) -> None:
 
 
 def _templates() -> FilesystemTemplates:
-    templates: FilesystemTemplates = Container(settings=load()).renderer()
-    return templates
+    settings = load()
+    return FilesystemTemplates(settings.templates_dir, options=render_options(settings))
