@@ -133,7 +133,7 @@ class Breaker:
                     return await send()
                 except self._trips_on as error:
                     self._trip(error, caller())
-            elif not may_hold and (self._turns.is_taken or not self._is_pause_over()):
+            elif not may_hold and (self._turns.is_taken or not self._may_ask()):
                 raise self._held()
             else:
                 place = place or self._place(caller(), since)
@@ -162,7 +162,7 @@ class Breaker:
         if self._have_changed is None:
             await self._clock.sleep(self._pause)
             return
-        while not (self._is_pause_over() or self._have_changed()):
+        while not self._may_ask():
             await self._clock.sleep(min(self._pause - self._waited(), _LOOK))
 
     async def _probe(
@@ -204,6 +204,9 @@ class Breaker:
 
     def _is_pause_over(self) -> bool:
         return not 0 <= self._waited() < self._pause  # a clock set back must not lengthen it
+
+    def _may_ask(self) -> bool:
+        return self._is_pause_over() or (self._have_changed is not None and self._have_changed())
 
     def _is_overdue(self, place: Place) -> bool:
         return (self._clock.now() - place.since).total_seconds() >= self._longest_hold

@@ -39,14 +39,16 @@ class Place:
 class Turns:
     """Gives the turn to one place after the other.
 
-    The next is the place with the most kinds of traits that were not refused yet; among equals the
-    one that waits for longest. Who comes back goes to the end.
+    The next is the place with the most kinds of traits that were not refused yet; among equals one
+    that was not refused itself, then the one that waits for longest. Who comes back goes to the
+    end.
     """
 
     def __init__(self) -> None:
         self._holder: Place | None = None
         self._waiting: list[Place] = []
         self._refused: list[set[str]] = []
+        self._tried: set[str] = set()
 
     @property
     def is_taken(self) -> bool:
@@ -68,15 +70,17 @@ class Turns:
             self._refused.append(set())
         for known, traits in zip(self._refused, caller.traits, strict=False):
             known.update(traits)
+        self._tried.add(caller.id)
 
     def forget(self) -> None:
         """Begin again: nothing is refused."""
         self._refused = []
+        self._tried.clear()
 
     def has_better_than(self, place: Place) -> bool:
         """Whether a place waits that is less like those refused."""
-        mine = self._novelty(place)
-        return any(self._novelty(other) > mine for other in self._waiting)
+        mine = self._rank(place)
+        return any(self._rank(other) > mine for other in self._waiting)
 
     def are_all_alike(self) -> bool:
         """Whether no waiting place has anything new of some kind: then trying these, one after the
@@ -111,14 +115,15 @@ class Turns:
         ready = [p for p in self._waiting if p.turn is not None and not p.turn.done()]
         if not ready:
             return
-        best = max(ready, key=self._novelty)
+        best = max(ready, key=self._rank)
         self._waiting.remove(best)
         self._holder = best
         if best.turn is not None:
             best.turn.set_result(None)
 
-    def _novelty(self, place: Place) -> int:
-        return sum(self._is_new(place, kind) for kind in range(len(place.caller.traits)))
+    def _rank(self, place: Place) -> tuple[int, bool]:
+        novelty = sum(self._is_new(place, kind) for kind in range(len(place.caller.traits)))
+        return novelty, place.caller.id not in self._tried
 
     def _is_new(self, place: Place, kind: int) -> bool:
         traits = place.caller.traits
