@@ -2,15 +2,17 @@
 
 import asyncio
 import math
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TypeVar
 
 from domain.breaker import Breaker
 from domain.content import InDoubtPolicy
 from domain.dispatcher import Dispatcher, Journal, Progress
-from domain.errors import FailureReason, Unavailable
+from domain.errors import DispatcherError, FailureReason, Unavailable
 from domain.ledger import (
     Claim,
     ClaimLost,
@@ -138,8 +140,9 @@ class OnceDispatcher:
             raise
 
     async def insist(self, write: Callable[[], Awaitable[_T]]) -> _T:
-        """Repeat a call to the ledger until it is available."""
-        return await self._gate.call(write)
+        """Repeat a call to the ledger until it is available. A fault of the program in it counts as
+        an absence: the work waits, and no message pays for it."""
+        return await self._gate.call(lambda: _asked(write()))
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -190,7 +193,20 @@ class OnceDispatcher:
     async def _forget(self, claim: Claim) -> None:
         """We are stopping, and nothing had left: the next process need not suspect a crash."""
         with suppress(LedgerUnavailable):
-            await self.ledger.finish(claim, ())
+            await _asked(self.ledger.finish(claim, ()))
+
+
+async def _asked(call: Awaitable[_T]) -> _T:
+    """What the ledger says. Raises LedgerUnavailable for any error that it does not document."""
+    try:
+        return await call
+    except DispatcherError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{PurePath(frame.filename).name}:{frame.lineno}"
+        text = f"internal error in the ledger: {type(error).__name__} at {where}; report it"
+        raise LedgerUnavailable(text) from error
 
 
 class _LedgerJournal(Journal):
@@ -202,7 +218,7 @@ class _LedgerJournal(Journal):
 
     async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
         try:
-            await self._ledger.sending(self._claim, [r.address for r in recipients])
+            await _asked(self._ledger.sending(self._claim, [r.address for r in recipients]))
         except ClaimLost:
             raise
         except LedgerUnavailable as error:
@@ -217,5 +233,5 @@ class _LedgerJournal(Journal):
             self._has_doubt = True  # neither refused nor accepted: it may have been sent
         # A failure here is no loss: `finish` will try again, and until then nothing is acked.
         with suppress(LedgerUnavailable):
-            await self._ledger.sent(self._claim, [r.address for r in recipients])
+            await _asked(self._ledger.sent(self._claim, [r.address for r in recipients]))
         self.is_sending = self._has_doubt

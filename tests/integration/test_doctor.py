@@ -201,3 +201,17 @@ def test_a_broker_is_looked_at_and_left_as_it_is(home: Path, broker: Broker, que
     assert present[1]["broker"][0] == "ok"
     assert refused[0] == 69
     assert "refuses the login" in refused[1]["broker"][1]
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("worker", "--drain"), ("config", "show")])
+def test_field_7_6_a_socks_proxy_without_its_library_is_one_clear_fault(
+    home: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+
+    done = run_command(*command, settings={"telegram_token": "1:x"}, cwd=home)
+
+    told = done.stdout + done.stderr
+    assert done.returncode == 78
+    assert "ALL_PROXY: a SOCKS proxy needs the Python package socksio" in told
+    assert "Traceback" not in told

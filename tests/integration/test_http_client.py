@@ -5,10 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import httpx2
 import pytest
 
 from adapters.notifiers._http import HttpClient, Reply
-from domain.errors import InDoubt
+from domain.errors import InDoubt, Unavailable
 
 Answerer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -72,3 +73,46 @@ def test_an_answer_of_several_pieces_is_read_whole() -> None:
     reply = post_to(answer, timeout=5)
 
     assert (reply.status, reply.json()) == (200, {"ok": True})
+
+
+@pytest.mark.parametrize(
+    "fault", [ImportError("socksio"), FileNotFoundError(2, "ca"), ValueError()]
+)
+def test_field_7_6_a_client_that_cannot_be_made_pauses_the_channel(fault: Exception) -> None:
+    def make(**_: object) -> httpx2.AsyncClient:
+        raise fault
+
+    client = HttpClient("the provider", client=make)
+
+    with pytest.raises(Unavailable, match="no connection to the provider can be made here"):
+        asyncio.run(client.post("http://127.0.0.1:1/", content=b""))
+
+
+def test_field_7_6_an_http_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> tuple[bytes, Reply]:
+        asked: list[bytes] = []
+
+        async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+            writer.close()
+
+        async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+            for name in ("HTTP_PROXY", "NO_PROXY", "no_proxy"):
+                monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv(
+                "http_proxy", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            )
+            client = HttpClient("the provider")
+            try:
+                reply = await client.post("http://api.provider.invalid/send", content=b"")
+            finally:
+                await client.close()
+        return asked[0], reply
+
+    asked, reply = asyncio.run(main())
+
+    assert asked.startswith(b"POST http://api.provider.invalid/send HTTP/1.1")
+    assert reply.status == 200

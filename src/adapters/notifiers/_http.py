@@ -106,6 +106,7 @@ class HttpClient:
         failure: DeliveryError
         body = {"headers": headers, "json": json, "content": content, "data": form, "files": files}
         patience = self._timeout * (_PATIENCE_WITH_FILES if files else _PATIENCE)
+        self._connected()
         try:
             return await self._exchange(url, body, patience)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
@@ -152,7 +153,12 @@ class HttpClient:
         if self._client is None:
             # Waiting for one of our own connections is no trouble of the provider's.
             timeout = httpx2.Timeout(self._timeout, pool=None)
-            self._client = self._make(timeout=timeout, follow_redirects=False)
+            try:
+                self._client = self._make(timeout=timeout, follow_redirects=False)
+            except Exception as error:  # noqa: BLE001 - of what the environment names
+                why = f"{type(error).__name__}: see HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+                text = f"no connection to {self._provider} can be made here ({why})"
+                raise Unavailable(text) from None  # its own text may hold a proxy's password
         return self._client
 
     def _in_doubt(self, what: str) -> InDoubt:

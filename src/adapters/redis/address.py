@@ -50,7 +50,7 @@ class RedisAddress:
             return _sentinel(text)
         if scheme == "unix":
             return _unix(text)
-        url = parse_url(text, _FORM)
+        url = _with_password(parse_url(text, _FORM))
         is_tls = _is_tls(url.scheme)
         return cls(
             name=_name(url),
@@ -64,7 +64,7 @@ class RedisAddress:
 
 
 def _unix(text: str) -> RedisAddress:
-    url = parse_url(text, _UNIX_FORM, needs_host=False)
+    url = _with_password(parse_url(text, _UNIX_FORM, needs_host=False))
     if url.host or len(url.path) < 2:
         raise ValueError(f"must be {_UNIX_FORM}")
     return RedisAddress(
@@ -83,7 +83,9 @@ def _sentinel(text: str) -> RedisAddress:
     login, at, hosts = authority.rpartition("@")
     first, *others = hosts.split(",")
     # Each place is read by the same strict rules, with the login and the path at the first.
-    url = parse_url(f"{scheme}://{login}{at}{first}{slash}{path}", _SENTINEL_FORM)
+    if "," in login:
+        raise ValueError(f"must be {_SENTINEL_FORM}; {PERCENT_ENCODE}")
+    url = _with_password(parse_url(f"{scheme}://{login}{at}{first}{slash}{path}", _SENTINEL_FORM))
     more = [parse_url(f"{scheme}://{place}", _SENTINEL_FORM) for place in others]
     service, _, database = url.path.removeprefix("/").partition("/")
     if not _SERVICE.fullmatch(service):
@@ -100,6 +102,12 @@ def _sentinel(text: str) -> RedisAddress:
         is_tls=is_tls,
         options=_checked(url.options, is_tls=is_tls),
     )
+
+
+def _with_password(url: ServerUrl) -> ServerUrl:
+    if url.user is not None and url.password is None:
+        raise ValueError("must have a password after the user name; a password alone is :password@")
+    return url
 
 
 def _is_tls(scheme: str) -> bool:

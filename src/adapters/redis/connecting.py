@@ -1,5 +1,6 @@
 """Connections to Redis, and what went wrong with one in words."""
 
+import socket
 import ssl
 from collections.abc import Sequence
 from typing import Any, Final
@@ -115,9 +116,8 @@ def connection_pool(address: RedisAddress) -> BlockingConnectionPool:
     elif address.service:
         kind = SentinelManagedSSLConnection if address.is_tls else SentinelManagedConnection
         tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
-        sentinel = Sentinel(  # type: ignore[no-untyped-call] # redis-py leaves it bare
-            address.places, ssl=address.is_tls, **_patience(), **tls
-        )
+        asking = {**_patience(), **tls, "ssl": address.is_tls}
+        sentinel = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
         common["connection_pool"] = _Primary(sentinel, address.service)
     else:
         kind = SSLConnection if address.is_tls else Connection
@@ -145,14 +145,16 @@ def advice(error: BaseException, address: RedisAddress) -> str:
     if address.is_tls and (fault := _tls(error)):
         return fault
     if isinstance(error, TimeoutError | RedisTimeoutError):
-        return f"no answer within {PATIENCE:g} seconds: check that it runs and is reachable"
+        clear = ", and that its port speaks TLS" if address.is_tls else ""
+        return f"no answer within {PATIENCE:g} seconds: check that it runs and is reachable{clear}"
     if isinstance(error, RedisConnectionError | OSError):
         return _unreachable(error, address)
     return f"Redis says: {' '.join(str(error).split())}"
 
 
 def _said(error: Exception) -> str | None:
-    text = str(error)
+    # redis-py takes the code off the text of some answers.
+    text = f"{getattr(error, 'status_code', None) or ''} {error}"
     return next((words for sign, words in _SAID if sign in text), None)
 
 
@@ -186,6 +188,8 @@ def _tls(error: BaseException) -> str | None:
 
 def _unreachable(error: BaseException, address: RedisAddress) -> str:
     causes = _causes(error)
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return "its host name does not resolve: check the URL's host"
     if address.path:
         return "cannot be reached: check that it runs, and the path of its socket"
     if not address.service and "closed" in str(error).lower():

@@ -1,5 +1,6 @@
 """Sources -> Settings, or every fault at once, one line each, by the name of its variable."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from domain.errors import DispatcherError
 from entrypoints.settings.addresses import address_faults
 from entrypoints.settings.model import NOT_YET, Settings
 from entrypoints.settings.oauth2 import oauth2_faults
+from entrypoints.settings.proxies import proxy_faults
 from entrypoints.settings.sources import (
     PREFIX,
     TARGETS,
@@ -75,6 +77,7 @@ def load_settings(
     if settings is not None:
         said = tuple(f"{variable(name)}:" for name in unusable)
         faults += [line for line in _contradictions(settings) if not line.startswith(said)]
+        faults += proxy_faults(settings, os.environ if environ is None else environ)
     if faults or settings is None:
         raise SettingsInvalid(faults)
     warnings = tuple(

@@ -121,3 +121,28 @@ def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt
 
     assert set(start.standings.values()) == {Standing.CLEAR}
     assert not start.is_suspect
+
+
+class BrokenLedger(FailingLedger):
+    """Fails with an error of the program's own."""
+
+    def _fail(self, method: str) -> None:
+        if self.failing.get(method, 0):
+            self.failing[method] -= 1
+            raise TypeError("got an unexpected keyword argument 'Sentinel-s3cret'")
+
+
+def test_field_7_11_a_fault_of_the_program_in_the_ledger_pauses_and_spends_no_attempt() -> None:
+    worker = Worker(MemoryStore())
+    worker.once.ledger = ledger = BrokenLedger()
+    ledger.failing = {"start": 40, "sending": 2, "finish": 2}
+
+    outcome = worker.dispatch(a_notification())
+
+    assert len(outcome.sent) == 1
+    assert outcome.attempt == 1
+    name, cause = worker.pauses[0]
+    assert (name, worker.pauses[-1]) == ("ledger", ("ledger", None))
+    assert cause is not None
+    assert cause.startswith("internal error in the ledger: TypeError at test_once_troubles.py:")
+    assert "Sentinel-s3cret" not in cause
