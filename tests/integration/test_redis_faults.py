@@ -61,9 +61,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def tls_server(folder: Path, certificate: str = "server", clients: str = "no") -> Iterator[str]:
     """The `rediss://` URL of a server with this certificate, without options."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     files = f"--tls-cert-file {folder}/{certificate}.pem --tls-key-file {folder}/{certificate}.key"
     options = f"--tls-port {port} {files} --tls-ca-cert-file {folder}/ours.pem"
     data = folder / f"data-{port}"
@@ -135,7 +133,8 @@ def test_field_7_12_a_replica_and_a_node_of_a_cluster_are_refused_by_name(tmp_pa
         primary = stack.enter_context(redis_server(folders[0]))
         follow = ("--replicaof", "127.0.0.1", str(primary.port))
         replica = stack.enter_context(redis_server(folders[1], *follow))
-        cluster = stack.enter_context(redis_server(folders[2], "--cluster-enabled", "yes"))
+        alone = ("--cluster-enabled", "yes", "--cluster-port", str(_free_port()))
+        cluster = stack.enter_context(redis_server(folders[2], *alone))
         _until(lambda: "it is a replica" in fault_of(replica.url))
 
         assert "it is a node of a cluster" in fault_of(cluster.url)
@@ -163,8 +162,9 @@ def test_field_7_12_what_the_server_answers_is_told_with_what_to_do(
     answer: str, words: str
 ) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readline():
-            writer.write(b"+OK\r\n" if not reader._buffer else b"")  # type: ignore[attr-defined]
+        while head := await reader.readline():
+            for _ in range(int(head[1:])):  # a command is a list of texts, each with its length
+                await reader.readexactly(int((await reader.readline())[1:]) + 2)
             writer.write(f"-{answer}\r\n".encode())
         writer.close()
 
@@ -227,9 +227,7 @@ def _sentinel(folder: Path) -> Iterator[tuple[int, RedisServer]]:
         follow = ("--replicaof", "127.0.0.1", str(primary.port))
         replica = stack.enter_context(redis_server(folder / "replica", *follow))
         _until(lambda: "it is a replica" in fault_of(replica.url))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = _free_port()
         file = folder / "sentinel.conf"
         file.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
@@ -247,6 +245,13 @@ def _sentinel(folder: Path) -> Iterator[tuple[int, RedisServer]]:
         _until(lambda: fault_of(url) == "")
         time.sleep(1)  # it learns of the replica from the primary
         yield port, primary
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _until(condition: Callable[[], bool]) -> None:

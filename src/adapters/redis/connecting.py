@@ -1,5 +1,6 @@
 """Connections to Redis, and what went wrong with one in words."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
@@ -93,10 +94,16 @@ class _Primary:
     def __init__(self, sentinel: Sentinel, service: str) -> None:
         self._sentinel = sentinel
         self._service = service
+        self._asking = asyncio.Lock()
 
     async def get_master_address(self) -> tuple[str, int]:
         """The primary that the Sentinels agree on. Raises MasterNotFoundError."""
-        host, port = await self._sentinel.discover_master(self._service)
+        async with self._asking:
+            try:
+                host, port = await self._sentinel.discover_master(self._service)
+            finally:  # asked only for a new connection, so that none is kept
+                for client in self._sentinel.sentinels:
+                    await client.connection_pool.disconnect()
         return str(host), int(port)
 
 
