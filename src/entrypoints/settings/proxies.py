@@ -25,8 +25,13 @@ def proxy_faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
 
 def _libraries(settings: Settings) -> tuple[str, ...]:
     """What the configured channels need for a SOCKS proxy."""
-    by_httpx = settings.telegram_token or settings.slack_token or settings.slack_webhook_url
-    named = {"socksio": bool(by_httpx), "socks": bool(settings.targets)}  # PySocks is `socks`
+    by_httpx = (
+        settings.telegram_token,
+        settings.slack_token,
+        settings.slack_webhook_url,
+        settings.email_oauth2_token_url,
+    )
+    named = {"socksio": any(by_httpx), "socks": bool(settings.targets)}  # PySocks is `socks`
     return tuple(library for library, is_used in named.items() if is_used)
 
 

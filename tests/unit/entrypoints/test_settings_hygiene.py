@@ -171,6 +171,7 @@ URLS = {
     "LEDGER_URL": "redis://user:{}@host:6379/0",
     "TELEGRAM_API_URL": "https://user:{}@host:8443/base",
     "SLACK_API_URL": "https://user:{}@host:8443/api/",
+    "EMAIL_OAUTH2_TOKEN_URL": "https://user:{}@host:8443/token",
     "SLACK_WEBHOOK_URL": "https://user:{}@host:8443/services/T0",
     "ALERTS_TO": "webhook:https://user:{}@host:8443/hook",
     "REDIRECT_TO": "webhook:https://user:{}@host:8443/hook",
