@@ -1,13 +1,15 @@
 """How the email channel is made from the settings: one relay, several, or a folder."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
-from entrypoints.settings.sources import variable
 
 if TYPE_CHECKING:
     from adapters.notifiers.email.learned import Learned
+    from adapters.notifiers.email.letter import EmailDefaults
     from adapters.notifiers.email.tokens import Tokens
     from adapters.notifiers.email.url import SmtpSettings
     from domain.pace import PaceStore
@@ -32,37 +34,50 @@ def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -
             from adapters.notifiers.email.maildir import MaildirNotifier
 
             return MaildirNotifier(places.folder, defaults=defaults)
-        from adapters.notifiers.email.pool import PoolLimits
-        from adapters.notifiers.email.smtp import SmtpNotifier
+        make = partial(_relay, settings, places, defaults, learned, paces, tokens_of(settings))
+        if len(places) == 1:
+            return make(0, lambda: False)
+        from adapters.notifiers.email.failover import FailoverNotifier, Relay
 
-        if len(places) > 1:
-            raise SettingsInvalid([f"{variable('email_url')}: lists are still to come"])
-        smtp = SmtpNotifier(
-            places[0],
-            defaults=defaults,
-            ca_file=settings.email_ca_file,
-            ehlo=settings.email_ehlo,
-            tokens=tokens_of(settings),
-            limits=PoolLimits(size=settings.email_pool),
-            reread=lambda: _relay_now(settings, 0, places),
-            learned=learned,
+        return FailoverNotifier(
+            [
+                Relay(place.server, partial(make, number), settings.retry_delays)
+                for number, place in enumerate(places)
+            ]
         )
     except ValueError as error:
         raise SettingsInvalid([str(error)]) from None  # names its variable itself
-    return _paced(settings, smtp, places[0], learned, paces)
 
 
-def _paced(
+def _relay(
     settings: Settings,
-    smtp: Notifier,
-    place: "SmtpSettings",
+    places: "tuple[SmtpSettings, ...]",
+    defaults: "EmailDefaults",
     learned: "Learned",
     paces: "PaceStore",
+    tokens: "Tokens | None",
+    number: int,
+    in_hurry: Callable[[], bool],
 ) -> Notifier:
+    """The relay of that number, with a pool and a pace of its own. Raises ValueError."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.paced import PacedNotifier
     from adapters.notifiers.email.pacer import PaceRules
+    from adapters.notifiers.email.pool import PoolLimits
+    from adapters.notifiers.email.smtp import SmtpNotifier
 
+    place = places[number]
+    smtp = SmtpNotifier(
+        place,
+        defaults=defaults,
+        ca_file=settings.email_ca_file,
+        ehlo=settings.email_ehlo,
+        tokens=tokens if place.wants_token else None,
+        in_hurry=in_hurry,
+        limits=PoolLimits(size=settings.email_pool),
+        reread=lambda: _relay_now(settings, number, places),
+        learned=learned,
+    )
     return PacedNotifier(
         BlipTolerantNotifier(smtp),
         relay=lambda: f"{place.host}:{place.port}",

@@ -77,8 +77,9 @@ class Connector:
             await self._introduce(smtp, token)
             return self._take_over(smtp)
         except (aiosmtplib.SMTPException, OSError) as error:
+            waited = self._dialer.connect_limit if smtp is None else smtp.timeout
             failures = Failures(self._settings, self._timeouts, token)
-            failure = failures.failure(error, greeted=smtp is not None)
+            failure = failures.failure(error, waited or 0.0, greeted=smtp is not None)
         except BaseException:
             if smtp is not None:
                 smtp.close()

@@ -81,6 +81,14 @@ class Dialer:
             await _end([*tasks, *filter(None, [probe])], winner)
         return winner
 
+    @property
+    def connect_limit(self) -> float:
+        """Seconds for a connection and its TLS handshake."""
+        return self._limit(self._timeouts.connect)
+
+    def _limit(self, seconds: float) -> float:
+        return min(seconds, self._timeouts.late) if self._in_hurry() else seconds
+
     def _hint(self) -> str:
         return no_greeting(self._settings, self._timeouts.late)
 
@@ -90,20 +98,20 @@ class Dialer:
         smtp = SMTP(
             hostname=settings.host,
             port=settings.port,
-            timeout=self._timeouts.command,
+            timeout=self._limit(self._timeouts.command),
             use_tls=tls,
             start_tls=False,
             tls_context=self._context,
         )
         loop = asyncio.get_running_loop()
         protocol = SMTPProtocol(loop, lambda lost: smtp.close() if smtp.protocol is lost else None)
-        async with asyncio.timeout(self._timeouts.connect):
+        async with asyncio.timeout(self.connect_limit):
             smtp.transport, _ = await loop.create_connection(
                 lambda: protocol,
                 settings.host,
                 settings.port,
                 ssl=self._context if tls else None,
-                ssl_handshake_timeout=self._timeouts.connect if tls else None,
+                ssl_handshake_timeout=self.connect_limit if tls else None,
             )
         smtp.protocol = protocol
         return smtp

@@ -43,8 +43,9 @@ class Failures:
         self._timeouts = timeouts
         self._token = token
 
-    def failure(self, error: Exception, *, greeted: bool) -> Unavailable:
-        """The error for `error`; `greeted`: whether the server had greeted us before it."""
+    def failure(self, error: Exception, waited: float, *, greeted: bool) -> Unavailable:
+        """The error for `error`. `waited`: the limit of a wait, in seconds; `greeted`: whether the
+        server had greeted us before."""
         cause, times = error.__cause__ or error, self._timeouts
         if isinstance(error, ssl.SSLError):
             return self._tls_failure(error)
@@ -53,8 +54,8 @@ class Failures:
         if isinstance(error, aiosmtplib.SMTPReadTimeoutError) and not greeted:
             return Unavailable(no_greeting(self._settings, times.greeting), safe_to_repeat=True)
         if isinstance(error, TimeoutError):
-            what, limit = ("answer", times.command) if greeted else ("connection", times.connect)
-            text = f"{self._server}: no {what} within {limit:g} s"
+            what = "answer" if greeted else "connection"
+            text = f"{self._server}: no {what} within {waited:g} s"
             return Unavailable(text, safe_to_repeat=True)
         if isinstance(cause, socket.gaierror):
             return Unavailable(
