@@ -199,8 +199,9 @@ def test_each_refusal_is_one_line_with_the_right_exit_code(
     assert "Traceback" not in result.stderr
 
 
-def test_a_broken_template_set_at_the_start_is_78_naming_each_fault(home: Path) -> None:
+def test_a_template_set_of_which_nothing_compiles_is_78_naming_each_fault(home: Path) -> None:
     templates = writable_templates(home)
+    (templates / "welcome.jinja2").write_text("")
     (templates / "a.jinja2").write_text("{{ broken")
     (templates / "b.jinja2").write_text("{% if %}")
 
