@@ -22,6 +22,7 @@ from domain.ports import Clock, Notifier, RenderRequest, TemplateRenderer
 from domain.refusals import FaultStreak
 from domain.results import Judgement, resumed
 from domain.retry_policy import RetryPolicy
+from domain.room import Room
 from domain.turns import caller_of
 
 
@@ -63,13 +64,19 @@ class Journal:
         """These have got it, while others of the same notification go on."""
 
 
+_COPIES = 5
+"""What an attachment takes while it is sent, in copies of itself: in base64, in the whole mail, in
+what waits for the network."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
     """Renders a notification, sends it on its channel and says what became of each recipient.
 
     `notifiers` maps channel to notifier. `concurrency` bounds how many of a channel's sends are
     under way at once; None leaves it to the notifier. `on_pause` hears a channel's name with the
-    error that paused it, or None when it goes on.
+    error that paused it, or None when it goes on. `room` bounds the attachments that are under way
+    at once.
     """
 
     renderer: TemplateRenderer
@@ -79,6 +86,7 @@ class Dispatcher:
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
     concurrency: int | None = None
     on_pause: Callable[[str, str | None], None] = lambda _channel, _error: None
+    room: Room | None = None
     _breakers: dict[str, Breaker] = field(default_factory=dict, init=False)
     _streaks: dict[str, FaultStreak] = field(default_factory=dict, init=False)
     _slots: dict[str, AbstractAsyncContextManager[None]] = field(default_factory=dict, init=False)
@@ -91,6 +99,12 @@ class Dispatcher:
             )
             limit = self.concurrency
             self._slots[channel] = nullcontext() if limit is None else asyncio.Semaphore(limit)
+
+    def _room_for(self, notification: Notification) -> AbstractAsyncContextManager[None]:
+        if self.room is None or not notification.attachments:
+            return nullcontext()
+        size = sum(len(file.content or b"") for file in notification.attachments)
+        return self.room.hold(size * _COPIES)
 
     def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
         return lambda error: self.on_pause(channel, error)
@@ -207,7 +221,7 @@ class Dispatcher:
             await journal.about_to_send(recipients if concerned is None else concerned)
 
         async def send() -> Mapping[Recipient, DeliveryError | None]:
-            async with self._slots[channel]:
+            async with self._slots[channel], self._room_for(notification):
                 began = streak.begin()
                 try:
                     answers = await self.notifiers[channel].notify(

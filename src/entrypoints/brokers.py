@@ -40,6 +40,8 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
             prefetch=settings.effective_prefetch,
             prefetch_of=settings.prefetch_of,
             grace=settings.grace,
+            max_body=settings.max_body,
+            max_in_hand=settings.max_in_hand,
         )
     except ValueError as error:
         raise SettingsInvalid([f"{variable('broker_url')}: {error}"]) from None
@@ -63,6 +65,7 @@ def consumer(
             prefetch=settings.effective_prefetch,
             grace=settings.grace,
             lease=settings.lease,
+            max_in_hand=settings.max_in_hand,
         )
         return SqliteConsumer(sqlite(), consuming, clock, in_hand)
     from adapters.rabbitmq.consumer import RabbitConsumer

@@ -24,6 +24,7 @@ from domain.ledger import DeliveryLedger
 from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
+from domain.room import Room
 from entrypoints import brokers
 from entrypoints.alerting import Alerter
 from entrypoints.channels import (
@@ -81,6 +82,7 @@ def _dispatcher(
         clock=clock,
         in_doubt=settings.in_doubt,
         concurrency=settings.concurrency,
+        room=Room(settings.max_in_hand),
         on_pause=vitals.pause,
     )
 

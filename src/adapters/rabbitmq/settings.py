@@ -68,7 +68,8 @@ class Binding:
 class RabbitSettings:
     """`url`: one, or several with commas between them, tried in this order; `files`: for TLS.
     `tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
-    in `prefetch_of`; `grace` is how long `stop` waits for what is in flight. `queue_arguments`
+    in `prefetch_of`; `grace` is how long `stop` waits for what is in flight; `max_body` and
+    `max_in_hand` are bytes: of the largest message, and of all in hand at once. `queue_arguments`
     replaces the arguments of work queues that we create. Raises ValueError, without the URL's
     secrets, where a value cannot work."""
 
@@ -82,6 +83,8 @@ class RabbitSettings:
     prefetch: int = 32
     prefetch_of: Mapping[str, int] = field(default_factory=dict)
     grace: timedelta = timedelta(seconds=30)
+    max_body: int = 10 * 2**20
+    max_in_hand: int = 64 * 2**20
 
     def __post_init__(self) -> None:
         _ = self.address

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from functools import partial
 from uuid import uuid4
 
 import structlog
 from pika.spec import Basic, BasicProperties
 
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, OnMessage
 from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.declarer import Declarer
+from adapters.rabbitmq.intake import Change, Intake
 from adapters.rabbitmq.messages import Delivery, inbound
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
@@ -44,17 +46,25 @@ class Subscription:
     ) -> None:
         self.queue = queue
         self._in_hand = in_hand
-        self._prefetch = settings.prefetch_of.get(queue, settings.prefetch)
+        prefetch = settings.prefetch_of.get(queue, settings.prefetch)
+        self._intake = Intake(
+            prefetch,
+            largest=settings.max_body,
+            room=settings.max_in_hand,
+            queues=len(settings.queues),
+        )
+        self._adjusting: asyncio.Task[None] | None = None
         self._settler = settler
         self._handler = handler
         self._watcher = watcher
         self._session = ""
-        self._slots = asyncio.Semaphore(self._prefetch)
+        self._slots = asyncio.Semaphore(prefetch)
         self._flights: set[asyncio.Task[bool]] = set()
         self.handed_out = 0
         self._stopping = False
         self._channel: AmqpChannel | None = None
         self._consumer_tag: str | None = None
+        self._second_tag: str | None = None
         self._looks: Declarer | None = None
         self._quiet = (0, 0.0)
 
@@ -70,7 +80,8 @@ class Subscription:
 
     async def start(self, connection: AmqpConnection) -> AmqpChannel:
         """Consume on a new channel, which is returned. Raises ChannelLost."""
-        self._consumer_tag = None
+        self._consumer_tag = self._second_tag = None
+        self._intake.begin()
         if self._session:
             await self._watcher.session_ended(self._session)
         session = self._session = uuid4().hex
@@ -91,23 +102,47 @@ class Subscription:
             self._flights.add(flight)
             self._in_hand.take(len(body))
             flight.add_done_callback(partial(self._landed, len(body)))
+            change = self._intake.came(len(body), self._in_hand, flight.get_loop().time())
+            if change is not None:
+                self._adjusting = asyncio.create_task(
+                    self._adjust(channel, change, on_message, self._adjusting)
+                )
 
-        await channel.limit(self._prefetch)
+        await channel.limit(self._intake.always)
         self._consumer_tag = await channel.consume(self.queue, on_message)
         _log.info("consuming", queue=self.queue)
         return channel
+
+    async def _adjust(
+        self,
+        channel: AmqpChannel,
+        change: Change,
+        on_message: OnMessage,
+        before: "asyncio.Task[None] | None",
+    ) -> None:
+        """Begin or end a second consumer: the broker applies another prefetch to new ones only."""
+        if before is not None:
+            await asyncio.wait([before])
+        with suppress(ChannelLost):
+            if change is Change.MORE and not self._stopping:
+                await channel.limit(self._intake.more)
+                self._second_tag = await channel.consume(self.queue, on_message)
+            elif change is Change.LESS and self._second_tag is not None:
+                tag, self._second_tag = self._second_tag, None
+                await channel.cancel(tag)
 
     async def take_no_more(self) -> None:
         """End the consumer, so that the broker gives what comes to others. pika rejects what was
         already on its way, which costs those few messages one delivery count; holding a prefetch
         full of them until the end of the grace would cost more of them the same."""
         self._stopping = True
-        tag, self._consumer_tag = self._consumer_tag, None
-        if tag is None or self._channel is None or not self._channel.is_open:
+        tags = [tag for tag in (self._consumer_tag, self._second_tag) if tag is not None]
+        self._consumer_tag = self._second_tag = None
+        if self._channel is None or not self._channel.is_open:
             return
         try:
             async with asyncio.timeout(_CANCEL_TIMEOUT):
-                await self._channel.cancel(tag)
+                await asyncio.gather(*(self._channel.cancel(tag) for tag in tags))
         except (ChannelLost, TimeoutError):
             return
 

@@ -30,12 +30,14 @@ _CANCEL_PATIENCE: Final = 1.0
 class SqliteConsumerSettings:
     """`prefetch`: messages handled at once, for each queue, so that none starves another. `grace`:
     what `stop` leaves to those in flight. `lease`: after which a dead process's messages are taken
-    over; renewed by a third."""
+    over; renewed by a third. `max_in_hand`: bytes, a third for the
+    messages taken at once and the rest for what is made of them."""
 
     queues: tuple[str, ...]
     prefetch: int = 20
     grace: timedelta = timedelta(seconds=30)
     lease: timedelta = timedelta(seconds=30)
+    max_in_hand: int = 64 * 2**20
 
 
 class SqliteConsumer:
@@ -139,6 +141,8 @@ class SqliteConsumer:
             ended=ended,
             held=[taken.id for taken in self._tasks.values()] if must_renew else [],
             room=self._room(),
+            budget=self._budget(),
+            is_first=not self._in_hand.count,
             lease=self._settings.lease,
         )
         del self._ended[: len(ended)]
@@ -151,8 +155,11 @@ class SqliteConsumer:
             log.warning("lease was taken over; the other process settles", messages=len(lost))
         return leased
 
+    def _budget(self) -> int:
+        return max(0, self._settings.max_in_hand // 3 - self._in_hand.size)
+
     def _room(self) -> dict[str, int]:
-        if self._is_stopping:
+        if self._is_stopping or (self._in_hand.count and not self._budget()):
             return {}
         busy = Counter(taken.message.queue for taken in self._tasks.values())
         return {queue: self._settings.prefetch - busy[queue] for queue in self._settings.queues}

@@ -100,10 +100,13 @@ class SqliteQueue:
         held: Iterable[int],
         room: Mapping[str, int],
         lease: timedelta,
+        budget: int = _LATEST,
+        is_first: bool = False,
     ) -> tuple[list[Leased], list[int]]:
         """In one transaction: store what `ended`, prolong what is `held`, lease what is ready.
 
-        `room` says how many messages of which queue. Returns those leased, and the ids of `ended`
+        `room` says how many messages of which queue, and `budget` how many bytes; with `is_first`
+        one message may be larger. Returns those leased, and the ids of `ended`
         whose lease somebody else had taken over: nothing of these was stored, they are the other's
         now. Raises BrokerUnavailable; then nothing has happened.
         """
@@ -117,12 +120,11 @@ class SqliteQueue:
                 "UPDATE message SET visible_at = ? WHERE id = ? AND owner = ?",
                 [(self._now(lease), id_, owner) for id_ in held],
             )
-            leased = [
-                message
-                for queue, count in room.items()
-                if count > 0  # to SQLite a negative limit is none
-                for message in self._lease(connection, owner, queue, count, lease)
-            ]
+            leased: list[Leased] = []
+            for queue, count in room.items():
+                left = budget - sum(len(one.message.body) for one in leased)
+                ids = self._fitting(connection, queue, count, left, int(is_first and not leased))
+                leased += self._lease(connection, owner, queue, ids, lease)
             return leased, lost
 
         return await self._database.write(work)
@@ -223,19 +225,38 @@ class SqliteQueue:
             if count > 0
         )
 
+    def _fitting(
+        self, connection: sqlite3.Connection, queue: str, count: int, budget: int, at_least: int
+    ) -> list[int]:
+        """The oldest that are ready: so many whatever their size, then as the budget has room."""
+        if count <= 0:  # to SQLite a negative limit is none
+            return []
+        ready = connection.execute(
+            "SELECT id, length(body) FROM message WHERE queue = ? AND visible_at <= ?"
+            " ORDER BY visible_at LIMIT ?",
+            (queue, self._now(), min(count, _BATCH)),
+        )
+        ids: list[int] = []
+        for id_, size in ready:
+            budget -= size
+            if budget < 0 and len(ids) >= at_least:
+                break
+            ids.append(id_)
+        return ids
+
     def _lease(
         self,
         connection: sqlite3.Connection,
         owner: str,
         queue: str,
-        count: int,
+        ids: Sequence[int],
         lease: timedelta,
     ) -> list[Leased]:
+        marks = ", ".join("?" * len(ids))
         rows = connection.execute(
-            "UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1"
-            " WHERE id IN (SELECT id FROM message WHERE queue = ? AND visible_at <= ?"
-            " ORDER BY visible_at LIMIT ?) RETURNING id, handed_out, properties, headers, body",
-            (owner, self._now(lease), queue, self._now(), min(count, _BATCH)),
+            "UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1"  # noqa: S608 - question marks only
+            f" WHERE id IN ({marks}) RETURNING id, handed_out, properties, headers, body",
+            (owner, self._now(lease), *ids),
         ).fetchall()
         return [leased_from(queue, row) for row in sorted(rows)]  # RETURNING promises no order
 

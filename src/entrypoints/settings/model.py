@@ -107,6 +107,7 @@ class Settings(BaseModel):
     templates_dir: Folder = Path("templates")
     attachments_dir: Folder | None = None
     max_body: Size = 10 * 2**20
+    max_in_hand: Size = 64 * 2**20
     max_output: Size = 5 * 2**20
     render_timeout: Wait = timedelta(seconds=2)
     templates_undefined: Undefined = Undefined.STRICT
