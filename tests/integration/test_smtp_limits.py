@@ -8,6 +8,8 @@ from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.pool import PoolLimits
 from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.errors import Unavailable
+from tests.fakes import a_notification, eventually
+from tests.support.smtp_dispatching import Desk
 from tests.support.smtp_limits import (
     LimitedSmtpServer,
     Limits,
@@ -90,7 +92,7 @@ def test_field_5_12_without_any_connection_the_relay_is_away_and_few_are_tried()
     async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
         found = await asyncio.gather(*(send(notifier) for _ in range(40)), return_exceptions=True)
 
-        assert {type(error) for error in found} == {Unavailable}
+        assert all(isinstance(error, Unavailable) for error in found)
         assert server.turned_away <= 4
         for _ in range(3):
             before = server.turned_away
@@ -99,4 +101,34 @@ def test_field_5_12_without_any_connection_the_relay_is_away_and_few_are_tried()
         server.limits.connections = None
         assert_all_sent(await send_many(notifier, 40))
 
+    with_limits(Limits(connections=0), body, limits=PoolLimits(crowded=0))
+
+
+def test_field_5_12_a_worker_that_comes_late_waits_until_others_leave_room() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        desk = Desk(notifier)
+        waiting = asyncio.gather(*(desk.dispatch(a_notification(id=f"n-{n}")) for n in range(20)))
+        await asyncio.sleep(0.4)
+        assert 1 <= server.turned_away <= 6
+        server.limits.connections = 2
+
+        outcomes = await waiting
+
+        assert {(len(o.sent), o.attempt) for o in outcomes} == {(1, 1)}
+        assert desk.pauses == []
+
     with_limits(Limits(connections=0), body)
+
+
+def test_field_5_12_connections_that_are_not_needed_leave_room_for_others() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.02))
+        await send_many(notifier, 30)
+        assert server.open_connections >= 4
+
+        await eventually(lambda: server.open_connections == 1, seconds=5)
+        await asyncio.sleep(0.3)
+
+        assert server.open_connections == 1
+
+    with_limits(Limits(), body, limits=PoolLimits(surplus=0.1))

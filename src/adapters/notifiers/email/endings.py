@@ -1,9 +1,13 @@
-"""Ways in which a transaction comes to nothing, and nobody has the mail."""
+"""Ways in which a connection or a transaction comes to nothing, and nobody has the mail."""
 
 from adapters.notifiers.email.limits import Limit
-from domain.errors import DeliveryError
+from domain.errors import DeliveryError, Unavailable
 
 Answers = list[DeliveryError | None]
+
+
+class Crowded(Unavailable):
+    """The relay serves as many connections as it can, ours or others'. One may end any moment."""
 
 
 class NothingSent(Exception):

@@ -8,6 +8,9 @@ import aiosmtplib
 
 from adapters.notifiers.email.about_us import sign_in_advice
 from adapters.notifiers.email.auth import METHOD_NOT_KNOWN
+from adapters.notifiers.email.endings import Crowded
+from adapters.notifiers.email.limits import Limit, limit_of
+from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply, one_line
 from adapters.notifiers.email.transaction import Timeouts
 from adapters.notifiers.email.url import Security, SmtpSettings
@@ -108,7 +111,9 @@ class Failures:
                 f"{self._server} does not speak SMTP ({self._clean(error.message)}); check the"
                 " port and the scheme of DISPATCHER_EMAIL_URL (a port for TLS wants smtps://)"
             )
-        return Unavailable(f"{self._server} does not serve us: {said}")
+        is_crowded = limit_of(reply, Phase.GREETING) is Limit.CONNECTIONS
+        kind = Crowded if is_crowded else Unavailable
+        return kind(f"{self._server} does not serve us: {said}")
 
     def _clean(self, text: str) -> str:
         """A server may echo what it was sent; credentials never leave here, in any form."""

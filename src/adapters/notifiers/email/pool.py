@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.notifiers.email.endings import Crowded
 from adapters.notifiers.email.learned import Fact
 from adapters.notifiers.email.session import Session
-from adapters.notifiers.email.width import Width
+from adapters.notifiers.email.width import Patience, Width
 
 _GOODBYE = 2.0
-_NARROW_IDLE = 3.0  # seconds; where connections are scarce others may be waiting for ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,17 @@ class PoolLimits:
 
     `patience`: until one more connection is tried after the relay has refused one while it served
     others of ours; it doubles with each further refusal.
+    `crowded`: how long a relay that serves others to the full, and us not at all, is asked again.
     `idle` is well below what servers and the firewalls between allow, so a connection taken from
-    the pool is rarely dead.
+    the pool is rarely dead. `surplus` is the same for all but one: others may wait for ours.
     """
 
     size: int = 10
     patience: float = 1.0
+    crowded: float = 10.0
     age: float = 300.0
     idle: float = 30.0
+    surplus: float = 5.0
     mails: int = 1000
 
 
@@ -59,6 +62,8 @@ class Pool:
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._dials: set[asyncio.Task[Session]] = set()
         self._has_failed = False
+        self._patience = Patience(limits.crowded)
+        self._next_try: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._reaper: asyncio.TimerHandle | None = None
         self._goodbyes: set[asyncio.Task[None]] = set()
@@ -113,7 +118,7 @@ class Pool:
     async def close(self) -> None:
         """Say goodbye on every idle connection. Those that are out are closed when given back."""
         self._closed = True
-        for timer in (self._reaper, self._growth):
+        for timer in (self._reaper, self._growth, self._next_try):
             if timer is not None:
                 timer.cancel()
         while self._idle:
@@ -158,7 +163,7 @@ class Pool:
         wanted = len(self._waiters) - len(self._dials)
         wanted = min(wanted, self._room() - len(self._goodbyes))  # they count at the relay still
         if self._has_failed:
-            wanted = min(wanted, 1 - len(self._dials))
+            wanted = min(wanted, 1 - len(self._dials) if self._next_try is None else 0)
         for _ in range(wanted):
             dial = asyncio.get_running_loop().create_task(self._connect())
             self._dials.add(dial)
@@ -178,6 +183,7 @@ class Pool:
             self._dismiss(session)
             return
         self._has_failed = False
+        self._patience.reset()
         self._width.accepted(len(self._out) + len(self._idle) + 1)
         self._say_width()
         self._hand_on(session)
@@ -187,7 +193,7 @@ class Pool:
         self._has_failed = True
         if count := len(self._out) + len(self._idle):
             self._was_refused(count)
-        elif not self._dials:
+        elif not self._dials and not (isinstance(error, Crowded) and self._tries_again()):
             self._width.reset()  # nothing serves us: that says nothing about how many would
             self._say_width()
             while self._waiters:
@@ -208,6 +214,17 @@ class Pool:
             loop = asyncio.get_running_loop()
             self._growth = loop.call_later(self._width.step, self._grow)
 
+    def _tries_again(self) -> bool:
+        loop = asyncio.get_running_loop()
+        step = self._patience.next_try(loop.time())
+        if step is not None and self._waiters:
+            self._next_try = loop.call_later(step, self._try_again)
+        return step is not None
+
+    def _try_again(self) -> None:
+        self._next_try = None
+        self._dial_as_needed()
+
     def _say_width(self) -> None:
         self._learned(Fact.CONNECTIONS, self._width.now if self._width.is_narrowed else None)
 
@@ -225,12 +242,8 @@ class Pool:
             session.is_open
             and session.mails_sent < self._mails
             and now - session.opened_at < self._limits.age
-            and now - session.idle_since < self._longest_idle()
+            and now - session.idle_since < self._limits.idle
         )
-
-    def _longest_idle(self) -> float:
-        idle = self._limits.idle
-        return min(idle, _NARROW_IDLE) if self._width.is_narrowed else idle
 
     def _dismiss(self, session: Session) -> None:
         if not session.is_open:
@@ -249,13 +262,14 @@ class Pool:
         """See that idle connections are closed even when no further mail comes."""
         if self._reaper is None:
             loop = asyncio.get_running_loop()
-            self._reaper = loop.call_later(self._longest_idle(), self._reap)
+            self._reaper = loop.call_later(min(self._limits.idle, self._limits.surplus), self._reap)
 
     def _reap(self) -> None:
         self._reaper = None
-        for _ in range(len(self._idle)):
+        limit = asyncio.get_running_loop().time() - self._limits.surplus
+        for left in range(len(self._idle), 0, -1):  # the longest idle first
             session = self._idle.popleft()
-            if self._fit(session):
+            if self._fit(session) and (left == 1 or session.idle_since > limit):
                 self._idle.append(session)
             else:
                 self._dismiss(session)

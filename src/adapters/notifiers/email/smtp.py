@@ -8,7 +8,7 @@ import structlog
 
 from adapters.notifiers.email.connect import Connector
 from adapters.notifiers.email.course import Course
-from adapters.notifiers.email.endings import Answers, NothingSent, TooManyRecipients
+from adapters.notifiers.email.endings import Answers, Crowded, NothingSent, TooManyRecipients
 from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.limits import Limit
@@ -83,11 +83,16 @@ class SmtpNotifier:
         if settings != self._settings:
             self._settings = settings
             self._connector = self._new_connector()
-        if settings.username is None:
-            return await self._connector.open()
-        return await self._sign_in.open(
-            self._connector.open, self._credentials(settings), lambda: self._credentials(None)
-        )
+        try:
+            if settings.username is None:
+                return await self._connector.open()
+            return await self._sign_in.open(
+                self._connector.open, self._credentials(settings), lambda: self._credentials(None)
+            )
+        except Crowded as crowded:
+            if not self._in_hurry():
+                raise
+            raise Unavailable(str(crowded)) from None  # the other relay need not wait
 
     def _credentials(self, settings: SmtpSettings | None) -> Hashable:
         """What we sign in with, by `settings` or as they are now."""
