@@ -83,6 +83,9 @@ class PaceStore(Protocol):
     async def notes(self) -> dict[str, str]:
         """All notes by key."""
 
+    async def close(self) -> None:
+        """Let go of connections."""
+
 
 @dataclass(slots=True)
 class Lane:

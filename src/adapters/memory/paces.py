@@ -36,5 +36,8 @@ class MemoryPaces:
     async def notes(self) -> dict[str, str]:
         return dict(self._notes)
 
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
     def _lane(self, key: str) -> Lane:
         return self._lanes.setdefault(key, Lane())

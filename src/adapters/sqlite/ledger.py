@@ -19,7 +19,7 @@ SCHEMA_VERSION: Final = 1
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
 KIND: Final = Kind(name="ledger", error=LedgerUnavailable, survives_power=False)
-_SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
+SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
 _PATIENCE: Final = 1.0
 """Seconds to wait for another process to let go of the file."""
 _PURGE_PAUSE: Final = 0.05
@@ -52,7 +52,7 @@ class SqliteLedger:
         `monotonic` the leases, where `boot` names the machine's start that it counts from.
         `patience`: seconds to wait for another process to let go of the file."""
         self._database = Database(
-            path, schema=_SCHEMA, version=SCHEMA_VERSION, patience=patience, kind=KIND
+            path, schema=SCHEMA, version=SCHEMA_VERSION, patience=patience, kind=KIND
         )
         self._path = path
         self._clock = clock
