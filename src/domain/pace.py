@@ -163,8 +163,8 @@ class Pace:
     `rate` turns a second at the time `since`; 0: no limit is known. `window` (seconds) is how long
     the provider counts, as far as its silence shows. `episode` numbers the changes: a refusal of
     what was sent before a change says nothing about the pace after it. `pause` is above 0 while
-    nothing passes but one probe after each pause; that began at `blocked_at`. `senders`: how many
-    met the refusal.
+    nothing passes but one probe after each pause; that began at `blocked_at`.
+    `counted`: what all who met the refusal had got through in the second before they did.
     """
 
     rate: float = 0.0
@@ -173,7 +173,7 @@ class Pace:
     episode: int = 0
     pause: float = 0.0
     blocked_at: float = 0.0
-    senders: int = 1
+    counted: int = 0
     streak: int = 0
 
     @property
@@ -194,9 +194,9 @@ class Pace:
         growth = _STEP * waited * (1 + (waited / _BEND) ** 2)
         return 0.0 if growth > _FORGET_AT else self.rate * (1 + growth)
 
-    def refused(self, now: float, *, wait: float = 0.0) -> "Pace":
-        """The next pace after something sent at this one was refused. `wait`: seconds that the
-        provider named."""
+    def refused(self, now: float, *, counted: int = 0, wait: float = 0.0) -> "Pace":
+        """The next pace after something sent at this one was refused. `counted`: what this sender
+        got through in the second before. `wait`: seconds that the provider named."""
         episode = self.episode + 1
         if self.is_blocked:
             pause = min(max(self.pause * _LONGER, wait), _LONGEST_PAUSE)
@@ -204,17 +204,17 @@ class Pace:
         rate = self.rate_at(now)
         if not rate:
             pause = max(_FIRST_PAUSE, wait)
-            return Pace(since=now, episode=episode, pause=pause, blocked_at=now)
+            return Pace(since=now, episode=episode, pause=pause, blocked_at=now, counted=counted)
         streak = self.streak + 1 if now - self.since < _SOON * self.window else 0
-        slower = replace(self, episode=episode, streak=streak, since=now)
+        slower = replace(self, episode=episode, streak=streak, since=now, counted=counted)
         if streak < len(_DECREASES) and not wait:
             return replace(slower, rate=max(rate * _DECREASES[streak], _SLOWEST))
         pause = min(max(_FIRST_PAUSE, wait, 2 / rate), _LONGEST_PAUSE)
         return replace(slower, rate=max(rate * _HARSH, _SLOWEST), pause=pause, blocked_at=now)
 
-    def joined(self) -> "Pace":
-        """One more sender has met the refusal."""
-        return replace(self, senders=self.senders + 1)
+    def joined(self, counted: int) -> "Pace":
+        """One more sender has met the refusal; `counted` as in `refused`."""
+        return replace(self, counted=self.counted + counted)
 
     def horizon(self, probed_at: float) -> float:
         """How many seconds before the block are compared with the block, which a probe that was
@@ -223,10 +223,13 @@ class Pace:
 
     def passed(self, now: float, probed_at: float, counted: int) -> "Pace":
         """The pace after a probe was accepted. `counted`: what this sender had got through in the
-        `horizon` before the block: about that much is what the provider takes in the same time."""
+        `horizon` before the block. About what all had got through in that time is what the
+        provider takes in the same time again; it took the probe at least.
+        """
         window = self.horizon(probed_at)
-        measured = counted * self.senders / window * _BELOW_MEASURED
-        is_telling = counted >= _FEWEST_COUNTED or not self.rate
+        passed = max(counted, self.counted, 1)
+        measured = passed / window * _BELOW_MEASURED
+        is_telling = passed >= _FEWEST_COUNTED or not self.rate
         rate = min(self.rate or math.inf, measured) if is_telling else self.rate
         window = min(window, _LONGEST_WINDOW)
         return replace(
@@ -241,14 +244,14 @@ class Pace:
     def encode(self) -> str:
         """As a note for a store."""
         numbers = (self.rate, self.since, self.window, self.pause, self.blocked_at)
-        counts = (self.episode, self.senders, self.streak)
+        counts = (self.episode, self.counted, self.streak)
         return " ".join([*(f"{n:.6f}" for n in numbers), *map(str, counts)])
 
     @classmethod
     def decode(cls, note: str) -> "Pace":
         """What `encode` wrote; a note that cannot be read is as good as an empty one."""
         try:
-            rate, since, window, pause, blocked_at, episode, senders, streak = note.split(" ")
+            rate, since, window, pause, blocked_at, episode, counted, streak = note.split(" ")
             return cls(
                 rate=float(rate),
                 since=float(since),
@@ -256,7 +259,7 @@ class Pace:
                 pause=float(pause),
                 blocked_at=float(blocked_at),
                 episode=int(episode),
-                senders=int(senders),
+                counted=int(counted),
                 streak=int(streak),
             )
         except ValueError:

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from entrypoints.container import Container
 from entrypoints.drains import DrainWatch
+from entrypoints.relay_watch import RelayWatch
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import HttpAddress
@@ -15,6 +16,8 @@ def companions(
 ) -> list[AbstractAsyncContextManager[object]]:
     """To be entered before the first message is taken, and left after the last."""
     kept: list[AbstractAsyncContextManager[object]] = [container.settlement_watch().at_work()]
+    if "email" in settings.active_channels:
+        kept.append(_relay_watch(container).at_work())
     if settings.http is not None:
         kept.append(_probes(container, settings.http))
     if settings.alerts_to:
@@ -26,6 +29,12 @@ def companions(
         )
         kept.append(drains.at_work())
     return kept
+
+
+def _relay_watch(container: Container) -> RelayWatch:
+    container.email()
+    learned = container.learned()
+    return RelayWatch(store=container.paces(), snapshot=learned.snapshot, refresh=learned.refresh)
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dependency_injector import containers, providers
 
 from adapters.clock import SystemClock
-from adapters.memory.paces import MemoryPaces
 from adapters.notifiers.email.learned import Learned
 from adapters.telemetry.deliveries import DeliveryLog
 from adapters.telemetry.metrics import CodeCounter, Metrics
@@ -20,7 +19,6 @@ from adapters.wire.inbound import DeadLetters
 from adapters.wire.releaser import TemplateReleaser
 from domain.alerts import AlertPolicy
 from domain.dispatcher import Dispatcher
-from domain.ledger import DeliveryLedger
 from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
@@ -34,6 +32,7 @@ from entrypoints.channels import (
     telegram_notifier,
     webhook_notifier,
 )
+from entrypoints.ledgers import delivery_ledger, pace_store
 from entrypoints.observers import DeadLetterAlerts, Observers
 from entrypoints.relays import email_notifier
 from entrypoints.settings import Settings, SettingsInvalid
@@ -87,27 +86,6 @@ def _dispatcher(
     )
 
 
-def _ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
-    if settings.ledger.startswith("memory:"):
-        from adapters.memory.ledger import MemoryLedger
-
-        return MemoryLedger()
-    if settings.ledger.startswith("sqlite:"):
-        from adapters.sqlite.ledger import SqliteLedger
-        from adapters.sqlite.url import parse_sqlite_url
-
-        return SqliteLedger(parse_sqlite_url(settings.ledger), clock, lease=settings.lease)
-    try:
-        from adapters.redis.ledger import RedisLedger
-
-        return RedisLedger(settings.ledger, lease=settings.lease)
-    except ImportError:
-        fault = "redis:// needs the extra: pip install 'dispatcher-worker[redis]'"
-        raise SettingsInvalid([f"{variable('ledger_url')}: {fault}"]) from None
-    except ValueError as error:
-        raise SettingsInvalid([f"{variable('ledger_url')}: {error}"]) from None
-
-
 def _releaser(
     settings: Settings,
     dead_letters: DeadLetters,
@@ -151,7 +129,7 @@ class Container(containers.DeclarativeContainer):
 
     # What the relays turned out to take
     learned = providers.Singleton(Learned)
-    paces = providers.Singleton(MemoryPaces)
+    paces = providers.Singleton(pace_store, settings)
 
     # Channels: one line each, by the channel's name. Built only where configured.
     email = providers.Singleton(email_notifier, settings, learned, paces)
@@ -170,7 +148,7 @@ class Container(containers.DeclarativeContainer):
     # Rendering and dispatching
     renderer = providers.Singleton(_renderer, settings, vitals)
     dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers, vitals)
-    ledger = providers.Singleton(_ledger, settings, clock)
+    ledger = providers.Singleton(delivery_ledger, settings, clock)
     once = providers.Singleton(
         OnceDispatcher,
         dispatcher=dispatcher,
@@ -228,4 +206,5 @@ async def close_outbound(container: Container) -> None:
     """Let go of providers and the ledger, once nothing is in flight."""
     for notifier in container.dispatcher().notifiers.values():
         await notifier.close()
+    await container.paces().close()
     await container.ledger().close()

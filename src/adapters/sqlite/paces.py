@@ -28,6 +28,7 @@ class SqlitePaces:
         self._database = Database(
             path, schema=SCHEMA, version=SCHEMA_VERSION, patience=_PATIENCE, kind=KIND
         )
+        self._path = path
         self._clock = clock
 
     async def take(self, key: str, spacing: Spacing, patience: float) -> Turn:
@@ -65,7 +66,7 @@ class SqlitePaces:
             rows = connection.execute("SELECT key, note FROM pace WHERE note IS NOT NULL")
             return dict(rows.fetchall())
 
-        return await self._database.read(work)
+        return await self._database.read(work) if self._path.exists() else {}
 
     async def close(self) -> None:
         self._database.close()

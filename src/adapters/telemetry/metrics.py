@@ -24,6 +24,7 @@ _RELAY_FACTS = {
     "connections": "Connections at once that the relay takes.",
     "session_mails": "Mails over one connection that the relay takes.",
     "mail_recipients": "Recipients of one mail that the relay takes.",
+    "closed_until": "When the next mail may go to the relay, in seconds since the epoch.",
 }
 
 _Given = TypeVar("_Given")

@@ -1,14 +1,18 @@
 """`dispatcher status`."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import click
 
 from adapters.wire.survey import QueueState, Waiting
+from domain.ledger import LedgerUnavailable
 from entrypoints.cli.letters import open_queue
 from entrypoints.cli.output import duration, print_json, print_table, words
 from entrypoints.cli.surveying import survey
+from entrypoints.ledgers import pace_store
+from entrypoints.relay_watch import RelayState, in_words, relay_states
 from entrypoints.settings import Settings
 
 _UNKNOWN = "?"
@@ -25,8 +29,9 @@ def command(as_json: bool) -> None:
     """
     settings = open_queue()
     states = asyncio.run(survey(settings))
+    relays = asyncio.run(_relays(settings))
     if as_json:
-        print_json([_object(settings, state) for state in states])
+        print_json([_object(settings, state, relays) for state in states])
         return
     print_table(
         ["queue", "ready", "in hand", "consumers", "waiting", "dead"],
@@ -41,6 +46,21 @@ def command(as_json: bool) -> None:
             words(f"queue {state.queue} does not exist yet")
         elif state.ready and state.consumers == 0:
             words(f"queue {state.queue}: nobody consumes it")
+
+    for relay in relays:
+        words(in_words(relay))
+
+
+async def _relays(settings: Settings) -> list[RelayState]:
+    """What the workers have learned about the mail relays."""
+    store = pace_store(settings)
+    try:
+        return await relay_states(store)
+    except LedgerUnavailable as error:
+        words(f"what is learned about the relays cannot be read: {error}")
+        return []
+    finally:
+        await store.close()
 
 
 def _row(state: QueueState) -> tuple[object, ...]:
@@ -71,10 +91,13 @@ def _waiting(waiting: Waiting) -> str:
     return f"{waiting.messages} for {duration(waiting.delay)}"
 
 
-def _object(settings: Settings, state: QueueState) -> dict[str, object]:
-    return {
+def _object(
+    settings: Settings, state: QueueState, relays: Sequence[RelayState]
+) -> dict[str, object]:
+    channel = settings.queue_channels[state.queue]
+    shown: dict[str, object] = {
         "queue": state.queue,
-        "channel": settings.queue_channels[state.queue],
+        "channel": channel,
         "exists": state.exists,
         "ready": state.ready,
         "unacked": state.unacked,
@@ -85,6 +108,9 @@ def _object(settings: Settings, state: QueueState) -> dict[str, object]:
         "dead": _dead(state),
         "dead_by_reason": state.dead_by_reason,
     }
+    if relays and channel == "email":
+        shown["relays"] = {relay.relay: dict(relay.facts) for relay in relays}
+    return shown
 
 
 def _delay(delay: timedelta | None) -> str | None:

@@ -124,9 +124,15 @@ def test_what_was_accepted_before_the_block_becomes_the_pace() -> None:
 
 
 def test_two_senders_that_met_it_count_for_two() -> None:
-    pace = Pace().refused(1000.0).joined().passed(1001.0, 1001.0, 7)
+    pace = Pace().refused(1000.0, counted=1).joined(13).passed(1001.0, 1001.0, 1)
 
     assert pace.rate_at(1001.0) == pytest.approx(14 * 0.95)
+
+
+def test_the_probe_that_was_accepted_is_the_least_that_the_relay_takes() -> None:
+    pace = Pace().refused(1000.0).passed(1001.0, 1001.0, 0)
+
+    assert pace.rate_at(1001.0) == pytest.approx(0.95)
 
 
 def test_a_refused_probe_makes_the_pause_longer_up_to_minutes() -> None:
@@ -186,14 +192,14 @@ def test_whatever_happens_the_pace_stays_one_and_survives_its_note(
         if event == "refused":
             pace = pace.refused(now)
         elif event == "joined":
-            pace = pace.joined()
+            pace = pace.joined(1)
         elif pace.is_blocked:
             pace = pace.passed(now, now, 3)
         assert pace.rate_at(now) >= 0
         assert 0 <= pace.pause <= 300
         read = Pace.decode(pace.encode())
         assert read.rate == pytest.approx(pace.rate, abs=1e-6)
-        assert (read.episode, read.senders) == (pace.episode, pace.senders)
+        assert (read.episode, read.counted) == (pace.episode, pace.counted)
 
 
 @pytest.mark.parametrize("note", ["", "x", "1 2", "a b c d e f g h"])

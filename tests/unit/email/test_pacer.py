@@ -71,6 +71,26 @@ def test_field_5_3_two_workers_that_share_the_pace_keep_to_it_together() -> None
     run(body())
 
 
+@pytest.mark.parametrize("later", [0.0, 0.02, 0.05, 0.5, 5.0])
+def test_field_5_3_a_worker_that_comes_later_does_not_stop_the_others(later: float) -> None:
+    async def body() -> None:
+        relay = Relay(14, 1.0, connections=20)
+        store = MemoryPaces(now)
+        began = now()
+
+        async def second() -> None:
+            await asyncio.sleep(later)
+            await work(paced(relay, store=store), names(200, "b"))
+
+        await asyncio.gather(work(paced(relay, store=store), names(400, "a")), second())
+
+        assert len(relay.accepted) == 600
+        assert now() - began <= 1.2 * 600 / 14
+        assert len(relay.refused) <= 0.06 * 600
+
+    run(body())
+
+
 def test_a_limit_that_is_lifted_is_noticed_within_minutes() -> None:
     async def body() -> None:
         relay = Relay(14, 1.0)

@@ -1,6 +1,6 @@
 """What each relay turned out to take, for `status` and for the metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 
 
@@ -15,6 +15,8 @@ class Fact(StrEnum):
     """Mails over one connection."""
     MAIL_RECIPIENTS = "mail_recipients"
     """Recipients of one mail."""
+    CLOSED_UNTIL = "closed_until"
+    """Seconds since the epoch: no mail goes before, since the pace leaves no room."""
 
 
 class Learned:
@@ -27,6 +29,7 @@ class Learned:
 
     def __init__(self) -> None:
         self._facts: dict[str, dict[Fact, float]] = {}
+        self._sharers: list[Callable[[], Awaitable[None]]] = []
 
     def note(self, relay: str, fact: Fact, value: float | None) -> None:
         """Write a number down; None: this limit is not known any more."""
@@ -39,6 +42,15 @@ class Learned:
     def get(self, relay: str, fact: Fact) -> float | None:
         """Return the number, or None where none is known."""
         return self._facts.get(relay, {}).get(fact)
+
+    def shared_by(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Name who takes over what other processes learn, when `refresh` is awaited."""
+        self._sharers.append(refresh)
+
+    async def refresh(self) -> None:
+        """Take over what other processes have learned."""
+        for refresh in self._sharers:
+            await refresh()
 
     def snapshot(self) -> Mapping[str, Mapping[str, float]]:
         """Return a copy: relay -> name of the fact -> number."""

@@ -39,6 +39,7 @@ class PacedNotifier:
         self._slots = asyncio.Semaphore(connections)
         self._pacers: dict[str, Pacer] = {}
         self._places: dict[str, Place] = {}
+        learned.shared_by(self.refresh)
 
     @property
     def inner(self) -> Notifier:

@@ -24,6 +24,7 @@ LONGEST_HOLD = 60.0
 _PROBE = 10.0
 """Seconds for the answer to a probe; then another may go."""
 _LOOK = 1.0
+_LONGEST_REST = 300.0
 _COUNTED = 4096
 _MARGIN = 1.02
 """A ceiling for each second is kept with a little room, since mails do not arrive evenly spaced."""
@@ -112,10 +113,9 @@ class Pacer:
             pace = self._pace
             if pace.episode != permit.episode or not pace.is_blocked:
                 return
-            until = pace.blocked_at + self._offset
             probed_at = now if permit.turn is None else permit.turn.at
-            since = until - pace.horizon(probed_at)
-            counted = sum(since <= at <= until for at in self._accepted)
+            until = pace.blocked_at + self._offset
+            counted = self._counted(until, pace.horizon(probed_at))
             new = pace.passed(now, probed_at, counted)
             if await self._store.swap(self._key, note, new.encode()):
                 self._adopt(new, now)
@@ -131,12 +131,13 @@ class Pacer:
         await self._unused(permit)
         has_known = self._pace.episode
         wait = refusal.named.total_seconds() if refusal.named else 0.0
+        counted = self._counted(self._rules.clock(), 1.0)
         while True:
             note, now = await self._look()
             if self._pace.episode == permit.episode:
-                new = self._pace.refused(now, wait=wait)
+                new = self._pace.refused(now, counted=counted, wait=wait)
             elif self._pace.episode > has_known and self._pace.is_blocked:
-                new = self._pace.joined()
+                new = self._pace.joined(counted)
             else:
                 return
             if await self._store.swap(self._key, note, new.encode()):
@@ -173,6 +174,10 @@ class Pacer:
         """Take over what other processes have learned."""
         await self._look()
 
+    def _counted(self, until: float, seconds: float) -> int:
+        """How many were accepted in the seconds before."""
+        return sum(until - seconds <= at <= until for at in self._accepted)
+
     async def _look(self) -> tuple[str, float]:
         note, now = await self._store.note(self._key)
         self._pace = Pace.decode(note)
@@ -196,6 +201,7 @@ class Pacer:
         turn = await self._store.take(self._key, spacing, max(self._rules.longest_hold - waited, 0))
         if not turn.taken:
             raise self._hand_back(turn.wait, spacing)
+        self._open_again()
         permit = Permit(episode=pace.episode, is_probe=pace.is_blocked, turn=turn, spacing=spacing)
         try:
             has_changed = await self._wait(turn.wait, pace.episode)
@@ -236,11 +242,25 @@ class Pacer:
         """Each that is handed back gets a time of its own."""
         now = self._rules.clock()
         at = max(now + wait, self._next_return)
+        # A pace that is learned may rise before all of them are through.
+        at = min(at, now + max(wait, _LONGEST_REST))
         self._next_return = at + (0.0 if self._pace.is_blocked else spacing.interval)
+        if self._learned.get(self._relay, Fact.CLOSED_UNTIL) is None:
+            log.warning(
+                "mails rest until the relay's pace leaves room",
+                relay=self._relay,
+                cause=self.state(),
+                seconds=round(wait),
+            )
+        self._learned.note(self._relay, Fact.CLOSED_UNTIL, round(time.time() + wait))
         return Throttled(
             f"{self._relay} takes no more mails for now ({self.state()})",
             retry_after=timedelta(seconds=at - now),
         )
+
+    def _open_again(self) -> None:
+        if self._learned.get(self._relay, Fact.CLOSED_UNTIL) is not None:
+            self._learned.note(self._relay, Fact.CLOSED_UNTIL, None)
 
     def state(self) -> str:
         """Why mails wait, in words."""
