@@ -62,7 +62,7 @@ def _relay(
     """The relay of that number, with a pool and a pace of its own. Raises ValueError."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.paced import PacedNotifier
-    from adapters.notifiers.email.pacer import PaceRules
+    from adapters.notifiers.email.permit import PaceRules
     from adapters.notifiers.email.pool import PoolLimits
     from adapters.notifiers.email.smtp import SmtpNotifier
 

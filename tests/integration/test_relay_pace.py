@@ -79,8 +79,10 @@ def send_all(
 ) -> list[Worker]:
     with smtp_server_in_thread(server), ExitStack() as stack:
         settings = shop(folder, server, **changes)
-        publish(folder, count)
         started = [stack.enter_context(running(folder, settings)) for _ in range(workers)]
+        for worker in started:
+            worker.wait_for("worker starting")
+        publish(folder, count)
         wait_until(
             lambda: len(server.accepted) >= count,
             seconds=60 + 2 * count / server.count * server.period,

@@ -9,7 +9,7 @@ from adapters.memory.paces import MemoryPaces
 from adapters.notifiers.email.learned import Learned
 from adapters.notifiers.email.limits import RateRefused
 from adapters.notifiers.email.paced import PacedNotifier
-from adapters.notifiers.email.pacer import PaceRules
+from adapters.notifiers.email.permit import PaceRules
 from domain.content import Content
 from domain.errors import Throttled
 from domain.notification import Notification

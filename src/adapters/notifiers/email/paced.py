@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adapters.notifiers.email.learned import Learned
 from adapters.notifiers.email.limits import RateRefused
-from adapters.notifiers.email.pacer import Pacer, PaceRules, Permit, Place
+from adapters.notifiers.email.pacer import Pacer
+from adapters.notifiers.email.permit import PaceRules, Permit, Place
 from domain.content import Content
 from domain.errors import DeliveryError, Throttled, Unavailable
 from domain.ledger import LedgerUnavailable

@@ -4,9 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -14,12 +12,10 @@ import structlog
 from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.limits import RateRefused
 from adapters.notifiers.email.line import Line
+from adapters.notifiers.email.permit import PaceRules, Permit, Place
 from domain.errors import Throttled
 from domain.ledger import LedgerUnavailable
-from domain.pace import Pace, PaceStore, Rate, Spacing, Turn
-
-LONGEST_HOLD = 60.0
-"""Seconds that a mail waits in hand for its turn; what would wait longer rests in the broker."""
+from domain.pace import Pace, PaceStore, Rate, Spacing
 
 _PROBE = 10.0
 """Seconds for the answer to a probe; then another may go."""
@@ -30,34 +26,6 @@ _MARGIN = 1.02
 """A ceiling for each second is kept with a little room, since mails do not arrive evenly spaced."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Place:
-    """A mail's place in the queue; it keeps it when it is refused."""
-
-    number: int
-    since: float
-
-
-@dataclass(slots=True, kw_only=True)
-class Permit:
-    """Leave to send one mail. `episode`: the pace's, at which it goes."""
-
-    episode: int
-    is_probe: bool = False
-    turn: Turn | None = None
-    spacing: Spacing | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaceRules:
-    """`ceiling`: accepted mails at most. `longest_hold`: see LONGEST_HOLD."""
-
-    ceiling: Rate | None = None
-    longest_hold: float = LONGEST_HOLD
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Pacer:
@@ -76,6 +44,8 @@ class Pacer:
         self._numbers = itertools.count()
         self._line = Line()
         self._next_return = 0.0
+        self._slowing = asyncio.Lock()
+        self._met = 0.0  # when the block began that has our count
 
     def place(self) -> Place:
         """A place at the end of the queue."""
@@ -129,31 +99,39 @@ class Pacer:
 
     async def _slow_down(self, permit: Permit, refusal: RateRefused) -> None:
         await self._unused(permit)
-        has_known = self._pace.episode
+        async with self._slowing:  # those under way with it are refused at the same moment
+            new = await self._after(permit, refusal)
+        if new is None:
+            return
+        rate = new.rate_at(new.since)
+        log.warning(
+            "the relay is slower than we are: sending more slowly",
+            relay=self._relay,
+            rate=_shown(rate),
+            pause=new.pause,
+            error=str(refusal),
+        )
+
+    async def _after(self, permit: Permit, refusal: RateRefused) -> Pace | None:
+        """The pace that this refusal has made; None where another refusal had made it before."""
         wait = refusal.named.total_seconds() if refusal.named else 0.0
         counted = self._counted(self._rules.clock(), 1.0)
         while True:
             note, now = await self._look()
-            if self._pace.episode == permit.episode:
+            is_first = self._pace.episode == permit.episode
+            if is_first:
                 new = self._pace.refused(now, counted=counted, wait=wait)
-            elif self._pace.episode > has_known and self._pace.is_blocked:
+            elif self._pace.is_blocked and self._met != self._pace.blocked_at:
                 new = self._pace.joined(counted)
             else:
-                return
+                return None
             if await self._store.swap(self._key, note, new.encode()):
                 break
-        is_new = new.episode != self._pace.episode
+        self._met = round(new.blocked_at, 6)
         self._adopt(new, now)
-        if is_new:
-            rate = new.rate_at(now)
-            await self._store.hold(self._key, new.pause or 2 / rate)
-            log.warning(
-                "the relay is slower than we are: sending more slowly",
-                relay=self._relay,
-                rate=_shown(rate),
-                pause=new.pause,
-                error=str(refusal),
-            )
+        if is_first:
+            await self._store.hold(self._key, new.pause or 2 / new.rate_at(now))
+        return new if is_first else None
 
     async def _unused(self, permit: Permit) -> None:
         """The mail was not accepted: it does not count towards a ceiling."""
