@@ -186,9 +186,9 @@ class _Millis(datetime):
         return time.struct_time((1970, 1, 1, 0, 0, 1_732_000_000_000, 0, 1, 0))
 
 
-def test_a_message_handed_out_ten_times_is_copied_first(broker: Broker, queue: str) -> None:
+def test_a_message_handed_out_ten_times_is_copied_first(any_broker: Broker, queue: str) -> None:
     # RabbitMQ 4 gives a quorum queue that says nothing a limit of 20, and drops what exceeds it.
-    with Peer(broker.url) as peer:
+    with Peer(any_broker.url) as peer:
         peer.declare(queue, {"x-queue-type": "quorum", "x-delivery-limit": 20})
         headers = {"x-dispatcher-attempt": 3, "x-other": "goes"}
         properties = pika.BasicProperties(headers=headers, message_id="m", delivery_mode=2)
@@ -197,7 +197,7 @@ def test_a_message_handed_out_ten_times_is_copied_first(broker: Broker, queue: s
     recorder = Recorder()
 
     async def scenario() -> None:
-        async with consuming(settings_for(broker, queue), recorder):
+        async with consuming(settings_for(any_broker, queue), recorder):
             await until(lambda: recorder.messages)
 
     asyncio.run(scenario())

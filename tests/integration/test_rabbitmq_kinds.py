@@ -1,6 +1,8 @@
 """Queues that cannot hold work, exchanges of other types, and several brokers."""
 
 import asyncio
+import json
+import re
 import urllib.parse
 from dataclasses import replace
 from pathlib import Path
@@ -224,3 +226,28 @@ def test_field_7_3_where_no_broker_of_a_list_answers_each_is_named(
     assert "127.0.0.1:1: " in str(unavailable.value)
     assert "refuses the login" in str(unavailable.value)
     assert "nobody:nobody" not in str(unavailable.value)
+
+
+def test_field_8_4_the_page_on_migrating_works_in_the_order_that_it_advises(
+    rabbitmq: Broker, queue: str, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/migrating.md").read_text()
+    section = page.split("## A producer that publishes to an exchange")[1].split("\n## ")[0]
+    bindings = re.findall(r"DISPATCHER_BINDINGS='([^']+)' dispatcher topology apply", section)
+    [producer] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exchange = f"{queue}-shop"
+    settings = {
+        "broker_url": rabbitmq.url,
+        "queues": f"email={queue}",
+        "bindings": bindings[0].replace("shop", exchange).replace("=email", f"={queue}"),
+        "retry_delays": "200ms",
+    }
+
+    applied = run_command("topology", "apply", settings=settings, cwd=tmp_path)
+    assert applied.returncode == 0, applied.stderr
+    code = producer.replace("amqp://guest:guest@localhost:5672/", rabbitmq.url)
+    exec(code.replace('"shop"', repr(exchange)), {})
+
+    with Peer(rabbitmq.url) as peer:
+        [(_, body)] = peer.take_all(queue)
+    assert json.loads(body)["template"] == "welcome"

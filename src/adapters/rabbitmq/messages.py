@@ -8,7 +8,8 @@ from adapters.rabbitmq.amqp_channel import AmqpChannel
 from adapters.wire.headers import PREFIX
 from adapters.wire.inbound import InboundMessage, Properties
 
-_COUNT = "x-delivery-count"
+_COUNTS = ("x-delivery-count", "x-acquired-count")
+"""From 4.3 on a message that is handed back counts only in the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def inbound(
 ) -> InboundMessage:
     """Read a delivery; what a strange client put into properties is dropped, never raised."""
     headers = properties.headers or {}
-    count = headers.get(_COUNT)
+    counts = [count for name in _COUNTS if isinstance(count := headers.get(name), int)]
     return InboundMessage(
         queue=queue,
         body=body,
@@ -60,7 +61,7 @@ def inbound(
             app_id=_text(properties.app_id),
         ),
         redelivered=redelivered,
-        delivery_count=count if isinstance(count, int) and count > 0 else 0,
+        delivery_count=max([0, *counts]),
         session=session,
         tag=tag,
     )

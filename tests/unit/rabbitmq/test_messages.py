@@ -134,3 +134,20 @@ def test_the_brokers_words_about_a_difference_are_read(
     text: str, expected: Inequality | None
 ) -> None:
     assert Inequality.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "count"),
+    [
+        ({}, 0),
+        ({"x-delivery-count": 3}, 3),
+        ({"x-acquired-count": 12, "x-delivery-count": 2}, 12),
+        ({"x-acquired-count": -1, "x-delivery-count": "many"}, 0),
+    ],
+)
+def test_deliveries_are_counted_as_each_version_counts_them(
+    headers: dict[str, object], count: int
+) -> None:
+    message = inbound("email", BasicProperties(headers=headers), b"", redelivered=False)
+
+    assert message.delivery_count == count
