@@ -1,100 +1,41 @@
-"""The plain text of an HTML mail, for readers and filters that want one."""
+"""The plain text of an HTML mail, for readers and filters that want one.
 
-import re
+One pass over the tags; what HTML implies (a paragraph that the next one ends, a cell that the next
+row ends) follows the standard's rules for the elements whose text it changes.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from html import unescape
 
-_UNSEEN = re.compile(
-    r"<(?=[!?sht])(?:!--.*?(?:-->|\Z)|(style|script|head|title|template)\b.*?(?:</\1\s*>|\Z)"
-    r"|[!?][^>]*(?:>|\Z))",
-    re.IGNORECASE | re.DOTALL,
-)
-# Name and attributes. These are taken quoted first, since a quoted value may hold a `>`.
-_TAG = re.compile(
-    r"<(/?[a-zA-Z][^\s/>]*)((?:[^>\"']++|\"[^\"]*\"|'[^']*')*+|[^>]*)(?:>|\Z)",
-)
-_ATTRIBUTE = r"""(?:^|\s){}\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
-_HREF = re.compile(_ATTRIBUTE.format("href"), re.IGNORECASE)
-_ALT = re.compile(_ATTRIBUTE.format("alt"), re.IGNORECASE)
-_HIDDEN = re.compile(r"display\s*:\s*none|(?:^|\s)hidden(?:[\s=/]|$)")
-_VOID = frozenset(("area", "base", "br", "col", "hr", "img", "input", "link", "meta", "wbr"))
-_NO_PAGE = ("#", "javascript:", "data:", "cid:")
+from adapters.html import attributes_of, tag_of, tokens, without_unseen
+from adapters.templates.hidden import Hidden
+from adapters.templates.text_table import Table
+from adapters.templates.text_writer import LINE, PARAGRAPH, Writer
+from adapters.templates.visibility import Look, hidden_classes, look_of
 
-_CELL, _LINE, _PARAGRAPH = 1, 2, 3
-_GAPS = ("", "  ", "\n", "\n\n")
-_BREAK_AFTER = {
-    **dict.fromkeys(("td", "th"), _CELL),
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+     "track", "wbr")
+)  # fmt: skip
+_NO_PAGE = ("#", "javascript:", "data:", "cid:")
+_GAPS = {
     **dict.fromkeys(
-        ("div", "tr", "li", "dt", "dd", "section", "header", "footer", "article", "main"), _LINE
+        ("address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dt",
+         "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup", "html",
+         "legend", "/li", "main", "nav", "optgroup", "option", "search", "section", "summary"),
+        LINE,
     ),
     **dict.fromkeys(
-        ("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "table", "hr", "pre",
-         "blockquote"),
-        _PARAGRAPH,
+        ("blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"),
+        PARAGRAPH,
     ),
 }  # fmt: skip
-_BREAKS = _BREAK_AFTER | {f"/{name}": gap for name, gap in _BREAK_AFTER.items()}
-_SPECIAL = frozenset(("br", "a", "/a", "img", "ul", "ol", "/ul", "/ol", "li"))
-
-
-class _Writer:
-    """Collects words; a gap is only remembered and written before the next word."""
-
-    def __init__(self) -> None:
-        self.pieces: list[str] = []
-        self.gap = 0
-        self.space = False
-        self._link: tuple[str, int] | None = None
-        self._lists: list[int | None] = []
-
-    def write(self, text: str) -> None:
-        words = text.split()
-        if not words:
-            if text:
-                self.space = True
-            return
-        if not self.pieces:
-            gap = ""
-        elif self.gap:
-            gap = _GAPS[self.gap]
-        else:
-            gap = " " if self.space or text[0].isspace() else ""
-        self.pieces.append(gap + " ".join(words))
-        self.gap = 0
-        self.space = text[-1].isspace()
-
-    def special(self, name: str, attributes: str) -> None:
-        if name == "br":
-            self.gap = _LINE if self.gap < _LINE else _PARAGRAPH
-        elif name == "img":
-            self.write(_value(_ALT, attributes))
-        elif name in ("ul", "ol"):
-            self._lists.append(0 if name == "ol" else None)
-        elif name in ("/ul", "/ol"):
-            del self._lists[-1:]
-        elif name == "li":
-            self._bullet()
-        else:
-            self._end_link()
-            if name == "a":
-                self._link = (_value(_HREF, attributes), len(self.pieces))
-
-    def _bullet(self) -> None:
-        number = self._lists[-1] if self._lists else None
-        if number is not None:
-            self._lists[-1] = number + 1
-        self.write("- " if number is None else f"{number + 1}. ")
-
-    def _end_link(self) -> None:
-        if self._link is None:
-            return
-        address, start = self._link
-        self._link = None
-        label = "".join(self.pieces[start:]).strip()
-        plain = address.removeprefix("mailto:").removeprefix("tel:")
-        if plain and label != plain and not address.startswith(_NO_PAGE):
-            trailing_space, self.space = self.space, bool(label)
-            self.write(f"<{plain}>")
-            self.space = trailing_space
+_GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
+_LONGEST_KEPT = 300  # characters; a longer tag holds a value, and comes only once
+_DEEPEST_TABLE = 12
+"""Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
+copies the text once."""
 
 
 def text_from_html(html: str) -> str:
@@ -102,35 +43,227 @@ def text_from_html(html: str) -> str:
 
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
-    writer = _Writer()
-    hidden, depth = "", 0
-    pieces = iter(_TAG.split(_UNSEEN.sub("", html)))
-    writer.write(unescape(next(pieces)))
-    for name, attributes, text in zip(pieces, pieces, pieces, strict=True):
-        tag = name.lower()
-        if depth:
-            depth += (tag == hidden) - (tag == "/" + hidden)
-        elif attributes and tag not in _VOID and _is_hidden(attributes):
-            hidden, depth = tag, 1
-        else:
-            gap = _BREAKS.get(tag, 0)
-            if gap > writer.gap:
-                writer.gap = gap
-            if tag in _SPECIAL:
-                writer.special(tag, attributes)
-        if text.isspace():  # as between most tags of a table
-            writer.space = writer.space or not depth
-        elif text and not depth:
-            writer.write(unescape(text) if "&" in text else text)
-    result = "".join(writer.pieces)
-    return result + "\n" if result else ""
+    source, styles = without_unseen(html)
+    reader = _Reader(hidden_classes(styles))
+    reader.read(source)
+    return reader.end()
 
 
-def _is_hidden(attributes: str) -> bool:
-    lowered = attributes.lower()  # two plain searches spare most tags the slower one
-    return ("none" in lowered or "hidden" in lowered) and _HIDDEN.search(lowered) is not None
+class _Tag:
+    """What a tag does to the text: `act` where it is of a kind of its own, else leave a `gap`."""
+
+    __slots__ = ("_values", "act", "gap", "look", "name", "says_something")
+
+    def __init__(self, token: str, hidden_classes: frozenset[str]) -> None:
+        self.name, attributes = tag_of(token)
+        self.gap = _GAPS.get(self.name, 0)
+        self.act = _ACTS.get(self.name)
+        self.look = Look.INLINE
+        self._values: Mapping[str, str] = {}
+        if attributes and not self.name.startswith("/"):
+            self.look = look_of(attributes, hidden_classes)
+            if self.act is not None:
+                self._values = attributes_of(attributes)
+        self.says_something = bool(self.act or self.gap or self.look)
+
+    def attribute(self, name: str) -> str:
+        """An attribute's value, empty where there is none."""
+        return self._values.get(name, "").strip()
 
 
-def _value(attribute: re.Pattern[str], attributes: str) -> str:
-    found = attribute.search(attributes)
-    return unescape(found[1] or found[2] or found[3] or "").strip() if found else ""
+# A template's tags are the same in every mail, so each is read once.
+_kept_tag = lru_cache(maxsize=4096)(_Tag)
+
+
+class _Reader:
+    """Takes tags and texts in turn; keeps what is open."""
+
+    def __init__(self, hidden_classes: frozenset[str]) -> None:
+        self.writer = Writer()
+        self._hidden_classes = hidden_classes
+        self._hidden: Hidden | None = None
+        self._tables: list[Table] = []
+        self._undrawn = 0  # tables beyond the deepest
+        self._blocks: list[list[str | int]] = []  # [name, depth] of inline elements shown as blocks
+        self._link: tuple[str, int] | None = None
+
+    def read(self, source: str) -> None:
+        """Take the whole source."""
+        pieces = iter(tokens(source))
+        classes = self._hidden_classes
+        self._text(next(pieces))
+        for token, text in zip(pieces, pieces, strict=True):
+            read = _kept_tag if len(token) <= _LONGEST_KEPT else _Tag
+            tag = read(token, classes)
+            if tag.says_something or self._hidden is not None or self._blocks:
+                self._tag(tag)
+            if text and self._hidden is None:
+                if text.isspace() and not self.writer.keeps_blanks:
+                    self.writer.space = True
+                else:
+                    self._text(text)
+
+    def _tag(self, tag: _Tag) -> None:
+        if self._hidden is not None and not self._is_shown_again(tag.name):
+            return
+        if tag.look and self._is_hidden(tag):
+            return
+        if tag.act is not None:
+            tag.act(self, tag)
+        elif tag.gap:
+            self.writer.leave(tag.gap)
+        elif self._blocks:
+            self._count_block(tag.name)
+
+    def _text(self, text: str) -> None:
+        self.writer.write(unescape(text) if "&" in text else text)
+
+    def _is_shown_again(self, name: str) -> bool:
+        """Whether a tag within what is hidden ends it and is about what is shown."""
+        assert self._hidden is not None  # noqa: S101
+        is_shown = self._hidden.take(name, in_table=bool(self._tables))
+        if not self._hidden.is_open:
+            self._hidden = None
+        return is_shown
+
+    def end(self) -> str:
+        """The whole text."""
+        self._close_link()
+        while self._tables:
+            self._close_table()
+        return self.writer.result()
+
+    def _is_hidden(self, tag: _Tag) -> bool:
+        """Act on an element's style."""
+        if tag.look is Look.HIDDEN:
+            if tag.name in ("td", "th"):  # a hidden cell has no column
+                self.end_cell()
+            if tag.name not in _VOID:
+                self._hidden = Hidden(tag.name)
+            return True
+        if tag.name == "a" or not (tag.gap or tag.act or tag.name in _VOID):
+            self.writer.leave(LINE)
+            if tag.name != "a":
+                self._blocks.append([tag.name, 0])
+        return False
+
+    def _count_block(self, name: str) -> None:
+        innermost = self._blocks[-1]
+        if name == innermost[0]:
+            innermost[1] = int(innermost[1]) + 1
+        elif name == f"/{innermost[0]}":
+            innermost[1] = int(innermost[1]) - 1
+            if int(innermost[1]) <= 0:
+                self._blocks.pop()
+                self.writer.leave(LINE)
+
+    def line_break(self, _tag: _Tag) -> None:
+        """A `br`."""
+        self.writer.line_break()
+
+    def image(self, tag: _Tag) -> None:
+        """An `img` is its `alt`."""
+        self.writer.write(tag.attribute("alt"))
+
+    def start_link(self, tag: _Tag) -> None:
+        """An `a`; it ends one that is still open."""
+        self._close_link()
+        self.writer.begin_link()
+        self._link = (tag.attribute("href"), self.writer.position)
+
+    def end_link(self, _tag: _Tag) -> None:
+        """The end of a link: its address is kept."""
+        self._close_link()
+
+    def _close_link(self) -> None:
+        if self._link is None:
+            return
+        address, start = self._link
+        self._link = None
+        label = self.writer.since(start)
+        plain = address.removeprefix("mailto:").removeprefix("tel:")
+        named = plain and label != plain and not address.lower().startswith(_NO_PAGE)
+        self.writer.end_link(f"<{plain}>" if named else "", has_label=bool(label))
+
+    def start_list(self, tag: _Tag) -> None:
+        """A list."""
+        self.writer.begin_list(is_ordered=tag.name == "ol")
+
+    def end_list(self, _tag: _Tag) -> None:
+        """The end of a list."""
+        self.writer.end_list()
+
+    def item(self, _tag: _Tag) -> None:
+        """An `li`."""
+        self.writer.item()
+
+    def pre(self, _tag: _Tag) -> None:
+        """A `pre`."""
+        self.writer.leave(PARAGRAPH)
+        self.writer.begin_pre()
+
+    def end_pre(self, _tag: _Tag) -> None:
+        """The end of a `pre`."""
+        self.writer.end_pre()
+
+    def start_table(self, _tag: _Tag) -> None:
+        """A table."""
+        self._close_link()
+        if len(self._tables) >= _DEEPEST_TABLE:
+            self._undrawn += 1
+            return
+        self.writer.leave(PARAGRAPH)
+        self._tables.append(Table(self.writer))
+        self.writer = Writer()
+
+    def end_table(self, _tag: _Tag) -> None:
+        """The end of a table."""
+        self._close_link()
+        if self._undrawn:
+            self._undrawn -= 1
+        elif self._tables:
+            self._close_table()
+
+    def _close_table(self) -> None:
+        table = self._tables.pop()
+        table.end_cell(self.writer)
+        self.writer = table.around
+        self.writer.leave(PARAGRAPH)
+        self.writer.block(table.lines())
+        self.writer.leave(PARAGRAPH)
+
+    def row(self, _tag: _Tag) -> None:
+        """A row or a caption."""
+        if self._undrawn:
+            self.writer.leave(LINE)
+        elif self._tables:
+            self.end_cell()
+            self._tables[-1].begin_row()
+
+    def cell(self, tag: _Tag) -> None:
+        """A cell; it ends the one before, whose end tag says nothing more."""
+        if self._undrawn:
+            self.writer.leave(LINE)
+        elif self._tables:
+            self.end_cell()
+            span = tag.attribute("colspan")
+            self._tables[-1].begin_cell(int(span) if span.isdecimal() and len(span) < 4 else 1)
+
+    def end_cell(self) -> None:
+        """What was read since the last cell began is its content."""
+        if self._tables and not self._undrawn:
+            if self._link is not None:
+                self._close_link()
+            self._tables[-1].end_cell(self.writer)
+
+
+_ACTS: Mapping[str, Callable[[_Reader, _Tag], None]] = {
+    "br": _Reader.line_break, "img": _Reader.image, "li": _Reader.item,
+    "a": _Reader.start_link, "/a": _Reader.end_link,
+    "pre": _Reader.pre, "/pre": _Reader.end_pre,
+    "table": _Reader.start_table, "/table": _Reader.end_table,
+    "tr": _Reader.row, "caption": _Reader.row,
+    "td": _Reader.cell, "th": _Reader.cell,
+    **dict.fromkeys(("ul", "ol", "menu", "dir"), _Reader.start_list),
+    **dict.fromkeys(("/ul", "/ol", "/menu", "/dir"), _Reader.end_list),
+}  # fmt: skip

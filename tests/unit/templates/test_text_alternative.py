@@ -25,11 +25,11 @@ from adapters.templates.text_alternative import text_from_html
         ("<header>x</header>", "x"),
         ("<p style='display: none'>preheader</p>x", "x"),
         ('<div style="Display:None"><div>a</div>b</div>x', "x"),
-        ("<div hidden>a</div>x<img style='display:none' alt='y'>z", "xyz"),
+        ("<div hidden>a</div>x<img style='display:none' alt='y'>z", "xz"),
         ("<p data-nonesuch='1'>shown</p>", "shown"),
         ("&lt;b&gt; &amp; &euro;&nbsp;5 &#169;", "<b> & € 5 ©"),
         ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
-        ("<ol><li>a<li>b<ul><li>c</ul></ol>d", "1. a\n2. b\n\n- c\n\nd"),
+        ("<ol><li>a<li>b<ul><li>c</ul></ol>d", "1. a\n2. b\n   - c\n\nd"),
         ("<img alt='Logo' src='x'> <img src='y'>", "Logo"),
         ("", ""),
         ("  <br> ", ""),
@@ -70,7 +70,7 @@ def test_tables_read_row_by_row() -> None:
           <tr><td>Earl&nbsp;Grey</td> <td></td> <td align="right"> 4.50 </td></tr>
         </table></td></tr></table><p>Thanks</p>"""
 
-    assert text_from_html(html) == "Tea  Price\nEarl Grey  4.50\n\nThanks\n"
+    assert text_from_html(html) == "Tea        Price\nEarl Grey         4.50\n\nThanks\n"
 
 
 @given(st.text(st.sampled_from("<>/!-=\"' ab&;#\n") | st.characters(), max_size=200))

@@ -9,11 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as html_escape
-from html import unescape
+
+from adapters.html import attributes_of, decoded
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)(\s[^<>]*+|/)?+>")
-_ATTRIBUTE = re.compile(r"([a-zA-Z-]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"']+)))?")
-_ENTITY = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
@@ -66,12 +65,12 @@ def parse(source: str) -> list[Run]:
     reader = _Reader()
     end = 0
     for match in _TAG.finditer(source):
-        reader.text(_decoded(source[end : match.start()]))
+        reader.text(decoded(source[end : match.start()]))
         is_end, name, attributes = match[1] == "/", match[2].lower(), match[3] or ""
         if not reader.tag(name, attributes, is_end=is_end):
             reader.text(match[0])
         end = match.end()
-    reader.text(_decoded(source[end:]))
+    reader.text(decoded(source[end:]))
     return reader.runs
 
 
@@ -154,10 +153,7 @@ def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:
     """The opening tag with the attributes that Telegram knows; None: it would mean nothing."""
     if name in _BARE:
         return f"<{name}>"
-    values = {
-        match[1].lower(): _decoded(match[2] or match[3] or match[4] or "")
-        for match in _ATTRIBUTE.finditer(attributes)
-    }
+    values = attributes_of(attributes)
     if name == "span":
         return "<tg-spoiler>" if values.get("class") == "tg-spoiler" else None
     if name == "blockquote":
@@ -174,10 +170,6 @@ def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:
 def _with(name: str, attributes: Mapping[str, str]) -> str:
     pairs = (f' {key}="{html_escape(value)}"' for key, value in attributes.items())
     return f"<{name}{''.join(pairs)}>"
-
-
-def _decoded(text: str) -> str:
-    return _ENTITY.sub(lambda match: unescape(match[0]), text) if "&" in text else text
 
 
 def _scalar(text: str) -> str:

@@ -1,0 +1,76 @@
+"""What the text part of a mail costs: `python -m benchmarks.text_part`.
+
+Times, for the benchmark's mail: our whole conversion, and what two parsers need only to read the
+same HTML, before any text is made: the standard library's html.parser and selectolax (lexbor),
+where that is installed. Best of several blocks, in microseconds a mail.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+from adapters.templates.text_alternative import text_from_html
+from benchmarks.message import body
+
+_BLOCK = 100
+_BLOCKS = 30
+
+
+def microseconds(work: Callable[[str], object], html: str) -> float:
+    """The best block's time for one call."""
+    best = float("inf")
+    for _ in range(_BLOCKS):
+        began = time.perf_counter()
+        for _ in range(_BLOCK):
+            work(html)
+        best = min(best, time.perf_counter() - began)
+    return best / _BLOCK * 1e6
+
+
+def read_by_the_standard_library(html: str) -> None:
+    """Feed a parser that does nothing with what it finds."""
+    parser = HTMLParser()
+    parser.feed(html)
+    parser.close()
+
+
+def rendered_html() -> str:
+    """The HTML of the benchmark's first message."""
+    message = json.loads(body(1))
+    folder = Path(__file__).with_name("templates")
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True)
+    template = environment.get_template(f"{message['template']}.jinja2")
+    return template.render(**message["parameters"], subject=message["subject"])
+
+
+def main() -> None:
+    """Print a line for each way."""
+    html = rendered_html()
+    ways: dict[str, Callable[[str], object]] = {
+        "ours, HTML to text": text_from_html,
+        "html.parser, reading only": read_by_the_standard_library,
+    }
+    try:
+        from selectolax.lexbor import LexborHTMLParser
+    except ImportError:
+        print("selectolax is not installed: pip install selectolax adds its lines")
+    else:
+        ways["selectolax, reading only"] = LexborHTMLParser
+        ways["selectolax, reading and a walk"] = lambda page: walk(LexborHTMLParser(page))
+    print(f"{len(html)} characters of HTML")
+    for name, work in ways.items():
+        print(f"{microseconds(work, html):8.0f} us  {name}")
+
+
+def walk(tree: object) -> int:
+    """Visit every node, as any conversion has to."""
+    root = tree.root  # type: ignore[attr-defined]
+    return sum(1 for node in root.traverse(include_text=True) if node.tag)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""A table as text: rows of cells side by side, in columns where it holds data."""
+
+from itertools import pairwise
+
+from adapters.templates.text_writer import LINE, Writer
+
+_WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
+_WIDEST_ROW = 100
+_MOST_COLUMNS = 1000
+
+
+class _Cell:
+    """A cell's lines, its columns, and the gaps that its content left at its edges."""
+
+    __slots__ = ("after", "before", "column", "lines", "span")
+
+    def __init__(self, column: int, span: int, content: Writer) -> None:
+        self.column = column
+        self.span = span
+        self.lines = content.lines()
+        self.before = content.first_gap
+        self.after = content.gap
+
+
+class Table:
+    """Takes rows and cells in turn; keeps the cells that have a word. `around` is the writer that
+    the table stands in."""
+
+    def __init__(self, around: Writer) -> None:
+        self.around = around
+        self._rows: list[list[_Cell]] = [[]]
+        self._column = 0
+        self._span = 0
+        """Columns of the cell that is open or has just ended; 0: none in this row yet."""
+
+    def begin_row(self) -> None:
+        """A row begins, and the one before has ended."""
+        if self._rows[-1]:
+            self._rows.append([])
+        self._column = self._span = 0
+
+    def begin_cell(self, span: int) -> None:
+        """A cell begins, over so many columns."""
+        self._column += self._span
+        self._span = span or 1
+
+    def end_cell(self, content: Writer) -> None:
+        """The cell has this content, which is cleared; what stands before a row's first cell gets a
+        row of its own."""
+        if content.is_empty:
+            content.gap = 0
+            return
+        self._rows[-1].append(_Cell(self._column, self._span or _MOST_COLUMNS, content))
+        content.clear()
+        if not self._span:
+            self._rows.append([])
+
+    def lines(self) -> list[str]:
+        """The whole table."""
+        rows = [row for row in self._rows if row]
+        if self._holds_data(rows):
+            return _in_columns(rows)
+        lines: list[str] = []
+        after = 0
+        for row in rows:
+            if lines and max(after, row[0].before) > LINE:
+                lines.append("")
+            _add_side_by_side(lines, row)
+            after = row[-1].after
+        return lines
+
+    @staticmethod
+    def _holds_data(rows: list[list[_Cell]]) -> bool:
+        return (
+            len(rows) > 1
+            and any(len(row) > 1 for row in rows)
+            and all(
+                len(cell.lines) == 1 and len(cell.lines[0]) <= _WIDEST_CELL
+                for row in rows
+                for cell in row
+            )
+        )
+
+
+def _add_side_by_side(lines: list[str], cells: list[_Cell]) -> None:
+    """Add a row's cells; a cell whose content is a block of its own begins on a line of its own."""
+    lines += cells[0].lines
+    for left, right in pairwise(cells):
+        gap = max(left.after, right.before)
+        if gap or len(lines[-1]) + len(right.lines[0]) > _WIDEST_ROW:
+            if gap > LINE:
+                lines.append("")
+            lines += right.lines
+        else:
+            lines[-1] += f"  {right.lines[0]}"
+            lines += right.lines[1:]
+
+
+def _in_columns(rows: list[list[_Cell]]) -> list[str]:
+    """One line a row, each cell below those of its column; columns without a word are left out."""
+    widths: dict[int, int] = {}
+    for row in rows:
+        for cell in row:
+            width = len(cell.lines[0]) if cell.span == 1 else 0
+            widths[cell.column] = max(width, widths.get(cell.column, 0))
+    if sum(widths.values()) + 2 * len(widths) > _WIDEST_ROW:
+        return [_barred(row, sorted(widths)) for row in rows]
+    starts, start = {}, 0
+    for column in sorted(widths):
+        starts[column] = start
+        start += widths[column] + 2
+    return [_placed(row, starts) for row in rows]
+
+
+def _barred(row: list[_Cell], columns: list[int]) -> str:
+    texts = {cell.column: cell.lines[0] for cell in row}
+    return " | ".join(texts.get(column, "") for column in columns).rstrip(" |")
+
+
+def _placed(row: list[_Cell], starts: dict[int, int]) -> str:
+    line = ""
+    for cell in row:
+        gap = max(starts[cell.column] - len(line), 2 if line else 0)
+        line += " " * gap + cell.lines[0]
+    return line

@@ -1,0 +1,209 @@
+"""Words into lines: gaps, lists and preformatted text."""
+
+import re
+
+LINE, PARAGRAPH = 1, 2
+"""Gaps: a new line, and one with an empty line before it."""
+
+_BREAKS = ("", "\n", "\n\n")
+_RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
+_INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
+_JOINERS = "\u200c\u200d"
+_NO_SPACE_BEFORE = ".,;:!?)"
+
+
+class _List:
+    """An open list. `number`: of its last item, None where items have bullets. `indent` stands
+    before an item's bullet, `text_indent` before its further lines."""
+
+    def __init__(self, *, is_ordered: bool, indent: str) -> None:
+        self.number = 0 if is_ordered else None
+        self.indent = self.text_indent = indent
+
+    def bullet(self) -> str:
+        """The next item's."""
+        if self.number is None:
+            bullet = "- "
+        else:
+            self.number += 1
+            bullet = f"{self.number}. "
+        self.text_indent = self.indent + " " * len(bullet)
+        return bullet
+
+
+class Writer:
+    """Collects words; a gap or a bullet is only remembered, and written before the next word.
+
+    `first_gap`: the gap that was left before the first word. `gap`: the one after the last.
+    `space`: whether the next word is set apart from the one before it.
+    """
+
+    def __init__(self) -> None:
+        self.first_gap = 0
+        self.gap = 0
+        self._pieces: list[str] = []
+        self.space = False
+        self._after_link = False
+        self._lists: list[_List] = []
+        self._bullet = ""
+        self._pre: list[str] | None = None
+
+    def write(self, text: str) -> None:
+        """Text as it stands between tags, decoded."""
+        if self._pre is not None:
+            self._pre.append(text)
+            return
+        words = text.split() if text.isascii() or not _RARE.search(text) else _words(text)
+        if not words:
+            if text:
+                self.space = True
+            return
+        line = " ".join(words)
+        if self._bullet or self.gap or not self._pieces:
+            self._put(line)
+        else:
+            self._pieces.append(f" {line}" if self.space or text[0].isspace() else line)
+            self._after_link = False
+        self.space = text[-1].isspace()
+
+    def block(self, lines: list[str]) -> None:
+        """Lines that are laid out already."""
+        for line in lines:
+            if line:
+                self._put(line)
+            else:
+                self.gap = PARAGRAPH
+                continue
+            self.leave(LINE)
+
+    def leave(self, gap: int) -> None:
+        """See that there is at least this gap before what comes next."""
+        if self._pre is not None:
+            if self._pre and not self._pre[-1].endswith("\n"):
+                self._pre.append("\n")
+        elif gap > self.gap and not self._bullet:
+            self.gap = gap
+
+    def line_break(self) -> None:
+        """A `br`: the second one in a row leaves a line empty."""
+        if self._pre is not None:
+            self._pre.append("\n")
+        elif not self._bullet:
+            self.gap = LINE if self.gap < LINE else PARAGRAPH
+
+    @property
+    def position(self) -> int:
+        """Where the next words will be, for `since`."""
+        return len(self._buffer)
+
+    def since(self, position: int) -> str:
+        """What was written from there on."""
+        return "".join(self._buffer[position:]).strip()
+
+    def begin_link(self) -> None:
+        """A link begins; one that follows another directly is set apart."""
+        if self._after_link:
+            self.space = True
+
+    def end_link(self, address: str, *, has_label: bool) -> None:
+        """A link ends, and this is to be read after its label; empty: nothing."""
+        if address:
+            trailing, self.space = self.space, has_label
+            self.write(f" {address}" if has_label and self._pre is not None else address)
+            self.space = trailing
+        self._after_link = True
+
+    def begin_list(self, *, is_ordered: bool) -> None:
+        """A list begins, within an item perhaps."""
+        self._bullet = ""
+        self.leave(LINE if self._lists else PARAGRAPH)
+        self._lists.append(_List(is_ordered=is_ordered, indent=self._indent))
+
+    def end_list(self) -> None:
+        """The innermost list ends."""
+        self._bullet = ""
+        del self._lists[-1:]
+        self.leave(LINE if self._lists else PARAGRAPH)
+
+    def item(self) -> None:
+        """An item begins; one without a word leaves no trace."""
+        self._bullet = ""
+        self.leave(LINE)
+        self._bullet = self._lists[-1].bullet() if self._lists else "- "
+
+    def begin_pre(self) -> None:
+        """What comes now keeps its lines and blanks."""
+        if self._pre is None:
+            self._pre = []
+
+    def end_pre(self) -> None:
+        """Lines and blanks count no longer."""
+        if self._pre is not None:
+            text = "".join(self._pre).replace("\r\n", "\n").removeprefix("\n").rstrip()
+            self._pre = None
+            self.block(text.split("\n") if text else [])
+            self.leave(PARAGRAPH)
+
+    @property
+    def keeps_blanks(self) -> bool:
+        """Whether it is within preformatted text."""
+        return self._pre is not None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no word yet."""
+        return not self._pieces and self._pre is None
+
+    def lines(self) -> list[str]:
+        """All of it."""
+        self.end_pre()
+        return "".join(self._pieces).split("\n") if self._pieces else []
+
+    def clear(self) -> None:
+        """Begin with an empty page."""
+        if self._pieces:
+            self._pieces = []
+        self.first_gap = self.gap = 0
+        self.space = self._after_link = False
+        self._bullet = ""
+        if self._lists:
+            self._lists = []
+
+    def result(self) -> str:
+        """All of it, with a line feed at the end; empty where there is no word."""
+        lines = self.lines()
+        return "\n".join(lines) + "\n" if lines else ""
+
+    @property
+    def _buffer(self) -> list[str]:
+        return self._pieces if self._pre is None else self._pre
+
+    @property
+    def _indent(self) -> str:
+        return self._lists[-1].text_indent if self._lists else ""
+
+    def _put(self, text: str) -> None:
+        self._after_link = False
+        if not self._pieces:
+            self.first_gap = self.gap
+            if not self._lists and not self._bullet:
+                self._pieces.append(text)
+                self.gap = 0
+                return
+        if self._bullet:
+            indent = self._lists[-1].indent if self._lists else ""
+            text = f"{indent}{self._bullet}{text}"
+        elif self.gap or not self._pieces:
+            text = self._indent + text
+        if self._pieces and self.gap:
+            text = _BREAKS[self.gap] + text
+        elif self._pieces and self._bullet:
+            text = "\n" + text
+        self._pieces.append(text)
+        self._bullet = ""
+        self.gap = 0
+
+
+def _words(text: str) -> list[str]:
+    """The words, without what has no width; a joiner stays within a word."""
+    return [word for word in text.translate(_INVISIBLE).split() if word.strip(_JOINERS)]

@@ -1,0 +1,93 @@
+"""What attributes and the page's styles mean for a reader: hidden, or a block of its own."""
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import lru_cache
+
+from adapters.html import attributes_of
+
+_MARK = re.compile(r"hidden|display|opacity|mso-hide|max-height|class\s*=", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_BRACE = re.compile(r"([{}])")
+_CLASS = re.compile(r"(?:\w+)?\.([\w-]+)\Z")
+_ZERO = re.compile(r"0+(?:\.0*)?(?:px|em|rem|pt|%)?\Z")
+_BLOCKS = ("block", "table", "flex", "grid", "list-item", "flow-root")
+
+
+class Look(IntEnum):
+    """How an element is shown."""
+
+    INLINE = 0
+    """As its name says."""
+    BLOCK = 1
+    HIDDEN = 2
+
+
+def look_of(attributes: str, hidden_classes: frozenset[str]) -> Look:
+    """How an element with these attributes is shown on a page that hides these classes."""
+    if _MARK.search(attributes) is None:
+        return Look.INLINE
+    values = attributes_of(attributes)
+    style = values.get("style", "")
+    if "hidden" in values or _is_hidden(style):
+        return Look.HIDDEN
+    if not hidden_classes.isdisjoint(values.get("class", "").split()):
+        return Look.HIDDEN
+    return Look.BLOCK if _declared(style).get("display") in _BLOCKS else Look.INLINE
+
+
+def hidden_classes(styles: list[str]) -> frozenset[str]:
+    """The classes that the page's own `style` elements hide on every screen."""
+    return frozenset().union(*map(_hidden_by, styles)) if styles else frozenset()
+
+
+@lru_cache(maxsize=64)
+def _hidden_by(style: str) -> frozenset[str]:
+    return frozenset(
+        found[1]
+        for selectors, declarations in _rules(_COMMENT.sub("", style.partition(">")[2]))
+        if _is_hidden(declarations)
+        for selector in selectors.split(",")
+        if (found := _CLASS.match(selector.strip()))
+    )
+
+
+def _rules(style: str) -> Iterator[tuple[str, str]]:
+    """Selectors and declarations of the rules that hold on every screen."""
+    depth, selectors = 0, ""
+    for piece in _BRACE.split(style):
+        if piece == "{":
+            depth += 1
+        elif piece == "}":
+            depth = max(0, depth - 1)
+        elif depth == 0:
+            selectors = piece.rpartition(";")[2]
+        elif depth == 1 and "@" not in selectors:
+            yield selectors, piece
+
+
+def _is_hidden(style: str) -> bool:
+    rules = _declared(style)
+    return (
+        rules.get("display") == "none"
+        or rules.get("visibility") == "hidden"
+        or rules.get("mso-hide") == "all"
+        or _is_zero(rules.get("opacity"))
+        or (
+            rules.get("overflow") == "hidden"
+            and (_is_zero(rules.get("max-height")) or _is_zero(rules.get("height")))
+        )
+    )
+
+
+def _declared(style: str) -> dict[str, str]:
+    rules = {}
+    for declaration in style.lower().split(";"):
+        name, _, value = declaration.partition(":")
+        rules[name.strip()] = value.partition("!")[0].strip()
+    return rules
+
+
+def _is_zero(value: str | None) -> bool:
+    return value is not None and _ZERO.match(value) is not None
