@@ -29,6 +29,7 @@ LONGEST_HOLD = 600.0
 """Seconds to hold a message: RabbitMQ takes a channel away that acks nothing for 30 minutes
 (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). One more pause may follow."""
 
+REPORT_AGAIN = timedelta(seconds=LONGEST_PAUSE)
 HAND_BACK_DELAY = timedelta(minutes=1)
 EXCHANGE_DELAY = timedelta(seconds=10)
 """How long a message rests in the broker that makes room for others to be tried."""
@@ -86,17 +87,18 @@ class Breaker:
         longest_hold: float = LONGEST_HOLD,
         is_back: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`on_change` hears the error's text each time the breaker opens or a probe fails, and None
-        when it closes. `trips_on` is the error that says the other side is away;
-        `longest_hold` is in seconds. `is_back` is asked after a probe that met no such error:
-        whether that shows that the pause may end."""
+        """`on_change` hears the error's text when the breaker opens, when the pause changes, and
+        each `REPORT_AGAIN` while probes fail; None when it closes. `trips_on` is the error that
+        says the other side is away; `longest_hold` is in seconds. `is_back` is asked after a probe
+        that met no such error: whether that shows that the pause may end."""
         self._trips_on = trips_on
         self._clock = clock
         self._on_change = on_change
         self._is_back = is_back
         self._longest_hold = longest_hold
         self._pause = 0.0
-        self._began_at = self._opened_at = clock.now()
+        self._login_pause = 0.0
+        self._began_at = self._opened_at = self._reported_at = clock.now()
         self._cause = ""
         self._kind: type[DispatcherError] = trips_on
         self._have_changed: Callable[[], bool] | None = None
@@ -222,21 +224,23 @@ class Breaker:
             self._turns.refused(caller)
 
     def _open(self, error: DispatcherError, caller: Caller) -> None:
+        now, before = self._clock.now(), self._pause
         login = error if isinstance(error, Unavailable) and error.is_login else None
-        was_login = self._have_changed is not None
-        before = self._pause if was_login is (login is not None) else 0.0
-        now = self._clock.now()
         if login is not None:
-            first, longest = FIRST_PAUSE_AFTER_A_LOGIN, LONGEST_PAUSE_AFTER_A_LOGIN
+            doubled = self._login_pause * 2 or FIRST_PAUSE_AFTER_A_LOGIN
+            self._pause = self._login_pause = min(doubled, LONGEST_PAUSE_AFTER_A_LOGIN)
         else:
             is_early = timedelta(0) <= now - self._began_at < EARLY
-            first, longest = FIRST_PAUSE, LONGEST_EARLY_PAUSE if is_early else LONGEST_PAUSE
-        self._pause = min(before * 2 or first, longest)
+            longest = LONGEST_EARLY_PAUSE if is_early else LONGEST_PAUSE
+            doubled = self._pause * 2 if self._have_changed is None else 0.0
+            self._pause = min(doubled or FIRST_PAUSE, longest)
         self._opened_at = now
         self._cause, self._kind = str(error), type(error)
         self._have_changed = login.changed if login is not None else None
         self._turns.refused(caller)
-        self._on_change(self._cause)
+        if before != self._pause or not timedelta(0) <= now - self._reported_at < REPORT_AGAIN:
+            self._reported_at = now
+            self._on_change(self._cause)
 
     def _answered(self) -> None:
         if self._is_back():
@@ -245,7 +249,7 @@ class Breaker:
             self._opened_at = self._clock.now()
 
     def _close(self) -> None:
-        self._pause = 0.0
+        self._pause = self._login_pause = 0.0
         self._have_changed = None
         self._turns.forget()
         self._exchanged.clear()

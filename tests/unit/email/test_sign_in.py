@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from adapters.notifiers.email.sign_in import REST, SignInGate
+from adapters.notifiers.email.sign_in import SignInGate
 from domain.errors import Unavailable
+from tests.support.virtual_time import run
 
 
 class Relay:
@@ -43,7 +44,25 @@ def test_field_5_11_after_a_refused_login_those_waiting_do_not_dial() -> None:
         return relay
 
     assert len(asyncio.run(main()).logins) == 1
-    assert REST >= 10
+
+
+def test_field_5_11_however_often_it_is_asked_the_relay_sees_ten_logins_in_an_hour() -> None:
+    async def main() -> list[float]:
+        gate, relay, logins = SignInGate(), Relay("right"), []
+        began = asyncio.get_running_loop().time()
+        for second in range(3600):
+            known = len(relay.logins)
+            with pytest.raises(Unavailable):
+                await ask(gate, relay, "wrong")
+            if len(relay.logins) > known:
+                logins.append(second)
+            await asyncio.sleep(began + second + 1 - asyncio.get_running_loop().time())
+        return logins
+
+    logins = run(main())
+
+    assert len(logins) <= 10
+    assert len([second for second in logins if second <= 10]) <= 2
 
 
 def test_good_credentials_are_used_side_by_side_once_one_login_has_shown_them() -> None:

@@ -6,8 +6,11 @@ from typing import TypeVar
 
 from domain.errors import Unavailable
 
-REST = 10.0
-"""Seconds after a refused login in which no other is tried with the same credentials."""
+FIRST_REST = 10.0
+LONGEST_REST = 840.0
+"""Seconds after a refused login in which no other is tried with the same credentials. They grow
+with each, and are shorter than the pauses of the channel: a mail that goes over a connection still
+open ends such a pause, and must not make way for one login after the other."""
 
 _STALE = 60.0
 """Seconds after a login for which the credentials are taken to be good."""
@@ -28,6 +31,7 @@ class SignInGate:
         self._good_until = 0.0
         self._refused_until = 0.0
         self._refusal = ""
+        self._rest = 0.0
 
     async def open(
         self,
@@ -39,7 +43,7 @@ class SignInGate:
         be by now. Raises what it raises."""
         if credentials != self._credentials:
             self._credentials = credentials
-            self._good_until = self._refused_until = 0.0
+            self._good_until = self._refused_until = self._rest = 0.0
         if self._time() < self._good_until:
             return await self._connect(connect, credentials, now)
         async with self._one:
@@ -63,10 +67,12 @@ class SignInGate:
             if error.is_login and credentials == self._credentials:
                 self._refusal = str(error)
                 self._good_until = 0.0
-                self._refused_until = self._time() + REST
+                self._rest = min(max(self._rest * 2, FIRST_REST), LONGEST_REST)
+                self._refused_until = self._time() + self._rest
             raise
         if credentials == self._credentials:
             self._good_until = self._time() + _STALE
+            self._rest = 0.0
         return session
 
     @staticmethod
