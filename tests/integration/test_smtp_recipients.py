@@ -85,6 +85,19 @@ def test_field_5_4_a_relay_that_counts_at_data_gets_halves(
     with_limits(relay, body, extensions=extensions)
 
 
+@BOTH
+def test_field_5_4_a_relay_that_leaves_because_of_too_many_is_asked_for_fewer(
+    extensions: tuple[str, ...],
+) -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        outcome = await Desk(notifier).dispatch(a_notification(to=PEOPLE[:200]))
+
+        assert_sent_once(server, outcome, PEOPLE[:200])
+        assert fact(learned, Fact.MAIL_RECIPIENTS) == 50
+
+    with_limits(Limits(mail_recipients=50, errors=20), body, extensions=extensions)
+
+
 def test_field_5_4_each_recipient_keeps_its_own_answer() -> None:
     unknown = {"user3@example.com", "user60@example.com", "user99@example.com"}
 

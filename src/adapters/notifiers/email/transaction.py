@@ -199,7 +199,7 @@ class Transaction:
         for number, reply in enumerate(envelope.recipients[first:], first):
             if reply is None and self._session.lost is None:
                 answers[number] = answers[first]  # not asked
-            elif not isinstance(answers[number], NotYet):
+            elif reply is not None and _is_of_another_kind(reply, answers[number]):
                 return
         self.most_recipients = first or None
 
@@ -256,6 +256,11 @@ class Transaction:
     @staticmethod
     def _for_accepted(answers: Answers, outcome: DeliveryError | None) -> Answers:
         return [outcome if answer is None else answer for answer in answers]
+
+
+def _is_of_another_kind(reply: Reply, answer: DeliveryError | None) -> bool:
+    """Whether it is about this recipient, and not about there being too many."""
+    return reply.code != _FAREWELL and not isinstance(answer, NotYet)
 
 
 def stuff(payload: bytes) -> bytes:
