@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format bench chaos outage lock clean
+.PHONY: help demo test test-slow test-all check format bench chaos outage recovery lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ format: $(VENV)/dev ## Format the code and mend what the linter can
 
 bench: $(VENV)/dev ## Measure mails per second against the hand-written worker (needs Docker or a broker, and postfix)
 	PYTHONPATH=. $(BIN)/python -m benchmarks.throughput
+
+recovery: $(VENV)/dev ## Time how soon mails flow again after a restart of the broker, a kill -9, an outage of the relay (needs Docker)
+	PYTHONPATH=.:src $(BIN)/python -m benchmarks.recovery
 
 chaos: $(VENV)/dev ## Kill, cut and restart for MINUTES=10 with SEED=1, then count what was lost; LEDGER=redis (needs Docker)
 	PYTHONPATH=. $(BIN)/python -m tests.support.chaos $(or $(SEED),1) $(or $(MINUTES),10) $(LEDGER)
