@@ -44,11 +44,14 @@ class FakeNotifier:
 
     `failures`: errors raised by the next calls, one each (None: that call succeeds).
     `refusals`: errors by address, returned for that recipient alone, every time.
+    `invalid`: the same for `check`.
     `most`: recipients of one call that are tried; the others are NotYet.
     """
 
     failures: list[DeliveryError | None] = field(default_factory=list)
     refusals: dict[str, DeliveryError] = field(default_factory=dict)
+    invalid: dict[str, DeliveryError] = field(default_factory=dict)
+    checked: int = 0
     delivered: list[Delivered] = field(default_factory=list)
     calls: int = 0
     closed: bool = False
@@ -74,6 +77,12 @@ class FakeNotifier:
         if accepted:
             self.delivered.append(Delivered(notification, content, accepted))
         return answers
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        self.checked += 1
+        return {r: self.invalid.get(r.address) for r in recipients}
 
     async def close(self) -> None:
         self.closed = True

@@ -1,7 +1,7 @@
 """The use case: one notification in, one outcome out."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +12,13 @@ from domain.content import Content, InDoubtPolicy
 from domain.errors import (
     DeliveryError,
     FailureReason,
-    InDoubt,
     NotYet,
     Permanent,
 )
+from domain.journal import Journal
 from domain.notification import Notification, Recipient
 from domain.outcome import Outcome, Result, Sent
-from domain.ports import Clock, Notifier, RenderRequest, TemplateRenderer
+from domain.ports import Answers, Ask, Clock, Notifier, RenderRequest, TemplateRenderer
 from domain.refusals import FaultStreak
 from domain.results import Judgement, resumed
 from domain.retry_policy import RetryPolicy
@@ -49,19 +49,6 @@ class Progress:
         resume = {r.address: r.resume for r in self.remaining}
         owed = (r for r in everybody if r.address in resume)
         return tuple(resumed(r, resume[r.address]) for r in owed) or everybody
-
-
-class Journal:
-    """Hears of the moments that matter should the process end. This one writes nothing down."""
-
-    async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
-        """The payload for these is about to leave. Raising Unavailable keeps it back."""
-
-    def refused(self) -> None:
-        """The provider's answer is in, and nobody has got it: nothing is on its way any more."""
-
-    async def sent(self, recipients: Sequence[Recipient]) -> None:
-        """These have got it, while others of the same notification go on."""
 
 
 _COPIES = 5
@@ -120,20 +107,38 @@ class Dispatcher:
         Never raises DeliveryError: each failure becomes a result. While the channel's provider is
         away this waits, spending no attempt; cancel it to give up waiting.
         """
-        progress = progress or Progress()
+        progress, journal = progress or Progress(), journal or Journal()
+        send = partial(self._notify_all, progress=progress, journal=journal)
+        return await self._serve(notification, progress, send, journal.sent)
+
+    async def foresee(self, notification: Notification, progress: Progress) -> Outcome:
+        """Return the outcome of `dispatch` as it is if the provider takes all that it is asked to
+        take. The provider is not asked, nothing is sent, and no pause is waited for."""
+
+        async def check(one: Notification, content: Content, group: Sequence[Recipient]) -> Answers:
+            return await self.notifiers[one.channel].check(one, content, group)
+
+        return await self._serve(notification, progress, check, Journal().sent)
+
+    async def _serve(
+        self,
+        notification: Notification,
+        progress: Progress,
+        ask: Ask,
+        sent: Callable[[Sequence[Recipient]], Awaitable[None]],
+    ) -> Outcome:
         attempt = progress.attempts_made + 1
         owed = progress.owed(notification)
         if notification.channel not in self.notifiers:
             error = f"channel {notification.channel!r} is not configured at this worker"
             return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
         results: list[Result] = []
-        journal = journal or Journal()
         alone = self._is_alone(notification)
         for one_mail, group in _mails(notification, owed, alone=alone):
-            made = await self._deliver(one_mail, group, attempt, progress, journal)
+            made = await self._deliver(one_mail, group, attempt, progress, ask)
             results += made
             if alone:
-                await journal.sent([r.recipient for r in made if isinstance(r, Sent)])
+                await sent([r.recipient for r in made if isinstance(r, Sent)])
         return Outcome(attempt=attempt, results=tuple(results))
 
     def rehearse(self, notification: Notification, progress: Progress) -> None:
@@ -154,12 +159,12 @@ class Dispatcher:
         recipients: Sequence[Recipient],
         attempt: int,
         progress: Progress,
-        journal: Journal,
+        ask: Ask,
     ) -> list[Result]:
         try:
             self._refuse_expired(notification, progress)
             content = self._render(notification)
-            answers = await self._notify_all(notification, content, recipients, progress, journal)
+            answers = await ask(notification, content, recipients)
         except DeliveryError as error:
             answers = dict.fromkeys(recipients, error)
         policy = self.in_doubt_policy(notification.template)
@@ -228,7 +233,7 @@ class Dispatcher:
                         notification, content, recipients, about_to_send
                     )
                 except DeliveryError as error:
-                    _note([error], journal)
+                    journal.answered([error])
                     with resting(error.resume):
                         [verdict] = streak.judge(caller, began, [error])
                         if verdict is error or verdict is None:
@@ -236,7 +241,7 @@ class Dispatcher:
                     verdict.resume = error.resume
                     raise verdict from None
             given = list(answers.values())
-            _note(given, journal)
+            journal.answered(given)
             judged = streak.judge(caller, began, given)
             return answers if judged is given else dict(zip(answers, judged, strict=True))
 
@@ -265,11 +270,6 @@ def _not_yet(
     recipients: Sequence[Recipient], answers: Mapping[Recipient, DeliveryError | None]
 ) -> list[Recipient]:
     return [r for r in recipients if isinstance(answers[r], NotYet)]
-
-
-def _note(answers: Sequence[DeliveryError | None], journal: Journal) -> None:
-    if not any(answer is None or isinstance(answer, InDoubt) for answer in answers):
-        journal.refused()
 
 
 def _mails(

@@ -102,6 +102,10 @@ class DeliveryLedger(Protocol):
         go is started, or (BUSY, CONFLICT, POISON for any) none.
         """
 
+    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+        """What `start` would answer now. Writes nothing, and creates no storage: where there is no
+        storage yet everything is CLEAR."""
+
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         """Write down, durably, that the payload for these is about to leave. Raises ClaimLost, and
         nothing has changed, where one of them is not this claim's any more."""

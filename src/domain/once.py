@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from domain.breaker import Breaker
 from domain.content import InDoubtPolicy
-from domain.dispatcher import Dispatcher, Journal, Progress
+from domain.dispatcher import Dispatcher, Progress
 from domain.errors import DispatcherError, FailureReason, Unavailable
+from domain.journal import Journal
 from domain.ledger import (
     Claim,
     ClaimLost,
@@ -103,6 +104,24 @@ class OnceDispatcher:
             await self._forget(start.claim)
             raise
         return None
+
+    async def foresee(
+        self, notification: Notification, progress: Progress, sight: Sight
+    ) -> Outcome:
+        """Return the outcome of `dispatch` as it is if the provider takes all that it is asked to
+        take. Nothing is sent or written down. Raises LedgerUnavailable."""
+        start = Start(claim=Claim(""), standings=await self.ledger.peek(sight))
+        owed = [r for r in progress.owed(notification) if r.address in start.standings]
+        known, clear = self._known(notification, owed, start)
+        outcome = Outcome(attempt=progress.attempts_made + 1, results=())
+        if clear:
+            rest = replace(progress, remaining=clear)
+            outcome = await self.dispatcher.foresee(notification, rest)
+        return replace(outcome, results=(*known, *outcome.results))
+
+    async def has_begun(self, sight: Sight) -> bool:
+        """Whether `resume` would start it. Raises LedgerUnavailable."""
+        return not _BEGUN.isdisjoint((await self.ledger.peek(sight)).values())
 
     async def _carry_out(
         self, notification: Notification, progress: Progress, start: Start

@@ -1,6 +1,6 @@
 """What the domain asks of the world. Adapters implement the ports, fakes stand in for them."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -58,6 +58,12 @@ async def proceed(_recipients: Sequence[Recipient] | None = None, /) -> None:
     """Nothing needs to be written down before the payload leaves."""
 
 
+Answers = Mapping[Recipient, DeliveryError | None]
+"""What became of each recipient; None: the provider has accepted."""
+
+Ask = Callable[[Notification, Content, Sequence[Recipient]], Awaitable[Answers]]
+
+
 class Notifier(Protocol):
     """Tells people on one channel.
 
@@ -86,6 +92,15 @@ class Notifier(Protocol):
         raises is let through, and nothing is sent. Safe to call concurrently. No secret is ever in
         an error. A try that got half way may leave `resume` on its error, and finds it in the
         recipient the next time, if the content is still the same.
+        """
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """What `notify` would answer if the provider took all that it is asked to take.
+
+        Never asks the provider, and sends and stores nothing. Answers and raises as `notify` does:
+        the error of whoever would be refused without the provider being asked, None for the others.
         """
 
     async def close(self) -> None:

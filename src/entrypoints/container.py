@@ -16,6 +16,7 @@ from adapters.templates import FilesystemTemplates, RenderOptions
 from adapters.wire.handler import MessageHandler
 from adapters.wire.in_hand import InHand
 from adapters.wire.inbound import DeadLetters
+from adapters.wire.rehearsal import Rehearsal
 from adapters.wire.releaser import TemplateReleaser
 from domain.alerts import AlertPolicy
 from domain.dispatcher import Dispatcher
@@ -185,6 +186,13 @@ class Container(containers.DeclarativeContainer):
         channels=settings.provided.queue_channels,
         clock=clock,
         observer=observer,
+        max_body=settings.provided.max_body,
+    )
+
+    rehearsal = providers.Singleton(
+        Rehearsal,
+        dispatcher=once,
+        channels=settings.provided.queue_channels,
         max_body=settings.provided.max_body,
     )
 

@@ -9,6 +9,8 @@ from tests.contracts.ledger_harness import (
     CLEAR,
     CONFLICT,
     ID,
+    IN_DOUBT,
+    POISON,
     SENT,
     TWIN,
     Run,
@@ -16,6 +18,7 @@ from tests.contracts.ledger_harness import (
     again,
     changed,
     deliver,
+    die,
     everybody,
     standing,
 )
@@ -134,5 +137,51 @@ class LedgerContract:
             await ledger.session_ended(ID.session)
 
             assert await standing(ledger, again(other)) is CLEAR
+
+        run(scenario)
+
+    def test_a_peek_answers_as_a_start_would_and_starts_nothing(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, other = storage.process(), storage.process()
+            other_body = changed(BOTH, fingerprint="f-2")
+
+            assert await other.peek(BOTH) == everybody(BOTH, CLEAR)
+            assert await other.peek(BOTH) == everybody(BOTH, CLEAR)
+            await deliver(first, ID)
+            assert await other.peek(BOTH) == {ANN: SENT, BOB: CLEAR}
+            assert await other.peek(other_body) == everybody(BOTH, CONFLICT)
+            assert await other.peek(changed(BOTH, channel="slack")) == everybody(BOTH, CLEAR)
+            assert (await first.start(BOTH)).standings == {ANN: SENT, BOB: CLEAR}
+            assert await other.peek(BOTH) == {ANN: SENT, BOB: BUSY}
+            await first.close()
+            assert await other.peek(BOTH) == {ANN: SENT, BOB: CLEAR}
+            assert not (await other.start(changed(BOTH, key="order-2"))).is_suspect
+
+        run(scenario)
+
+    def test_a_peek_sees_what_a_dead_process_left(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            other = storage.process()
+            await die(storage.process(), ID, sending=True)
+            assert await other.peek(ID) == {ANN: IN_DOUBT}
+            await die(storage.process(), ID)
+            await die(storage.process(), ID)
+
+            assert await other.peek(ID) == {ANN: POISON}
+            assert await other.peek(ID) == {ANN: POISON}
+            assert await standing(other, ID) is POISON
+            assert await other.peek(ID) == {ANN: CLEAR}
+
+        run(scenario)
+
+    def test_a_peek_takes_what_has_no_id_for_a_twin(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, other = storage.process(), storage.process()
+            await deliver(first, TWIN)
+            await first.session_ended(TWIN.session)
+
+            assert await other.peek(TWIN) == {ANN: CLEAR}
+            assert await other.peek(again(TWIN)) == {ANN: SENT}
+            assert await standing(other, again(TWIN)) is SENT
 
         run(scenario)

@@ -26,11 +26,11 @@ from tests.contracts.notifier import (
     NAMED_WAIT,
     REMOTE,
     SECRET,
-    NotifierContract,
     Peer,
     RemoteNotifierContract,
     Trouble,
 )
+from tests.contracts.notifier_checking import CheckingContract
 from tests.contracts.notifier_splitting import SplittingNotifierContract
 from tests.fakes import FakeNotifier
 from tests.support.apprise_peer import APPRISE_VERDICTS, NAMES, apprise_peer
@@ -194,35 +194,39 @@ async def fake_peer() -> AsyncIterator[FakePeer]:
     yield FakePeer()
 
 
-class TestSmtpNotifier(SplittingNotifierContract):
+class TestSmtpNotifier(CheckingContract, SplittingNotifierContract):
+    invalid = "ann at example.com"
     verdicts = SMTP_VERDICTS
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return smtp_peer(timeout)
 
 
-class TestMaildirNotifier(NotifierContract):
+class TestMaildirNotifier(CheckingContract):
+    invalid = "ann at example.com"
+
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return maildir_peer()
 
 
-class TestCapturedNotifier(NotifierContract):
+class TestCapturedNotifier(CheckingContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return captured_peer()
 
 
-class TestBlipTolerantNotifier(SplittingNotifierContract):
+class TestBlipTolerantNotifier(CheckingContract, SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return blip_tolerant_peer()
 
 
-class TestGuardedNotifier(SplittingNotifierContract):
+class TestGuardedNotifier(CheckingContract, SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return guarded_peer()
 
 
-class TestWebhookNotifier(RemoteNotifierContract):
+class TestWebhookNotifier(CheckingContract, RemoteNotifierContract):
     channel = "webhook"
+    invalid = "ftp://example.com/hook"
     verdicts = WEBHOOK_VERDICTS
 
     @asynccontextmanager
@@ -233,31 +237,34 @@ class TestWebhookNotifier(RemoteNotifierContract):
             yield peer
 
 
-class TestSlackNotifier(RemoteNotifierContract):
+class TestSlackNotifier(CheckingContract, RemoteNotifierContract):
     addresses = ("C000ANN0000", "#bob", "U000EVE0000")
     channel = "slack"
+    invalid = "nobody"
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return slack_peer(timeout)
 
 
-class TestTelegramNotifier(RemoteNotifierContract):
+class TestTelegramNotifier(CheckingContract, RemoteNotifierContract):
     addresses = ("42", "-1001234567890", "7")
     channel = "telegram"
+    invalid = "ann@example.com"
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return telegram_peer(timeout)
 
 
-class TestAppriseNotifier(NotifierContract):
+class TestAppriseNotifier(CheckingContract):
     addresses = NAMES
     channel = "apprise"
+    invalid = "unheard-of"
     verdicts = APPRISE_VERDICTS
 
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return apprise_peer(timeout)
 
 
-class TestFakeNotifier(SplittingNotifierContract):
+class TestFakeNotifier(CheckingContract, SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
         return fake_peer()

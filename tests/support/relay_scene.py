@@ -54,6 +54,11 @@ class RuledRelay:
         await about_to_send()
         return dict.fromkeys(recipients)
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        return dict.fromkeys(recipients)
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -72,6 +72,11 @@ class RelayNotifier:
         await self._relay.take(notification.id)
         return dict.fromkeys(recipients)
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Any
+    ) -> dict[Any, None]:
+        return dict.fromkeys(recipients)
+
     async def close(self) -> None: ...
 
 

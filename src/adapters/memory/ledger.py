@@ -2,12 +2,12 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Start
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
 from domain.standings import Row, State, Verdict, judge
 
 RETENTION: Final = timedelta(days=14)
@@ -112,6 +112,12 @@ class MemoryLedger:
             is_suspect=verdict.is_suspect,
             retry_after=RETRY_AFTER if verdict.is_busy else 0.0,
         )
+
+    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+        self._check()
+        entries = self._store.by_key.get((sight.channel, sight.key, sight.has_id), ())
+        rows = [self._row(entry, sight) for entry in entries]
+        return judge(sight, rows, has_suspect=self._has_suspect()).standings
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         self._check()

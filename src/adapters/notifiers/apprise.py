@@ -93,11 +93,7 @@ class AppriseNotifier:
         """Send one message; see `Notifier.notify`."""
         (recipient,) = recipients
         target = self._target(recipient.address)
-        if notification.attachments:
-            raise Permanent(
-                "attachments: this channel carries none; put a link into the text",
-                reason=FailureReason.CONTENT_REFUSED,
-            )
+        _refuse_files(notification)
         async with target.lock, self._slots:
             await about_to_send()
             fault = await asyncio.get_running_loop().run_in_executor(
@@ -105,6 +101,15 @@ class AppriseNotifier:
             )
         if fault is not None:
             raise _failure(target.name, fault, recipient)
+        return {recipient: None}
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        (recipient,) = recipients
+        self._target(recipient.address)
+        _refuse_files(notification)
         return {recipient: None}
 
     async def close(self) -> None:
@@ -120,6 +125,14 @@ class AppriseNotifier:
                 reason=FailureReason.RECIPIENT_INVALID,
             )
         return target
+
+
+def _refuse_files(notification: Notification) -> None:
+    if notification.attachments:
+        raise Permanent(
+            "attachments: this channel carries none; put a link into the text",
+            reason=FailureReason.CONTENT_REFUSED,
+        )
 
 
 def _variable(name: str) -> str:

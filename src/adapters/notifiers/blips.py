@@ -66,6 +66,12 @@ class BlipTolerantNotifier:
         """See `Notifier.one_by_one`."""
         return self._notifier.one_by_one
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        return await self._notifier.check(notification, content, recipients)
+
     async def close(self) -> None:
         """See `Notifier.close`."""
         await self._notifier.close()

@@ -41,6 +41,12 @@ class CapturedNotifier:
             raise Unavailable(f"cannot write to {self._folder}: {error}") from None
         return dict.fromkeys(recipients)
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        return dict.fromkeys(recipients)
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -79,6 +79,22 @@ class GuardedNotifier:
             answers |= dict.fromkeys(others, error)
         return answers
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        passing = [r for r in recipients if self._rules.lets_through(self._channel, r)]
+        others = [r for r in recipients if r not in passing]
+        answers: dict[Recipient, DeliveryError | None] = {}
+        for group, check in ((passing, self._notifier.check), (others, self._check_redirected)):
+            if len(group) == len(recipients):
+                return await check(notification, content, group)
+            try:
+                answers |= await check(notification, content, group) if group else {}
+            except DeliveryError as error:
+                answers |= dict.fromkeys(group, error)
+        return answers
+
     async def close(self) -> None:
         """See `Notifier.close`."""
         await self._notifier.close()
@@ -90,6 +106,26 @@ class GuardedNotifier:
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend,
     ) -> Mapping[Recipient, DeliveryError | None]:
+        target = self._target(recipients)
+        log.warning(
+            "redirected by the recipient guard",
+            id=notification.id,
+            channel=self._channel,
+            meant_for=[_shown(r) for r in recipients],  # a list: shown, where a text is masked
+        )
+        redirected, marked = _redirected(notification, content, recipients, target)
+        answers = await self._notifier.notify(redirected, marked, (target,), about_to_send)
+        return dict.fromkeys(recipients, answers[target])
+
+    async def _check_redirected(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        target = self._target(recipients)
+        redirected, marked = _redirected(notification, content, recipients, target)
+        answers = await self._notifier.check(redirected, marked, (target,))
+        return dict.fromkeys(recipients, answers[target])
+
+    def _target(self, recipients: Sequence[Recipient]) -> Recipient:
         target = self._rules.redirect_to.get(self._channel)
         if target is None:
             raise Permanent(
@@ -99,20 +135,21 @@ class GuardedNotifier:
             )
         if len(recipients) == 1:
             target = replace(target, resume=recipients[0].resume)
-        log.warning(
-            "redirected by the recipient guard",
-            id=notification.id,
-            channel=self._channel,
-            meant_for=[_shown(r) for r in recipients],  # a list: shown, where a text is masked
-        )
-        own_id = _id_for(notification, recipients)
-        answers = await self._notifier.notify(
-            replace(notification, id=own_id, to=(target,), cc=(), bcc=()),
-            _marked(content, [_shown(r) for r in recipients]),
-            (target,),
-            about_to_send,
-        )
-        return dict.fromkeys(recipients, answers[target])
+        return target
+
+
+def _redirected(
+    notification: Notification,
+    content: Content,
+    recipients: Sequence[Recipient],
+    target: Recipient,
+) -> tuple[Notification, Content]:
+    """What the target gets in place of the recipients."""
+    own_id = _id_for(notification, recipients)
+    return (
+        replace(notification, id=own_id, to=(target,), cc=(), bcc=()),
+        _marked(content, [_shown(r) for r in recipients]),
+    )
 
 
 def _id_for(notification: Notification, recipients: Sequence[Recipient]) -> str:

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
 import httpx2
 
 from adapters.notifiers._http import TIMEOUT, Reply, told
 from adapters.notifiers._signature import SECRET, signed_headers, signing_key
+from adapters.notifiers._webhook_url import is_public, port_of, url_of
 from domain.content import Content
 from domain.errors import (
     DeliveryError,
@@ -28,9 +29,6 @@ from domain.ports import AboutToSend, proceed
 ALLOW_PRIVATE = "DISPATCHER_WEBHOOK_ALLOW_PRIVATE"
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "Dispatcher"}
-_PORTS = {"https": 443, "http": 80}
-_LAST_PORT = 65535
-_HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?", re.ASCII)  # RFC 1035 2.3.1, and `_`
 _MAX_ADDRESSES = 4
 _WISHES = ("telegram", "slack")  # metadata that is for other channels
 _PATIENCE = 3  # a connection, its handshake and the wait for an answer may each take `timeout`
@@ -112,6 +110,17 @@ class WebhookNotifier:
             raise error
         return {recipient: None}
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        (recipient,) = recipients
+        url = url_of(recipient.address)
+        payload(notification, content)
+        with suppress(Transient):  # a name: what it stands for is only known once it is looked up
+            await self._resolved(url, flags=socket.AI_NUMERICHOST)
+        return {recipient: None}
+
     async def close(self) -> None:
         """Let go of the connections; see `Notifier.close`."""
         client, self._client = self._client, None
@@ -124,14 +133,17 @@ class WebhookNotifier:
         except ValueError as error:
             raise Unavailable(str(error)) from None
 
-    async def _resolved(self, url: httpx2.URL) -> _Target:
+    async def _resolved(self, url: httpx2.URL, *, flags: int = 0) -> _Target:
         """Where to connect. What is checked is what is connected to: a name that is looked up a
         second time may stand for another address by then (DNS rebinding)."""
         name = url.netloc.decode("ascii")
         try:
             async with asyncio.timeout(self._timeout):
                 found = await asyncio.get_running_loop().getaddrinfo(
-                    url.raw_host.decode("ascii"), _port(url), type=socket.SOCK_STREAM
+                    url.raw_host.decode("ascii"),
+                    port_of(url),
+                    type=socket.SOCK_STREAM,
+                    flags=flags,
                 )
         except (OSError, TimeoutError, UnicodeError):
             raise Transient(f"{name}: the host does not resolve", safe_to_repeat=True) from None
@@ -212,41 +224,6 @@ def payload(notification: Notification, content: Content) -> bytes:
             "a number or a character in text or metadata cannot be written as JSON",
             reason=FailureReason.CONTENT_REFUSED,
         ) from None
-
-
-def url_of(address: str) -> httpx2.URL:
-    """The URL in a recipient's address. Raises Permanent; the URL may hold a token, so no error
-    repeats it."""
-    try:
-        url = httpx2.URL(address)
-    except httpx2.InvalidURL:
-        raise _invalid("a webhook's recipient must be a URL") from None
-    if url.scheme not in _PORTS or not url.raw_host:
-        raise _invalid("a webhook's recipient must be an https:// or http:// URL")
-    host = url.raw_host.decode("ascii")
-    if ":" not in host and not _HOST.fullmatch(host):
-        raise _invalid("a webhook's recipient must be a URL whose host is a name or an address")
-    if url.userinfo:
-        raise _invalid(f"{host}: a webhook's URL must hold no password")
-    if not 0 < _port(url) <= _LAST_PORT:
-        raise _invalid(f"{host}: there is no such port")
-    return url
-
-
-def _port(url: httpx2.URL) -> int:
-    return _PORTS[url.scheme] if url.port is None else url.port
-
-
-def _invalid(text: str) -> Permanent:
-    return Permanent(text, reason=FailureReason.RECIPIENT_INVALID)
-
-
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is anybody's on the internet: no network of ours, no group, and no IPv6 address
-    that stands for an IPv4 one (mapped and NAT64 are reserved, RFC 4291 section 4)."""
-    if not address.is_global or address.is_multicast or address.is_reserved:
-        return False
-    return isinstance(address, IPv4Address) or not (address.is_site_local or address.sixtofour)
 
 
 def verdict(reply: Reply, name: str) -> DeliveryError | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import blake2b, sha1
@@ -55,7 +55,7 @@ class RedisLedger:
         self._is_closed = False
 
     async def start(self, sight: Sight) -> Start:
-        claim = f"{'i' if sight.has_id else 'n'}{_key(sight)}.{secrets.token_hex(8)}"
+        claim = f"{_delivery(sight)}.{secrets.token_hex(8)}"
         recipients = tuple(dict.fromkeys(sight.recipients))
         unheard = self._unheard[:_UNDONE_AT_ONCE]
         head = (claim, _digest(sight.session), _digest(sight.fingerprint), int(sight.redelivered))
@@ -78,6 +78,14 @@ class RedisLedger:
             is_suspect=bool(is_suspect),
             retry_after=RETRY_AFTER if Standing.BUSY in standings else 0.0,
         )
+
+    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+        recipients = tuple(dict.fromkeys(sight.recipients))
+        head = (_delivery(sight), _digest(sight.fingerprint), int(sight.redelivered))
+        answer = await self._evaluate(scripts.PEEK, *head, *map(_digest, recipients))
+        _happened, _is_suspect, *found = answer
+        standings = [Standing(standing.decode()) for standing in found]
+        return dict(zip(recipients, standings, strict=True))
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         if not await self._run(scripts.SENDING, claim, *map(_digest, recipients)):
@@ -102,11 +110,11 @@ class RedisLedger:
     async def close(self) -> None:
         if self._is_closed:
             return
-        if self._keeper is not None and not self._keeper.done():
+        if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
-        with suppress(LedgerUnavailable):  # then the lease runs out by itself
-            await self._run(scripts.END)
+            with suppress(LedgerUnavailable):  # then the lease runs out by itself
+                await self._evaluate(scripts.END)
         self._is_closed = True
         await self._redis.aclose()
         await self._pool.disconnect()
@@ -116,6 +124,9 @@ class RedisLedger:
             raise LedgerUnavailable(f"ledger {self._name}: it is closed; this process is ending")
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
+        return await self._evaluate(script, *arguments)
+
+    async def _evaluate(self, script: str, *arguments: str | int) -> Any:
         common = (self._prefix, self._owner, self._lease, self._retention)
         call: Callable[..., Awaitable[Any]] = self._redis.execute_command
         try:
@@ -146,6 +157,11 @@ class RedisLedger:
     def _undone(self, claims: Sequence[str]) -> None:
         if claims:
             self._unheard = [claim for claim in self._unheard if claim not in claims]
+
+
+def _delivery(sight: Sight) -> str:
+    """The beginning of the claims of this delivery."""
+    return f"{'i' if sight.has_id else 'n'}{_key(sight)}"
 
 
 def _key(sight: Sight) -> str:

@@ -8,16 +8,9 @@ suspect it has in hand, `e:` a session that has ended, `x:` a start that was giv
 
 from typing import Final
 
-_COMMON: Final = """
+_READING: Final = """
 local prefix, owner, lease, retention = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local function exists(key) return redis.call('EXISTS', prefix .. key) == 1 end
-local function put(key, value, ms) redis.call('SET', prefix .. key, value, 'PX', ms) end
-local function forget(key, row) redis.call('HDEL', key, row.field) end
-local function write(key, row)
-    redis.call('HSET', key, row.field, table.concat(
-        {row.state, row.takeovers, row.owner, row.claim, row.session, row.fingerprint}, '|'))
-    redis.call('PEXPIRE', key, retention)
-end
 local function key_of(claim) return prefix .. 'd:' .. string.sub(claim, 1, 33) end
 local function rows_of(key)
     local rows, flat = {}, redis.call('HGETALL', key)
@@ -40,16 +33,28 @@ local function claimed(claim)
     end
     return mine
 end
-local function end_suspect(claim)
-    if redis.call('GET', prefix .. 'u:' .. owner) == claim then
-        redis.call('DEL', prefix .. 'u:' .. owner)
-    end
-end
 local function has_suspect()
     for _, row in ipairs(claimed(redis.call('GET', prefix .. 'u:' .. owner) or '')) do
         if row.takeovers > 0 and row.state < 2 then return true end
     end
     return false
+end
+"""
+
+_COMMON: Final = (
+    _READING
+    + """
+local function put(key, value, ms) redis.call('SET', prefix .. key, value, 'PX', ms) end
+local function forget(key, row) redis.call('HDEL', key, row.field) end
+local function write(key, row)
+    redis.call('HSET', key, row.field, table.concat(
+        {row.state, row.takeovers, row.owner, row.claim, row.session, row.fingerprint}, '|'))
+    redis.call('PEXPIRE', key, retention)
+end
+local function end_suspect(claim)
+    if redis.call('GET', prefix .. 'u:' .. owner) == claim then
+        redis.call('DEL', prefix .. 'u:' .. owner)
+    end
 end
 local function undo(claim)
     put('x:' .. claim, '', 3600000)
@@ -65,6 +70,7 @@ local function undo(claim)
 end
 put('o:' .. owner, '', lease)
 """
+)
 
 RENEW: Final = _COMMON + "for i = 5, #ARGV do undo(ARGV[i]) end"
 """Arguments: starts to be undone."""
@@ -136,13 +142,7 @@ end
 )
 """Argument: claim."""
 
-START: Final = (
-    _COMMON
-    + """
-local claim, session, fingerprint, redelivered = ARGV[5], ARGV[6], ARGV[7], ARGV[8] == '1'
-local first = 10 + tonumber(ARGV[9])
-for i = 10, first - 1 do undo(ARGV[i]) end
-if exists('x:' .. claim) then return {0} end
+_JUDGE: Final = """
 local has_id, key = string.sub(claim, 1, 1) == 'i', key_of(claim)
 local function answer(of, suspect)
     local reply = {1, suspect and 1 or 0}
@@ -195,6 +195,34 @@ local function all_but_sent(standing, keeps_sent)
         return found[recipient] == 'sent' and keeps_sent and 'sent' or standing
     end)
 end
+"""
+
+PEEK: Final = (
+    _READING
+    + """
+local claim, fingerprint, redelivered, first = ARGV[5], ARGV[6], ARGV[7] == '1', 8
+"""
+    + _JUDGE
+    + """
+if busy then return all_but_sent('busy', has_id) end
+if poison then return all_but_sent('poison', true) end
+if #left > 0 and has_suspect() then return all_but_sent('busy', has_id) end
+return answer(function(recipient) return found[recipient] end)
+"""
+)
+"""Arguments: claim (of the kind and key that a start would have), fingerprint, redelivered,
+recipients (none twice). Answers as START does, and writes nothing."""
+
+START: Final = (
+    _COMMON
+    + """
+local claim, session, fingerprint, redelivered = ARGV[5], ARGV[6], ARGV[7], ARGV[8] == '1'
+local first = 10 + tonumber(ARGV[9])
+for i = 10, first - 1 do undo(ARGV[i]) end
+if exists('x:' .. claim) then return {0} end
+"""
+    + _JUDGE
+    + """
 local function take(row, takeover)
     row.claim, row.owner, row.session = claim, owner, session
     row.takeovers = row.takeovers + takeover
@@ -231,4 +259,4 @@ return answer(function(recipient) return found[recipient] end, #left > 0)
 recipients (none twice). Answers {0} where this start was undone before it came, else
 {1, is_suspect, standing...}."""
 
-ALL: Final = (RENEW, END, END_SESSION, SENDING, SENT, FINISH, ACKED, START)
+ALL: Final = (RENEW, END, END_SESSION, SENDING, SENT, FINISH, ACKED, PEEK, START)

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from adapters.sqlite import ledger_rows as rows
 from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.lease import Lease, since_boot
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Start
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
@@ -87,6 +87,14 @@ class SqliteLedger:
             self._unheard.append(number)
             raise
 
+    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+        if not self._path.exists():
+            return dict.fromkeys(sight.recipients, Standing.CLEAR)
+        owner = self._lease.owner
+        return await self._database.read(
+            lambda c: rows.peek(c, sight, owner, self._lives(c)).standings
+        )
+
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         number = int(claim[1:], 16)
         if not await self._write(lambda c: rows.sending(c, number, recipients)):
@@ -116,13 +124,16 @@ class SqliteLedger:
             return
         self._is_closed = True
         if self._keeper is not None:
-            self._keeper.cancel()
-        if tasks := [t for t in (self._keeper, self._flusher) if t is not None and not t.done()]:
+            await self._end(self._keeper)
+        self._database.close()
+
+    async def _end(self, keeper: "asyncio.Task[None]") -> None:
+        keeper.cancel()
+        if tasks := [t for t in (keeper, self._flusher) if t is not None and not t.done()]:
             await asyncio.wait(tasks)
         with suppress(LedgerUnavailable):  # then the lease runs out by itself
             await self._database.write(self._lease.end)
         self._lease.ended()
-        self._database.close()
 
     async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         if self._is_closed:

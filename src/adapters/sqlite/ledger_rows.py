@@ -44,17 +44,7 @@ def start(
     """Judge the sight and write down what follows. `now`: seconds since the epoch."""
     key = _key(sight)
     fingerprint = _digest(sight.fingerprint)
-    rows = []
-    if sight.has_id or sight.redelivered:  # else it is a twin at most, whatever is there
-        rows = _rows(c, sight, key, fingerprint, owner, lives)
-    if rows:
-        has_suspect = any(r.state is not State.SENT and not r.process_lives for r in rows) and (
-            _has_suspect(c, owner)
-        )
-        verdict = judge(sight, rows, has_suspect=has_suspect)
-    else:
-        fresh = dict.fromkeys(sight.recipients, Standing.CLEAR)
-        verdict = Verdict(standings=fresh, fresh=tuple(fresh))
+    verdict = _judge(c, sight, key, fingerprint, owner, lives)
     session = None if sight.has_id else sight.session
     for id_ in verdict.forgotten:
         c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
@@ -71,6 +61,24 @@ def start(
             (key, _digest(recipient), fingerprint, owner, claim, session, now),
         )
     return verdict
+
+
+def peek(c: sqlite3.Connection, sight: Sight, owner: int, lives: Lives) -> Verdict:
+    """Judge the sight; nothing is written."""
+    return _judge(c, sight, _key(sight), _digest(sight.fingerprint), owner, lives)
+
+
+def _judge(
+    c: sqlite3.Connection, sight: Sight, key: bytes, fingerprint: bytes, owner: int, lives: Lives
+) -> Verdict:
+    rows = []
+    if sight.has_id or sight.redelivered:  # else it is a twin at most, whatever is there
+        rows = _rows(c, sight, key, fingerprint, owner, lives)
+    if not rows:
+        fresh = dict.fromkeys(sight.recipients, Standing.CLEAR)
+        return Verdict(standings=fresh, fresh=tuple(fresh))
+    is_left = any(r.state is not State.SENT and not r.process_lives for r in rows)
+    return judge(sight, rows, has_suspect=is_left and _has_suspect(c, owner))
 
 
 def sending(c: sqlite3.Connection, claim: int, recipients: Sequence[str]) -> bool:

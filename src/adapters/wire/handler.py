@@ -15,9 +15,10 @@ from adapters.wire.letters import identity
 from adapters.wire.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
 from adapters.wire.misspelt import explained
 from adapters.wire.settlement import settle
+from adapters.wire.sights import progress_of, sight_of
 from domain.dispatcher import Progress
 from domain.errors import FailureReason, MalformedMessage
-from domain.ledger import Claim, Sight, Start
+from domain.ledger import Claim, Start
 from domain.notification import Notification
 from domain.once import OnceDispatcher
 from domain.outcome import Deferred, Outcome
@@ -138,7 +139,7 @@ class MessageHandler(Watcher):
             # A fault of ours: not knowing who has it, nobody is sent it.
             log.exception("unexpected error while dispatching", id=tries[0][0].id)
             notification, past = tries[0]
-            return notification, self._after_fault(notification, _progress(past), error), past
+            return notification, self._after_fault(notification, progress_of(past), error), past
         outcomes: list[Outcome] = []
         for notification, past in tries[at:]:
             outcome = await self._dispatch(message, decoded, notification, past, start)
@@ -160,7 +161,7 @@ class MessageHandler(Watcher):
         """How far an earlier appearance of this message came: an earlier channel, asked again,
         might take by now what a later one has sent."""
         for index in range(len(tries) - 1, 0, -1):
-            sight = _sight(message, decoded, *tries[index])
+            sight = sight_of(message, decoded, *tries[index])
             if start := await self.dispatcher.resume(sight):
                 return index, start
         return 0, None
@@ -175,8 +176,8 @@ class MessageHandler(Watcher):
     ) -> Outcome:
         is_own = notification.channel == self.channels.get(message.queue)
         is_alone = decoded.is_fallback or len(decoded.notifications) == 1
-        progress = _progress(headers, may_hold=is_own and is_alone)
-        sight = _sight(message, decoded, notification, headers)
+        progress = progress_of(headers, may_hold=is_own and is_alone)
+        sight = sight_of(message, decoded, notification, headers)
         try:
             outcome, claim = await self.dispatcher.dispatch(notification, progress, sight, start)
         except Exception as error:
@@ -230,29 +231,3 @@ class MessageHandler(Watcher):
                     log.warning(event, field=shown, hint=f"did you mean {meant!r}?")
                 else:
                     log.info(event, field=shown)
-
-
-def _progress(headers: DeliveryHeaders, *, may_hold: bool = True) -> Progress:
-    return Progress(
-        attempts_made=headers.attempt,
-        remaining=headers.remaining,
-        first_seen=headers.first_seen,
-        may_hold=may_hold,
-    )
-
-
-def _sight(
-    message: InboundMessage,
-    decoded: DecodedMessage,
-    notification: Notification,
-    headers: DeliveryHeaders,
-) -> Sight:
-    return Sight(
-        channel=notification.channel,
-        key=decoded.key,
-        fingerprint=content_key(message.body) if decoded.has_id else decoded.key,
-        has_id=decoded.has_id,
-        session=message.session,
-        redelivered=message.redelivered,
-        recipients=tuple(r.address for r in _progress(headers).owed(notification)),
-    )

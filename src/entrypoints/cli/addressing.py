@@ -34,7 +34,7 @@ def _check_of(channel: str, settings: Settings) -> Callable[[str], object] | Non
 
         return is_email
     if channel == "webhook" and settings.webhook_secret is not None:
-        from adapters.notifiers.webhook import url_of
+        from adapters.notifiers._webhook_url import url_of
 
         return url_of
     return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from adapters.wire.inbound import Decision, InboundMessage, Keep, Remove
+from adapters.wire.inbound import Decision, InboundMessage, Keep, Release, Remove
 from adapters.wire.letters import Letter, release
 from adapters.wire.reissue import again
 from domain.errors import MalformedMessage
@@ -65,7 +65,9 @@ def retry(
     """
     wanted = _selected(letter_ids, selection, "retry", everything=everything or dry_run)
     if dry_run:
-        found, would_fail = rehearse(open_queue(), wanted, as_json=as_json)
+        settings = open_queue()
+        move = partial(_again, max_body=settings.max_body) if to_all else release
+        found, would_fail = rehearse(settings, wanted, move, as_json=as_json)
         missing = wanted.missing(found)
         return unknown(*missing) if missing else int(would_fail)
     if as_json:
@@ -74,7 +76,7 @@ def retry(
     return _act(wanted, "retry", "moved back to the queue", decision, yes=yes, rate=rate)
 
 
-def _again(message: InboundMessage, max_body: int) -> Decision:
+def _again(message: InboundMessage, max_body: int) -> Release:
     try:
         return again(message, max_body=max_body)
     except MalformedMessage:  # then nobody has it

@@ -1,21 +1,17 @@
-"""`dispatcher failed retry --dry-run`: today's templates, and nobody to send to."""
+"""`dispatcher failed retry --dry-run`: judged as the worker would, and nothing is sent."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from adapters.telemetry.logs import mask_addresses
 from adapters.wire.cause import Cause, cause_of
-from adapters.wire.headers import DeliveryHeaders
-from adapters.wire.inbound import Decision, InboundMessage, Keep
+from adapters.wire.inbound import Decision, InboundMessage, Keep, Release
 from adapters.wire.letters import Letter
-from adapters.wire.message import decode
-from domain.dispatcher import Dispatcher, Progress
-from domain.errors import FailureReason, Permanent
-from domain.retry_policy import RetryPolicy
-from entrypoints.cli.letters import Filter, walk
+from adapters.wire.rehearsal import Forecast
+from entrypoints.cli.letters import Act, Filter, walk
 from entrypoints.cli.output import print_entries, print_json, words
-from entrypoints.container import Container
+from entrypoints.container import Container, close_outbound
 from entrypoints.settings import Settings
 
 _COLUMNS = ("would pass", "would fail", "reason", "template", "channel")
@@ -26,15 +22,25 @@ class _Tally:
     passed: int = 0
     faults: list[tuple[str, str]] = field(default_factory=list)
     """Of each letter that would fail: its id, and why."""
+    had_before: int = 0
+    """Recipients who have their message already."""
 
 
-def rehearse(settings: Settings, wanted: Filter, *, as_json: bool = False) -> tuple[set[str], bool]:
-    """Print what would become of each cause, or as JSON of each letter; the ids found, and whether
-    one would fail again.
+def rehearse(
+    settings: Settings,
+    wanted: Filter,
+    decision: Callable[[InboundMessage], Release],
+    *,
+    as_json: bool = False,
+) -> tuple[set[str], bool]:
+    """Print what would become of each cause, or as JSON of each letter, if `decision` were carried
+    out; the ids found, and whether one would fail again.
 
-    Decodes and renders. Addresses, sender and server are not tried. Nothing is moved or sent.
+    Judged by the worker's rules, with its templates, addresses, attachments and ledger, and these
+    settings. The provider is not asked. Nothing is moved, sent or created.
     """
-    rehearsal = Rehearsal(settings)
+    container = Container(settings=settings)
+    rehearsal = container.rehearsal()
     tallies: dict[Cause, _Tally] = {}
     verdicts: list[dict[str, object]] = []
     ids: set[str] = set()
@@ -43,15 +49,16 @@ def rehearse(settings: Settings, wanted: Filter, *, as_json: bool = False) -> tu
         await asyncio.sleep(0)  # the broker's heartbeats go on between two renderings
         ids.add(letter.id)
         tally = tallies.setdefault(cause_of(letter), _Tally())
-        fault = rehearsal.fault_of(message)
-        verdicts.append(_verdict(letter, fault))
-        if fault is None:
+        forecast = await rehearsal.forecast(_released(message, decision(message)))
+        verdicts.append(_verdict(letter, forecast))
+        tally.had_before += forecast.had_before
+        if forecast.fault is None:
             tally.passed += 1
         else:
-            tally.faults.append((letter.id, fault))
+            tally.faults.append((letter.id, forecast.fault))
         return Keep.KEEP
 
-    asyncio.run(walk(settings, wanted, act))
+    asyncio.run(_walk(container, wanted, act))
     if as_json:
         print_json(verdicts)
     else:
@@ -59,43 +66,27 @@ def rehearse(settings: Settings, wanted: Filter, *, as_json: bool = False) -> tu
     return ids, any(tally.faults for tally in tallies.values())
 
 
-class Rehearsal:
-    """Goes the way of a message as far as its rendering."""
-
-    def __init__(self, settings: Settings) -> None:
-        container = Container(settings=settings)
-        self._settings = settings
-        self._dispatcher = Dispatcher(
-            renderer=container.renderer(),
-            notifiers={},
-            retry_policy=RetryPolicy(settings.retry_delays),
-            clock=container.clock(),
-        )
-
-    def fault_of(self, message: InboundMessage) -> str | None:
-        """Why it would fail, beginning with the reason; None where it would pass."""
-        headers = DeliveryHeaders.parse(message.headers)
-        channels = self._settings.queue_channels
-        known = {*channels.values(), *self._settings.configured_channels}
-        try:
-            decoded = decode(
-                message.body,
-                channel=channels[message.queue],
-                properties=message.properties,
-                max_body=self._settings.max_body,
-            )
-            progress = Progress(remaining=headers.remaining, first_seen=headers.first_seen)
-            for notification in decoded.about(headers.channel).at_first:
-                if notification.channel not in known:
-                    unknown = FailureReason.CHANNEL_UNKNOWN
-                    return f"{unknown}: no channel is called {notification.channel!r}"
-                self._dispatcher.rehearse(notification, progress)
-        except Permanent as error:
-            return f"{error.reason}: {error}"
-        return None
+async def _walk(container: Container, wanted: Filter, act: Act) -> None:
+    try:
+        await walk(container.settings(), wanted, act)
+    finally:
+        await close_outbound(container)
 
 
-def _verdict(letter: Letter, fault: str | None) -> dict[str, object]:
+def _released(message: InboundMessage, release: Release) -> InboundMessage:
+    """The message as a worker would see it."""
+    return replace(
+        message,
+        headers=release.headers,
+        body=message.body if release.body is None else release.body,
+        properties=release.properties or message.properties,
+        redelivered=False,
+        delivery_count=0,
+    )
+
+
+def _verdict(letter: Letter, forecast: Forecast) -> dict[str, object]:
+    fault = forecast.fault
     return {
         "id": letter.id,
         "queue": letter.queue,
@@ -104,6 +95,9 @@ def _verdict(letter: Letter, fault: str | None) -> dict[str, object]:
         "reason": letter.reason,
         "would_pass": fault is None,
         "fault": None if fault is None else mask_addresses(fault),
+        "would_send_to": forecast.sent,
+        "would_refuse": forecast.refused,
+        "sent_before": forecast.had_before,
     }
 
 
@@ -122,3 +116,5 @@ def _print(tallies: Mapping[Cause, _Tally]) -> None:
     passed = sum(tally.passed for tally in tallies.values())
     failed = sum(len(tally.faults) for tally in tallies.values())
     words(f"{passed} would pass, {failed} would fail" if rows else "no dead letter matches")
+    if had_before := sum(tally.had_before for tally in tallies.values()):
+        words(f"{had_before} recipient(s) have their message already and get no second one")

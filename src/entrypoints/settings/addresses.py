@@ -35,6 +35,6 @@ def _check(channel: str, address: str, settings: Settings) -> None:
         if settings.slack_token is not None or settings.slack_webhook_url is None:
             is_email(address)  # for an incoming webhook it is but a label
     elif channel == "webhook":
-        from adapters.notifiers.webhook import url_of
+        from adapters.notifiers._webhook_url import url_of
 
         url_of(address)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.notifiers._http import Reply
 from adapters.notifiers._signature import signature, signing_key, webhook_id
-from adapters.notifiers.webhook import WebhookNotifier, is_public, payload, url_of, verdict
+from adapters.notifiers._webhook_url import is_public, url_of
+from adapters.notifiers.webhook import WebhookNotifier, payload, verdict
 from domain.content import Content
 from domain.errors import FailureReason, Permanent, Throttled, Transient
 from domain.notification import Attachment

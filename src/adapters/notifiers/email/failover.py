@@ -186,6 +186,12 @@ class FailoverNotifier:
                     return answers
         raise self._all_away()
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Answers:
+        """See `Notifier.check`: before a relay is asked, each of them judges alike."""
+        return await self._relays[0].notifier.check(notification, content, recipients)
+
     async def close(self) -> None:
         """See `Notifier.close`."""
         for relay in self._relays:

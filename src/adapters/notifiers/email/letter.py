@@ -117,6 +117,16 @@ class Composer:
             reply_to = (Recipient.parse(self._defaults.reply_to),)
         return tuple(_checked("reply_to", mailbox) for mailbox in reply_to)
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> dict[Recipient, DeliveryError | None]:
+        """Write the letter for nobody: who cannot be served, and why. Raises Permanent when nobody
+        can be."""
+        letter = self.compose(notification, content, recipients)
+        if letter.addressees:
+            await self.write(letter, eight_bit=True, utf8=True)
+        return {recipient: letter.refused.get(recipient) for recipient in recipients}
+
     async def write(self, letter: Letter, *, eight_bit: bool, utf8: bool) -> bytes:
         """The letter's bytes. Raises Permanent when they cannot be made.
 

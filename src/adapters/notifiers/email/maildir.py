@@ -50,6 +50,12 @@ class MaildirNotifier:
             raise Unavailable(f"cannot write to the mailbox {self._folder}: {error}") from None
         return {recipient: letter.refused.get(recipient) for recipient in recipients}
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        return await self._composer.check(notification, content, recipients)
+
     async def close(self) -> None:
         """Nothing is held open."""
 

@@ -111,6 +111,12 @@ class PacedNotifier:
         for pacer in (self._pacer(self._relay()), *self._pacers.values()):
             await pacer.refresh()
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        return await self._notifier.check(notification, content, recipients)
+
     async def close(self) -> None:
         """See `Notifier.close`."""
         await self._notifier.close()

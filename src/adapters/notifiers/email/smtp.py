@@ -18,6 +18,7 @@ from adapters.notifiers.email.sign_in import SignInGate
 from adapters.notifiers.email.tokens import Tokens
 from adapters.notifiers.email.transaction import Mailing, Timeouts, Transaction
 from adapters.notifiers.email.url import SmtpSettings
+from adapters.notifiers.email.verdicts import raise_if_unavailable
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Unavailable
 from domain.notification import Notification, Recipient
@@ -113,6 +114,12 @@ class SmtpNotifier:
             results |= await self._send(letter, about_to_send)
         return {recipient: results[recipient] for recipient in recipients}
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        return await self._composer.check(notification, content, recipients)
+
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
@@ -167,7 +174,7 @@ class SmtpNotifier:
             answers = [course.give_up(nothing)] * len(chosen)
         finally:
             self._learn_recipients(transaction.most_recipients)
-        _raise_if_unavailable(answers)
+        raise_if_unavailable(answers)
         known = dict(zip(chosen, answers, strict=True)) | course.refused
         rest = NotYet(f"{session.server} takes {self._most_recipients} recipients of one mail")
         for address, group in served.items():
@@ -258,13 +265,6 @@ def _by_address(
         await about_to_send([r for address in accepted for r in served[address]])
 
     return about_to_send_some
-
-
-def _raise_if_unavailable(answers: Answers) -> None:
-    """A server that wants us to sign in refuses everybody: that is the channel's trouble."""
-    for answer in answers:
-        if isinstance(answer, Unavailable) and None not in answers:
-            raise answer
 
 
 def _needs_smtputf8(session: Session, address: str, reason: FailureReason) -> Permanent:

@@ -1,6 +1,7 @@
 """What a refusal means for a delivery: RFC 5321 codes and RFC 3463 enhanced ones to our errors."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 from adapters.notifiers.email.about_us import AboutUs, about_us, sign_in_advice
@@ -123,3 +124,10 @@ def _greylisted(reply: Reply) -> bool:
     if b"greylist" in text or b"graylist" in text:
         return True
     return reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
+
+
+def raise_if_unavailable(answers: Sequence[DeliveryError | None]) -> None:
+    """A server that wants us to sign in refuses everybody: that is the channel's trouble."""
+    for answer in answers:
+        if isinstance(answer, Unavailable) and None not in answers:
+            raise answer

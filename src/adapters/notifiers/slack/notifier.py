@@ -97,6 +97,24 @@ class SlackNotifier:
         answer = reply.json()
         return Pong.of(f"{answer.get('user')} in {answer.get('team')}", reply)
 
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        message_of(notification, content)
+        if not self._token():  # a webhook has one channel; `to` is only a label
+            return dict.fromkeys(recipients)
+        answers: dict[Recipient, DeliveryError | None] = {}
+        for recipient in recipients:
+            try:
+                is_email(recipient.address)
+                answers[recipient] = None
+            except Permanent as error:
+                if len(recipients) == 1:
+                    raise
+                answers[recipient] = error
+        return answers
+
     async def close(self) -> None:
         """See `Notifier.close`."""
         await self._http.close()

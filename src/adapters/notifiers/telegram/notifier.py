@@ -8,12 +8,12 @@ from adapters.notifiers._http import HttpClient
 from adapters.notifiers._pong import Pong
 from adapters.notifiers.email.attachments import AttachmentFolder
 from adapters.notifiers.telegram.api import BotApi
-from adapters.notifiers.telegram.delivery import Delivery, Moves
+from adapters.notifiers.telegram.delivery import Delivery, Moves, chat_of
 from adapters.notifiers.telegram.limiter import Limiter, Limits
 from adapters.notifiers.telegram.options import Options
-from adapters.notifiers.telegram.plan import plan
+from adapters.notifiers.telegram.plan import Plan, plan
 from domain.content import Content
-from domain.errors import DeliveryError, Unavailable
+from domain.errors import DeliveryError, Permanent, Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
 
@@ -48,13 +48,7 @@ class TelegramNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Send to each recipient in turn; see `Notifier.notify`."""
-        options = Options.of(notification)
-        files = await self._attachments.load(notification.attachments)
-        size = sum(len(part) for part in content.parts.values())
-        if size > _LARGE:  # nobody else waits for it
-            calls = await asyncio.to_thread(plan, content, files, options)
-        else:
-            calls = plan(content, files, options)
+        calls = await self._plan(notification, content)
         answers: dict[Recipient, DeliveryError | None] = {}
         for recipient in recipients:
             delivery = Delivery(self._api, self._limiter, self._moves, calls, about_to_send)
@@ -68,9 +62,33 @@ class TelegramNotifier:
                 answers[recipient] = error
         return answers
 
+    async def _plan(self, notification: Notification, content: Content) -> Plan:
+        options = Options.of(notification)
+        files = await self._attachments.load(notification.attachments)
+        size = sum(len(part) for part in content.parts.values())
+        if size > _LARGE:  # nobody else waits for it
+            return await asyncio.to_thread(plan, content, files, options)
+        return plan(content, files, options)
+
     async def ping(self) -> Pong:
         """Who we are to Telegram; nothing is sent. Raises DeliveryError."""
         return await self._api.ping()
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        await self._plan(notification, content)
+        answers: dict[Recipient, DeliveryError | None] = {}
+        for recipient in recipients:
+            try:
+                chat_of(recipient.address)
+                answers[recipient] = None
+            except Permanent as error:
+                if len(recipients) == 1:
+                    raise
+                answers[recipient] = error
+        return answers
 
     async def close(self) -> None:
         """See `Notifier.close`."""

@@ -1,0 +1,48 @@
+"""Which URLs a webhook may be posted to."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+
+import httpx2
+
+from domain.errors import FailureReason, Permanent
+
+_PORTS = {"https": 443, "http": 80}
+_LAST_PORT = 65535
+_HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?", re.ASCII)  # RFC 1035 2.3.1, and `_`
+
+
+def url_of(address: str) -> httpx2.URL:
+    """The URL in a recipient's address. Raises Permanent; the URL may hold a token, so no error
+    repeats it."""
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL:
+        raise _invalid("a webhook's recipient must be a URL") from None
+    if url.scheme not in _PORTS or not url.raw_host:
+        raise _invalid("a webhook's recipient must be an https:// or http:// URL")
+    host = url.raw_host.decode("ascii")
+    if ":" not in host and not _HOST.fullmatch(host):
+        raise _invalid("a webhook's recipient must be a URL whose host is a name or an address")
+    if url.userinfo:
+        raise _invalid(f"{host}: a webhook's URL must hold no password")
+    if not 0 < port_of(url) <= _LAST_PORT:
+        raise _invalid(f"{host}: there is no such port")
+    return url
+
+
+def port_of(url: httpx2.URL) -> int:
+    """The port that the URL names, else its scheme's."""
+    return _PORTS[url.scheme] if url.port is None else url.port
+
+
+def _invalid(text: str) -> Permanent:
+    return Permanent(text, reason=FailureReason.RECIPIENT_INVALID)
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether it is anybody's on the internet: no network of ours, no group, and no IPv6 address
+    that stands for an IPv4 one (mapped and NAT64 are reserved, RFC 4291 section 4)."""
+    if not address.is_global or address.is_multicast or address.is_reserved:
+        return False
+    return isinstance(address, IPv4Address) or not (address.is_site_local or address.sixtofour)
