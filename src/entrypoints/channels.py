@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+from domain.pace import PaceStore
 from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
 
-def telegram_notifier(settings: Settings) -> Notifier:
+def telegram_notifier(settings: Settings, paces: PaceStore) -> Notifier:
     """Over the Bot API, or captured where there is no token."""
     if settings.telegram_token is None:
         return _captured(settings, "telegram")
@@ -19,11 +20,14 @@ def telegram_notifier(settings: Settings) -> Notifier:
             token=lambda: settings.secret_now("telegram_token") or "",
             api_url=settings.telegram_api_url.get_secret_value(),
             attachments_dir=settings.attachments_dir,
+            paces=paces,
         )
     )
 
 
-def slack_notifier(settings: Settings, on_unknown_code: Callable[[str], None]) -> Notifier:
+def slack_notifier(
+    settings: Settings, on_unknown_code: Callable[[str], None], paces: PaceStore
+) -> Notifier:
     """Over the Web API, an incoming webhook, or captured where there is neither."""
     if settings.slack_token is None and settings.slack_webhook_url is None:
         return _captured(settings, "slack")
@@ -36,6 +40,7 @@ def slack_notifier(settings: Settings, on_unknown_code: Callable[[str], None]) -
             webhook_url=lambda: settings.secret_now("slack_webhook_url"),
             api_url=settings.slack_api_url.get_secret_value(),
             on_unknown_code=on_unknown_code,
+            paces=paces,
         )
     )
 

@@ -134,8 +134,8 @@ class Container(containers.DeclarativeContainer):
 
     # Channels: one line each, by the channel's name. Built only where configured.
     email = providers.Singleton(email_notifier, settings, learned, paces)
-    telegram = providers.Singleton(telegram_notifier, settings)
-    slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add)
+    telegram = providers.Singleton(telegram_notifier, settings, paces)
+    slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add, paces)
     webhook = providers.Singleton(webhook_notifier, settings)
     apprise = providers.Singleton(apprise_notifier, settings)
     notifiers = providers.Dict(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adapters.notifiers._http import TIMEOUT, HttpClient, Reply
 from adapters.notifiers._pong import Pong
+from adapters.notifiers._shared import SharedTurns
 from adapters.notifiers.slack.message import message_of
 from adapters.notifiers.slack.pace import Pace
 from adapters.notifiers.slack.people import People, is_email
@@ -20,6 +21,7 @@ from domain.errors import (
     Unavailable,
 )
 from domain.notification import JsonValue, Notification, Recipient
+from domain.pace import PaceStore
 from domain.ports import AboutToSend, proceed
 
 API_URL = "https://slack.com/api/"
@@ -51,18 +53,25 @@ class SlackNotifier:
         on_unknown_code: Callable[[str], None] = lambda _code: None,
         pace: Pace | None = None,
         timeout: float = TIMEOUT,
+        paces: PaceStore | None = None,
     ) -> None:
         """`token` and `webhook_url` are asked before each call, since they may change; where there
         are both the token is used. `on_unknown_code` hears codes of Slack that are in no table.
-        `timeout` is in seconds."""
+        `timeout` is in seconds. `paces` is shared with the other processes of this account."""
         self._token = token
         self._webhook_url = webhook_url
         self._api_url = api_url.rstrip("/") + "/"
-        self._pace = pace or Pace()
+        shared = None if paces is None else SharedTurns(paces, self._account)
+        self._pace = pace or Pace(shared=shared)
         self._http = HttpClient("Slack", timeout=timeout)
         self._people = People(self._look_up)
-        self._look_up_pace = Pace(per_second=LOOK_UPS_PER_SECOND, burst=LOOK_UP_BURST)
+        self._look_up_pace = Pace(
+            per_second=LOOK_UPS_PER_SECOND, burst=LOOK_UP_BURST, shared=shared
+        )
         self._verdicts = Verdicts(on_unknown_code, self._secrets)
+
+    def _account(self) -> str:
+        return self._token() or self._webhook_url() or ""
 
     async def notify(
         self,
@@ -147,6 +156,7 @@ class SlackNotifier:
         error = self._verdicts.of_method(reply)
         if isinstance(error, Throttled):
             self._pace.pause(channel, error.retry_after)
+            await self._pace.share_pause(channel, error.retry_after)
         elif is_person and _refuses_recipient(error):
             self._people.forget(address)
         if error is not None:
@@ -163,6 +173,7 @@ class SlackNotifier:
         error = self._verdicts.of_webhook(reply)
         if isinstance(error, Throttled):
             self._pace.pause(_WEBHOOK, error.retry_after)
+            await self._pace.share_pause(_WEBHOOK, error.retry_after)
         if error is not None:
             raise error
 
@@ -181,6 +192,7 @@ class SlackNotifier:
             error = unanswered
         if isinstance(error, Throttled):
             self._look_up_pace.pause(_LOOK_UP, error.retry_after)
+            await self._look_up_pace.share_pause(_LOOK_UP, error.retry_after)
         if isinstance(error, InDoubt) or (error is None and user is None):
             error = Transient(
                 "Slack did not say who has this address", safe_to_repeat=True, provider_fault=True

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from adapters.notifiers._shared import SharedTurns
 from domain.errors import Throttled
+from domain.pace import Spacing
 
 PER_SECOND = 1.0
 BURST = 4
@@ -46,7 +48,11 @@ class Pace:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        shared: SharedTurns | None = None,
     ) -> None:
+        """`shared`: the turns of all processes with this account, if there are others."""
+        self._shared = shared
+        self._spacing = Spacing(interval=1 / per_second, burst=burst)
         self._interval = 1 / per_second
         self._headstart = (burst - 1) / per_second
         self._patience = patience
@@ -57,6 +63,11 @@ class Pace:
 
     async def turn(self, channel: str) -> None:
         """Wait until `channel` may be told. Raises Throttled when that is too long to stay for."""
+        await self._own_turn(channel)
+        if self._shared is not None:
+            await self._shared.wait(channel, self._spacing, self._patience)
+
+    async def _own_turn(self, channel: str) -> None:
         since = self._clock()
         while True:
             lane = self._lane(channel)
@@ -84,6 +95,12 @@ class Pace:
         if any(one.paused_until > now for one in others):
             self._all_paused_until = max(self._all_paused_until, until)
         lane.paused_until = max(lane.paused_until, until)
+
+    async def share_pause(self, channel: str, wait: timedelta) -> None:
+        """Slack said to wait: the other processes keep to it as well."""
+        if self._shared is not None:
+            # After it one at a time, as here.
+            await self._shared.pause(channel, wait + timedelta(seconds=self._headstart))
 
     def _put_off(self, lane: _Lane, ready: float, now: float, *, is_paused: bool) -> Throttled:
         lane.last_put_off = max(lane.last_put_off + self._interval, ready)

@@ -108,6 +108,7 @@ class Delivery:
             result = await self._request(turn, call, chat, is_plain=True)
         if isinstance(result, Throttled):
             self._limiter.refused(chat, result.retry_after)
+            await self._limiter.share_refusal(chat, result.retry_after)
         return result.error if isinstance(result, Unreadable) else result
 
     async def _request(

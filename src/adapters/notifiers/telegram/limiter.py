@@ -7,14 +7,17 @@ token bucket would let twice its size through in the first period.
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
+from adapters.notifiers._shared import SharedTurns
 from domain.errors import Throttled
+from domain.pace import Rate, Spacing
 
 # Telegram counts a request somewhere between its leaving and its answer, and to be safe the latest
 # moment is taken. An upload may take long, and the others cannot wait for it.
@@ -23,6 +26,7 @@ _MANY_CHATS = 1000
 _DISTINCT_REFUSALS = 3
 _REFUSALS_WITHIN = 10.0
 _LONGEST_BOT_PAUSE = 60.0
+_BOT = "the bot"
 
 log = structlog.get_logger(__name__)
 
@@ -133,16 +137,26 @@ class Gate:
 class Turn:
     """A message's turn in its chat; while it lasts no other message goes there."""
 
-    def __init__(self, chat: Gate, bot: Gate, longest_wait: float) -> None:
+    def __init__(
+        self,
+        chat: Gate,
+        bot: Gate,
+        longest_wait: float,
+        shared: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`shared` waits for the turn among all processes of the bot."""
         self._chat = chat
         self._bot = bot
         self._longest_wait = longest_wait
+        self._shared = shared
 
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:
         """One request: waits until it may leave. Raises Throttled if that takes too long."""
         now = asyncio.get_running_loop().time
         await self._wait_for(self._chat)
+        if self._shared is not None:
+            await self._shared()
         self._bot.pending += 1
         try:
             async with self._bot.turn:
@@ -169,8 +183,10 @@ class Limiter:
     """Lets requests through at the pace that Telegram allows: short waits here, long ones in the
     queue. One for a bot, in one event loop."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, shared: SharedTurns | None = None) -> None:
+        """`shared`: the turns of all processes that send for this bot, if there are others."""
         self._limits = limits or Limits()
+        self._shared = shared
         rate = self._limits.bot_per_second
         # Half the even spacing: what a busy moment held up can be made good, yet not in one burst.
         self._bot = Gate([Window(rate, 1.0, 0.5 / rate)], 1 / rate)
@@ -194,11 +210,24 @@ class Limiter:
                 until = max(gate.free_at(), loop.time() + self._limits.longest_wait)
                 raise gate.hand_back(loop.time(), until) from None
             try:
-                yield Turn(gate, self._bot, self._limits.longest_wait)
+                shared = None if self._shared is None else partial(self._share, self._shared, chat)
+                yield Turn(gate, self._bot, self._limits.longest_wait, shared)
             finally:
                 gate.turn.release()
         finally:
             gate.pending -= requests
+
+    async def _share(self, shared: SharedTurns, chat: int | str) -> None:
+        limits = self._limits
+        budgets = (Rate(limits.group_per_minute, 60.0),) if _is_group(chat) else ()
+        spacing = Spacing(interval=1 / limits.chat_per_second, budgets=budgets)
+        await shared.wait(chat, spacing, limits.longest_wait)
+        await shared.wait(_BOT, Spacing(interval=1 / limits.bot_per_second), limits.longest_wait)
+
+    async def share_refusal(self, chat: int | str, wait: timedelta) -> None:
+        """Telegram answered 429: the other processes leave this chat alone as well."""
+        if self._shared is not None:
+            await self._shared.pause(chat, wait)
 
     def refused(self, chat: int | str, wait: timedelta) -> None:
         """Telegram answered 429: nothing goes to this chat for so long. When several chats are
@@ -237,7 +266,11 @@ class Limiter:
     def _new_gate(self, chat: int | str) -> Gate:
         interval = 1 / self._limits.chat_per_second
         windows = [Window(1, interval)]
-        if isinstance(chat, str) or chat < 0:  # a public name is a group's or a channel's
+        if _is_group(chat):
             windows.append(Window(self._limits.group_per_minute, 60.0))
             interval = 60 / self._limits.group_per_minute
         return Gate(windows, interval)
+
+
+def _is_group(chat: int | str) -> bool:
+    return isinstance(chat, str) or chat < 0  # a public name is a group's or a channel's

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapters.notifiers._http import HttpClient
 from adapters.notifiers._pong import Pong
+from adapters.notifiers._shared import SharedTurns
 from adapters.notifiers.email.attachments import AttachmentFolder
 from adapters.notifiers.telegram.api import BotApi
 from adapters.notifiers.telegram.delivery import Delivery, Moves, chat_of
@@ -15,6 +16,7 @@ from adapters.notifiers.telegram.plan import Plan, plan
 from domain.content import Content
 from domain.errors import DeliveryError, Permanent, Unavailable
 from domain.notification import Notification, Recipient
+from domain.pace import PaceStore
 from domain.ports import AboutToSend, proceed
 
 _LARGE = 100_000
@@ -33,11 +35,14 @@ class TelegramNotifier:
         attachments_dir: Path | None = None,
         limits: Limits | None = None,
         client: HttpClient | None = None,
+        paces: PaceStore | None = None,
     ) -> None:
-        """`token` is asked at each request, since its file may change while we run."""
+        """`token` is asked at each request, since its file may change while we run. `paces` is
+        shared with the other processes that send for this bot."""
         self._api = BotApi(client or HttpClient("telegram"), api_url, token)
         self._attachments = AttachmentFolder(attachments_dir)
-        self._limiter = Limiter(limits)
+        shared = None if paces is None else SharedTurns(paces, token)
+        self._limiter = Limiter(limits, shared)
         self._moves = Moves()
 
     async def notify(
