@@ -8,7 +8,7 @@ from adapters.notifiers.email.limits import RateRefused
 from adapters.notifiers.email.pacer import Pacer
 from adapters.notifiers.email.permit import PaceRules, Permit, Place
 from domain.content import Content
-from domain.errors import DeliveryError, Throttled, Unavailable
+from domain.errors import DeliveryError, InDoubt, Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
 from domain.notification import Notification, Recipient
 from domain.pace import PaceStore
@@ -103,7 +103,12 @@ class PacedNotifier:
             if isinstance(answer, RateRefused):
                 await pacer.refused(permit, answer)
                 return answers
-        await (pacer.accepted(permit) if None in answers.values() else pacer.ended(permit))
+        if not any(answer is None or isinstance(answer, InDoubt) for answer in answers.values()):
+            await pacer.ended(permit)
+            return answers
+        pacer.accepted()
+        if permit.is_probe:
+            await pacer.passed(permit)
         return answers
 
     async def refresh(self) -> None:

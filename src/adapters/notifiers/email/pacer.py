@@ -39,6 +39,7 @@ class Pacer:
         self._learned = learned
         self._rules = rules
         self._pace = Pace()
+        self._free = Permit(episode=0)
         self._offset = 0.0
         self._accepted: deque[float] = deque(maxlen=_COUNTED)
         self._numbers = itertools.count()
@@ -53,7 +54,7 @@ class Pacer:
 
     def unlimited(self) -> Permit:
         """Leave to send at once, while there is no limit."""
-        return Permit(episode=self._pace.episode)
+        return self._free
 
     def is_current(self, permit: Permit) -> bool:
         """Whether the pace is still the one at which the permit was given."""
@@ -70,12 +71,14 @@ class Pacer:
                     return permit
             return self.unlimited()
 
-    async def accepted(self, permit: Permit) -> None:
-        """The relay took the mail; where it was a probe, a pause is over."""
+    def accepted(self) -> None:
+        """The relay took a mail."""
         self._accepted.append(self._rules.clock())
-        if permit.is_probe:
-            with suppress(LedgerUnavailable):
-                await self._unblock(permit)
+
+    async def passed(self, permit: Permit) -> None:
+        """The relay took the mail that was a probe: a pause is over."""
+        with suppress(LedgerUnavailable):
+            await self._unblock(permit)
 
     async def _unblock(self, permit: Permit) -> None:
         while self._pace.is_blocked:
@@ -165,6 +168,8 @@ class Pacer:
 
     def _adopt(self, pace: Pace, now: float) -> None:
         self._pace = pace
+        if self._free.episode != pace.episode:
+            self._free = Permit(episode=pace.episode)
         rate = pace.rate_at(now)
         self.is_limited = self._rules.ceiling is not None or pace.is_blocked or rate > 0
         self._learned.note(self._relay, Fact.RATE, rate or None)
