@@ -5,6 +5,7 @@ import io
 import os
 import select
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
@@ -14,6 +15,8 @@ CAPACITY = 1024 * 1024
 _GATHER = 0.02  # seconds: one wake of the thread for many lines
 _RETRY = 0.5  # seconds between two tries while nothing can be written
 _POLL = 100  # milliseconds
+_STANDSTILL = 0.3
+"""Seconds without a single write, after which the end does not wait for the last lines."""
 
 
 def _plain_notice(count: int) -> str:
@@ -45,6 +48,7 @@ class LogSink:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._unsaid = 0
+        self._written = 0
         self._is_broken = False
 
     def start(self) -> None:
@@ -74,10 +78,15 @@ class LogSink:
         """Do nothing: what was taken in is written soon, at the latest by `close`."""
 
     def close(self, timeout: float) -> None:
-        """Write what waits, for at most `timeout` seconds."""
-        if self._thread is not None:
-            self._closing.set()
-            self._idle.wait(timeout)
+        """Write what waits, for at most `timeout` seconds; not for a reader that stands still."""
+        if self._thread is None:
+            return
+        self._closing.set()
+        end = time.monotonic() + timeout
+        while (left := end - time.monotonic()) > 0:
+            before = self._written
+            if self._idle.wait(min(left, _STANDSTILL)) or self._written == before:
+                return
 
     def _write_directly(self, text: str) -> None:
         if self._stream is None:
@@ -142,6 +151,7 @@ class LogSink:
         while done < len(data):
             try:
                 done += os.write(self._fd, data[done:])
+                self._written += 1
             except BlockingIOError:
                 self._await_room()
             except OSError:

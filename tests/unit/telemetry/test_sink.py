@@ -90,8 +90,8 @@ def test_field_1_1_a_reader_that_stands_still_holds_nobody_up(pipe: tuple[int, i
     assert sink.dropped > 500
 
     began = time.monotonic()
-    sink.close(0.2)
-    assert time.monotonic() - began < 1
+    sink.close(5)
+    assert time.monotonic() - began < 2  # it does not wait for one that reads nothing
 
     reader = Reader(reading)
     last = "could not be written"
