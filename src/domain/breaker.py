@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -70,6 +71,15 @@ async def while_in_hand(send: Callable[[], Awaitable[_T]]) -> _T:
                 raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Why there is a pause, since when, and when the other side is tried again."""
+
+    cause: str
+    since: datetime
+    next_try: datetime
+
+
 class Breaker:
     """Lets calls through while the other side answers; else holds them and probes with one.
 
@@ -110,6 +120,14 @@ class Breaker:
     def is_open(self) -> bool:
         """Whether the channel is paused."""
         return self._pause > 0
+
+    @property
+    def pause(self) -> Pause | None:
+        """The pause while it is open, else None."""
+        if not self.is_open():
+            return None
+        next_try = self._opened_at + timedelta(seconds=self._pause)
+        return Pause(cause=self._cause, since=self._began_at, next_try=next_try)
 
     async def call(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from domain.breaker import Breaker, resting, while_in_hand
+from domain.breaker import Breaker, Pause, resting, while_in_hand
 from domain.content import Content, InDoubtPolicy
 from domain.errors import (
     DeliveryError,
@@ -96,6 +96,11 @@ class Dispatcher:
     def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
         return lambda error: self.on_pause(channel, error)
 
+    def pauses(self) -> Mapping[str, Pause]:
+        """The channels that are paused now."""
+        found = {name: breaker.pause for name, breaker in self._breakers.items()}
+        return {name: pause for name, pause in found.items() if pause is not None}
+
     async def dispatch(
         self,
         notification: Notification,
@@ -134,7 +139,7 @@ class Dispatcher:
             return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
         results: list[Result] = []
         alone = self._is_alone(notification)
-        for one_mail, group in _mails(notification, owed, alone=alone):
+        for one_mail, group in notification.mails(owed, alone=alone):
             made = await self._deliver(one_mail, group, attempt, progress, ask)
             results += made
             if alone:
@@ -146,7 +151,7 @@ class Dispatcher:
         too late."""
         self._refuse_expired(notification, progress)
         owed = progress.owed(notification)
-        for one_mail, _group in _mails(notification, owed, alone=self._is_alone(notification)):
+        for one_mail, _group in notification.mails(owed, alone=self._is_alone(notification)):
             self._render(one_mail)
 
     def _is_alone(self, notification: Notification) -> bool:
@@ -270,11 +275,3 @@ def _not_yet(
     recipients: Sequence[Recipient], answers: Mapping[Recipient, DeliveryError | None]
 ) -> list[Recipient]:
     return [r for r in recipients if isinstance(answers[r], NotYet)]
-
-
-def _mails(
-    notification: Notification, owed: tuple[Recipient, ...], *, alone: bool
-) -> list[tuple[Notification, tuple[Recipient, ...]]]:
-    if not alone:
-        return [(notification, owed)]
-    return [(notification.for_one(recipient), (recipient,)) for recipient in owed]

@@ -227,6 +227,15 @@ class Notification:
         """The same notification addressed to `recipient` alone, as `individually` asks."""
         return replace(self, to=(recipient,), cc=(), bcc=())
 
+    def mails(
+        self, recipients: tuple[Recipient, ...], *, alone: bool
+    ) -> list[tuple["Notification", tuple[Recipient, ...]]]:
+        """One mail to all of `recipients`, or one for each of them `alone`; each with whom it is
+        for."""
+        if not alone:
+            return [(self, recipients)]
+        return [(self.for_one(recipient), (recipient,)) for recipient in recipients]
+
 
 def _time_fault(time: datetime | None) -> str | None:
     return "must carry an offset" if time is not None and time.tzinfo is None else None

@@ -3,13 +3,13 @@
 import asyncio
 import math
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
-from domain.breaker import Breaker
+from domain.breaker import Breaker, Pause
 from domain.content import InDoubtPolicy
 from domain.dispatcher import Dispatcher, Progress
 from domain.errors import DispatcherError, FailureReason, Unavailable
@@ -70,6 +70,12 @@ class OnceDispatcher:
             trips_on=LedgerUnavailable,
             longest_hold=math.inf,  # what was sent must be written down, however long it takes
         )
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """What is paused now: channels, and the ledger by its name."""
+        gate = self._gate.pause
+        own = {} if gate is None else {LEDGER: gate}
+        return {**self.dispatcher.pauses(), **own}
 
     async def dispatch(
         self,

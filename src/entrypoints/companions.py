@@ -9,6 +9,7 @@ from entrypoints.relay_watch import RelayWatch
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import HttpAddress
+from entrypoints.worker_states import WorkerWatch
 
 
 def companions(
@@ -16,6 +17,7 @@ def companions(
 ) -> list[AbstractAsyncContextManager[object]]:
     """To be entered before the first message is taken, and left after the last."""
     kept: list[AbstractAsyncContextManager[object]] = [container.settlement_watch().at_work()]
+    kept.append(_worker_watch(container).at_work())
     if "email" in settings.active_channels:
         kept.append(_relay_watch(container).at_work())
     if settings.http is not None:
@@ -29,6 +31,16 @@ def companions(
         )
         kept.append(drains.at_work())
     return kept
+
+
+def _worker_watch(container: Container) -> WorkerWatch:
+    in_hand = container.in_hand()
+    return WorkerWatch(
+        store=container.paces(),
+        pauses=container.once().pauses,
+        in_hand=in_hand.by_queue,
+        settled_at=lambda: in_hand.settled_at,
+    )
 
 
 def _relay_watch(container: Container) -> RelayWatch:

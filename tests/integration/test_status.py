@@ -56,7 +56,11 @@ def test_the_embedded_queue_is_counted_by_state_and_reason(tmp_path: Path) -> No
         "waiting": [{"delay": None, "messages": 1}],
         "dead": 3,
         "dead_by_reason": {"expired": 2, "malformed": 1},
+        "oldest": email["oldest"],
+        "pauses": [],
+        "workers": [],
     }
+    assert email["oldest"] is not None
     assert [(row["queue"], row["ready"], row["dead"]) for row in others] == [
         ("telegram", 0, 0),
         ("slack", 0, 0),
@@ -152,6 +156,9 @@ def test_rabbitmq_tells_of_ready_waiting_dead_and_consumers(
         "waiting": [{"delay": "1m", "messages": 0}, {"delay": "90s", "messages": 1}],
         "dead": 2,
         "dead_by_reason": None,
+        "oldest": None,
+        "pauses": [],
+        "workers": [],
     }
     assert (telegram["exists"], telegram["ready"]) == (False, 0)
 

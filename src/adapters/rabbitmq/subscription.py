@@ -100,8 +100,8 @@ class Subscription:
             self.handed_out += 1
             flight = asyncio.create_task(self._fly(Delivery(message, channel, method.delivery_tag)))
             self._flights.add(flight)
-            self._in_hand.take(len(body))
-            flight.add_done_callback(partial(self._landed, len(body)))
+            number = self._in_hand.take(len(body), message)
+            flight.add_done_callback(partial(self._landed, number))
             change = self._intake.came(len(body), self._in_hand, flight.get_loop().time())
             if change is not None:
                 self._adjusting = asyncio.create_task(
@@ -168,9 +168,9 @@ class Subscription:
             self._quiet = (self.handed_out, now)
         return now - self._quiet[1] >= _QUIET
 
-    def _landed(self, size: int, flight: "asyncio.Task[bool]") -> None:
+    def _landed(self, number: int, flight: "asyncio.Task[bool]") -> None:
         self._flights.discard(flight)
-        self._in_hand.let_go(size, is_settled=not flight.cancelled() and flight.result())
+        self._in_hand.let_go(number, is_settled=not flight.cancelled() and flight.result())
 
     async def _fly(self, delivery: Delivery) -> bool:
         """Whether the message is settled, or not ours any more."""

@@ -64,7 +64,7 @@ class SqliteConsumer:
         self._tasks: dict[asyncio.Task[None], Leased] = {}
         self._ended: list[Ended] = []
         self._in_hand = in_hand or InHand()
-        self._sizes: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._renew_at = clock.now()
         self._pause = 0.0
@@ -127,8 +127,8 @@ class SqliteConsumer:
         for taken in leased:
             task = asyncio.create_task(self._handle(handler, taken))
             self._tasks[task] = taken
-            self._sizes[taken.id] = len(taken.message.body)
-            self._in_hand.take(len(taken.message.body))
+            size = len(taken.message.body)
+            self._numbers[taken.id] = self._in_hand.take(size, taken.message)
         await asyncio.sleep(0)  # what ends at once is settled in the next turn
         return bool(leased)
 
@@ -147,8 +147,8 @@ class SqliteConsumer:
         )
         del self._ended[: len(ended)]
         for one in ended:
-            if (size := self._sizes.pop(one.id, None)) is not None:
-                self._in_hand.let_go(size, is_settled=one.settlement is not None)
+            if (number := self._numbers.pop(one.id, None)) is not None:
+                self._in_hand.let_go(number, is_settled=one.settlement is not None)
         if must_renew:
             self._renew_at = now + self._settings.lease / 3
         if lost:

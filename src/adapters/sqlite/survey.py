@@ -15,7 +15,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COUNT: Final = """
 SELECT coalesce(sum(visible_at <= :now), 0),
        coalesce(sum(visible_at > :now AND owner IS NOT NULL), 0),
-       coalesce(sum(visible_at > :now AND owner IS NULL), 0)
+       coalesce(sum(visible_at > :now AND owner IS NULL), 0),
+       min(visible_at)
 FROM message WHERE queue = :queue
 """
 _REASONS: Final = """
@@ -39,7 +40,7 @@ def survey(path: Path, queues: Sequence[str], now: datetime) -> tuple[QueueState
     """The state of each of `queues`, in their order; a file that does not exist holds nothing.
     Raises BrokerUnavailable."""
     if not path.exists():
-        return tuple(_state(queue, (0, 0, 0), {}, exists=False) for queue in queues)
+        return tuple(_state(queue, (0, 0, 0, None), {}, exists=False) for queue in queues)
     time = (now - _EPOCH) // timedelta(microseconds=1)
     states = []
     with _opened(path, QUEUE) as connection:
@@ -51,9 +52,14 @@ def survey(path: Path, queues: Sequence[str], now: datetime) -> tuple[QueueState
 
 
 def _state(
-    queue: str, counts: tuple[int, int, int], reasons: dict[str, int], *, exists: bool
+    queue: str,
+    counts: tuple[int, int, int, int | None],
+    reasons: dict[str, int],
+    *,
+    exists: bool,
 ) -> QueueState:
-    ready, unacked, waiting = counts
+    ready, unacked, waiting, since = counts
+    is_known = ready and since is not None
     return QueueState(
         queue=queue,
         exists=exists,
@@ -63,6 +69,7 @@ def _state(
         waiting=(Waiting(delay=None, messages=waiting),),
         dead=sum(reasons.values()),
         dead_by_reason=reasons,
+        oldest=_EPOCH + timedelta(microseconds=since or 0) if is_known else None,
     )
 
 

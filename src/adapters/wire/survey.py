@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class QueueState:
 
     `exists` is about the work queue alone. `waiting` has no tier that was not made yet. `dead` is
     None where `<queue>.dead` does not exist. `unseen` names the queues that this user may not look
-    at; they may well be there. `problem`: why the work queue cannot be used, whoever asks.
+    at; they may well be there. `oldest`: since when the oldest
+    ready message may be taken. `problem`: why the work queue cannot be used, whoever asks.
     """
 
     queue: str
@@ -30,5 +31,6 @@ class QueueState:
     waiting: tuple[Waiting, ...]
     dead: int | None
     dead_by_reason: Mapping[str, int] | None
+    oldest: datetime | None = None
     unseen: tuple[str, ...] = ()
     problem: str | None = None

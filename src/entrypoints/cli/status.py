@@ -10,10 +10,19 @@ from adapters.wire.survey import QueueState, Waiting
 from domain.ledger import LedgerUnavailable
 from entrypoints.cli.letters import open_queue
 from entrypoints.cli.output import duration, print_json, print_table, words
+from entrypoints.cli.status_workers import (
+    QueueWork,
+    oldest_line,
+    pause_lines,
+    work_of,
+    worker_lines,
+)
+from entrypoints.cli.status_workers import as_json as seen_by_workers
 from entrypoints.cli.surveying import survey
 from entrypoints.ledgers import pace_store
 from entrypoints.relay_watch import RelayState, in_words, relay_states
 from entrypoints.settings import Settings
+from entrypoints.worker_states import WorkerState, worker_states
 
 _UNKNOWN = "?"
 
@@ -21,22 +30,38 @@ _UNKNOWN = "?"
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """How many messages are ready, in hand, waiting and dead, queue by queue.
+    """How many messages are ready, in hand, waiting and dead, queue by queue; what is paused, why,
+    and when it is tried next.
 
-    Takes and makes nothing. RabbitMQ tells neither of messages in a worker's hands nor of the
-    reasons of the dead (`dispatcher failed list` reads the letters); the embedded queue does not
-    tell of consumers.
+    Takes and makes nothing. Pauses, and with RabbitMQ what is in hand, are what the workers wrote
+    into the ledger within the last seconds. RabbitMQ does not show the reasons of the dead
+    (`dispatcher failed list` reads the letters); the embedded queue does not show consumers.
     """
     settings = open_queue()
     states = asyncio.run(survey(settings))
-    relays = asyncio.run(_relays(settings))
+    relays, workers = asyncio.run(_from_ledger(settings))
+    work = [work_of(state, settings.queue_channels[state.queue], workers) for state in states]
     if as_json:
-        print_json([_object(settings, state, relays) for state in states])
+        shown = zip(states, work, strict=True)
+        print_json([_object(settings, s, relays) | _seen(s, w, workers) for s, w in shown])
         return
     print_table(
         ["queue", "ready", "in hand", "consumers", "waiting", "dead"],
-        [_row(state) for state in states],
+        [_row(state, one) for state, one in zip(states, work, strict=True)],
     )
+    _say(settings, states)
+    oldest = [oldest_line(s.queue, w) for s, w in zip(states, work, strict=True)]
+    relay_lines = [in_words(relay) for relay in relays]
+    for line in (
+        *pause_lines(workers),
+        *filter(None, oldest),
+        *worker_lines(workers),
+        *relay_lines,
+    ):
+        words(line)
+
+
+def _say(settings: Settings, states: Sequence[QueueState]) -> None:
     for state in states:
         if state.problem:
             words(state.problem)
@@ -47,30 +72,36 @@ def command(as_json: bool) -> None:
         elif state.ready and state.consumers == 0:
             words(f"queue {state.queue}: nobody consumes it")
 
-    for relay in relays:
-        words(in_words(relay))
 
-
-async def _relays(settings: Settings) -> list[RelayState]:
-    """What the workers have learned about the mail relays."""
+async def _from_ledger(settings: Settings) -> tuple[list[RelayState], list[WorkerState]]:
+    """What the workers have learned about the mail relays, and what they say of themselves."""
     store = pace_store(settings)
     try:
-        return await relay_states(store)
+        return await relay_states(store), worker_states(await store.notes())
     except LedgerUnavailable as error:
-        words(f"what is learned about the relays cannot be read: {error}")
-        return []
+        words(f"what the workers say of themselves cannot be read: {error}")
+        return [], []
     finally:
         await store.close()
 
 
-def _row(state: QueueState) -> tuple[object, ...]:
+def _seen(state: QueueState, work: QueueWork, workers: Sequence[WorkerState]) -> dict[str, object]:
+    return {"unacked": _in_hand(state, work), **seen_by_workers(work, workers)}
+
+
+def _in_hand(state: QueueState, work: QueueWork) -> int | None:
+    """What the broker says, else what the workers say."""
+    return work.in_hand if state.unacked is None else state.unacked
+
+
+def _row(state: QueueState, work: QueueWork) -> tuple[object, ...]:
     reasons = ", ".join(
         f"{count} {reason}" for reason, count in (state.dead_by_reason or {}).items()
     )
     return (
         state.queue,
         _known(state.ready) if state.exists else "absent",
-        _known(state.unacked),
+        _known(_in_hand(state, work)),
         _known(state.consumers),
         ", ".join(_waiting(one) for one in state.waiting if one.messages) or 0,
         f"{_known(_dead(state))}{f' ({reasons})' if reasons else ''}",

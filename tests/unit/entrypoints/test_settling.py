@@ -35,11 +35,11 @@ def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_re
 
 def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
     scene = Scene()
-    scene.in_hand.take(1000)
+    first = scene.in_hand.take(1000)
     scene.in_hand.take(1000)
     scene.pass_time(130)
 
-    scene.in_hand.let_go(1000, is_settled=True)
+    scene.in_hand.let_go(first, is_settled=True)
     scene.pass_time(5)
     assert scene.reports[1:] == [None]
     scene.pass_time(115)
@@ -51,9 +51,9 @@ def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
 def test_field_1_3_messages_that_are_only_handed_back_do_not_count_as_settled() -> None:
     scene = Scene()
     for _ in range(26):
-        scene.in_hand.take(1000)
+        taken = scene.in_hand.take(1000)
         scene.pass_time(5)
-        scene.in_hand.let_go(1000, is_settled=False)
+        scene.in_hand.let_go(taken, is_settled=False)
         scene.in_hand.take(1000)
 
     assert len(scene.reports) == 1
@@ -63,9 +63,9 @@ def test_field_1_3_an_idle_worker_and_one_that_settles_now_and_then_are_left_alo
     scene = Scene()
     scene.pass_time(1000)
     for _ in range(20):
-        scene.in_hand.take(1000)
+        taken = scene.in_hand.take(1000)
         scene.pass_time(100)
-        scene.in_hand.let_go(1000, is_settled=True)
+        scene.in_hand.let_go(taken, is_settled=True)
         scene.in_hand.take(1000)
 
     assert scene.reports == []
@@ -88,7 +88,7 @@ def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> Non
 def test_it_looks_by_itself_while_it_is_entered() -> None:
     reports: list[str | None] = []
     in_hand = InHand()
-    in_hand.take(1)
+    taken = in_hand.take(1)
     watch = SettlementWatch(in_hand, is_paused=lambda: False, report=reports.append, period=0.05)
 
     async def work() -> None:
@@ -96,7 +96,7 @@ def test_it_looks_by_itself_while_it_is_entered() -> None:
             async with asyncio.timeout(5):
                 while not reports:
                     await asyncio.sleep(0.01)
-            in_hand.let_go(1, is_settled=True)
+            in_hand.let_go(taken, is_settled=True)
             async with asyncio.timeout(5):
                 while len(reports) < 2:
                     await asyncio.sleep(0.01)

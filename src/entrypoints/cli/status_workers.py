@@ -1,0 +1,116 @@
+"""What `status` says of the workers: pauses, what they have in hand, and how old the oldest is."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapters.wire.headers import iso
+from adapters.wire.survey import QueueState
+from domain.once import LEDGER
+from entrypoints.worker_states import PauseState, WorkerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueWork:
+    """A queue as its workers see it. `in_hand` is None where no worker says anything."""
+
+    in_hand: int | None
+    oldest: datetime | None
+    """Since when the oldest message that waits or is in hand waits; None: not known."""
+    pauses: Sequence[tuple[WorkerState, PauseState]]
+    """Those of its channel, and of the ledger, which holds up every channel."""
+
+
+def work_of(state: QueueState, channel: str, workers: Sequence[WorkerState]) -> QueueWork:
+    """What the workers say of one queue."""
+    mine = [worker.in_hand[state.queue] for worker in workers if state.queue in worker.in_hand]
+    times = [_time(one.oldest) for one in mine]
+    if state.oldest is not None:
+        times.append(state.oldest)
+    return QueueWork(
+        in_hand=sum(one.count for one in mine) if workers else None,
+        oldest=min(times, default=None),
+        pauses=[
+            (worker, pause)
+            for worker in workers
+            for pause in worker.pauses
+            if pause.name in {channel, LEDGER}
+        ],
+    )
+
+
+def as_json(work: QueueWork, workers: Sequence[WorkerState]) -> dict[str, object]:
+    """The fields of one queue; times in ISO 8601."""
+    return {
+        "oldest": None if work.oldest is None else iso(work.oldest),
+        "pauses": [
+            {
+                "name": pause.name,
+                "cause": pause.cause,
+                "since": iso(_time(pause.since)),
+                "next_try": iso(_time(pause.next_try)),
+                "worker": worker.worker,
+            }
+            for worker, pause in work.pauses
+        ],
+        "workers": [
+            {
+                "worker": worker.worker,
+                "seen_at": iso(_time(worker.seen_at)),
+                "settled_at": worker.settled_at and iso(_time(worker.settled_at)),
+                "in_hand": sum(one.count for one in worker.in_hand.values()),
+            }
+            for worker in workers
+        ],
+    }
+
+
+def pause_lines(workers: Iterable[WorkerState]) -> list[str]:
+    """One line for each pause of each worker."""
+    return [_paused(worker, pause) for worker in workers for pause in worker.pauses]
+
+
+def worker_lines(workers: Iterable[WorkerState]) -> list[str]:
+    """One line for each worker."""
+    return [_at_work(worker) for worker in workers]
+
+
+def oldest_line(queue: str, work: QueueWork) -> str | None:
+    """How long the oldest message waits; None where nothing waits, as far as is known."""
+    if work.oldest is None:
+        return None
+    return f"queue {queue}: the oldest message waits for {age(work.oldest.timestamp())}"
+
+
+def age(since: float) -> str:
+    """How long ago, in words: `12 s`, `5 min`, `3 h`, `2 d`."""
+    seconds = max(0, round(time.time() - since))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _paused(worker: WorkerState, pause: PauseState) -> str:
+    what = "the ledger" if pause.name == LEDGER else f"channel {pause.name}"
+    wait = max(0, round(pause.next_try - time.time()))
+    return (
+        f"{what} is paused for {age(pause.since)}, next try in {wait} s (worker {worker.worker}):"
+        f" {pause.cause}"
+    )
+
+
+def _at_work(worker: WorkerState) -> str:
+    count = sum(one.count for one in worker.in_hand.values())
+    settled = "none settled yet"
+    if worker.settled_at is not None:
+        settled = f"the last was settled {age(worker.settled_at)} ago"
+    return (
+        f"worker {worker.worker}: {count} messages in hand, {settled}"
+        f" (seen {age(worker.seen_at)} ago)"
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,112 @@
+"""What a worker writes down of itself, and what is read of it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from adapters.memory.paces import MemoryPaces
+from adapters.wire.in_hand import InHand, QueueInHand
+from adapters.wire.inbound import InboundMessage, Properties
+from domain.breaker import Pause
+from entrypoints.worker_states import DEAD_AFTER, PauseState, WorkerWatch, worker_states
+from tests.fakes import NOON
+
+NOW = NOON.timestamp()
+PAUSE = Pause(cause="421 for ann@example.com", since=NOON, next_try=NOON)
+
+
+class Scene:
+    """A store that several workers write into, and a clock."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.store = MemoryPaces(lambda: self.now)
+
+    def watch(self, name: str, pauses: dict[str, Pause] | None = None) -> WorkerWatch:
+        return WorkerWatch(
+            store=self.store,
+            pauses=lambda: pauses or {},
+            in_hand=lambda: {"email": QueueInHand(count=2, oldest=NOW - 60)},
+            settled_at=lambda: None,
+            name=name,
+            clock=lambda: self.now,
+        )
+
+    async def seen(self) -> list[str]:
+        notes = await self.store.notes()
+        return [state.worker for state in worker_states(notes, lambda: self.now)]
+
+
+def run(body: Callable[[Scene], Coroutine[None, None, None]]) -> None:
+    asyncio.run(body(Scene()))
+
+
+def test_field_8_8_what_a_worker_says_is_read_back_without_addresses() -> None:
+    async def body(scene: Scene) -> None:
+        await scene.watch("a", {"email": PAUSE}).publish()
+
+        [state] = worker_states(await scene.store.notes(), lambda: NOW)
+        assert (state.worker, state.seen_at, state.settled_at) == ("a", NOW, None)
+        cause = "421 for ***@example.com"
+        assert state.pauses == (PauseState(name="email", cause=cause, since=NOW, next_try=NOW),)
+        assert state.in_hand == {"email": QueueInHand(count=2, oldest=NOW - 60)}
+
+    run(body)
+
+
+def test_field_8_8_workers_side_by_side_have_a_place_each() -> None:
+    async def body(scene: Scene) -> None:
+        watches = [scene.watch(name) for name in "abc"]
+        await asyncio.gather(*(watch.publish() for watch in watches))
+        await asyncio.gather(*(watch.publish() for watch in watches))
+
+        assert await scene.seen() == ["a", "b", "c"]
+        await watches[1].withdraw()
+        assert await scene.seen() == ["a", "c"]
+
+    run(body)
+
+
+def test_field_8_8_a_worker_that_is_silent_is_not_shown_and_its_place_is_taken() -> None:
+    async def body(scene: Scene) -> None:
+        silent = scene.watch("silent")
+        await silent.publish()
+        scene.now += DEAD_AFTER + 1
+        assert await scene.seen() == []
+        await scene.watch("new").publish()
+        assert len(await scene.store.notes()) == 1
+
+        await silent.publish()
+
+        assert sorted(await scene.seen()) == ["new", "silent"]
+
+    run(body)
+
+
+def test_field_8_8_nonsense_in_the_ledger_is_passed_over() -> None:
+    notes = {"worker 1": "{", "worker 2": "[]", "worker 3": '{"worker": 1}', "learned x": "{}"}
+
+    assert worker_states(notes) == []
+
+
+def a_message(queue: str, timestamp: int | None = None, first_seen: str = "") -> InboundMessage:
+    headers = {"x-dispatcher-first-seen": first_seen} if first_seen else {}
+    return InboundMessage(
+        queue=queue, body=b"", headers=headers, properties=Properties(timestamp=timestamp)
+    )
+
+
+def test_field_8_8_the_oldest_in_hand_is_known_by_what_its_message_says() -> None:
+    in_hand = InHand(clock=lambda: NOW)
+    in_hand.take(1, a_message("email", timestamp=int(NOW) - 50))
+    oldest = in_hand.take(1, a_message("email", first_seen="2026-01-31T11:00:00Z"))
+    in_hand.take(1, a_message("slack"))
+    in_hand.take(1, a_message("slack", timestamp=1))  # nonsense
+    in_hand.take(1, a_message("slack", timestamp=int(NOW) + 10**6))
+
+    assert in_hand.by_queue() == {
+        "email": QueueInHand(count=2, oldest=NOW - 3600),
+        "slack": QueueInHand(count=3, oldest=NOW),
+    }
+    in_hand.let_go(oldest, is_settled=True)
+    assert in_hand.by_queue()["email"] == QueueInHand(count=1, oldest=int(NOW) - 50)
+    assert in_hand.settled_at == NOW
