@@ -61,9 +61,8 @@ class _Tag:
         self.look = Look.INLINE
         self._values: Mapping[str, str] = {}
         if attributes and not self.name.startswith("/"):
-            self.look = look_of(attributes, hidden_classes)
-            if self.act is not None:
-                self._values = attributes_of(attributes)
+            self._values = attributes_of(attributes)
+            self.look = look_of(self._values, hidden_classes)
         self.says_something = bool(self.act or self.gap or self.look)
 
     def attribute(self, name: str) -> str:

@@ -1,13 +1,10 @@
 """What attributes and the page's styles mean for a reader: hidden, or a block of its own."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from functools import lru_cache
 
-from adapters.html import attributes_of
-
-_MARK = re.compile(r"hidden|display|opacity|mso-hide|max-height|class\s*=", re.IGNORECASE)
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _BRACE = re.compile(r"([{}])")
 _CLASS = re.compile(r"(?:\w+)?\.([\w-]+)\Z")
@@ -24,16 +21,15 @@ class Look(IntEnum):
     HIDDEN = 2
 
 
-def look_of(attributes: str, hidden_classes: frozenset[str]) -> Look:
+def look_of(values: Mapping[str, str], hidden_classes: frozenset[str]) -> Look:
     """How an element with these attributes is shown on a page that hides these classes."""
-    if _MARK.search(attributes) is None:
-        return Look.INLINE
-    values = attributes_of(attributes)
     style = values.get("style", "")
-    if "hidden" in values or _is_hidden(style):
+    if "hidden" in values or (style and _is_hidden(style)):
         return Look.HIDDEN
-    if not hidden_classes.isdisjoint(values.get("class", "").split()):
+    if hidden_classes and not hidden_classes.isdisjoint(values.get("class", "").split()):
         return Look.HIDDEN
+    if not style:
+        return Look.INLINE
     return Look.BLOCK if _declared(style).get("display") in _BLOCKS else Look.INLINE
 
 
