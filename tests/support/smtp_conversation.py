@@ -30,6 +30,7 @@ class Script(Protocol):
     users: dict[str, str] | None
     auth: str
     login_prompts: tuple[str, str]
+    answers_of_a_group: int | None
     starttls: ssl.SSLContext | None
     rules: list[Rule]
     accepted: list[ReceivedMail]
@@ -52,6 +53,7 @@ class Conversation:
         self.sender: str | None = None
         self.parameters = ""
         self.recipients: list[str] = []
+        self.group: list[bytes] = []
 
     async def run(self) -> None:
         await self.answer("connect", "220 scripted ESMTP")
@@ -67,7 +69,7 @@ class Conversation:
             "NOOP": self.noop,
             "QUIT": self.quit,
         }
-        while line := await self.reader.readline():
+        while line := await self.command():
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             self.log.commands.append(text)
             verb = text[:4].upper() if not text.upper().startswith("STARTTLS") else "STARTTLS"
@@ -81,6 +83,15 @@ class Conversation:
 
     async def before(self, text: str) -> None:
         """A place for a server that looks at each command first. Raise Ended to leave."""
+
+    async def command(self) -> bytes:
+        """The next command; of a group some servers read only the first ones."""
+        most = self.server.answers_of_a_group
+        if most is None:
+            return await self.reader.readline()
+        if not self.group:
+            self.group = (await self.reader.read(1 << 20)).splitlines(keepends=True)[:most]
+        return self.group.pop(0) if self.group else b""
 
     def say(self, reply: str) -> None:
         lines: list[str] = []

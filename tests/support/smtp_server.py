@@ -61,11 +61,14 @@ class SmtpServer:
         users: dict[str, str] | None = None,
         auth: str = "PLAIN LOGIN",
         login_prompts: tuple[str, str] = ("VXNlcm5hbWU6", "UGFzc3dvcmQ6"),
+        answers_of_a_group: int | None = None,
         starttls: ssl.SSLContext | None = None,
         tls: ssl.SSLContext | None = None,
         port: int = 0,
     ) -> None:
         """`users` (name to password) offers AUTH with the methods of `auth` and demands it.
+
+        `answers_of_a_group`: of commands that come together it reads only so many.
 
         `login_prompts` are the two challenges of AUTH LOGIN, as they go over the wire.
 
@@ -75,6 +78,7 @@ class SmtpServer:
         self.users = users
         self.auth = auth
         self.login_prompts = login_prompts
+        self.answers_of_a_group = answers_of_a_group
         self.starttls = starttls
         self.tls = tls
         self.port = port

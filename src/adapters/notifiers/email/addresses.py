@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import email_validator
 
+from domain.errors import FailureReason, Permanent
+
 # RFC 2606 and RFC 6762 reserve these for private use and testing: the mailboxes of a development
 # machine. The library refuses them unless they are taken off its list (its documented switch).
 _PRIVATE_DOMAINS = ("test", "local", "localhost")
@@ -87,3 +89,13 @@ def _validated(text: str) -> EmailAddress:
 def _allow_private_domains() -> None:
     reserved = email_validator.SPECIAL_USE_DOMAIN_NAMES
     reserved[:] = [name for name in reserved if name not in _PRIVATE_DOMAINS]
+
+
+def not_carried(server: str, address: str, reason: FailureReason) -> Permanent:
+    """The error of an address, or a field with one, that needs SMTPUTF8 where it is not offered."""
+    return Permanent(f"{address}: {needs_extension(server)}", reason=reason)
+
+
+def needs_extension(server: str) -> str:
+    """Why `server` cannot carry an address."""
+    return f"not ASCII before the @, and {server} does not offer SMTPUTF8, which would carry it"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from adapters.notifiers.email.endings import LostBeforePayload, NothingSent
+from adapters.notifiers.email.endings import LostBeforePayload, NothingSent, PipeliningBroken
 from adapters.notifiers.email.limits import Limit
 from domain.errors import DeliveryError, NotYet, Transient, Unavailable
 
@@ -34,6 +34,7 @@ class Course:
         """Take note of a transaction that came to nothing. `most_recipients`: what it showed the
         server to take."""
         is_nearer = nothing.limit is Limit.RECIPIENTS or most_recipients is not None
+        is_nearer = is_nearer or isinstance(nothing, PipeliningBroken)
         if isinstance(nothing, LostBeforePayload):
             is_nearer = self._note_refusals(asked, nothing) or is_nearer
         self._turns = 0 if is_nearer else self._turns + 1

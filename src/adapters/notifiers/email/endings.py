@@ -37,6 +37,10 @@ class SessionUsedUp(NothingSent):
     """The server takes no more mails over this connection, which has served before."""
 
 
+class PipeliningBroken(NothingSent):
+    """Of commands sent together only the first were answered, and the server waits as we do."""
+
+
 class TooManyRecipients(NothingSent):
     """The server refused the mail because it has so many recipients: `count`, more than one."""
 

@@ -28,6 +28,7 @@ class Session(asyncio.Protocol):
         self.reused = False
         self.opened_at = self.idle_since = asyncio.get_running_loop().time()
         self.lost: str | None = None
+        self.was_silent = False  # whether it is lost because no answer came in time
         self._transport = transport
         self._reader = ReplyReader()
         self._replies: list[Reply] = []
@@ -98,6 +99,7 @@ class Session(asyncio.Protocol):
             self._waiter = None
 
     def _check_deadline(self, timeout: float) -> None:
+        self.was_silent = self.lost is None
         self._lose(f"no answer within {timeout:g} s")
         self._transport.abort()
 

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import structlog
 
+from adapters.notifiers.email.addresses import needs_extension, not_carried
 from adapters.notifiers.email.connect import Connector
 from adapters.notifiers.email.course import Course
-from adapters.notifiers.email.endings import Answers, Crowded, NothingSent, TooManyRecipients
+from adapters.notifiers.email.endings import (
+    Answers,
+    Crowded,
+    NothingSent,
+    PipeliningBroken,
+    TooManyRecipients,
+)
 from adapters.notifiers.email.learned import Fact, Learned
 from adapters.notifiers.email.letter import Composer, EmailDefaults, Letter
 from adapters.notifiers.email.limits import Limit
@@ -56,34 +63,31 @@ class SmtpNotifier:
         self._timeouts = timeouts or Timeouts()
         self._settings = settings
         self._reread = reread or (lambda: settings)
-        self._ca_file = ca_file
-        self._ehlo = ehlo
         self._tokens = tokens
         self._in_hurry = in_hurry
-        self._connector = self._new_connector()
+        self._new_connector = partial(
+            Connector,
+            ca_file=ca_file,
+            timeouts=self._timeouts,
+            ehlo=ehlo,
+            tokens=tokens,
+            in_hurry=in_hurry,
+        )
+        self._connector = self._new_connector(settings)
         self._sign_in = SignInGate()
         self._relay = f"{settings.host}:{settings.port}"
         self._learned = learned or Learned()
         self._most_recipients: int | None = None
+        self._pipelines = True
         self._pool = Pool(
             self._open, limits or PoolLimits(), partial(self._learned.note, self._relay)
-        )
-
-    def _new_connector(self) -> Connector:
-        return Connector(
-            self._settings,
-            ca_file=self._ca_file,
-            timeouts=self._timeouts,
-            ehlo=self._ehlo,
-            tokens=self._tokens,
-            in_hurry=self._in_hurry,
         )
 
     async def _open(self) -> Session:
         settings = self._reread()
         if settings != self._settings:
             self._settings = settings
-            self._connector = self._new_connector()
+            self._connector = self._new_connector(settings)
         try:
             if settings.username is None:
                 return await self._connector.open()
@@ -160,6 +164,7 @@ class SmtpNotifier:
         chosen = course.choose(list(served), self._most_recipients)
         if not chosen:
             return results
+        session.pipelining &= self._pipelines
         mailing = await self._mailing(session, letter, chosen)
         journal = _by_address(about_to_send, served, chosen)
         transaction = Transaction(session, mailing, self._timeouts, journal)
@@ -191,13 +196,13 @@ class SmtpNotifier:
             ("envelope_from", letter.envelope_from),
         ):
             if address.needs_smtputf8 and not utf8:
-                raise _needs_smtputf8(session, field, FailureReason.SENDER_REFUSED)
+                raise not_carried(session.server, field, FailureReason.SENDER_REFUSED)
         results: dict[Recipient, DeliveryError | None] = {}
         served: dict[str, list[Recipient]] = {}
         for recipient, address in letter.addressees:
             if address.needs_smtputf8 and not utf8:
-                results[recipient] = _needs_smtputf8(
-                    session, recipient.address, FailureReason.RECIPIENT_INVALID
+                results[recipient] = not_carried(
+                    session.server, recipient.address, FailureReason.RECIPIENT_INVALID
                 )
             else:
                 served.setdefault(address.wire, []).append(recipient)
@@ -206,7 +211,7 @@ class SmtpNotifier:
                 "reply address left out",
                 id=letter.notification.id,
                 template=letter.notification.template,
-                detail=f"reply_to: {_why_not_shown(session)}",
+                detail=f"reply_to: {needs_extension(session.server)}",
             )
         return served, results
 
@@ -215,6 +220,11 @@ class SmtpNotifier:
             self._pool.learn_mails(session)
         if isinstance(nothing, TooManyRecipients):
             self._learn_recipients(nothing.count // 2)
+        if isinstance(nothing, PipeliningBroken) and self._pipelines:
+            self._pipelines = False
+            log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
+        elif session.was_silent and not session.pipelining:
+            self._pipelines = True  # it is silent one by one, too
 
     def _learn_recipients(self, most: int | None) -> None:
         if most is not None and (self._most_recipients is None or most < self._most_recipients):
@@ -265,14 +275,3 @@ def _by_address(
         await about_to_send([r for address in accepted for r in served[address]])
 
     return about_to_send_some
-
-
-def _needs_smtputf8(session: Session, address: str, reason: FailureReason) -> Permanent:
-    return Permanent(f"{address}: {_why_not_shown(session)}", reason=reason)
-
-
-def _why_not_shown(session: Session) -> str:
-    return (
-        f"not ASCII before the @, and {session.server} does not offer SMTPUTF8, which it takes to "
-        "carry that"
-    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from adapters.notifiers.email.endings import (
     Answers,
     LostBeforePayload,
+    PipeliningBroken,
     SessionUsedUp,
     TooManyRecipients,
 )
@@ -28,13 +29,15 @@ class Timeouts:
     leaves earlier sends again what was accepted.
 
     `connect`: for the connection and its TLS handshake. `late`: for the greeting, before a second
-    connection is tried; the first goes on waiting until `greeting`.
+    connection is tried; the first goes on waiting until `greeting`. `group`: for each but the first
+    answer to commands sent together.
     """
 
     connect: float = 30.0
     late: float = 10.0
     greeting: float = 300.0
     command: float = 300.0
+    group: float = 10.0
     final: float = 600.0
 
 
@@ -128,9 +131,13 @@ class Transaction:
 
     async def _in_one_write(self) -> _Envelope:
         """RFC 2920: the whole group at once, then as many replies as commands."""
-        commands = self._mailing.commands()
-        self._session.write(b"".join(commands))
-        replies = await self._session.replies(len(commands), self._timeouts.command)
+        session, times, commands = self._session, self._timeouts, self._mailing.commands()
+        session.write(b"".join(commands))
+        replies = await session.replies(1, times.command)
+        replies += await session.replies(len(commands) - 1, min(times.group, times.command))
+        if session.was_silent and replies and replies[0].accepted:
+            count = f"{len(replies)} of {len(commands)}"
+            raise PipeliningBroken(f"{session.server} answered {count} commands sent together")
         padded: list[Reply | None] = [*replies, *[None] * (len(commands) - len(replies))]
         return _Envelope(padded[0], padded[1:-1], padded[-1])
 
