@@ -140,6 +140,17 @@ def test_field_8_3_the_blocks_of_the_operations_page_run_in_order(reader: Reader
     assert sent_to(reader) == [f"doc-{number}@example.com" for number in (1, 2, 3)]
 
 
+def test_field_8_4_the_blocks_of_the_migrating_page_run_in_order(
+    reader: Reader, local_broker: Broker
+) -> None:
+    try:
+        read(reader, "docs/migrating.md")
+
+        assert sent_to(reader) == ["ada@example.com", "ada@example.com"]
+    finally:
+        local_broker.api("DELETE", "exchanges/%2F/shop")
+
+
 def a_dead_letter(name: str) -> str:
     """One line as `failed export` prints it."""
     body = {

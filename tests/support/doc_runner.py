@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.support.worker import ROOT, clean_environment
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_EXITS_WITH = re.compile(r"^(?P<command>.+?)\s+# exits with (?P<code>\d+)\b.*$", re.MULTILINE)
 _PROGRAM = """#!/bin/sh
 [ "$1" != worker ] || set -- "$@" --drain
 exec {python} -c 'from entrypoints.cli import main; main()' "$@"
@@ -52,12 +53,14 @@ class Reader:
         (self.folder / "exported").write_text("")
 
     def run(self, language: str, text: str) -> str:
-        """Run one block; what it printed. Fails where a command of it does."""
+        """Run one block; what it printed. Fails where a command of it does. A line of shell that
+        ends with `# exits with N` must end so."""
         for old, new in self.replace.items():
             text = text.replace(old, new)
         if language == "python":
             command = [sys.executable, "-c", text]
         else:
+            text = _EXITS_WITH.sub(r"code=0; \g<command> || code=$?; [ $code = \g<code> ]", text)
             script = f". ./exported\nset -e\n{text}\nexport -p > exported\n"
             command = ["bash", "-c", script]
         done = subprocess.run(
