@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format bench chaos outage recovery lock clean
+.PHONY: help demo test test-slow test-all check format bench chaos outage recovery proof lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ chaos: $(VENV)/dev ## Kill, cut and restart for MINUTES=10 with SEED=1, then cou
 
 outage: $(VENV)/dev ## Take the mail server away for MINUTES=10 with MAILS=10000 queued, then count and time (needs Docker)
 	PYTHONPATH=. $(BIN)/python -m tests.support.outage $(or $(MINUTES),10) $(or $(MAILS),10000)
+
+proof: $(VENV)/dev ## Print one table of what is too long for every run; ONLY=servers for a part, MINUTES=10 for chaos and outage (needs Docker)
+	PYTHONPATH=.:src $(BIN)/python -m tests.support.proof --minutes $(or $(MINUTES),10) $(ONLY)
 
 lock: ## Write the hash-locked requirements anew (needs uv)
 	requirements/compile

@@ -1,0 +1,86 @@
+"""How long many mails take with a log that can be written, and with one that cannot."""
+
+import asyncio
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters.clock import SystemClock
+from adapters.sqlite.queue import SqliteQueue
+from adapters.wire.inbound import Properties
+from tests.support.orders import an_order, shop_settings
+from tests.support.worker import clean_environment
+
+MAILS = 10_000
+_PATIENCE = 900.0
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[int]:
+    reading = -1
+    if name == "full disk":
+        writing = os.open("/dev/full", os.O_WRONLY)
+    elif name == "usual":
+        writing = os.open(os.devnull, os.O_WRONLY)
+    else:
+        reading, writing = os.pipe()
+        if name == "closed pipe":
+            os.close(reading)
+            reading = -1
+        else:
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+        if reading >= 0:
+            os.close(reading)
+
+
+def seconds_by_stderr(mails: int = MAILS) -> dict[str, float | None]:
+    """Seconds until all are sent and settled, by what stderr is; None where they are not."""
+    names = ("usual", "closed pipe", "full disk", "unread pipe")
+    return {name: _seconds(name, mails) for name in names}
+
+
+def _seconds(name: str, mails: int) -> float | None:
+    with tempfile.TemporaryDirectory(prefix="proof-") as path, _opened(name) as stderr:
+        folder = Path(path)
+        queue, box = f"sqlite:///{folder}/queue.db", f"maildir:{folder}/m"
+        settings = {**shop_settings(folder, queue, box, "email"), "home": path}
+        asyncio.run(_publish(folder, mails))
+        began = time.monotonic()
+        ended = subprocess.run(
+            [sys.executable, "-m", "entrypoints.worker", "--drain"],
+            env=clean_environment(**settings),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            timeout=_PATIENCE,
+        )
+        seconds = time.monotonic() - began
+        sent = len(list((folder / "m" / "new").iterdir()))
+        all_done = ended.returncode == 0 and sent == mails and asyncio.run(_is_empty(folder))
+        return seconds if all_done else None
+
+
+async def _publish(folder: Path, mails: int) -> None:
+    queue = SqliteQueue(folder / "queue.db", SystemClock())
+    for number in range(mails):
+        await queue.publish("email", an_order(number), Properties(), {})
+    queue.close()
+
+
+async def _is_empty(folder: Path) -> bool:
+    queue = SqliteQueue(folder / "queue.db", SystemClock())
+    try:
+        return await queue.is_empty(["email", "email.dead"])
+    finally:
+        queue.close()
