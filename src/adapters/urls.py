@@ -104,11 +104,12 @@ def redacted(text: str) -> str:
 
 
 def without_path(url: str) -> str:
-    """Scheme, host and port: a path may be as secret as a password."""
+    """Scheme, host and port: a path or a user may be as secret as a password."""
     try:
-        return parse_url(url, "a URL").origin
+        parts = parse_url(url, "a URL")
     except ValueError:
         return MASK
+    return f"{parts.scheme}://{parts.location}"
 
 
 def option_name(name: str) -> str:

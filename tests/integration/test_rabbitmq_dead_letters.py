@@ -22,6 +22,7 @@ from adapters.wire.inbound import (
 )
 from tests.support.consuming import settings_for
 from tests.support.rabbit import Broker, Peer
+from tests.support.worker import wait_until
 
 
 def _letters(count: int) -> list[bytes]:
@@ -176,6 +177,7 @@ def test_thousands_of_letters_are_listed_quickly(broker: Broker, queue: str) -> 
     asyncio.run(_prepare(settings))
     with Peer(broker.url) as peer:
         peer.flood(f"{queue}.dead", _letters(2_500))
+        wait_until(lambda: peer.ready(f"{queue}.dead") == 2_500)
 
     started = time.monotonic()
     seen = asyncio.run(_visit(settings))

@@ -18,7 +18,7 @@ header_text = st.text(st.characters(blacklist_characters="\r\n\0", blacklist_cat
 plain_addresses = header_text.map(trimmed).filter(lambda t: t and "<" not in t and ">" not in t)
 
 
-@given(name=header_text, address=plain_addresses)
+@given(name=header_text.map(trimmed), address=plain_addresses)
 def test_a_recipient_reads_back_from_its_own_text(name: str, address: str) -> None:
     recipient = Recipient(name=name, address=address)
 
