@@ -129,12 +129,31 @@ def test_a_fresh_connection_lost_before_the_payload_may_be_repeated_at_once(
             await send(notifier)
 
         assert caught.value.safe_to_repeat
+        assert caught.value.provider_fault
         assert server.accepted == []
         # Silence after the first of several answers: once more, one by one.
         stalls = action == Hang() and phase != "mail" and extensions == EXTENSIONS
         assert len(server.sessions) == (2 if stalls else 1)
 
     with_server(body, timeouts=HASTY, server=SmtpServer(extensions=extensions))
+
+
+@BOTH
+@pytest.mark.parametrize("phase", ["mail", "rcpt"])
+def test_what_follows_a_farewell_in_one_group_says_nothing_about_the_recipients(
+    extensions: tuple[str, ...], phase: str
+) -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on(phase, Say("421 4.3.0 mail session limit reached"))
+        server.on("rcpt", Say("503 5.5.1 need MAIL first"), address="bob@")
+
+        with pytest.raises(Transient) as caught:
+            await send(notifier, a_notification(to=("ann@example.com", "bob@example.com")))
+
+        assert "421 4.3.0" in str(caught.value)
+        assert caught.value.provider_fault
+
+    with_server(body, server=SmtpServer(extensions=extensions))
 
 
 @BOTH

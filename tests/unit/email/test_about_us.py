@@ -9,6 +9,13 @@ from adapters.notifiers.email.verdicts import verdict
 from domain.errors import FailureReason, Permanent, Transient, Unavailable
 
 OURS = [
+    (550, "5.7.0 The number of messages you can send today has been used up", AboutUs.QUOTA),
+    (501, "5.5.4 Helo/Ehlo requires fully qualified domain name", AboutUs.HELO),
+    (550, "HELO should be a FQDN or address literal (See RFC 2821 4.1.1.1)", AboutUs.HELO),
+    (503, "AUTH first (#5.5.1)", AboutUs.SIGN_IN),
+    (503, "5.5.1 Error: send AUTH command first", AboutUs.SIGN_IN),
+    (553, "5.7.1 <a@b.example>: Sender address rejected: not logged in", AboutUs.SIGN_IN),
+    (550, "Please turn on SMTP Authentication in your mail client.", AboutUs.SIGN_IN),
     (550, "5.4.5 Daily user sending limit exceeded.", AboutUs.QUOTA),
     (550, "5.4.5 Daily user sending quota exceeded. o65sm25351206pga.71 - gsmtp", AboutUs.QUOTA),
     (550, "5.4.6 Sender Hourly Quota Exceeded - [account=a]", AboutUs.QUOTA),

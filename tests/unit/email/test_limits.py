@@ -11,6 +11,9 @@ from adapters.notifiers.email.replies import Reply
 S, R, D, F, G = Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.FINAL, Phase.GREETING
 
 RATE = [
+    (450, "requests per second limit exceeded", (S, F)),
+    (429, "Too many requests", (S,)),
+    (421, "4.7.0 You exceeded your rate. Sending limit: 14 mails/second", (S,)),
     (454, "Throttling failure: Maximum sending rate exceeded.", (D, F)),  # Amazon SES
     (450, "4.7.1 Error: too much mail from 192.0.2.1", (S,)),  # Postfix
     (450, "4.7.1 Error: too many recipients from 192.0.2.1", (R,)),  # Postfix
@@ -48,6 +51,9 @@ CONNECTIONS = [
     (421, "4.7.0 Trop de connexions, veuillez verifier votre configuration", (G,)),
 ]
 SESSION = [
+    (452, "4.3.2 too many transactions", (S,)),
+    (450, "4.7.1 connection's message quota exceeded, open a new connection", (S,)),
+    (552, "Session quota exceeded", (S,)),
     (452, "4.4.5 Maximum number of messages per session exceeded.", (S, D)),  # Stalwart
     (451, "4.4.5 Maximum number of messages per session exceeded.", (D,)),
     (550, "5.5.0 too many messages in this session", (S,)),
@@ -58,6 +64,9 @@ SESSION = [
     (421, "4.3.2 Maximum number of messages for this session reached", (S, F)),
 ]
 RECIPIENTS = [
+    (452, "4.3.0 no more than 50 recipients please", (R,)),
+    (451, "4.7.1 too many RCPT commands in one transaction", (R,)),
+    (550, "max 50 recipients per message", (R,)),
     (452, "4.5.3 Error: too many recipients", (R, D, F)),  # Postfix
     (452, "too many recipients", (R,)),
     (552, "too many recipients", (R,)),

@@ -101,6 +101,8 @@ _TABLE: Final = (
             rb"maximum credits exceeded|exceeded your messaging limits",  # SendGrid
             rb"number (?:of )?(?:messages|recipients) per (?:hour|day) exceeded",  # postfwd
             rb"only \d+ (?:messages|e?mails|recipients) (?:per|a) (?:hour|day)",  # Postfix policies
+            rb"(?:messages|mails|recipients)[^.;]{0,30}\b(?:today|per day|a day|per month)\b"
+            rb"[^.;]{0,30}(?:exceed|reach|used|exhaust)",
             rb"sending (?:is |has been )?(?:paused|suspended|disabled)",  # Amazon SES
         ),
         _OTHER_LIMITS,
@@ -111,7 +113,7 @@ _TABLE: Final = (
             rb"helo command rejected",  # Postfix
             rb"invalid (?:helo|ehlo)",  # Exim
             rb"\b(?:helo|ehlo)\b[^.;]{0,40}(?:reject|refus|denied|not (?:valid|allowed|accept|found"
-            rb"|fully|resolv)|does not|mismatch|forged|bogus|must be)",
+            rb"|fully|resolv)|does not|mismatch|forged|bogus|(?:must|should) be|requires)",
             rb"(?:bad|bogus|forged|unacceptable|fully[- ]qualified) (?:helo|ehlo)",
         ),
     ),
@@ -129,6 +131,7 @@ _TABLE: Final = (
             rb"(?:not (?:allowed|permitted|authori[sz]ed)|no permissions?) to (?:send|use)"
             rb"[^.;]{0,30}\b(?:as|from|sender|this address)\b",
         ),
+        _pattern(rb"not logged in"),  # Postfix: reject_unauthenticated_sender_login_mismatch
     ),
     _Words(
         AboutUs.RELAY,
@@ -148,6 +151,8 @@ _TABLE: Final = (
             rb"(?:not|wasn't|isn't) (?:properly )?authenticated",
             rb"please authenticate|authenticate first",
             rb"(?:requires|needs) (?:smtp )?auth(?:entication)?\b",
+            rb"\bauth(?: command)? first\b|not logged in",  # qmail, Postfix
+            rb"turn on smtp auth",  # cPanel's Exim
         ),
     ),
     _Words(

@@ -61,4 +61,5 @@ class Course:
             return Transient(str(nothing), safe_to_repeat=True)
         if isinstance(nothing, LostBeforePayload) and not nothing.answers:
             raise Unavailable(str(nothing), safe_to_repeat=True)
-        raise Transient(str(nothing), safe_to_repeat=True)
+        is_relay = nothing.limit is not Limit.RECIPIENTS
+        raise Transient(str(nothing), safe_to_repeat=True, provider_fault=is_relay)

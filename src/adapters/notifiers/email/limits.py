@@ -38,7 +38,7 @@ _GMAIL_RATE: Final = (7, 28)
 _LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
 _SPACES = re.compile(rb"\s+")
 
-_MAIL = rb"(?:mails?|e-?mails?|messages?|msgs?|transactions?|deliveries)"
+_MAIL = rb"(?:mails?|e-?mails?|messages?|msgs?|transactions?|deliveries|requests?)"
 _PER_TIME = (
     rb"(?:(?:per|an?|each|every|this|in one|within an?) (?:second|sec|minute|min|hour)s?\b"
     rb"|/ ?(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b)"
@@ -64,13 +64,16 @@ _CONNECTIONS = re.compile(
 _SESSION = re.compile(
     _MAIL + rb" (?:\([^)]*\) )?(?:sent )?(?:in|on|per|over|for|during|within) "
     rb"(?:this |one |a |the |a single |single |same )?(?:smtp )?(?:session|connection)"
-    rb"|(?:session|connection)(?:'s)? (?:message|mail) (?:count|limit)"
+    rb"|(?:session|connection)(?:'s)? (?:(?:message|mail) (?:count|limit|quota)|quota)"
+    rb"|too many (?:smtp |mail )?transactions\b(?! " + _PER_TIME + rb")"
     rb"|" + _MAIL + rb"[^.;]{0,40} per (?:smtp )?(?:session|connection)\b"
     rb"|batch limit reached"
     rb"|too many recipients: too many messages sent"
 )
 _RECIPIENTS = re.compile(
-    rb"too many (?:recipients|rcpts|rcpt to|addresses)\b"
+    rb"too many (?:recipients|rcpts|rcpt to|rcpt commands|addresses)\b"
+    rb"|(?:no more than|at most|only|max(?:imum)?(?: of)?) \d+ (?:recipients|rcpts?)\b"
+    rb"(?! ?(?:" + _PER_TIME + rb"|per day|a day|daily|today))"
     rb"|(?:recipients?|rcpt) (?:count |number )?(?:limit|exceed)"
     rb"|maximum (?:number of )?recipients"
     rb"|multiple destination domains per transaction"
@@ -83,7 +86,7 @@ _RECIPIENTS_IN_TIME = re.compile(
 _RATE = re.compile(
     rb"rate[ -]?limit"
     rb"|(?:sending|submission|delivery|message|mail|recipients?|sender) rate\b"
-    rb"|(?:too many )?" + _MAIL + rb" " + _PER_TIME
+    rb"|(?:too many )?" + _MAIL + rb" ?" + _PER_TIME
 )
 _TEMPORARY_RATE = re.compile(
     rb"throttl(?:ed|ing)\b"

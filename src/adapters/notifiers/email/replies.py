@@ -1,8 +1,10 @@
 """Server replies (RFC 5321 4.2): reading them off the wire, and saying them in one safe line."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
+FAREWELL = 421  # RFC 5321 3.8: the server closes the connection after it
 _LONGEST_LINE = 8192
 _LONGEST_REPLY = 32768
 _LONGEST_TEXT = 300
@@ -38,6 +40,17 @@ class Reply(NamedTuple):
 def one_line(text: str) -> str:
     """A stranger's text made fit for a log line: printable, at most 300 characters."""
     return _UNPRINTABLE.sub(" ", text).strip()[:_LONGEST_TEXT]
+
+
+def before_farewell(sender: Reply | None, recipients: Sequence[Reply | None]) -> list[Reply | None]:
+    """The replies to the recipients; None after a 421: the rest of a pipelined group is refused
+    because of it, such as with "503 need MAIL first", and says nothing about a recipient."""
+    is_over = False
+    said: list[Reply | None] = []
+    for before, reply in zip((sender, *recipients), recipients, strict=False):
+        is_over = is_over or (before is not None and before.code == FAREWELL)
+        said.append(None if is_over else reply)
+    return said
 
 
 class ReplyReader:

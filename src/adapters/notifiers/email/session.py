@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
-from adapters.notifiers.email.replies import MalformedReply, Reply, ReplyReader
+from adapters.notifiers.email.replies import FAREWELL, MalformedReply, Reply, ReplyReader
 
 # Written in slices, so that a reply that comes before the end of a big mail is seen in time.
 _SLICE = 256 * 1024
-_CLOSING = 421  # RFC 5321 3.8: the server closes the connection after it
 
 
 class Session(asyncio.Protocol):
@@ -122,8 +121,9 @@ class Session(asyncio.Protocol):
             self._transport.abort()
             return
         self._replies += replies
-        if any(reply.code == _CLOSING for reply in replies):
-            self._lose(f"the server closed with {self._replies[-1]}")
+        farewell = next((reply for reply in replies if reply.code == FAREWELL), None)
+        if farewell is not None:
+            self._lose(f"the server closed with {farewell}")
             self._transport.close()
         elif replies:
             self._wake()

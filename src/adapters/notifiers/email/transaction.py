@@ -12,13 +12,12 @@ from adapters.notifiers.email.endings import (
 )
 from adapters.notifiers.email.limits import Limit, limit_of
 from adapters.notifiers.email.phase import Phase
-from adapters.notifiers.email.replies import Reply
+from adapters.notifiers.email.replies import FAREWELL, Reply, before_farewell
 from adapters.notifiers.email.session import Session
 from adapters.notifiers.email.verdicts import verdict
 from domain.errors import DeliveryError, InDoubt, NotYet, Transient
 
 _GO_AHEAD = 354
-_FAREWELL = 421
 _DATA = b"DATA\r\n"
 _LONE_DOT = b".\r\n"
 
@@ -162,11 +161,11 @@ class Transaction:
 
     def _judge(self, envelope: _Envelope) -> Answers:
         sender = envelope.sender
-        if sender is not None and not sender.accepted and sender.code != _FAREWELL:
+        if sender is not None and not sender.accepted and sender.code != FAREWELL:
             return [self._refusal(sender, Phase.SENDER)] * len(envelope.recipients)
         answers = [
             None if reply is None or reply.accepted else self._answer(reply)
-            for reply in envelope.recipients
+            for reply in before_farewell(sender, envelope.recipients)
         ]
         if any(isinstance(answer, NotYet) for answer in answers):
             self._note_limit(envelope, answers)
@@ -179,7 +178,7 @@ class Transaction:
 
     def _answer(self, reply: Reply) -> DeliveryError | None:
         """What a refusal of one recipient means for that one; None: it says nothing about it."""
-        if reply.code == _FAREWELL:
+        if reply.code == FAREWELL:
             return None
         if limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
             return NotYet(self._text(reply, Phase.RECIPIENT))
@@ -213,7 +212,7 @@ class Transaction:
     def _refuse_if_undecided(self, envelope: _Envelope, answers: Answers) -> None:
         """Raise unless every reply had come before the connection went."""
         said = [r for r in (envelope.sender, *envelope.recipients, envelope.data) if r is not None]
-        farewell = next((reply for reply in said if reply.code == _FAREWELL), None)
+        farewell = next((reply for reply in said if reply.code == FAREWELL), None)
         data_decided = envelope.data is not None and envelope.data.code != _GO_AHEAD
         all_refused = None not in answers
         if farewell is not None and limit_of(farewell, Phase.SENDER) is Limit.RATE:
@@ -267,7 +266,7 @@ class Transaction:
 
 def _is_of_another_kind(reply: Reply, answer: DeliveryError | None) -> bool:
     """Whether it is about this recipient, and not about there being too many."""
-    return reply.code != _FAREWELL and not isinstance(answer, NotYet)
+    return reply.code != FAREWELL and not isinstance(answer, NotYet)
 
 
 def stuff(payload: bytes) -> bytes:
