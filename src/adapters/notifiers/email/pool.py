@@ -29,7 +29,7 @@ class PoolLimits:
 
     size: int = 10
     patience: float = 1.0
-    crowded: float = 10.0
+    crowded: float = 60.0
     age: float = 300.0
     idle: float = 30.0
     surplus: float = 5.0
