@@ -15,7 +15,8 @@ _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0
 # Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown.
 _UNSEEN = re.compile(
     r"<(?=[!?]|/[^a-zA-Z]|st|sc|ti|te|if|no)(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
-    r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z).*?(?:</\1(?=[\s/>])[^>]*>|\Z))",
+    r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z)"
+    r"(?:[^<]++|<(?!/\1[\s/>]))*+(?:<[^>]*>|\Z))",
     re.IGNORECASE | re.DOTALL,
 )
 

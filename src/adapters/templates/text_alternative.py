@@ -32,6 +32,7 @@ _GAPS = {
     ),
 }  # fmt: skip
 _GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
+_MOST_KEPT = 4096
 _LONGEST_KEPT = 300  # characters; a longer tag holds a value, and comes only once
 _DEEPEST_TABLE = 12
 """Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
@@ -52,7 +53,7 @@ def text_from_html(html: str) -> str:
 class _Tag:
     """What a tag does to the text: `act` where it is of a kind of its own, else leave a `gap`."""
 
-    __slots__ = ("_values", "act", "gap", "look", "name", "says_something")
+    __slots__ = ("_values", "act", "gap", "look", "name", "says_something", "span")
 
     def __init__(self, token: str, hidden_classes: frozenset[str]) -> None:
         self.name, attributes = tag_of(token)
@@ -63,6 +64,8 @@ class _Tag:
         if attributes and not self.name.startswith("/"):
             self._values = attributes_of(attributes)
             self.look = look_of(self._values, hidden_classes)
+        span = self._values.get("colspan", "")
+        self.span = int(span) if span.isdecimal() and len(span) < 4 else 1
         self.says_something = bool(self.act or self.gap or self.look)
 
     def attribute(self, name: str) -> str:
@@ -70,8 +73,11 @@ class _Tag:
         return self._values.get(name, "").strip()
 
 
-# A template's tags are the same in every mail, so each is read once.
-_kept_tag = lru_cache(maxsize=4096)(_Tag)
+@lru_cache(maxsize=16)
+def _known_tags(_hidden_classes: frozenset[str]) -> dict[str, _Tag]:
+    """The tags of pages that hide these classes: a template's are the same in every mail, so each
+    is read once."""
+    return {}
 
 
 class _Reader:
@@ -89,11 +95,10 @@ class _Reader:
     def read(self, source: str) -> None:
         """Take the whole source."""
         pieces = iter(tokens(source))
-        classes = self._hidden_classes
+        known = _known_tags(self._hidden_classes)
         self._text(next(pieces))
         for token, text in zip(pieces, pieces, strict=True):
-            read = _kept_tag if len(token) <= _LONGEST_KEPT else _Tag
-            tag = read(token, classes)
+            tag = known.get(token) or self._learn(token, known)
             if tag.says_something or self._hidden is not None or self._blocks:
                 self._tag(tag)
             if text and self._hidden is None:
@@ -101,6 +106,14 @@ class _Reader:
                     self.writer.space = True
                 else:
                     self._text(text)
+
+    def _learn(self, token: str, known: dict[str, _Tag]) -> _Tag:
+        tag = _Tag(token, self._hidden_classes)
+        if len(token) <= _LONGEST_KEPT:
+            if len(known) >= _MOST_KEPT:
+                known.clear()
+            known[token] = tag
+        return tag
 
     def _tag(self, tag: _Tag) -> None:
         if self._hidden is not None and not self._is_shown_again(tag.name):
@@ -245,8 +258,7 @@ class _Reader:
             self.writer.leave(LINE)
         elif self._tables:
             self.end_cell()
-            span = tag.attribute("colspan")
-            self._tables[-1].begin_cell(int(span) if span.isdecimal() and len(span) < 4 else 1)
+            self._tables[-1].begin_cell(tag.span)
 
     def end_cell(self) -> None:
         """What was read since the last cell began is its content."""
