@@ -153,6 +153,16 @@ def test_config_show_masks_secrets_and_names_origins(home: Path) -> None:
     assert rows["DISPATCHER_GRACE"]["value"] == "30s"
 
 
+@pytest.mark.parametrize(("settings", "shown"), [({"prefetch": "7"}, "7"), ({}, "80")])
+def test_config_show_prints_how_many_messages_are_fetched(
+    settings: dict[str, str], shown: str, home: Path
+) -> None:
+    answer = run_command("config", "show", "--json", settings=settings, cwd=home)
+
+    rows = {row["variable"]: row["value"] for row in json.loads(answer.stdout)}
+    assert rows["DISPATCHER_PREFETCH"] == shown
+
+
 def test_config_show_tells_only_the_hosts_of_urls_that_may_hold_a_secret(home: Path) -> None:
     settings = {
         "telegram_api_url": "https://user:hunter2@bots.example.org:81/hunter2",

@@ -199,7 +199,7 @@ class _Reader:
 
     def start_list(self, tag: _Tag) -> None:
         """A list."""
-        self.writer.begin_list(is_ordered=tag.name == "ol")
+        self.writer.begin_list(start=tag.attribute("start") if tag.name == "ol" else None)
 
     def end_list(self, _tag: _Tag) -> None:
         """The end of a list."""

@@ -10,14 +10,15 @@ _RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
 _INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
 _JOINERS = "\u200c\u200d"
 _NO_SPACE_BEFORE = ".,;:!?)"
+_MOST_DIGITS = 9
 
 
 class _List:
     """An open list. `number`: of its last item, None where items have bullets. `indent` stands
     before an item's bullet, `text_indent` before its further lines."""
 
-    def __init__(self, *, is_ordered: bool, indent: str) -> None:
-        self.number = 0 if is_ordered else None
+    def __init__(self, *, start: str | None, indent: str) -> None:
+        self.number = None if start is None else _number(start) - 1
         self.indent = self.text_indent = indent
 
     def bullet(self) -> str:
@@ -108,16 +109,16 @@ class Writer:
     def end_link(self, address: str, *, has_label: bool) -> None:
         """A link ends, and this is to be read after its label; empty: nothing."""
         if address:
-            trailing, self.space = self.space, has_label
+            trailing, self.space = self.space, True
             self.write(f" {address}" if has_label and self._pre is not None else address)
             self.space = trailing
         self._after_link = True
 
-    def begin_list(self, *, is_ordered: bool) -> None:
-        """A list begins, within an item perhaps."""
+    def begin_list(self, *, start: str | None) -> None:
+        """A list begins, within an item perhaps. `start`: of an `ol`, as written; None: bullets."""
         self._bullet = ""
         self.leave(LINE if self._lists else PARAGRAPH)
-        self._lists.append(_List(is_ordered=is_ordered, indent=self._indent))
+        self._lists.append(_List(start=start, indent=self._indent))
 
     def end_list(self) -> None:
         """The innermost list ends."""
@@ -207,3 +208,9 @@ class Writer:
 def _words(text: str) -> list[str]:
     """The words, without what has no width; a joiner stays within a word."""
     return [word for word in text.translate(_INVISIBLE).split() if word.strip(_JOINERS)]
+
+
+def _number(start: str) -> int:
+    """The first number of an ordered list; 1 where its `start` is missing or no number."""
+    is_number = start.isascii() and start.isdigit() and len(start) <= _MOST_DIGITS
+    return int(start) if is_number else 1

@@ -70,7 +70,7 @@ def _shown(name: str, value: object) -> str | None:
         return ",".join(f"{name}:{_whom(item)}" for name, item in value.items())
     if isinstance(value, tuple):
         return ",".join(_item(item) for item in value)
-    return redacted(str(value)) if name in _EFFECTIVE else _item(value)
+    return redacted(str(value)) if name in _EFFECTIVE and name.endswith("_url") else _item(value)
 
 
 def _item(item: object) -> str:

@@ -231,3 +231,21 @@ def test_torn_and_rare_markup_is_read_as_a_browser_does(html: str, text: str) ->
 )  # fmt: skip
 def test_depth_costs_no_more_than_length(piece: str) -> None:
     assert isinstance(text_from_html(piece * 20_000), str)
+
+
+def test_field_4_8_a_link_of_a_picture_without_words_is_set_apart_from_the_one_before() -> None:
+    html = '<a href="https://a.example">Shop</a><a href="https://b.example"><img src="x"></a>'
+
+    assert text_from_html(html) == "Shop <https://a.example> <https://b.example>\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "number"),
+    [("3", 3), ("0", 0), (" 7 ", 7), ("x", 1), ("", 1), ("²", 1), ("9" * 30, 1)],
+)
+def test_field_4_4_an_ordered_list_begins_with_the_number_of_its_start(
+    start: str, number: int
+) -> None:
+    html = f'<ol start="{start}"><li>a<li>b</ol>'
+
+    assert text_from_html(html) == f"{number}. a\n{number + 1}. b\n"
