@@ -68,13 +68,10 @@ class Writer:
         self.space = text[-1].isspace()
 
     def block(self, lines: list[str]) -> None:
-        """Lines that are laid out already."""
-        for line in lines:
-            if line:
-                self._put(line)
-            else:
-                self.gap = PARAGRAPH
-                continue
+        """Lines that are laid out already; the first has a word."""
+        if lines:
+            further = (f"\n{self._indent}{line}" if line else "\n" for line in lines[1:])
+            self._put(lines[0] + "".join(further))
             self.leave(LINE)
 
     def leave(self, gap: int) -> None:
@@ -140,9 +137,12 @@ class Writer:
     def end_pre(self) -> None:
         """Lines and blanks count no longer."""
         if self._pre is not None:
-            text = "".join(self._pre).replace("\r\n", "\n").removeprefix("\n").rstrip()
+            text = "".join(self._pre).replace("\r\n", "\n").rstrip()
             self._pre = None
-            self.block(text.split("\n") if text else [])
+            lines = text.split("\n")
+            while lines and not lines[0].strip():
+                del lines[0]
+            self.block(lines)
             self.leave(PARAGRAPH)
 
     @property

@@ -18,7 +18,7 @@ from adapters.wire.inbound import Properties
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from domain.outcome import Outcome
-from entrypoints.cli.output import print_table, words
+from entrypoints.cli.output import print_entries, words
 from entrypoints.container import Container, close_outbound
 from entrypoints.fake import fake_messages
 from entrypoints.samples import write_templates
@@ -78,12 +78,10 @@ def command() -> int:
     asyncio.run(_run(container, samples))
     files = {key: path for key, path in _files(settings.home).items() if key not in before}
     click.echo()
-    print_table(
-        ["", "template", "to", "what happened"],
-        [
-            (number, sample.template, sample.to, _fate(sample, seen, files))
-            for number, sample in enumerate(samples, start=1)
-        ],
+    print_entries(
+        ["", "template", "to"],
+        [(number, sample.template, sample.to) for number, sample in enumerate(samples, start=1)],
+        [[_fate(sample, seen, files)] for sample in samples],
     )
     _explain(settings, samples, missing)
     sent = sum(all(o.sent for o in outcomes.values()) for outcomes in seen.outcomes.values())

@@ -22,15 +22,16 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """A table on stdout. Cells are plain text: nothing in them is read as markup."""
+    """A table on stdout. Cells are plain text: nothing in them is read as markup. The first column
+    is never folded: its names have to be copied in one piece."""
     console = Console(
         width=None if sys.stdout.isatty() else _PLAIN_WIDTH,
         highlight=False,
         color_system="auto" if may_colour() else None,
     )
     table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)

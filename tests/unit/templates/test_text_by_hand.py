@@ -67,6 +67,8 @@ def test_field_4_2_what_is_hidden_ends_where_html_ends_it(html: str, text: str) 
             "<pre>one <b>two</b>\n<a href='https://x.org'>go</a></pre>",
             "one two\ngo <https://x.org>",
         ),
+        ("<pre>\n\na\n\n\n b\n\n</pre>c", "a\n\n\n b\n\nc"),
+        ("<ul><li>x<pre>a\n\n b</pre></ul>", "- x\n\n  a\n\n   b"),
         ("<pre>a<br>b &lt;c&gt;", "a\nb <c>"),
         ("<PRE>a\r\n b</PRE>", "a\n b"),
     ],
