@@ -29,7 +29,7 @@ check: $(VENV)/dev ## Lint, types, layers and docs: what CI and the commit hook 
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/unit/test_docs.py tests/unit/test_architecture.py
 
-format: $(VENV)/dev ## Format the code and mend what the linter can
+format: $(VENV)/dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -48,7 +48,7 @@ outage: $(VENV)/dev ## Take the mail server away for MINUTES=10 with MAILS=10000
 proof: $(VENV)/dev ## Print one table of what is too long for every run; ONLY=servers for a part, MINUTES=10 for chaos and outage (needs Docker)
 	PYTHONPATH=.:src $(BIN)/python -m tests.support.proof --minutes $(or $(MINUTES),10) $(ONLY)
 
-lock: ## Write the hash-locked requirements anew (needs uv)
+lock: ## Write the hash-locked requirements again (needs uv)
 	requirements/compile
 
 clean: ## Remove the environment, caches and embedded data

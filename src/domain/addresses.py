@@ -5,7 +5,7 @@ import re
 GIVE_A_LIST = "holds more than one address; give a list, one address in each string"
 
 # Copied from a web page or a chat, an address brings these along: zero-width characters, marks of
-# direction, a byte order mark, a soft hyphen. `str.strip` alone knows none of them.
+# direction, a byte order mark, a soft hyphen. `str.strip` alone does not know them.
 _INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(
     map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )

@@ -97,7 +97,7 @@ class Breaker:
         longest_hold: float = LONGEST_HOLD,
         is_back: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`on_change` hears the error's text when the breaker opens, when the pause changes, and
+        """`on_change` gets the error's text when the breaker opens, when the pause changes, and
         each `REPORT_AGAIN` while probes fail; None when it closes. `trips_on` is the error that
         says the other side is away; `longest_hold` is in seconds. `is_back` is asked after a probe
         that met no such error: whether that shows that the pause may end."""
@@ -141,8 +141,8 @@ class Breaker:
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
         other side. `caller` says which message this is about. Raises HeldTooLong after the longest
-        hold; without `may_hold` at once, but for the first to come after a pause in which nobody
-        else waits to probe: it is the probe.
+        hold; without `may_hold` at once, but for the first to come after a pause in which no
+        other message waits to probe: it is the probe.
         """
         place: Place | None = None
         since = self._clock.now()

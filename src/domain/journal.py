@@ -7,13 +7,13 @@ from domain.notification import Recipient
 
 
 class Journal:
-    """Hears of the moments that matter should the process end. This one writes nothing down."""
+    """Gets the moments that matter should the process end. This one writes nothing down."""
 
     async def about_to_send(self, recipients: Sequence[Recipient]) -> None:
         """The payload for these is about to leave. Raising Unavailable keeps it back."""
 
     def refused(self) -> None:
-        """The provider's answer is in, and nobody has got it: nothing is on its way any more."""
+        """The provider refused it for every recipient: nothing is on its way any more."""
 
     def answered(self, answers: Sequence[DeliveryError | None]) -> None:
         """The provider's answers, one for each recipient, are in."""

@@ -166,9 +166,10 @@ class Attachment:
 class Notification:
     """One request to tell people something on one channel. Immutable and valid by construction.
 
-    `id` is the idempotency key: the producer's, else derived from the content; then `seed` tells it
-    from others of the same content. `envelope_from`: where a mail's bounces go, else its sender.
-    Times are aware datetimes. `send_at` and `expires_at` are None when the producer set none.
+    `id` is the idempotency key: the producer's, else derived from the content; then `seed`
+    distinguishes it from others of the same content. `envelope_from`: where a mail's
+    bounces go, else its sender. Times are aware datetimes. `send_at` and `expires_at` are None
+    when the producer set none.
     """
 
     id: str

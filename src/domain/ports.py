@@ -85,7 +85,7 @@ class Notifier(Protocol):
 
         Returns exactly one entry for each of `recipients`: None once the provider has accepted for
         good, else the error that concerns this recipient alone. Raises DeliveryError, and nothing
-        else, when it concerns them all; then nobody has got it (unless it is InDoubt). NotYet are
+        else, when it concerns them all; then no recipient has it (unless it is InDoubt). NotYet are
         those that the provider takes in a further message only; not all of `recipients` may be.
         They are asked for at once in another call, once it is written down who has got it. Awaits
         `about_to_send` at the last moment at which certainly nothing has been sent; what that

@@ -175,7 +175,7 @@ _STATES = {
     ALARM: ("the broker takes no messages in", "the broker takes messages in again"),
     LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
     TEMPLATES: ("the new template set is refused", "the templates are good again"),
-    SETTLEMENT: ("messages are in hand and none is settled", "messages are settled again"),
+    SETTLEMENT: ("messages are in hand and no message is settled", "messages are settled again"),
 }
 _WAITING = (
     "Nothing is lost and no attempt is spent: the messages wait in their queue, and flow again by\n"

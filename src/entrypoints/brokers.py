@@ -55,7 +55,7 @@ def consumer(
     rabbit: "Callable[[], RabbitSettings]",
     sqlite: "Callable[[], SqliteQueue]",
 ) -> Consumer:
-    """What takes messages from the work queues; `vitals` hears of trouble with RabbitMQ, and
+    """What takes messages from the work queues; `vitals` gets trouble with RabbitMQ, and
     `in_hand` counts."""
     if settings.is_embedded:
         from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings

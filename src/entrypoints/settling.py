@@ -1,4 +1,4 @@
-"""A watchdog: messages are in hand, nothing is known to be in their way, and none is settled."""
+"""A watchdog: messages are in hand, no trouble is known, and no message is settled."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -60,7 +60,7 @@ class SettlementWatch:
             if self._waited >= self._period and not self._is_stalled:
                 self._is_stalled = True
                 self._report(
-                    f"{hand.count} messages are in hand and none was settled for"
+                    f"{hand.count} messages are in hand and no message was settled for"
                     f" {self._period:g} seconds"
                 )
             return

@@ -13,7 +13,7 @@ from entrypoints.harmless import harmless
 
 TEMPLATES = "templates"
 SETTLEMENT = "settlement"
-"""The trouble of a worker that holds messages and settles none, for no known reason."""
+"""The trouble of a worker that holds messages and settles no message, for no known reason."""
 
 _NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class Vitals:
-    """Hears of pauses, of template sets, and of trouble with the broker. Raises nothing into those
+    """Gets pauses, template sets, and trouble with the broker. Raises nothing into those
     who report."""
 
     def __init__(self, alerts: AlertPolicy) -> None:
@@ -92,7 +92,7 @@ class Vitals:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether messages are in hand and none is settled."""
+        """Whether messages are in hand and no message is settled."""
         return self._stalled is not None
 
     @property

@@ -1,7 +1,6 @@
 """From the first packet to the greeting and the name we give: slow, old and mistaken relays."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -191,7 +190,7 @@ def test_field_5_15_a_port_that_speaks_something_else_names_the_scheme_and_the_p
     assert "smtps://" in str(error)
 
 
-def test_field_5_15_tls_spoken_to_a_port_in_clear_names_the_other_schemes(tmp_path: Path) -> None:
+def test_field_5_15_tls_spoken_to_a_port_in_clear_names_the_other_schemes() -> None:
     error = connect(SmtpServer(), settings={"security": Security.TLS})
 
     assert "smtp+starttls://" in str(error)

@@ -87,14 +87,14 @@ def test_field_8_8_status_shows_an_outage_and_its_end(
     assert "next try in" in shown.stderr
     assert "421 4.3.2 closing" in shown.stderr
     assert "the oldest message waits for" in shown.stderr
-    assert "3 messages in hand, none settled yet (seen" in shown.stderr
+    assert "3 messages in hand, no message settled yet (seen" in shown.stderr
     assert (after["pauses"], after["unacked"], after["oldest"]) == ([], 0, None)
     assert after["workers"][0]["settled_at"] is not None
     assert ended["workers"] == []
 
 
 def test_field_8_8_a_worker_that_died_is_shown_no_more(
-    tmp_path: Path, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, settings: dict[str, str]
 ) -> None:
     run_command("send", "welcome", "--to", "ann@example.com", *DATA, settings=settings,
                 cwd=tmp_path)  # fmt: skip

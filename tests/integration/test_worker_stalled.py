@@ -83,7 +83,7 @@ def publish_embedded(path: Path, *bodies: bytes) -> None:
 def _becomes_unready(port: int) -> None:
     wait_until(lambda: readiness(port)[0] == 503 and "settlement" in readiness(port)[1], seconds=20)
     cause = readiness(port)[1]["settlement"]
-    assert cause.startswith("1 messages are in hand and none was settled")
+    assert cause.startswith("1 messages are in hand and no message was settled")
     assert stalled(port) == "1"
 
 

@@ -130,7 +130,7 @@ class AppriseNotifier:
 def _refuse_files(notification: Notification) -> None:
     if notification.attachments:
         raise Permanent(
-            "attachments: this channel carries none; put a link into the text",
+            "attachments: this channel cannot carry files; put a link into the text",
             reason=FailureReason.CONTENT_REFUSED,
         )
 

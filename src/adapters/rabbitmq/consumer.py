@@ -39,7 +39,7 @@ class RabbitConsumer:
         watch: Watch | None = None,
         in_hand: InHand | None = None,
     ) -> None:
-        """`watch` hears of a lost connection and of queues that cannot be used. `in_hand` counts
+        """`watch` gets lost connections and queues that cannot be used. `in_hand` counts
         what is taken and settled."""
         self._settings = settings
         self._backoff = backoff

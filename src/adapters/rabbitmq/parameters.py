@@ -63,7 +63,7 @@ class BrokerAddress:
         return cls(urls=urls, files=files)
 
     def parameters(self, name: str) -> tuple[Parameters, ...]:
-        """What pika is given for each broker; the files are read anew. Raises ValueError."""
+        """What pika is given for each broker; the files are read again. Raises ValueError."""
         return tuple(self._parameters(url, name) for url in self.urls)
 
     def _parameters(self, text: str, name: str) -> Parameters:

@@ -111,7 +111,7 @@ class RedisPaces:
 
     def __init__(self, url: str, *, prefix: str = "dispatcher:ledger:pace:") -> None:
         """`url`: see `RedisAddress`. The default prefix begins with the ledger's, so that the same
-        rights do. Raises ValueError for a URL that is none; connects when first used."""
+        rights do. Raises ValueError for an invalid URL; connects when first used."""
         self._address = RedisAddress.parse(url)
         self._pool = connection_pool(self._address)
         self._redis = Redis.from_pool(self._pool)

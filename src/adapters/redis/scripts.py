@@ -211,7 +211,7 @@ return answer(function(recipient) return found[recipient] end)
 """
 )
 """Arguments: claim (of the kind and key that a start would have), fingerprint, redelivered,
-recipients (none twice). Answers as START does, and writes nothing."""
+recipients (each once). Answers as START does, and writes nothing."""
 
 START: Final = (
     _COMMON
@@ -256,7 +256,7 @@ return answer(function(recipient) return found[recipient] end, #left > 0)
 """
 )
 """Arguments: claim, session, fingerprint, redelivered, how many starts are to be undone, these,
-recipients (none twice). Answers {0} where this start was undone before it came, else
+recipients (each once). Answers {0} where this start was undone before it came, else
 {1, is_suspect, standing...}."""
 
 ALL: Final = (RENEW, END, END_SESSION, SENDING, SENT, FINISH, ACKED, PEEK, START)

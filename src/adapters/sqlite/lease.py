@@ -1,4 +1,4 @@
-"""Which processes live: a row each, renewed while it does, on a clock that nobody can set, and a
+"""Which processes live: a row each, renewed while it does, on a clock that cannot be set, and a
 lock file, which shows a death at once."""
 
 import secrets

@@ -107,4 +107,4 @@ class LockFiles:
         finally:
             os.close(probe)
         path.unlink(missing_ok=True)
-        raise OSError("locks exclude nobody on this filesystem")
+        raise OSError("file locks have no effect on this filesystem")

@@ -229,7 +229,7 @@ class SqliteQueue:
         self, connection: sqlite3.Connection, queue: str, count: int, budget: int, at_least: int
     ) -> list[int]:
         """The oldest that are ready: so many whatever their size, then as the budget has room."""
-        if count <= 0:  # to SQLite a negative limit is none
+        if count <= 0:  # to SQLite a negative limit is no limit
             return []
         ready = connection.execute(
             "SELECT id, length(body) FROM message WHERE queue = ? AND visible_at <= ?"

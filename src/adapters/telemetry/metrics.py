@@ -105,7 +105,7 @@ class Metrics:
         self, *, paused: Collection[str], templates_version: str, is_stalled: bool = False
     ) -> str:
         """All metrics as text. `paused`: names of channels, and of the ledger. `is_stalled`:
-        whether messages are in hand and none is settled."""
+        whether messages are in hand and no message is settled."""
         lines = [
             "# HELP dispatcher_notifications_total What became of notifications, by attempt.",
             "# TYPE dispatcher_notifications_total counter",
@@ -122,7 +122,9 @@ class Metrics:
         lines.append(_sample("in_flight", self._in_flight))
         lines += _gauge("in_hand_bytes", "Bytes of the messages in hand.")
         lines.append(_sample("in_hand_bytes", self._in_hand_bytes()))
-        lines += _gauge("settlement_stalled", "1 while messages are in hand and none is settled.")
+        lines += _gauge(
+            "settlement_stalled", "1 while messages are in hand and no message is settled."
+        )
         lines.append(_sample("settlement_stalled", int(is_stalled)))
         lines += _gauge("channel_paused", "1 while what the channel needs is away.")
         for channel in self._channels:

@@ -49,7 +49,7 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
 
 
 def _nulls_refused(root: Path, options: RenderOptions) -> FilesystemTemplates | None:
-    """The same set where a null that is printed is an error, if it is none already."""
+    """The same set where a null that is printed is an error, if it is not one already."""
     if not options.lenient or options.refuse_null:
         return None
     return FilesystemTemplates(root, options=replace(options, refuse_null=True), allow_broken=True)

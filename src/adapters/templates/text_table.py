@@ -31,7 +31,7 @@ class Table:
         self._rows: list[list[_Cell]] = [[]]
         self._column = 0
         self._span = 0
-        """Columns of the cell that is open or has just ended; 0: none in this row yet."""
+        """Columns of the cell that is open or has just ended; 0: no cell in this row yet."""
 
     def begin_row(self) -> None:
         """A row begins, and the one before has ended."""

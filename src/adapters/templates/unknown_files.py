@@ -1,4 +1,4 @@
-"""Files of a template folder that are named like a part and are none: a slip that loses one."""
+"""Files of a template folder whose names are nearly a part's: the part is lost."""
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping
@@ -19,7 +19,7 @@ _STEMS = (*PARTS, MANIFEST.removesuffix(".toml"))
 
 @dataclass(frozen=True, slots=True)
 class UnknownFile:
-    """A file that looks like a part, an example or a manifest, and is none."""
+    """A file that looks like a part, an example or a manifest, and is not."""
 
     template: str
     path: str

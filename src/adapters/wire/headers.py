@@ -27,10 +27,10 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 class DeliveryHeaders:
     """The headers as values; None or the default where a header is absent or nonsense.
 
-    `attempt` counts tries already made. `remaining` are the recipients still owed, each with how
-    far an earlier try came with them. `seed` tells a message without id from others with the same
-    body: its mail keeps one Message-ID over all its tries. `channel`: which of a message's several
-    channels this copy is about; None where the message is for one.
+    `attempt` counts tries already made. `remaining` are the recipients still to be sent to, each
+    with how far an earlier try came. `seed` distinguishes a message without id from others with
+    the same body: its mail keeps one Message-ID over all its tries. `channel`: which of a
+    message's several channels this copy is about; None where the message is for one.
     """
 
     attempt: int = 0

@@ -73,7 +73,7 @@ def decode(
 ) -> DecodedMessage:
     """Decode and check a message. `channel` is its queue's, used where the message names none;
     `properties` say how the body is to be read; the `message_id` among them is the idempotency key
-    where the message has no `id`. `seed` tells one without any from its equals.
+    where the message has no `id`. `seed` distinguishes a message without an id from equal ones.
 
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """

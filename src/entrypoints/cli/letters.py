@@ -65,7 +65,7 @@ class Filter:
 
     def missing(self, found: Iterable[str]) -> list[str]:
         """The given ids that name no letter of `found`, in alphabetical order. Raises UsageError
-        where one is the beginning of several ids and is none of them itself."""
+        where one is the beginning of several ids and not an id itself."""
         there = set(found)
         missing = []
         for given in sorted(self.ids):
@@ -94,7 +94,7 @@ def _names(given: str, letter_id: str) -> bool:
 
 
 def open_queue() -> Settings:
-    """The settings, after a line about which queue is read where none was chosen."""
+    """The settings, after a line about which queue is read where no broker was chosen."""
     settings = load()
     if settings.broker_url is None:
         file = settings.home / "queue.db"

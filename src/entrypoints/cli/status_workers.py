@@ -103,7 +103,7 @@ def _paused(worker: WorkerState, pause: PauseState) -> str:
 
 def _at_work(worker: WorkerState) -> str:
     count = sum(one.count for one in worker.in_hand.values())
-    settled = "none settled yet"
+    settled = "no message settled yet"
     if worker.settled_at is not None:
         settled = f"the last was settled {age(worker.settled_at)} ago"
     return (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _GARBAGE_THRESHOLD = 10_000
 
 _LAST_WORDS = 0.2
-"""Seconds for the log of a worker that is told to exit at once."""
+"""Seconds for the log of a worker that must exit at once."""
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"

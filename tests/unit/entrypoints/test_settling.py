@@ -30,7 +30,7 @@ def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_re
     scene.pass_time(115)
     assert scene.reports == []
     scene.pass_time(300)
-    assert scene.reports == ["2 messages are in hand and none was settled for 120 seconds"]
+    assert scene.reports == ["2 messages are in hand and no message was settled for 120 seconds"]
 
 
 def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:

@@ -126,7 +126,7 @@ def test_field_1_3_a_stalled_settlement_is_a_trouble_and_an_alert_at_once_until_
     alerts = AlertPolicy(clock)
     vitals = Vitals(alerts)
     with capture_logs() as logs:
-        vitals.stalled("80 messages are in hand and none was settled for 120 seconds")
+        vitals.stalled("80 messages are in hand and no message was settled for 120 seconds")
         assert vitals.is_stalled
         assert list(vitals.troubles(is_consuming=True)) == ["settlement"]
         assert [alert.cause for alert in alerts.due()] == [Trouble(name="settlement")]

@@ -56,7 +56,8 @@ class Course:
         return bool(refused)
 
     def give_up(self, nothing: NothingSent) -> DeliveryError:
-        """The error of those that have no answer. Raises it where that is everybody."""
+        """Return the error of the recipients without an answer. Raises it where that is every
+        recipient."""
         if self.refused:
             return Transient(str(nothing), safe_to_repeat=True)
         if isinstance(nothing, LostBeforePayload) and not nothing.answers:

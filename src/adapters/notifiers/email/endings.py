@@ -1,4 +1,4 @@
-"""Ways in which a connection or a transaction comes to nothing, and nobody has the mail."""
+"""Ways in which a connection or a transaction fails before a recipient has the mail."""
 
 from adapters.notifiers.email.limits import Limit
 from domain.errors import DeliveryError, Unavailable

@@ -120,8 +120,8 @@ class Composer:
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> dict[Recipient, DeliveryError | None]:
-        """Write the letter for nobody: who cannot be served, and why. Raises Permanent when nobody
-        can be."""
+        """Write the letter without sending it, and return which recipients cannot be served, and
+        why. Raises Permanent when no recipient can be."""
         letter = self.compose(notification, content, recipients)
         if letter.addressees:
             await self.write(letter, eight_bit=True, utf8=True)

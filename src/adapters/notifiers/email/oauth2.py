@@ -152,7 +152,7 @@ class FetchedToken:
                 headers={"Accept": "application/json"},
                 form={name: value for name, value in form.items() if value},
             )
-        except InDoubt as error:  # an unanswered request for a token harms nobody
+        except InDoubt as error:  # an unanswered request for a token does no harm
             raise Unavailable(
                 str(error).partition(";")[0] + f" ({_PREFIX}TOKEN_URL)", safe_to_repeat=True
             ) from None

@@ -140,7 +140,7 @@ class SmtpNotifier:
                 try:
                     return await self._transact(session, letter, about_to_send, course)
                 except NothingSent as nothing:
-                    # The server had tired of this connection: nobody's fault, so nobody pays.
+                    # The server wants no more over this connection: no attempt is spent.
                     session = await self._next_session(session, nothing)
         except DeliveryError:
             raise

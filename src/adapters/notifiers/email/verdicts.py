@@ -127,7 +127,7 @@ def _greylisted(reply: Reply) -> bool:
 
 
 def raise_if_unavailable(answers: Sequence[DeliveryError | None]) -> None:
-    """A server that wants us to sign in refuses everybody: that is the channel's trouble."""
+    """Raise Unavailable where the server refuses every recipient because we are not signed in."""
     for answer in answers:
         if isinstance(answer, Unavailable) and None not in answers:
             raise answer

@@ -48,7 +48,7 @@ class BotApi:
         token = self._token()
         if not _TOKEN.fullmatch(token):
             raise Unavailable(
-                "telegram: the bot's token is none: set DISPATCHER_TELEGRAM_TOKEN",
+                "telegram: the bot's token is not a token: set DISPATCHER_TELEGRAM_TOKEN",
                 is_login=True,
                 changed=lambda: self._token() != token,
             )

@@ -71,7 +71,7 @@ class TelegramNotifier:
         options = Options.of(notification)
         files = await self._attachments.load(notification.attachments)
         size = sum(len(part) for part in content.parts.values())
-        if size > _LARGE:  # nobody else waits for it
+        if size > _LARGE:  # other messages do not wait for it
             return await asyncio.to_thread(plan, content, files, options)
         return plan(content, files, options)
 
