@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 _FLOOR = 0.1
+_YOUNG_CAP = 3.0
 
 YOUNG = 300.0
 """Seconds for which an outage is likely to be a restart, and is worth many tries."""
@@ -23,16 +24,15 @@ class Backoff:
         *,
         first: float = 1.0,
         cap: float = 25.0,
-        young_cap: float = 3.0,
         young: float = YOUNG,
         stable: float = 30.0,
         pick: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """All in seconds: `first` bounds the first wait, `cap` a later one, `young_cap` a later one
-        in the first `young` of an outage; `stable` is how long a success must last."""
+        """All in seconds: `first` bounds the first wait, `cap` a later one (3 seconds in the first
+        `young` of an outage); `stable` is how long a success must last."""
         self._first = first
         self._cap = cap
-        self._young_cap = min(young_cap, cap)
+        self._young_cap = min(_YOUNG_CAP, cap)
         self._young = young
         self._began = 0.0
         self._stable = stable

@@ -9,7 +9,6 @@ _BREAKS = ("", "\n", "\n\n")
 _RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
 _INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
 _JOINERS = "\u200c\u200d"
-_NO_SPACE_BEFORE = ".,;:!?)"
 _MOST_DIGITS = 9
 
 

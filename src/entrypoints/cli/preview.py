@@ -55,10 +55,10 @@ class _View:
     locale: str | None
     pictures: bool
 
-    def address(self, *, example: str | None = None, locale: str | None = None) -> str:
-        """Where it is shown, or another example or locale (`_NO_LOCALE`: none) of it."""
+    def address(self, *, locale: str | None = None) -> str:
+        """Where it is shown, in its own or another locale (`_NO_LOCALE`: without one)."""
         chosen = locale or self.locale or _NO_LOCALE
-        return _address(self.info.name, example or self.example.name, chosen)
+        return _address(self.info.name, self.example.name, chosen)
 
     def render(self, channel: str) -> Content:
         """Raises DeliveryError."""

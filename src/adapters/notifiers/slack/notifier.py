@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from adapters.notifiers._checking import check_each
 from adapters.notifiers._http import TIMEOUT, HttpClient, Reply
 from adapters.notifiers._pong import Pong
 from adapters.notifiers._shared import SharedTurns
@@ -113,16 +114,7 @@ class SlackNotifier:
         message_of(notification, content)
         if not self._token():  # a webhook has one channel; `to` is only a label
             return dict.fromkeys(recipients)
-        answers: dict[Recipient, DeliveryError | None] = {}
-        for recipient in recipients:
-            try:
-                is_email(recipient.address)
-                answers[recipient] = None
-            except Permanent as error:
-                if len(recipients) == 1:
-                    raise
-                answers[recipient] = error
-        return answers
+        return check_each(recipients, is_email)
 
     async def close(self) -> None:
         """See `Notifier.close`."""

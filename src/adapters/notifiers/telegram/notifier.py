@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from adapters.notifiers._checking import check_each
 from adapters.notifiers._http import HttpClient
 from adapters.notifiers._pong import Pong
 from adapters.notifiers._shared import SharedTurns
@@ -14,7 +15,7 @@ from adapters.notifiers.telegram.limiter import Limiter, Limits
 from adapters.notifiers.telegram.options import Options
 from adapters.notifiers.telegram.plan import Plan, plan
 from domain.content import Content
-from domain.errors import DeliveryError, Permanent, Unavailable
+from domain.errors import DeliveryError, Unavailable
 from domain.notification import Notification, Recipient
 from domain.pace import PaceStore
 from domain.ports import AboutToSend, proceed
@@ -84,16 +85,7 @@ class TelegramNotifier:
     ) -> Mapping[Recipient, DeliveryError | None]:
         """See `Notifier.check`."""
         await self._plan(notification, content)
-        answers: dict[Recipient, DeliveryError | None] = {}
-        for recipient in recipients:
-            try:
-                chat_of(recipient.address)
-                answers[recipient] = None
-            except Permanent as error:
-                if len(recipients) == 1:
-                    raise
-                answers[recipient] = error
-        return answers
+        return check_each(recipients, chat_of)
 
     async def close(self) -> None:
         """See `Notifier.close`."""
