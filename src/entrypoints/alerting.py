@@ -138,7 +138,7 @@ def text_of(alert: Alert) -> str:
             "channel": alert.cause.channel or "-",
             "queue": ", ".join(alert.queues),
         }
-        advice = f"Once the cause is mended:\n\n    {alert.cause.replay}"
+        advice = f"Once the cause is fixed:\n\n    {alert.cause.replay}"
         if alert.is_over:
             del facts["last seen"]
             facts["none since"] = _time(alert.last_seen)

@@ -197,7 +197,7 @@ def test_a_broker_is_looked_at_and_left_as_it_is(home: Path, broker: Broker, que
 
     assert (absent[0], absent[1][f"queue {queue}"]) == (0, ("warning", "is absent"))
     assert not made
-    assert present[1][f"queue {queue}"] == ("warning", "1 ready, and nobody consumes it")
+    assert present[1][f"queue {queue}"] == ("warning", "1 ready, and no worker consumes it")
     assert present[1]["broker"][0] == "ok"
     assert refused[0] == 69
     assert "refuses the login" in refused[1]["broker"][1]

@@ -130,7 +130,7 @@ class GuardedNotifier:
         if target is None:
             raise Permanent(
                 "the recipient guard lets it not through: DISPATCHER_ONLY_TO has no pattern for"
-                f" the recipient, DISPATCHER_REDIRECT_TO nobody for channel {self._channel!r}",
+                f" the recipient, DISPATCHER_REDIRECT_TO no target for channel {self._channel!r}",
                 reason=FailureReason.GUARDED,
             )
         if len(recipients) == 1:

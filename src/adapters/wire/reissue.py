@@ -108,7 +108,9 @@ def _still_owed(
     served = {r.address for r in everybody} - {r.address for r in remaining}
     owed = tuple(r for r in notification.recipients if r.address not in served)
     if not owed:
-        raise MalformedMessage(["to: everybody named has had it; name somebody who is still owed"])
+        raise MalformedMessage(
+            ["to: all recipients named have the mail already; name a recipient without it"]
+        )
     return owed
 
 

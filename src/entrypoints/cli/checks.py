@@ -42,5 +42,5 @@ def unreachable(name: str, detail: str, remedy: str = "") -> Check:
 
 
 def misconfigured(name: str, detail: str, remedy: str = "") -> Check:
-    """Wrong here: waiting does not mend it."""
+    """Wrong here: waiting does not help."""
     return Check(name, State.FAILED, detail, remedy, BAD_CONFIGURATION)

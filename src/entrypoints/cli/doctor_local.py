@@ -31,13 +31,13 @@ def settings_checks(settings: Settings) -> Iterator[Check]:
         remedy = f"set {variable('broker_url')}=amqp://… to consume from RabbitMQ"
         yield warning(name, "no broker is configured: the embedded queue is used", remedy)
     if settings.only_to or settings.redirect_to:
-        yield warning(name, "the recipient guard is on: not everybody is told")
+        yield warning(name, "the recipient guard is on: only some recipients get messages")
     if "email" in settings.active_channels and settings.email_from is None:
         remedy = f"set {variable('email_from')}, or let each message or template name its sender"
         yield warning(name, "no sender is set", remedy)
     folder = settings.attachments_dir
     if folder is not None and not folder.is_dir():
-        remedy = f"make it, or mend {variable('attachments_dir')}"
+        remedy = f"make it, or fix {variable('attachments_dir')}"
         yield warning(name, f"the attachments folder {folder} does not exist", remedy)
 
 
@@ -45,12 +45,12 @@ def template_checks(settings: Settings) -> Iterator[Check]:
     """Whether the set compiles and every example renders."""
     name, folder = "templates", settings.templates_dir
     if not folder.is_dir():
-        yield misconfigured(name, f"{folder} is no folder", f"mend {variable('templates_dir')}")
+        yield misconfigured(name, f"{folder} is no folder", f"fix {variable('templates_dir')}")
         return
     findings = lint(folder, render_options(settings), datetime.now(UTC))
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in errors:
-        yield misconfigured(name, _line(finding), "mend the file")
+        yield misconfigured(name, _line(finding), "fix the file")
     if not errors:
         yield ok(name, f"all in {folder} compile, and every example renders")
     if others := len(findings) - len(errors):

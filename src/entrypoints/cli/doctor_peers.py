@@ -75,9 +75,9 @@ def _unseen(name: str, state: QueueState) -> Check:
 def _existing(name: str, state: QueueState) -> Check:
     if state.dead is None:
         remedy = "a worker makes it, or: dispatcher topology apply"
-        return warning(name, f"has no {state.queue}.dead beside it", remedy)
+        return warning(name, f"has no {state.queue}.dead next to it", remedy)
     if not state.consumers:
-        return warning(name, f"{state.ready} ready, and nobody consumes it", "start a worker")
+        return warning(name, f"{state.ready} ready, and no worker consumes it", "start a worker")
     dead = f", {state.dead} dead" if state.dead else ""
     return ok(name, f"{state.ready} ready, consumers: {state.consumers}{dead}")
 
@@ -130,7 +130,7 @@ async def _channel(container: Container, settings: Settings, channel: str) -> li
         return [unreachable(channel, _told(error), "until then the channel is paused")]
     if channel == "webhook" and settings.webhook_secret is None:
         return [_captured(channel, settings)]
-    return [ok(channel, "is configured; there is nobody to ask before something is sent")]
+    return [ok(channel, "is configured; it cannot be checked without sending something")]
 
 
 async def _email(container: Container, settings: Settings) -> list[Check]:

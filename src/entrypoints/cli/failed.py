@@ -30,7 +30,7 @@ _LETTER_COLUMNS = ("id", "reason", "failed", "attempt")
 
 @click.group("failed")
 def command() -> None:
-    """List, show, mend, retry, remove, export and import dead letters."""
+    """List, show, edit, retry, remove, export and import dead letters."""
 
 
 for subcommand in (

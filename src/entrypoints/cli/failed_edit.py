@@ -1,4 +1,4 @@
-"""`dispatcher failed edit`: mend a letter's body and send it."""
+"""`dispatcher failed edit`: change a letter's body and send it."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ def edit(letter_id: str, **selection: Any) -> int:
     """Open a dead letter's body in $VISUAL or $EDITOR, check it, and send it.
 
     It goes out as a new message, with ~1 after its id: the old id stands for the old body. Only
-    recipients still owed get it, and addresses that the old body did not have.
+    recipients without the mail get it, and addresses that the old body did not have.
     """
     wanted = a_filter(**{**selection, "ids": (letter_id,)})
     settings = open_queue()

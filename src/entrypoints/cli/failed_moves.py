@@ -61,7 +61,8 @@ def retry(
 ) -> int:
     """Move dead letters back to their queue, with a fresh attempt count.
 
-    Only recipients still owed get them. Ctrl-C ends it after the letter in hand; the rest stays.
+    Only recipients without the mail get them. Ctrl-C ends it after the letter in hand; the rest
+    stays.
     """
     wanted = _selected(letter_ids, selection, "retry", everything=everything or dry_run)
     if dry_run:

@@ -75,7 +75,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody to ask here: add --yes to go ahead")
+        raise click.UsageError("no terminal to ask on: add --yes to go ahead")
     click.confirm(question, abort=True, err=True)
 
 

@@ -70,7 +70,7 @@ def _say(settings: Settings, states: Sequence[QueueState]) -> None:
         if not state.exists and not settings.is_embedded:
             words(f"queue {state.queue} does not exist yet")
         elif state.ready and state.consumers == 0:
-            words(f"queue {state.queue}: nobody consumes it")
+            words(f"queue {state.queue}: no worker consumes it")
 
 
 async def _from_ledger(settings: Settings) -> tuple[list[RelayState], list[WorkerState]]:

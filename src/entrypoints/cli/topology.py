@@ -22,7 +22,7 @@ def command() -> None:
 @command.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
-    """What there shall be, without asking the broker."""
+    """The queues and exchanges that there must be, without asking the broker."""
     topology = _topology()
     rows = topology.describe() if topology else ()
     if as_json:

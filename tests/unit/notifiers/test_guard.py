@@ -107,7 +107,7 @@ def test_the_target_itself_gets_its_own_as_they_are() -> None:
 
 
 def test_a_redirect_for_another_channel_is_none_for_this() -> None:
-    with pytest.raises(Permanent, match="DISPATCHER_REDIRECT_TO nobody for channel 'email'"):
+    with pytest.raises(Permanent, match="DISPATCHER_REDIRECT_TO no target for channel 'email'"):
         notify(guard(FakeNotifier(), redirect_to={"slack": DEV}), ANN)
 
 
