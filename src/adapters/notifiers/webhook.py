@@ -206,7 +206,7 @@ def payload(notification: Notification, content: Content) -> bytes:
     Permanent for what it cannot hold."""
     if notification.attachments:
         raise Permanent(
-            "attachments: a webhook carries none; put a link into the text",
+            "attachments: a webhook cannot carry files; put a link into the text",
             reason=FailureReason.CONTENT_REFUSED,
         )
     fields = {

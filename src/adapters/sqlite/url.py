@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from adapters.paths import parse_path
+
 _PREFIX = "sqlite:///"
 
 
@@ -20,7 +22,4 @@ def parse_sqlite_url(url: str) -> Path:
         raise ValueError("must be a file: a queue in memory would lose what it accepted")
     if "?" in path or "\0" in path:
         raise ValueError("takes no options after '?' and no NUL character")
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        raise ValueError("begins with ~, and there is no such user's home folder") from None
+    return parse_path(path)

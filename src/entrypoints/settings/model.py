@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
 )
 
+from adapters.paths import parse_path
 from adapters.rabbitmq.settings import Binding, TopologyMode
 from adapters.rabbitmq.tls import TlsFiles
 from domain.alerts import AlertTarget
@@ -46,7 +47,7 @@ Tiers = Annotated[tuple[timedelta, ...], PlainValidator(values.parse_tiers)]
 Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queues)]
 Bindings = Annotated[tuple[Binding, ...], PlainValidator(values.parse_bindings)]
 Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
-Folder = Annotated[Path, PlainValidator(values.parse_path)]
+Folder = Annotated[Path, PlainValidator(parse_path)]
 JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
 Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
 Redirects = Annotated[Mapping[str, Recipient], PlainValidator(values.parse_redirects)]

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
@@ -220,14 +219,6 @@ def parse_switch(text: str) -> bool:
     if word in _OFF:
         return False
     raise ValueError("must be on or off")
-
-
-def parse_path(text: str) -> Path:
-    """Read a path; `~` is the user's home folder."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("begins with ~, and there is no such user's home folder") from None
 
 
 def parse_count(text: str) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
+from adapters.paths import parse_path
 from adapters.urls import PERCENT_ENCODE, option_name, parse_url
 
 _FORMS = "smtp://, smtp+starttls:// or smtps://user:password@host:port, or maildir:folder"
@@ -145,10 +146,7 @@ def _maildir(rest: str) -> MaildirSettings:
     folder = rest.removeprefix("//")
     if not folder or "\0" in folder:
         raise ValueError("maildir: needs a folder, such as maildir:/var/lib/dispatcher/mail")
-    try:
-        return MaildirSettings(folder=Path(folder).expanduser())
-    except RuntimeError:
-        raise ValueError("begins with ~, and there is no such user's home folder") from None
+    return MaildirSettings(folder=parse_path(folder))
 
 
 def _refuse_contradictions(settings: SmtpSettings) -> None:
