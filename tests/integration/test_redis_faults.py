@@ -2,10 +2,9 @@
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from domain.ledger import LedgerUnavailable
 from tests.contracts.ledger_harness import ID, SENT, deliver, standing
 from tests.integration.conftest import _require_redis
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, redis_server
-from tests.support.worker import run_command
+from tests.support.worker import run_command, wait_until
 
 SECRET = "Sentinel-s3cret"
 
@@ -61,7 +61,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def tls_server(folder: Path, certificate: str = "server", clients: str = "no") -> Iterator[str]:
     """The `rediss://` URL of a server with this certificate, without options."""
-    port = _free_port()
+    port = free_port()
     files = f"--tls-cert-file {folder}/{certificate}.pem --tls-key-file {folder}/{certificate}.key"
     options = f"--tls-port {port} {files} --tls-ca-cert-file {folder}/ours.pem"
     data = folder / f"data-{port}"
@@ -133,9 +133,9 @@ def test_field_7_12_a_replica_and_a_node_of_a_cluster_are_refused_by_name(tmp_pa
         primary = stack.enter_context(redis_server(folders[0]))
         follow = ("--replicaof", "127.0.0.1", str(primary.port))
         replica = stack.enter_context(redis_server(folders[1], *follow))
-        alone = ("--cluster-enabled", "yes", "--cluster-port", str(_free_port()))
+        alone = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
         cluster = stack.enter_context(redis_server(folders[2], *alone))
-        _until(lambda: "it is a replica" in fault_of(replica.url))
+        wait_until(lambda: "it is a replica" in fault_of(replica.url))
 
         assert "it is a node of a cluster" in fault_of(cluster.url)
 
@@ -226,8 +226,8 @@ def _sentinel(folder: Path) -> Iterator[tuple[int, RedisServer]]:
         )
         follow = ("--replicaof", "127.0.0.1", str(primary.port))
         replica = stack.enter_context(redis_server(folder / "replica", *follow))
-        _until(lambda: "it is a replica" in fault_of(replica.url))
-        port = _free_port()
+        wait_until(lambda: "it is a replica" in fault_of(replica.url))
+        port = free_port()
         file = folder / "sentinel.conf"
         file.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
@@ -242,23 +242,9 @@ def _sentinel(folder: Path) -> Iterator[tuple[int, RedisServer]]:
         stack.callback(sentinel.wait)
         stack.callback(sentinel.kill)
         url = f"redis+sentinel://127.0.0.1:{port}/shop/0"
-        _until(lambda: fault_of(url) == "")
+        wait_until(lambda: fault_of(url) == "")
         time.sleep(1)  # it learns of the replica from the primary
         yield port, primary
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("command", [("doctor",), ("worker", "--drain")])

@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import Properties
 from tests.support.http_server import Answer, http_server_in_thread
 from tests.support.slack_server import POST, SlackServer, failed
-from tests.support.worker import Worker, running, wait_until
+from tests.support.worker import Worker, metrics_of, running, wait_until
 
 SECRET = "Sentinel-s3cret"
 CHANNEL = "C123ABC456"
@@ -103,15 +102,6 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path, slack: SlackServer) -> Scene:
     return Scene(tmp_path, slack, webhook=False)
-
-
-def metrics_of(worker: Worker) -> str:
-    connection = HTTPConnection("127.0.0.1", worker.wait_for("probes are served")["port"])
-    try:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 def test_a_message_arrives_with_its_blocks_and_no_value_mentions_anybody(

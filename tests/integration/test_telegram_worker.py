@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from tests.support.telegram_server import (
     too_many,
     unauthorized,
 )
-from tests.support.worker import Worker, wait_until
+from tests.support.worker import metrics_of, wait_until
 
 SECRET = "Sentinel-s3cret"
 LONG = "\n\n".join(f"{name} " + "x " * 1800 for name in ("first", "second", "third"))
@@ -36,15 +35,6 @@ def api() -> Iterator[BotApi]:
 @pytest.fixture
 def scene(tmp_path: Path, api: BotApi) -> WorkerScene:
     return WorkerScene(tmp_path, api)
-
-
-def metrics_of(worker: Worker) -> str:
-    connection = HTTPConnection("127.0.0.1", worker.wait_for("probes are served")["port"])
-    try:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 def test_a_message_to_an_integer_arrives_escaped(scene: WorkerScene, api: BotApi) -> None:

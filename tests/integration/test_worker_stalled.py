@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +15,7 @@ from adapters.clock import SystemClock
 from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import Properties
 from tests.support.orders import an_order, shop_settings
+from tests.support.ports import free_port
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Hang
 from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
@@ -27,12 +27,6 @@ from entrypoints.cli import main
 Container.settlement_period.override(1.0)
 main(["worker"])
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -21,6 +20,7 @@ from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import Properties
 from tests.integration.conftest import _unavailable
 from tests.support.orders import an_order, shop_settings
+from tests.support.ports import free_port
 from tests.support.worker import clean_environment, wait_until
 
 MAILS = 300
@@ -153,12 +153,6 @@ def test_field_1_1_a_worker_started_without_stderr_writes_its_log_into_no_other_
 
     assert mails(tmp_path) == MAILS
     assert is_settled(tmp_path)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def page(port: int, path: str) -> str:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,16 @@ def running(folder: Path, settings: Mapping[str, str], *arguments: str) -> Itera
     finally:
         if worker.process.poll() is None:
             worker.kill()
+
+
+def metrics_of(worker: Worker) -> str:
+    """Return what a worker with `DISPATCHER_HTTP` shows at `/metrics`."""
+    connection = HTTPConnection("127.0.0.1", worker.wait_for("probes are served")["port"])
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
 
 
 def wait_until(

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.support.certificates import throwaway_certificate
 from tests.support.mail_servers import exim, opensmtpd, postfix
+from tests.support.ports import free_port
 
 USER, PASSWORD = "shop", "Tr4ns-port"
 MARK = "X-Order"
@@ -75,7 +76,7 @@ def mail_server(kind: str, folder: Path, *, lifted: bool = False) -> Iterator[Ma
     import docker
 
     certificate = throwaway_certificate(folder)
-    port = _free_port()
+    port = free_port()
     setup = KINDS[kind].setup(port=port, user=USER, password=PASSWORD, lifted=lifted)
     (folder / "setup.sh").write_text(setup)
     folder.chmod(0o755)  # the server reads it under a user of its own
@@ -97,12 +98,6 @@ def mail_server(kind: str, folder: Path, *, lifted: bool = False) -> Iterator[Ma
         finally:
             container.remove(force=True, v=True)
             client.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_greeting(port: int, log: Callable[[], str]) -> None:

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from adapters.templates import FilesystemTemplates, RenderOptions, SetReport
+from adapters.templates import (
+    FilesystemTemplates,
+    RenderOptions,
+    SetReport,
+    TemplateSetBroken,
+)
 from domain.content import Content
 from domain.errors import Permanent
 from domain.ports import RenderRequest
@@ -64,3 +69,10 @@ def folder(tmp_path: Path) -> Folder:
     root = tmp_path / "templates"
     root.mkdir()
     return Folder(root)
+
+
+def faults(folder: Folder) -> tuple[str, ...]:
+    """Return why the folder cannot be loaded."""
+    with pytest.raises(TemplateSetBroken) as broken:
+        folder.load()
+    return broken.value.faults

@@ -6,20 +6,12 @@ from adapters.templates import (
     ExampleBroken,
     RenderOptions,
     SetReport,
-    TemplateSetBroken,
     examples_of,
     lint,
 )
 from domain.errors import FailureReason, Permanent
 from tests.contracts.template_renderer import NOW
-from tests.unit.templates.conftest import Folder, render
-
-
-def faults(folder: Folder) -> tuple[str, ...]:
-    with pytest.raises(TemplateSetBroken) as broken:
-        folder.load()
-    return broken.value.faults
-
+from tests.unit.templates.conftest import Folder, faults, render
 
 PARTLY = {
     "good.jinja2": "good",

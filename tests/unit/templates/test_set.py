@@ -2,14 +2,7 @@
 
 import pytest
 
-from adapters.templates import TemplateSetBroken
-from tests.unit.templates.conftest import Folder
-
-
-def faults(folder: Folder) -> tuple[str, ...]:
-    with pytest.raises(TemplateSetBroken) as broken:
-        folder.load()
-    return broken.value.faults
+from tests.unit.templates.conftest import Folder, faults
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,10 @@
 
 import pytest
 
-from adapters.templates import RenderOptions, SetReport, TemplateSetBroken, lint
+from adapters.templates import RenderOptions, SetReport, lint
 from domain.errors import FailureReason
 from tests.contracts.template_renderer import NOW
-from tests.unit.templates.conftest import Folder, render
-
-
-def faults(folder: Folder) -> tuple[str, ...]:
-    with pytest.raises(TemplateSetBroken) as broken:
-        folder.load()
-    return broken.value.faults
+from tests.unit.templates.conftest import Folder, faults, render
 
 
 @pytest.mark.parametrize(
