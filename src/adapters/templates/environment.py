@@ -25,8 +25,9 @@ from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from adapters.templates.generator import Generator
-from adapters.templates.nulls import MAKE_TEXT, NullUsed, is_none, strict_join, tojson
+from adapters.templates.nulls import ACCEPT_NULL, NullUsed, is_none, tojson
 from adapters.templates.parser import PlacingParser
+from adapters.templates.printable import SCALARS, join, refuse_unprintable
 
 _MAX_NUMBER_BITS = 4096
 _METHODS = {
@@ -36,7 +37,6 @@ _METHODS = {
     for kind in (dict, list, tuple, str, Markup, int, float, bool)
 }
 """What Python adds to the values of a message: its methods are no part of the data."""
-_DATA = frozenset((*_METHODS, type(None)))
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # What a template's own "<" in front of it would make a mention or a command of.
 _SLACK_COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
@@ -84,15 +84,13 @@ class _SetLoader(BaseLoader):
         return self._texts[name], name, None
 
 
-class NotPrintable(Exception):
-    """A template prints something that is code and no value; the message says what."""
-
-
 class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
     code_generator_class = Generator
     refuse_null = True
-    """Whether a null that becomes a text is an error."""
+    """Whether a null that is used as a value is an error."""
+    writes_json = False
+    """Whether lists and objects are printed as JSON, where a null in them is one of its values."""
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return PlacingParser(self, source, name, filename).parse()
@@ -120,22 +118,32 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def printed(self, value: Any, expression: str) -> Any:
         """`value`, unless to print it would be a mistake. Raises NullUsed or NotPrintable."""
-        if type(value) in _DATA:
-            return self.null(expression) if value is None and self.refuse_null else value
-        if callable(value) and not isinstance(value, Undefined):
-            raise NotPrintable(
-                f"{expression!r} is no value but Python's {type(value).__name__}; "
-                "call it, or print something else"
-            )
+        if type(value) not in SCALARS:
+            is_json = self.writes_json and value is not None
+            refuse_unprintable(value, expression, allow_null=is_json or not self.refuse_null)
         return value
 
-    def null(self, expression: str) -> NoReturn:
-        """Refuse a null that would become a text."""
+    def as_text(self, value: Any, expression: str) -> Any:
+        """As `printed`, for what becomes a text before it is printed."""
+        if type(value) not in SCALARS:
+            refuse_unprintable(value, expression, allow_null=not self.refuse_null)
+        return value
+
+    def as_items(self, value: Any, expression: str) -> Any:
+        """As `as_text` for the items of a list; others are checked one by one as they are used."""
+        if value is None and self.refuse_null:
+            self.null(value, expression)
+        if type(value) is not list or SCALARS.issuperset(map(type, value)):
+            return value
+        return self.as_text(value, expression)
+
+    def null(self, _value: None, expression: str) -> NoReturn:
+        """Refuse a null that is used as a value."""
         raise NullUsed(repr(expression))
 
     def call_filter(self, name: str, value: Any, *arguments: Any, **more: Any) -> Any:
-        """As the library does for `map`, but no filter for texts is given a null."""
-        if value is None and self.refuse_null and name in MAKE_TEXT:
+        """As the library does for `map`, but few filters are given a null."""
+        if value is None and self.refuse_null and name not in ACCEPT_NULL:
             raise NullUsed(f"an item given to the filter {name!r}")
         return super().call_filter(name, value, *arguments, **more)
 
@@ -173,11 +181,11 @@ def make_environment(
         bytecode_cache=cache,
     )
     environment.refuse_null = refuse_null
+    environment.writes_json = escaping is Escaping.SLACK_JSON
     environment.globals["range"] = _bounded_range
     environment.filters["tojson"] = tojson
     environment.tests["none"] = is_none
-    if refuse_null:
-        environment.filters["join"] = strict_join
+    environment.filters["join"] = join
     return environment
 
 

@@ -9,12 +9,15 @@ import jinja2
 from jinja2.exceptions import SecurityError
 
 from adapters.templates.deadline import DeadlineExceeded
-from adapters.templates.environment import LimitExceeded, NotPrintable
+from adapters.templates.environment import LimitExceeded
 from adapters.templates.nulls import NullUsed
+from adapters.templates.printable import NotPrintable
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
 _LONGEST_FAULT = 400  # of a file that does not compile: no parameter is in it
+
+_VARIABLE = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*(?:\.\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,11 @@ def compile_fault(path: str, error: Exception) -> str:
 
 
 def render_failure(
-    template: str, error: BaseException, texts: Mapping[str, str], variables: Iterable[str]
+    template: str, error: BaseException, texts: Mapping[str, str], variables: Mapping[str, object]
 ) -> RenderFailure:
-    """The error of a rendering that failed. `variables`: the names that were there."""
+    """The error of a rendering that failed. `variables`: what was there."""
     place = _place(error, texts)
+    error = _named(error, place, variables)
     reason = FailureReason.TEMPLATE_ERROR
     match error:
         case DeadlineExceeded():
@@ -79,7 +83,7 @@ def render_failure(
             detail = f"{type(error).__name__}: {_short(error)}"
     where = f"{place}" if place else f"template {template!r}"
     is_null = isinstance(error, NullUsed)
-    remedy = f"; {NullUsed.REMEDY}" if is_null else ""
+    remedy = f"; {error.remedy}" if isinstance(error, NullUsed) else ""
     return RenderFailure(
         f"{detail} in {where}{remedy}", reason=reason, place=place, is_null=is_null
     )
@@ -141,6 +145,29 @@ def _place(error: BaseException, texts: Mapping[str, str]) -> Place | None:
             place = Place(template.name, line, lines[line - 1] if line <= len(lines) else "")
         trace = trace.tb_next
     return place
+
+
+def _named(
+    error: BaseException, place: Place | None, variables: Mapping[str, object]
+) -> BaseException:
+    """Python's word that there was a null, as an error that names what may have been it."""
+    is_null = isinstance(error, TypeError) and "NoneType" in str(error)
+    return NullUsed(_nulls_in(place, variables)) if is_null else error
+
+
+def _nulls_in(place: Place | None, variables: Mapping[str, object]) -> str:
+    """The expressions in a line that are null, when Python says only that something was."""
+    found = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
+    names = [repr(name) for name in found if _is_null(name, variables)]
+    return " or ".join(names) or "a value"
+
+
+def _is_null(path: str, variables: Mapping[str, object]) -> bool:
+    name, *keys = path.split(".")
+    value = variables.get(name, path)
+    for key in keys:
+        value = value.get(key, path) if isinstance(value, Mapping) else path
+    return value is None
 
 
 def _undefined(error: Exception, place: Place | None, variables: Iterable[str]) -> str:

@@ -13,25 +13,29 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
-from adapters.templates.nulls import INSERT_ARGUMENTS, MAKE_TEXT
+from adapters.templates.nulls import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
+
+_ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
 
 
 class Generator(CodeGenerator):
-    """Compiles for an environment that has `method_of`, `printed`, `null` and `refuse_null`."""
+    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `as_items`,
+    `null` and `refuse_null`."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._callee: nodes.Node | None = None
-        self._guarded: dict[int, str] = {}
+        self._checks: dict[int, tuple[str, str]] = {}
 
     def visit(self, node: nodes.Node, *arguments: Any, **more: Any) -> Any:
-        """Visit a node, with a check around it where a null would become a text."""
-        name = self._guarded.pop(id(node), None)
-        if name is None:
+        """Visit a node, with a check around it where its value is used as a text, or at all."""
+        check, name = self._checks.pop(id(node), ("", ""))
+        if not check:
             return super().visit(node, *arguments, **more)
         self.write("(_value if (_value := ")
         super().visit(node, *arguments, **more)
-        self.write(f") is not None else environment.null({name!r}))")
+        is_sound = "is not None" if check == "null" else ".__class__ is str"
+        self.write(f") {is_sound} else environment.{check}(_value, {name!r}))")
         return None
 
     def visit_Call(
@@ -44,7 +48,7 @@ class Generator(CodeGenerator):
         if _attribute(node.node) is not None:
             self._callee = node.node
             if _attribute(node.node) == "format":
-                self._guard(*_arguments(node))
+                self._make_text(*_arguments(node))
         super().visit_Call(node, frame, forward_caller=forward_caller)
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
@@ -58,23 +62,45 @@ class Generator(CodeGenerator):
             super().visit_Getitem(node, frame)
 
     def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
-        """A filter for texts is given no null."""
-        if node.name in MAKE_TEXT and node.node is not None:
-            self._guard(node.node)
+        """A filter that needs a value is given no null."""
+        if node.node is not None:
+            if node.name in MAKE_TEXT:
+                self._make_text(node.node)
+            elif node.name == "join":
+                self._join(node, node.node)
+            elif node.name not in ACCEPT_NULL:
+                self._need(node.node)
         if node.name in INSERT_ARGUMENTS:
-            self._guard(*_arguments(node))
+            self._make_text(*_arguments(node))
         super().visit_Filter(node, frame)
+
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:
+        """A loop runs over a value."""
+        self._need(node.iter)
+        super().visit_For(node, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
         """`~` joins no null."""
-        self._guard(*node.nodes)
+        self._make_text(*node.nodes)
         super().visit_Concat(node, frame)
 
     def visit_Mod(self, node: nodes.BinExpr, frame: Frame) -> None:
         """`"%s" % name` inserts no null."""
+        self._need(node.left)
         right = node.right
-        self._guard(*(right.items if isinstance(right, nodes.Tuple | nodes.List) else [right]))
+        self._make_text(*(right.items if isinstance(right, nodes.Tuple | nodes.List) else [right]))
         super().visit_Mod(node, frame)
+
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:
+        """A null is equal to something or not, and neither more nor less than it."""
+        before: nodes.Node = node.expr
+        for operand in node.ops:
+            if operand.op in _ORDERS:
+                self._need(before, operand.expr)
+            elif operand.op in {"in", "notin"}:
+                self._need(operand.expr)
+            before = operand.expr
+        super().visit_Compare(node, frame)
 
     def _is_method(self, node: nodes.Expr, owner: nodes.Expr, frame: Frame) -> bool:
         if node is not self._callee:
@@ -85,11 +111,34 @@ class Generator(CodeGenerator):
         self.write(f", {_attribute(node)!r})")
         return True
 
-    def _guard(self, *expressions: nodes.Expr) -> None:
+    def _join(self, node: nodes.Filter, items: nodes.Expr) -> None:
+        separator = node.args[:1] or [one.value for one in node.kwargs if one.key == "d"]
+        self._make_text(*separator)
+        is_whole = len(separator) == len(node.args) + len(node.kwargs)
+        if is_whole and not isinstance(items, nodes.Dict):  # of an object the keys are joined
+            self._make_text(items, check="as_items")
+        else:  # one attribute of each item is joined
+            self._need(items)
+
+    def _make_text(self, *expressions: nodes.Expr, check: str = "as_text") -> None:
+        """Check these, and the items of lists and objects that are written out, as texts."""
+        for one in expressions:
+            match one:
+                case nodes.Const() | nodes.TemplateData():
+                    pass
+                case nodes.List() | nodes.Tuple():
+                    self._make_text(*one.items)
+                case nodes.Dict():
+                    self._make_text(*(pair.value for pair in one.items))
+                case _:
+                    self._checks[id(one)] = (check, described(one))
+
+    def _need(self, *expressions: nodes.Node) -> None:
+        """Check these for a null."""
         if self.environment.refuse_null:  # type: ignore[attr-defined]
-            self._guarded |= {
-                id(one): described(one) for one in expressions if not isinstance(one, nodes.Const)
-            }
+            for one in expressions:
+                if not isinstance(one, nodes.Const):
+                    self._checks.setdefault(id(one), ("null", described(one)))
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, nodes.TemplateData):
@@ -98,12 +147,30 @@ class Generator(CodeGenerator):
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         super()._output_child_pre(node, frame, finalize)
+        is_written_out = isinstance(node, nodes.List | nodes.Tuple | nodes.Dict)
+        if is_written_out and not self.environment.writes_json:  # type: ignore[attr-defined]
+            self._make_text(node)
         self.write("_value if (_value := ")
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         name = described(node)
         self.write(f").__class__ is str else environment.printed(_value, {name!r})")
         super()._output_child_post(node, frame, finalize)
+
+
+def _checked_binary(operator: str) -> Any:
+    library: Any = getattr(CodeGenerator, f"visit_{operator}")
+
+    def visit(self: Generator, node: nodes.BinExpr, frame: Frame) -> None:
+        """An operator takes no null."""
+        self._need(node.left, node.right)
+        library(self, node, frame)
+
+    return visit
+
+
+for _operator in ("Add", "Sub", "Mul", "Div", "FloorDiv", "Pow"):
+    setattr(Generator, f"visit_{_operator}", _checked_binary(_operator))
 
 
 def described(node: nodes.Node | None) -> str:
@@ -126,6 +193,10 @@ def described(node: nodes.Node | None) -> str:
             text = f"{described(node.node)} | {node.name}{arguments}"
         case nodes.CondExpr():
             text = f"{described(node.expr1)} if …"
+        case nodes.List():
+            text = "[…]"
+        case nodes.Dict():
+            text = "{…}"
     return text
 
 

@@ -1,7 +1,9 @@
 """What is wrong in a template folder, found before a message finds it."""
 
+import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +23,7 @@ from adapters.templates.snapshot import Snapshot, TemplateSetBroken
 from domain.errors import Permanent
 
 _FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
+_BLOCK_TEXTS = ("text", "alt_text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +93,9 @@ def _of_template(
         return
     for example in examples:
         for channel in info.channels:
-            yield from _of_example(templates, info, example, channel, now)
-            if nulls is not None:
+            found = list(_of_example(templates, info, example, channel, now))
+            yield from found
+            if nulls is not None and not any(one.severity == "error" for one in found):
                 yield from _printed_nulls(nulls, info, example, channel, now)
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
@@ -120,6 +124,29 @@ def _of_example(
         if channel == "email" and not content.subject:
             text = "the example gives no subject, and the template has none"
             yield _warning(info, example.path, text)
+        if blocks := content.parts.get("slack.json"):
+            yield from _null_texts(info, example, blocks)
+
+
+def _null_texts(info: TemplateInfo, example: Example, blocks: str) -> Iterator[Finding]:
+    """Texts of Slack blocks that are null, which Slack refuses."""
+    with suppress(ValueError):  # what is no JSON is another matter
+        for path in _nulls_in(json.loads(blocks), ""):
+            text = f"{path} is null, and Slack wants a text (with {example.path})"
+            for file in sorted(set(info.parts.get("slack.json", {}).values())):
+                yield _warning(info, file, text)
+
+
+def _nulls_in(value: object, path: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inner = f"{path}.{key}" if path else key
+            if item is None and key in _BLOCK_TEXTS:
+                yield inner
+            yield from _nulls_in(item, inner)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nulls_in(item, f"{path}[{index}]")
 
 
 def _printed_nulls(

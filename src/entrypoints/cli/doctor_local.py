@@ -45,7 +45,8 @@ def template_checks(settings: Settings) -> Iterator[Check]:
     """Whether the set compiles and every example renders."""
     name, folder = "templates", settings.templates_dir
     if not folder.is_dir():
-        yield misconfigured(name, f"{folder} is no folder", f"fix {variable('templates_dir')}")
+        remedy = f"create it, or set {variable('templates_dir')} to the folder of your templates"
+        yield misconfigured(name, f"the templates folder {folder} does not exist", remedy)
         return
     findings = lint(folder, render_options(settings), datetime.now(UTC))
     errors = [finding for finding in findings if finding.severity == "error"]

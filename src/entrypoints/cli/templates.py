@@ -139,7 +139,8 @@ def lint_(as_json: bool, strict: bool) -> int:
         for finding in findings:
             line = f":{finding.line}" if finding.line else ""
             click.echo(f"{finding.file}{line}: {finding.severity}: {finding.text}")
-        words(f"{len(findings)} findings" if findings else "no findings")
+        noun = "finding" if len(findings) == 1 else "findings"
+        words(f"{len(findings) or 'no'} {noun}")
     return int(any(strict or finding.severity == "error" for finding in findings))
 
 

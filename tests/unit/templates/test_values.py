@@ -77,6 +77,14 @@ def test_field_3_2_values_are_printed_and_no_method_is(folder: Folder) -> None:
         ("\n{% macro m() %}{% endmacro %}{{ m }}", "'m' is no value"),
         ("\n{% block b %}{% endblock %}{{ self.b }}", "'self.b' is no value"),
         ("\n{{ cycler('a').next }}", "'cycler(…).next' is no value"),
+        ("\n{{ cycler('a') }}", "'cycler(…)' is no value"),
+        ("\n{{ (1,)|map('abs') }}", "map(…)' is no value"),
+        ("\n{% macro m() %}{% endmacro %}{{ [m, 1]|join(',') }}", "'m' is no value"),
+        ("\n{% macro m() %}{% endmacro %}{% set l = [m] %}{{ l|join(',') }}", "'l[0]' is no value"),
+        ("\n{% macro m() %}{% endmacro %}{{ [[m]] }}", "'m' is no value"),
+        ("\n{% macro m() %}{% endmacro %}{{ 'a' ~ m }}", "'m' is no value"),
+        ("\n{% macro m() %}{% endmacro %}{{ m|string }}", "'m' is no value"),
+        ("\n{% set d = {'a': range} %}{{ d }}", "'d.a' is no value"),
     ],
 )
 @pytest.mark.parametrize("options", [{}, LENIENT])
@@ -88,6 +96,16 @@ def test_field_3_2_printing_code_is_a_template_error_that_names_the_expression(
     assert failure.reason is FailureReason.TEMPLATE_ERROR
     assert named in str(failure)
     assert "t.jinja2 line 2" in str(failure)
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ [name.title] }}", "{{ {'a': gone} }}", "{% set l = [gone] %}{{ l }}"]
+)
+def test_field_3_2_an_undefined_value_in_a_list_is_a_fault(folder: Folder, source: str) -> None:
+    failure = folder.write({"t.jinja2": source}).failure("t", {"name": "x"})
+
+    assert failure.reason is FailureReason.TEMPLATE_UNDEFINED
+    assert "undefined" in str(failure)
 
 
 def test_field_3_2_lint_finds_printed_code(folder: Folder) -> None:
@@ -139,7 +157,7 @@ NULLS = [
     ("{{ '%s %s' % (1, name) }}", "'name'"),
     ("{{ '{}'.format(name) }}", "'name'"),
     ("{{ 'a'|replace('a', name) }}", "'name'"),
-    ("{{ [1, name]|join(', ') }}", "'join'"),
+    ("{{ [1, name]|join(', ') }}", "'name'"),
     ("{{ [order]|join(', ', attribute='name') }}", "'join'"),
     ("{{ [name]|map('upper')|join }}", "'upper'"),
     ("{% macro m(x) %}{{ x }}{% endmacro %}{{ m(name) }}", "'x'"),
@@ -253,11 +271,3 @@ def test_field_3_4_nulls_in_a_list_are_written_into_slack_blocks_as_json(folder:
     parts = folder.render("t", {"list": [None], "n": None}, channel="slack").parts
 
     assert json.loads(parts["slack.json"]) == {"list": [None], "n": None}
-
-
-@pytest.mark.parametrize("source", ["{{ event.name }}", "{{ event['name'] }}", "{{ event() }}"])
-def test_field_3_5_lenient_mode_fails_where_plain_jinja2_fails(folder: Folder, source: str) -> None:
-    failure = folder.write({"t.jinja2": source}).failure("t", options=LENIENT)
-
-    assert failure.reason is FailureReason.TEMPLATE_UNDEFINED
-    assert "event" in str(failure)

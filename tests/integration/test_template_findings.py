@@ -1,0 +1,17 @@
+"""What the commands say of a template folder that is not there."""
+
+from pathlib import Path
+
+from tests.support.worker import run_command
+
+
+def test_lint_counts_one_finding_in_the_singular_and_doctor_says_what_to_do(
+    tmp_path: Path,
+) -> None:
+    settings = {"templates_dir": "nowhere"}
+
+    linted = run_command("templates", "lint", settings=settings, cwd=tmp_path)
+    checked = run_command("doctor", settings=settings, cwd=tmp_path)
+
+    assert "1 finding\n" in linted.stderr
+    assert "the templates folder nowhere does not exist (create it, or set" in checked.stdout
