@@ -12,6 +12,7 @@ from domain.content import Content
 from domain.errors import DeliveryError
 from tests.fakes import a_notification
 from tests.support.relays import relay
+from tests.support.smtp_conversation import Conversation
 from tests.support.smtp_server import Say, SmtpServer
 
 CONTENT = Content(subject="Hello", parts={"text": "Hi."})
@@ -37,6 +38,28 @@ def run(server: SmtpServer, body: Callable[[Send], Awaitable[None]], **settings:
     asyncio.run(main())
 
 
+class ClosingConversation(Conversation):
+    """Closes where commands come together, after answering `most_of_a_group`."""
+
+    async def command(self) -> bytes:
+        if self.group:
+            return self.group.pop(0)
+        lines = (await self.reader.read(1 << 20)).splitlines(keepends=True)
+        if len(lines) > 1 and lines[0].startswith(b"MAIL"):
+            assert isinstance(self.server, ClosingServer)
+            lines = [*lines[: self.server.most_of_a_group], b""]
+        self.group = lines[1:]
+        return lines[0] if lines else b""
+
+
+class ClosingServer(SmtpServer):
+    conversation = ClosingConversation
+
+    def __init__(self, most_of_a_group: int) -> None:
+        super().__init__()
+        self.most_of_a_group = most_of_a_group
+
+
 @pytest.mark.parametrize("answers", [1, 2, 3])
 def test_field_5_8_a_relay_that_breaks_pipelining_gets_one_command_at_a_time(answers: int) -> None:
     server = SmtpServer(answers_of_a_group=answers)
@@ -48,6 +71,19 @@ def test_field_5_8_a_relay_that_breaks_pipelining_gets_one_command_at_a_time(ans
         assert [line["event"] for line in lines] == ["relay breaks pipelining"]
         assert len(server.accepted) == 3
         assert len(server.sessions) == 2  # once it was tried, and never again
+
+    run(server, body)
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2, 3])
+def test_field_5_8_a_relay_that_closes_on_a_group_costs_no_attempt(answers: int) -> None:
+    server = ClosingServer(answers)
+
+    async def body(send: Send) -> None:
+        for number in range(3):
+            assert set((await send(number)).values()) == {None}
+        assert len(server.accepted) == 3
+        assert len(server.sessions) == 2
 
     run(server, body)
 

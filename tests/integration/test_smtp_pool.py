@@ -7,6 +7,7 @@ import pytest
 from adapters.notifiers.email.pool import PoolLimits
 from adapters.notifiers.email.smtp import SmtpNotifier
 from adapters.notifiers.email.transaction import Timeouts
+from domain.errors import Unavailable
 from tests.support.smtp_sending import (
     BOTH,
     send,
@@ -16,8 +17,11 @@ from tests.support.smtp_server import (
     Action,
     Cut,
     Hang,
+    Say,
     SmtpServer,
 )
+
+FAREWELL = "421 4.4.2 idle too long"
 
 
 @BOTH
@@ -49,6 +53,27 @@ def test_idle_connections_closed_by_the_server_cost_nothing(farewell: str | None
 
         assert all(list(answer.values()) == [None] for answer in answers)
         assert len(server.accepted) == 10
+
+    with_server(body)
+
+
+def test_a_connection_closed_as_soon_as_it_is_open_costs_nothing() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("helo", Say(f"250 relay\r\n{FAREWELL}"), times=1)
+
+        assert await send(notifier) == {"ann@example.com": None}
+        assert len(server.sessions) == 2
+
+    with_server(body)
+
+
+def test_a_relay_that_closes_each_connection_as_soon_as_it_is_open_is_away() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("helo", Say(f"250 relay\r\n{FAREWELL}"))
+
+        with pytest.raises(Unavailable, match="idle too long"):
+            await send(notifier)
+        assert len(server.sessions) == 2
 
     with_server(body)
 

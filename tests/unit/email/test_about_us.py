@@ -65,6 +65,7 @@ OURS = [
     (553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", AboutUs.RELAY),
     (550, "5.7.64 TenantAttribution; Relay Access Denied", AboutUs.RELAY),
     (554, "5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied", AboutUs.CLIENT),
+    (550, "5.4.6 Unusual sending activity detected. Please try later", AboutUs.CLIENT),  # Zoho
     (
         554,
         "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",

@@ -32,6 +32,10 @@ RATE = [
     (550, "5.7.1 Message rate limit exceeded for this account", (F,)),
     (451, "4.7.651 The mail server has been temporarily rate limited", (S,)),  # Outlook
     (451, "4.3.0 quota of 100 messages per minute reached", (S,)),
+    (451, "4.7.500 Server busy. Please try again later from [192.0.2.1].", (S, R, F)),  # Exchange
+    (451, "4.7.501 Server busy. Please try again later", (S, F)),
+    (421, "4.7.500 Server busy", (S, F)),
+    (450, "4.7.550 Access denied, please try again later", (S,)),
 ]
 CONNECTIONS = [
     (421, "4.7.0 mail.example Error: too many connections from 192.0.2.1", (G, S)),  # Postfix

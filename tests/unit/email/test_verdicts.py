@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.notifiers.email.about_us import AboutUs
 from adapters.notifiers.email.phase import Phase
 from adapters.notifiers.email.replies import Reply
 from adapters.notifiers.email.verdicts import verdict
@@ -51,3 +52,26 @@ def test_the_server_s_own_trouble_is_told_from_the_message_s(
 
     assert isinstance(error, Transient | Permanent)
     assert error.provider_fault is is_fault
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "phase", "kind"),
+    [
+        (450, b"4.7.1 <box>: Helo command rejected: Host not found", Phase.RECIPIENT, AboutUs.HELO),
+        (454, b"4.7.1 <ann@example.com>: Relay access denied", Phase.RECIPIENT, AboutUs.RELAY),
+        (451, b"sending quota exceeded", Phase.FINAL, AboutUs.QUOTA),
+        (
+            450,
+            b"4.7.1 Client host rejected: cannot find your hostname",
+            Phase.SENDER,
+            AboutUs.CLIENT,
+        ),
+    ],
+)
+def test_field_5_2_a_temporary_refusal_about_us_says_what_to_do(
+    code: int, text: bytes, phase: Phase, kind: AboutUs
+) -> None:
+    error = verdict(Reply(code, text), phase, "relay:25")
+
+    assert isinstance(error, Transient)
+    assert str(error).endswith(kind)

@@ -166,6 +166,7 @@ _TABLE: Final = (
             rb"banned sending ip|poor reputation|bad reputation",  # Exchange Online, Cisco
             rb"reverse (?:dns|hostname|lookup)|\bptr\b|cannot find your (?:reverse )?hostname",
             rb"not authori[sz]ed to (?:perform|send mail)",  # Amazon SES, SendGrid
+            rb"(?:unusual|suspicious) (?:sending |account |outgoing )?activity",  # Zoho
             rb"account (?:is |has been )?(?:disabled|suspended|blocked|on probation)",
         ),
         # A block list of links is about what the mail says.

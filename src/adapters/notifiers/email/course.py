@@ -22,6 +22,7 @@ class Course:
         self.refused: dict[str, DeliveryError] = {}
         self._accepted: frozenset[str] = frozenset()
         self._turns = 0
+        self._was_asked = True
 
     def choose(self, addresses: list[str], most: int | None) -> list[str]:
         """Whom the next transaction is for: at most `most`."""
@@ -38,10 +39,14 @@ class Course:
         if isinstance(nothing, LostBeforePayload):
             is_nearer = self._note_refusals(asked, nothing) or is_nearer
         self._turns = 0 if is_nearer else self._turns + 1
+        self._was_asked = not isinstance(nothing, LostBeforePayload) or bool(nothing.answers)
 
     def goes_on(self, *, is_fresh: bool) -> bool:
         """Whether another transaction makes sense. `is_fresh`: the last one was the first of its
-        connection."""
+        connection. A server may close all connections at once, and with them one just opened: so
+        one farewell before the first command says nothing about the next connection."""
+        if not self._was_asked and self._turns == 1:
+            return True
         return self._turns == 0 or (not is_fresh and self._turns <= _MOST_TURNS)
 
     def _note_refusals(self, asked: Sequence[str], lost: LostBeforePayload) -> bool:

@@ -38,7 +38,8 @@ class SessionUsedUp(NothingSent):
 
 
 class PipeliningBroken(NothingSent):
-    """Of commands sent together only the first were answered, and the server waits as we do."""
+    """Of commands sent together only the first were answered: the server waits as we do, or has
+    closed a new connection."""
 
 
 class TooManyRecipients(NothingSent):

@@ -33,6 +33,8 @@ class Limit(StrEnum):
 _TOO_MANY_RECIPIENTS: Final = (5, 3)  # RFC 3463
 _OLD_TOO_MANY_RECIPIENTS: Final = 552  # RFC 5321 4.5.3.1.10: to be read as 452
 _GMAIL_RATE: Final = (7, 28)
+_EXCHANGE_RATE: Final = range(500, 700)
+"""4.7.n of Exchange Online: it takes less from this host for a while, as in "Server busy"."""
 
 # A reply of several lines repeats its enhanced code on each.
 _LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
@@ -121,7 +123,7 @@ def limit_of(reply: Reply, phase: Phase) -> Limit | None:
 def _is_rate(reply: Reply, text: bytes) -> bool:
     is_temporary = reply.code < 500
     enhanced = reply.enhanced
-    if is_temporary and enhanced is not None and enhanced[1:] == _GMAIL_RATE:
+    if is_temporary and enhanced is not None and _is_rate_code(*enhanced[1:]):
         return True
     if _QUOTA.search(text) and not re.search(_PER_TIME, text):
         return False
@@ -131,6 +133,10 @@ def _is_rate(reply: Reply, text: bytes) -> bool:
         # 5xx for "25 mails an hour" means the hour's are used up: no pace helps for a while.
         return is_temporary or b"hour" not in text
     return is_temporary and _TEMPORARY_RATE.search(text) is not None
+
+
+def _is_rate_code(subject: int, detail: int) -> bool:
+    return (subject, detail) == _GMAIL_RATE or (subject == 7 and detail in _EXCHANGE_RATE)
 
 
 def _is_about_recipients(reply: Reply, text: bytes, phase: Phase) -> bool:

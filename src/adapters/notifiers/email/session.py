@@ -28,6 +28,7 @@ class Session(asyncio.Protocol):
         self.opened_at = self.idle_since = asyncio.get_running_loop().time()
         self.lost: str | None = None
         self.was_silent = False  # whether it is lost because no answer came in time
+        self.was_closed = False  # whether the server closed it with no word
         self._transport = transport
         self._reader = ReplyReader()
         self._replies: list[Reply] = []
@@ -70,6 +71,14 @@ class Session(asyncio.Protocol):
             await self._wait(timeout)
         taken, self._replies = self._replies[:count], self._replies[count:]
         return taken
+
+    def broke_off(self, replies: list[Reply]) -> bool:
+        """Whether a group of commands that only these replies came to says that the server breaks
+        pipelining: the rest met silence, or a new connection was closed on it with no word."""
+        if self.was_silent:
+            return bool(replies) and replies[0].accepted
+        is_new = self.was_closed and not self.reused
+        return is_new and all(reply.accepted for reply in replies)
 
     def abort(self) -> None:
         """Cut the connection at once."""
@@ -129,10 +138,12 @@ class Session(asyncio.Protocol):
             self._wake()
 
     def eof_received(self) -> bool:
+        self.was_closed = self.lost is None
         self._lose("the server closed the connection")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.was_closed |= self.lost is None
         self._lose(f"the connection was lost: {exc}" if exc else "the connection was lost")
 
     def pause_writing(self) -> None:

@@ -223,8 +223,8 @@ class SmtpNotifier:
         if isinstance(nothing, PipeliningBroken) and self._pipelines:
             self._pipelines = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
-        elif session.was_silent and not session.pipelining:
-            self._pipelines = True  # it is silent one by one, too
+        elif not (session.pipelining or session.is_open or session.reused):
+            self._pipelines = True  # it fails one by one, too
 
     def _learn_recipients(self, most: int | None) -> None:
         if most is not None and (self._most_recipients is None or most < self._most_recipients):

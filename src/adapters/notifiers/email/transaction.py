@@ -134,7 +134,7 @@ class Transaction:
         session.write(b"".join(commands))
         replies = await session.replies(1, times.command)
         replies += await session.replies(len(commands) - 1, min(times.group, times.command))
-        if session.was_silent and replies and replies[0].accepted:
+        if len(replies) < len(commands) and session.broke_off(replies):
             count = f"{len(replies)} of {len(commands)}"
             raise PipeliningBroken(f"{session.server} answered {count} commands sent together")
         padded: list[Reply | None] = [*replies, *[None] * (len(commands) - len(replies))]

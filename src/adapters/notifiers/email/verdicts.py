@@ -47,13 +47,18 @@ def verdict(reply: Reply, phase: Phase, server: str) -> DeliveryError:
     if severity == 5:
         return _final(reply, phase, text)
     if severity == 4:
-        return Transient(
-            text,
-            at_least=GREYLIST_WAIT if _greylisted(reply) else None,
-            retry_after=_named_wait(reply),
-            provider_fault=_is_server_trouble(reply) or about_us(reply) is not None,
-        )
+        return _temporary(reply, text)
     return Transient(f"{text}, which makes no sense there")
+
+
+def _temporary(reply: Reply, text: str) -> Transient:
+    kind = about_us(reply)
+    return Transient(
+        text if kind is None else f"{text}; {kind}",
+        at_least=GREYLIST_WAIT if _greylisted(reply) else None,
+        retry_after=_named_wait(reply),
+        provider_fault=_is_server_trouble(reply) or kind is not None,
+    )
 
 
 def _final(reply: Reply, phase: Phase, text: str) -> Permanent:
