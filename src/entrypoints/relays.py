@@ -1,6 +1,5 @@
 """How the email channel is made from the settings: one relay, several, or a folder."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 
 if TYPE_CHECKING:
+    from adapters.notifiers.email.failover import Relay
     from adapters.notifiers.email.learned import Learned
     from adapters.notifiers.email.letter import EmailDefaults
     from adapters.notifiers.email.tokens import Tokens
@@ -36,7 +36,7 @@ def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -
             return MaildirNotifier(places.folder, defaults=defaults)
         make = partial(_relay, settings, places, defaults, learned, paces, tokens_of(settings))
         if len(places) == 1:
-            return make(0, lambda: False)
+            return make(0, None)
         from adapters.notifiers.email.failover import FailoverNotifier, Relay
 
         return FailoverNotifier(
@@ -57,9 +57,10 @@ def _relay(
     paces: "PaceStore",
     tokens: "Tokens | None",
     number: int,
-    in_hurry: Callable[[], bool],
+    member: "Relay | None",
 ) -> Notifier:
-    """The relay of that number, with a pool and a pace of its own. Raises ValueError."""
+    """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
+    of several. Raises ValueError."""
     from adapters.notifiers.blips import BlipTolerantNotifier
     from adapters.notifiers.email.paced import PacedNotifier
     from adapters.notifiers.email.permit import PaceRules
@@ -73,7 +74,7 @@ def _relay(
         ca_file=settings.email_ca_file,
         ehlo=settings.email_ehlo,
         tokens=tokens if place.wants_token else None,
-        in_hurry=in_hurry,
+        in_hurry=member.in_hurry if member else lambda: False,
         limits=PoolLimits(size=settings.email_pool),
         reread=lambda: _relay_now(settings, number, places),
         learned=learned,
@@ -85,6 +86,7 @@ def _relay(
         learned=learned,
         connections=settings.email_pool,
         rules=PaceRules(ceiling=settings.email_rate),
+        admit=member.admit if member else lambda _notification: None,
     )
 
 

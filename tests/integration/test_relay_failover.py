@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from adapters.memory.paces import MemoryPaces
 from adapters.notifiers.email.failover import FailoverNotifier, Relay
+from adapters.notifiers.email.learned import Learned
+from adapters.notifiers.email.paced import PacedNotifier
 from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, InDoubt, Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
+from domain.ports import Notifier
 from tests.fakes import a_notification
 from tests.support.relays import SHORT, relay
 from tests.support.smtp_server import Cut, CutAfter, Hang, Say, SmtpServer, smtp_server_in_thread
@@ -34,8 +38,15 @@ class Scene:
     def relay(self, server: SmtpServer) -> Relay:
         settings = relay(server, username="ann" if server.users else None, password="right")
 
-        def make(in_hurry: Callable[[], bool]) -> SmtpNotifier:
-            return SmtpNotifier(settings, timeouts=SHORT, in_hurry=in_hurry)
+        def make(member: Relay) -> Notifier:
+            return PacedNotifier(
+                SmtpNotifier(settings, timeouts=SHORT, in_hurry=member.in_hurry),
+                relay=lambda: settings.server,
+                store=MemoryPaces(),
+                learned=Learned(),
+                connections=2,
+                admit=member.admit,
+            )
 
         return Relay(settings.server, make, now=lambda: self.time)
 
@@ -74,6 +85,24 @@ def test_field_5_10_the_first_relay_is_used_while_it_is_there() -> None:
         assert scene.second.sessions == []
 
     run(body)
+
+
+@pytest.mark.parametrize("action", [Cut(), Hang(), Say("421 4.3.2 not now")])
+def test_field_5_10_mails_that_wait_for_their_turn_leave_with_the_first_that_found_it_away(
+    action: object,
+) -> None:
+    first = SmtpServer()
+    first.on("connect", action)
+
+    async def body(scene: Scene) -> None:
+        answers = await asyncio.gather(*(scene.send() for _ in range(30)))
+
+        assert answers == [None] * 30
+        assert scene.accepted == (0, 30)
+        # Two connections at once, and a second try of each while it greets late: not one a mail.
+        assert len(scene.first.sessions) <= 4
+
+    run(body, first)
 
 
 @pytest.mark.parametrize(

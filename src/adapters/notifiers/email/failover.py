@@ -53,27 +53,37 @@ class Relay:
     def __init__(
         self,
         name: str,
-        make: Callable[[Callable[[], bool]], Notifier],
+        make: Callable[["Relay"], Notifier],
         waits: Sequence[timedelta] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`make` makes the notifier, given what says whether to be in a hurry: a relay that greets
-        late is not waited for while there are others. `waits`: see `FaultStreak`."""
+        """`make` makes the notifier, which asks `in_hurry` and `admit`. `waits`: see
+        `FaultStreak`."""
         self.name = name
         self.cause: Unavailable | None = None
-        self.notifier = make(lambda: not self._patient)
         self._patient = 0
         self._streak = FaultStreak(waits)
         self._now = now
         self._pause = 0.0
         self._until = 0.0
-        self._is_probed = False
+        self._probes: set[str] = set()  # ids of the mails that look whether it is back
+        self.notifier = make(self)
 
     def may_try(self) -> bool:
         """Whether a mail may go to it: it is there, or it is time to see whether it is."""
         if self.cause is None:
             return True
-        return not self._is_probed and (self._now() >= self._until or self.cause.changed())
+        return not self._probes and (self._now() >= self._until or self.cause.changed())
+
+    def in_hurry(self) -> bool:
+        """Whether not to wait for a late greeting, since there are other relays."""
+        return not self._patient
+
+    def admit(self, notification: Notification) -> None:
+        """Called when a mail's turn has come. Raises Unavailable where the relay has turned out to
+        be away while the mail waited, so that the next relay gets it at once."""
+        if self.cause is not None and notification.id not in self._probes:
+            raise Unavailable(str(self.cause))
 
     @property
     def is_late(self) -> bool:
@@ -92,7 +102,9 @@ class Relay:
     async def send(self, sending: Sending) -> Answers:
         """Send over this relay. Raises Unavailable where the next one may take the mail."""
         is_probe = self.cause is not None
-        self._is_probed |= is_probe
+        mail = sending.notification.id
+        if is_probe:
+            self._probes.add(mail)
         try:
             answers = await self._judged(sending)
         except Unavailable as error:
@@ -103,7 +115,8 @@ class Relay:
             self._has_answered(is_probe=is_probe)
             raise
         finally:
-            self._is_probed &= not is_probe
+            if is_probe:
+                self._probes.discard(mail)
         self._has_answered(is_probe=is_probe)
         return answers
 

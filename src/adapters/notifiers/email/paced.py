@@ -29,14 +29,17 @@ class PacedNotifier:
         learned: Learned,
         connections: int,
         rules: PaceRules | None = None,
+        admit: Callable[[Notification], None] = lambda _notification: None,
     ) -> None:
         """`relay` gives host and port of the relay that the next mail goes to. `connections`: how
-        many mails are under way at once; those that wait for a connection can still be slowed."""
+        many mails are under way at once; those that wait for a connection can still be slowed.
+        `admit` is called when a mail's turn has come; what it raises ends the call."""
         self._notifier = notifier
         self._relay = relay
         self._store = store
         self._learned = learned
         self._rules = rules or PaceRules()
+        self._admit = admit
         self._slots = asyncio.Semaphore(connections)
         self._pacers: dict[str, Pacer] = {}
         self._places: dict[str, Place] = {}
@@ -93,6 +96,7 @@ class PacedNotifier:
         about_to_send: AboutToSend,
     ) -> Mapping[Recipient, DeliveryError | None]:
         try:
+            self._admit(notification)
             answers = await self._notifier.notify(notification, content, recipients, about_to_send)
         except RateRefused as error:
             answers = dict.fromkeys(recipients, error)
