@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from domain.ledger import LedgerUnavailable
 from domain.pace import PaceStore
+from entrypoints.background import in_background
 
 _KEY = "learned "
 _EVERY = 3.0
@@ -42,12 +43,10 @@ class RelayWatch:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Do both every few seconds while this is entered, and publish once more at the end."""
-        task = asyncio.create_task(self._keep())
         try:
-            yield
+            async with in_background(self._keep()):
+                yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
             with suppress(LedgerUnavailable):
                 await self.publish()
 

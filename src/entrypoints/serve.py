@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from adapters.wire.inbound import Consumer, Handler, InboundMessage, Settlement, Watcher
+from entrypoints.background import in_background
 
 TEMPLATE_POLL = 0.5
 """Seconds between looks at the template folder: an edit must show within a second."""
@@ -63,7 +64,7 @@ async def serve(
             *(start() for start in alongside),
         ]
         for each in work:
-            await stack.enter_async_context(_background(each))
+            await stack.enter_async_context(in_background(each))
         stack.push_async_callback(close)
         for context in within:
             await stack.enter_async_context(context)
@@ -110,23 +111,6 @@ async def _signals(
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-@asynccontextmanager
-async def _background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(_guarded(work))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-async def _guarded(work: Coroutine[None, None, None]) -> None:
-    try:
-        await work
-    except Exception:  # the mails go on without it, but not in silence
-        log.exception("background work failed")
 
 
 async def _keep_fresh(refresh: Callable[[], object]) -> None:

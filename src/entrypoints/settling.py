@@ -1,10 +1,11 @@
 """A watchdog: messages are in hand, no trouble is known, and no message is settled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from adapters.wire.in_hand import InHand
+from entrypoints.background import in_background
 
 PERIOD = 120.0
 """Seconds. Whatever holds a message longer on purpose is a pause; all other waits are shorter: the
@@ -34,16 +35,9 @@ class SettlementWatch:
         self._waited = 0.0
         self._is_stalled = False
 
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
+    def at_work(self) -> AbstractAsyncContextManager[None]:
         """Look now and then while this is entered."""
-        looking = asyncio.create_task(self._keep_looking())
-        try:
-            yield
-        finally:
-            looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await looking
+        return in_background(self._keep_looking())
 
     async def _keep_looking(self) -> None:
         pause = self._period / _LOOKS

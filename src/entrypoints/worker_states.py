@@ -19,6 +19,7 @@ from adapters.wire.in_hand import QueueInHand
 from domain.breaker import Pause
 from domain.ledger import LedgerUnavailable
 from domain.pace import PaceStore
+from entrypoints.background import in_background
 
 EVERY = 3.0
 DEAD_AFTER = 15.0
@@ -78,12 +79,10 @@ class WorkerWatch:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Write while this is entered, and at the end that there is no such worker any more."""
-        task = asyncio.create_task(self._keep())
         try:
-            yield
+            async with in_background(self._keep()):
+                yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
             with suppress(LedgerUnavailable):
                 await self.withdraw()
 
