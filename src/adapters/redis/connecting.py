@@ -76,11 +76,16 @@ _UNTRUSTED: Final = {
     64: "its certificate is for another address: check the URL's host",
 }
 _NO_TLS: Final = "it does not speak TLS on this port: check the port, or use redis://"
+_ADD_CERTIFICATE: Final = "add ?ssl_certfile=…&ssl_keyfile=… to the URL"
+_WANTS_CERTIFICATE: Final = f"it wants a client certificate: {_ADD_CERTIFICATE}"
 _HUNG_UP: Final = (
     "cannot be reached, it hung up: check that it runs; a port that speaks TLS needs rediss://"
 )
-_WANTS_CERTIFICATE: Final = (
-    "it wants a client certificate: add ?ssl_certfile=…&ssl_keyfile=… to the URL"
+# In TLS 1.3 a server judges our certificate after our first command is sent; the reset that
+# follows may take its alert away (RFC 8446, 4.4.2.4 and 6.2).
+_HUNG_UP_ON_TLS: Final = (
+    "cannot be reached, it hung up: check that it runs, and which client certificate it wants:"
+    f" {_ADD_CERTIFICATE}"
 )
 
 
@@ -199,8 +204,7 @@ def _unreachable(error: BaseException, address: RedisAddress) -> str:
         return "its host name does not resolve: check the URL's host"
     if address.path:
         return "cannot be reached: check that it runs, and the path of its socket"
-    if not address.service and "closed" in str(error).lower():
-        return _HUNG_UP
-    if any(isinstance(cause, ConnectionResetError) for cause in causes) and not address.service:
-        return _HUNG_UP
+    was_reset = any(isinstance(cause, ConnectionResetError) for cause in causes)
+    if not address.service and (was_reset or "closed" in str(error).lower()):
+        return _HUNG_UP_ON_TLS if address.is_tls else _HUNG_UP
     return "cannot be reached: check that it runs, and the URL's host and port"
