@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from domain.content import Content, Envelope
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent
@@ -27,6 +28,14 @@ class FakeClock:
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
+
+
+class EndlessClock(FakeClock):
+    """A clock on which a pause never ends."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)
@@ -132,11 +141,11 @@ class FakeTemplateRenderer:
         )
 
 
-def a_notification(**changes: object) -> Notification:
+def a_notification(**changes: Any) -> Notification:
     """A valid notification; name only what the test is about. `to` may be plain strings."""
     to = changes.pop("to", "ann@example.com")
     addresses = [to] if isinstance(to, str) else to
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "id": "n-1",
         "channel": "email",
         "template": "welcome",

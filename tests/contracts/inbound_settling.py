@@ -150,7 +150,8 @@ class SettlingContract:
         async def scenario(inbound: InboundHarness) -> None:
             queue = await inbound.fresh_queue()
             await bury(inbound, queue, b"keep 1", b"remove", b"release", b"keep 2")
-            decisions = {b"remove": Remove.REMOVE, b"release": Release(headers=HEADERS)}
+            decisions: dict[bytes, Decision] = {b"remove": Remove.REMOVE}
+            decisions[b"release"] = Release(headers=HEADERS)
             done: list[bytes] = []
 
             async def decide(letter: InboundMessage) -> Decision:
@@ -164,8 +165,7 @@ class SettlingContract:
             recorder = Recorder()
             await drained(inbound, queue, handler=recorder)
 
-            assert shown == 4
-            assert sorted(done) == [b"release", b"remove"]
+            assert (shown, sorted(done)) == (4, [b"release", b"remove"])
             assert left == [b"keep 1", b"keep 2"]
             assert [(m.body, given_headers(m)) for m in recorder.seen] == [(b"release", HEADERS)]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.ledger import Sight
 from tests.contracts.ledger_harness import (
     ANN,
     BOB,
@@ -40,7 +41,7 @@ class LedgerContract:
         run(scenario)
 
     @pytest.mark.parametrize("sight", [ID, again(ID), changed(ID, session="s-9")])
-    def test_what_was_sent_is_sent_whatever_came_since(self, run: Run, sight: object) -> None:
+    def test_what_was_sent_is_sent_whatever_came_since(self, run: Run, sight: Sight) -> None:
         async def scenario(storage: Storage) -> None:
             first, other = storage.process(), storage.process()
             start = await deliver(first, ID)
@@ -130,7 +131,7 @@ class LedgerContract:
         "other",
         [changed(ID, channel="slack"), changed(ID, key="order-2"), changed(TWIN, key=ID.key)],
     )
-    def test_channel_id_and_content_are_told_apart(self, run: Run, other: object) -> None:
+    def test_channel_id_and_content_are_told_apart(self, run: Run, other: Sight) -> None:
         async def scenario(storage: Storage) -> None:
             ledger = storage.process()
             await deliver(ledger, ID)

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from domain.ledger import Sight, Standing
 from tests.contracts.ledger_harness import (
     ANN,
     BOB,
@@ -32,7 +33,7 @@ class CrashesContract:
     @pytest.mark.parametrize(("sending", "known"), [(False, CLEAR), (True, IN_DOUBT)])
     @pytest.mark.parametrize("sight", [ID, TWIN])
     def test_what_a_dead_process_left_is_taken_over_once(
-        self, run: Run, sight: object, sending: bool, known: object
+        self, run: Run, sight: Sight, sending: bool, known: Standing
     ) -> None:
         async def scenario(storage: Storage) -> None:
             await die(storage.process(), sight, sending=sending)
@@ -61,7 +62,7 @@ class CrashesContract:
 
     @pytest.mark.parametrize("sight", [ID, TWIN])
     def test_the_third_process_that_ends_makes_it_poison_and_forgotten(
-        self, run: Run, sight: object
+        self, run: Run, sight: Sight
     ) -> None:
         async def scenario(storage: Storage) -> None:
             await die(storage.process(), sight)
@@ -79,7 +80,7 @@ class CrashesContract:
 
     @pytest.mark.parametrize("sight", [BOTH, changed(TWIN, recipients=(ANN, BOB))])
     def test_poison_starts_nobody_and_forgets_nobody_who_was_sent_to(
-        self, run: Run, sight: object
+        self, run: Run, sight: Sight
     ) -> None:
         async def scenario(storage: Storage) -> None:
             first = storage.process()

@@ -84,8 +84,8 @@ class Model:
         self.inherit(sight, process, claim, [row for row in picked.values() if row])
         for row in stale:
             row.takeovers += 1
-        for to, row in picked.items():
-            if row is None:
+        for to, kept in picked.items():
+            if kept is None:
                 self.rows.append(Known(sight, to, process, claim, sight.session))
         return found, bool(stale)
 

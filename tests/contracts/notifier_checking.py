@@ -50,17 +50,17 @@ class CheckingContract(NotifierContract):
         self.with_peer(body)
 
     def test_a_check_refuses_whom_sending_refuses_before_it_asks_the_provider(self) -> None:
-        if self.invalid is None:
+        if (invalid := self.invalid) is None:
             return  # this channel takes any address
 
         async def body(peer: Peer) -> None:
             first, last = self.addresses[0], self.addresses[2]
-            message = a_notification(channel=self.channel, to=[first, self.invalid, last])
+            message = a_notification(channel=self.channel, to=[first, invalid, last])
 
             checked = await self.checked(peer, message)
             answered = await self.answers(peer, message)
 
-            error = checked[self.invalid]
+            error = checked[invalid]
             assert isinstance(error, Permanent)
             assert error.reason is FailureReason.RECIPIENT_INVALID
             assert (checked[first], checked[last]) == (None, None)

@@ -1,11 +1,15 @@
 """What a notifier keeps whose provider takes so many recipients of one message."""
 
-from collections.abc import Sequence
+import asyncio
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from domain.errors import NotYet, Permanent
 from domain.notification import Recipient
 from tests.contracts.notifier import Peer, RemoteNotifierContract
+from tests.contracts.notifier_troubles import PATIENT
 
 
 class LimitedPeer(Peer, Protocol):
@@ -21,6 +25,17 @@ class SplittingNotifierContract(RemoteNotifierContract):
     Its `peer` gives a LimitedPeer.
     """
 
+    @abstractmethod
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
+        """A peer whose notifier waits `timeout` seconds for an answer."""
+
+    def with_limited_peer(self, body: Callable[[LimitedPeer], Awaitable[None]]) -> None:
+        async def main() -> None:
+            async with self.peer(PATIENT) as peer:
+                await body(peer)
+
+        asyncio.run(main())
+
     def test_those_beyond_the_limit_are_served_by_further_calls(self) -> None:
         async def body(peer: LimitedPeer) -> None:
             peer.limit(2)
@@ -35,14 +50,14 @@ class SplittingNotifierContract(RemoteNotifierContract):
             assert second == {self.addresses[2]: None}
             assert peer.accepted() == list(self.addresses)
 
-        self.with_peer(body)
+        self.with_limited_peer(body)
 
     def test_it_names_those_that_the_payload_leaves_for(self) -> None:
         async def body(peer: LimitedPeer) -> None:
             named: list[list[str] | None] = []
 
-            async def about_to_send(concerned: Sequence[Recipient] | None = None) -> None:
-                named.append(concerned and [r.address for r in concerned])
+            async def about_to_send(concerned: Sequence[Recipient] | None = None, /) -> None:
+                named.append(None if concerned is None else [r.address for r in concerned])
 
             peer.limit(2)
             await self.answers(peer, about_to_send=about_to_send)
@@ -50,7 +65,7 @@ class SplittingNotifierContract(RemoteNotifierContract):
 
             assert named == [list(self.addresses[:2])] * 2
 
-        self.with_peer(body)
+        self.with_limited_peer(body)
 
     def test_a_limit_with_none_accepted_leaves_some_answer_that_counts(self) -> None:
         async def body(peer: LimitedPeer) -> None:
@@ -65,4 +80,4 @@ class SplittingNotifierContract(RemoteNotifierContract):
             assert isinstance(second, Permanent)
             assert last is None or isinstance(last, NotYet)
 
-        self.with_peer(body)
+        self.with_limited_peer(body)

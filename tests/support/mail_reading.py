@@ -3,7 +3,8 @@
 import re
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -33,8 +34,8 @@ body_text = st.one_of(
 )
 
 
-def a_mail(**changes: object) -> Mail:
-    values: dict[str, object] = {
+def a_mail(**changes: Any) -> Mail:
+    values: dict[str, Any] = {
         "sender": SENDER,
         "to": (ANN,),
         "subject": "Hello",
@@ -51,6 +52,20 @@ def parsed(data: bytes) -> EmailMessage:
     assert isinstance(mail, EmailMessage)
     assert [part.defects for part in mail.walk() if part.defects] == []
     return mail
+
+
+def parts_of(mail: Message) -> list[Message]:
+    """The parts of a multipart, in order."""
+    parts = mail.get_payload()
+    assert isinstance(parts, list)
+    return [part for part in parts if isinstance(part, Message)]
+
+
+def text_of(part: Message) -> str:
+    """A part's content, out of its transfer encoding."""
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content.decode()
 
 
 def raw_header(data: bytes, name: str) -> str:

@@ -94,6 +94,6 @@ def test_a_single_absent_line_is_found_out(place: str) -> None:
 
 def test_a_contract_without_a_class_for_a_channel_does_not_prove_it() -> None:
     shortened = ModuleType("shortened")
-    shortened.TestWebhookNotifier = test_notifier_contract.TestWebhookNotifier
+    vars(shortened)["TestWebhookNotifier"] = test_notifier_contract.TestWebhookNotifier
 
     assert proven_by(shortened) == {"webhook"}

@@ -90,7 +90,7 @@ class PublishLink:
 
 def amqp_properties(properties: Properties, headers: Mapping[str, str | int]) -> BasicProperties:
     """What a copy carries: the whitelist, delivery mode 2 and exactly these headers."""
-    return BasicProperties(  # type: ignore[no-untyped-call] # pika leaves the constructor bare
+    return BasicProperties(
         content_type=properties.content_type,
         content_encoding=properties.content_encoding,
         headers=dict(headers),

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from domain.dispatcher import Dispatcher, Progress
 from domain.errors import (
@@ -25,10 +26,16 @@ ANN, BOB, CY, DEE = recipients(*(f"{name}@example.com" for name in ("ann", "bob"
 class House:
     """A dispatcher with one channel, email, and fakes all around."""
 
-    def __init__(self, **settings: object) -> None:
-        self.clock = FakeClock()
+    def __init__(
+        self,
+        *,
+        clock: FakeClock | None = None,
+        notifier: FakeNotifier | None = None,
+        **settings: Any,
+    ) -> None:
+        self.clock = clock or FakeClock()
         self.renderer = FakeTemplateRenderer()
-        self.notifier = FakeNotifier()
+        self.notifier = notifier or FakeNotifier()
         self.pauses: list[tuple[str, str | None]] = []
         self.dispatcher = Dispatcher(
             renderer=self.renderer,
@@ -39,9 +46,9 @@ class House:
             **settings,
         )
 
-    def dispatch(self, notification: Notification, **progress: object) -> Outcome:
+    def dispatch(self, notification: Notification, **progress: Any) -> Outcome:
         return asyncio.run(self.dispatcher.dispatch(notification, Progress(**progress)))
 
-    def fail(self, error: DeliveryError, **progress: object) -> Outcome:
+    def fail(self, error: DeliveryError, **progress: Any) -> Outcome:
         self.notifier.failures = [error]
         return self.dispatch(a_notification(to=("ann@example.com", "bob@example.com")), **progress)

@@ -1,6 +1,7 @@
 """A worker over a ledger that outlives it."""
 
 import asyncio
+from typing import Any
 
 from adapters.memory.ledger import MemoryLedger, MemoryStore
 from domain.dispatcher import Progress
@@ -14,7 +15,7 @@ from tests.unit.domain.house import House
 class Worker:
     """One process: a house of its own over a store that outlives it."""
 
-    def __init__(self, store: MemoryStore, **settings: object) -> None:
+    def __init__(self, store: MemoryStore, **settings: Any) -> None:
         self.house = House(**settings)
         self.ledger = MemoryLedger(store)
         self.pauses: list[tuple[str, str | None]] = []
@@ -43,8 +44,8 @@ class Worker:
         asyncio.run(last_moments())
 
 
-def a_sight(notification: Notification, **changes: object) -> Sight:
-    values: dict[str, object] = {
+def a_sight(notification: Notification, **changes: Any) -> Sight:
+    values: dict[str, Any] = {
         "channel": notification.channel,
         "key": notification.id,
         "fingerprint": "body",

@@ -1,7 +1,6 @@
 """A breaker pauses a channel while its provider is away."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from domain.breaker import (
     HeldTooLong,
 )
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
-from tests.fakes import FakeClock
+from tests.fakes import EndlessClock, FakeClock
 
 AWAY = Unavailable("connection refused")
 
@@ -44,17 +43,8 @@ class Provider:
         return "sent"
 
 
-class EndlessClock(FakeClock):
-    """A clock on which a pause never ends."""
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        await asyncio.Event().wait()
-
-
 def a_breaker(clock: FakeClock, reports: list[str | None] | None = None) -> Breaker:
-    heard: Callable[[str | None], None] = [].append if reports is None else reports.append
-    return Breaker(clock, heard)
+    return Breaker(clock, ([] if reports is None else reports).append)
 
 
 async def an_open_breaker(clock: FakeClock, reports: list[str | None]) -> Breaker:
@@ -69,7 +59,8 @@ async def an_open_breaker(clock: FakeClock, reports: list[str | None]) -> Breake
 
 
 def test_a_call_passes_while_the_provider_answers() -> None:
-    clock, provider, reports = FakeClock(), Provider(), []
+    clock, provider = FakeClock(), Provider()
+    reports: list[str | None] = []
     breaker = a_breaker(clock, reports)
 
     assert asyncio.run(breaker.call(provider.send)) == "sent"
@@ -102,7 +93,8 @@ def test_after_it_closed_the_next_outage_begins_with_the_first_pause() -> None:
 
 
 def test_all_but_one_probe_are_held_and_all_go_on_afterwards() -> None:
-    clock, reports = FakeClock(), []
+    clock = FakeClock()
+    reports: list[str | None] = []
 
     async def scenario() -> Provider:
         breaker = await an_open_breaker(clock, reports)
@@ -121,7 +113,8 @@ def test_all_but_one_probe_are_held_and_all_go_on_afterwards() -> None:
 
 
 def test_many_failures_in_flight_open_it_once() -> None:
-    clock, reports = FakeClock(), []
+    clock = FakeClock()
+    reports: list[str | None] = []
     breaker = a_breaker(clock, reports)
     provider = Provider(*[AWAY] * 20)
 
@@ -165,7 +158,8 @@ def test_any_answer_of_the_provider_closes_it(error: DeliveryError) -> None:
 
 
 def test_an_ordinary_error_does_not_open_it() -> None:
-    clock, reports = FakeClock(), []
+    clock = FakeClock()
+    reports: list[str | None] = []
     breaker = a_breaker(clock, reports)
 
     with pytest.raises(Transient):

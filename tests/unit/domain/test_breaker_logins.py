@@ -50,7 +50,7 @@ def test_field_5_11_a_refused_login_is_tried_nine_times_in_the_first_hour_then_f
     async def main() -> list[float]:
         clock = FakeClock()
         relay = Relay(clock)
-        await keep_sending(Breaker(clock, [].append), relay, 7200)
+        await keep_sending(Breaker(clock, list[str | None]().append), relay, 7200)
         return relay.logins
 
     logins = asyncio.run(main())
@@ -64,7 +64,7 @@ def test_field_5_11_new_credentials_are_tried_within_five_seconds() -> None:
     async def main() -> list[float]:
         clock = FakeClock()
         relay = Relay(clock, right_at=2000.5)
-        await keep_sending(Breaker(clock, [].append), relay, 7200)
+        await keep_sending(Breaker(clock, list[str | None]().append), relay, 7200)
         return relay.logins
 
     logins = asyncio.run(main())
@@ -85,7 +85,7 @@ def test_a_login_that_is_refused_in_an_outage_begins_with_its_own_pauses() -> No
                 raise answers.pop(0)
             return "sent"
 
-        await Breaker(clock, [].append).call(send)
+        await Breaker(clock, list[str | None]().append).call(send)
         return clock.slept
 
     slept = asyncio.run(main())

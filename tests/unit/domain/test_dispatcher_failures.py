@@ -212,7 +212,7 @@ def test_one_odd_message_met_again_and_again_pauses_nothing() -> None:
 def test_a_message_that_is_served_ends_the_row() -> None:
     house = House()
     fault = Transient("421 busy", provider_fault=True)
-    house.notifier.failures = [fault] * 4 + [None] + [fault] * 4
+    house.notifier.failures = [*[fault] * 4, None, *[fault] * 4]
 
     for number in range(9):
         house.dispatch(a_notification(id=f"n-{number}"))

@@ -1,7 +1,9 @@
 """A notification that exists is a notification that can be sent."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -83,7 +85,9 @@ def test_a_recipient_cannot_break_a_header(field: str, character: str) -> None:
     ],
     ids=["id", "subject", "a header's value"],
 )
-def test_no_field_can_break_a_header(field: str, change: object, character: str) -> None:
+def test_no_field_can_break_a_header(
+    field: str, change: Callable[[str], dict[str, Any]], character: str
+) -> None:
     with pytest.raises(InvalidNotification) as caught:
         a_notification(**change(f"a{character}Bcc: x"))
 
@@ -102,7 +106,7 @@ def test_an_attachment_cannot_break_a_header(field: str, character: str) -> None
 @pytest.mark.parametrize(
     "sources", [{}, {"content": b"", "path": "a.pdf"}], ids=["neither", "both"]
 )
-def test_an_attachment_has_one_source(sources: dict[str, object]) -> None:
+def test_an_attachment_has_one_source(sources: dict[str, Any]) -> None:
     with pytest.raises(InvalidNotification, match="needs either content or path"):
         Attachment(filename="a.pdf", **sources)
 

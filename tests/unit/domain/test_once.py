@@ -9,7 +9,7 @@ from domain.dispatcher import Progress
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Rejected, Sent
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend, Answers, proceed
 from tests.fakes import FakeNotifier, a_notification
 from tests.unit.domain.house import ANN, BOB
 from tests.unit.domain.recorded import Worker, a_sight
@@ -133,17 +133,20 @@ def test_a_suspect_runs_with_no_other_suspect_beside_it() -> None:
     worker = Worker(store)
     side_by_side: list[int] = []
     running = 0
-    notify = worker.house.notifier.notify
 
-    class Watching:
-        one_by_one = False
-
-        async def notify(self, *arguments: object) -> object:
+    class Watching(FakeNotifier):
+        async def notify(
+            self,
+            notification: Notification,
+            content: Content,
+            recipients: Sequence[Recipient],
+            about_to_send: AboutToSend = proceed,
+        ) -> Answers:
             nonlocal running
             running += 1
             side_by_side.append(running)
             try:
-                return await notify(*arguments)
+                return await super().notify(notification, content, recipients, about_to_send)
             finally:
                 running -= 1
 

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from adapters.memory.ledger import MemoryLedger, MemoryStore
+from domain.content import Content
 from domain.dispatcher import Progress
 from domain.errors import Unavailable
 from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
-from tests.fakes import a_notification
+from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, Answers, proceed
+from tests.fakes import EndlessClock, FakeNotifier, a_notification
 from tests.unit.domain.recorded import Worker, a_sight
 
 
@@ -36,6 +39,34 @@ class FailingLedger(MemoryLedger):
         await super().finish(claim, sent)
 
 
+class HangingNotifier(FakeNotifier):
+    """Never ends."""
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Answers:
+        await asyncio.Event().wait()
+        return {}
+
+
+class RefusingNotifier(FakeNotifier):
+    """Refuses once the payload has left."""
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Answers:
+        await about_to_send()
+        raise Unavailable("421 after the mail")
+
+
 def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
     worker = Worker(MemoryStore())
     worker.once.ledger = ledger = FailingLedger()
@@ -52,11 +83,10 @@ def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
 
 def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
     store = MemoryStore()
-    worker = Worker(store)
+    worker = Worker(store, notifier=HangingNotifier())
     notification = a_notification()
 
     async def cancelled() -> None:
-        worker.house.notifier.notify = _hang  # type: ignore[method-assign]
         sight = a_sight(notification)
         task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
         await asyncio.sleep(0.01)
@@ -68,11 +98,6 @@ def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
     start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
 
     assert not start.is_suspect
-
-
-async def _hang(*_: object) -> dict[object, None]:
-    await asyncio.sleep(3600)
-    return {}
 
 
 def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
@@ -98,16 +123,10 @@ def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
 
 def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt() -> None:
     store = MemoryStore()
-    worker = Worker(store)
+    worker = Worker(store, clock=EndlessClock(), notifier=RefusingNotifier())
     notification = a_notification()
 
     async def stopped() -> None:
-        async def refuse(*arguments: object) -> dict[object, None]:
-            about_to_send = arguments[3]
-            await about_to_send()  # type: ignore[operator]
-            raise Unavailable("421 after the mail")
-
-        worker.house.notifier.notify = refuse  # type: ignore[assignment]
         sight = a_sight(notification)
         task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
         await asyncio.sleep(0.01)
@@ -115,7 +134,6 @@ def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt
         await asyncio.wait([task])
         await worker.ledger.close()
 
-    worker.house.clock.sleep = _hang  # type: ignore[method-assign]
     asyncio.run(stopped())
     start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
 

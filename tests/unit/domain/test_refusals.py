@@ -1,6 +1,7 @@
 """Whom a refusal is about: the messages that follow show it."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -24,7 +25,7 @@ NO_RELAY = Permanent(
 NO_USER = Permanent("550 no such user", reason=FailureReason.RECIPIENT_REFUSED)
 
 
-def refused_from(sender: str) -> object:
+def refused_from(sender: str) -> Callable[[Notification], Permanent | None]:
     def rule(notification: Notification) -> Permanent | None:
         assert notification.sender is not None
         return BAD_SENDER if notification.sender.address == sender else None

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_however_waiting_ends_one_has_the_turn_and_no_turn_is_lost(seed: int) ->
 def test_field_5_1_a_probe_that_fails_makes_room_for_another_message() -> None:
     async def main() -> list[str]:
         tried: list[str] = []
-        breaker = Breaker(VirtualClock(), [].append)
+        breaker = Breaker(VirtualClock(), list[str | None]().append)
 
         async def send(name: str) -> None:
             tried.append(name)
@@ -121,8 +122,8 @@ def test_field_5_1_a_probe_that_fails_makes_room_for_another_message() -> None:
         calls = [
             asyncio.create_task(
                 breaker.call(
-                    lambda name=str(n): send(name),
-                    caller=lambda n=n: Caller(str(n), (frozenset({"shop@"}),)),
+                    partial(send, str(n)),
+                    caller=partial(Caller, str(n), (frozenset({"shop@"}),)),
                 )
             )
             for n in range(10)
@@ -143,7 +144,7 @@ def test_field_5_1_a_probe_that_fails_makes_room_for_another_message() -> None:
 
 def test_while_it_is_away_no_message_is_handed_back_early() -> None:
     async def main() -> None:
-        breaker = Breaker(VirtualClock(), [].append)
+        breaker = Breaker(VirtualClock(), list[str | None]().append)
 
         async def send() -> None:
             raise Unavailable("refused")
@@ -161,7 +162,7 @@ def test_while_it_is_away_no_message_is_handed_back_early() -> None:
 def test_who_may_not_wait_probes_as_soon_as_the_credentials_have_changed() -> None:
     async def main() -> str:
         has_changed = False
-        breaker = Breaker(FakeClock(), [].append)
+        breaker = Breaker(FakeClock(), list[str | None]().append)
 
         async def send() -> str:
             if not has_changed:
@@ -188,6 +189,6 @@ def test_in_a_young_outage_the_return_is_noticed_within_five_seconds(back_at: fl
                 raise Unavailable("refused", safe_to_repeat=True)
             return loop.time() - began
 
-        return await Breaker(VirtualClock(), [].append).call(send)
+        return await Breaker(VirtualClock(), list[str | None]().append).call(send)
 
     assert 0 <= run(main()) - back_at <= 4.0

@@ -3,6 +3,7 @@
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage, Message
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,15 @@ from adapters.notifiers.email.files import File
 from adapters.notifiers.email.headers import UnsafeText
 from adapters.notifiers.email.mime import write
 from domain.media_type import MediaType
-from tests.support.mail_reading import a_mail, assert_well_formed, body_text, header_text, parsed
+from tests.support.mail_reading import (
+    a_mail,
+    assert_well_formed,
+    body_text,
+    header_text,
+    parsed,
+    parts_of,
+    text_of,
+)
 from tests.unit.wire.reading import faults, read
 
 LOGO = File(filename="logo.png", content_type="image/png", content=b"\x89PNG", content_id="logo")
@@ -25,20 +34,21 @@ INVITE = File(
 )
 
 
-def the_file(**changes: object) -> tuple[bytes, Message]:
+def the_file(**changes: Any) -> tuple[bytes, Message]:
     """The head of a mail's only file in bytes, and the file as the lenient parser reads it."""
-    file = File(**{"filename": "a.pdf", "content_type": "a/b", "content": b"x", **changes})
+    values: dict[str, Any] = {"filename": "a.pdf", "content_type": "a/b", "content": b"x"}
+    file = File(**{**values, **changes})
     data = write(a_mail(files=[file]), eight_bit=True)
     assert_well_formed(data)
     parsed(data)
-    _, part = message_from_bytes(data, policy=policy.compat32).get_payload()
+    _, part = parts_of(message_from_bytes(data, policy=policy.compat32))
     return part.as_bytes().partition(b"\n\n")[0], part
 
 
 def shape(part: Message) -> object:
     """Nested types, such as {"multipart/mixed": ["text/plain", "image/png"]}."""
     if part.is_multipart():
-        return {part.get_content_type(): [shape(one) for one in part.get_payload()]}
+        return {part.get_content_type(): [shape(one) for one in parts_of(part)]}
     return part.get_content_type()
 
 
@@ -49,7 +59,7 @@ def test_field_6_1_a_name_outside_ascii_is_written_in_ascii_for_new_and_old_clie
     assert head.isascii()
     assert part.get_content_type() == "application/pdf"
     assert part.get_filename() == name
-    assert str(make_header(decode_header(part.get_param("name")))) == name
+    assert str(make_header(decode_header(str(part.get_param("name"))))) == name
     assert b"filename*=utf-8''Rechnung%20M%C3%BCller.pdf" in head
 
 
@@ -199,7 +209,7 @@ def test_field_6_4_the_method_may_stand_in_the_calendar_alone_in_any_charset() -
     *_, calendar = body.iter_parts()
 
     assert (calendar.get_param("method"), calendar.get_content_charset()) == ("REQUEST", "utf-8")
-    assert calendar.get_payload(decode=True).decode() == MEETING
+    assert text_of(calendar) == MEETING
     assert file.get_content_charset() == "iso-8859-1"
     assert file.get_payload(decode=True) == invite.content
 

@@ -3,13 +3,15 @@
 import re
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.notifiers.email.files import File
 from adapters.notifiers.email.headers import Mailbox, UnsafeText
-from adapters.notifiers.email.mime import File, message_id, write
+from adapters.notifiers.email.mime import message_id, write
 from tests.support.mail_reading import (
     a_mail,
     assert_well_formed,
@@ -81,7 +83,7 @@ def test_a_hundred_and_twenty_recipients_read_back_from_folded_lines() -> None:
 def test_no_line_break_and_no_nul_passes_a_header(field: str, character: str) -> None:
     bad = f"x{character}Bcc: eve@example.com"
     box = (Mailbox(bad, "ann@example.com"),)
-    changes: dict[str, object] = {
+    changes: dict[str, dict[str, Any]] = {
         "subject": {"subject": bad},
         "sender": {"sender": Mailbox("", bad)},
         "to": {"to": box},
@@ -90,10 +92,10 @@ def test_no_line_break_and_no_nul_passes_a_header(field: str, character: str) ->
         "name": {"extra_headers": [(bad, "x")]},
         "value": {"extra_headers": [("X-A", bad)]},
         "file": {"files": [File(filename=bad, content_type="a/b", content=b"")]},
-    }[field]
+    }
 
     with pytest.raises(UnsafeText):
-        write(a_mail(**changes), eight_bit=True)
+        write(a_mail(**changes[field]), eight_bit=True)
 
 
 def test_a_lone_surrogate_in_a_header_is_refused() -> None:

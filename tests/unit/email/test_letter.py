@@ -4,6 +4,7 @@ import asyncio
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def composed(
     content: Content = CONTENT,
     *,
     utf8: bool = True,
-    **defaults: object,
+    **defaults: Any,
 ) -> EmailMessage:
     composer = Composer(EmailDefaults(**defaults))
     letter = composer.compose(notification, content, notification.recipients)
@@ -67,7 +68,7 @@ def test_replies_go_to_the_messages_address_else_to_the_default() -> None:
 
 
 @pytest.mark.parametrize("defaults", [{"sender": "no"}, {"reply_to": "no"}, {"sender": ""}])
-def test_a_default_that_is_no_address_is_found_before_any_mail(defaults: dict[str, str]) -> None:
+def test_a_default_that_is_no_address_is_found_before_any_mail(defaults: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="DISPATCHER_EMAIL_"):
         Composer(EmailDefaults(**defaults))
 

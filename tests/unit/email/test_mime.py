@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.notifiers.email.files import File
 from adapters.notifiers.email.headers import UnsafeText
-from adapters.notifiers.email.mime import File, write
+from adapters.notifiers.email.mime import write
 from tests.support.mail_reading import (
     a_mail,
     assert_well_formed,
@@ -15,6 +16,8 @@ from tests.support.mail_reading import (
     header_text,
     lines_of,
     parsed,
+    parts_of,
+    text_of,
 )
 
 
@@ -26,7 +29,7 @@ def test_any_body_reads_back_line_by_line(text: str, html: str | None, eight_bit
     assert eight_bit or data.isascii()
     mail = parsed(data)
     parts = list(mail.iter_parts()) if html is not None else [mail]
-    found = [part.get_payload(decode=True).decode().replace("\r\n", "\n") for part in parts]
+    found = [text_of(part).replace("\r\n", "\n") for part in parts]
     if html is None:  # a mail ends with a line end, whether its text does or not
         expected = lines_of(text)
         assert found[0] in {expected, expected + "\n"}
@@ -65,7 +68,7 @@ def test_attachments_read_back_byte_by_byte_under_their_names(
     assert_well_formed(data)
     # compat32: the modern policy of 3.11 sanitises some characters of file names.
     mail = message_from_bytes(data, policy=policy.compat32)
-    body, *found = mail.get_payload()
+    body, *found = parts_of(mail)
     assert body.get_content_type() == "multipart/alternative"
     assert [part.get_payload(decode=True) for part in found] == [content for _, content in files]
     # The parser itself strips what it found.

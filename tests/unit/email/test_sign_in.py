@@ -48,7 +48,8 @@ def test_field_5_11_after_a_refused_login_those_waiting_do_not_dial() -> None:
 
 def test_field_5_11_however_often_it_is_asked_the_relay_sees_ten_logins_in_an_hour() -> None:
     async def main() -> list[float]:
-        gate, relay, logins = SignInGate(), Relay("right"), []
+        gate, relay = SignInGate(), Relay("right")
+        logins: list[float] = []
         began = asyncio.get_running_loop().time()
         for second in range(3600):
             known = len(relay.logins)

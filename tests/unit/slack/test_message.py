@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,12 +16,12 @@ from tests.fakes import a_notification
 
 
 def message(
-    parts: Mapping[str, str], subject: str | None = None, **notification: object
+    parts: Mapping[str, str], subject: str | None = None, **notification: Any
 ) -> dict[str, JsonValue]:
     return message_of(a_notification(**notification), Content(subject=subject, parts=parts))
 
 
-def refusal(parts: Mapping[str, str], **notification: object) -> str:
+def refusal(parts: Mapping[str, str], **notification: Any) -> str:
     with pytest.raises(Permanent) as caught:
         message(parts, **notification)
     assert caught.value.reason is FailureReason.CONTENT_REFUSED

@@ -54,7 +54,7 @@ def templates() -> Iterator[FilesystemTemplates]:
         yield FilesystemTemplates(Path(folder))
 
 
-def call(templates: FilesystemTemplates, template: str, value: object) -> dict[str, JsonValue]:
+def call(templates: FilesystemTemplates, template: str, value: JsonValue) -> dict[str, JsonValue]:
     request = RenderRequest(
         template=template,
         channel="slack",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sqlite.queue import Ended, Leased, SqliteQueue
+from adapters.sqlite.leased import Ended, Leased
+from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import DeadCopy, Properties, Release, RetryCopy
 from tests.fakes import FakeClock
 

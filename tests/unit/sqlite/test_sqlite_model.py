@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adapters.sqlite.queue import Ended, Leased, SqliteQueue
+from adapters.sqlite.leased import Ended, Leased
+from adapters.sqlite.queue import SqliteQueue
 from adapters.wire.inbound import DeadCopy, Properties, Release, Remove, RetryCopy, Settlement
 from tests.fakes import FakeClock
 
@@ -156,7 +158,7 @@ class QueueMachine(RuleBasedStateMachine):
         return mine
 
     def exchange(
-        self, owner: str, *, ended: list[Ended] = (), held: list[int] = (), room: int = 0
+        self, owner: str, *, ended: Sequence[Ended] = (), held: Sequence[int] = (), room: int = 0
     ) -> tuple[list[Leased], list[int]]:
         return asyncio.run(
             self.queue.exchange(owner, ended=ended, held=held, room={"email": room}, lease=LEASE)

@@ -96,13 +96,13 @@ def test_messages_in_hand_are_counted_while_they_are() -> None:
         return number * 2
 
     async def run() -> list[int]:
-        async def first() -> int:
+        async def first(_number: int) -> int:
             started.set()
             await release.wait()
             return 0
 
         started, release = asyncio.Event(), asyncio.Event()
-        holding = asyncio.create_task(metrics.counting(lambda _number: first())(1))
+        holding = asyncio.ensure_future(metrics.counting(first)(1))
         await started.wait()
         second = await metrics.counting(handle)(21)
         release.set()

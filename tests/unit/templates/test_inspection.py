@@ -12,6 +12,7 @@ from adapters.templates import (
     list_templates,
     variables_of,
 )
+from domain.notification import JsonValue
 from tests.contracts.template_renderer import NOW
 from tests.unit.templates.conftest import Folder
 
@@ -77,7 +78,9 @@ def test_an_example_becomes_a_request(folder: Folder) -> None:
         (7, None),
     ],
 )
-def test_an_example_has_a_recipient_where_it_names_one(to: object, recipient: str | None) -> None:
+def test_an_example_has_a_recipient_where_it_names_one(
+    to: JsonValue, recipient: str | None
+) -> None:
     example = Example(name="x", path="x.json", message={"to": to})
 
     assert example.request("t", "email", NOW).recipient == recipient

@@ -20,7 +20,11 @@ from domain.retry_policy import RetryPolicy
 from tests.fakes import NOON, FakeClock, FakeNotifier, FakeTemplateRenderer
 
 SECOND = timedelta(seconds=1)
-GOOD = {"to": "ann@example.com", "template": "welcome", "parameters": {"name": "Ann"}}
+GOOD: dict[str, object] = {
+    "to": "ann@example.com",
+    "template": "welcome",
+    "parameters": {"name": "Ann"},
+}
 
 
 class FakeObserver:
@@ -104,6 +108,13 @@ class Office:
             headers=headers or {},
             properties=Properties(message_id=message_id),
         )
+
+
+def the_retry(settlement: Settlement) -> RetryCopy:
+    """The only copy, which waits."""
+    (copy,) = settlement
+    assert isinstance(copy, RetryCopy)
+    return copy
 
 
 def past(copy: RetryCopy | DeadCopy) -> DeliveryHeaders:

@@ -1,6 +1,7 @@
 """Short ways to decode a message made of fields."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def read(
     return decode(body, channel=queues_channel, properties=Properties(message_id=message_id))
 
 
-def faults(queues_channel: str = "email", /, **fields: object) -> tuple[str, ...]:
+def faults(queues_channel: str = "email", /, **fields: Any) -> tuple[str, ...]:
     with pytest.raises(MalformedMessage) as caught:
         read(queues_channel, **fields)
     return caught.value.faults

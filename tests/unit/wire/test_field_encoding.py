@@ -5,6 +5,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def plain(
     return plain_body(body, properties, limit)
 
 
-def fault(body: bytes, **how: object) -> str:
+def fault(body: bytes, **how: Any) -> str:
     with pytest.raises(MalformedMessage) as caught:
         plain(body, **how)
     (only,) = caught.value.faults
@@ -184,4 +185,4 @@ def test_field_7_5_a_worker_sends_it_and_buries_what_it_cannot_read_as_it_is() -
     assert office.email.addresses == ["ann@example.com"]
     (copy,) = office.handle_message(bad)
     assert isinstance(copy, DeadCopy)
-    assert "'br' is not supported" in copy.headers["x-dispatcher-error"]
+    assert "'br' is not supported" in str(copy.headers["x-dispatcher-error"])

@@ -54,7 +54,7 @@ ACCEPTED = [
     {**BOTH, "fallback": ["slack", "email"], "channel": None, "channels": None},
 ]  # fmt: skip
 
-REFUSED = [
+REFUSED: list[object] = [
     [], "x", None, {}, {"to": "ann@example.com"}, {"template": "welcome"},
     with_(to=None), with_(to=""), with_(to=" "), with_(to=[]), with_(to="Ann <>"), with_(to=True),
     with_(to="a\nBcc: x"), with_(to=["a", ""]), with_(to={"email": "a"}), with_(to=1.5),
