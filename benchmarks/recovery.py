@@ -26,8 +26,8 @@ from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
 from tests.support.worker import Worker, running, wait_until
 
 from adapters.clock import SystemClock
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from benchmarks.peers import IMAGE, Unavailable
 
 OUTAGE = 10.0  # seconds

@@ -35,7 +35,7 @@ class AlertTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetters:
+class DeadLetterCause:
     """Letters that died alike. Without a reason: those beyond the causes that are told apart."""
 
     reason: FailureReason | None = None
@@ -70,7 +70,7 @@ class Incident:
     name: str
 
 
-Cause = DeadLetters | Trouble | Incident
+Cause = DeadLetterCause | Trouble | Incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,23 +123,23 @@ class AlertPolicy:
     def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
         self._clock = clock
         self._window = window
-        self._events: dict[DeadLetters | Incident, _Sighting] = {}
+        self._events: dict[DeadLetterCause | Incident, _Sighting] = {}
         self._troubles: dict[Trouble, _Sighting] = {}
         self._over: dict[Cause, Alert] = {}
-        self._open: dict[DeadLetters, Alert] = {}
+        self._open: dict[DeadLetterCause, Alert] = {}
         self._told: dict[Cause, datetime] = {}
 
-    def dead_letter(self, cause: DeadLetters, *, queue: str, error: str) -> None:
+    def dead_letter(self, cause: DeadLetterCause, *, queue: str, error: str) -> None:
         """One more letter has died in `queue`. `error` goes to the operator as it is."""
         if cause not in self._known_causes() and len(self._known_causes()) >= MAX_CAUSES:
-            cause = DeadLetters()
+            cause = DeadLetterCause()
         self._happened(cause, error).queues.add(queue)
 
     def incident(self, name: str, error: str) -> None:
         """It happened to `name` once more."""
         self._happened(Incident(name=name), error)
 
-    def _happened(self, cause: DeadLetters | Incident, error: str) -> _Sighting:
+    def _happened(self, cause: DeadLetterCause | Incident, error: str) -> _Sighting:
         now = self._clock.now()
         sighting = self._events.setdefault(cause, _Sighting(first_seen=now, last_seen=now))
         sighting.again(now, error)
@@ -169,12 +169,12 @@ class AlertPolicy:
             self._told.setdefault(cause, now)
 
     @property
-    def open_letters(self) -> Mapping[DeadLetters, Alert]:
+    def open_letters(self) -> Mapping[DeadLetterCause, Alert]:
         """Causes of dead letters that were told and not yet called drained, the newest last. An
         entry changes when more of its cause are told."""
         return dict(self._open)
 
-    def drained(self, cause: DeadLetters) -> None:
+    def drained(self, cause: DeadLetterCause) -> None:
         """No letter of `cause` is left: told once, but not while more of it are yet to be told."""
         if cause in self._events:
             return
@@ -211,11 +211,11 @@ class AlertPolicy:
                 del self._events[cause]
                 self._told[cause] = now
                 alerts.append(sighting.alert(cause))
-                if isinstance(cause, DeadLetters):
+                if isinstance(cause, DeadLetterCause):
                     self._keep_open(cause, alerts[-1])
         return alerts
 
-    def _keep_open(self, cause: DeadLetters, alert: Alert) -> None:
+    def _keep_open(self, cause: DeadLetterCause, alert: Alert) -> None:
         before = self._open.pop(cause, alert)
         if before is not alert:
             alert = replace(
@@ -236,5 +236,7 @@ class AlertPolicy:
         told = self._told.get(cause)
         return told is not None and self._clock.now() - told < self._window
 
-    def _known_causes(self) -> set[DeadLetters]:
-        return {cause for cause in (*self._told, *self._events) if isinstance(cause, DeadLetters)}
+    def _known_causes(self) -> set[DeadLetterCause]:
+        return {
+            cause for cause in (*self._told, *self._events) if isinstance(cause, DeadLetterCause)
+        }

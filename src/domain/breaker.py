@@ -13,7 +13,7 @@ from domain.errors import (
     Unavailable,
 )
 from domain.ports import Clock
-from domain.turns import Caller, Place, Turns
+from domain.turns import Caller, ProbePlace, Turns
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -144,7 +144,7 @@ class Breaker:
         hold; without `may_hold` at once, but for the first to come after a pause in which no
         other message waits to probe: it is the probe.
         """
-        place: Place | None = None
+        place: ProbePlace | None = None
         since = self._clock.now()
         while True:
             if not self.is_open():
@@ -163,12 +163,12 @@ class Breaker:
                         if answer is not None:
                             return answer[0]
 
-    def _place(self, caller: Caller, since: datetime) -> Place:
+    def _place(self, caller: Caller, since: datetime) -> ProbePlace:
         if self._exchanged and caller.id not in self._exchanged:
             self._fresh += 1
-        return Place(caller, since)
+        return ProbePlace(caller, since)
 
-    async def _has_its_turn(self, place: Place, *, may_hold: bool) -> bool:
+    async def _has_its_turn(self, place: ProbePlace, *, may_hold: bool) -> bool:
         """Wait out the pause; False where another is the better probe."""
         if self._is_overdue(place):
             raise self._held()  # asked at most one probe after its time
@@ -186,7 +186,7 @@ class Breaker:
             await self._clock.sleep(min(self._pause - self._waited(), _LOOK))
 
     async def _probe(
-        self, send: Callable[[], Awaitable[_T]], check: Callable[[], None], place: Place
+        self, send: Callable[[], Awaitable[_T]], check: Callable[[], None], place: ProbePlace
     ) -> tuple[_T] | None:
         """The result in a tuple; None where the other side is still away."""
         check()
@@ -203,7 +203,7 @@ class Breaker:
         self._answered()
         return (result,)
 
-    def _make_room(self, place: Place) -> None:
+    def _make_room(self, place: ProbePlace) -> None:
         """Send back who waited for too long, and those whose like was refused: others may pass."""
         self._turns.dismiss(self._is_overdue, self._held)
         if not issubclass(self._kind, RefusedInARow) or not self._turns.are_all_alike():
@@ -214,7 +214,7 @@ class Breaker:
         self._exchange(place)
         raise self._held(EXCHANGE_DELAY)
 
-    def _exchange(self, place: Place) -> bool:
+    def _exchange(self, place: ProbePlace) -> bool:
         if len(self._exchanged) < _MOST_EXCHANGED:
             self._exchanged.add(place.caller.id)
         return True
@@ -228,7 +228,7 @@ class Breaker:
     def _may_ask(self) -> bool:
         return self._is_pause_over() or (self._have_changed is not None and self._have_changed())
 
-    def _is_overdue(self, place: Place) -> bool:
+    def _is_overdue(self, place: ProbePlace) -> bool:
         return (self._clock.now() - place.since).total_seconds() >= self._longest_hold
 
     def _held(self, delay: timedelta = HAND_BACK_DELAY) -> HeldTooLong:

@@ -15,7 +15,7 @@ POISON_AFTER: Final = 2
 """Takeovers that ended unfinished; the start before them makes it three processes."""
 
 
-class State(IntEnum):
+class RowState(IntEnum):
     """How far the delivery to one recipient has come."""
 
     STARTED = 0
@@ -34,7 +34,7 @@ class Row:
     id: int
     recipient: str
     fingerprint_fits: bool
-    state: State
+    state: RowState
     takeovers: int
     process_lives: bool
     session_ended: bool
@@ -80,10 +80,10 @@ def judge(sight: Sight, rows: Iterable[Row], *, has_suspect: bool) -> Verdict:
     }
     standings = {r: _standing(row, has_id=sight.has_id) for r, row in found.items()}
     there = [row for row in found.values() if row is not None]
-    left = [row for row in there if row.state is not State.SENT]
+    left = [row for row in there if row.state is not RowState.SENT]
     if Standing.BUSY in standings.values():
         return _none_may_go(sight, standings, Standing.BUSY)
-    used = () if sight.has_id else tuple(row.id for row in there if row.state is State.SENT)
+    used = () if sight.has_id else tuple(row.id for row in there if row.state is RowState.SENT)
     if Standing.POISON in standings.values():
         verdict = _none_may_go(sight, standings, Standing.POISON, keeps_sent=True)
         forgotten = tuple(row.id for row in left)
@@ -105,7 +105,7 @@ def _stands_for(sight: Sight, rows: Sequence[Row]) -> Row | None:
     if not sight.redelivered:
         return None
     free = [row for row in rows if row.session_ended]
-    unfinished = [row for row in free if row.state is not State.SENT]
+    unfinished = [row for row in free if row.state is not RowState.SENT]
     dead = [row for row in unfinished if not row.process_lives]
     # Our own sessions we know to live. Another process may have died a moment ago, or lost its
     # broker without knowing it yet: then the row is this very message's.
@@ -118,13 +118,13 @@ def _standing(row: Row | None, *, has_id: bool) -> Standing:
         return Standing.CLEAR
     if not (has_id or row.session_ended):
         return Standing.BUSY
-    if row.state is State.SENT:
+    if row.state is RowState.SENT:
         return Standing.SENT
     if row.process_lives:
         return Standing.BUSY
     if row.takeovers >= POISON_AFTER:
         return Standing.POISON
-    return Standing.IN_DOUBT if row.state is State.SENDING else Standing.CLEAR
+    return Standing.IN_DOUBT if row.state is RowState.SENDING else Standing.CLEAR
 
 
 def _none_may_go(

@@ -28,7 +28,7 @@ def caller_of(notification: Notification) -> Caller:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class ProbePlace:
     """The place of one message in the queue, since this time."""
 
     caller: Caller
@@ -45,8 +45,8 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._holder: Place | None = None
-        self._waiting: list[Place] = []
+        self._holder: ProbePlace | None = None
+        self._waiting: list[ProbePlace] = []
         self._refused: list[set[str]] = []
         self._tried: set[str] = set()
 
@@ -56,7 +56,7 @@ class Turns:
         return self._holder is not None
 
     @asynccontextmanager
-    async def turn(self, place: Place) -> AsyncIterator[None]:
+    async def turn(self, place: ProbePlace) -> AsyncIterator[None]:
         """Wait for the turn of `place`, and pass it on at the end."""
         await self._acquire(place)
         try:
@@ -77,7 +77,7 @@ class Turns:
         self._refused = []
         self._tried.clear()
 
-    def has_better_than(self, place: Place) -> bool:
+    def has_better_than(self, place: ProbePlace) -> bool:
         """Whether a place waits that is less like those refused."""
         mine = self._rank(place)
         return any(self._rank(other) > mine for other in self._waiting)
@@ -88,14 +88,16 @@ class Turns:
         kinds = range(len(self._refused))
         return any(not any(self._is_new(p, kind) for p in self._waiting) for kind in kinds)
 
-    def dismiss(self, is_meant: Callable[[Place], bool], error: Callable[[], Exception]) -> None:
+    def dismiss(
+        self, is_meant: Callable[[ProbePlace], bool], error: Callable[[], Exception]
+    ) -> None:
         """End the waiting of those meant, with an error each."""
         for place in [p for p in self._waiting if is_meant(p)]:
             if place.turn is not None and not place.turn.done():
                 self._waiting.remove(place)
                 place.turn.set_exception(error())
 
-    async def _acquire(self, place: Place) -> None:
+    async def _acquire(self, place: ProbePlace) -> None:
         if self._holder is None:
             self._holder = place
             return
@@ -121,11 +123,11 @@ class Turns:
         if best.turn is not None:
             best.turn.set_result(None)
 
-    def _rank(self, place: Place) -> tuple[int, bool]:
+    def _rank(self, place: ProbePlace) -> tuple[int, bool]:
         novelty = sum(self._is_new(place, kind) for kind in range(len(place.caller.traits)))
         return novelty, place.caller.id not in self._tried
 
-    def _is_new(self, place: Place, kind: int) -> bool:
+    def _is_new(self, place: ProbePlace, kind: int) -> bool:
         traits = place.caller.traits
         known = self._refused[kind] if kind < len(self._refused) else set()
         return kind < len(traits) and not traits[kind] <= known

@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 
 from adapters.rabbitmq.watch import ALARM, QUEUES
-from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetters, Incident
+from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetterCause, Incident
 from domain.content import Content
 from domain.errors import DeliveryError, Throttled
 from domain.notification import Notification
@@ -114,7 +114,7 @@ class Alerter:
 
 def subject_of(alert: Alert) -> str:
     """One line that says it all."""
-    if isinstance(alert.cause, DeadLetters):
+    if isinstance(alert.cause, DeadLetterCause):
         what = alert.cause.reason or "other causes"
         about = f", template {alert.cause.template}" if alert.cause.template else ""
         how_many = "all clear, no letter is left" if alert.is_over else _letters(alert.count)
@@ -129,7 +129,7 @@ def subject_of(alert: Alert) -> str:
 def text_of(alert: Alert) -> str:
     """The facts, then what to do."""
     facts = {"first seen": _time(alert.first_seen), "last seen": _time(alert.last_seen)}
-    if isinstance(alert.cause, DeadLetters):
+    if isinstance(alert.cause, DeadLetterCause):
         facts = {
             "cause": str(alert.cause.reason or "more causes than are told apart"),
             "letters": str(alert.count),

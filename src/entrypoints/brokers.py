@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters.clock import SystemClock
-from adapters.wire.in_hand import InHand
-from adapters.wire.inbound import Consumer, DeadLetters, Publisher
+from adapters.inbound.contract import Consumer, DeadLetters, Publisher
+from adapters.inbound.in_hand import InHand
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 from entrypoints.vitals import Vitals

@@ -12,8 +12,8 @@ def telegram_notifier(settings: Settings, paces: PaceStore) -> Notifier:
     """Over the Bot API, or captured where there is no token."""
     if settings.telegram_token is None:
         return _captured(settings, "telegram")
-    from adapters.notifiers.blips import BlipTolerantNotifier
-    from adapters.notifiers.telegram import TelegramNotifier
+    from adapters.channels.shared.blips import BlipTolerantNotifier
+    from adapters.channels.telegram import TelegramNotifier
 
     return BlipTolerantNotifier(
         TelegramNotifier(
@@ -31,8 +31,8 @@ def slack_notifier(
     """Over the Web API, an incoming webhook, or captured where there is neither."""
     if settings.slack_token is None and settings.slack_webhook_url is None:
         return _captured(settings, "slack")
-    from adapters.notifiers.blips import BlipTolerantNotifier
-    from adapters.notifiers.slack import SlackNotifier
+    from adapters.channels.shared.blips import BlipTolerantNotifier
+    from adapters.channels.slack import SlackNotifier
 
     return BlipTolerantNotifier(
         SlackNotifier(
@@ -50,8 +50,8 @@ def webhook_notifier(settings: Settings) -> Notifier:
     SettingsInvalid."""
     if settings.webhook_secret is None:
         return _captured(settings, "webhook")
-    from adapters.notifiers.blips import BlipTolerantNotifier
-    from adapters.notifiers.webhook import WebhookNotifier
+    from adapters.channels.shared.blips import BlipTolerantNotifier
+    from adapters.channels.webhook.notifier import WebhookNotifier
 
     try:
         return BlipTolerantNotifier(
@@ -67,7 +67,7 @@ def webhook_notifier(settings: Settings) -> Notifier:
 def apprise_notifier(settings: Settings) -> Notifier:
     """Named targets, each an Apprise URL. Raises SettingsInvalid."""
     try:
-        from adapters.notifiers.apprise import AppriseNotifier
+        from adapters.channels.apprise.notifier import AppriseNotifier
     except ImportError:
         fault = "needs the extra: pip install 'dispatcher-worker[apprise]'"
         raise SettingsInvalid([f"{variable('targets__*')}: {fault}"]) from None
@@ -82,13 +82,13 @@ def guarded(settings: Settings, channel: str, notifier: Notifier) -> Notifier:
     """The notifier behind the recipient guard, where one is set."""
     if not settings.only_to and not settings.redirect_to:
         return notifier
-    from adapters.notifiers.guard import GuardedNotifier, GuardRules
+    from adapters.channels.shared.guard import GuardedNotifier, GuardRules
 
     rules = GuardRules(only_to=settings.only_to, redirect_to=settings.redirect_to)
     return GuardedNotifier(notifier, channel, rules)
 
 
 def _captured(settings: Settings, channel: str) -> Notifier:
-    from adapters.notifiers.captured import CapturedNotifier
+    from adapters.channels.shared.captured import CapturedNotifier
 
     return CapturedNotifier(settings.home / channel)

@@ -51,7 +51,7 @@ def _relay_watch(container: Container) -> RelayWatch:
 
 @asynccontextmanager
 async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[None]:
-    from adapters.telemetry.health import HealthPages, listen
+    from adapters.observers.health import HealthPages, listen
 
     vitals, metrics = container.vitals(), container.metrics()
     consumer, renderer = container.consumer(), container.renderer()

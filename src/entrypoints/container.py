@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 
 from dependency_injector import containers, providers
 
+from adapters.channels.email.learned import Learned
 from adapters.clock import SystemClock
-from adapters.notifiers.email.learned import Learned
-from adapters.telemetry.deliveries import DeliveryLog
-from adapters.telemetry.metrics import CodeCounter, Metrics
-from adapters.telemetry.sink import LogSink
+from adapters.dead_letters.rehearsal import Rehearsal
+from adapters.dead_letters.releaser import TemplateReleaser
+from adapters.inbound.contract import DeadLetters
+from adapters.inbound.handler import MessageHandler
+from adapters.inbound.in_hand import InHand
+from adapters.observers.delivery_log import DeliveryLog
+from adapters.observers.metrics import CodeCounter, Metrics
+from adapters.observers.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
-from adapters.wire.handler import MessageHandler
-from adapters.wire.in_hand import InHand
-from adapters.wire.inbound import DeadLetters
-from adapters.wire.rehearsal import Rehearsal
-from adapters.wire.releaser import TemplateReleaser
 from domain.alerts import AlertPolicy
 from domain.dispatcher import Dispatcher
 from domain.once import OnceDispatcher

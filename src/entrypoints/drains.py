@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.wire.inbound import (
+from adapters.dead_letters.dead_letter import describe
+from adapters.inbound.contract import (
     BrokerUnavailable,
     DeadLetters,
     Decision,
@@ -16,9 +17,8 @@ from adapters.wire.inbound import (
     Keep,
     PublishRefused,
 )
-from adapters.wire.letters import describe
 from domain.alerts import Alert, AlertPolicy
-from domain.alerts import DeadLetters as Cause
+from domain.alerts import DeadLetterCause as Cause
 
 PAUSE = 60.0
 """Seconds between two looks."""

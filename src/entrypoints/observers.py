@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from adapters.telemetry.logs import mask_addresses
-from adapters.wire.handler import Observer
-from domain.alerts import AlertPolicy, DeadLetters
+from adapters.inbound.handler import Observer
+from adapters.observers.logs import mask_addresses
+from domain.alerts import AlertPolicy, DeadLetterCause
 from domain.errors import MalformedMessage
 from domain.notification import Notification
 from domain.outcome import Outcome
@@ -41,12 +41,12 @@ class DeadLetterAlerts:
         """A message leaves one letter for each reason."""
         errors = {rejected.reason: rejected.error for rejected in outcome.rejected}
         for reason, error in errors.items():
-            cause = DeadLetters(
+            cause = DeadLetterCause(
                 reason=reason, template=notification.template, channel=notification.channel
             )
             self._alerts.dead_letter(cause, queue=queue, error=mask_addresses(error))
 
     def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
         """A letter that names no template we could trust."""
-        cause = DeadLetters(reason=error.reason, channel=self._queue_channels.get(queue))
+        cause = DeadLetterCause(reason=error.reason, channel=self._queue_channels.get(queue))
         self._alerts.dead_letter(cause, queue=queue, error=mask_addresses(str(error)))

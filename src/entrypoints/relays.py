@@ -7,11 +7,11 @@ from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 
 if TYPE_CHECKING:
-    from adapters.notifiers.email.failover import Relay
-    from adapters.notifiers.email.learned import Learned
-    from adapters.notifiers.email.letter import EmailDefaults
-    from adapters.notifiers.email.tokens import Tokens
-    from adapters.notifiers.email.url import SmtpSettings
+    from adapters.channels.email.failover import Relay
+    from adapters.channels.email.learned import Learned
+    from adapters.channels.email.outgoing_mail import EmailDefaults
+    from adapters.channels.email.tokens import Tokens
+    from adapters.channels.email.url import SmtpSettings
     from domain.pace import PaceStore
 
 _KEPT_IN = "email-oauth2.json"
@@ -20,8 +20,8 @@ _KEPT_IN = "email-oauth2.json"
 def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -> Notifier:
     """Over SMTP, or into a Maildir; `learned` keeps what each relay takes, `paces` how fast it is
     sent to. Raises SettingsInvalid."""
-    from adapters.notifiers.email.letter import EmailDefaults
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
+    from adapters.channels.email.outgoing_mail import EmailDefaults
+    from adapters.channels.email.url import MaildirSettings, parse_email_urls
 
     defaults = EmailDefaults(
         sender=settings.email_from,
@@ -31,13 +31,13 @@ def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -
     places = parse_email_urls(settings.email or "")
     try:
         if isinstance(places, MaildirSettings):
-            from adapters.notifiers.email.maildir import MaildirNotifier
+            from adapters.channels.email.maildir import MaildirNotifier
 
             return MaildirNotifier(places.folder, defaults=defaults)
         make = partial(_relay, settings, places, defaults, learned, paces, tokens_of(settings))
         if len(places) == 1:
             return make(0, None)
-        from adapters.notifiers.email.failover import FailoverNotifier, Relay
+        from adapters.channels.email.failover import FailoverNotifier, Relay
 
         return FailoverNotifier(
             [
@@ -61,11 +61,11 @@ def _relay(
 ) -> Notifier:
     """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
     of several. Raises ValueError."""
-    from adapters.notifiers.blips import BlipTolerantNotifier
-    from adapters.notifiers.email.paced import PacedNotifier
-    from adapters.notifiers.email.permit import PaceRules
-    from adapters.notifiers.email.pool import PoolLimits
-    from adapters.notifiers.email.smtp import SmtpNotifier
+    from adapters.channels.email.paced import PacedNotifier
+    from adapters.channels.email.permit import PaceRules
+    from adapters.channels.email.pool import PoolLimits
+    from adapters.channels.email.smtp import SmtpNotifier
+    from adapters.channels.shared.blips import BlipTolerantNotifier
 
     place = places[number]
     smtp = SmtpNotifier(
@@ -93,13 +93,13 @@ def _relay(
 def tokens_of(settings: Settings) -> "Tokens | None":
     """Where access tokens come from; None where the settings name no place."""
     if settings.email_oauth2_access_token is not None:
-        from adapters.notifiers.email.tokens import GivenToken
+        from adapters.channels.email.tokens import GivenToken
 
         return GivenToken(lambda: settings.secret_now("email_oauth2_access_token"))
     if settings.email_oauth2_token_url is None:
         return None
-    from adapters.notifiers.email.oauth2 import FetchedToken, OAuth2Client
-    from adapters.notifiers.email.refresh_token import RefreshTokenFile
+    from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
+    from adapters.channels.email.refresh_token import RefreshTokenFile
 
     client = OAuth2Client(
         token_url=settings.email_oauth2_token_url.get_secret_value(),
@@ -117,7 +117,7 @@ def _relay_now(
 ) -> "SmtpSettings":
     """The relay as the secret file names it now. A file in the middle of a change, or with more or
     fewer relays than at the start, says nothing."""
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
+    from adapters.channels.email.url import MaildirSettings, parse_email_urls
 
     try:
         places = parse_email_urls(settings.secret_now("email_url") or "")

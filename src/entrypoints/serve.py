@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.wire.inbound import Consumer, Handler, InboundMessage, Settlement, Watcher
+from adapters.inbound.contract import Consumer, Handler, InboundMessage, Settlement, Watcher
 from entrypoints.background import in_background
 
 TEMPLATE_POLL = 0.5
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WorkerLimits:
     """When a worker ends by itself; None: never. Seconds, and MiB of resident memory."""
 
     messages: int | None = None
@@ -39,7 +39,7 @@ async def serve(
     refresh_templates: Callable[[], object],
     stop_waiting: Callable[[], None],
     close: Callable[[], Awaitable[None]],
-    limits: Limits,
+    limits: WorkerLimits,
     drain: bool,
     last_words: Callable[[], None] = lambda: None,
     alongside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
@@ -119,7 +119,7 @@ async def _keep_fresh(refresh: Callable[[], object]) -> None:
         refresh()
 
 
-async def _watch(limits: Limits, stop: Callable[[str], None]) -> None:
+async def _watch(limits: WorkerLimits, stop: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     end = None if limits.seconds is None else loop.time() + limits.seconds
     while True:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from adapters.wire.in_hand import InHand
+from adapters.inbound.in_hand import InHand
 from entrypoints.background import in_background
 
 PERIOD = 120.0

@@ -3,8 +3,8 @@
 import click
 import structlog
 
-from adapters.telemetry.logs import configure_logs, write_in_background
-from adapters.telemetry.sink import LogSink
+from adapters.observers.logs import configure_logs, write_in_background
+from adapters.observers.sink import LogSink
 from adapters.urls import redacted
 from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings

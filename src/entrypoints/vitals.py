@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import structlog
 
+from adapters.observers.logs import mask_addresses
 from adapters.rabbitmq.watch import QUEUES
-from adapters.telemetry.logs import mask_addresses
 from adapters.templates import SetReport
 from domain.alerts import AlertPolicy
 from entrypoints.harmless import harmless

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
 
-from adapters.telemetry.logs import mask_addresses
-from adapters.wire.in_hand import QueueInHand
+from adapters.inbound.in_hand import QueueInHand
+from adapters.observers.logs import mask_addresses
 from domain.breaker import Pause
 from domain.ledger import LedgerUnavailable
 from domain.pace import PaceStore

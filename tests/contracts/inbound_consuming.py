@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
-from adapters.wire.inbound import (
+from adapters.inbound.contract import (
     InboundMessage,
     Settlement,
 )

@@ -5,7 +5,7 @@ import signal
 import sys
 from datetime import timedelta
 
-from adapters.wire.inbound import (
+from adapters.inbound.contract import (
     InboundMessage,
     RetryCopy,
     Settlement,

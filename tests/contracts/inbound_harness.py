@@ -6,17 +6,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Protocol
 
-from adapters.wire.inbound import (
+from adapters.inbound.contract import (
     Consumer,
     DeadCopy,
     DeadLetters,
     Handler,
     InboundMessage,
     Keep,
-    Properties,
     Publisher,
     Settlement,
 )
+from adapters.message_format.properties import Properties
 
 ALL_PROPERTIES = Properties(
     content_type="application/json",

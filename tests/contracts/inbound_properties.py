@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement
+from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
 from tests.contracts.inbound_harness import (
     ALL_PROPERTIES,
     InboundHarness,

@@ -7,17 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.wire.inbound import (
+from adapters.inbound.contract import (
     DeadCopy,
     Decision,
     InboundMessage,
     Keep,
-    Properties,
     Release,
     Remove,
     RetryCopy,
     Settlement,
 )
+from adapters.message_format.properties import Properties
 from tests.contracts.inbound_harness import (
     ALL_PROPERTIES,
     AWKWARD_BODIES,

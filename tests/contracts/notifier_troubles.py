@@ -5,8 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from adapters.wire.headers import DeliveryHeaders
-from adapters.wire.settlement import settle
+from adapters.inbound.settlement import settle
+from adapters.message_format.headers import DeliveryHeaders
 from domain.errors import (
     DeliveryError,
     FailureReason,

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from adapters.notifiers.apprise import AppriseNotifier
+from adapters.channels.apprise.notifier import AppriseNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Attachment, Recipient

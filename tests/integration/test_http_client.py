@@ -8,20 +8,20 @@ from contextlib import suppress
 import httpx2
 import pytest
 
-from adapters.notifiers._http import HttpClient, Reply
+from adapters.channels.shared.http import HttpClient, HttpReply
 from domain.errors import InDoubt, Unavailable
 
 Answerer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
-def post_to(answer: Answerer, *, timeout: float) -> Reply:
+def post_to(answer: Answerer, *, timeout: float) -> HttpReply:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         with suppress(ConnectionError):
             await answer(writer)
         writer.close()
 
-    async def main() -> Reply:
+    async def main() -> HttpReply:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             client = HttpClient("the provider", timeout=timeout)
@@ -91,7 +91,7 @@ def test_field_7_6_a_client_that_cannot_be_made_pauses_the_channel(fault: Except
 def test_field_7_6_an_http_proxy_of_the_environment_is_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def main() -> tuple[bytes, Reply]:
+    async def main() -> tuple[bytes, HttpReply]:
         asked: list[bytes] = []
 
         async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

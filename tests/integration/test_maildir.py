@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.notifiers.email.maildir import MaildirNotifier
+from adapters.channels.email.maildir import MaildirNotifier
 from domain.content import Content
 from domain.errors import FailureReason, Permanent, Unavailable
 from domain.notification import Recipient

@@ -6,13 +6,13 @@ from mailbox import Maildir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters.notifiers.blips import BlipTolerantNotifier
-from adapters.notifiers.captured import CapturedNotifier
-from adapters.notifiers.email.maildir import MaildirNotifier
-from adapters.notifiers.email.smtp import SmtpNotifier
-from adapters.notifiers.email.transaction import Timeouts
-from adapters.notifiers.email.url import SmtpSettings
-from adapters.notifiers.guard import GuardedNotifier, GuardRules
+from adapters.channels.email.maildir import MaildirNotifier
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.url import SmtpSettings
+from adapters.channels.shared.blips import BlipTolerantNotifier
+from adapters.channels.shared.captured import CapturedNotifier
+from adapters.channels.shared.guard import GuardedNotifier, GuardRules
 from domain.errors import (
     FailureReason,
     InDoubt,

@@ -6,8 +6,8 @@ import urllib.parse
 
 import pytest
 
+from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
-from adapters.wire.inbound import InboundMessage, Settlement
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.oracle import all_accounted_for, bodies, dead_are_complete, mixed
 from tests.support.rabbit import Broker, Peer

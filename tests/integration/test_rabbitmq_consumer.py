@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pika
 import pytest
 
+from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import Binding, TopologyMode
-from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.rabbit import Broker, Peer
 

@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
+from adapters.inbound.contract import (
+    Decision,
+    InboundMessage,
+    Keep,
+    PublishRefused,
+    Release,
+    Remove,
+)
+from adapters.message_format.properties import Properties
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.dead_letters import RabbitDeadLetters
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.wire.inbound import (
-    Decision,
-    InboundMessage,
-    Keep,
-    Properties,
-    PublishRefused,
-    Release,
-    Remove,
-)
 from tests.support.consuming import settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import wait_until

@@ -11,18 +11,14 @@ import pika
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
+from adapters.message_format.properties import Properties
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import Binding, TopologyMode
-from adapters.rabbitmq.topology import Finding, Topology
-from adapters.wire.inbound import (
-    BrokerUnavailable,
-    Properties,
-    PublishRefused,
-    TopologyMismatch,
-)
+from adapters.rabbitmq.topology import Topology, TopologyFinding
 from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for, until
 from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
@@ -94,7 +90,7 @@ def test_field_7_2_a_stream_is_told_by_the_commands_and_takes_no_message(
     doctor = run_command("doctor", settings=commands, cwd=tmp_path)
     status = run_command("status", settings=commands, cwd=tmp_path)
 
-    assert found[queue].finding is Finding.DIFFERS
+    assert found[queue].finding is TopologyFinding.DIFFERS
     assert f"queue {queue} is a stream" in found[queue].text
     assert doctor.returncode == 78
     assert f"queue {queue}: is a stream" in doctor.stdout

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.settings import TopologyMode
-from adapters.wire.inbound import InboundMessage, Settlement
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.oracle import bodies, mixed
 from tests.support.rabbit import Broker, Peer

@@ -10,9 +10,9 @@ import pika
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.inbound.contract import DeadCopy
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.rabbitmq.topology import Finding, Topology
-from adapters.wire.inbound import DeadCopy
+from adapters.rabbitmq.topology import Topology, TopologyFinding
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command
@@ -194,7 +194,7 @@ def test_field_7_1_what_cannot_be_seen_is_a_finding_of_its_own(
 
     found = {d.name: (d.finding, d.text) for d in asyncio.run(Topology(poor).check())}
 
-    assert {finding for finding, _ in found.values()} == {Finding.UNSEEN}
+    assert {finding for finding, _ in found.values()} == {TopologyFinding.UNSEEN}
     assert found[f"{queue}.dead"][1] == f"queue {queue}.dead cannot be seen without a right on it"
     assert found["dispatcher"][1] == "exchange dispatcher cannot be seen without a right on it"
     assert "comparing its arguments" in found[queue][1]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.inbound.contract import BrokerUnavailable
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.tls import TlsFiles
-from adapters.wire.inbound import BrokerUnavailable
 from tests.integration.conftest import RABBITMQ_NEW, _require_docker, _unavailable
 from tests.support.certificates import Authority
 from tests.support.worker import run_command

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.inbound.contract import BrokerUnavailable, DeadCopy, TopologyMismatch
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
-from adapters.rabbitmq.topology import Finding, Topology
-from adapters.wire.inbound import BrokerUnavailable, DeadCopy, TopologyMismatch
+from adapters.rabbitmq.topology import Topology, TopologyFinding
 from tests.support.consuming import Recorder, consuming, settings_for, until
 from tests.support.rabbit import Broker, Peer
 
 
-def _findings(settings: RabbitSettings) -> dict[str, Finding]:
+def _findings(settings: RabbitSettings) -> dict[str, TopologyFinding]:
     return {d.name: d.finding for d in asyncio.run(Topology(settings).check())}
 
 
@@ -29,7 +29,7 @@ def test_what_is_absent_is_reported_and_then_applied(broker: Broker, queue: str)
     asyncio.run(Topology(settings).apply())
 
     assert [name for name in before if name.startswith(queue)] == ours
-    assert {before[name] for name in ours} == {Finding.ABSENT}
+    assert {before[name] for name in ours} == {TopologyFinding.ABSENT}
     assert _findings(settings) == {}
     with Peer(broker.url) as peer:
         for name in ours:
@@ -45,7 +45,7 @@ def test_a_difference_names_the_argument_theirs_and_ours(broker: Broker, queue: 
 
     [difference] = asyncio.run(Topology(settings).check())
 
-    assert difference.finding is Finding.DIFFERS
+    assert difference.finding is TopologyFinding.DIFFERS
     assert difference.name == queue
     assert "x-delivery-limit=7, ours is x-delivery-limit=50" in difference.text
     assert "\n" not in difference.text
@@ -101,7 +101,7 @@ def test_once_all_exists_no_configure_right_is_needed(broker: Broker, queue: str
     asyncio.run(scenario())
 
     assert recorder.bodies == [b"allowed"]
-    assert set(_findings(poor).values()) == {Finding.UNSEEN}
+    assert set(_findings(poor).values()) == {TopologyFinding.UNSEEN}
     broker.api("DELETE", f"users/{queue}")
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.channels.email.failover import FailoverNotifier, Relay
+from adapters.channels.email.learned import Learned
+from adapters.channels.email.paced import PacedNotifier
+from adapters.channels.email.smtp import SmtpNotifier
 from adapters.memory.paces import MemoryPaces
-from adapters.notifiers.email.failover import FailoverNotifier, Relay
-from adapters.notifiers.email.learned import Learned
-from adapters.notifiers.email.paced import PacedNotifier
-from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, InDoubt, Throttled, Unavailable
 from domain.ledger import LedgerUnavailable

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.notifiers.email.oauth2 import FetchedToken, OAuth2Client
-from adapters.notifiers.email.refresh_token import RefreshTokenFile
+from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
+from adapters.channels.email.refresh_token import RefreshTokenFile
 from domain.errors import Unavailable
 from tests.support.http_server import Answer, Cut, HttpServer
 from tests.support.oauth2 import REFRESH, SECRET, USER, Provider, fetched, signed_in, token_server

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from tests.support.redis_server import RedisServer
 from tests.support.smtp_server import smtp_server_in_thread
 from tests.support.throttling_server import SES, ThrottlingServer

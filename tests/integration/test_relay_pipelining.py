@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.notifiers.email.smtp import SmtpNotifier
-from adapters.notifiers.email.transaction import Timeouts
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.transaction import Timeouts
 from domain.content import Content
 from domain.errors import DeliveryError
 from tests.fakes import a_notification

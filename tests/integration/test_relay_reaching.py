@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from adapters.notifiers.email.session import Session
-from adapters.notifiers.email.transaction import Timeouts
-from adapters.notifiers.email.url import Auth, Security
+from adapters.channels.email.session import Session
+from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.url import Auth, Security
 from domain.errors import Unavailable
 from tests.support.certificates import Certificate, throwaway_certificate
 from tests.support.relays import SHORT, connect, verbs

@@ -4,8 +4,8 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from adapters.notifiers.email.session import Session
-from adapters.notifiers.email.url import Auth
+from adapters.channels.email.session import Session
+from adapters.channels.email.url import Auth
 from domain.errors import Unavailable
 from tests.support.relays import connect
 from tests.support.smtp_server import Say, SmtpServer

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from adapters.notifiers.email.tokens import GivenToken
-from adapters.notifiers.email.url import Auth
+from adapters.channels.email.tokens import GivenToken
+from adapters.channels.email.url import Auth
 from domain.errors import Unavailable
 from tests.support.oauth2 import USER, signed_in, token_server
 

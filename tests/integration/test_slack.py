@@ -6,8 +6,8 @@ from types import NoneType
 
 import pytest
 
-from adapters.notifiers.slack import SlackNotifier
-from adapters.notifiers.slack.pace import Pace
+from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.pace import SlackPace
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -224,7 +224,7 @@ def test_a_flood_to_one_channel_is_put_off_each_message_to_its_own_moment() -> N
         assert len(slack.posts) == 4
         assert [round(wait.total_seconds()) for wait in put_off] == [1, 2, 3, 4]
 
-    with_slack(scene, pace=Pace(patience=0.5))
+    with_slack(scene, pace=SlackPace(patience=0.5))
 
 
 def test_files_are_refused_rather_than_left_out() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from tests.support.http_server import Answer, http_server_in_thread
 from tests.support.slack_server import POST, SlackServer, failed
 from tests.support.worker import Worker, metrics_of, running, wait_until

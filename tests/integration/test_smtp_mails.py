@@ -6,8 +6,8 @@ from email import message_from_bytes, policy
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.notifiers.email.smtp import SmtpNotifier
-from adapters.notifiers.email.url import SmtpSettings
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.url import SmtpSettings
 from domain.content import Content
 from domain.errors import (
     FailureReason,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.notifiers.blips import BlipTolerantNotifier
-from adapters.notifiers.email.pool import PoolLimits
-from adapters.notifiers.email.smtp import SmtpNotifier
-from adapters.notifiers.email.url import Security, SmtpSettings
+from adapters.channels.email.pool import PoolLimits
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.url import Security, SmtpSettings
+from adapters.channels.shared.blips import BlipTolerantNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, InDoubt, Unavailable
 from tests.fakes import a_notification

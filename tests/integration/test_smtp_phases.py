@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.notifiers.email.smtp import SmtpNotifier
+from adapters.channels.email.smtp import SmtpNotifier
 from domain.content import Content
 from domain.errors import (
     FailureReason,

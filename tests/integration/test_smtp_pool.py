@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from adapters.notifiers.email.pool import PoolLimits
-from adapters.notifiers.email.smtp import SmtpNotifier
-from adapters.notifiers.email.transaction import Timeouts
+from adapters.channels.email.pool import PoolLimits
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.transaction import Timeouts
 from domain.errors import Unavailable
 from tests.support.smtp_sending import (
     BOTH,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from adapters.channels.email.learned import Fact, Learned
+from adapters.channels.email.smtp import SmtpNotifier
 from adapters.memory.ledger import MemoryStore
-from adapters.notifiers.email.learned import Fact, Learned
-from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.errors import FailureReason
 from domain.outcome import Deferred, Outcome, Sent
 from tests.fakes import a_notification

@@ -10,8 +10,9 @@ import pika
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.inbound.contract import DeadCopy, RetryCopy
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import Ended, SqliteQueue
-from adapters.wire.inbound import DeadCopy, Properties, RetryCopy
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command
 

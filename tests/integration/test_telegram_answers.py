@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.notifiers.telegram import Limits
+from adapters.channels.telegram import TelegramLimits
 from domain.errors import FailureReason, Throttled, Transient, Unavailable
 from tests.support.http_server import Answer
 from tests.support.telegram_scene import CHAT, Send, reason_of, with_telegram
@@ -244,7 +244,7 @@ def test_plain_text_that_is_refused_too_is_refused() -> None:
 
 
 def test_a_wait_that_our_own_pace_asks_for_is_handed_back() -> None:
-    limits = Limits(chat_per_second=0.5, longest_wait=1)
+    limits = TelegramLimits(chat_per_second=0.5, longest_wait=1)
 
     async def scene(api: BotApi, send: Send) -> None:
         assert await send() is None

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.channels.telegram import TelegramLimits, TelegramNotifier
 from adapters.clock import SystemClock
-from adapters.notifiers.telegram import Limits, TelegramNotifier
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from domain.content import Content
 from domain.errors import Throttled
 from tests.fakes import a_notification
@@ -40,7 +40,7 @@ def test_four_thousand_messages_to_two_hundred_chats_take_what_the_limits_allow(
     async def main() -> BotApi:
         async with BotApi(limits=ServerLimits(**allowed)) as api:
             notifier = TelegramNotifier(
-                token=lambda: api.token, api_url=api.url, limits=Limits(**allowed)
+                token=lambda: api.token, api_url=api.url, limits=TelegramLimits(**allowed)
             )
             content = Content(parts={"telegram": "<b>Hi</b>"})
 

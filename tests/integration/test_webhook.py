@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from adapters.notifiers._signature import signature, signing_key
-from adapters.notifiers.webhook import WebhookNotifier
+from adapters.channels.webhook.notifier import WebhookNotifier
+from adapters.channels.webhook.signature import signature, signing_key
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
 from tests.fakes import a_notification

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.notifiers._signature import signature, signing_key
+from adapters.channels.webhook.signature import signature, signing_key
 from tests.support.http_server import Answer, HttpServer, http_server_in_thread
 from tests.support.orders import shop_settings
 from tests.support.worker import run_command, running, wait_until

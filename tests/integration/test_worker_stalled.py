@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.clock import SystemClock
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from tests.support.orders import an_order, shop_settings
 from tests.support.ports import free_port
 from tests.support.rabbit import Broker, Peer

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from tests.integration.conftest import _unavailable
 from tests.support.orders import an_order, shop_settings
 from tests.support.ports import free_port

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.notifiers.apprise import AppriseNotifier
+from adapters.channels.apprise.notifier import AppriseNotifier
 from domain.errors import Transient
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble

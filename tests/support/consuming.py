@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.watch import Watch
-from adapters.wire.inbound import InboundMessage, Settlement
 from tests.support.rabbit import Broker
 
 

@@ -3,9 +3,9 @@
 import asyncio
 
 from adapters.clock import SystemClock
+from adapters.message_format.properties import Properties
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from tests.contracts.inbound_harness import Recorder
 
 

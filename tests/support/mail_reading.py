@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from adapters.notifiers.email.headers import Mailbox
-from adapters.notifiers.email.mime import Mail, message_id
+from adapters.channels.email.headers import Mailbox
+from adapters.channels.email.mime import Mail, message_id
 
 SENDER = Mailbox("Shop", "shop@example.com")
 ANN = Mailbox("Ann", "ann@example.com")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from adapters.notifiers.email.connect import Connector
-from adapters.notifiers.email.oauth2 import FetchedToken, OAuth2Client
-from adapters.notifiers.email.refresh_token import RefreshTokenFile
-from adapters.notifiers.email.tokens import Tokens
-from adapters.notifiers.email.url import Auth
+from adapters.channels.email.connect import Connector
+from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
+from adapters.channels.email.refresh_token import RefreshTokenFile
+from adapters.channels.email.tokens import Tokens
+from adapters.channels.email.url import Auth
 from tests.support.http_server import Answer, HttpServer, Request
 from tests.support.relays import SHORT, relay
 from tests.support.smtp_server import SmtpServer

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from adapters.wire.inbound import DeadCopy, InboundMessage, RetryCopy, Settlement
+from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
 from tests.support.consuming import Recorder
 from tests.support.rabbit import Peer
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from adapters.notifiers.email.connect import Connector
-from adapters.notifiers.email.session import Session
-from adapters.notifiers.email.transaction import Timeouts
-from adapters.notifiers.email.url import SmtpSettings
+from adapters.channels.email.connect import Connector
+from adapters.channels.email.session import Session
+from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.url import SmtpSettings
 from domain.errors import Unavailable
 from tests.support.smtp_server import SmtpServer
 

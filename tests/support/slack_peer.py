@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.notifiers.slack import SlackNotifier
-from adapters.notifiers.slack.pace import Pace
+from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.pace import SlackPace
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble
 from tests.support.http_server import Action, Answer, Cut, Hang, Request
@@ -35,7 +35,7 @@ class SlackPeer:
             token=lambda: slack.token,
             webhook_url=lambda: None,
             api_url=slack.api_url,
-            pace=Pace(per_second=1000, burst=100),
+            pace=SlackPace(per_second=1000, burst=100),
             timeout=timeout,
         )
 

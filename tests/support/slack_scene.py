@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from adapters.notifiers.slack import SlackNotifier
+from adapters.channels.slack import SlackNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
 from tests.fakes import a_notification

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from adapters.channels.email.learned import Learned
+from adapters.channels.email.limits import RateRefused
+from adapters.channels.email.paced import PacedNotifier
+from adapters.channels.email.permit import PaceRules
 from adapters.memory.paces import MemoryPaces
-from adapters.notifiers.email.learned import Learned
-from adapters.notifiers.email.limits import RateRefused
-from adapters.notifiers.email.paced import PacedNotifier
-from adapters.notifiers.email.permit import PaceRules
 from domain.content import Content
 from domain.errors import Throttled
 from domain.notification import Notification

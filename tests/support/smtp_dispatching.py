@@ -1,7 +1,7 @@
 """Delivering through an SmtpNotifier as the worker does: with dispatcher, breaker and ledger."""
 
+from adapters.channels.email.smtp import SmtpNotifier
 from adapters.memory.ledger import MemoryLedger, MemoryStore
-from adapters.notifiers.email.smtp import SmtpNotifier
 from domain.dispatcher import Dispatcher, Progress
 from domain.notification import Notification
 from domain.once import OnceDispatcher

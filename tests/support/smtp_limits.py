@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from adapters.notifiers.email.learned import Fact, Learned
-from adapters.notifiers.email.smtp import SmtpNotifier
+from adapters.channels.email.learned import Fact, Learned
+from adapters.channels.email.smtp import SmtpNotifier
 from tests.support.smtp_conversation import Conversation, Ended
 from tests.support.smtp_sending import Answers, send, with_server
 from tests.support.smtp_server import EXTENSIONS, SmtpServer

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from adapters.notifiers.email.smtp import SmtpNotifier
-from adapters.notifiers.email.transaction import Timeouts
-from adapters.notifiers.email.url import SmtpSettings
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.url import SmtpSettings
 from domain.content import Content
 from domain.errors import (
     DeliveryError,

@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.notifiers._http import HttpClient
-from adapters.notifiers.telegram import Limits, TelegramNotifier
+from adapters.channels.shared.http import HttpClient
+from adapters.channels.telegram import TelegramLimits, TelegramNotifier
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble
 from tests.support.http_server import Action, Cut, Hang
 from tests.support.telegram_server import BotApi, blocked, failed, too_many, unauthorized
 
 TOKEN = f"123456:{SECRET}"
-BRISK = Limits(chat_per_second=10_000, group_per_minute=600_000, bot_per_second=10_000)
+BRISK = TelegramLimits(chat_per_second=10_000, group_per_minute=600_000, bot_per_second=10_000)
 
 TROUBLES: dict[Trouble, Action] = {
     Trouble.BUSY: failed(502, "Bad Gateway"),

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.channels.shared.http import HttpClient
+from adapters.channels.telegram import TelegramLimits, TelegramNotifier
 from adapters.clock import SystemClock
-from adapters.notifiers._http import HttpClient
-from adapters.notifiers.telegram import Limits, TelegramNotifier
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
 from tests.fakes import a_notification
@@ -28,7 +28,7 @@ Scene = Callable[[BotApi, Send], Awaitable[None]]
 
 
 def with_telegram(
-    scene: Scene, *, limits: Limits = BRISK, attachments_dir: Path | None = None
+    scene: Scene, *, limits: TelegramLimits = BRISK, attachments_dir: Path | None = None
 ) -> None:
     """Play `scene`; its `send(text, to, resume, **notification)` gives the error or None. `plain`:
     the text is the template's part `text`."""

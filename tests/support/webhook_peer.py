@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.notifiers.webhook import WebhookNotifier
+from adapters.channels.webhook.notifier import WebhookNotifier
 from domain.errors import Permanent, Transient
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, REMOTE, SECRET, Trouble

@@ -16,7 +16,13 @@ TEST_FILES = sorted(TESTS.rglob("*.py"))
 
 LONGEST_FILE = 280
 LONGEST_FUNCTION = 45
-SEES_THE_WIRE = {"rabbitmq", "sqlite"}
+SHARED_INBOUND = ("message_format", "inbound", "dead_letters")
+SEES = {
+    "rabbitmq": SHARED_INBOUND,
+    "sqlite": SHARED_INBOUND,
+    "dead_letters": SHARED_INBOUND,
+    "inbound": ("message_format",),
+}
 SEEN_BY_ALL = {"clock", "paths", "urls", "html"}
 
 
@@ -64,7 +70,7 @@ def test_the_domain_imports_the_standard_library_and_itself(path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((SRC / "adapters").rglob("*.py")), ids=name_of)
 def test_an_adapter_imports_no_entrypoint_and_no_sibling(path: Path) -> None:
     own = path.relative_to(SRC / "adapters").parts[0].removesuffix(".py")
-    allowed = {own, *SEEN_BY_ALL, *({"wire"} if own in SEES_THE_WIRE else ())}
+    allowed = {own, *SEEN_BY_ALL, *SEES.get(own, ())}
     imported = list(imports_of(path))
 
     siblings = {adapter for module in imported if (adapter := adapter_of(module))} - allowed

@@ -35,7 +35,7 @@ def test_every_block_of_code_says_where_it_is_from() -> None:
 
 
 def test_an_excerpt_that_is_out_of_date_is_found_out() -> None:
-    path = "src/adapters/notifiers/webhook.py"
+    path = "src/adapters/channels/webhook/notifier.py"
 
     assert stale(path, "class WebhookNotifier:\n    ...\n    one_by_one = True\n") == []
     assert stale(path, "    one_by_one = True\n    ...\nclass WebhookNotifier:\n") != []

@@ -13,14 +13,14 @@ from entrypoints.settings.values import CHANNELS
 from tests.contracts.notifier import NotifierContract
 from tests.integration import test_notifier_contract
 
-ADAPTERS = Path(__file__).parents[2] / "src/adapters/notifiers"
-NO_CHANNELS = {"blips", "captured", "guard"}
-"""Notifiers that stand before another one, or in place of any."""
+ADAPTERS = Path(__file__).parents[2] / "src/adapters/channels"
+NO_CHANNELS = {"shared"}
+"""What several channels use."""
 
 
 def channels_in(folder: Path) -> set[str]:
-    """The channels that have an adapter: a file or a folder of that name."""
-    names = {path.stem for path in folder.iterdir() if path.suffix in {".py", ""}}
+    """The channels that have an adapter: a folder of that name."""
+    names = {path.name for path in folder.iterdir() if path.is_dir()}
     return {name for name in names if not name.startswith("_")} - NO_CHANNELS
 
 
@@ -37,7 +37,7 @@ def proven_by(contracts: ModuleType) -> set[str]:
 async def modules_of(case: NotifierContract) -> list[str]:
     async with case.peer(5.0) as peer:
         module = type(peer.notifier).__module__
-    return [module] if module.startswith("adapters.notifiers.") else []
+    return [module] if module.startswith("adapters.channels.") else []
 
 
 def missing(
@@ -73,10 +73,10 @@ def test_every_line_has_its_channel() -> None:
 
 
 def test_a_channel_without_its_lines_is_found_out(tmp_path: Path) -> None:
-    (tmp_path / "pager.py").touch()
-    (tmp_path / "webhook.py").touch()
+    (tmp_path / "pager").mkdir()
+    (tmp_path / "webhook").mkdir()
     (tmp_path / "pigeon").mkdir()
-    (tmp_path / "_http.py").touch()
+    (tmp_path / "shared").mkdir()
 
     found = list(missing(channels_in(tmp_path), the_places()))
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters.notifiers._http import Reply
-from adapters.notifiers._signature import signed_headers, signing_key
-from adapters.notifiers.webhook import payload, verdict
+from adapters.channels.shared.http import HttpReply
+from adapters.channels.webhook.notifier import payload, verdict
+from adapters.channels.webhook.signature import signed_headers, signing_key
 from domain.content import Content
 from domain.errors import Permanent, Throttled, Transient
 from tests.fakes import a_notification
@@ -69,7 +69,7 @@ def test_its_table_of_answers_is_the_one_that_is_followed() -> None:
     for answers, then in rows:
         headers = {"retry-after": "5"} if "Retry-After" in answers else {}
         for status in map(int, re.findall(r"\b\d{3}\b", answers)):
-            error = verdict(Reply(status, headers, b""), "example.com")
+            error = verdict(HttpReply(status, headers, b""), "example.com")
             if "retry delay" in then:
                 assert isinstance(error, Transient), status
             elif "that wait" in then:

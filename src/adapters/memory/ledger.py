@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
-from domain.standings import Row, State, Verdict, judge
+from domain.standings import Row, RowState, Verdict, judge
 
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
@@ -27,7 +27,7 @@ class _Entry:
     owner: int
     session: str
     written_at: float
-    state: State = State.STARTED
+    state: RowState = RowState.STARTED
     takeovers: int = 0
 
 
@@ -66,7 +66,7 @@ class MemoryStore:
     def purge(self, before: float) -> None:
         """Forget what was written before this time and is in nobody's hands."""
         for entry in list(itertools.takewhile(_older_than(before), self.by_age.values())):
-            if entry.state is State.SENT or entry.owner not in self.living:
+            if entry.state is RowState.SENT or entry.owner not in self.living:
                 self.forget([entry])
         for session in list(
             itertools.takewhile(lambda name: self.ended[name] < before, self.ended)
@@ -125,20 +125,20 @@ class MemoryLedger:
         if not entries.keys() >= set(recipients):
             raise ClaimLost("ledger in memory: this delivery was taken over; start it again")
         for recipient in recipients:
-            entries[recipient].state = max(entries[recipient].state, State.SENDING)
+            entries[recipient].state = max(entries[recipient].state, RowState.SENDING)
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         self._check()
         for entry in self._entries(claim):
             if entry.recipient in recipients:
-                entry.state = State.SENT
+                entry.state = RowState.SENT
 
     async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
         await self.sent(claim, sent)
         entries = self._entries(claim)
-        self._store.forget(entry for entry in entries if entry.state is not State.SENT)
+        self._store.forget(entry for entry in entries if entry.state is not RowState.SENT)
         for entry in entries:
-            if entry.state is State.SENT and claim.startswith("i"):
+            if entry.state is RowState.SENT and claim.startswith("i"):
                 self._store.unclaim(entry)
         self._suspects.discard(claim)
 
@@ -164,7 +164,7 @@ class MemoryLedger:
 
     def _has_suspect(self) -> bool:
         entries = (entry for claim in self._suspects for entry in self._entries(claim))
-        return any(entry.takeovers and entry.state is not State.SENT for entry in entries)
+        return any(entry.takeovers and entry.state is not RowState.SENT for entry in entries)
 
     def _row(self, entry: _Entry, sight: Sight) -> Row:
         return Row(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pika.spec import BasicProperties
 
+from adapters.inbound.contract import BrokerUnavailable, PublishRefused
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
-from adapters.wire.inbound import BrokerUnavailable, PublishRefused
 
 
 @dataclass(slots=True)

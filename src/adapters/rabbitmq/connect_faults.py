@@ -17,7 +17,7 @@ from pika.exceptions import (
     IncompatibleProtocolError,
 )
 
-from adapters.wire.inbound import BrokerUnavailable
+from adapters.inbound.contract import BrokerUnavailable
 
 _REFUSED = re.compile(r"\((403|530)\)")
 """access-refused and not-allowed (no such vhost), AMQP 0-9-1 section 1.2."""

@@ -10,11 +10,11 @@ from pika.channel import Channel
 from pika.connection import Parameters
 from pika.exceptions import AMQPError
 
+from adapters.inbound.contract import BrokerUnavailable
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.tolerant import TolerantConnection
-from adapters.wire.inbound import BrokerUnavailable
 
 # pika tells of one failed connect in five lines and two tracebacks; we tell it in one line of ours.
 logging.getLogger("pika").setLevel(logging.CRITICAL)

@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+from adapters.inbound.contract import BrokerUnavailable, Handler, Watcher
+from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connect_faults import LoginRefused
@@ -18,8 +20,6 @@ from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
 from adapters.rabbitmq.watch import ALARM, QUEUES, Nobody, Watch, queue_trouble
-from adapters.wire.in_hand import InHand
-from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 
 _log = structlog.get_logger()
 

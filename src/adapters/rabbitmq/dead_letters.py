@@ -7,13 +7,7 @@ from dataclasses import dataclass
 
 from pika.spec import Basic, BasicProperties
 
-from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost
-from adapters.rabbitmq.connection import AmqpConnection, connect
-from adapters.rabbitmq.messages import Delivery, inbound
-from adapters.rabbitmq.plan import dead_queue_name
-from adapters.rabbitmq.publish_link import PublishLink
-from adapters.rabbitmq.settings import RabbitSettings
-from adapters.wire.inbound import (
+from adapters.inbound.contract import (
     BrokerUnavailable,
     Decide,
     Decision,
@@ -22,6 +16,12 @@ from adapters.wire.inbound import (
     Release,
     not_told,
 )
+from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost
+from adapters.rabbitmq.connection import AmqpConnection, connect
+from adapters.rabbitmq.messages import Delivery, inbound
+from adapters.rabbitmq.plan import dead_queue_name
+from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.settings import RabbitSettings
 
 _BATCH = 256
 """Letters whose bodies are in memory at a time."""

@@ -4,7 +4,7 @@ while they are small."""
 from collections import deque
 from enum import Enum
 
-from adapters.wire.in_hand import InHand
+from adapters.inbound.in_hand import InHand
 
 _RECENT = 32
 """Messages whose sizes are remembered."""

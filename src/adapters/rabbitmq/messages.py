@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from pika.spec import BasicProperties
 
+from adapters.inbound.contract import InboundMessage
+from adapters.message_format.headers import PREFIX
+from adapters.message_format.properties import Properties
 from adapters.rabbitmq.amqp_channel import AmqpChannel
-from adapters.wire.headers import PREFIX
-from adapters.wire.inbound import InboundMessage, Properties
 
 _COUNTS = ("x-delivery-count", "x-acquired-count")
 """From 4.3 on a message that is handed back counts only in the second."""

@@ -4,13 +4,13 @@ from collections.abc import Awaitable
 
 import structlog
 
+from adapters.inbound.contract import TopologyMismatch
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.declarer import Declarer, Inequality, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 from adapters.rabbitmq.watch import Nobody, Watch
-from adapters.wire.inbound import TopologyMismatch
 
 _log = structlog.get_logger()
 

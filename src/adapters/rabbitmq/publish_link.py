@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from pika import DeliveryMode
 from pika.spec import BasicProperties
 
+from adapters.inbound.contract import BrokerUnavailable
+from adapters.message_format.properties import Properties
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.confirms import ConfirmingChannel
 from adapters.rabbitmq.connection import AmqpConnection, connect
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.plan import EXCHANGE
-from adapters.wire.inbound import BrokerUnavailable, Properties
 
 
 class PublishLink:

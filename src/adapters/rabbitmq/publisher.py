@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 
+from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
+from adapters.message_format.properties import Properties
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.plan import dead_queue_name
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.wire.inbound import BrokerUnavailable, Properties, PublishRefused, TopologyMismatch
 
 _CONFIRM_TIMEOUT = 60.0
 """Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""

@@ -6,6 +6,14 @@ from functools import partial
 
 import structlog
 
+from adapters.inbound.contract import (
+    BrokerUnavailable,
+    DeadCopy,
+    InboundMessage,
+    PublishRefused,
+    RetryCopy,
+    TopologyMismatch,
+)
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff, SharedPause
 from adapters.rabbitmq.messages import Delivery, own_headers
@@ -14,14 +22,6 @@ from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.watch import Watch, queue_trouble
-from adapters.wire.inbound import (
-    BrokerUnavailable,
-    DeadCopy,
-    InboundMessage,
-    PublishRefused,
-    RetryCopy,
-    TopologyMismatch,
-)
 
 _log = structlog.get_logger()
 

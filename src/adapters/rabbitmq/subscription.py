@@ -9,6 +9,8 @@ from uuid import uuid4
 import structlog
 from pika.spec import Basic, BasicProperties
 
+from adapters.inbound.contract import Handler, Watcher
+from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, OnMessage
 from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.declarer import Declarer
@@ -16,8 +18,6 @@ from adapters.rabbitmq.intake import Change, Intake
 from adapters.rabbitmq.messages import Delivery, inbound
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
-from adapters.wire.in_hand import InHand
-from adapters.wire.inbound import Handler, Watcher
 
 _log = structlog.get_logger()
 

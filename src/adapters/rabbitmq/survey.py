@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+from adapters.inbound.contract import BrokerUnavailable
+from adapters.inbound.survey import QueueState, Waiting
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.declarer import Declarer
 from adapters.rabbitmq.plan import LADDER, dead_queue_name, retry_queue
 from adapters.rabbitmq.preparing import a_stream
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.wire.inbound import BrokerUnavailable
-from adapters.wire.survey import QueueState, Waiting
 
 _TIMEOUT = 20.0
 

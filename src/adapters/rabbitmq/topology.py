@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adapters.inbound.contract import BrokerUnavailable, TopologyMismatch
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection, connect
 from adapters.rabbitmq.declarer import Declarer, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.preparing import Preparer, a_stream, mismatch
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
-from adapters.wire.inbound import BrokerUnavailable, TopologyMismatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class TopologyRow:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-class Finding(StrEnum):
+class TopologyFinding(StrEnum):
     """What is the matter with an object of the plan."""
 
     ABSENT = "absent"
@@ -37,7 +37,7 @@ class Difference:
 
     kind: str
     name: str
-    finding: Finding
+    finding: TopologyFinding
     text: str
 
 
@@ -100,7 +100,9 @@ class Topology:
             return _not_seen("queue", plan.name, presence)
         if plan.is_work and await declarer.is_stream(plan.name):
             text = a_stream(plan.name)
-            return Difference(kind="queue", name=plan.name, finding=Finding.DIFFERS, text=text)
+            return Difference(
+                kind="queue", name=plan.name, finding=TopologyFinding.DIFFERS, text=text
+            )
         if plan.is_work and self._settings.topology is TopologyMode.NONE:
             return None  # whatever its producer gave it is right
         return await _compare(declarer.declare_queue(plan.name, plan.arguments), "queue", plan.name)
@@ -128,17 +130,20 @@ async def _compare(declaration: Awaitable[None], kind: str, name: str) -> Differ
     except ChannelLost as lost:
         if lost.code == PRECONDITION_FAILED:
             text = mismatch(f"{kind} {name}", lost.text)
-            return Difference(kind=kind, name=name, finding=Finding.DIFFERS, text=text)
+            return Difference(kind=kind, name=name, finding=TopologyFinding.DIFFERS, text=text)
         if lost.code == ACCESS_REFUSED:
             text = f"{kind} {name} exists; comparing its arguments needs the configure right on it"
-            return Difference(kind=kind, name=name, finding=Finding.UNSEEN, text=text)
+            return Difference(kind=kind, name=name, finding=TopologyFinding.UNSEEN, text=text)
         raise
     return None
 
 
 def _not_seen(kind: str, name: str, presence: Presence) -> Difference:
     if presence is Presence.ABSENT:
-        finding, text = Finding.ABSENT, f"{kind} {name} is absent"
+        finding, text = TopologyFinding.ABSENT, f"{kind} {name} is absent"
     else:
-        finding, text = Finding.UNSEEN, f"{kind} {name} cannot be seen without a right on it"
+        finding, text = (
+            TopologyFinding.UNSEEN,
+            f"{kind} {name} cannot be seen without a right on it",
+        )
     return Difference(kind=kind, name=name, finding=finding, text=text)

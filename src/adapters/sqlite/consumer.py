@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import structlog
 
+from adapters.inbound.contract import BrokerUnavailable, Handler, Watcher
+from adapters.inbound.in_hand import InHand
 from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.in_hand import InHand
-from adapters.wire.inbound import BrokerUnavailable, Handler, Watcher
 from domain.ports import Clock
 
 log = structlog.get_logger()

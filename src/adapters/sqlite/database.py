@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from adapters.wire.inbound import BrokerUnavailable
+from adapters.inbound.contract import BrokerUnavailable
 from domain.errors import DispatcherError
 
 _T = TypeVar("_T")

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from adapters.inbound.contract import Decide, InboundMessage, not_told
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Decide, InboundMessage, not_told
 
 
 class SqliteDeadLetters:

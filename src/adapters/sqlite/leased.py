@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.wire.inbound import InboundMessage, Properties, Settlement
+from adapters.inbound.contract import InboundMessage, Settlement
+from adapters.message_format.properties import Properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

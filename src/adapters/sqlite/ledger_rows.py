@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from domain.ledger import Sight, Standing
-from domain.standings import Row, State, Verdict, judge
+from domain.standings import Row, RowState, Verdict, judge
 
 # Nobody's address or id is in the file, only digests: it outlives the messages by weeks.
 # `claim` is null once nothing more can come of a start; `session` is null where the sight has an
@@ -77,7 +77,7 @@ def _judge(
     if not rows:
         fresh = dict.fromkeys(sight.recipients, Standing.CLEAR)
         return Verdict(standings=fresh, fresh=tuple(fresh))
-    is_left = any(r.state is not State.SENT and not r.process_lives for r in rows)
+    is_left = any(r.state is not RowState.SENT and not r.process_lives for r in rows)
     return judge(sight, rows, has_suspect=is_left and _has_suspect(c, owner))
 
 
@@ -106,7 +106,7 @@ def finish(c: sqlite3.Connection, claim: int, recipients: Sequence[str], *, has_
     got = {_digest(recipient) for recipient in recipients}
     kept = None if has_id else claim
     for id_, recipient, state in _claimed(c, claim):
-        if recipient in got or state == State.SENT:
+        if recipient in got or state == RowState.SENT:
             c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
         else:
             c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
@@ -145,7 +145,7 @@ def purge(c: sqlite3.Connection, before: int, lives: Lives) -> bool:
         " WHERE written_at < ?",
         (_PURGED_AT_ONCE, before),
     ).fetchall()
-    gone = [(id_,) for id_, owner, state in old if state == State.SENT or not lives(owner)]
+    gone = [(id_,) for id_, owner, state in old if state == RowState.SENT or not lives(owner)]
     c.executemany("DELETE FROM delivery WHERE id = ?", gone)
     c.execute("DELETE FROM ended_session WHERE ended_at < ?", (before,))
     return len(gone) == _PURGED_AT_ONCE
@@ -168,7 +168,7 @@ def _rows(
             id=id_,
             recipient=names.get(recipient, ""),
             fingerprint_fits=written_for == fingerprint,
-            state=State(state),
+            state=RowState(state),
             takeovers=takeovers,
             process_lives=living[owner],
             session_ended=bool(has_ended) or not living[owner],

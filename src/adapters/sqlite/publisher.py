@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
 
 
 class SqlitePublisher:

@@ -9,19 +9,12 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from adapters.inbound.contract import DeadCopy, Decision, InboundMessage, Keep, Release, RetryCopy
+from adapters.message_format.properties import Properties
 from adapters.sqlite.database import Database
 from adapters.sqlite.leased import Ended, Leased, leased_from
 from adapters.sqlite.lock_files import LockFiles
 from adapters.sqlite.successor import Successor
-from adapters.wire.inbound import (
-    DeadCopy,
-    Decision,
-    InboundMessage,
-    Keep,
-    Properties,
-    Release,
-    RetryCopy,
-)
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from adapters.inbound.survey import QueueState, Waiting
 from adapters.sqlite.database import ADVICE, QUEUE, Kind
-from adapters.wire.survey import QueueState, Waiting
 
 _PATIENCE: Final = 2.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

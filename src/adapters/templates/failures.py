@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*(?:\.\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TemplatePlace:
     """Where in the templates something happened; `source` is the line itself."""
 
     path: str
@@ -37,7 +37,7 @@ class RenderFailure(Permanent):
     null was to be printed."""
 
     def __init__(
-        self, message: str, *, reason: FailureReason, place: Place | None, is_null: bool
+        self, message: str, *, reason: FailureReason, place: TemplatePlace | None, is_null: bool
     ) -> None:
         super().__init__(message, reason=reason)
         self.place = place
@@ -133,7 +133,7 @@ def _short(error: object, longest: int = _LONGEST_DETAIL) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _place(error: BaseException, texts: Mapping[str, str]) -> Place | None:
+def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | None:
     """The innermost template line that was running, read as Jinja2's debug module reads it."""
     place = None
     trace = error.__traceback__
@@ -142,20 +142,22 @@ def _place(error: BaseException, texts: Mapping[str, str]) -> Place | None:
         if isinstance(template, jinja2.Template) and template.name:
             line = template.get_corresponding_lineno(trace.tb_lineno)
             lines = texts.get(template.name, "").splitlines()
-            place = Place(template.name, line, lines[line - 1] if line <= len(lines) else "")
+            place = TemplatePlace(
+                template.name, line, lines[line - 1] if line <= len(lines) else ""
+            )
         trace = trace.tb_next
     return place
 
 
 def _named(
-    error: BaseException, place: Place | None, variables: Mapping[str, object]
+    error: BaseException, place: TemplatePlace | None, variables: Mapping[str, object]
 ) -> BaseException:
     """Python's word that there was a null, as an error that names what may have been it."""
     is_null = isinstance(error, TypeError) and "NoneType" in str(error)
     return NullUsed(_nulls_in(place, variables)) if is_null else error
 
 
-def _nulls_in(place: Place | None, variables: Mapping[str, object]) -> str:
+def _nulls_in(place: TemplatePlace | None, variables: Mapping[str, object]) -> str:
     """The expressions in a line that are null, when Python says only that something was."""
     found = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
     names = [repr(name) for name in found if _is_null(name, variables)]
@@ -170,7 +172,7 @@ def _is_null(path: str, variables: Mapping[str, object]) -> bool:
     return value is None
 
 
-def _undefined(error: Exception, place: Place | None, variables: Iterable[str]) -> str:
+def _undefined(error: Exception, place: TemplatePlace | None, variables: Iterable[str]) -> str:
     """`order.total` rather than Jinja2's "'dict object' has no attribute 'total'"."""
     text = _short(error)
     named = re.search(r"'([^']+)' is undefined|(?:attribute|element) '([^']+)'$", text)

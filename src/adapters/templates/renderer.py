@@ -15,7 +15,7 @@ from adapters.templates.failures import (
 from adapters.templates.rendering import Rendering
 from adapters.templates.settling import Settling
 from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
-from adapters.templates.source import FileSet, Look, SourceUnstable, look_at, read_all
+from adapters.templates.source import FileSet, FolderLook, SourceUnstable, look_at, read_all
 from domain.content import Content, Envelope
 from domain.ports import RenderRequest
 
@@ -95,7 +95,7 @@ class FilesystemTemplates:
         except SourceUnstable:
             raise TemplateSetBroken((f"{root}: keeps changing while it is read",)) from None
         self._settling = Settling(look, self._options.settle)
-        self._read_at: Look | None = look if self._settling.is_done(look) else None
+        self._read_at: FolderLook | None = look if self._settling.is_done(look) else None
         self._snapshot = self._compile(files)
         if self._snapshot.faults and not (self._snapshot.templates or allow_broken):
             raise TemplateSetBroken(self._snapshot.faults, files.version)
@@ -113,7 +113,7 @@ class FilesystemTemplates:
         return self._snapshot
 
     def refresh(self) -> bool:
-        """Look at the folder and take over a changed set; whether one was taken.
+        """FolderLook at the folder and take over a changed set; whether one was taken.
 
         To be called about twice a second. A set that cannot be read, or in which something is
         broken that is not broken in the set in use, is reported and the set in use kept. A file
@@ -181,7 +181,7 @@ class FilesystemTemplates:
         is_done = self._settling.is_done(look)
         return look == self._read_at or not is_done
 
-    def _read(self) -> tuple[FileSet, Look]:
+    def _read(self) -> tuple[FileSet, FolderLook]:
         try:
             return read_all(self._root)
         except OSError as error:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 
 from adapters.templates.birth import birth_of
-from adapters.templates.source import Look, Stamp
+from adapters.templates.source import FolderLook, Stamp
 
 _TICK = 0.1
 """Seconds: two writes within a tick of the file system's clock leave equal stamps."""
@@ -17,7 +17,7 @@ _TICK = 0.1
 class Settling:
     """Follows the files of a folder from look to look."""
 
-    def __init__(self, first: Look, settle: float) -> None:
+    def __init__(self, first: FolderLook, settle: float) -> None:
         """`first`: what was read already. `settle`: how many seconds a file that is written in
         place must rest."""
         self._settle = settle
@@ -28,7 +28,7 @@ class Settling:
         self._written: dict[str, float] = {}
         """When a file that is written in place was last written, of the monotonic clock."""
 
-    def is_done(self, look: Look) -> bool:
+    def is_done(self, look: FolderLook) -> bool:
         """Whether what `look` shows may be read. To be called with each look, in their order."""
         now = time.monotonic()
         if look != self._look:
@@ -39,7 +39,7 @@ class Settling:
         }  # fmt: skip
         return not self._written and look.is_settled(time.time(), min(_TICK, self._settle))
 
-    def _follow(self, look: Look, now: float) -> None:
+    def _follow(self, look: FolderLook, now: float) -> None:
         is_swapped = look.base != self._look.base
         stamps = _by_name(look)
         for name in self._written.keys() - stamps.keys():
@@ -77,5 +77,5 @@ class Settling:
         return now - age if 0 <= age <= now - self._looked_at else now
 
 
-def _by_name(look: Look) -> Mapping[str, Stamp]:
+def _by_name(look: FolderLook) -> Mapping[str, Stamp]:
     return {stamp.name: stamp for stamp in look.stamps}

@@ -29,7 +29,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FolderLook:
     """A cheap look at the folder. Two equal looks mean that nothing has changed between them.
 
     Modification times alone would not do: rsync and tar keep them, and a release swapped in by a
@@ -60,7 +60,7 @@ class FileSet:
     faults: Mapping[str, str] = field(default_factory=dict)
 
 
-def look_at(root: Path) -> Look:
+def look_at(root: Path) -> FolderLook:
     """See what is below `root`, reading no file. Raises SourceUnstable, or OSError if the root
     cannot be listed.
 
@@ -81,7 +81,7 @@ def look_at(root: Path) -> Look:
     raise SourceUnstable
 
 
-def read_all(root: Path) -> tuple[FileSet, Look]:
+def read_all(root: Path) -> tuple[FileSet, FolderLook]:
     """Read the whole set as it was at one moment. Raises OSError or SourceUnstable."""
     for _ in range(_TRIES):
         before = look_at(root)
@@ -102,8 +102,8 @@ def _base(root: Path) -> str:
     return os.path.realpath(data if data.is_dir() else root)
 
 
-def _look_below(base: str) -> Look:
-    return Look(base, tuple(_walk(base, "", (base,))))
+def _look_below(base: str) -> FolderLook:
+    return FolderLook(base, tuple(_walk(base, "", (base,))))
 
 
 def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[Stamp]:

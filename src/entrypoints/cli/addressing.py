@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from adapters.notifiers.email.addresses import InvalidAddress, parse_address
+from adapters.channels.email.addresses import InvalidAddress, parse_address
 from domain.errors import Permanent
 from domain.notification import Notification
 from entrypoints.settings import Settings
@@ -26,15 +26,15 @@ def _check_of(channel: str, settings: Settings) -> Callable[[str], object] | Non
     if channel == "email":
         return parse_address
     if channel == "telegram" and settings.telegram_token is not None:
-        from adapters.notifiers.telegram.delivery import chat_of
+        from adapters.channels.telegram.delivery import chat_of
 
         return chat_of
     if channel == "slack" and settings.slack_token is not None:
-        from adapters.notifiers.slack.people import is_email
+        from adapters.channels.slack.people import is_email
 
         return is_email
     if channel == "webhook" and settings.webhook_secret is not None:
-        from adapters.notifiers._webhook_url import url_of
+        from adapters.channels.webhook.url import url_of
 
         return url_of
     return None

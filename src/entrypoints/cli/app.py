@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import click
 
-from adapters.wire.inbound import BrokerUnavailable, PublishRefused, TopologyMismatch
+from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
 from domain.errors import DispatcherError
 from entrypoints.release import release
 

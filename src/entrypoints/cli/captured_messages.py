@@ -15,7 +15,7 @@ _SHORT_KEY = 16
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class CapturedFile:
     """An attachment of a mail."""
 
     name: str
@@ -34,7 +34,7 @@ class Captured:
     headers: tuple[tuple[str, str], ...]
     text: str = field(repr=False)
     html: str | None = field(default=None, repr=False)
-    files: tuple[File, ...] = ()
+    files: tuple[CapturedFile, ...] = ()
     source: bytes = field(repr=False)
 
     def header(self, name: str) -> str:
@@ -43,7 +43,7 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CapturedPlace:
     """A folder that one channel's messages are kept in; `name` tells it from others."""
 
     name: str
@@ -73,7 +73,7 @@ def key_of(path: Path) -> str:
     return hashlib.sha256(bytes(path)).hexdigest()[:_SHORT_KEY]
 
 
-def newest(places: list[Place], limit: int) -> list[Captured]:
+def newest(places: list[CapturedPlace], limit: int) -> list[Captured]:
     """The last `limit` messages of all places, newest first."""
     found = []
     for place in places:
@@ -86,7 +86,7 @@ def newest(places: list[Place], limit: int) -> list[Captured]:
     return [one for *_, place, path in found[:limit] if (one := _read(place, path))]
 
 
-def find(places: list[Place], key: str) -> Captured | None:
+def find(places: list[CapturedPlace], key: str) -> Captured | None:
     """The message of this id, None where there is none."""
     for place in places:
         for path in place.files():
@@ -95,7 +95,7 @@ def find(places: list[Place], key: str) -> Captured | None:
     return None
 
 
-def _read(place: Place, path: Path) -> Captured | None:
+def _read(place: CapturedPlace, path: Path) -> Captured | None:
     try:
         return place.read(path)
     except OSError:
@@ -129,7 +129,9 @@ def _mail(source: bytes, *, id: str, place: str, channel: str, time: datetime) -
         else:
             payload = part.get_payload(decode=True)
             files.append(
-                File(_readable(name or kind), payload if isinstance(payload, bytes) else b"")
+                CapturedFile(
+                    _readable(name or kind), payload if isinstance(payload, bytes) else b""
+                )
             )
     return Captured(
         id=id,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from entrypoints.cli.app import BAD_CONFIGURATION, DONE, UNAVAILABLE
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check went."""
 
     OK = "ok"
@@ -20,7 +20,7 @@ class Check:
     asks for."""
 
     name: str
-    state: State
+    state: CheckState
     detail: str
     remedy: str = ""
     code: int = DONE
@@ -28,19 +28,19 @@ class Check:
 
 def ok(name: str, detail: str) -> Check:
     """Nothing to do."""
-    return Check(name, State.OK, detail)
+    return Check(name, CheckState.OK, detail)
 
 
 def warning(name: str, detail: str, remedy: str = "") -> Check:
     """Works, and may not be what was meant."""
-    return Check(name, State.WARNING, detail, remedy)
+    return Check(name, CheckState.WARNING, detail, remedy)
 
 
 def unreachable(name: str, detail: str, remedy: str = "") -> Check:
     """Somebody who is needed does not answer, or does not let us in."""
-    return Check(name, State.FAILED, detail, remedy, UNAVAILABLE)
+    return Check(name, CheckState.FAILED, detail, remedy, UNAVAILABLE)
 
 
 def misconfigured(name: str, detail: str, remedy: str = "") -> Check:
     """Wrong here: waiting does not help."""
-    return Check(name, State.FAILED, detail, remedy, BAD_CONFIGURATION)
+    return Check(name, CheckState.FAILED, detail, remedy, BAD_CONFIGURATION)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
+from adapters.message_format.properties import Properties
 from adapters.templates.inspection import TemplateInfo, list_templates
 from adapters.templates.snapshot import Snapshot
-from adapters.wire.inbound import Properties
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from domain.outcome import Outcome

@@ -4,14 +4,14 @@ import asyncio
 
 import click
 
-from adapters.telemetry.logs import configure_logs
-from entrypoints.cli.checks import Check, State, misconfigured, warning
+from adapters.observers.logs import configure_logs
+from entrypoints.cli.checks import Check, CheckState, misconfigured, warning
 from entrypoints.cli.doctor_local import disk_checks, settings_checks, template_checks
 from entrypoints.cli.doctor_peers import peer_checks
 from entrypoints.cli.output import print_json, printable
 from entrypoints.settings import SettingsInvalid, load_settings
 
-_COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "red"}
+_COLOURS = {CheckState.OK: "green", CheckState.WARNING: "yellow", CheckState.FAILED: "red"}
 
 
 @click.command("doctor")

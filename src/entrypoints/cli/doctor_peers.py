@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from adapters.notifiers._pong import Pong
-from adapters.notifiers.blips import BlipTolerantNotifier
-from adapters.notifiers.email.paced import PacedNotifier
+from adapters.channels.email.paced import PacedNotifier
+from adapters.channels.shared.blips import BlipTolerantNotifier
+from adapters.channels.shared.pong import Pong
+from adapters.inbound.contract import BrokerUnavailable
+from adapters.inbound.survey import QueueState
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.urls import redacted
-from adapters.wire.inbound import BrokerUnavailable
-from adapters.wire.survey import QueueState
 from domain.errors import DispatcherError, InDoubt
 from domain.ledger import Claim
 from domain.ports import Notifier
@@ -24,7 +24,7 @@ from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
 if TYPE_CHECKING:
-    from adapters.notifiers.email.url import SmtpSettings
+    from adapters.channels.email.url import SmtpSettings
 
 _TIMEOUT = 12.0
 _PATIENCE = 33.0  # a relay may be slow to greet: some are on purpose
@@ -134,7 +134,7 @@ async def _channel(container: Container, settings: Settings, channel: str) -> li
 
 
 async def _email(container: Container, settings: Settings) -> list[Check]:
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
+    from adapters.channels.email.url import MaildirSettings, parse_email_urls
 
     container.email()  # raises where a default or the authorities cannot be used
     place = parse_email_urls(settings.secret_now("email_url") or settings.email or "")
@@ -145,8 +145,8 @@ async def _email(container: Container, settings: Settings) -> list[Check]:
 
 
 async def _relay(settings: Settings, relay: "SmtpSettings") -> list[Check]:
-    from adapters.notifiers.email.connect import Connector
-    from adapters.notifiers.email.transaction import Timeouts
+    from adapters.channels.email.connect import Connector
+    from adapters.channels.email.transaction import Timeouts
 
     tokens = tokens_of(settings)
     connector = Connector(
@@ -177,7 +177,7 @@ async def _relay(settings: Settings, relay: "SmtpSettings") -> list[Check]:
 
 
 async def _telegram(container: Container, settings: Settings) -> list[Check]:
-    from adapters.notifiers.telegram import TelegramNotifier
+    from adapters.channels.telegram import TelegramNotifier
 
     notifier = _inner(container.telegram())
     if not isinstance(notifier, TelegramNotifier):
@@ -190,7 +190,7 @@ async def _telegram(container: Container, settings: Settings) -> list[Check]:
 
 
 async def _slack(container: Container, settings: Settings) -> list[Check]:
-    from adapters.notifiers.slack import SlackNotifier
+    from adapters.channels.slack import SlackNotifier
 
     notifier = _inner(container.slack())
     if not isinstance(notifier, SlackNotifier):

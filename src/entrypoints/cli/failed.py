@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from adapters.telemetry.logs import mask_addresses
-from adapters.wire.cause import Cause, cause_of
-from adapters.wire.encoding import plain_body
-from adapters.wire.inbound import InboundMessage
-from adapters.wire.letters import Letter, describe
+from adapters.dead_letters.cause import Cause, cause_of
+from adapters.dead_letters.dead_letter import DeadLetter, describe
+from adapters.inbound.contract import InboundMessage
+from adapters.message_format.encoding import plain_body
+from adapters.observers.logs import mask_addresses
 from domain.errors import MalformedMessage
 from entrypoints.cli import failed_edit, failed_files, failed_moves
 from entrypoints.cli.letters import Filter, a_filter, fetch, filters, look, open_queue, unknown
@@ -62,13 +62,13 @@ def list_(each: bool, as_json: bool, **selection: Any) -> None:
         _print_causes(letters)
 
 
-def _as_json(letter: Letter) -> dict[str, object]:
+def _as_json(letter: DeadLetter) -> dict[str, object]:
     fields = asdict(letter)
     times = {k: v and v.isoformat() for k, v in fields.items() if k in {"first_seen", "failed_at"}}
     return {**fields, **times, "error": letter.error and mask_addresses(letter.error)}
 
 
-def _print_letters(letters: list[Letter]) -> None:
+def _print_letters(letters: list[DeadLetter]) -> None:
     rows = [(x.id, x.reason, ago(x.failed_at), x.attempt) for x in letters]
     notes = [
         (" ".join(part for part in (x.channel, x.template) if part), _error(x)) for x in letters
@@ -76,8 +76,8 @@ def _print_letters(letters: list[Letter]) -> None:
     print_entries(_LETTER_COLUMNS, rows, notes)
 
 
-def _print_causes(letters: list[Letter]) -> None:
-    causes: dict[Cause, list[Letter]] = {}
+def _print_causes(letters: list[DeadLetter]) -> None:
+    causes: dict[Cause, list[DeadLetter]] = {}
     for letter in letters:
         causes.setdefault(cause_of(letter), []).append(letter)
     rows, notes = [], []
@@ -90,7 +90,7 @@ def _print_causes(letters: list[Letter]) -> None:
     print_entries(_CAUSE_COLUMNS, rows, notes)
 
 
-def _error(letter: Letter) -> str:
+def _error(letter: DeadLetter) -> str:
     return mask_addresses(letter.error or "")
 
 

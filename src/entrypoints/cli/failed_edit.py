@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from adapters.wire.inbound import Decision, InboundMessage, Keep, Release
-from adapters.wire.letters import Letter, describe
-from adapters.wire.reissue import editable, edited
-from adapters.wire.strict_json import loads_object
+from adapters.dead_letters.dead_letter import DeadLetter, describe
+from adapters.dead_letters.reissue import editable, edited
+from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
+from adapters.message_format.strict_json import loads_object
 from domain.errors import MalformedMessage
 from entrypoints.cli.letters import Filter, a_filter, fetch, filters, open_queue, unknown, walk
 from entrypoints.cli.output import printable, words
@@ -28,7 +28,7 @@ def edit(letter_id: str, **selection: Any) -> int:
     """
     wanted = a_filter(**{**selection, "ids": (letter_id,)})
     settings = open_queue()
-    of_the_id: dict[Letter, InboundMessage] = {}
+    of_the_id: dict[DeadLetter, InboundMessage] = {}
     for message in fetch(settings, Filter(ids=wanted.ids)):
         of_the_id.setdefault(describe(message, settings.queue_channels), message)
     letters = [letter for letter in of_the_id if wanted(letter)]
@@ -51,7 +51,7 @@ def edit(letter_id: str, **selection: Any) -> int:
     return 0
 
 
-def _mark(letter: Letter) -> str:
+def _mark(letter: DeadLetter) -> str:
     """Tells the new message from those that the other letters of its id become; the same each
     time, so that the ledger knows an edit that is tried once more."""
     return "-" + hashlib.sha256(repr(letter).encode()).hexdigest()[:6]
@@ -82,11 +82,11 @@ def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | N
             click.confirm("open it again?", default=True, abort=True, err=True)
 
 
-async def _send(settings: Settings, wanted: Letter, release: Release) -> bool:
-    done: list[Letter] = []
+async def _send(settings: Settings, wanted: DeadLetter, release: Release) -> bool:
+    done: list[DeadLetter] = []
     is_left = True
 
-    async def act(_message: InboundMessage, _letter: Letter) -> Decision:
+    async def act(_message: InboundMessage, _letter: DeadLetter) -> Decision:
         nonlocal is_left
         decision = release if is_left else Keep.KEEP  # there may be a second copy of it
         is_left = False

@@ -5,9 +5,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from adapters.wire.inbound import Decision, InboundMessage, Keep, Publisher
-from adapters.wire.letter_lines import BrokenLine, StoredLetter, from_line, to_line
-from adapters.wire.letters import Letter
+from adapters.dead_letters.dead_letter import DeadLetter
+from adapters.dead_letters.lines import BrokenLine, StoredLetter, from_line, to_line
+from adapters.inbound.contract import Decision, InboundMessage, Keep, Publisher
 from entrypoints.cli.letters import a_filter, filters, look, open_queue, walk
 from entrypoints.cli.output import words
 from entrypoints.cli.progress import Bar
@@ -24,7 +24,7 @@ def export(**selection: Any) -> None:
     wanted = a_filter(**selection)
     count = 0
 
-    async def act(message: InboundMessage, letter: Letter) -> Decision:
+    async def act(message: InboundMessage, letter: DeadLetter) -> Decision:
         nonlocal count
         click.echo(to_line(message, letter.reason))
         count += 1

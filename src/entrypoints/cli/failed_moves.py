@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from adapters.wire.inbound import Decision, InboundMessage, Keep, Release, Remove
-from adapters.wire.letters import Letter, release
-from adapters.wire.reissue import again
+from adapters.dead_letters.dead_letter import DeadLetter, release
+from adapters.dead_letters.reissue import again
+from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, Remove
 from domain.errors import MalformedMessage
 from entrypoints.cli.failed_rehearsal import rehearse
 from entrypoints.cli.letters import (
@@ -141,14 +141,14 @@ class Move:
 
     def __init__(
         self,
-        agreed: Sequence[Letter],
+        agreed: Sequence[DeadLetter],
         decision: Callable[[InboundMessage], Decision],
         bar: Bar,
         rate: float | None = None,
         *,
         round_: float = _ROUND,
     ) -> None:
-        self.moved: list[Letter] = []
+        self.moved: list[DeadLetter] = []
         self.bar = bar
         self._agreed = frozenset(agreed)
         self._decision = decision
@@ -174,7 +174,7 @@ class Move:
             self._ends_at = time.monotonic() + self._round
             await walk(settings, self._agreed.__contains__, self._act, self._done)
 
-    async def _act(self, message: InboundMessage, _letter: Letter) -> Decision:
+    async def _act(self, message: InboundMessage, _letter: DeadLetter) -> Decision:
         if self._next_at >= self._ends_at:
             self._goes_on = True
             return Keep.KEEP
@@ -191,7 +191,7 @@ class Move:
                 await asyncio.wait_for(self._interrupt.wait(), wait)
         self._next_at = max(self._next_at, time.monotonic()) + self._pause
 
-    def _done(self, letter: Letter) -> None:
+    def _done(self, letter: DeadLetter) -> None:
         self.moved.append(letter)
         self.bar.show(len(self.moved))
 

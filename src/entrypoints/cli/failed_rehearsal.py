@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from adapters.telemetry.logs import mask_addresses
-from adapters.wire.cause import Cause, cause_of
-from adapters.wire.inbound import Decision, InboundMessage, Keep, Release
-from adapters.wire.letters import Letter
-from adapters.wire.rehearsal import Forecast
+from adapters.dead_letters.cause import Cause, cause_of
+from adapters.dead_letters.dead_letter import DeadLetter
+from adapters.dead_letters.rehearsal import Forecast
+from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
+from adapters.observers.logs import mask_addresses
 from entrypoints.cli.letters import Act, Filter, walk
 from entrypoints.cli.output import print_entries, print_json, words
 from entrypoints.container import Container, close_outbound
@@ -45,7 +45,7 @@ def rehearse(
     verdicts: list[dict[str, object]] = []
     ids: set[str] = set()
 
-    async def act(message: InboundMessage, letter: Letter) -> Decision:
+    async def act(message: InboundMessage, letter: DeadLetter) -> Decision:
         await asyncio.sleep(0)  # the broker's heartbeats go on between two renderings
         ids.add(letter.id)
         tally = tallies.setdefault(cause_of(letter), _Tally())
@@ -85,7 +85,7 @@ def _released(message: InboundMessage, release: Release) -> InboundMessage:
     )
 
 
-def _verdict(letter: Letter, forecast: Forecast) -> dict[str, object]:
+def _verdict(letter: DeadLetter, forecast: Forecast) -> dict[str, object]:
     fault = forecast.fault
     return {
         "id": letter.id,

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from adapters.dead_letters.dead_letter import DeadLetter, describe
+from adapters.inbound.contract import Decision, InboundMessage, Keep
+from adapters.inbound.identity import is_key
 from adapters.sqlite.url import parse_sqlite_url
-from adapters.wire.inbound import Decision, InboundMessage, Keep
-from adapters.wire.letters import Letter, describe, is_key
 from domain.duration import parse_duration
 from domain.errors import FailureReason
 from entrypoints.cli.output import printable, words
@@ -25,8 +26,8 @@ _SHORTEST_PREFIX = 8
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-Wanted = Callable[[Letter], bool]
-Act = Callable[[InboundMessage, Letter], Awaitable[Decision]]
+Wanted = Callable[[DeadLetter], bool]
+Act = Callable[[InboundMessage, DeadLetter], Awaitable[Decision]]
 """What to do with a letter that is wanted."""
 
 
@@ -41,7 +42,7 @@ class Filter:
     until: datetime | None = None
     ids: frozenset[str] = field(default_factory=frozenset)
 
-    def __call__(self, letter: Letter) -> bool:
+    def __call__(self, letter: DeadLetter) -> bool:
         return (
             self.channel in {None, letter.channel}
             and self.template in {None, letter.template}
@@ -158,7 +159,7 @@ async def walk(
     settings: Settings,
     wanted: Wanted,
     act: Act,
-    done: Callable[[Letter], None] = lambda _letter: None,
+    done: Callable[[DeadLetter], None] = lambda _letter: None,
 ) -> None:
     """Do what `act` says with each letter that is wanted; `done` hears of those that went.
 
@@ -180,11 +181,11 @@ async def walk(
         await dead_letters.close()
 
 
-def look(settings: Settings, wanted: Wanted) -> list[Letter]:
+def look(settings: Settings, wanted: Wanted) -> list[DeadLetter]:
     """The letters that match, oldest first in each queue; nothing is touched."""
-    found: list[Letter] = []
+    found: list[DeadLetter] = []
 
-    async def collect(_message: InboundMessage, letter: Letter) -> Decision:
+    async def collect(_message: InboundMessage, letter: DeadLetter) -> Decision:
         found.append(letter)
         return Keep.KEEP
 
@@ -196,7 +197,7 @@ def fetch(settings: Settings, wanted: Wanted) -> list[InboundMessage]:
     """The same as whole messages: for a few letters, since all are in memory."""
     found: list[InboundMessage] = []
 
-    async def collect(message: InboundMessage, _letter: Letter) -> Decision:
+    async def collect(message: InboundMessage, _letter: DeadLetter) -> Decision:
         found.append(message)
         return Keep.KEEP
 

@@ -36,7 +36,7 @@ FOREIGN_POLICY_WITH_PICTURES = FOREIGN_POLICY.replace("img-src data:", "img-src 
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PageReply:
     """What a route answers with."""
 
     body: bytes
@@ -46,10 +46,10 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Answer = Callable[[str], Reply]
+Answer = Callable[[str], PageReply]
 """A path, percent-decoding left to it, to a reply."""
 
-_Asked = Queue[tuple[str, "Future[Reply]"]]
+_Asked = Queue[tuple[str, "Future[PageReply]"]]
 
 
 class _Server(ThreadingHTTPServer):
@@ -90,12 +90,14 @@ def serve(answer: Answer, port: int, what: str) -> None:
             server.shutdown()
 
 
-def _guarded(answer: Answer, path: str) -> Reply:
+def _guarded(answer: Answer, path: str) -> PageReply:
     try:
         return answer(path)
     except Exception as error:  # noqa: BLE001 - what spoils one page must not end the others
         words(f"{path}: {type(error).__name__}: {error}")
-        return Reply(b"this page could not be made", "text/plain", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return PageReply(
+            b"this page could not be made", "text/plain", HTTPStatus.INTERNAL_SERVER_ERROR
+        )
 
 
 def _handler(asked: _Asked) -> type[BaseHTTPRequestHandler]:
@@ -113,16 +115,18 @@ def _handler(asked: _Asked) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """A page is read by one person, who sees it."""
 
-        def _reply(self) -> Reply:
+        def _reply(self) -> PageReply:
             # A page elsewhere may make its own name lead to us, and would then read what we say.
             name = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
             if name not in _NAMES:
-                return Reply(b"this is another host", "text/plain", HTTPStatus.MISDIRECTED_REQUEST)
-            reply: Future[Reply] = Future()
+                return PageReply(
+                    b"this is another host", "text/plain", HTTPStatus.MISDIRECTED_REQUEST
+                )
+            reply: Future[PageReply] = Future()
             asked.put((urlsplit(self.path).path, reply))
             return reply.result()
 
-        def _write(self, reply: Reply) -> None:
+        def _write(self, reply: PageReply) -> None:
             self.send_response(reply.status)
             headers = {
                 "Content-Type": reply.content_type,

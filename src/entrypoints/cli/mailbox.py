@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import click
 
-from entrypoints.cli.captured_messages import Captured, Place, find, newest
-from entrypoints.cli.local_server import Reply, serve
+from entrypoints.cli.captured_messages import Captured, CapturedPlace, find, newest
+from entrypoints.cli.local_server import PageReply, serve
 from entrypoints.cli.output import ago
 from entrypoints.cli.pages import foreign, frame, missing, page, style
 from entrypoints.settings import Settings
@@ -19,7 +19,7 @@ _SHOWN = (
     "From",
     "To",
     "Cc",
-    "Reply-To",
+    "PageReply-To",
     "Delivered-To",
     "Date",
     "Template",
@@ -36,33 +36,33 @@ def command(port: int) -> None:
     What is in the local mailbox and in the folders of captured channels, the demo's too. Reads
     only: nothing is deleted or marked. Pictures and styles from elsewhere are not loaded.
     """
-    box = Mailbox(places(load()))
+    box = CapturedMailbox(places(load()))
     serve(box.answer, port, "captured messages")
 
 
-def places(settings: Settings) -> list[Place]:
+def places(settings: Settings) -> list[CapturedPlace]:
     """Every folder that a channel may have captured something in."""
     found = []
     for name, home in (("", settings.home), ("demo", settings.home / "demo")):
-        found.append(Place(name, "email", home / "mail"))
-        found += [Place(name, channel, home / channel) for channel in _CAPTURED]
+        found.append(CapturedPlace(name, "email", home / "mail"))
+        found += [CapturedPlace(name, channel, home / channel) for channel in _CAPTURED]
     scheme, _, folder = (settings.email or "").partition(":")
     if scheme.lower() == "maildir":
-        from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+        from adapters.channels.email.url import MaildirSettings, parse_email_url
 
         own = parse_email_url(f"{scheme}:{folder}")
         if isinstance(own, MaildirSettings) and own.folder != settings.home / "mail":
-            found.append(Place("", "email", own.folder))
+            found.append(CapturedPlace("", "email", own.folder))
     return found
 
 
-class Mailbox:
+class CapturedMailbox:
     """Answers with what is in these places at the moment of asking."""
 
-    def __init__(self, places: list[Place]) -> None:
+    def __init__(self, places: list[CapturedPlace]) -> None:
         self._places = places
 
-    def answer(self, path: str) -> Reply:
+    def answer(self, path: str) -> PageReply:
         """The page at `path`."""
         match path.split("/")[1:]:
             case [""]:
@@ -75,7 +75,7 @@ class Mailbox:
             case _:
                 return missing()
 
-    def _list(self) -> Reply:
+    def _list(self) -> PageReply:
         messages = newest(self._places, _LATEST)
         folders = ", ".join(sorted({str(place.folder) for place in self._places}))
         if not messages:
@@ -104,14 +104,14 @@ def _title(message: Captured) -> str:
     return message.header("Subject") or next(filter(None, lines), "(no subject)")[:200]
 
 
-def _part(message: Captured, rest: list[str]) -> Reply:
+def _part(message: Captured, rest: list[str]) -> PageReply:
     match rest:
         case []:
             return page(_title(message), _body(message), above='<a href="/">all messages</a>')
         case ["html"] if message.html is not None:
             return foreign(message.html)
         case ["source"]:
-            return Reply(message.source, "text/plain; charset=utf-8")
+            return PageReply(message.source, "text/plain; charset=utf-8")
         case ["file", number] if number.isascii() and number.isdigit():
             return _file(message, int(number))
         case _:
@@ -146,10 +146,10 @@ def _definitions(headers: Sequence[tuple[str, str]]) -> str:
     return f"<dl>{rows}</dl>"
 
 
-def _file(message: Captured, number: int) -> Reply:
+def _file(message: Captured, number: int) -> PageReply:
     if number >= len(message.files):
         return missing()
     file = message.files[number]
     disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='', errors='replace')}"
     headers = {"Content-Disposition": disposition}
-    return Reply(file.content, "application/octet-stream", headers=headers)
+    return PageReply(file.content, "application/octet-stream", headers=headers)

@@ -3,7 +3,7 @@
 import re
 from html import escape
 
-from entrypoints.cli.local_server import FOREIGN_POLICY, FOREIGN_POLICY_WITH_PICTURES, Reply
+from entrypoints.cli.local_server import FOREIGN_POLICY, FOREIGN_POLICY_WITH_PICTURES, PageReply
 
 _AFTER_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 _REMOTE_PICTURE = re.compile(
@@ -50,12 +50,12 @@ summary { cursor: pointer; margin: 1.5rem 0 .5rem; }
 """
 
 
-def style() -> Reply:
+def style() -> PageReply:
     """The style sheet of every page, at `/style.css`."""
-    return Reply(_STYLE.encode(), "text/css; charset=utf-8")
+    return PageReply(_STYLE.encode(), "text/css; charset=utf-8")
 
 
-def page(title: str, body: str, *, above: str = "", status: int = 200) -> Reply:
+def page(title: str, body: str, *, above: str = "", status: int = 200) -> PageReply:
     """A whole page. `title` is text; `body` and `above`, what stands beside the title, are HTML."""
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -63,10 +63,10 @@ def page(title: str, body: str, *, above: str = "", status: int = 200) -> Reply:
         f'<title>{escape(title)}</title><link rel="stylesheet" href="/style.css"></head>'
         f"<body><header><h1>{escape(title)}</h1>{above}</header><main>{body}</main></body></html>"
     )
-    return Reply(text.encode("utf-8", "replace"), status=status)
+    return PageReply(text.encode("utf-8", "replace"), status=status)
 
 
-def foreign(html: str, *, pictures: bool = False) -> Reply:
+def foreign(html: str, *, pictures: bool = False) -> PageReply:
     """HTML that others wrote, shut in; for an iframe. `pictures`: remote ones are loaded."""
     head = _AFTER_HEAD.search(html)
     at = head.end() if head else 0
@@ -74,7 +74,7 @@ def foreign(html: str, *, pictures: bool = False) -> Reply:
         at = doctype.end()
     text = html[:at] + _BASE + html[at:]
     policy = FOREIGN_POLICY_WITH_PICTURES if pictures else FOREIGN_POLICY
-    return Reply(text.encode("utf-8", "replace"), policy=policy)
+    return PageReply(text.encode("utf-8", "replace"), policy=policy)
 
 
 def remote_pictures(html: str) -> list[str]:
@@ -88,7 +88,7 @@ def frame(address: str, title: str) -> str:
     return f'<iframe sandbox="{sandbox}" src="{escape(address)}" title="{escape(title)}"></iframe>'
 
 
-def missing() -> Reply:
+def missing() -> PageReply:
     """Nothing is at this address."""
     return page(
         "Not here",

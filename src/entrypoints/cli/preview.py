@@ -25,7 +25,7 @@ from adapters.templates import (
 from adapters.templates.failures import RenderFailure
 from domain.content import Content
 from domain.errors import DeliveryError
-from entrypoints.cli.local_server import Reply, serve
+from entrypoints.cli.local_server import PageReply, serve
 from entrypoints.cli.pages import foreign, frame, missing, page, remote_pictures, style
 from entrypoints.container import render_options
 from entrypoints.start import load
@@ -73,7 +73,7 @@ class Preview:
         self._root = root
         self._options = options
 
-    def answer(self, path: str) -> Reply:
+    def answer(self, path: str) -> PageReply:
         """The page at `path`."""
         match [unquote(part) for part in path.split("/")[1:]]:
             case [""]:
@@ -88,7 +88,7 @@ class Preview:
     def _load(self) -> FilesystemTemplates:
         return FilesystemTemplates(self._root, options=self._options, allow_broken=True)
 
-    def _list(self) -> Reply:
+    def _list(self) -> PageReply:
         findings = lint(self._root, self._options, datetime.now(UTC))
         errors = [finding for finding in findings if finding.severity == "error"]
         hints = _problems(f for f in findings if f.severity == "warning")
@@ -109,7 +109,7 @@ class Preview:
         body = f'{problems}{empty}<ul class="list">{listed}</ul>{hints}'
         return page("Templates", body, above=above)
 
-    def _template(self, name: str, rest: list[str]) -> Reply:
+    def _template(self, name: str, rest: list[str]) -> PageReply:
         try:
             templates = self._load()
             snapshot = templates.snapshot
@@ -129,7 +129,7 @@ class Preview:
         info: TemplateInfo,
         examples: tuple[Example, ...],
         rest: list[str],
-    ) -> Reply:
+    ) -> PageReply:
         chosen = [one for one in examples if not rest or one.name == rest[0]]
         if not chosen:
             return missing()
@@ -261,7 +261,7 @@ def _readable(name: str, text: str) -> str:
     return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
 
 
-def _html(view: _View) -> Reply:
+def _html(view: _View) -> PageReply:
     try:
         html = view.render("email").parts.get("html")
     except DeliveryError as error:

@@ -2,7 +2,7 @@
 
 import click
 
-from adapters.wire.json_schema import message_schema
+from adapters.message_format.json_schema import message_schema
 from entrypoints.cli.output import print_json
 
 

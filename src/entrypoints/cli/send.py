@@ -12,10 +12,11 @@ from pathlib import Path
 
 import click
 
+from adapters.inbound.contract import Publisher
+from adapters.message_format.message import decode
+from adapters.message_format.properties import Properties
+from adapters.message_format.strict_json import loads_object
 from adapters.templates.snapshot import Snapshot
-from adapters.wire.inbound import Properties, Publisher
-from adapters.wire.message import decode
-from adapters.wire.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue
 from entrypoints.cli.addressing import address_fault

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from adapters.wire.survey import QueueState, Waiting
+from adapters.inbound.survey import QueueState, Waiting
 from domain.ledger import LedgerUnavailable
 from entrypoints.cli.letters import open_queue
 from entrypoints.cli.output import duration, print_json, print_table, words

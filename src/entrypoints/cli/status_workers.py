@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.wire.headers import iso
-from adapters.wire.survey import QueueState
+from adapters.inbound.survey import QueueState
+from adapters.message_format.headers import iso
 from domain.once import LEDGER
 from entrypoints.worker_states import PauseState, WorkerState
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from adapters.wire.survey import QueueState
+from adapters.inbound.survey import QueueState
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 

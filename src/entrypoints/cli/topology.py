@@ -44,7 +44,7 @@ def check(as_json: bool) -> int:
 
     Comparing arguments needs the configure right; what cannot be seen without it is named.
     """
-    from adapters.rabbitmq.topology import Finding
+    from adapters.rabbitmq.topology import TopologyFinding
 
     topology = _topology()
     found = asyncio.run(topology.check()) if topology else ()
@@ -55,7 +55,7 @@ def check(as_json: bool) -> int:
             click.echo(difference.text)
         if topology and not found:
             words("everything is as it should be")
-    return int(any(difference.finding is not Finding.UNSEEN for difference in found))
+    return int(any(difference.finding is not TopologyFinding.UNSEEN for difference in found))
 
 
 @command.command("apply")

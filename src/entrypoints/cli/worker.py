@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from adapters.telemetry.sink import LogSink
-    from entrypoints.serve import Limits
+    from adapters.observers.sink import LogSink
+    from entrypoints.serve import WorkerLimits
     from entrypoints.settings import Settings
 
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
@@ -64,14 +64,16 @@ def command(
         return supervise(processes)
     import uvloop
 
-    from entrypoints.serve import Limits
+    from entrypoints.serve import WorkerLimits
 
-    limits = Limits(messages=limit, seconds=time_limit, memory=memory_limit)
+    limits = WorkerLimits(messages=limit, seconds=time_limit, memory=memory_limit)
     uvloop.run(_work(settings, sink, limits, drain=drain))
     return 0
 
 
-async def _work(settings: "Settings", sink: "LogSink", limits: "Limits", *, drain: bool) -> None:
+async def _work(
+    settings: "Settings", sink: "LogSink", limits: "WorkerLimits", *, drain: bool
+) -> None:
     from entrypoints.companions import companions
     from entrypoints.container import Container, close_outbound
     from entrypoints.serve import serve

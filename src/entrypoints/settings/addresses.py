@@ -26,15 +26,15 @@ def address_faults(settings: Settings) -> list[str]:
 def _check(channel: str, address: str, settings: Settings) -> None:
     # Imported late: a process loads only the channels that it uses.
     if channel == "telegram":
-        from adapters.notifiers.telegram.delivery import chat_of
+        from adapters.channels.telegram.delivery import chat_of
 
         chat_of(address)
     elif channel == "slack":
-        from adapters.notifiers.slack.people import is_email
+        from adapters.channels.slack.people import is_email
 
         if settings.slack_token is not None or settings.slack_webhook_url is None:
             is_email(address)  # for an incoming webhook it is but a label
     elif channel == "webhook":
-        from adapters.notifiers._webhook_url import url_of
+        from adapters.channels.webhook.url import url_of
 
         url_of(address)

@@ -48,7 +48,7 @@ def _misfits(settings: Settings, given: list[str]) -> list[tuple[str, str]]:
 
 
 def _token_faults(settings: Settings, given: list[str]) -> list[tuple[str, str]]:
-    from adapters.notifiers.email.tokens import is_token
+    from adapters.channels.email.tokens import is_token
 
     return [
         (name, "must be a token: ASCII without blanks or line breaks")
@@ -58,7 +58,7 @@ def _token_faults(settings: Settings, given: list[str]) -> list[tuple[str, str]]
 
 
 def _url_fault(url: str) -> list[str]:
-    from adapters.notifiers.email.url import is_loopback
+    from adapters.channels.email.url import is_loopback
 
     try:
         parts = urlsplit(url)
@@ -74,7 +74,7 @@ def _url_fault(url: str) -> list[str]:
 
 def _wants_token(settings: Settings) -> bool | None:
     """Whether a relay is signed in to with a token; None where no relay is named."""
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_urls
+    from adapters.channels.email.url import MaildirSettings, parse_email_urls
 
     if settings.email_url is None:
         return None

@@ -83,13 +83,13 @@ def _sqlite(url: str) -> None:
 
 
 def _email(url: str) -> None:
-    from adapters.notifiers.email.url import parse_email_urls
+    from adapters.channels.email.url import parse_email_urls
 
     parse_email_urls(url)
 
 
 def _ehlo(name: str) -> None:
-    from adapters.notifiers.email.names import parse_ehlo
+    from adapters.channels.email.names import parse_ehlo
 
     parse_ehlo(name)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from adapters.message_format.strict_json import loads_object
 from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
-from adapters.wire.strict_json import loads_object
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
 from domain.errors import MalformedMessage
@@ -191,7 +191,7 @@ def _redirects(text: str) -> Mapping[str, Recipient]:
 
 
 def _recipient(channel: str, address: str) -> Recipient:
-    from adapters.notifiers.email.addresses import InvalidAddress, parse_address
+    from adapters.channels.email.addresses import InvalidAddress, parse_address
 
     try:
         if channel != "email":

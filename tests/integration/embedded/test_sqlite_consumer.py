@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from adapters.clock import SystemClock
+from adapters.inbound.contract import DeadCopy, InboundMessage, Settlement
+from adapters.message_format.properties import Properties
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import DeadCopy, InboundMessage, Properties, Settlement
 from tests.contracts.inbound_harness import Recorder, consuming
 from tests.fakes import FakeClock
 from tests.support.embedded import a_consumer, drained, fill

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.inbound.contract import DeadCopy, InboundMessage, Settlement
+from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import DeadCopy, InboundMessage, Properties, Settlement
 from tests.contracts.inbound_harness import Recorder, consuming
 from tests.fakes import eventually
 from tests.support.embedded import a_consumer, drained, fill

@@ -41,7 +41,7 @@ from pathlib import Path
 from adapters.clock import SystemClock
 from adapters.sqlite.publisher import SqlitePublisher
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import Properties
+from adapters.message_format.properties import Properties
 
 async def publish():
     publisher = SqlitePublisher(SqliteQueue(Path(sys.argv[1]), SystemClock()))

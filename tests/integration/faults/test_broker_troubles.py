@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.rabbitmq.watch import ALARM, QUEUES, queue_trouble
-from adapters.wire.inbound import InboundMessage, Settlement
 from tests.integration.faults.scene import Scene
 from tests.support.consuming import (
     Recorder,

@@ -10,7 +10,7 @@ from domain.alerts import (
     MAX_CAUSES,
     PATIENCE,
     WINDOW,
-    DeadLetters,
+    DeadLetterCause,
     Incident,
     Trouble,
 )
@@ -55,7 +55,9 @@ def test_what_dies_within_the_window_is_told_at_its_end() -> None:
 
 def test_another_template_is_another_cause() -> None:
     operator = Operator()
-    other = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="other", channel="email")
+    other = DeadLetterCause(
+        reason=FailureReason.TEMPLATE_MISSING, template="other", channel="email"
+    )
     operator.letter()
     operator.letter(other)
     operator.wait(GATHER)
@@ -66,13 +68,15 @@ def test_another_template_is_another_cause() -> None:
 def test_any_number_of_invented_causes_makes_a_bounded_number_of_alerts() -> None:
     operator = Operator()
     for number in range(500):
-        operator.letter(DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}"))
+        operator.letter(
+            DeadLetterCause(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}")
+        )
     operator.wait(GATHER)
 
     alerts = operator.policy.due()
 
     assert len(alerts) == MAX_CAUSES + 1
-    assert (alerts[-1].cause, alerts[-1].count) == (DeadLetters(), 500 - MAX_CAUSES)
+    assert (alerts[-1].cause, alerts[-1].count) == (DeadLetterCause(), 500 - MAX_CAUSES)
     assert sum(alert.count for alert in alerts) == 500
 
 
@@ -173,15 +177,17 @@ def test_a_worker_that_ends_does_not_wait_for_more_letters_but_keeps_to_the_wind
 
 
 def test_the_replay_command_names_exactly_the_cause() -> None:
-    malformed = DeadLetters(reason=FailureReason.MALFORMED, channel="email")
-    strange = DeadLetters(reason=FailureReason.CHANNEL_UNKNOWN, template="a", channel="x; rm -rf /")
+    malformed = DeadLetterCause(reason=FailureReason.MALFORMED, channel="email")
+    strange = DeadLetterCause(
+        reason=FailureReason.CHANNEL_UNKNOWN, template="a", channel="x; rm -rf /"
+    )
 
     assert MISSING.replay == (
         "dispatcher failed retry --reason template_missing --template invoice --channel email"
     )
     assert malformed.replay == "dispatcher failed retry --reason malformed --channel email"
     assert strange.replay.endswith("--channel 'x; rm -rf /'")
-    assert DeadLetters().replay == "dispatcher failed list"
+    assert DeadLetterCause().replay == "dispatcher failed list"
 
 
 @given(
@@ -202,7 +208,7 @@ def test_no_history_tells_a_cause_twice_within_a_window(history: list[tuple[str,
             case "letter":
                 operator.letter()
             case "other":
-                operator.letter(DeadLetters(reason=FailureReason.POISON))
+                operator.letter(DeadLetterCause(reason=FailureReason.POISON))
             case "down":
                 operator.policy.trouble("email", "refused")
             case "up":
@@ -216,6 +222,6 @@ def test_no_history_tells_a_cause_twice_within_a_window(history: list[tuple[str,
         if not is_over:
             later = [t for c, over, t in told[position + 1 :] if c == cause and not over]
             assert all(t - time >= WINDOW for t in later)
-        elif isinstance(cause, DeadLetters):
+        elif isinstance(cause, DeadLetterCause):
             again = [over for c, over, _ in told[position + 1 :] if c == cause]
             assert again[:1] != [True]

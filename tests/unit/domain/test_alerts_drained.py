@@ -1,6 +1,6 @@
 """An alert for dead letters stays open until none of them is left, and that is told, too."""
 
-from domain.alerts import GATHER, MAX_CAUSES, PATIENCE, WINDOW, DeadLetters
+from domain.alerts import GATHER, MAX_CAUSES, PATIENCE, WINDOW, DeadLetterCause
 from domain.errors import FailureReason
 from tests.fakes import NOON
 from tests.unit.domain.told import MISSING, Operator
@@ -45,7 +45,9 @@ def test_letters_that_nobody_was_told_of_are_not_called_drained() -> None:
 def test_any_number_of_causes_over_days_leaves_a_bounded_number_open() -> None:
     operator = Operator()
     for number in range(100):
-        operator.letter(DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}"))
+        operator.letter(
+            DeadLetterCause(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}")
+        )
         operator.wait(WINDOW)
         operator.policy.due()
 

@@ -9,21 +9,21 @@ import pytest
 
 from domain.breaker import Breaker
 from domain.errors import RefusedInARow, Throttled, Unavailable
-from domain.turns import Caller, Place, Turns
+from domain.turns import Caller, ProbePlace, Turns
 from tests.fakes import NOON, FakeClock
 from tests.support.relay_scene import VirtualClock
 from tests.support.virtual_time import run
 
 
-def a_place(name: str, *traits: str) -> Place:
-    return Place(Caller(name, tuple(frozenset({trait}) for trait in traits)), NOON)
+def a_place(name: str, *traits: str) -> ProbePlace:
+    return ProbePlace(Caller(name, tuple(frozenset({trait}) for trait in traits)), NOON)
 
 
-async def order_of(turns: Turns, places: Sequence[Place]) -> list[str]:
+async def order_of(turns: Turns, places: Sequence[ProbePlace]) -> list[str]:
     """The order in which these get their turns, all having asked while another had it."""
     order: list[str] = []
 
-    async def take(place: Place) -> None:
+    async def take(place: ProbePlace) -> None:
         async with turns.turn(place):
             order.append(place.caller.id)
             await asyncio.sleep(0)
@@ -61,7 +61,7 @@ def test_who_is_dismissed_gets_the_error_and_nobody_else_does() -> None:
         turns = Turns()
         places = [a_place(str(n)) for n in range(4)]
 
-        async def take(place: Place) -> str:
+        async def take(place: ProbePlace) -> str:
             async with turns.turn(place):
                 return place.caller.id
 
@@ -85,7 +85,7 @@ def test_however_waiting_ends_one_has_the_turn_and_no_turn_is_lost(seed: int) ->
         holding = 0
         done: list[str] = []
 
-        async def take(place: Place) -> None:
+        async def take(place: ProbePlace) -> None:
             nonlocal holding
             for _ in range(chance.randint(1, 3)):
                 async with turns.turn(place):

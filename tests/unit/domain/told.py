@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
-from domain.alerts import AlertPolicy, DeadLetters
+from domain.alerts import AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
 from tests.fakes import FakeClock
 
-MISSING = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email")
+MISSING = DeadLetterCause(
+    reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email"
+)
 
 
 class Operator:
@@ -17,7 +19,7 @@ class Operator:
         self.policy = AlertPolicy(self.clock)
 
     def letter(
-        self, cause: DeadLetters = MISSING, *, queue: str = "email", error: str = "no"
+        self, cause: DeadLetterCause = MISSING, *, queue: str = "email", error: str = "no"
     ) -> None:
         self.policy.dead_letter(cause, queue=queue, error=error)
 

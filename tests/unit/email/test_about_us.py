@@ -2,10 +2,10 @@
 
 import pytest
 
-from adapters.notifiers.email.about_us import AboutUs, about_us
-from adapters.notifiers.email.phase import Phase
-from adapters.notifiers.email.replies import Reply
-from adapters.notifiers.email.verdicts import verdict
+from adapters.channels.email.about_us import AboutUs, about_us
+from adapters.channels.email.phase import Phase
+from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.verdicts import verdict
 from domain.errors import FailureReason, Permanent, Transient, Unavailable
 
 OURS = [
@@ -130,12 +130,12 @@ THEIRS = [
 def test_field_5_14_a_refusal_about_us_is_known_by_its_words(
     code: int, text: str, kind: AboutUs
 ) -> None:
-    assert about_us(Reply(code, text.encode())) is kind
+    assert about_us(SmtpReply(code, text.encode())) is kind
 
 
 @pytest.mark.parametrize(("code", "text"), THEIRS)
 def test_a_refusal_of_a_recipient_or_a_mail_is_not_about_us(code: int, text: str) -> None:
-    assert about_us(Reply(code, text.encode())) is None
+    assert about_us(SmtpReply(code, text.encode())) is None
 
 
 @pytest.mark.parametrize("phase", [Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.FINAL])
@@ -143,7 +143,7 @@ def test_a_refusal_of_a_recipient_or_a_mail_is_not_about_us(code: int, text: str
 def test_what_is_about_us_waits_for_a_verdict_at_any_phase(
     code: int, text: str, kind: AboutUs, phase: Phase
 ) -> None:
-    error = verdict(Reply(code, text.encode()), phase, "relay:25")
+    error = verdict(SmtpReply(code, text.encode()), phase, "relay:25")
 
     assert isinstance(error, Unavailable) or error.provider_fault  # type: ignore[attr-defined]
     if isinstance(error, Permanent):
@@ -154,7 +154,7 @@ def test_what_is_about_us_waits_for_a_verdict_at_any_phase(
 @pytest.mark.parametrize("phase", [Phase.RECIPIENT, Phase.FINAL])
 @pytest.mark.parametrize(("code", "text"), THEIRS)
 def test_what_is_about_a_message_is_judged_by_itself(code: int, text: str, phase: Phase) -> None:
-    error = verdict(Reply(code, text.encode()), phase, "relay:25")
+    error = verdict(SmtpReply(code, text.encode()), phase, "relay:25")
 
     assert isinstance(error, Permanent | Transient)
     assert not error.provider_fault or b"4.4.5" in text.encode()  # the relay's own congestion
@@ -179,7 +179,7 @@ def test_what_is_about_a_message_is_judged_by_itself(code: int, text: str, phase
 def test_what_comes_alone_has_the_reason_of_what_was_refused(
     text: str, phase: str, reason: str
 ) -> None:
-    error = verdict(Reply(int(text[:3]), text[4:].encode()), Phase(phase), "relay:25")
+    error = verdict(SmtpReply(int(text[:3]), text[4:].encode()), Phase(phase), "relay:25")
 
     assert isinstance(error, Permanent)
     assert error.reason is FailureReason(f"{reason}_refused")
@@ -196,7 +196,7 @@ def test_what_comes_alone_has_the_reason_of_what_was_refused(
     ],
 )
 def test_field_5_9_what_the_relay_wants_is_what_the_error_advises(reply: str, advice: str) -> None:
-    error = verdict(Reply(int(reply[:3]), reply[4:].encode()), Phase.SENDER, "relay:25")
+    error = verdict(SmtpReply(int(reply[:3]), reply[4:].encode()), Phase.SENDER, "relay:25")
 
     assert isinstance(error, Unavailable)
     assert advice in str(error)
@@ -207,6 +207,6 @@ def test_field_5_9_what_the_relay_wants_is_what_the_error_advises(reply: str, ad
 def test_field_5_2_a_refused_helo_name_says_which_setting_names_it() -> None:
     text = b"5.5.2 <25aea30808b2>: Helo command rejected: need fully-qualified hostname"
 
-    error = verdict(Reply(504, text), Phase.RECIPIENT, "relay:25")
+    error = verdict(SmtpReply(504, text), Phase.RECIPIENT, "relay:25")
 
     assert "DISPATCHER_EMAIL_EHLO" in str(error)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from adapters.notifiers.blips import BlipTolerantNotifier
+from adapters.channels.shared.blips import BlipTolerantNotifier
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
 from tests.fakes import FakeNotifier, a_notification

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.email.files import File
-from adapters.notifiers.email.headers import UnsafeText
-from adapters.notifiers.email.mime import write
+from adapters.channels.email.files import File
+from adapters.channels.email.headers import UnsafeText
+from adapters.channels.email.mime import write
 from domain.media_type import MediaType
 from tests.support.mail_reading import (
     a_mail,
@@ -22,7 +22,7 @@ from tests.support.mail_reading import (
     parts_of,
     text_of,
 )
-from tests.unit.wire.reading import faults, read
+from tests.unit.message_format.reading import faults, read
 
 LOGO = File(filename="logo.png", content_type="image/png", content=b"\x89PNG", content_id="logo")
 PDF = File(filename="a.pdf", content_type="application/pdf", content=b"%PDF")

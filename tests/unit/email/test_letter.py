@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.notifiers.email.letter import Composer, EmailDefaults
+from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.notification import Attachment, Notification, Recipient, extra_header_fault

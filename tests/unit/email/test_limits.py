@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.email.limits import Limit, limit_of
-from adapters.notifiers.email.phase import Phase
-from adapters.notifiers.email.replies import Reply
+from adapters.channels.email.limits import Limit, limit_of
+from adapters.channels.email.phase import Phase
+from adapters.channels.email.replies import SmtpReply
 
 S, R, D, F, G = Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.FINAL, Phase.GREETING
 
@@ -115,32 +115,32 @@ def _cases(table: list[tuple[int, str, tuple[Phase, ...]]]) -> list[tuple[int, s
 
 @pytest.mark.parametrize(("code", "text", "phase"), _cases(RATE))
 def test_a_throttle_is_a_rate_limit(code: int, text: str, phase: Phase) -> None:
-    assert limit_of(Reply(code, text.encode()), phase) is Limit.RATE
+    assert limit_of(SmtpReply(code, text.encode()), phase) is Limit.RATE
 
 
 @pytest.mark.parametrize(("code", "text", "phase"), _cases(CONNECTIONS))
 def test_too_many_connections_are_a_limit_of_their_own(code: int, text: str, phase: Phase) -> None:
-    assert limit_of(Reply(code, text.encode()), phase) is Limit.CONNECTIONS
+    assert limit_of(SmtpReply(code, text.encode()), phase) is Limit.CONNECTIONS
 
 
 @pytest.mark.parametrize(("code", "text", "phase"), _cases(SESSION))
 def test_a_used_up_session_is_a_limit_of_its_own(code: int, text: str, phase: Phase) -> None:
-    assert limit_of(Reply(code, text.encode()), phase) is Limit.SESSION
+    assert limit_of(SmtpReply(code, text.encode()), phase) is Limit.SESSION
 
 
 @pytest.mark.parametrize(("code", "text", "phase"), _cases(RECIPIENTS))
 def test_too_many_recipients_are_a_limit_of_their_own(code: int, text: str, phase: Phase) -> None:
-    assert limit_of(Reply(code, text.encode()), phase) is Limit.RECIPIENTS
+    assert limit_of(SmtpReply(code, text.encode()), phase) is Limit.RECIPIENTS
 
 
 @pytest.mark.parametrize(("code", "text", "phase"), _cases(OTHER))
 def test_what_is_about_something_else_is_no_limit(code: int, text: str, phase: Phase) -> None:
-    assert limit_of(Reply(code, text.encode()), phase) is None
+    assert limit_of(SmtpReply(code, text.encode()), phase) is None
 
 
 @given(st.integers(200, 599), st.binary(max_size=300), st.sampled_from(Phase))
 def test_any_reply_is_judged(code: int, text: bytes, phase: Phase) -> None:
-    limit = limit_of(Reply(code, text), phase)
+    limit = limit_of(SmtpReply(code, text), phase)
 
     assert limit is None or code >= 400
 
@@ -149,6 +149,6 @@ def test_any_reply_is_judged(code: int, text: bytes, phase: Phase) -> None:
 def test_the_case_of_letters_does_not_matter(case: tuple[int, str, Phase]) -> None:
     code, text, phase = case
 
-    expected = limit_of(Reply(code, text.encode()), phase)
+    expected = limit_of(SmtpReply(code, text.encode()), phase)
 
-    assert limit_of(Reply(code, text.upper().encode()), phase) is expected
+    assert limit_of(SmtpReply(code, text.upper().encode()), phase) is expected

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.email.names import own_name, parse_ehlo
+from adapters.channels.email.names import own_name, parse_ehlo
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.channels.email.learned import Fact, Learned
 from adapters.memory.paces import MemoryPaces
-from adapters.notifiers.email.learned import Fact, Learned
 from domain.errors import Throttled
 from tests.support.slow_relay import RELAY, Relay, deliver, deliver_once, names, paced, work
 from tests.support.virtual_time import now, run

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.email.replies import MalformedReply, Reply, ReplyReader
-from adapters.notifiers.email.transaction import stuff
+from adapters.channels.email.replies import MalformedReply, ReplyReader, SmtpReply
+from adapters.channels.email.transaction import stuff
 
 STREAM = b"250-first\r\n250-second\r\n250 last\r\n354 go\r\n550 5.1.1 no such user\r\n"
 REPLIES = [
-    Reply(250, b"first\nsecond\nlast"),
-    Reply(354, b"go"),
-    Reply(550, b"5.1.1 no such user"),
+    SmtpReply(250, b"first\nsecond\nlast"),
+    SmtpReply(354, b"go"),
+    SmtpReply(550, b"5.1.1 no such user"),
 ]
 
 
@@ -44,7 +44,7 @@ def test_what_is_no_reply_or_never_ends_is_malformed(data: bytes) -> None:
 
 
 def test_a_reply_is_told_in_one_printable_line_of_bounded_length() -> None:
-    text = str(Reply(550, b"a\nb\x1b[31m\xff" + b"x" * 500))
+    text = str(SmtpReply(550, b"a\nb\x1b[31m\xff" + b"x" * 500))
 
     assert text.startswith("550 a b [31m")
     assert len(text) == 300
@@ -57,7 +57,7 @@ def test_a_reply_is_told_in_one_printable_line_of_bounded_length() -> None:
 def test_an_enhanced_code_counts_only_at_the_start(
     text: bytes, enhanced: tuple[int, int, int] | None
 ) -> None:
-    assert Reply(550, text).enhanced == enhanced
+    assert SmtpReply(550, text).enhanced == enhanced
 
 
 @given(st.lists(st.sampled_from([b"", b".", b"..", b".x", b"x.", b"x"]), min_size=1))

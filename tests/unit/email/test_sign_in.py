@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.notifiers.email.sign_in import SignInGate
+from adapters.channels.email.sign_in import SignInGate
 from domain.errors import Unavailable
 from tests.support.virtual_time import run
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.email.url import (
+from adapters.channels.email.url import (
     Auth,
     MaildirSettings,
     Security,

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.notifiers.email.about_us import AboutUs
-from adapters.notifiers.email.phase import Phase
-from adapters.notifiers.email.replies import Reply
-from adapters.notifiers.email.verdicts import verdict
+from adapters.channels.email.about_us import AboutUs
+from adapters.channels.email.phase import Phase
+from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.verdicts import verdict
 from domain.errors import Permanent, Transient
 
 SECOND = timedelta(seconds=1)
@@ -26,7 +26,7 @@ SECOND = timedelta(seconds=1)
     ],
 )
 def test_a_wait_in_words_becomes_the_delay(text: bytes, wait: timedelta | None) -> None:
-    error = verdict(Reply(450, text), Phase.RECIPIENT, "relay:25")
+    error = verdict(SmtpReply(450, text), Phase.RECIPIENT, "relay:25")
 
     assert isinstance(error, Transient)
     assert error.retry_after == wait
@@ -48,7 +48,7 @@ def test_a_wait_in_words_becomes_the_delay(text: bytes, wait: timedelta | None) 
 def test_the_server_s_own_trouble_is_told_from_the_message_s(
     code: int, text: bytes, phase: Phase, is_fault: bool
 ) -> None:
-    error = verdict(Reply(code, text), phase, "relay:25")
+    error = verdict(SmtpReply(code, text), phase, "relay:25")
 
     assert isinstance(error, Transient | Permanent)
     assert error.provider_fault is is_fault
@@ -71,7 +71,7 @@ def test_the_server_s_own_trouble_is_told_from_the_message_s(
 def test_field_5_2_a_temporary_refusal_about_us_says_what_to_do(
     code: int, text: bytes, phase: Phase, kind: AboutUs
 ) -> None:
-    error = verdict(Reply(code, text), phase, "relay:25")
+    error = verdict(SmtpReply(code, text), phase, "relay:25")
 
     assert isinstance(error, Transient)
     assert str(error).endswith(kind)

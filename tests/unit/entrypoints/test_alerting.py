@@ -5,14 +5,16 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from domain.alerts import GATHER, PATIENCE, AlertPolicy, AlertTarget, DeadLetters
+from domain.alerts import GATHER, PATIENCE, AlertPolicy, AlertTarget, DeadLetterCause
 from domain.errors import DeliveryError, FailureReason, Permanent, Throttled, Unavailable
 from domain.notification import Recipient
 from entrypoints.alerting import Alerter
 from tests.fakes import FakeClock, FakeNotifier
 
 OPS = AlertTarget(channel="email", recipient=Recipient(address="ops@example.org"))
-MISSING = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email")
+MISSING = DeadLetterCause(
+    reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email"
+)
 
 
 class Office:
@@ -33,7 +35,7 @@ class Office:
         )
 
     def dies(self, template: str = "invoice") -> None:
-        cause = DeadLetters(
+        cause = DeadLetterCause(
             reason=FailureReason.TEMPLATE_MISSING, template=template, channel="email"
         )
         self.policy.dead_letter(cause, queue="email", error="there is no such template")

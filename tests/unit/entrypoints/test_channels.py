@@ -28,7 +28,7 @@ def test_targets_that_apprise_does_not_know_are_named_all_at_once_without_their_
 
 
 def test_targets_without_the_extra_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "adapters.notifiers.apprise", raising=False)
+    monkeypatch.delitem(sys.modules, "adapters.channels.apprise.notifier", raising=False)
     monkeypatch.setitem(sys.modules, "apprise", None)  # as if it were not installed
 
     with pytest.raises(SettingsInvalid, match=r"dispatcher-worker\[apprise\]"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dependency_injector import providers
 
-from adapters.wire.inbound import InboundMessage
+from adapters.inbound.contract import InboundMessage
 from entrypoints.container import Container
 from entrypoints.settings import load_settings
 from tests.fakes import FakeNotifier

@@ -4,14 +4,18 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from adapters.wire.inbound import BrokerUnavailable, Decide, InboundMessage, not_told
-from domain.alerts import GATHER, AlertPolicy, DeadLetters
+from adapters.inbound.contract import BrokerUnavailable, Decide, InboundMessage, not_told
+from domain.alerts import GATHER, AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
 from entrypoints.drains import CALM, READ_AT_MOST, DrainWatch
 from tests.fakes import FakeClock
 
-INVOICE = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email")
-WELCOME = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template="welcome", channel="email")
+INVOICE = DeadLetterCause(
+    reason=FailureReason.TEMPLATE_MISSING, template="invoice", channel="email"
+)
+WELCOME = DeadLetterCause(
+    reason=FailureReason.TEMPLATE_MISSING, template="welcome", channel="email"
+)
 
 
 class Shelf:
@@ -26,7 +30,7 @@ class Shelf:
         self.counts = 0
         self.visits = 0
 
-    def add(self, cause: DeadLetters, count: int = 1) -> None:
+    def add(self, cause: DeadLetterCause, count: int = 1) -> None:
         body = json.dumps({"to": "a@example.com", "template": cause.template}).encode()
         headers = {"x-dispatcher-reason": str(cause.reason)}
         letter = InboundMessage(queue="email", body=body, headers=headers)
@@ -70,7 +74,7 @@ class House:
             policy=self.policy, dead_letters=self.shelf, channels={"email": "email"}
         )
 
-    def die(self, cause: DeadLetters, count: int = 1) -> None:
+    def die(self, cause: DeadLetterCause, count: int = 1) -> None:
         """They die, and the operator is told."""
         self.shelf.add(cause, count)
         for _ in range(count):
@@ -78,13 +82,13 @@ class House:
         self.clock.time += GATHER
         assert [alert.cause for alert in self.policy.due()] == [cause]
 
-    def look(self, times: int = CALM) -> list[DeadLetters]:
+    def look(self, times: int = CALM) -> list[DeadLetterCause]:
         """What is called drained in so many looks."""
         for _ in range(times):
             asyncio.run(self.watch.look())
         alerts = self.policy.due()
         assert all(alert.is_over for alert in alerts)
-        return [alert.cause for alert in alerts if isinstance(alert.cause, DeadLetters)]
+        return [alert.cause for alert in alerts if isinstance(alert.cause, DeadLetterCause)]
 
 
 def test_without_an_open_alert_the_broker_is_not_asked() -> None:
@@ -205,12 +209,12 @@ def test_letters_that_died_anew_are_looked_for_anew() -> None:
 def test_letters_of_untold_causes_are_drained_when_none_at_all_is_left() -> None:
     house = House()
     for number in range(30):
-        cause = DeadLetters(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}")
+        cause = DeadLetterCause(reason=FailureReason.TEMPLATE_MISSING, template=f"t{number}")
         house.policy.dead_letter(cause, queue="email", error="no")
     house.clock.time += GATHER
     assert len(house.policy.due()) > 1
     house.shelf.add(WELCOME)
 
-    assert DeadLetters() not in house.look()
+    assert DeadLetterCause() not in house.look()
     house.shelf.letters.clear()
-    assert house.look() == [DeadLetters()]
+    assert house.look() == [DeadLetterCause()]

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from adapters.wire.inbound import Properties
-from adapters.wire.letters import release
+from adapters.dead_letters.dead_letter import release
+from adapters.message_format.properties import Properties
 from entrypoints.cli.failed_moves import Move
 from entrypoints.cli.letters import Filter, look
 from entrypoints.cli.progress import Bar

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.message_format.message import decode
 from adapters.templates import FilesystemTemplates
 from adapters.templates.snapshot import Snapshot
-from adapters.wire.message import decode
 from entrypoints.cli.addressing import address_fault
 from entrypoints.fake import fake_messages
 from entrypoints.settings import Settings

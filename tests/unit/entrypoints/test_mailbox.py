@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.cli.captured_messages import Place, newest
+from entrypoints.cli.captured_messages import CapturedPlace, newest
 from entrypoints.cli.local_server import FOREIGN_POLICY
-from entrypoints.cli.mailbox import Mailbox, places
+from entrypoints.cli.mailbox import CapturedMailbox, places
 from entrypoints.settings import Settings
 
 EVIL = "<script src=https://evil.example/x.js></script><img src=x onerror=alert(1)>"
@@ -24,8 +24,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def box(home: Path) -> Mailbox:
-    return Mailbox(places(Settings(home=home)))
+def box(home: Path) -> CapturedMailbox:
+    return CapturedMailbox(places(Settings(home=home)))
 
 
 def keep_mail(home: Path, mail: EmailMessage, *, name: str = "1.mail", at: int = 1000) -> None:
@@ -47,21 +47,23 @@ def a_mail(*, subject: str = "Hello", text: str = "in plain", html: str = "") ->
     return mail
 
 
-def shown(box: Mailbox, path: str) -> str:
+def shown(box: CapturedMailbox, path: str) -> str:
     reply = box.answer(path)
     assert reply.status == 200
     return reply.body.decode()
 
 
-def links(box: Mailbox) -> list[str]:
+def links(box: CapturedMailbox) -> list[str]:
     return re.findall(r'href="(/m/[^"]+)"', shown(box, "/"))
 
 
-def test_an_empty_mailbox_says_where_it_looks(box: Mailbox, home: Path) -> None:
+def test_an_empty_mailbox_says_where_it_looks(box: CapturedMailbox, home: Path) -> None:
     assert f"Nothing has been captured yet in {home / 'demo/mail'}" in shown(box, "/")
 
 
-def test_all_channels_and_the_demo_are_listed_newest_first(box: Mailbox, home: Path) -> None:
+def test_all_channels_and_the_demo_are_listed_newest_first(
+    box: CapturedMailbox, home: Path
+) -> None:
     keep_mail(home, a_mail(subject="Mail"), at=1)
     keep(home / "telegram/2.txt", b"To: 7\n\nTelegram\n", at=2)
     keep(home / "slack/3.txt", b"To: #a\nSubject: Slack\n\n*x*\n", at=3)
@@ -76,7 +78,9 @@ def test_all_channels_and_the_demo_are_listed_newest_first(box: Mailbox, home: P
     assert "email (demo)" in page
 
 
-def test_a_mail_is_shown_with_headers_both_parts_and_files(box: Mailbox, home: Path) -> None:
+def test_a_mail_is_shown_with_headers_both_parts_and_files(
+    box: CapturedMailbox, home: Path
+) -> None:
     mail = a_mail(subject="Größe", html="<p>in <b>HTML</b></p>")
     mail.add_attachment(b"PDF", maintype="application", subtype="pdf", filename="n° 7.pdf")
     keep_mail(home, mail)
@@ -96,7 +100,7 @@ def test_a_mail_is_shown_with_headers_both_parts_and_files(box: Mailbox, home: P
     assert box.answer(f"{address}/source").body == mail.as_bytes()
 
 
-def test_a_hostile_mail_is_shut_in(box: Mailbox, home: Path) -> None:
+def test_a_hostile_mail_is_shut_in(box: CapturedMailbox, home: Path) -> None:
     keep_mail(home, a_mail(subject=EVIL, text=EVIL, html=f"<html><head></head>{EVIL}</html>"))
     [address] = links(box)
 
@@ -115,7 +119,7 @@ def test_a_hostile_mail_is_shut_in(box: Mailbox, home: Path) -> None:
 
 
 def test_links_of_a_mail_open_elsewhere_and_its_doctype_stays_first(
-    box: Mailbox, home: Path
+    box: CapturedMailbox, home: Path
 ) -> None:
     keep_mail(home, a_mail(html='<!doctype html>\n<a href="https://example.com">go</a>'))
     [address] = links(box)
@@ -125,7 +129,7 @@ def test_links_of_a_mail_open_elsewhere_and_its_doctype_stays_first(
     assert html.startswith('<!doctype html><base target="_blank">')
 
 
-def test_a_message_of_another_channel_is_text(box: Mailbox, home: Path) -> None:
+def test_a_message_of_another_channel_is_text(box: CapturedMailbox, home: Path) -> None:
     keep(home / "telegram/1.txt", f"To: 7\nId: order-1\n\n{EVIL}\n".encode())
     [address] = links(box)
 
@@ -152,7 +156,7 @@ def test_a_message_of_another_channel_is_text(box: Mailbox, home: Path) -> None:
         "{}/other",
     ],
 )
-def test_what_is_not_there_is_404(box: Mailbox, home: Path, path: str) -> None:
+def test_what_is_not_there_is_404(box: CapturedMailbox, home: Path, path: str) -> None:
     keep_mail(home, a_mail())
     keep(home.parent / "secret", b"secret")
     [address] = links(box)
@@ -167,7 +171,7 @@ def test_a_maildir_of_its_own_is_looked_into(tmp_path: Path) -> None:
     settings = Settings.model_validate({"home": "var", "email_url": f"maildir:{tmp_path}/box"})
     keep(tmp_path / "box/new/1", a_mail(subject="Mine").as_bytes())
 
-    assert "Mine" in shown(Mailbox(places(settings)), "/")
+    assert "Mine" in shown(CapturedMailbox(places(settings)), "/")
 
 
 @given(source=st.binary(max_size=300) | st.text().map(lambda t: b"Subject: " + t.encode("utf-8")))
@@ -175,8 +179,11 @@ def test_any_bytes_can_be_shown(tmp_path_factory: pytest.TempPathFactory, source
     folder = tmp_path_factory.mktemp("any")
     keep(folder / "mail/new/1", source)
     keep(folder / "slack/1.txt", source)
-    found = [Place("", "email", folder / "mail"), Place("", "slack", folder / "slack")]
-    box = Mailbox(found)
+    found = [
+        CapturedPlace("", "email", folder / "mail"),
+        CapturedPlace("", "slack", folder / "slack"),
+    ]
+    box = CapturedMailbox(found)
 
     for address in links(box):
         shown(box, address)

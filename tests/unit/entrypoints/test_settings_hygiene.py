@@ -81,7 +81,7 @@ def test_field_7_7_a_tilde_is_the_home_folder_in_every_path(
         }
     )
 
-    from adapters.notifiers.email.url import MaildirSettings, parse_email_url
+    from adapters.channels.email.url import MaildirSettings, parse_email_url
     from adapters.sqlite.url import parse_sqlite_url
 
     assert parse_email_url(settings.email or "") == MaildirSettings(folder=tmp_path / "mail")

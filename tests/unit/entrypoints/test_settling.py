@@ -2,7 +2,7 @@
 
 import asyncio
 
-from adapters.wire.in_hand import InHand
+from adapters.inbound.in_hand import InHand
 from entrypoints.settling import SettlementWatch
 
 

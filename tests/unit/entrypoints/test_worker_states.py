@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from adapters.inbound.contract import InboundMessage
+from adapters.inbound.in_hand import InHand, QueueInHand
 from adapters.memory.paces import MemoryPaces
-from adapters.wire.in_hand import InHand, QueueInHand
-from adapters.wire.inbound import InboundMessage, Properties
+from adapters.message_format.properties import Properties
 from domain.breaker import Pause
 from entrypoints.worker_states import DEAD_AFTER, PauseState, WorkerWatch, worker_states
 from tests.fakes import NOON

@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from adapters.notifiers.captured import CapturedNotifier
+from adapters.channels.shared.captured import CapturedNotifier
 from domain.content import Content
 from domain.notification import Attachment
 from tests.fakes import a_notification

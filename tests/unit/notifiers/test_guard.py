@@ -6,7 +6,7 @@ import json
 import pytest
 import structlog
 
-from adapters.notifiers.guard import GuardedNotifier, GuardRules
+from adapters.channels.shared.guard import GuardedNotifier, GuardRules
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
 from domain.notification import Recipient

@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.channels.shared.turns import SharedTurns
+from adapters.channels.slack.pace import SlackPace
+from adapters.channels.telegram.limiter import Limiter, TelegramLimits
 from adapters.memory.paces import MemoryPaces
-from adapters.notifiers._shared import SharedTurns
-from adapters.notifiers.slack.pace import Pace
-from adapters.notifiers.telegram.limiter import Limiter, Limits
 from domain.errors import Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
 from domain.pace import Spacing, Turn
 from tests.support.virtual_time import now, run
 
-PATIENT = Limits(longest_wait=600.0)
+PATIENT = TelegramLimits(longest_wait=600.0)
 
 
 def shared(store: MemoryPaces, account: str = "token") -> SharedTurns:
@@ -100,9 +100,9 @@ def test_another_account_does_not_wait() -> None:
 def test_several_workers_of_one_slack_token_keep_to_its_pace_in_a_channel() -> None:
     async def body() -> None:
         store, log = MemoryPaces(now), list[float]()
-        paces = [Pace(clock=now, patience=600, shared=shared(store)) for _ in range(3)]
+        paces = [SlackPace(clock=now, patience=600, shared=shared(store)) for _ in range(3)]
 
-        async def post(pace: Pace) -> None:
+        async def post(pace: SlackPace) -> None:
             await pace.turn("C1")
             log.append(now())
 
@@ -119,7 +119,7 @@ def test_several_workers_of_one_slack_token_keep_to_its_pace_in_a_channel() -> N
 def test_a_wait_that_slack_asks_for_holds_for_all_workers() -> None:
     async def body() -> None:
         store = MemoryPaces(now)
-        one, other = (Pace(clock=now, patience=600, shared=shared(store)) for _ in range(2))
+        one, other = (SlackPace(clock=now, patience=600, shared=shared(store)) for _ in range(2))
         began = now()
 
         await one.share_pause("C1", timedelta(seconds=30))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers._http import Reply
-from adapters.notifiers._signature import signature, signing_key, webhook_id
-from adapters.notifiers._webhook_url import is_public, url_of
-from adapters.notifiers.webhook import WebhookNotifier, payload, verdict
+from adapters.channels.shared.http import HttpReply
+from adapters.channels.webhook.notifier import WebhookNotifier, payload, verdict
+from adapters.channels.webhook.signature import signature, signing_key, webhook_id
+from adapters.channels.webhook.url import is_public, url_of
 from domain.content import Content
 from domain.errors import FailureReason, Permanent, Throttled, Transient
 from domain.notification import Attachment
@@ -149,7 +149,7 @@ def test_an_address_that_is_not_anybodys_is_not_public(address: str) -> None:
     ],
 )
 def test_a_refusal_is_permanent_with_its_reason(status: int, reason: FailureReason) -> None:
-    error = verdict(Reply(status, {"retry-after": "5"}, b""), "example.com")
+    error = verdict(HttpReply(status, {"retry-after": "5"}, b""), "example.com")
 
     assert isinstance(error, Permanent)
     assert error.reason is reason
@@ -159,7 +159,7 @@ def test_a_refusal_is_permanent_with_its_reason(status: int, reason: FailureReas
 
 @pytest.mark.parametrize("status", [408, 409, 423, 425, 429, 500, 502, 503, 504, 599, 101])
 def test_a_passing_refusal_goes_to_the_retry_delays_and_pauses_nobody_else(status: int) -> None:
-    error = verdict(Reply(status, {}, b""), "example.com")
+    error = verdict(HttpReply(status, {}, b""), "example.com")
 
     assert isinstance(error, Transient)
     assert not error.provider_fault
@@ -168,31 +168,31 @@ def test_a_passing_refusal_goes_to_the_retry_delays_and_pauses_nobody_else(statu
 
 @pytest.mark.parametrize("status", [408, 425, 429])
 def test_a_named_wait_is_obeyed_and_costs_no_attempt(status: int) -> None:
-    error = verdict(Reply(status, {"retry-after": "5"}, b""), "example.com")
+    error = verdict(HttpReply(status, {"retry-after": "5"}, b""), "example.com")
 
     assert isinstance(error, Throttled)
     assert error.retry_after == timedelta(seconds=5)
 
 
 def test_a_wait_of_nothing_costs_an_attempt_lest_it_be_asked_for_ever() -> None:
-    assert isinstance(verdict(Reply(429, {"retry-after": "0"}, b""), "example.com"), Transient)
+    assert isinstance(verdict(HttpReply(429, {"retry-after": "0"}, b""), "example.com"), Transient)
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "1e9", "Fri, 31 Dec 9999 23:59:59 -2359"])
 def test_a_wait_that_makes_no_sense_is_none(text: str) -> None:
-    assert isinstance(verdict(Reply(429, {"retry-after": text}, b""), "example.com"), Transient)
+    assert isinstance(verdict(HttpReply(429, {"retry-after": text}, b""), "example.com"), Transient)
 
 
 @pytest.mark.parametrize("text", ["9" * 20, "9" * 5000])
 def test_a_wait_beyond_all_sense_is_bounded(text: str) -> None:
-    error = verdict(Reply(429, {"retry-after": text}, b""), "example.com")
+    error = verdict(HttpReply(429, {"retry-after": text}, b""), "example.com")
 
     assert isinstance(error, Throttled)
     assert error.retry_after < timedelta(days=3660)
 
 
 def test_a_server_that_is_down_until_a_time_is_tried_then() -> None:
-    error = verdict(Reply(503, {"retry-after": "90"}, b""), "example.com")
+    error = verdict(HttpReply(503, {"retry-after": "90"}, b""), "example.com")
 
     assert isinstance(error, Transient)
     assert error.retry_after == timedelta(seconds=90)
@@ -200,4 +200,4 @@ def test_a_server_that_is_down_until_a_time_is_tried_then() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_every_success_is_one(status: int) -> None:
-    assert verdict(Reply(status, {}, b""), "example.com") is None
+    assert verdict(HttpReply(status, {}, b""), "example.com") is None

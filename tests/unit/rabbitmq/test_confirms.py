@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pika.spec import BasicProperties
 
+from adapters.inbound.contract import BrokerUnavailable, PublishRefused
 from adapters.rabbitmq.amqp_channel import ChannelLost, OnConfirm
 from adapters.rabbitmq.confirms import ConfirmingChannel
-from adapters.wire.inbound import BrokerUnavailable, PublishRefused
 
 OK = "stored"
 

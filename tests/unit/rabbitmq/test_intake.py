@@ -1,7 +1,7 @@
 """How many messages are sent ahead depends on their size."""
 
+from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.intake import Change, Intake
-from adapters.wire.in_hand import InHand
 
 MIB = 2**20
 SMALL, LARGE = 2000, 10 * MIB

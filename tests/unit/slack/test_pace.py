@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.slack.pace import Pace
+from adapters.channels.slack.pace import SlackPace
 from domain.errors import Throttled
 
 
@@ -42,7 +42,7 @@ class Time:
 class Log:
     """When each message went, or when it was to come back, from the beginning of the scene."""
 
-    def __init__(self, time: Time, pace: Pace) -> None:
+    def __init__(self, time: Time, pace: SlackPace) -> None:
         self._time, self._pace, self._start = time, pace, time.now
         self.went: list[float] = []
         self.back: list[float] = []
@@ -57,10 +57,10 @@ class Log:
             self.went.append(round(self._time.now - self._start, 3))
 
 
-def play(scene: Callable[[Time, Pace, Log], Awaitable[None]]) -> Log:
+def play(scene: Callable[[Time, SlackPace, Log], Awaitable[None]]) -> Log:
     async def main() -> Log:
         time = Time()
-        pace = Pace(per_second=1, burst=3, patience=5, clock=time, sleep=time.sleep)
+        pace = SlackPace(per_second=1, burst=3, patience=5, clock=time, sleep=time.sleep)
         log = Log(time, pace)
         await scene(time, pace, log)
         return log
@@ -71,7 +71,7 @@ def play(scene: Callable[[Time, Pace, Log], Awaitable[None]]) -> Log:
 def test_a_few_go_at_once_then_one_a_second_and_the_rest_each_comes_back_at_its_own_moment() -> (
     None
 ):
-    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
         await time.run(*(log.tell() for _ in range(12)))
 
     log = play(scene)
@@ -81,7 +81,7 @@ def test_a_few_go_at_once_then_one_a_second_and_the_rest_each_comes_back_at_its_
 
 
 def test_whoever_comes_back_in_time_is_served_at_once() -> None:
-    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
         await time.run(*(log.tell() for _ in range(12)))
         for moment in list(log.back):
             time.now = 100 + moment
@@ -94,14 +94,14 @@ def test_whoever_comes_back_in_time_is_served_at_once() -> None:
 
 
 def test_channels_do_not_wait_for_each_other() -> None:
-    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
         await time.run(*(log.tell(f"C{n}") for n in range(50)))
 
     assert play(scene).went == [0] * 50
 
 
 def test_after_a_pause_they_go_one_by_one() -> None:
-    async def scene(time: Time, pace: Pace, log: Log) -> None:
+    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
         pace.pause("C1", timedelta(seconds=4))
         await time.run(*(log.tell() for _ in range(4)))
 
@@ -112,7 +112,7 @@ def test_after_a_pause_they_go_one_by_one() -> None:
 
 
 def test_who_waits_already_waits_for_a_pause_that_comes_meanwhile() -> None:
-    async def scene(time: Time, pace: Pace, log: Log) -> None:
+    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
         async def interrupt() -> None:
             await time.sleep(0.5)
             pace.pause("C1", timedelta(seconds=3))
@@ -126,7 +126,7 @@ def test_who_waits_already_waits_for_a_pause_that_comes_meanwhile() -> None:
 
 
 def test_a_pause_is_of_its_channel_alone() -> None:
-    async def scene(time: Time, pace: Pace, log: Log) -> None:
+    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
         pace.pause("C1", timedelta(seconds=60))
         await time.run(log.tell("C1"), log.tell("C2"))
 
@@ -136,7 +136,7 @@ def test_a_pause_is_of_its_channel_alone() -> None:
 
 
 def test_a_second_channel_that_is_paused_meanwhile_pauses_them_all() -> None:
-    async def scene(time: Time, pace: Pace, log: Log) -> None:
+    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
         pace.pause("C1", timedelta(seconds=60))
         pace.pause("C2", timedelta(seconds=30))
         await time.run(log.tell("C3"))
@@ -149,7 +149,7 @@ def test_a_second_channel_that_is_paused_meanwhile_pauses_them_all() -> None:
 
 
 def test_two_pauses_of_one_channel_pause_no_other() -> None:
-    async def scene(time: Time, pace: Pace, log: Log) -> None:
+    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
         pace.pause("C1", timedelta(seconds=60))
         pace.pause("C1", timedelta(seconds=30))
         await time.run(log.tell("C2"), log.tell("C1"))
@@ -160,7 +160,7 @@ def test_two_pauses_of_one_channel_pause_no_other() -> None:
 
 
 def test_of_very_many_channels_the_idle_ones_are_forgotten_and_a_paused_one_is_not() -> None:
-    async def scene(time: Time, pace: Pace, log: Log) -> None:
+    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
         pace.pause("paused", timedelta(hours=1))
         for n in range(1500):
             await pace.turn(f"C{n}")
@@ -173,7 +173,7 @@ def test_of_very_many_channels_the_idle_ones_are_forgotten_and_a_paused_one_is_n
 
 @given(st.lists(st.floats(min_value=0, max_value=8), min_size=1, max_size=60))
 def test_no_second_ever_sees_more_than_the_burst_and_one(arrivals: list[float]) -> None:
-    async def scene(time: Time, _pace: Pace, log: Log) -> None:
+    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
         async def arrive(after: float) -> None:
             await time.sleep(after)
             await log.tell()
@@ -192,7 +192,7 @@ def test_no_second_ever_sees_more_than_the_burst_and_one(arrivals: list[float]) 
 def test_the_default_lets_a_short_burst_through_and_stays_for_ten_seconds() -> None:
     async def main() -> tuple[int, int]:
         time = Time()
-        log = Log(time, Pace(clock=time, sleep=time.sleep))
+        log = Log(time, SlackPace(clock=time, sleep=time.sleep))
         await time.run(*(log.tell() for _ in range(40)))
         return len(log.went), len(log.back)
 

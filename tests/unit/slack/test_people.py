@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from adapters.notifiers.slack.people import KNOWN_FOR, MOST_KNOWN, People, is_email
+from adapters.channels.slack.people import KNOWN_FOR, MOST_KNOWN, People, is_email
 from domain.errors import FailureReason, Permanent, Transient
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers.slack.message import message_of
+from adapters.channels.slack.message import message_of
 from adapters.templates import FilesystemTemplates, examples_of, list_templates
 from domain.notification import JsonValue
 from domain.ports import RenderRequest

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.notifiers._http import Reply
-from adapters.notifiers.slack import codes
-from adapters.notifiers.slack.verdicts import UNNAMED_WAIT, Verdicts
+from adapters.channels.shared.http import HttpReply
+from adapters.channels.slack import codes
+from adapters.channels.slack.verdicts import UNNAMED_WAIT, Verdicts
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -29,7 +29,7 @@ class Judge:
         self._verdicts = Verdicts(self.unknown.append, lambda: ["xoxb-1", ""])
 
     def method(self, answer: object, status: int = 200, **headers: str) -> DeliveryError | None:
-        return self._verdicts.of_method(Reply(status, headers, json.dumps(answer).encode()))
+        return self._verdicts.of_method(HttpReply(status, headers, json.dumps(answer).encode()))
 
     def refused(self, code: str, status: int = 200) -> DeliveryError:
         error = self.method({"ok": False, "error": code}, status)
@@ -37,7 +37,7 @@ class Judge:
         return error
 
     def webhook(self, body: str, status: int) -> DeliveryError | None:
-        return self._verdicts.of_webhook(Reply(status, {}, body.encode()))
+        return self._verdicts.of_webhook(HttpReply(status, {}, body.encode()))
 
 
 def test_ok_true_is_success_whatever_else_it_says() -> None:

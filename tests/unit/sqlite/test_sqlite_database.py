@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.inbound.contract import BrokerUnavailable
 from adapters.sqlite.database import Database
-from adapters.wire.inbound import BrokerUnavailable
 
 SCHEMA = "CREATE TABLE note (text TEXT); CREATE INDEX note_by_text ON note (text)"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from adapters.inbound.contract import DeadCopy, Release, RetryCopy
+from adapters.message_format.properties import Properties
 from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import DeadCopy, Properties, Release, RetryCopy
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)

@@ -11,9 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from adapters.inbound.contract import DeadCopy, Release, Remove, RetryCopy, Settlement
+from adapters.message_format.properties import Properties
 from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
-from adapters.wire.inbound import DeadCopy, Properties, Release, Remove, RetryCopy, Settlement
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 
-from adapters.notifiers.telegram.limiter import Limiter, Limits
+from adapters.channels.telegram.limiter import Limiter, TelegramLimits
 from domain.errors import Throttled
 from tests.support.virtual_time import now
 
-PATIENT = Limits(longest_wait=10_000)
+PATIENT = TelegramLimits(longest_wait=10_000)
 LATENCY = 0.05
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.notifiers.telegram.limiter import Limiter, Limits
+from adapters.channels.telegram.limiter import Limiter, TelegramLimits
 from domain.errors import Throttled
 from tests.support.virtual_time import now, run
 from tests.unit.telegram.pacing import PATIENT, most_within, send, send_or_wait
@@ -171,7 +171,7 @@ def test_a_message_does_not_wait_for_a_request_that_hangs() -> None:
 
 def test_idle_chats_are_forgotten_and_busy_ones_are_not() -> None:
     async def main() -> tuple[int, float]:
-        limiter = Limiter(Limits(bot_per_second=10_000))
+        limiter = Limiter(TelegramLimits(bot_per_second=10_000))
         limiter.refused(7, timedelta(hours=9))
         for chat in range(10_000, 15_000):
             await send(limiter, chat)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.notifiers.telegram.markup import parse, plain, write
+from adapters.channels.telegram.markup import parse, plain, write
 
 
 @pytest.mark.parametrize(

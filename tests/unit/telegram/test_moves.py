@@ -1,6 +1,6 @@
 """Groups that have moved are remembered, and not for ever."""
 
-from adapters.notifiers.telegram.delivery import Moves
+from adapters.channels.telegram.delivery import Moves
 
 
 def test_a_move_is_remembered() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.notifiers.telegram.limiter import Limiter
+from adapters.channels.telegram.limiter import Limiter
 from domain.errors import Throttled
 from tests.support.virtual_time import now, run
 from tests.unit.telegram.pacing import most_within, send

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters.notifiers.telegram.markup import parse, plain
-from adapters.notifiers.telegram.splitter import LONGEST_TEXT, Part, split
+from adapters.channels.telegram.markup import parse, plain
+from adapters.channels.telegram.splitter import LONGEST_TEXT, Part, split
 from tests.unit.telegram.strict_html import Unparsable, visible
 
 NUMBER = re.compile(r"\n\n\((\d+)/(\d+)\)\Z")

@@ -1,0 +1,153 @@
+"""The long tail of channels: any Apprise URL as a named target (the extra `apprise`)."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import unquote
+
+from apprise import Apprise, AppriseAsset, NotifyFormat
+
+from adapters.channels.shared.http import told
+from domain.content import Content
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient
+from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, proceed
+
+_THREADS = 4
+_TRIES = 3
+_BETWEEN_TRIES = timedelta(minutes=5)
+_PIECE = re.compile(r"[^/:@?&=+,;#\s]{4,}")
+
+# They tell URLs, tokens and whole messages; what matters is read from each call's own result.
+_log = logging.getLogger("apprise")
+_log.setLevel(logging.WARNING)
+_log.propagate = False
+_log.addHandler(logging.NullHandler())
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+@dataclass(slots=True)
+class _AppriseTarget:
+    """One service. `lock`: plugins keep their own pace, and are made for one caller at a time."""
+
+    name: str
+    service: Apprise = field(repr=False)
+    secrets: frozenset[str] = field(repr=False)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    @classmethod
+    def parse(cls, name: str, url: str) -> "_AppriseTarget":
+        plugin = Apprise.instantiate(url, asset=AppriseAsset(async_mode=False, app_id="Dispatcher"))
+        if plugin is None:
+            raise ValueError(f"{_variable(name)}: is no URL that Apprise knows")
+        service = Apprise()
+        service.add(plugin)
+        rest = url.partition("://")[2]
+        return cls(name, service, frozenset(_PIECE.findall(rest) + _PIECE.findall(unquote(rest))))
+
+    def send(self, title: str, body: str) -> str | None:
+        """Blocks. What went wrong, in Apprise's words without ours; None: it was taken."""
+        result = self.service.notify(body=body, title=title, body_format=NotifyFormat.TEXT)
+        if result:
+            return None
+        longest_first = sorted(self.secrets, key=len, reverse=True)
+        return told("; ".join(entry.message for entry in result.logs()), longest_first)
+
+
+class AppriseNotifier:
+    """Sends through Apprise to the target that a recipient's address names.
+
+    Apprise says whether it went well, and no more: so each failure counts as passing, is tried
+    three times in all, and then given up.
+    """
+
+    one_by_one = True
+
+    def __init__(self, targets: Mapping[str, str]) -> None:
+        """`targets`: name -> Apprise URL. Raises ValueError, one line for each target whose URL
+        cannot be used, by its variable."""
+        self._targets: dict[str, _AppriseTarget] = {}
+        faults = []
+        for name, url in targets.items():
+            try:
+                self._targets[name.lower()] = _AppriseTarget.parse(name, url)
+            except ValueError as error:
+                faults.append(str(error))
+        if faults:
+            raise ValueError("\n".join(faults))
+        # Threads of its own: a service that hangs must not hold up a look-up of names, say.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="apprise")
+        self._slots = asyncio.Semaphore(_THREADS)
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """Send one message; see `Notifier.notify`."""
+        (recipient,) = recipients
+        target = self._target(recipient.address)
+        _refuse_files(notification)
+        async with target.lock, self._slots:
+            await about_to_send()
+            fault = await asyncio.get_running_loop().run_in_executor(
+                self._threads, target.send, content.subject or "", content.parts.get("text", "")
+            )
+        if fault is not None:
+            raise _failure(target.name, fault, recipient)
+        return {recipient: None}
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        (recipient,) = recipients
+        self._target(recipient.address)
+        _refuse_files(notification)
+        return {recipient: None}
+
+    async def close(self) -> None:
+        """Take no more; see `Notifier.close`."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _target(self, address: str) -> _AppriseTarget:
+        target = self._targets.get(address.lower())
+        if target is None:
+            raise Permanent(
+                f"there is no target {told(address)!r}, only {', '.join(sorted(self._targets))};"
+                f" targets are named by {_variable('NAME')}",
+                reason=FailureReason.RECIPIENT_INVALID,
+            )
+        return target
+
+
+def _refuse_files(notification: Notification) -> None:
+    if notification.attachments:
+        raise Permanent(
+            "attachments: this channel cannot carry files; put a link into the text",
+            reason=FailureReason.CONTENT_REFUSED,
+        )
+
+
+def _variable(name: str) -> str:
+    return f"DISPATCHER_TARGETS__{name.upper()}"
+
+
+def _failure(name: str, fault: str, recipient: Recipient) -> DeliveryError:
+    """The number of failed tries travels with the recipient, since the tiers are for longer."""
+    tries = int(recipient.resume) + 1 if recipient.resume.isdecimal() else 1
+    text = f"target {name}: {fault or 'Apprise could not send, and does not say why'}"
+    error: DeliveryError
+    if tries < _TRIES:
+        error = Transient(text, at_least=_BETWEEN_TRIES)
+        error.resume = str(tries)
+        return error
+    error = Permanent(f"{text} (try {tries})", reason=FailureReason.RETRIES_EXHAUSTED)
+    error.resume = ""  # whoever sends it again has all tries again
+    return error

@@ -1,0 +1,232 @@
+"""Refusals that are about us, our account or our host, rather than about a mail or a recipient.
+
+Codes first: those of the registry of RFC 5248
+(https://www.iana.org/assignments/smtp-enhanced-status-codes), and those that Exchange Online adds
+(https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online).
+Then words, each with the server that says them.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from adapters.channels.email.replies import SmtpReply
+
+_URL = "DISPATCHER_EMAIL_URL"
+
+
+class AboutUs(StrEnum):
+    """What about us is refused. The value is the advice."""
+
+    TLS = f"the relay wants TLS: write smtp+starttls:// in {_URL}"
+    SIGN_IN = f"the relay wants us to sign in: set the user name and password in {_URL}"
+    PASSWORD = f"check the user name and password in {_URL}"
+    HELO = "set DISPATCHER_EMAIL_EHLO to a full host name that the relay accepts"
+    CLIENT = "the relay blocks this host or account: ask the relay's operator"
+    QUOTA = "our sending limit is used up: wait, or have it raised"
+    RELAY = f"the relay forwards no mail for us: check {_URL}, and whom the relay forwards for"
+    SENDER = "check the sender's address, and what the relay lets us send as"
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the words name us; the others may as well be about one sender or domain."""
+        return self not in {AboutUs.RELAY, AboutUs.SENDER}
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    kind: AboutUs
+    pattern: re.Pattern[bytes]
+    unless: re.Pattern[bytes] | None = None
+
+
+# Severity left off. Where a code has several meanings the words decide.
+_CODES: Final = {
+    (1, 90): AboutUs.QUOTA,  # Exchange Online: daily limit of message recipients
+    (4, 5): AboutUs.QUOTA,  # Gmail: https://support.google.com/a/answer/3726730
+    (7, 8): AboutUs.PASSWORD,  # RFC 4954
+    (7, 9): AboutUs.PASSWORD,  # RFC 4954: mechanism too weak
+    (7, 10): AboutUs.TLS,  # RFC 5248: encryption needed
+    (7, 11): AboutUs.TLS,  # RFC 4954
+    (7, 25): AboutUs.CLIENT,  # RFC 7372: reverse DNS
+    (7, 57): AboutUs.SIGN_IN,  # Exchange: not authenticated to send anonymous mail
+    (7, 60): AboutUs.SENDER,  # Exchange: may not send as this sender
+    (7, 64): AboutUs.RELAY,  # Exchange Online: TenantAttribution
+    (7, 139): AboutUs.PASSWORD,  # Exchange Online
+}
+_EXCHANGE_CLIENT: Final = frozenset({*range(501, 513), *range(606, 650), 705, 708, 750})
+"""x.7.n of Exchange Online: banned senders, addresses and tenants."""
+
+
+def _pattern(*phrases: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(phrases))
+
+
+_ABOUT_THE_RECIPIENT = _pattern(
+    rb"receiv(?:e|ing)\b",  # Gmail: the user is receiving mail at a rate …
+    rb"resolver\.|delivery restriction",  # Exchange: a group that takes members' mail only
+    rb"to this (?:group|recipient|mailbox|user)",
+    rb"gr[ae]y-?list",
+)
+_OTHER_LIMITS = _pattern(
+    rb"mailbox|inbox|storage|disk|that you tried to reach",  # Gmail, Dovecot, Exchange
+    rb"\bsize\b|\bbytes\b|too (?:large|big)|\bhops?\b|\bline\b|attachment",  # of the mail
+    rb"(?:user|recipient|account|maildir)(?:'s)?(?: \S+)? (?:is |has )?(?:over|exceeded)"
+    rb" (?:its |his )?(?:disk )?quota",
+)
+_SENDING = (
+    rb"(?:send(?:ing|er)?|sent|submission|outgoing|outbound|outmail|relay(?:ing)?|smtp|daily|hourly"
+    rb"|monthly|24[- ]?h(?:ours?)?|messag(?:es|ing)|e-?mails|mails)"
+)
+_TABLE: Final = (
+    _Words(
+        AboutUs.TLS,
+        _pattern(
+            rb"must issue a? ?starttls",  # RFC 3207; Postfix, Gmail, Sendmail
+            rb"(?:starttls|tls|encryption|secure connection)[^.;]{0,30}\b(?:required|needed|first)",
+            rb"(?:require|need)s?[^.;]{0,20}\b(?:starttls|tls|encryption)",
+        ),
+    ),
+    _Words(
+        AboutUs.QUOTA,
+        _pattern(
+            # Gmail, Exchange, Zoho, Outmail, hosters
+            _SENDING + rb"[^.;]{0,40}\b(?:quota|limits?|allowance)\b[^.;]{0,40}"
+            rb"(?:exceed|reach|used|exhaust|over\b|hit\b)",
+            rb"(?:exceed|reach|exhaust|used up|take you over|over)(?:ed|s|ing)?\b[^.;]{0,30}"
+            + _SENDING
+            + rb"[^.;]{0,40}\b(?:quota|limits?|allowance|per (?:hour|day|month))",
+            rb"exceeded the max(?:imum)? (?:e-?mails|defers)",  # cPanel's Exim
+            rb"maximum credits exceeded|exceeded your messaging limits",  # SendGrid
+            rb"number (?:of )?(?:messages|recipients) per (?:hour|day) exceeded",  # postfwd
+            rb"only \d+ (?:messages|e?mails|recipients) (?:per|a) (?:hour|day)",  # Postfix policies
+            rb"(?:messages|mails|recipients)[^.;]{0,30}\b(?:today|per day|a day|per month)\b"
+            rb"[^.;]{0,30}(?:exceed|reach|used|exhaust)",
+            rb"sending (?:is |has been )?(?:paused|suspended|disabled)",  # Amazon SES
+        ),
+        _OTHER_LIMITS,
+    ),
+    _Words(
+        AboutUs.HELO,
+        _pattern(
+            rb"helo command rejected",  # Postfix
+            rb"invalid (?:helo|ehlo)",  # Exim
+            rb"\b(?:helo|ehlo)\b[^.;]{0,40}(?:reject|refus|denied|not (?:valid|allowed|accept|found"
+            rb"|fully|resolv)|does not|mismatch|forged|bogus|(?:must|should) be|requires)",
+            rb"(?:bad|bogus|forged|unacceptable|fully[- ]qualified) (?:helo|ehlo)",
+        ),
+    ),
+    _Words(
+        AboutUs.SENDER,
+        _pattern(
+            rb"sender (?:address |domain )?(?:rejected|refused|denied|not allowed|blocked|invalid)",
+            rb"not owned by user|sender login mismatch",  # Postfix
+            rb"send as this sender|sendasdenied|bad outbound sender|banned sender\b",  # Exchange
+            rb"sender verif(?:y|ication) failed",  # Exim
+            rb"meet the required authentication level",  # Outlook.com
+            rb"address is not verified|from (?:address|domain)[^.;]{0,60}"
+            rb"(?:not (?:verified|allowed|authori[sz]ed|match)|does not match)",  # SES, SendGrid
+            rb"domain (?:\S+ )?is not allowed to send",  # Mailgun
+            rb"(?:not (?:allowed|permitted|authori[sz]ed)|no permissions?) to (?:send|use)"
+            rb"[^.;]{0,30}\b(?:as|from|sender|this address)\b",
+        ),
+        _pattern(rb"not logged in"),  # Postfix: reject_unauthenticated_sender_login_mismatch
+    ),
+    _Words(
+        AboutUs.RELAY,
+        _pattern(
+            rb"relay access denied|relaying denied|relay(?:ing)? (?:is )?(?:denied|prohibited)",
+            rb"relay(?:ing)? (?:is )?not (?:permitted|allowed|authori[sz]ed)",  # Exim, qmail
+            rb"(?:unable|not (?:permitted|allowed|authori[sz]ed)|cannot|refus\w+) to relay",
+            rb"do(?:es)? not relay|no relaying|cannot relay|not a relay|we don't relay",
+            rb"isn't in my list of allowed rcpthosts|not in my rcpthosts",  # qmail
+        ),
+    ),
+    _Words(
+        AboutUs.SIGN_IN,
+        _pattern(
+            rb"auth(?:entication)? (?:is )?(?:required|needed)",  # Exim, Postfix, Exchange
+            rb"must (?:first )?(?:be )?(?:authenticat|log ?in|sign ?in)",
+            rb"(?:not|wasn't|isn't) (?:properly )?authenticated",
+            rb"please authenticate|authenticate first",
+            rb"(?:requires|needs) (?:smtp )?auth(?:entication)?\b",
+            rb"\bauth(?: command)? first\b|not logged in",  # qmail, Postfix
+            rb"turn on smtp auth",  # cPanel's Exim
+        ),
+    ),
+    _Words(
+        AboutUs.CLIENT,
+        _pattern(
+            rb"client host (?:\S+ )?(?:rejected|blocked)",  # Postfix
+            rb"access denied[^.;]{0,30}\b(?:ip|host)\b",
+            rb"blocked using|block ?list|black ?list|\bdns-?[bw]l\b|\brbl\b|spamhaus|spamcop",
+            rb"(?:your|sending|client|source) (?:ip|host|server|mta)\b[^;]{0,80}"
+            rb"(?:block|denied|reject|refus|banned|listed|not (?:allowed|authori[sz]ed|permitted))",
+            rb"banned sending ip|poor reputation|bad reputation",  # Exchange Online, Cisco
+            rb"reverse (?:dns|hostname|lookup)|\bptr\b|cannot find your (?:reverse )?hostname",
+            rb"not authori[sz]ed to (?:perform|send mail)",  # Amazon SES, SendGrid
+            rb"(?:unusual|suspicious) (?:sending |account |outgoing )?activity",  # Zoho
+            rb"account (?:is |has been )?(?:disabled|suspended|blocked|on probation)",
+        ),
+        # A block list of links is about what the mail says.
+        re.compile(rb"\burls?\b|\buris?\b|\blinks?\b|\bbody\b|\bcontent\b|uribl|surbl"),
+    ),
+)
+
+# A reply of several lines repeats its enhanced code on each.
+_LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
+_SPACES = re.compile(rb"\s+")
+_ADDRESS = re.compile(
+    rb"<[^<>]{0,320}>|\S+@[\w.-]+"
+)  # what stands there is the message's, not the relay's word
+
+_WANTS_AUTHENTICATION = 530  # RFC 4954 section 6
+_REFUSES_AUTHENTICATION = frozenset({534, 535})
+_WANTS_ENCRYPTION = 538
+
+
+def about_us(reply: SmtpReply) -> AboutUs | None:
+    """Return what about us `reply` refuses; None where it says nothing of the kind."""
+    text = _plain(reply)
+    if _ABOUT_THE_RECIPIENT.search(text):
+        return None
+    return _by_code(reply, text) or _by_words(text)
+
+
+def sign_in_advice(reply: SmtpReply) -> str:
+    """What to do about a refusal that has to do with signing in."""
+    kind = _by_words(_plain(reply))
+    if reply.code == _WANTS_ENCRYPTION or kind is AboutUs.TLS:
+        return AboutUs.TLS
+    return AboutUs.SIGN_IN if reply.code == _WANTS_AUTHENTICATION else AboutUs.PASSWORD
+
+
+def _plain(reply: SmtpReply) -> bytes:
+    text = _LATER_CODE.sub(b" ", reply.text)
+    return _SPACES.sub(b" ", _ADDRESS.sub(b"<>", text)).lower()
+
+
+def _by_code(reply: SmtpReply, text: bytes) -> AboutUs | None:
+    if reply.code == _WANTS_ENCRYPTION:
+        return AboutUs.TLS
+    if reply.code == _WANTS_AUTHENTICATION:
+        return AboutUs.TLS if _by_words(text) is AboutUs.TLS else AboutUs.SIGN_IN
+    if reply.code in _REFUSES_AUTHENTICATION:
+        return AboutUs.PASSWORD
+    if reply.enhanced is None:
+        return None
+    _, subject, detail = reply.enhanced
+    if (subject, detail) in _CODES:
+        # 4.4.5 is RFC 3463's congestion of the relay, which no quota is.
+        return (
+            None if (subject, detail, reply.code // 100) == (4, 5, 4) else _CODES[subject, detail]
+        )
+    return AboutUs.CLIENT if subject == 7 and detail in _EXCHANGE_CLIENT else None
+
+
+def _by_words(text: bytes) -> AboutUs | None:
+    for row in _TABLE:
+        if row.pattern.search(text) and not (row.unless and row.unless.search(text)):
+            return row.kind
+    return None

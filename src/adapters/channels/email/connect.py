@@ -1,0 +1,154 @@
+"""Opening a connection: aiosmtplib greets, secures and signs in, then a Session takes over."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import aiosmtplib
+from aiosmtplib import SMTP
+
+from adapters.channels.email.auth import SignIn
+from adapters.channels.email.dial import Dialer, log_late
+from adapters.channels.email.failures import Failures, said
+from adapters.channels.email.names import own_name, parse_ehlo
+from adapters.channels.email.session import Session
+from adapters.channels.email.tokens import Tokens
+from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.url import Security, SmtpSettings
+from domain.errors import Unavailable
+
+# RFC 5321 3.2 and 4.2.2: a server that does not know EHLO. Some say 502 or 504 of it.
+_NO_EHLO = frozenset({500, 501, 502, 504})
+
+
+class Connector:
+    """Opens sessions to one relay. Raises Unavailable, and nothing else, when it cannot."""
+
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        *,
+        ca_file: Path | None = None,
+        timeouts: Timeouts | None = None,
+        ehlo: str | None = None,
+        tokens: Tokens | None = None,
+        on_late: Callable[[str, str], None] = log_late,
+        in_hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`ehlo`: the name to give; None takes the host's full name. `tokens`: needed where the
+        settings want one. `on_late` and `in_hurry`: see `Dialer`.
+
+        Raises ValueError when `ca_file` cannot be read.
+        """
+        self._settings = settings
+        self._server = settings.server
+        self._context = None if settings.security is Security.CLEAR else _context(ca_file)
+        self._ehlo = None if ehlo is None else parse_ehlo(ehlo)
+        self._tokens = tokens
+        self._host_name: str | None = None
+        self._timeouts = timeouts or Timeouts()
+        self._dialer = Dialer(
+            settings, self._timeouts, self._context, on_late=on_late, in_hurry=in_hurry
+        )
+
+    async def open(self) -> Session:
+        """A fresh connection, ready for a mail. A refused access token is renewed once."""
+        if self._tokens is None or not self._settings.wants_token:
+            return await self._open(None)
+        token = await self._tokens.token()
+        try:
+            session = await self._open(token)
+        except Unavailable as error:
+            renewed = await self._tokens.renewed(token) if error.is_login else None
+            if renewed is None:
+                raise
+            session = await self._open(renewed)
+            token = renewed
+        self._tokens.accepted(token)
+        return session
+
+    async def _open(self, token: str | None) -> Session:
+        smtp: SMTP | None = None
+        try:
+            smtp = await self._dialer.reach()
+            await self._introduce(smtp, token)
+            return self._take_over(smtp)
+        except (aiosmtplib.SMTPException, OSError) as error:
+            waited = self._dialer.connect_limit if smtp is None else smtp.timeout
+            failures = Failures(self._settings, self._timeouts, token)
+            failure = failures.failure(error, waited or 0.0, greeted=smtp is not None)
+        except BaseException:
+            if smtp is not None:
+                smtp.close()
+            raise
+        # Raised out here so that no chain leads back to an error that could echo a credential.
+        if smtp is not None:
+            smtp.close()
+        raise failure
+
+    async def _introduce(self, smtp: SMTP, token: str | None) -> None:
+        name = await self._name(smtp)
+        await self._say_ehlo(smtp, name)
+        if self._settings.security is Security.STARTTLS:
+            if not smtp.supports_extension("starttls"):
+                raise Unavailable(
+                    f"{self._server} does not offer STARTTLS, and DISPATCHER_EMAIL_URL asks for "
+                    "it (smtp+starttls://); nothing was sent in clear"
+                )
+            await smtp.starttls()
+            await self._say_ehlo(smtp, name)
+        if self._settings.username:
+            await SignIn(smtp, self._settings, token).run()
+
+    async def _name(self, smtp: SMTP) -> str:
+        if self._ehlo is not None:
+            return self._ehlo
+        if self._host_name is None:
+            self._host_name = await asyncio.to_thread(socket.getfqdn)
+        address = smtp.transport.get_extra_info("sockname") if smtp.transport else None
+        return own_name(self._host_name, str(address[0]) if address else "")
+
+    async def _say_ehlo(self, smtp: SMTP, name: str) -> None:
+        """EHLO, or HELO where the server knows no EHLO and we need none of its extensions."""
+        settings = self._settings
+        try:
+            await smtp.ehlo(hostname=name)
+        except aiosmtplib.SMTPHeloError as error:
+            if error.code not in _NO_EHLO:
+                raise
+            needs = "TLS" if settings.security is not Security.CLEAR else ""
+            needs = needs or ("a sign-in" if settings.username else "")
+            if needs:
+                raise Unavailable(
+                    f"{self._server} does not know EHLO ({said(error)}), and"
+                    f" DISPATCHER_EMAIL_URL asks for {needs}, which needs it; nothing was sent"
+                ) from None
+            await smtp.helo(hostname=name)
+
+    def _take_over(self, smtp: SMTP) -> Session:
+        transport = smtp.transport
+        if transport is None or transport.is_closing():
+            raise aiosmtplib.SMTPServerDisconnected("the server closed the connection")
+        settings, extensions = self._settings, dict(smtp.esmtp_extensions)
+        if not settings.pipelining:
+            extensions.pop("pipelining", None)
+        if not settings.eight_bit:
+            extensions.pop("8bitmime", None)
+        session = Session(cast(asyncio.Transport, transport), extensions, server=self._server)
+        # Bytes that came with the last reply belong to the session; there is no public way to them.
+        if smtp.protocol is not None and (rest := bytes(smtp.protocol._buffer)):  # noqa: SLF001
+            session.data_received(rest)
+        return session
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    """Verifies certificates and host names, against the system's authorities or `ca_file` alone."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(
+            f"DISPATCHER_EMAIL_CA_FILE: {ca_file} is no file of certificates: {error}"
+        ) from None

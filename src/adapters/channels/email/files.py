@@ -1,0 +1,89 @@
+"""Files as MIME parts: attached, shown inside the HTML, or as a calendar's invitation."""
+
+import re
+from binascii import b2a_base64
+from dataclasses import dataclass
+
+from adapters.channels.email.headers import UnsafeText, legacy_parameter, parameter
+from domain.media_type import MediaType
+
+_BASE64_LINE = 76
+_METHOD = re.compile(rb"^METHOD:([A-Za-z-]{1,40})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An attachment with its bytes at hand."""
+
+    filename: str
+    content_type: str
+    content: bytes
+    content_id: str | None = None
+
+
+def attached(file: File) -> bytes:
+    """The part of a file to be kept."""
+    return _part(file, "attachment")
+
+
+def inline(file: File) -> bytes:
+    """The part of a file that the HTML shows by its content id (RFC 2392)."""
+    return _part(file, "inline", f"\r\nContent-ID: <{file.content_id}>")
+
+
+def invitation(file: File) -> bytes | None:
+    """The alternative that a calendar reads (RFC 6047 2.4), always in UTF-8. None where the file is
+    no calendar, or not in the charset it names."""
+    if "text/calendar" not in file.content_type.lower():
+        return None
+    media = _media_type(file)
+    if media.name != "text/calendar":
+        return None
+    parameters = {"charset": "utf-8", **media.parameters}
+    try:
+        text = file.content.decode(parameters["charset"])
+        content = text.removeprefix("\ufeff").encode()
+    except (LookupError, ValueError):
+        return None
+    method = _METHOD.search(content)
+    if "method" not in parameters and method is not None:
+        parameters["method"] = method[1].decode().upper()
+    parameters["charset"] = "utf-8"
+    parameters.pop("name", None)
+    return _base64(_content_type(media.name, parameters), content)
+
+
+def _part(file: File, disposition: str, more: str = "") -> bytes:
+    media = _media_type(file)
+    parameters = media.parameters
+    name = media.name
+    if name.startswith(("multipart/", "message/")):
+        # RFC 2045 6.4 forbids base64 for these, and they may hold lines no server takes.
+        name, parameters = "application/octet-stream", {}
+    others = {k: v for k, v in parameters.items() if k != "name"}
+    head = (
+        _content_type(name, others)
+        + legacy_parameter("name", parameters.get("name") or file.filename)
+        + f"\r\nContent-Disposition: {disposition}"
+        + parameter("filename", file.filename)
+        + more
+    )
+    return _base64(head, file.content)
+
+
+def _media_type(file: File) -> MediaType:
+    try:
+        return MediaType.parse(file.content_type)
+    except ValueError as error:
+        raise UnsafeText(f"attachment {file.filename[:100]!r}: content_type {error}") from None
+
+
+def _content_type(name: str, parameters: dict[str, str]) -> str:
+    return f"Content-Type: {name}" + "".join(parameter(*item) for item in parameters.items())
+
+
+def _base64(head: str, content: bytes) -> bytes:
+    data = b2a_base64(content, newline=False)
+    lines = [data[start : start + _BASE64_LINE] for start in range(0, len(data), _BASE64_LINE)]
+    head += "\r\nContent-Transfer-Encoding: base64"
+    return b"%b\r\n\r\n%b" % (head.encode(), b"\r\n".join(lines))

@@ -1,0 +1,162 @@
+"""Which limit of the relay a refusal is about: rate, connections, session, recipients.
+
+The words are those of Postfix, Exim, OpenSMTPD, Sendmail, Exchange, Gmail, Amazon SES, Stalwart
+and of the large providers. Codes alone do not say it: Postfix answers 450 4.7.1 to a client that
+is too fast, and most greylisting servers answer 450 4.7.1 too.
+"""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from adapters.channels.email.phase import Phase
+from adapters.channels.email.replies import SmtpReply
+from domain.errors import Throttled
+
+UNNAMED_WAIT: Final = timedelta(seconds=10)
+
+
+class Limit(StrEnum):
+    """What there was too much of. Less of it, or later, and the same mail is accepted."""
+
+    RATE = "rate"
+    """Mails within a time: send more slowly."""
+    SESSION = "session"
+    """Mails over one connection: open another."""
+    RECIPIENTS = "recipients"
+    """Recipients of one mail: send to the rest in a further transaction."""
+    CONNECTIONS = "connections"
+    """Connections at once, or new ones within a time: keep fewer."""
+
+
+_TOO_MANY_RECIPIENTS: Final = (5, 3)  # RFC 3463
+_OLD_TOO_MANY_RECIPIENTS: Final = 552  # RFC 5321 4.5.3.1.10: to be read as 452
+_GMAIL_RATE: Final = (7, 28)
+_EXCHANGE_RATE: Final = range(500, 700)
+"""4.7.n of Exchange Online: it takes less from this host for a while, as in "Server busy"."""
+
+# A reply of several lines repeats its enhanced code on each.
+_LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
+_SPACES = re.compile(rb"\s+")
+
+_MAIL = rb"(?:mails?|e-?mails?|messages?|msgs?|transactions?|deliveries|requests?)"
+_PER_TIME = (
+    rb"(?:(?:per|an?|each|every|this|in one|within an?) (?:second|sec|minute|min|hour)s?\b"
+    rb"|/ ?(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b)"
+)
+
+_GREYLISTED = re.compile(rb"gr[ae]y-?list")
+_OF_THE_RECIPIENT = re.compile(
+    rb"\b(?:user|recipient|mailbox|account|address)\b[^.;]{0,60}"
+    rb"\breceiv(?:ing|ed) (?:mail|e-?mails?|messages?|too)"
+    rb"|too many " + _MAIL + rb" (?:for|to) th(?:is|e) (?:recipient|user|mailbox)"
+)
+_CONNECTIONS = re.compile(
+    rb"too many (?:[a-z-]+ ){0,4}(?:connections?|sessions|connects|connection attempts)\b"
+    rb"|too many auth commands"
+    rb"|concurren(?:t|cy) (?:[a-z]+ ){0,3}limit"
+    rb"|maximum (?:number of )?(?:concurrent|simultaneous|open) (?:[a-z]+ ){0,3}"
+    rb"(?:connection|session)"
+    rb"|(?:connections?|sender thread)s? (?:count |rate |frequency |number )?"
+    rb"(?:limit|limited\b|exceeded)"
+    rb"|(?:max|maximum)(?: number of)? (?:smtp )?connections"
+    rb"|trop de connexions"
+)
+_SESSION = re.compile(
+    _MAIL + rb" (?:\([^)]*\) )?(?:sent )?(?:in|on|per|over|for|during|within) "
+    rb"(?:this |one |a |the |a single |single |same )?(?:smtp )?(?:session|connection)"
+    rb"|(?:session|connection)(?:'s)? (?:(?:message|mail) (?:count|limit|quota)|quota)"
+    rb"|too many (?:smtp |mail )?transactions\b(?! " + _PER_TIME + rb")"
+    rb"|" + _MAIL + rb"[^.;]{0,40} per (?:smtp )?(?:session|connection)\b"
+    rb"|batch limit reached"
+    rb"|too many recipients: too many messages sent"
+)
+_RECIPIENTS = re.compile(
+    rb"too many (?:recipients|rcpts|rcpt to|rcpt commands|addresses)\b"
+    rb"|(?:no more than|at most|only|max(?:imum)?(?: of)?) \d+ (?:recipients|rcpts?)\b"
+    rb"(?! ?(?:" + _PER_TIME + rb"|per day|a day|daily|today))"
+    rb"|(?:recipients?|rcpt) (?:count |number )?(?:limit|exceed)"
+    rb"|maximum (?:number of )?recipients"
+    rb"|multiple destination domains per transaction"
+    rb"|recipient in a separate transaction"
+)
+_RECIPIENTS_IN_TIME = re.compile(
+    rb"too many (?:recipients|rcpts) (?:from\b|received|sent|" + _PER_TIME + rb")"
+    rb"|recipients? rate"
+)
+_RATE = re.compile(
+    rb"rate[ -]?limit"
+    rb"|(?:sending|submission|delivery|message|mail|recipients?|sender) rate\b"
+    rb"|(?:too many )?" + _MAIL + rb" ?" + _PER_TIME
+)
+_TEMPORARY_RATE = re.compile(
+    rb"throttl(?:ed|ing)\b"
+    rb"|too (?:many " + _MAIL + rb"|much mail|fast|quickly|frequent|frequently)\b|slow(?:ing)? down"
+    rb"|too many recipients (?:from\b|received|sent|" + _PER_TIME + rb")"
+    rb"|unusual rate|(?:unexpected|excessive|high) volume"
+    rb"|(?:relay|hourly|frequency) limit|frequency limited|limit " + _PER_TIME
+)
+_QUOTA = re.compile(rb"\bdaily\b|\bper day\b|\ba day\b|\btoday\b|\b24[ -]?h|credits|quota")
+
+
+def limit_of(reply: SmtpReply, phase: Phase) -> Limit | None:
+    """Return which limit a refusal is about; None where it is about something else.
+
+    None as well for greylisting, for what one recipient may receive, and for the quota of a day,
+    which no slower pace can keep to.
+    """
+    if not 400 <= reply.code <= 599:
+        return None
+    text = _SPACES.sub(b" ", _LATER_CODE.sub(b" ", reply.text)).lower()
+    if _GREYLISTED.search(text) or _OF_THE_RECIPIENT.search(text):
+        return None
+    if _SESSION.search(text):
+        return Limit.SESSION
+    if _CONNECTIONS.search(text):
+        return Limit.CONNECTIONS
+    if _is_rate(reply, text):
+        return Limit.RATE
+    return Limit.RECIPIENTS if _is_about_recipients(reply, text, phase) else None
+
+
+def _is_rate(reply: SmtpReply, text: bytes) -> bool:
+    is_temporary = reply.code < 500
+    enhanced = reply.enhanced
+    if is_temporary and enhanced is not None and _is_rate_code(*enhanced[1:]):
+        return True
+    if _QUOTA.search(text) and not re.search(_PER_TIME, text):
+        return False
+    if _RECIPIENTS_IN_TIME.search(text):
+        return is_temporary
+    if _RATE.search(text):
+        # 5xx for "25 mails an hour" means the hour's are used up: no pace helps for a while.
+        return is_temporary or b"hour" not in text
+    return is_temporary and _TEMPORARY_RATE.search(text) is not None
+
+
+def _is_rate_code(subject: int, detail: int) -> bool:
+    return (subject, detail) == _GMAIL_RATE or (subject == 7 and detail in _EXCHANGE_RATE)
+
+
+def _is_about_recipients(reply: SmtpReply, text: bytes, phase: Phase) -> bool:
+    if phase in {Phase.GREETING, Phase.SENDER}:
+        return False
+    enhanced = reply.enhanced
+    if enhanced is not None and enhanced[1:] == _TOO_MANY_RECIPIENTS:
+        return True
+    if phase is Phase.RECIPIENT and enhanced is None and reply.code == _OLD_TOO_MANY_RECIPIENTS:
+        return b"too many" in text
+    return _RECIPIENTS.search(text) is not None
+
+
+class RateRefused(Throttled):
+    """The relay refused a mail because it gets too many in the time. Nothing is wrong with it.
+
+    `relay`: host and port. `named`: the wait in the reply's words, if any.
+    """
+
+    def __init__(self, message: str, *, relay: str, named: timedelta | None = None) -> None:
+        super().__init__(message, retry_after=named or UNNAMED_WAIT)
+        self.relay = relay
+        self.named = named

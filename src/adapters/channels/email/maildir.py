@@ -1,0 +1,87 @@
+"""The email channel into a folder: nothing is sent, every mail program can read it."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from adapters.channels.email.outgoing_mail import Composer, EmailDefaults, OutgoingMail
+from domain.content import Content
+from domain.errors import DeliveryError, Unavailable
+from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, proceed
+
+_SERIAL = count(1)
+
+
+class MaildirNotifier:
+    """Keeps each mail as a file of a Maildir (https://cr.yp.to/proto/maildir.html).
+
+    The envelope stands in `Return-Path` and one `Delivered-To` for each recipient, so that a bcc
+    can be seen.
+    """
+
+    one_by_one = False
+
+    def __init__(self, folder: Path, *, defaults: EmailDefaults | None = None) -> None:
+        """`folder` is created at the first mail. Raises ValueError when a default is no address."""
+        self._folder = folder
+        self._composer = Composer(defaults or EmailDefaults())
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """Keep one mail; see `Notifier.notify`."""
+        letter = self._composer.compose(notification, content, recipients)
+        if not letter.addressees:
+            return letter.refused
+        data = _envelope(letter) + await self._composer.write(letter, eight_bit=True, utf8=True)
+        await about_to_send()
+        try:
+            await asyncio.to_thread(_keep, self._folder, data)
+        except OSError as error:
+            raise Unavailable(f"cannot write to the mailbox {self._folder}: {error}") from None
+        return {recipient: letter.refused.get(recipient) for recipient in recipients}
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Mapping[Recipient, DeliveryError | None]:
+        """See `Notifier.check`."""
+        return await self._composer.check(notification, content, recipients)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _envelope(letter: OutgoingMail) -> bytes:
+    lines = [f"Return-Path: <{letter.envelope_from.wire}>"]
+    lines += [f"Delivered-To: {address.wire}" for _, address in letter.addressees]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def _keep(folder: Path, data: bytes) -> None:
+    """Write to `tmp`, then rename into `new`: a reader never sees half a mail, nor does a crash
+    leave one."""
+    for name in ("tmp", "new", "cur"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
+    now = time.time()
+    name = f"{int(now)}.M{int(now % 1 * 1e6)}P{os.getpid()}Q{next(_SERIAL)}.{host}"
+    temporary = folder / "tmp" / name
+    with temporary.open("xb") as file:
+        file.write(data.replace(b"\r\n", b"\n"))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(folder / "new" / name)
+    directory = os.open(folder / "new", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,212 @@
+"""Access tokens from a provider's token endpoint (RFC 6749): by client credentials, or by a refresh
+token, which the provider may replace each time."""
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import structlog
+
+from adapters.channels.email.refresh_token import RefreshTokenFile
+from adapters.channels.email.tokens import is_token
+from adapters.channels.shared.http import HttpClient, HttpReply, told
+from domain.errors import InDoubt, Unavailable
+
+log = structlog.get_logger()
+
+_PREFIX = "DISPATCHER_EMAIL_OAUTH2_"
+_TIMEOUT = 10.0
+_LIFE = 3600.0  # where the provider does not say
+_LONGEST_LIFE = 86400.0
+_MARGIN = 60.0
+_FRESH = 60.0  # seconds in which a token that was refused at once is not asked for again
+_SECRET_ERRORS = {
+    "invalid_grant": "REFRESH_TOKEN",
+    "invalid_client": "CLIENT_SECRET",
+    "unauthorized_client": "CLIENT_ID",
+    "invalid_scope": "SCOPE",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2Client:
+    """Who we are to the provider. `secret` and `refresh_token` are read before each request."""
+
+    token_url: str
+    id: str
+    secret: Callable[[], str | None]
+    scope: str | None = None
+    refresh_token: Callable[[], str | None] = lambda: None
+
+
+class FetchedToken:
+    """Keeps one token and renews it before it ends, once for all who ask meanwhile."""
+
+    def __init__(
+        self,
+        client: OAuth2Client,
+        kept: RefreshTokenFile,
+        *,
+        http: HttpClient | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`kept` holds the refresh token that the provider gave last. `now` is in seconds."""
+        self._client = client
+        self._kept = kept
+        self._http = http or HttpClient("the token endpoint", timeout=_TIMEOUT)
+        self._now = now
+        self._token = ""
+        self._got_at = 0.0
+        self._ends_at = 0.0
+        self._was_accepted = False
+        self._made_of: Hashable = None
+        self._request: asyncio.Task[None] | None = None
+
+    async def token(self) -> str:
+        """See `Tokens.token`."""
+        if not self._token or self._now() >= self._ends_at or self._made_of != self.credentials():
+            if self._request is None:
+                self._request = asyncio.get_running_loop().create_task(self._fetch())
+                self._request.add_done_callback(self._over)
+            await asyncio.shield(self._request)
+        return self._token
+
+    def accepted(self, token: str) -> None:
+        """See `Tokens.accepted`."""
+        self._was_accepted |= token == self._token
+
+    async def renewed(self, refused: str) -> str | None:
+        """See `Tokens.renewed`."""
+        if refused == self._token:
+            if not self._was_accepted and self._now() - self._got_at < _FRESH:
+                return None
+            self._token = ""
+        token = await self.token()
+        return token if token != refused else None
+
+    def credentials(self) -> Hashable:
+        """See `Tokens.credentials`."""
+        return self._client.secret(), self._client.refresh_token()
+
+    async def close(self) -> None:
+        """Let go of the connection to the provider."""
+        if self._request is not None:
+            self._request.cancel()
+        await self._http.close()
+
+    def _over(self, request: asyncio.Task[None]) -> None:
+        self._request = None
+        if not request.cancelled():
+            request.exception()  # those who waited have it
+
+    async def _fetch(self) -> None:
+        made_of = self.credentials()
+        given = self._client.refresh_token()
+        if given is None:
+            self._take(await self._ask(None), made_of)
+            return
+        async with self._kept.locked():
+            kept = self._kept.load(given)
+            try:
+                answer = await self._ask(kept or given)
+            except _GrantRefused:
+                if kept is None or kept == given:
+                    raise
+                answer = await self._ask(given)  # the one kept was revoked; that one may be good
+            self._keep(given, kept or given, answer)
+        self._take(answer, made_of)
+
+    def _keep(self, given: str, used: str, answer: "_TokenAnswer") -> None:
+        if answer.refresh_token is not None and answer.refresh_token != used:
+            try:
+                self._kept.save(given, answer.refresh_token)
+            except OSError as error:
+                log.error(  # noqa: TRY400 - the traceback would say no more
+                    "refresh token cannot be kept",
+                    file=str(self._kept.path),
+                    error=error.strerror or type(error).__name__,
+                )
+
+    def _take(self, answer: "_TokenAnswer", made_of: Hashable) -> None:
+        self._token, self._made_of = answer.token, made_of
+        self._was_accepted = False
+        self._got_at = self._now()
+        self._ends_at = self._got_at + answer.life - min(_MARGIN, answer.life / 5)
+
+    async def _ask(self, refresh_token: str | None) -> "_TokenAnswer":
+        client = self._client
+        secret = client.secret()
+        grant = "client_credentials" if refresh_token is None else "refresh_token"
+        form = {
+            "grant_type": grant,
+            "client_id": client.id,
+            "client_secret": secret,
+            "scope": client.scope,
+            "refresh_token": refresh_token,
+        }
+        secrets = [text for text in (secret, refresh_token) if text]
+        try:
+            reply = await self._http.post(
+                client.token_url,
+                headers={"Accept": "application/json"},
+                form={name: value for name, value in form.items() if value},
+            )
+        except InDoubt as error:  # an unanswered request for a token does no harm
+            raise Unavailable(
+                str(error).partition(";")[0] + f" ({_PREFIX}TOKEN_URL)", safe_to_repeat=True
+            ) from None
+        except Unavailable as error:
+            raise Unavailable(
+                f"{error} ({_PREFIX}TOKEN_URL)", safe_to_repeat=error.safe_to_repeat
+            ) from None
+        return _read(reply, secrets)
+
+
+class _GrantRefused(Unavailable):
+    """The refresh token is not good any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TokenAnswer:
+    token: str
+    life: float
+    refresh_token: str | None
+
+
+def _read(reply: HttpReply, secrets: list[str]) -> _TokenAnswer:
+    fields = reply.json()
+    if not 200 <= reply.status < 300:
+        raise _refusal(reply.status, fields, secrets)
+    token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
+    if not isinstance(token, str) or not is_token(token):
+        raise Unavailable(
+            f"the token endpoint answered {reply.status} without an access token;"
+            f" check {_PREFIX}TOKEN_URL"
+        )
+    is_new = isinstance(refresh_token, str) and is_token(refresh_token)
+    return _TokenAnswer(
+        token, _life(fields.get("expires_in")), str(refresh_token) if is_new else None
+    )
+
+
+def _life(value: object) -> float:
+    try:
+        life = float(value)  # type: ignore[arg-type]  # some providers give a text
+    except (TypeError, ValueError):
+        return _LIFE
+    return min(life, _LONGEST_LIFE) if life > 0 else _LIFE
+
+
+def _refusal(status: int, fields: object, secrets: list[str]) -> Unavailable:
+    answer = fields if isinstance(fields, dict) else {}
+    error = answer.get("error")
+    code = error if isinstance(error, str) else ""
+    said = told(" ".join(filter(None, (code, str(answer.get("error_description") or "")))), secrets)
+    text = f"the token endpoint answered {status}{': ' if said else ''}{said}"
+    if status == 429 or status >= 500 or code in {"temporarily_unavailable", "server_error"}:
+        return Unavailable(text, safe_to_repeat=True)
+    advice = f"check {_PREFIX}{_SECRET_ERRORS.get(code, 'CLIENT_ID')}"
+    if code == "invalid_grant":
+        return _GrantRefused(f"{text}; {advice}: have a new one made", is_login=True)
+    return Unavailable(f"{text}; {advice}", is_login=True)

@@ -1,0 +1,193 @@
+"""From a notification and its content to a letter: who gets it, what it shows, and its bytes."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.channels.email import mime
+from adapters.channels.email.addresses import EmailAddress, InvalidAddress, parse_address
+from adapters.channels.email.attachments import AttachmentFolder
+from adapters.channels.email.files import File
+from adapters.channels.email.headers import Mailbox, UnsafeText
+from domain.content import Content
+from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.notification import Notification, Recipient, one_recipient
+
+_OFF_LOOP = 64 * 1024  # characters or bytes; writing more would hold up every other mail
+
+Letters = list[tuple[Recipient, EmailAddress]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailDefaults:
+    """What a mail takes where neither message nor template says: `Name <address>` or an address."""
+
+    sender: str | None = None
+    reply_to: str | None = None
+    attachments_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMail:
+    """One mail to be: `addressees` can be served, `refused` cannot and say why. `envelope_from` is
+    where bounces go."""
+
+    notification: Notification
+    content: Content
+    sender: Mailbox
+    sender_address: EmailAddress
+    envelope_from: EmailAddress
+    reply_to: tuple[Mailbox, ...]
+    addressees: Letters
+    refused: dict[Recipient, DeliveryError]
+
+    @property
+    def unshown_replies(self) -> bool:
+        """Whether some Reply-To address is carried only by a server with SMTPUTF8."""
+        return not all(box.address.isascii() for box in self.reply_to)
+
+
+class Composer:
+    """Composes letters and writes them down."""
+
+    def __init__(self, defaults: EmailDefaults) -> None:
+        """Raises ValueError, naming the variable, when a default is no address."""
+        self._defaults = defaults
+        self._attachments = AttachmentFolder(defaults.attachments_dir)
+        given = {
+            "DISPATCHER_EMAIL_FROM": defaults.sender,
+            "DISPATCHER_EMAIL_REPLY_TO": defaults.reply_to,
+        }
+        for variable, text in given.items():
+            if text is not None:
+                try:
+                    _mailbox(one_recipient(text))
+                except ValueError as error:
+                    raise ValueError(f"{variable}: {error}") from None
+
+    def compose(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> OutgoingMail:
+        """Check everything that needs no server. Raises Permanent when nobody can be served."""
+        if content.parts.get("html") is None and content.parts.get("text") is None:
+            raise Permanent(
+                f"template {notification.template!r} has neither an html nor a text part",
+                reason=FailureReason.TEMPLATE_MISSING,
+            )
+        sender = self._sender(notification, content)
+        addressees: Letters = []
+        refused: dict[Recipient, DeliveryError] = {}
+        for recipient in recipients:
+            try:
+                addressees.append((recipient, parse_address(recipient.address)))
+            except InvalidAddress as error:
+                refused[recipient] = Permanent(str(error), reason=FailureReason.RECIPIENT_INVALID)
+        sender_box = _checked("from", sender)
+        bounces = notification.envelope_from or sender
+        return OutgoingMail(
+            notification=notification,
+            content=content,
+            sender=sender_box,
+            sender_address=parse_address(sender.address),
+            envelope_from=parse_address(_checked("envelope_from", bounces).address),
+            reply_to=self._reply_to(notification),
+            addressees=addressees,
+            refused=refused,
+        )
+
+    def _sender(self, notification: Notification, content: Content) -> Recipient:
+        if notification.sender is not None:
+            return notification.sender
+        text = content.envelope.sender or self._defaults.sender
+        if text is None:
+            raise Permanent(
+                "no sender: give the message a field 'from', or set DISPATCHER_EMAIL_FROM",
+                reason=FailureReason.MALFORMED,
+            )
+        try:
+            return Recipient.parse(text)
+        except ValueError as error:
+            raise _malformed("from", error) from None
+
+    def _reply_to(self, notification: Notification) -> tuple[Mailbox, ...]:
+        reply_to = notification.reply_to
+        if not reply_to and self._defaults.reply_to is not None:
+            reply_to = (Recipient.parse(self._defaults.reply_to),)
+        return tuple(_checked("reply_to", mailbox) for mailbox in reply_to)
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> dict[Recipient, DeliveryError | None]:
+        """Write the letter without sending it, and return which recipients cannot be served, and
+        why. Raises Permanent when no recipient can be."""
+        letter = self.compose(notification, content, recipients)
+        if letter.addressees:
+            await self.write(letter, eight_bit=True, utf8=True)
+        return {recipient: letter.refused.get(recipient) for recipient in recipients}
+
+    async def write(self, letter: OutgoingMail, *, eight_bit: bool, utf8: bool) -> bytes:
+        """The letter's bytes. Raises Permanent when they cannot be made.
+
+        `eight_bit` and `utf8`: the server takes 8BITMIME and SMTPUTF8.
+        """
+        files = await self._attachments.load(letter.notification.attachments)
+        mail = _mail(letter, files, utf8=utf8)
+        size = sum(map(len, letter.content.parts.values())) + sum(len(f.content) for f in files)
+        try:
+            if size > _OFF_LOOP:
+                return await asyncio.to_thread(mime.write, mail, eight_bit=eight_bit)
+            return mime.write(mail, eight_bit=eight_bit)
+        except UnsafeText as error:
+            raise Permanent(str(error), reason=FailureReason.CONTENT_REFUSED) from None
+
+
+def _mail(letter: OutgoingMail, files: Sequence[File], *, utf8: bool) -> mime.Mail:
+    notification, content = letter.notification, letter.content
+    key = notification.unique_id
+    if notification.individually:
+        key += "\n" + notification.recipients[0].address
+    return mime.Mail(
+        sender=letter.sender,
+        to=_shown(notification.to, utf8=utf8),
+        cc=_shown(notification.cc, utf8=utf8),
+        reply_to=[box for box in letter.reply_to if utf8 or box.address.isascii()],
+        subject=content.subject if content.subject is not None else notification.subject or "",
+        date=time.time(),
+        message_id=mime.message_id(key, letter.sender_address.domain),
+        template=f"{notification.template}@{content.version}",
+        extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
+        html=content.parts.get("html"),
+        text=content.parts.get("text"),
+        files=files,
+    )
+
+
+def _shown(recipients: Sequence[Recipient], *, utf8: bool) -> list[Mailbox]:
+    """Those a header can name, each once: an address that is none, or that the server cannot
+    carry, would spoil it for the others."""
+    shown: dict[str, Mailbox] = {}
+    for recipient in recipients:
+        try:
+            address = parse_address(recipient.address)
+        except InvalidAddress:
+            continue
+        if utf8 or not address.needs_smtputf8:
+            shown.setdefault(address.wire, Mailbox(recipient.name, address.wire))
+    return list(shown.values())
+
+
+def _mailbox(recipient: Recipient) -> Mailbox:
+    return Mailbox(recipient.name, parse_address(recipient.address).wire)
+
+
+def _checked(field: str, recipient: Recipient) -> Mailbox:
+    try:
+        return _mailbox(recipient)
+    except InvalidAddress as error:
+        raise _malformed(field, error) from None
+
+
+def _malformed(field: str, error: Exception) -> Permanent:
+    return Permanent(f"{field}: {error}", reason=FailureReason.MALFORMED)

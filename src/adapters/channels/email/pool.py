@@ -1,0 +1,277 @@
+"""A bounded pool of SMTP connections, handed out in the order of asking."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.channels.email.endings import Crowded
+from adapters.channels.email.learned import Fact
+from adapters.channels.email.session import Session
+from adapters.channels.email.width import Patience, Width
+
+_GOODBYE = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """When a connection is given up, and how soon another is tried. Seconds, but for `size` and
+    `mails`.
+
+    `patience`: until one more connection is tried after the relay has refused one while it served
+    others of ours; it doubles with each further refusal.
+    `crowded`: how long a relay that serves others to the full, and us not at all, is asked again.
+    `idle` is well below what servers and the firewalls between allow, so a connection taken from
+    the pool is rarely dead. `surplus` is the same for all but one: others may wait for ours.
+    """
+
+    size: int = 10
+    patience: float = 1.0
+    crowded: float = 60.0
+    age: float = 300.0
+    idle: float = 30.0
+    surplus: float = 5.0
+    mails: int = 1000
+
+
+class Pool:
+    """Keeps connections open between mails; opens one only when none is at hand.
+
+    A mail waits for whichever comes first: a connection that is given back, or a new one. A
+    connection that cannot be opened while others serve us makes the pool smaller for a while; only
+    when no connection is left is it an error, and then for every mail that waits. After a failure
+    connections are opened one at a time until one succeeds.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Coroutine[Any, Any, Session]],
+        limits: PoolLimits,
+        learned: Callable[[Fact, float | None], None],
+    ) -> None:
+        """`learned` is called with what the relay turns out to take."""
+        self._connect = connect
+        self._limits = limits
+        self._width = Width(limits.size, limits.patience)
+        self._learned = learned
+        self._mails = limits.mails
+        self._idle: deque[Session] = deque()
+        self._out: set[Session] = set()
+        self._waiters: deque[asyncio.Future[Session]] = deque()
+        self._dials: set[asyncio.Task[Session]] = set()
+        self._has_failed = False
+        self._patience = Patience(limits.crowded)
+        self._next_try: asyncio.TimerHandle | None = None
+        self._growth: asyncio.TimerHandle | None = None
+        self._reaper: asyncio.TimerHandle | None = None
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def acquire(self) -> Session:
+        """An open connection; waits for one to be given back when all are out.
+
+        Every session acquired must go to `release`. Raises what connecting raises.
+        """
+        while self._idle:
+            session = self._idle.pop()
+            if self._fit(session):
+                self._out.add(session)
+                return session
+            self._dismiss(session)
+        return await self._wait(first=False)
+
+    async def renew(self, session: Session, *, is_crowded: bool = False) -> Session:
+        """Another connection in place of one that is dead or used up: a new one where possible.
+
+        `session` is given up, even if this raises what connecting raises. `is_crowded`: the relay
+        finds our connections too many, so this one makes the pool smaller.
+        """
+        self._out.discard(session)
+        self._dismiss(session)
+        others = len(self._out) + len(self._idle)
+        if is_crowded and others:
+            self._was_refused(others)
+        if self._room() > 0:
+            return await self._wait(first=True)
+        return await self.acquire()
+
+    def release(self, session: Session) -> None:
+        """Give a connection back. One that is not open any more is dropped."""
+        if session in self._out:
+            self._out.discard(session)
+            session.reused = True
+            session.idle_since = asyncio.get_running_loop().time()
+            is_surplus = len(self._out) + len(self._idle) >= self._width.now
+            if self._fit(session) and not is_surplus and not self._closed:
+                self._hand_on(session)
+            else:
+                self._dismiss(session)
+                self._dial_as_needed()
+
+    def learn_mails(self, session: Session) -> None:
+        """The relay takes no more mails over one connection than this one has sent."""
+        self._mails = max(1, min(self._mails, session.mails_sent))
+        self._learned(Fact.SESSION_MAILS, self._mails)
+
+    async def close(self) -> None:
+        """Say goodbye on every idle connection. Those that are out are closed when given back."""
+        self._closed = True
+        for timer in (self._reaper, self._growth, self._next_try):
+            if timer is not None:
+                timer.cancel()
+        while self._idle:
+            self._dismiss(self._idle.pop())
+        for dial in self._dials:
+            dial.cancel()
+        if ending := self._goodbyes | self._dials:
+            await asyncio.wait(ending)
+
+    async def _wait(self, *, first: bool) -> Session:
+        waiter: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
+        if first:
+            self._waiters.appendleft(waiter)
+        else:
+            self._waiters.append(waiter)
+        self._dial_as_needed()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(waiter.result())
+            with suppress(ValueError):
+                self._waiters.remove(waiter)
+            raise
+
+    def _hand_on(self, session: Session) -> None:
+        """To whoever waits longest, else keep it."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self._out.add(session)
+                waiter.set_result(session)
+                return
+        session.reused = True
+        self._idle.append(session)
+        self._watch()
+
+    def _room(self) -> int:
+        return self._width.now - len(self._out) - len(self._idle) - len(self._dials)
+
+    def _dial_as_needed(self) -> None:
+        wanted = len(self._waiters) - len(self._dials)
+        wanted = min(wanted, self._room() - len(self._goodbyes))  # they count at the relay still
+        if self._has_failed:
+            wanted = min(wanted, 1 - len(self._dials) if self._next_try is None else 0)
+        for _ in range(wanted):
+            dial = asyncio.get_running_loop().create_task(self._connect())
+            self._dials.add(dial)
+            dial.add_done_callback(self._dialled)
+        if len(self._waiters) > len(self._dials):
+            self._grow_later()
+
+    def _dialled(self, dial: asyncio.Task[Session]) -> None:
+        self._dials.discard(dial)
+        if dial.cancelled():
+            return
+        if error := dial.exception():
+            self._dial_failed(error)
+            return
+        session = dial.result()  # not looked at: what a fresh one has said already is an answer
+        if self._closed:
+            self._dismiss(session)
+            return
+        self._has_failed = False
+        self._patience.reset()
+        self._width.accepted(len(self._out) + len(self._idle) + 1)
+        self._say_width()
+        self._hand_on(session)
+        self._dial_as_needed()
+
+    def _dial_failed(self, error: BaseException) -> None:
+        self._has_failed = True
+        if count := len(self._out) + len(self._idle):
+            self._was_refused(count)
+        elif not self._dials and not (isinstance(error, Crowded) and self._tries_again()):
+            self._width.reset()  # nothing serves us: that says nothing about how many would
+            self._say_width()
+            while self._waiters:
+                waiter = self._waiters.popleft()
+                if not waiter.done():
+                    waiter.set_exception(error)
+
+    def _was_refused(self, count: int) -> None:
+        self._width.refused(count)
+        self._say_width()
+        self._grow_later(again=True)
+
+    def _grow_later(self, *, again: bool = False) -> None:
+        if self._growth is not None and again:
+            self._growth.cancel()
+            self._growth = None
+        if self._growth is None and not self._width.is_full and not self._closed:
+            loop = asyncio.get_running_loop()
+            self._growth = loop.call_later(self._width.step, self._grow)
+
+    def _tries_again(self) -> bool:
+        loop = asyncio.get_running_loop()
+        step = self._patience.next_try(loop.time())
+        if step is not None and self._waiters:
+            self._next_try = loop.call_later(step, self._try_again)
+        return step is not None
+
+    def _try_again(self) -> None:
+        self._next_try = None
+        self._dial_as_needed()
+
+    def _say_width(self) -> None:
+        self._learned(Fact.CONNECTIONS, self._width.now if self._width.is_narrowed else None)
+
+    def _grow(self) -> None:
+        self._growth = None
+        self._width.grow()
+        self._say_width()
+        if self._width.is_narrowed:
+            self._grow_later()
+        self._dial_as_needed()
+
+    def _fit(self, session: Session) -> bool:
+        now = asyncio.get_running_loop().time()
+        return (
+            session.is_open
+            and session.mails_sent < self._mails
+            and now - session.opened_at < self._limits.age
+            and now - session.idle_since < self._limits.idle
+        )
+
+    def _dismiss(self, session: Session) -> None:
+        if not session.is_open:
+            session.abort()
+            return
+        goodbye = asyncio.get_running_loop().create_task(session.quit(_GOODBYE))
+        self._goodbyes.add(goodbye)
+        goodbye.add_done_callback(self._has_left)
+
+    def _has_left(self, goodbye: asyncio.Task[None]) -> None:
+        self._goodbyes.discard(goodbye)
+        if self._waiters:
+            self._dial_as_needed()
+
+    def _watch(self) -> None:
+        """See that idle connections are closed even when no further mail comes."""
+        if self._reaper is None:
+            loop = asyncio.get_running_loop()
+            self._reaper = loop.call_later(min(self._limits.idle, self._limits.surplus), self._reap)
+
+    def _reap(self) -> None:
+        self._reaper = None
+        limit = asyncio.get_running_loop().time() - self._limits.surplus
+        for left in range(len(self._idle), 0, -1):  # the longest idle first
+            session = self._idle.popleft()
+            if self._fit(session) and (left == 1 or session.idle_since > limit):
+                self._idle.append(session)
+            else:
+                self._dismiss(session)
+        if self._idle:
+            self._watch()

@@ -1,0 +1,138 @@
+"""What a refusal means for a delivery: RFC 5321 codes and RFC 3463 enhanced ones to our errors."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from adapters.channels.email.about_us import AboutUs, about_us, sign_in_advice
+from adapters.channels.email.limits import Limit, RateRefused, limit_of
+from adapters.channels.email.phase import Phase
+from adapters.channels.email.replies import SmtpReply
+from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
+
+GREYLIST_WAIT = timedelta(minutes=5)
+_WAIT = re.compile(
+    rb"\b(?:in|for|after|within) +(\d{1,5}) *(s|sec|seconds?|m|min|minutes?|hours?)\b", re.I
+)
+_WAIT_UNITS = {
+    b"s": timedelta(seconds=1),
+    b"m": timedelta(minutes=1),
+    b"h": timedelta(hours=1),
+}
+_LONGEST_NAMED_WAIT = timedelta(days=1)
+_AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
+
+_REASONS = {
+    Phase.SENDER: FailureReason.SENDER_REFUSED,
+    Phase.RECIPIENT: FailureReason.RECIPIENT_REFUSED,
+    Phase.DATA: FailureReason.CONTENT_REFUSED,
+    Phase.FINAL: FailureReason.CONTENT_REFUSED,
+}
+
+
+def verdict(reply: SmtpReply, phase: Phase, server: str) -> DeliveryError:
+    """The error that a reply to `phase` stands for, other than the one hoped for.
+
+    An enhanced code beats the basic one: it says more and servers rewrite the basic one.
+    """
+    text = f"{server} answered {phase} with {reply}"
+    if reply.code in _AUTHENTICATION_CODES and phase in {Phase.SENDER, Phase.DATA}:
+        return Unavailable(f"{text}; {sign_in_advice(reply)}")
+    if limit_of(reply, phase) is Limit.RATE:
+        return RateRefused(text, relay=server, named=_named_wait(reply))
+    enhanced = reply.enhanced
+    severity = enhanced[0] if enhanced else reply.code // 100
+    if phase is Phase.RECIPIENT and _too_many(reply):
+        return Transient(text)
+    if severity == 5:
+        return _final(reply, phase, text)
+    if severity == 4:
+        return _temporary(reply, text)
+    return Transient(f"{text}, which makes no sense there")
+
+
+def _temporary(reply: SmtpReply, text: str) -> Transient:
+    kind = about_us(reply)
+    return Transient(
+        text if kind is None else f"{text}; {kind}",
+        at_least=GREYLIST_WAIT if _greylisted(reply) else None,
+        retry_after=_named_wait(reply),
+        provider_fault=_is_server_trouble(reply) or kind is not None,
+    )
+
+
+def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
+    kind = about_us(reply)
+    reason = _REASONS[phase] if kind else _reason(reply, phase)
+    if kind is None and reason is FailureReason.SENDER_REFUSED:
+        kind = AboutUs.SENDER
+    if kind is None:
+        return Permanent(_hint(reply, text), reason=reason)
+    return Permanent(
+        f"{text}; {kind}",
+        reason=FailureReason.SENDER_REFUSED if kind is AboutUs.SENDER else reason,
+        provider_fault=True,
+        is_certain=kind.is_certain,
+    )
+
+
+def _is_server_trouble(reply: SmtpReply) -> bool:
+    """RFC 3463: x.3.0 and x.3.2 are the mail system's own state, x.4.x network and routing; RFC
+    5321: 421 closes the service."""
+    enhanced = reply.enhanced
+    if enhanced is None:
+        return reply.code == 421
+    return enhanced[1:] in {(3, 0), (3, 2)} or enhanced[1] == 4 or reply.code == 421
+
+
+def _named_wait(reply: SmtpReply) -> timedelta | None:
+    """The wait in words such as "try again in 300 seconds", which greylisting servers give."""
+    match = _WAIT.search(reply.text)
+    if match is None:
+        return None
+    wait = int(match[1]) * _WAIT_UNITS[match[2][:1].lower()]
+    return wait if timedelta(0) < wait <= _LONGEST_NAMED_WAIT else None
+
+
+def _too_many(reply: SmtpReply) -> bool:
+    # RFC 5321 4.5.3.1.10: old servers say 552 for too many recipients, to be read as 452.
+    enhanced = reply.enhanced
+    if enhanced is None:
+        return reply.code == 552 and b"too many" in reply.text.lower()
+    return enhanced[1:] == (5, 3)
+
+
+def _not_understood(reply: SmtpReply) -> bool:
+    enhanced = reply.enhanced
+    if enhanced is None:
+        return 500 <= reply.code <= 504 or reply.code == 555  # 555: RFC 5321 4.1.1.11
+    return enhanced[1] == 5
+
+
+def _hint(reply: SmtpReply, text: str) -> str:
+    return f"{text}: it does not understand the command" if _not_understood(reply) else text
+
+
+def _reason(reply: SmtpReply, phase: Phase) -> FailureReason:
+    if _not_understood(reply):
+        return FailureReason.CONTENT_REFUSED
+    enhanced = reply.enhanced
+    # RFC 1870 section 6.1: a mail too large is refused at MAIL, with 552.
+    too_large = enhanced[1:] == (3, 4) if enhanced else reply.code == 552
+    if phase is Phase.SENDER and too_large:
+        return FailureReason.CONTENT_REFUSED
+    return _REASONS[phase]
+
+
+def _greylisted(reply: SmtpReply) -> bool:
+    text = reply.text.lower()
+    if b"greylist" in text or b"graylist" in text:
+        return True
+    return reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
+
+
+def raise_if_unavailable(answers: Sequence[DeliveryError | None]) -> None:
+    """Raise Unavailable where the server refuses every recipient because we are not signed in."""
+    for answer in answers:
+        if isinstance(answer, Unavailable) and None not in answers:
+            raise answer

@@ -1,0 +1,150 @@
+"""What Slack is asked to post: rendered parts and the producer's wishes as one call's arguments.
+
+https://docs.slack.dev/reference/methods/chat.postMessage
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Never
+
+from adapters.channels.slack.blocks import block_faults
+from domain.content import Content
+from domain.errors import FailureReason, Permanent
+from domain.notification import JsonValue, Notification
+
+LONGEST_TEXT = 40_000
+"""Characters; what is longer Slack would cut (the method's page, "Truncating content")."""
+
+_THREAD = re.compile(r"\d{1,20}\.\d{1,10}")
+_CONTROL = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_MOST_TOLD = 5
+
+# Where it goes and with whose token is ours to say. `parse` and `link_names` would make mentions
+# and links of plain words.
+_KINDS: Mapping[str, type] = {
+    "attachments": list,
+    "blocks": list,
+    "icon_emoji": str,
+    "icon_url": str,
+    "metadata": dict,
+    "mrkdwn": bool,
+    "reply_broadcast": bool,
+    "text": str,
+    "thread_ts": str,
+    "unfurl_links": bool,
+    "unfurl_media": bool,
+    "username": str,
+}
+_NAMES = {list: "a list", dict: "an object", str: "a text", bool: "true or false"}
+
+
+def message_of(notification: Notification, content: Content) -> dict[str, JsonValue]:
+    """The arguments of one call, without channel and token.
+
+    Raises Permanent with reason CONTENT_REFUSED, naming every field that Slack could not take.
+    """
+    message = {**_template_s_own(content), **_wishes(notification.metadata)}
+    if "text" not in message:
+        message |= _text_for(content)
+    faults = list(_faults(message))
+    if notification.attachments:
+        faults.append("attachments: a message to Slack carries no files")
+    if faults:
+        _refuse(faults)
+    return message
+
+
+def escaped(text: str) -> str:
+    """Plain text, so that nothing in it is a mention, a link or a command to Slack.
+
+    https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    return text.translate(_CONTROL)
+
+
+def _template_s_own(content: Content) -> dict[str, JsonValue]:
+    part = content.parts.get("slack.json")
+    if part is None:
+        return {}
+    try:
+        value = json.loads(part, parse_constant=_no_json)
+    except (ValueError, RecursionError):
+        _refuse(["slack.json: is not JSON"])
+    if isinstance(value, list):
+        return {"blocks": value}
+    if not isinstance(value, dict):
+        _refuse(["slack.json: must be a list of blocks or an object"])
+    return value
+
+
+def _no_json(constant: str) -> Never:
+    raise ValueError(constant)
+
+
+def _wishes(metadata: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """What `metadata.slack` of the message asks for."""
+    own = metadata.get("slack", {})
+    if not isinstance(own, Mapping):
+        _refuse(["metadata.slack: must be an object"])
+    faults = [f"metadata.slack.{name}: {fault}" for name, fault in _wish_faults(own)]
+    if faults:
+        _refuse(faults)
+    wishes: dict[str, JsonValue] = {}
+    if "thread_ts" in own:
+        wishes["thread_ts"] = own["thread_ts"]
+    if "unfurl" in own:
+        wishes |= {"unfurl_links": own["unfurl"], "unfurl_media": own["unfurl"]}
+    return wishes
+
+
+def _wish_faults(own: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
+    for name, value in own.items():
+        if name == "thread_ts":
+            if fault := _thread_fault(value):
+                yield name, fault
+        elif name != "unfurl":
+            yield name, "is not known: there are thread_ts and unfurl"
+        elif not isinstance(value, bool):
+            yield name, "must be true or false"
+
+
+def _text_for(content: Content) -> dict[str, JsonValue]:
+    """The body, or beside blocks what notifications and screen readers say of them."""
+    if "slack" in content.parts:
+        return {"text": content.parts["slack"].strip()}
+    plain = content.parts.get("text") or content.subject or ""
+    return {"text": escaped(plain.strip())} if plain.strip() else {}
+
+
+def _faults(message: Mapping[str, JsonValue]) -> Iterator[str]:
+    for name, value in message.items():
+        kind = _KINDS.get(name)
+        if kind is None:
+            yield f"slack.json: {name} is not a template's to say"
+        elif not isinstance(value, kind):
+            yield f"slack.json: {name} must be {_NAMES[kind]}"
+    text = message.get("text")
+    blocks = message.get("blocks")
+    if isinstance(blocks, list):
+        yield from block_faults(blocks)
+    if isinstance(text, str) and len(text) > LONGEST_TEXT:
+        yield f"text: {len(text)} characters, and Slack takes at most {LONGEST_TEXT}"
+    if not text and not blocks and not message.get("attachments"):
+        yield "text: there is nothing to say"
+    if isinstance(message.get("thread_ts"), str) and (fault := _thread_fault(message["thread_ts"])):
+        yield f"thread_ts: {fault}"
+
+
+def _thread_fault(value: JsonValue) -> str | None:
+    if isinstance(value, str) and _THREAD.fullmatch(value):
+        return None
+    return "must be a message's ts as a text, such as 1503435956.000247"
+
+
+def _refuse(faults: list[str]) -> Never:
+    told = "; ".join(faults[:_MOST_TOLD])
+    more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
+    raise Permanent(
+        f"Slack could not take this message: {told}{more}", reason=FailureReason.CONTENT_REFUSED
+    ) from None

@@ -1,0 +1,144 @@
+"""What an answer of Slack means for a delivery. HTTP 200 with `ok: false` is the usual refusal."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+
+from adapters.channels.shared.http import HttpReply, told
+from adapters.channels.slack import codes
+from domain.errors import (
+    DeliveryError,
+    FailureReason,
+    InDoubt,
+    Permanent,
+    Throttled,
+    Transient,
+    Unavailable,
+)
+
+UNNAMED_WAIT = timedelta(seconds=30)
+"""The wait where Slack asks for one and names none; its documentation's own example."""
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
+_NO_CODE = "no_code"
+_SHORTEST_WAIT = timedelta(seconds=1)
+
+_CHECK_IT = "check DISPATCHER_SLACK_TOKEN"
+_HINTS = {
+    **dict.fromkeys(("account_inactive", "invalid_auth", "not_authed"), _CHECK_IT),
+    **dict.fromkeys(("token_expired", "token_revoked"), _CHECK_IT),
+    "missing_scope": "grant the app this scope and install it again",
+    "not_in_channel": "invite the app to the channel, or grant it chat:write.public",
+    "no_service": "the webhook in DISPATCHER_SLACK_WEBHOOK_URL was removed or disabled",
+}
+
+
+class Verdicts:
+    """From a reply to an error, or to None where Slack has accepted.
+
+    `on_unknown_code` hears each code that is in no table; `secrets` are the texts that no error
+    may hold, as they are now.
+    """
+
+    def __init__(
+        self, on_unknown_code: Callable[[str], None], secrets: Callable[[], Collection[str]]
+    ) -> None:
+        self._on_unknown_code = on_unknown_code
+        self._secrets = secrets
+
+    def of_method(self, reply: HttpReply) -> DeliveryError | None:
+        """A method of the Web API: `ok` says it, whatever the status."""
+        answer = reply.json()
+        if answer.get("ok") is True and 200 <= reply.status < 300:
+            return None
+        detail = told(_detail(answer), self._secrets())
+        return self._of(reply, _code(answer), detail)
+
+    def of_webhook(self, reply: HttpReply) -> DeliveryError | None:
+        """An incoming webhook: the status says it, and a plain word why."""
+        answer = reply.json()
+        if 200 <= reply.status < 300 and reply.body.lstrip()[:1] == b"<":
+            return Unavailable("a web page answers in place of Slack's webhook; check its address")
+        if 200 <= reply.status < 300 and answer.get("ok") is not False:
+            return None
+        word = reply.body[:100].decode("utf-8", "replace").strip()
+        error = self._of(reply, _code(answer or {"error": word}), "")
+        if isinstance(error, Permanent) and error.reason is FailureReason.RECIPIENT_REFUSED:
+            # Where a webhook posts to is not the message's choice: each next one meets the same.
+            return Permanent(str(error), reason=error.reason, provider_fault=True)
+        return error
+
+    def _of(self, reply: HttpReply, code: str, detail: str) -> DeliveryError:
+        if reply.status == 429 or code in codes.THROTTLED:
+            wait = reply.retry_after
+            wait = UNNAMED_WAIT if wait is None else max(wait, _SHORTEST_WAIT)
+            return Throttled("Slack asked to wait", retry_after=wait)
+        if not code:
+            return _of_status(reply.status)
+        text = "; ".join(filter(None, (f"Slack answered {code}", detail, _HINTS.get(code))))
+        for known, error in _TABLE:
+            if code in known:
+                return error(text)
+        self._on_unknown_code(code)
+        return Transient(f"{text}, which is unknown", provider_fault=reply.status >= 500)
+
+
+def _code(answer: Mapping[str, object]) -> str:
+    """Slack's word for what happened; empty where it is none: anything may stand there."""
+    word = answer.get("error")
+    if isinstance(word, str) and _CODE.fullmatch(word):
+        return word
+    return _NO_CODE if answer.get("ok") is False else ""
+
+
+def _detail(answer: Mapping[str, object]) -> str:
+    """What Slack adds: the scope that is missing, what is wrong with which block."""
+    words = [f"needed: {answer['needed']}"] if isinstance(answer.get("needed"), str) else []
+    metadata = answer.get("response_metadata")
+    messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
+    if isinstance(messages, list):
+        words += [one for one in messages if isinstance(one, str)]
+    return "; ".join(words)
+
+
+def _of_status(status: int) -> DeliveryError:
+    """A reply that is not Slack's own wording, as a proxy's."""
+    text = f"HTTP {status} came without a word of Slack's"
+    if 200 <= status < 300:
+        return InDoubt(f"{text}; the message may have arrived or not")
+    if status in {401, 403, 404, 405, 407, 410} or 300 <= status < 400:
+        return Unavailable(f"{text}; check the addresses of Slack in the settings")
+    if status == 413:
+        return _content(text)
+    return Transient(text, provider_fault=True)
+
+
+def _token(text: str) -> Unavailable:
+    return Unavailable(text, is_login=True)
+
+
+def _recipient(text: str) -> Permanent:
+    return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED)
+
+
+def _recipient_or_us(text: str) -> Permanent:
+    return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED, provider_fault=True)
+
+
+def _content(text: str) -> Permanent:
+    return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
+
+
+def _passing(text: str) -> Transient:
+    return Transient(text, provider_fault=True)
+
+
+_TABLE: tuple[tuple[frozenset[str], Callable[[str], DeliveryError]], ...] = (
+    (codes.OUR_TOKEN, _token),
+    (codes.OUR_ACCOUNT, Unavailable),
+    (codes.RECIPIENT, _recipient),
+    (codes.RECIPIENT_OR_US, _recipient_or_us),
+    (codes.CONTENT, _content),
+    (codes.DOUBTFUL, InDoubt),
+    (codes.PASSING, _passing),
+)

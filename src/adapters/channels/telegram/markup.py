@@ -1,0 +1,188 @@
+"""Telegram's HTML: read leniently into runs of text, written back so that Telegram can parse it.
+
+What is allowed: https://core.telegram.org/bots/api#html-style. What a template gets wrong is put
+right on the way: nesting, named entities, bare `<` and `&`, tags that mail has and Telegram not.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape as html_escape
+
+from adapters.html import attributes_of, decoded
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)(\s[^<>]*+|/)?+>")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+_SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
+_BARE = frozenset(("b", "i", "u", "s", "tg-spoiler", "pre"))
+_NEEDED = {"a": "href", "tg-emoji": "emoji-id", "tg-time": "unix"}
+_SUPPORTED = _BARE | _NEEDED.keys() | {"blockquote", "code", "span"}
+_ENDS_A_LINE = frozenset(
+    ("p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table")
+)
+# Known from mail; anything else in angle brackets is text that somebody forgot to escape.
+_DROPPED = _ENDS_A_LINE | frozenset(
+    ("article", "body", "br", "center", "font", "footer", "head", "header", "hr", "html", "img",
+     "main", "section", "small", "sub", "sup", "tbody", "td", "th", "thead", "title", "wbr")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tag:
+    """One pair of tags. Two of the same kind are two: adjacent quotations stay apart."""
+
+    kind: str
+    opening: str
+
+    @property
+    def closing(self) -> str:
+        return f"</{self.kind}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Text as people see it, within these tags, the outermost first."""
+
+    text: str
+    tags: tuple[Tag, ...] = ()
+
+
+def units(text: str) -> int:
+    """Length in UTF-16 code units, as Telegram counts."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+
+
+def escape(text: str) -> str:
+    """Text as Telegram's HTML."""
+    return html_escape(text, quote=False)
+
+
+def parse(source: str) -> list[Run]:
+    """Read a rendered template; never fails, whatever is wrong with it."""
+    source = _without_comments(_scalar(source))
+    reader = _MarkupReader()
+    end = 0
+    for match in _TAG.finditer(source):
+        reader.text(decoded(source[end : match.start()]))
+        is_end, name, attributes = match[1] == "/", match[2].lower(), match[3] or ""
+        if not reader.tag(name, attributes, is_end=is_end):
+            reader.text(match[0])
+        end = match.end()
+    reader.text(decoded(source[end:]))
+    return reader.runs
+
+
+def plain(text: str) -> list[Run]:
+    """A text without markup."""
+    return [Run(_scalar(text))]
+
+
+def write(runs: Iterable[Run]) -> str:
+    """Markup that Telegram can parse, every tag closed in order."""
+    pieces: list[str] = []
+    opened: tuple[Tag, ...] = ()
+    for run in runs:
+        kept = shared(opened, run.tags)
+        pieces += (tag.closing for tag in reversed(opened[kept:]))
+        pieces += (tag.opening for tag in run.tags[kept:])
+        pieces.append(escape(run.text))
+        opened = run.tags
+    pieces += (tag.closing for tag in reversed(opened))
+    return "".join(pieces)
+
+
+def shared(one: Sequence[Tag], other: Sequence[Tag]) -> int:
+    """How many tags both have in common from the outside."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left is not right:
+            break
+        count += 1
+    return count
+
+
+class _MarkupReader:
+    """Collects runs. `_open` has each name's open tags, those too that say nothing new, so that
+    their ends are known."""
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self._tags: tuple[Tag, ...] = ()
+        self._open: dict[str, list[Tag | None]] = defaultdict(list)
+
+    def text(self, text: str) -> None:
+        if not text:
+            return
+        if self.runs and self.runs[-1].tags == self._tags:
+            text = self.runs.pop().text + text
+        self.runs.append(Run(text, self._tags))
+
+    def tag(self, name: str, attributes: str, *, is_end: bool) -> bool:
+        """Take a tag; False where it is none."""
+        name = _SAME_AS.get(name, name)
+        if name in _SUPPORTED:
+            if is_end:
+                self._end(name)
+            else:
+                self._start(name, attributes)
+            return True
+        if name == "br" or (is_end and name in _ENDS_A_LINE):
+            self.text("\n")
+        elif name == "li":
+            self.text("• ")
+        return name in _DROPPED
+
+    def _start(self, name: str, attributes: str) -> None:
+        opening = _opening(name, attributes, within=self._tags)
+        kind = "tg-spoiler" if name == "span" else name
+        tag = None
+        if opening is not None and kind not in {known.kind for known in self._tags}:
+            tag = Tag(kind, opening)
+            self._tags += (tag,)
+        self._open[name].append(tag)
+
+    def _end(self, name: str) -> None:
+        if self._open[name]:
+            tag = self._open[name].pop()
+            self._tags = tuple(other for other in self._tags if other is not tag)
+
+
+def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:
+    """The opening tag with the attributes that Telegram knows; None: it would mean nothing."""
+    if name in _BARE:
+        return f"<{name}>"
+    values = attributes_of(attributes)
+    if name == "span":
+        return "<tg-spoiler>" if values.get("class") == "tg-spoiler" else None
+    if name == "blockquote":
+        return "<blockquote expandable>" if "expandable" in values else "<blockquote>"
+    if name == "code":
+        language = values.get("class", "")
+        is_named = bool(within) and within[-1].kind == "pre" and language.startswith("language-")
+        return _with(name, {"class": language} if is_named else {})
+    needed = _NEEDED[name]
+    wanted = {key: values[key] for key in (needed, "format") if values.get(key)}
+    return _with(name, wanted) if needed in wanted else None
+
+
+def _with(name: str, attributes: Mapping[str, str]) -> str:
+    pairs = (f' {key}="{html_escape(value)}"' for key, value in attributes.items())
+    return f"<{name}{''.join(pairs)}>"
+
+
+def _scalar(text: str) -> str:
+    """Half a surrogate pair, which JSON can name, has no place in UTF-8."""
+    if not _LONE_SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _without_comments(source: str) -> str:
+    kept = []
+    end = 0
+    while (start := source.find("<!--", end)) >= 0 and (stop := source.find("-->", start)) >= 0:
+        kept.append(source[end:start])
+        end = stop + 3
+    return "".join((*kept, source[end:])) if kept else source

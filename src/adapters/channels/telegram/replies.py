@@ -1,0 +1,110 @@
+"""What Telegram's answers mean.
+
+Their shape: https://core.telegram.org/bots/api#making-requests. The descriptions are not
+documented; these are the ones that the Bot API server has (https://github.com/tdlib/telegram-bot-api).
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.channels.shared.http import HttpReply, told
+from domain.errors import (
+    DeliveryError,
+    FailureReason,
+    InDoubt,
+    Permanent,
+    Throttled,
+    Transient,
+    Unavailable,
+)
+from domain.notification import JsonValue
+
+_UNNAMED_WAIT = timedelta(seconds=30)
+
+# Said of a chat, a person or a topic in answer to a 400; anything else is said of the message.
+_ABOUT_THE_RECIPIENT = re.compile(
+    r"chat not found|user not found|channel not found|peer_id_invalid|chat_id_invalid"
+    r"|deactivated|kicked|blocked|not a member|channel_private|chat_restricted"
+    r"|(?:have no|not enough) rights|administrator rights|chat_admin_required"
+    r"|chat_write_forbidden|chat_(?:send|guest)_\w*forbidden|can't initiate|user_is_bot"
+    r"|thread not found|topic_(?:closed|deleted|id_invalid)|upgraded to a supergroup"
+)
+_INVALID_RECIPIENT = re.compile(r"chat_id is empty|chat identifier is not specified")
+_ADDRESS = re.compile(r"\S*://\S*")  # a link may be as secret as a password
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The group has become another chat; nothing was sent."""
+
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Telegram cannot parse the markup; nothing was sent. `error`: if that is to be the end."""
+
+    error: Permanent
+
+
+Verdict = DeliveryError | Moved | Unreadable | None
+
+
+def verdict(reply: HttpReply, secrets: Collection[str]) -> Verdict:
+    """What became of the request: None if it was done. No error holds one of the `secrets`."""
+    answer = reply.json()
+    if answer.get("ok") is True:
+        return None
+    code = answer.get("error_code")
+    if not isinstance(answer.get("ok"), bool) or not isinstance(code, int):
+        return _from_somebody_else(reply)
+    description = told(_ADDRESS.sub("…", str(answer.get("description") or code)), secrets)
+    parameters = answer.get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    new_chat = parameters.get("migrate_to_chat_id")
+    if isinstance(new_chat, int):
+        return Moved(new_chat)
+    if code == 429:
+        wait = _wait(parameters.get("retry_after"), reply)
+        return Throttled(f"telegram: {description}", retry_after=wait)
+    return _error(code, description)
+
+
+def _error(code: int, description: str) -> DeliveryError | Unreadable:
+    text = f"telegram: {description}"
+    lower = description.lower()
+    if code in {401, 404} or "logged out" in lower:
+        return Unavailable(f"{text} (is the bot's token right?)", is_login=True)
+    if code == 409:
+        return Unavailable(f"{text} (is the bot's token used elsewhere?)")
+    if code >= 500:
+        return Transient(text, provider_fault=True)
+    if code == 403 or _ABOUT_THE_RECIPIENT.search(lower):
+        return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED)
+    if _INVALID_RECIPIENT.search(lower):
+        return Permanent(text, reason=FailureReason.RECIPIENT_INVALID)
+    error = Permanent(text, reason=FailureReason.CONTENT_REFUSED)
+    return Unreadable(error) if "can't parse" in lower else error
+
+
+def _from_somebody_else(reply: HttpReply) -> DeliveryError:
+    """A proxy, a gateway or a wrong address: it says nothing about the message."""
+    text = f"telegram: status {reply.status} in an answer that is not the Bot API's"
+    if reply.status == 429:
+        return Throttled(text, retry_after=reply.retry_after or _UNNAMED_WAIT)
+    if reply.status == 413:
+        return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
+    if reply.status >= 500:
+        return Transient(text, provider_fault=True)
+    is_page = reply.body.lstrip()[:1] == b"<"  # as of a wrong address, or a sign-in before it
+    if 200 <= reply.status < 300 and not is_page:
+        return InDoubt(f"{text}; the message may have arrived or not")
+    return Unavailable(text)
+
+
+def _wait(seconds: JsonValue, reply: HttpReply) -> timedelta:
+    if isinstance(seconds, int | float) and 0 < seconds < 10**8:
+        return timedelta(seconds=seconds)
+    return reply.retry_after or _UNNAMED_WAIT

@@ -1,0 +1,1 @@
+"""List, edit, release and export dead letters, over the inbound contract."""

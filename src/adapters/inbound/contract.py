@@ -1,0 +1,184 @@
+"""The inbound contract: what a broker adapter takes, gives, and promises."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum
+from typing import Protocol
+
+from adapters.message_format.properties import NO_PROPERTIES, Properties
+from domain.errors import DispatcherError
+
+
+class BrokerUnavailable(DispatcherError):
+    """The broker cannot be reached or refuses our login; try again later."""
+
+
+class PublishRefused(DispatcherError):
+    """The broker did not take a message (unroutable, full, no permission); it was not stored."""
+
+
+class TopologyMismatch(DispatcherError):
+    """A queue or exchange exists with other arguments than this worker was told to insist on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMessage:
+    """One message as a broker hands it over. `delivery_count` is the broker's own count of earlier
+    hand-outs, 0 where it keeps none. `session` names the broker channel it came over, unique across
+    processes and reconnects, and `tag` the delivery in it."""
+
+    queue: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, object] = field(default_factory=dict)
+    properties: Properties = NO_PROPERTIES
+    redelivered: bool = False
+    delivery_count: int = 0
+    session: str = ""
+    tag: int = 0
+
+    def with_priority(self, priority: int | None) -> "InboundMessage":
+        """The same message, with `priority` where it came without one."""
+        if priority is None or self.properties.priority is not None:
+            return self
+        return replace(self, properties=replace(self.properties, priority=priority))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryCopy:
+    """Put a copy back for later, body unchanged, with exactly these headers.
+
+    Not `exact`: `delay` is one of the configured tiers. `exact`: any wait; the headers carry the
+    due time, and a broker that only has tiers may hand the copy out early, to be put back again.
+    `priority` is the copy's where the message came without one.
+    """
+
+    delay: timedelta
+    headers: Mapping[str, str | int]
+    exact: bool = False
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadCopy:
+    """Put a copy into `<queue>.dead`, body unchanged, with exactly these headers. `priority` is the
+    copy's where the message came without one."""
+
+    headers: Mapping[str, str | int]
+    priority: int | None = None
+
+
+Settlement = Sequence[RetryCopy | DeadCopy]
+"""What must be stored, confirmed by the broker, before the message is acked. Empty: just ack."""
+
+Handler = Callable[[InboundMessage], Awaitable[Settlement]]
+"""Handles one message. Raises nothing but CancelledError: then the message is handed back."""
+
+
+class Watcher:
+    """Hears of what a ledger must know. This one does not care."""
+
+    async def acking(self, message: InboundMessage) -> None:
+        """The message is settled, its session lives, and it is acked when this returns."""
+
+    async def session_ended(self, session: str) -> None:
+        """What the session has not acked will be handed out again, once this returns."""
+
+
+class Consumer(Protocol):
+    """Takes messages from the work queues, runs the handler and settles.
+
+    A message is acked only after every copy of its settlement is stored for good; if a copy cannot
+    be stored, the message stays unacked and storing is tried again, later. Messages are handled
+    concurrently, up to the prefetch. A handler that never returns blocks nobody else.
+    """
+
+    async def run(
+        self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
+    ) -> None:
+        """Consume until `stop`. With `drain`, also end when the work queues are empty and nothing
+        is in flight; delayed copies do not hold it. Never gives up on an unreachable broker.
+        Raises TopologyMismatch where the configuration insists and the broker differs.
+        """
+
+    def stop(self) -> None:
+        """Take no more; `run` returns once what is in flight has ended or the grace is over.
+        What has not ended by then is cancelled and handed back. May be called twice."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every work queue is being consumed at this moment."""
+
+
+class Publisher(Protocol):
+    """Stores messages in work queues, and dead letters that were kept elsewhere."""
+
+    async def publish(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """Return once the broker has confirmed it durably. Raises BrokerUnavailable or
+        PublishRefused."""
+
+    async def bury(
+        self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
+    ) -> None:
+        """The same into `<queue>.dead`; `queue` is the work queue's name."""
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+
+
+class Keep(Enum):
+    """The decision to leave a dead letter where it is."""
+
+    KEEP = "keep"
+
+
+class Remove(Enum):
+    """The decision to delete a dead letter for good."""
+
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """The decision to move a dead letter back to its work queue, with exactly these headers and,
+    where it was changed, another body with properties of its own."""
+
+    headers: Mapping[str, str | int]
+    body: bytes | None = field(default=None, repr=False)
+    properties: Properties | None = None
+
+
+Decision = Keep | Remove | Release
+
+Decide = Callable[[InboundMessage], Awaitable[Decision]]
+"""Judges one dead letter. It may take its time: nothing else waits for it but the next letter."""
+
+
+def not_told(message: InboundMessage) -> None:
+    """Nobody wants to hear what became of a dead letter."""
+
+
+class DeadLetters(Protocol):
+    """The letters in `<queue>.dead`; they live in the broker and nowhere else."""
+
+    async def count(self, queue: str) -> int:
+        """How many letters are there, but for those in somebody's hands; 0 where the queue does not
+        exist. Cheap: none is fetched. Raises BrokerUnavailable."""
+
+    async def visit(
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+    ) -> int:
+        """Show `decide` every letter of `<queue>.dead`, oldest first, one after the other, and do
+        what it says, beginning at once. `done` hears of each letter that was released or removed.
+
+        Kept letters stay, in their order. A letter is deleted only after its release is confirmed,
+        so an interruption may at worst leave both. Returns how many letters were shown; 0 where
+        the queue does not exist. The message's `queue` is the work queue's name. Raises
+        BrokerUnavailable or PublishRefused (that letter stays, as do those not yet visited), and
+        what `decide` raises.
+        """
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""

@@ -1,0 +1,1 @@
+"""Bytes to notifications and back: fields, headers, JSON Schema."""

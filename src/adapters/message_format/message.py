@@ -1,0 +1,183 @@
+"""bytes -> Notification: the wire format, checked in full before anything is done with it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import chain
+
+from pydantic import ValidationError
+
+from adapters.message_format.encoding import plain_body
+from adapters.message_format.headers import MAX_REMAINING, remaining_to_wire
+from adapters.message_format.misspelt import hints, probably_meant
+from adapters.message_format.properties import NO_PROPERTIES, Properties
+from adapters.message_format.schema import WireMessage
+from adapters.message_format.strict_json import loads_object
+from domain.errors import MalformedMessage
+from domain.notification import InvalidNotification, JsonValue, Notification
+
+MAX_BODY = 10 * 1024 * 1024
+"""Default limit of a message's body, in bytes."""
+
+_MAX_RECIPIENTS = 500
+_SHORT_KEY = 16
+_WITH_COPIES = "email"  # of several channels the one that cc and bcc are for
+_WITH_FILES = ("email", "telegram")  # of several channels those that attachments are for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedMessage:
+    """One notification for each channel, with what concerns only their transport.
+
+    `is_multiple`: the message names several channels, so each copy of it says which it is about.
+    `is_fallback`: they are to be tried in this order, until one gets through.
+    `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
+    false) the content's hash.
+    `delay` counts from the first sight. `unknown_fields` were accepted and ignored; `meant` has the
+    known field that one of them was probably meant as.
+    """
+
+    notifications: tuple[Notification, ...]
+    is_multiple: bool = False
+    is_fallback: bool = False
+    key: str
+    has_id: bool
+    delay: timedelta | None = None
+    unknown_fields: tuple[str, ...] = ()
+    meant: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def at_first(self) -> tuple[Notification, ...]:
+        """Those to be dispatched whatever becomes of the others."""
+        return self.notifications[:1] if self.is_fallback else self.notifications
+
+    def about(self, channel: str | None) -> "DecodedMessage":
+        """What a copy that names `channel` is about: that channel, and in a fallback those after
+        it. All where it names none of ours."""
+        names = [notification.channel for notification in self.notifications]
+        if not self.is_multiple or channel not in names:
+            return self
+        first = names.index(channel)
+        last = len(names) if self.is_fallback else first + 1
+        return replace(self, notifications=self.notifications[first:last])
+
+
+def decode(
+    body: bytes,
+    *,
+    channel: str,
+    properties: Properties = NO_PROPERTIES,
+    max_body: int = MAX_BODY,
+    seed: str = "",
+) -> DecodedMessage:
+    """Decode and check a message. `channel` is its queue's, used where the message names none;
+    `properties` say how the body is to be read; the `message_id` among them is the idempotency key
+    where the message has no `id`. `seed` distinguishes a message without an id from equal ones.
+
+    Raises MalformedMessage with every fault found, each beginning with the field's name.
+    """
+    if len(body) > max_body:
+        raise MalformedMessage(
+            [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({max_body})"]
+        )
+    fields = loads_object(plain_body(body, properties, max_body))
+    message_id = properties.message_id
+    wire = _validate(fields, channel)
+    _check_size(wire)
+    key = wire.id or message_id or content_key(body)
+    name = key if wire.id or message_id else key[:_SHORT_KEY]
+    try:
+        own_seed = "" if wire.id or message_id else seed
+        notifications = tuple(_notification(wire, name, own_seed, one) for one in wire.to)
+    except InvalidNotification as error:
+        raise MalformedMessage([str(error)]) from None
+    return DecodedMessage(
+        notifications=notifications,
+        is_multiple=bool(wire.channels or wire.fallback),
+        is_fallback=bool(wire.fallback),
+        key=key,
+        has_id=bool(wire.id or message_id),
+        delay=wire.delay,
+        unknown_fields=tuple(sorted(wire.model_extra or ())),
+        meant=probably_meant(sorted(wire.model_extra), fields) if wire.model_extra else {},
+    )
+
+
+def content_key(body: bytes) -> str:
+    """The key of a message that has no id: the hash of its bytes, so a copy is recognised."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
+    try:
+        return WireMessage.model_validate(
+            {k: v for k, v in fields.items() if v is not None}, context=channel
+        )
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        texts = [_fault(f["loc"], f["type"], f["msg"]) for f in faults]
+        if any(fault["type"] == "missing" for fault in faults):
+            texts += hints(probably_meant(sorted(fields), fields))
+        raise MalformedMessage(texts) from None
+
+
+def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
+    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:80]}" for p in location)[1:]
+    if kind == "missing":
+        return f"{path}: is required"
+    said = text.removeprefix("Value error, ").replace("Input should", "should")
+    return f"{path}: {said}" if path else said
+
+
+def _check_size(wire: WireMessage) -> None:
+    everybody = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
+    is_multiple = wire.channels or wire.fallback
+    if is_multiple and (wire.cc or wire.bcc) and _WITH_COPIES not in wire.to:
+        raise MalformedMessage([f"cc: is for {_WITH_COPIES}, which is not among the channels"])
+    if len(everybody) > _MAX_RECIPIENTS:
+        raise MalformedMessage(
+            [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
+        )
+    size = len(remaining_to_wire(everybody).encode())
+    if size > MAX_REMAINING:
+        raise MalformedMessage(
+            [f"to: {size} bytes of addresses in to, cc and bcc; at most {MAX_REMAINING}"]
+        )
+
+
+def _notification(wire: WireMessage, notification_id: str, seed: str, channel: str) -> Notification:
+    is_only_one = not (wire.channels or wire.fallback)
+    has_copies = is_only_one or channel == _WITH_COPIES
+    has_files = is_only_one or channel in _WITH_FILES
+    return Notification(
+        id=notification_id,
+        seed=seed,
+        channel=channel,
+        template=wire.template,
+        to=wire.to[channel],
+        cc=wire.cc if has_copies else (),
+        bcc=wire.bcc if has_copies else (),
+        parameters=wire.parameters,
+        sender=wire.sender,
+        envelope_from=wire.envelope_from,
+        reply_to=wire.reply_to,
+        subject=wire.subject or None,
+        individually=wire.individually,
+        locale=wire.locale or None,
+        timezone=wire.timezone or None,
+        send_at=wire.send_at,
+        expires_at=wire.expires_at,
+        priority=wire.priority,
+        attachments=tuple(a.to_domain() for a in wire.attachments) if has_files else (),
+        headers=tuple(wire.headers.items()),
+        metadata=wire.metadata,
+    )
+
+
+def due_time(decoded: DecodedMessage, first_seen: datetime) -> datetime | None:
+    """When the producer wants it sent: `send_at`, else `delay` after the first sight, else None."""
+    send_at = decoded.notifications[0].send_at
+    if send_at is not None:
+        return send_at
+    return first_seen + decoded.delay if decoded.delay is not None else None

@@ -1,5 +1,0 @@
-"""Slack: one call of the Web API for each recipient, or one post to an incoming webhook."""
-
-from adapters.notifiers.slack.notifier import SlackNotifier
-
-__all__ = ["SlackNotifier"]

@@ -1,0 +1,135 @@
+"""Log lines: a constant message plus fields, for people on a terminal, as JSON elsewhere."""
+
+import atexit
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from adapters.observers.sink import LineStream, LogSink
+
+_ADDRESS = re.compile(r"[^\s<>@\"',;:()]+@(?=[^\s<>@\"',;:()]+)")
+_SILENCED = ("pika", "aiosmtplib", "faker", "asyncio")
+_LAST_LINES = 1.5
+"""Seconds that a process which ends waits for its last lines to be written."""
+
+_UNREADABLE = "a log line could not be made\n"
+
+
+def mask_addresses(text: str) -> str:
+    """`text` with the local part of every mail address hidden: servers quote them in refusals."""
+    return _ADDRESS.sub("***@", text) if "@" in text else text
+
+
+def _mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str) and "@" in value:
+            event[key] = mask_addresses(value)
+    return event
+
+
+def configure_logs(
+    log_format: Literal["console", "json"] | None, level: str, *, may_colour: bool = True
+) -> LogSink:
+    """Send every log line to stderr, through the sink that is returned. None: console on a
+    terminal, else JSON. Addresses are shown at level DEBUG only; colours on a terminal only, and
+    not without `may_colour`."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    is_console = log_format == "console" or (log_format is None and is_terminal)
+    number = logging.getLevelNamesMapping()[level]
+    sink = LogSink(sys.stderr)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if number > logging.DEBUG:
+        shared.append(_mask)
+    last: list[Processor] = (
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=is_terminal and may_colour,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+        if is_console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=_harmless(structlog.make_filtering_bound_logger(number), sink),
+        logger_factory=lambda *_: _Lines(sink),
+        cache_logger_on_first_use=True,
+    )
+    _route_library_logs(shared, last, number, sink)
+    sink.notice = lambda count: _notice([*shared, *last], count)
+    return sink
+
+
+def write_in_background(sink: LogSink) -> None:
+    """Let the sink's thread write what is logged, and whatever else is printed on stderr, a
+    traceback included. What waits at the end of the process is written then."""
+    stderr = LineStream(sink, sys.stderr)
+    sys.stderr = stderr
+    sink.start()
+
+    def end() -> None:
+        stderr.finish()
+        sink.close(_LAST_LINES)
+
+    atexit.register(end)
+
+
+class _Lines:
+    """The end of structlog's chain: every level writes a line."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self._write = sink.write
+
+    def msg(self, message: str) -> None:
+        self._write(message + "\n")
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
+def _harmless(logger: type[Any], sink: LogSink) -> type[Any]:
+    """The logger class, made so that a value which cannot be written costs a line and raises
+    nothing into the code that logs."""
+
+    class Harmless(logger):  # type: ignore[misc]
+        def _proxy_to_logger(self, method_name: str, event: str | None = None, *a: Any, **k: Any):  # type: ignore[no-untyped-def]
+            try:
+                return super()._proxy_to_logger(method_name, event, *a, **k)
+            except Exception:  # noqa: BLE001 - whatever a value's own code raises
+                sink.dropped += 1
+                sink.write(_UNREADABLE)
+
+    return Harmless
+
+
+def _notice(processors: Sequence[Processor], count: int) -> str:
+    event: Any = {"event": "log lines could not be written and are dropped", "lines": count}
+    for processor in processors:
+        event = processor(None, "warning", event)
+    return f"{event}\n"
+
+
+def _route_library_logs(
+    shared: list[Processor], last: list[Processor], level: int, sink: LogSink
+) -> None:
+    handler = logging.StreamHandler(sink)
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(level, logging.WARNING))
+    for name in _SILENCED:
+        # What these report is said once, and better, by the adapter that uses them.
+        logging.getLogger(name).setLevel(logging.CRITICAL)

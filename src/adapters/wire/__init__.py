@@ -1,1 +1,0 @@
-"""What both inbound adapters share: the message format, its headers, and how it is settled."""
