@@ -1,6 +1,7 @@
 """The message that both workers get: about 2 kB of JSON, names outside ASCII, no two alike."""
 
 import json
+from typing import Any
 
 TITLES = (
     "Grinder with ceramic burrs, 40 g",
@@ -16,7 +17,7 @@ TITLES = (
 
 def body(number: int) -> bytes:
     """The `number`th message."""
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "sku": f"{number % 977:04}-{index:02}",
             "title": title,

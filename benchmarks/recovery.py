@@ -22,7 +22,8 @@ from pika.exceptions import AMQPError
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Hang
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import Worker, running, wait_until
 
 from adapters.clock import SystemClock
@@ -115,7 +116,7 @@ def _takes_a_connection(broker: Broker) -> bool:
 def killed(folder: Path, broker_url: str, queue: str, publish: Callable[[int], None]) -> float:
     """From the start of the new worker until the first mail that the dead one had in hand."""
     server = SmtpServer()
-    with smtp_server_in_thread(server):
+    with in_thread(server):
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(folder, broker_url, relay, queue) | {"email_pool": str(IN_HAND)}
         server.on("dot", Hang(), times=IN_HAND)
@@ -130,7 +131,7 @@ def killed(folder: Path, broker_url: str, queue: str, publish: Callable[[int], N
 
 def relay_back(folder: Path, queue_url: str, publish: Callable[[int], None]) -> float:
     """From the relay's return until the first mail."""
-    with smtp_server_in_thread(SmtpServer()) as first:
+    with in_thread(SmtpServer()) as first:
         port = first.port
     settings = shop_settings(folder, queue_url, f"smtp://127.0.0.1:{port}", "email")
     for number in range(100):
@@ -139,7 +140,7 @@ def relay_back(folder: Path, queue_url: str, publish: Callable[[int], None]) -> 
         worker.wait_for("channel is paused: what it needs is away")
         time.sleep(OUTAGE)
         server = SmtpServer(port=port)
-        with smtp_server_in_thread(server):
+        with in_thread(server):
             return _until(lambda: bool(server.accepted), worker)
 
 

@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.support.rabbit import Peer
-from tests.support.telegram_server import BotApi, ServerLimits, bot_api_in_thread
+from tests.support.telegram_server import BotApi, ServerLimits
+from tests.support.threads import in_thread
 
 from benchmarks.message import body
 from benchmarks.peers import Queue, Sink, Unavailable, rabbitmq
@@ -169,7 +170,7 @@ def main() -> int:
         with (
             rabbitmq() as url,
             Sink() as sink,
-            bot_api_in_thread(api),
+            in_thread(api),
             tempfile.TemporaryDirectory() as home,
         ):
             bench = Bench(url, sink, api, home)

@@ -55,7 +55,7 @@ def main() -> None:
         "html.parser, reading only": read_by_the_standard_library,
     }
     try:
-        from selectolax.lexbor import LexborHTMLParser
+        from selectolax.lexbor import LexborHTMLParser  # type: ignore[import-not-found]
     except ImportError:
         print("selectolax is not installed: pip install selectolax adds its lines")
     else:

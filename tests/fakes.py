@@ -161,10 +161,7 @@ def recipients(*addresses: str) -> tuple[Recipient, ...]:
     return tuple(Recipient.parse(address) for address in addresses)
 
 
-Predicate = Callable[[], bool]
-
-
-async def eventually(predicate: Predicate, *, seconds: float = 10.0) -> None:
+async def eventually(predicate: Callable[[], object], *, seconds: float = 15.0) -> None:
     """Wait until `predicate` holds; fail when it has not after `seconds`."""
     async with asyncio.timeout(seconds):
         while not predicate():

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
 
+from tests.support.dead_letters import Office
 from tests.support.mailbox import Mailbox
 from tests.support.rabbit import Broker, delete_all
 from tests.support.redis_server import BINARY as REDIS_SERVER
@@ -50,13 +52,13 @@ def _unavailable(reason: str) -> Any:
 
 
 def _require_docker() -> None:
-    import docker
+    from docker.client import DockerClient
     from docker.errors import DockerException
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # a client that fails leaks its socket
         try:
-            client = docker.from_env(timeout=5)
+            client = DockerClient.from_env(timeout=5)
             client.close()
             return
         except DockerException as error:
@@ -68,14 +70,14 @@ def _require_docker() -> None:
 def require_image(image: str) -> None:
     """Skip, or fail in CI, where there is no Docker or no such image."""
     _require_docker()
-    import docker
+    from docker.client import DockerClient
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        client = docker.from_env(timeout=5)
+        client = DockerClient.from_env(timeout=5)
         try:
             client.images.get(image)
-        except docker.errors.ImageNotFound:
+        except ImageNotFound:
             _unavailable(f"no image {image}: .ci/images builds it")
         finally:
             client.close()
@@ -231,3 +233,11 @@ def _await_greeting(host: str, port: int) -> None:
             pass
         time.sleep(0.1)
     _unavailable("the mailbox never said its greeting")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """An embedded queue of dead letters, with the template they name."""
+    office = Office(tmp_path, "email")
+    office.template("welcome")
+    return office

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.http_server import http_server_in_thread
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.slack_server import SlackServer
 from tests.support.smtp_script import Say
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import Worker, run_command, running, wait_until
 
 ROOM = "C123ABC456"
@@ -21,14 +21,14 @@ TO = {"email": ["user1@example.com", "user2@example.com"], "slack": ROOM}
 @pytest.fixture
 def slack() -> Iterator[SlackServer]:
     slack = SlackServer()
-    with http_server_in_thread(slack.server):
+    with in_thread(slack.server):
         yield slack
 
 
 @pytest.fixture
 def relay() -> Iterator[SmtpServer]:
     server = SmtpServer()
-    with smtp_server_in_thread(server):
+    with in_thread(server):
         yield server
 
 

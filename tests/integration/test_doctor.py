@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.http_server import Answer, Hang, HttpServer, http_server_in_thread
+from tests.support.http_server import Answer, Hang, HttpServer
 from tests.support.rabbit import Broker, Peer
 from tests.support.redis_server import RedisServer
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import run_command
 
 NOBODY = "127.0.0.1:1"
@@ -102,7 +103,7 @@ def test_whoever_is_away_is_69_and_no_secret_is_told(home: Path) -> None:
 
 
 def test_a_relay_is_greeted_and_signed_in_to_and_gets_no_mail(home: Path) -> None:
-    with smtp_server_in_thread(SmtpServer(users={"shop": "secret"})) as relay:
+    with in_thread(SmtpServer(users={"shop": "secret"})) as relay:
         right = doctor(home, email_url=f"smtp://shop:secret@127.0.0.1:{relay.port}")
         wrong = doctor(home, email_url=f"smtp://shop:sentinel@127.0.0.1:{relay.port}")
 
@@ -116,7 +117,7 @@ def test_a_relay_is_greeted_and_signed_in_to_and_gets_no_mail(home: Path) -> Non
 
 
 def test_telegram_and_slack_are_asked_who_we_are_and_nothing_else(home: Path) -> None:
-    with http_server_in_thread(HttpServer(default=Answer(404))) as api:
+    with in_thread(HttpServer(default=Answer(404))) as api:
         api.on(ME, path="/bot1:x/getMe")
         api.on(WORKSPACE, path="/api/auth.test")
         code, checks = doctor(
@@ -134,7 +135,7 @@ def test_telegram_and_slack_are_asked_who_we_are_and_nothing_else(home: Path) ->
 
 
 def test_a_refused_token_and_a_silent_provider_are_69(home: Path) -> None:
-    with http_server_in_thread(HttpServer(default=Hang())) as api:
+    with in_thread(HttpServer(default=Hang())) as api:
         refused = {"ok": False, "error_code": 401, "description": "Unauthorized"}
         api.on(Answer(401, refused), path="/bot1:x/getMe")
         code, checks = doctor(
@@ -152,7 +153,7 @@ def test_a_refused_token_and_a_silent_provider_are_69(home: Path) -> None:
 
 def test_a_clock_that_is_off_is_told(home: Path) -> None:
     date = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
-    with http_server_in_thread(HttpServer()) as api:
+    with in_thread(HttpServer()) as api:
         api.on(Answer(body=ME.body, headers={"Date": date}))
         code, checks = doctor(home, telegram_token="1:x", telegram_api_url=api.url)
 

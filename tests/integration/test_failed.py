@@ -3,18 +3,11 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.dead_letters import Office
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    office = Office(tmp_path, "email")
-    office.template("welcome")
-    return office
 
 
 def edit(office: Office, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -144,7 +137,7 @@ def test_a_rehearsal_tells_by_cause_what_would_pass_and_moves_nothing(office: Of
 
 def test_only_who_is_owed_gets_it_unless_it_is_for_everybody_again(office: Office) -> None:
     to = ["ann@example.com", "bob@example.com"]
-    each = {"to": to, "remaining": ["bob@example.com"], "individually": True}
+    each: dict[str, Any] = {"to": to, "remaining": ["bob@example.com"], "individually": True}
     office.bury([office.line("a", **each), office.line("b", **each)])
 
     office.failed("retry", "a", "--yes")

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ CAUSES = [
 
 
 @pytest.fixture(params=["sqlite", "rabbitmq", "rabbitmq_old"])
-def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Office:
     if request.param == "sqlite":
         office = Office(tmp_path, "email")
     else:

@@ -1,19 +1,9 @@
 """`dispatcher failed retry --dry-run` and then the worker: both say the same."""
 
 import json
-from pathlib import Path
-
-import pytest
 
 from tests.support.dead_letters import Office
 from tests.support.worker import run_command
-
-
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    office = Office(tmp_path, "email")
-    office.template("welcome")
-    return office
 
 
 def test_field_8_9_a_dry_run_judges_as_the_worker_would(office: Office) -> None:

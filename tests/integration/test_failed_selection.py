@@ -16,13 +16,6 @@ LONG = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 OTHER = "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Office:
-    office = Office(tmp_path, "email")
-    office.template("welcome")
-    return office
-
-
 @pytest.mark.parametrize(
     "command", [("list",), ("list", "--json"), ("export",), ("retry", "--all", "--yes")]
 )

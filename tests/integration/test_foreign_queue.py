@@ -86,10 +86,12 @@ def untouched(url: str) -> list[tuple[bytes, bool]]:
     connection = pika.BlockingConnection(pika.URLParameters(url))
     try:
         channel = connection.channel()
-        found = []
-        while (got := channel.basic_get(FOREIGN, auto_ack=True))[0] is not None:
-            found.append((got[2], got[0].redelivered))
-        return found
+        found: list[tuple[bytes, bool]] = []
+        while True:
+            method, _, body = channel.basic_get(FOREIGN, auto_ack=True)
+            if method is None or body is None:
+                return found
+            found.append((body, method.redelivered))
     finally:
         connection.close()
 

@@ -9,6 +9,7 @@ from domain.content import Content
 from domain.errors import FailureReason, Permanent, Unavailable
 from domain.notification import Recipient
 from tests.fakes import a_notification
+from tests.support.mail_reading import parts_of, text_of
 
 CONTENT = Content(subject="Größe", parts={"text": "Hi.\nFrom here\n.\n", "html": "<p>é</p>"})
 
@@ -26,9 +27,9 @@ def test_mail_is_kept_where_a_mail_program_finds_it(tmp_path: Path) -> None:
     assert mail["To"] == "ann@example.com"
     assert mail["Return-Path"] == "<shop@example.com>"
     assert mail.get_all("Delivered-To") == ["ann@example.com", "bcc@example.com"]
-    text, html = mail.get_payload()
+    text, html = parts_of(mail)
     assert text.get_payload(decode=True) == b"Hi.\nFrom here\n.\n"
-    assert html.get_payload(decode=True).decode() == "<p>é</p>"
+    assert text_of(html) == "<p>é</p>"
     assert list((folder / "tmp").iterdir()) == []
 
 

@@ -31,7 +31,7 @@ from tests.contracts.notifier import (
     Trouble,
 )
 from tests.contracts.notifier_checking import CheckingContract
-from tests.contracts.notifier_splitting import SplittingNotifierContract
+from tests.contracts.notifier_splitting import LimitedPeer, SplittingNotifierContract
 from tests.fakes import FakeNotifier
 from tests.support.apprise_peer import APPRISE_VERDICTS, NAMES, apprise_peer
 from tests.support.slack_peer import slack_peer
@@ -98,7 +98,7 @@ class MaildirPeer:
         if not self.folder.is_dir():
             return []
         mails = Maildir(self.folder, create=False)
-        return [address for mail in mails for address in mail.get_all("Delivered-To")]
+        return [address for mail in mails for address in mail.get_all("Delivered-To", [])]
 
     def refuse(self, address: str) -> None:
         raise NotImplementedError("a folder refuses nobody")
@@ -198,7 +198,7 @@ class TestSmtpNotifier(CheckingContract, SplittingNotifierContract):
     invalid = "ann at example.com"
     verdicts = SMTP_VERDICTS
 
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
         return smtp_peer(timeout)
 
 
@@ -215,12 +215,12 @@ class TestCapturedNotifier(CheckingContract):
 
 
 class TestBlipTolerantNotifier(CheckingContract, SplittingNotifierContract):
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
         return blip_tolerant_peer()
 
 
 class TestGuardedNotifier(CheckingContract, SplittingNotifierContract):
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
         return guarded_peer()
 
 
@@ -266,5 +266,5 @@ class TestAppriseNotifier(CheckingContract):
 
 
 class TestFakeNotifier(CheckingContract, SplittingNotifierContract):
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
         return fake_peer()

@@ -14,7 +14,8 @@ import pytest
 
 from domain.alerts import PATIENCE
 from tests.support.orders import shop_settings
-from tests.support.smtp_server import Say, SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import Say, SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import run_command, running, wait_until
 
 OPS = "ops@example.org"
@@ -31,7 +32,7 @@ def settings(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def server() -> Iterator[SmtpServer]:
-    with smtp_server_in_thread(SmtpServer()) as running_server:
+    with in_thread(SmtpServer()) as running_server:
         yield running_server
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
-from tests.support.consuming import Recorder, consuming, settings_for, until
+from tests.fakes import eventually
+from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.oracle import all_accounted_for, bodies, dead_are_complete, mixed
 from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
@@ -37,10 +38,10 @@ def test_a_cut_connection_is_made_anew_and_nothing_is_lost(broker: Broker, queue
                 with Peer(broker.url) as peer:
                     peer.flood(queue, published)
                     for third in (150, 300):
-                        await until(lambda third=third: len(recorder.messages) >= third)
+                        await recorder.saw(third)
                         proxy.cut()
                     done = all_accounted_for(published, recorder, peer, queue)
-                    await until(done, timeout=60)
+                    await eventually(done, seconds=60)
                     dead_are_complete(published, peer, queue)
 
     asyncio.run(scenario())
@@ -58,7 +59,7 @@ def test_a_connection_cut_after_any_number_of_bytes_recovers(rabbitmq: Broker, q
                 settings = settings_for(rabbitmq, queue, url=rabbitmq.with_(port=proxy.port))
                 async with consuming(settings, recorder, wait=False, backoff=_impatient):
                     done = all_accounted_for(published, recorder, peer, queue)
-                    await until(done, timeout=90)
+                    await eventually(done, seconds=90)
                     dead_are_complete(published, peer, queue)
                     return proxy.accepted
 
@@ -74,12 +75,12 @@ def test_a_frozen_connection_is_noticed_by_its_heartbeat(rabbitmq: Broker, queue
             url = rabbitmq.with_(port=proxy.port, query="heartbeat=4")
             async with consuming(settings_for(rabbitmq, queue, url=url), recorder) as consumer:
                 proxy.freeze()
-                await until(lambda: not consumer.is_ready, timeout=30)
+                await eventually(lambda: not consumer.is_ready, seconds=30)
                 proxy.cut()
                 proxy.thaw()
                 with Peer(rabbitmq.url) as peer:
                     peer.publish(queue, b"after")
-                await until(lambda: b"after" in recorder.bodies, timeout=60)
+                await eventually(lambda: b"after" in recorder.bodies, seconds=60)
 
     asyncio.run(scenario())
 
@@ -97,12 +98,12 @@ def test_a_broker_that_restarts_finds_its_consumers_again(
         async with consuming(settings_for(broker, queue), recorder):
             with Peer(broker.url) as peer:
                 peer.flood(queue, published)
-            await until(lambda: len(recorder.messages) > 100)
+            await eventually(lambda: len(recorder.messages) > 100)
             await asyncio.to_thread(control, "stop_app")
             await asyncio.to_thread(control, "start_app")
             with Peer(broker.url) as peer:
                 # What a tier could not dead-letter meanwhile, the broker repeats in its own time.
-                await until(all_accounted_for(published, recorder, peer, queue), timeout=240)
+                await eventually(all_accounted_for(published, recorder, peer, queue), seconds=240)
                 dead_are_complete(published, peer, queue)
 
     asyncio.run(scenario())
@@ -117,7 +118,7 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for(rabbitmq: Broker, queu
             async with consuming(
                 settings_for(rabbitmq, queue, url=url), recorder, wait=False
             ) as consumer:
-                await until(lambda: nowhere.accepted >= 2)
+                await eventually(lambda: nowhere.accepted >= 2)
                 assert not consumer.is_ready
 
     asyncio.run(scenario())
@@ -139,7 +140,7 @@ def test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy(
         async with consuming(settings_for(broker, queue), handler):
             with Peer(broker.url) as peer:
                 peer.publish(queue, *bodies(6))
-                await until(lambda: peer.ready(queue) == 0)
+                await eventually(lambda: peer.ready(queue) == 0)
                 await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.000001")
                 try:
                     gate.set()
@@ -149,8 +150,8 @@ def test_a_broker_short_of_memory_still_takes_acks_and_loses_no_copy(
                 finally:
                     await asyncio.to_thread(control, "set_vm_memory_high_watermark", "0.6")
                 assert unacked == 4  # two were done with; of four, a copy is not stored yet
-                await until(lambda: peer.ready(f"{queue}.dead") == 2)
-                await until(lambda: len(recorder.messages) == 8)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 2)
+                await eventually(lambda: len(recorder.messages) == 8)
 
     asyncio.run(scenario())
 

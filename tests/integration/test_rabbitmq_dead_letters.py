@@ -72,7 +72,7 @@ def test_two_visits_of_one_process_both_see_every_letter(rabbitmq: Broker, queue
         first = asyncio.create_task(letters.visit(queue, slowly))
         await in_hand.wait()
         try:
-            return await asyncio.gather(first, letters.visit(queue, slowly))
+            return [*await asyncio.gather(first, letters.visit(queue, slowly))]
         finally:
             await letters.close()
 

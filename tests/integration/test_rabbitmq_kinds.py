@@ -19,7 +19,8 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import Binding, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
-from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for, until
+from tests.fakes import eventually
+from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.worker import run_command
@@ -109,11 +110,11 @@ def test_field_7_2_a_queue_that_another_connection_holds_is_a_trouble_with_its_n
             settings_for(any_broker, queue), backoff=lambda: Backoff(first=0.1), watch=watch
         )
         running = asyncio.create_task(consumer.run(Recorder()))
-        await until(lambda: f"queue {queue}" in watch.troubles)
+        await eventually(lambda: f"queue {queue}" in watch.troubles)
         assert not consumer.is_ready
         assert "exclusive access" in watch.troubles[f"queue {queue}"]
         holder.close()
-        await until(lambda: consumer.is_ready)
+        await eventually(lambda: consumer.is_ready)
         consumer.stop()
         await running
 
@@ -165,7 +166,7 @@ def test_field_7_3_the_first_broker_of_a_list_that_answers_is_used(
         async with consuming(settings, recorder):
             with Peer(rabbitmq.url) as peer:
                 peer.publish(queue, b"work")
-            await until(lambda: recorder.messages)
+            await eventually(lambda: recorder.messages)
 
     asyncio.run(scenario())
     commands = {"broker_url": urls, "queues": f"email={queue}", "email_url": "maildir:mail"}
@@ -192,11 +193,11 @@ def test_field_7_3_a_worker_whose_broker_is_lost_goes_to_the_next_of_the_list(
                 await running.__aenter__()
                 with Peer(rabbitmq.url) as peer:
                     peer.publish(queue, b"through the first")
-                    await until(lambda: len(recorder.messages) == 1)
+                    await eventually(lambda: len(recorder.messages) == 1)
                 first.cut()
             with Peer(rabbitmq.url) as peer:
                 peer.publish(queue, b"through the second")
-            await until(lambda: len(recorder.messages) == 2, timeout=20)
+            await eventually(lambda: len(recorder.messages) == 2, seconds=20)
             await running.__aexit__(None, None, None)
 
     with capture_logs() as logs:

@@ -6,7 +6,8 @@ import pytest
 
 from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.settings import TopologyMode
-from tests.support.consuming import Recorder, consuming, settings_for, until
+from tests.fakes import eventually
+from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.oracle import bodies, mixed
 from tests.support.rabbit import Broker, Peer
 
@@ -18,11 +19,12 @@ def test_a_channel_closed_for_a_bad_tag_is_rebuilt(broker: Broker, queue: str) -
         async with consuming(settings_for(broker, queue), recorder) as consumer:
             subscription = consumer._subscriptions[0]
             before = subscription._channel
+            assert before is not None
             before._channel.basic_ack(987_654)
-            await until(lambda: subscription._channel is not before and consumer.is_ready)
+            await eventually(lambda: subscription._channel is not before and consumer.is_ready)
             with Peer(broker.url) as peer:
                 peer.publish(queue, b"after")
-            await until(lambda: recorder.messages)
+            await eventually(lambda: recorder.messages)
 
     asyncio.run(scenario())
     assert recorder.bodies == [b"after"]
@@ -42,12 +44,13 @@ def test_an_ack_carried_over_a_lost_channel_is_dropped(broker: Broker, queue: st
         async with consuming(settings_for(broker, queue), handler) as consumer:
             with Peer(broker.url) as peer:
                 peer.publish(queue, b"a", b"b")
-                await until(lambda: len(consumer._subscriptions[0].flights) == 2)
+                await eventually(lambda: len(consumer._subscriptions[0].flights) == 2)
                 lost = consumer._subscriptions[0]._channel
+                assert lost is not None
                 lost._channel.close()
-                await until(lambda: len(handled) == 2)
+                await eventually(lambda: len(handled) == 2)
                 gate.set()
-                await until(lambda: len(handled) == 4)
+                await eventually(lambda: len(handled) == 4)
                 await asyncio.sleep(0.2)
                 assert consumer.is_ready
                 assert peer.ready(queue) == 0
@@ -63,10 +66,10 @@ def test_a_deleted_work_queue_is_created_again_when_adopted(broker: Broker, queu
         async with consuming(settings_for(broker, queue), recorder) as consumer:
             with Peer(broker.url) as peer:
                 peer.delete(queue)
-                await until(lambda: not consumer.is_ready)
-                await until(lambda: consumer.is_ready)
+                await eventually(lambda: not consumer.is_ready)
+                await eventually(lambda: consumer.is_ready)
                 peer.publish(queue, b"after")
-            await until(lambda: recorder.messages)
+            await eventually(lambda: recorder.messages)
 
     asyncio.run(scenario())
     assert recorder.bodies == [b"after"]
@@ -82,12 +85,12 @@ def test_a_deleted_work_queue_is_waited_for_without_topology(broker: Broker, que
         async with consuming(settings, recorder) as consumer:
             with Peer(broker.url) as peer:
                 peer.delete(queue)
-                await until(lambda: not consumer.is_ready)
+                await eventually(lambda: not consumer.is_ready)
                 await asyncio.sleep(1.5)
                 assert peer.ready(queue) is None
                 peer.declare(queue, {"x-queue-type": "classic"})
                 peer.publish(queue, b"after")
-            await until(lambda: recorder.messages, timeout=40)
+            await eventually(lambda: recorder.messages, seconds=40)
 
     asyncio.run(scenario())
     assert recorder.bodies == [b"after"]
@@ -114,8 +117,8 @@ def test_while_a_copy_cannot_be_stored_its_original_stays_unacked(
                 await asyncio.sleep(1)
                 assert not consumer.is_ready  # its queues are missing, and it may not make them
                 _declare_all(peer, queue)
-                await until(lambda: peer.ready(f"{queue}.dead") == 1, timeout=30)
-                await until(lambda: peer.ready(f"{queue}.retry.200") == 1)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 1, seconds=30)
+                await eventually(lambda: peer.ready(f"{queue}.retry.200") == 1)
                 peer.delete(f"{queue}.dead")
                 peer.publish(queue, b"m3")
                 await asyncio.sleep(1)
@@ -145,7 +148,7 @@ def test_a_dead_queue_deleted_under_us_is_made_again_before_the_letter_moves(
             with Peer(broker.url) as peer:
                 peer.delete(f"{queue}.dead")
                 peer.publish(queue, b"m0", b"m3")
-                await until(lambda: peer.ready(f"{queue}.dead") == 2)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 2)
 
     asyncio.run(scenario())
 
@@ -168,12 +171,14 @@ def test_a_copy_that_waits_to_be_stored_is_dropped_once_its_original_went_back(
                 peer.unbind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
                 rabbitmq.add_user(queue, configure="^$", write="^dispatcher$", read=ours)
                 peer.publish(queue, b"m0")
-                await until(lambda: len(recorder.messages) == 1)
+                await eventually(lambda: len(recorder.messages) == 1)
                 await asyncio.sleep(0.5)
-                consumer._subscriptions[0]._channel._channel.close()
-                await until(lambda: len(recorder.messages) == 2)
+                lost = consumer._subscriptions[0]._channel
+                assert lost is not None
+                lost._channel.close()
+                await eventually(lambda: len(recorder.messages) == 2)
                 peer.bind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
-                await until(lambda: peer.ready(f"{queue}.dead") == 1)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
                 await asyncio.sleep(1)
                 assert peer.ready(f"{queue}.dead") == 1
         rabbitmq.api("DELETE", f"users/{queue}")
@@ -198,14 +203,15 @@ def test_handlers_of_a_lost_channel_count_against_the_prefetch(
         async with consuming(settings_for(rabbitmq, queue, prefetch=5), handler) as consumer:
             with Peer(rabbitmq.url) as peer:
                 peer.publish(queue, *bodies(20))
-                await until(lambda: running == 5)
+                await eventually(lambda: running == 5)
                 subscription = consumer._subscriptions[0]
                 lost = subscription._channel
+                assert lost is not None
                 lost._channel.close()
-                await until(lambda: subscription._channel is not lost and consumer.is_ready)
-                await until(lambda: len(subscription.flights) == 10)
+                await eventually(lambda: subscription._channel is not lost and consumer.is_ready)
+                await eventually(lambda: len(subscription.flights) == 10)
                 gate.set()
-                await until(lambda: peer.ready(queue) == 0 and not subscription.flights)
+                await eventually(lambda: peer.ready(queue) == 0 and not subscription.flights)
 
     asyncio.run(scenario())
 

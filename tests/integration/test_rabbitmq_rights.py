@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from adapters.inbound.contract import DeadCopy
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.topology import Topology, TopologyFinding
-from tests.support.consuming import Recorder, consuming, settings_for, until
+from tests.fakes import eventually
+from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command
 
@@ -79,7 +80,7 @@ def works(broker: Broker, settings: RabbitSettings, queue: str) -> list[str]:
             async with consuming(settings, recorder):
                 with Peer(broker.url) as peer:
                     peer.publish(queue, b"work")
-                    await until(lambda: peer.ready(f"{queue}.dead") == 1)
+                    await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
         assert not [line for line in logs if line["event"].startswith("queue is not consumed")]
         return [line["queue"] for line in logs if line["event"].startswith("binding was refused")]
 

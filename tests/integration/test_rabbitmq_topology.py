@@ -13,7 +13,8 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
-from tests.support.consuming import Recorder, consuming, settings_for, until
+from tests.fakes import eventually
+from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 
 
@@ -96,7 +97,7 @@ def test_once_all_exists_no_configure_right_is_needed(broker: Broker, queue: str
         async with consuming(poor, recorder):
             with Peer(broker.url) as peer:
                 peer.publish("k", b"allowed", exchange=exchange)
-            await until(lambda: recorder.messages)
+            await eventually(lambda: recorder.messages)
 
     asyncio.run(scenario())
 
@@ -159,7 +160,7 @@ def test_a_refused_login_is_told_from_a_lost_network(
         consumer = RabbitConsumer(settings)
         with capture_logs() as logs:
             running = asyncio.create_task(consumer.run(Recorder()))
-            await until(lambda: logs)
+            await eventually(lambda: logs)
             consumer.stop()
             await running
         return logs
@@ -194,12 +195,13 @@ def test_without_the_right_to_bind_it_works_and_says_so_once(broker: Broker, que
         with capture_logs() as logs:
             async with consuming(poor, recorder) as consumer:
                 first = consumer._subscriptions[0]._channel
+                assert first is not None
                 first._channel.close()
-                await until(lambda: consumer._subscriptions[0]._channel is not first)
-                await until(lambda: consumer.is_ready)
+                await eventually(lambda: consumer._subscriptions[0]._channel is not first)
+                await eventually(lambda: consumer.is_ready)
                 with Peer(broker.url) as peer:
                     peer.publish(queue, b"dies")
-                    await until(lambda: peer.ready(f"{queue}.dead") == 1)
+                    await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
         return logs
 
     logs = asyncio.run(scenario())

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,12 @@ from adapters.memory.paces import MemoryPaces
 from domain.content import Content
 from domain.errors import DeliveryError, InDoubt, Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
-from domain.ports import Notifier
+from domain.notification import Recipient
+from domain.ports import AboutToSend, Notifier, proceed
 from tests.fakes import a_notification
 from tests.support.relays import SHORT, relay
-from tests.support.smtp_server import Cut, CutAfter, Hang, Say, SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import Action, Cut, CutAfter, Hang, Say, SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import run_command
 
 CONTENT = Content(subject="Hello", parts={"text": "Hi."})
@@ -50,13 +52,12 @@ class Scene:
 
         return Relay(settings.server, make, now=lambda: self.time)
 
-    async def send(self, about_to_send: Callable[[], Awaitable[None]] | None = None) -> object:
+    async def send(self, about_to_send: AboutToSend = proceed) -> object:
         """Send one mail: None where it was accepted, else the error."""
         self.sent += 1
         mail = a_notification(id=f"n-{self.sent}")
-        options = [about_to_send] if about_to_send else []
         try:
-            answers = await self.notifier.notify(mail, CONTENT, mail.recipients, *options)
+            answers = await self.notifier.notify(mail, CONTENT, mail.recipients, about_to_send)
         except DeliveryError as error:
             return error
         return next(iter(answers.values()))
@@ -89,7 +90,7 @@ def test_field_5_10_the_first_relay_is_used_while_it_is_there() -> None:
 
 @pytest.mark.parametrize("action", [Cut(), Hang(), Say("421 4.3.2 not now")])
 def test_field_5_10_mails_that_wait_for_their_turn_leave_with_the_first_that_found_it_away(
-    action: object,
+    action: Action,
 ) -> None:
     first = SmtpServer()
     first.on("connect", action)
@@ -240,7 +241,7 @@ def test_field_5_10_a_slow_relay_is_waited_for_where_no_other_is_there() -> None
 
 def test_a_ledger_that_is_away_is_no_relays_fault() -> None:
     async def body(scene: Scene) -> None:
-        async def about_to_send() -> None:
+        async def about_to_send(_concerned: Sequence[Recipient] | None = None, /) -> None:
             raise Unavailable("nothing is sent without the ledger") from LedgerUnavailable("away")
 
         error = await scene.send(about_to_send)
@@ -257,7 +258,7 @@ def test_field_5_10_a_worker_sends_by_the_second_relay_and_doctor_names_each(
 ) -> None:
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/welcome.jinja2").write_text("<p>Hello</p>")
-    with smtp_server_in_thread(SmtpServer()) as second:
+    with in_thread(SmtpServer()) as second:
         settings = {
             "email_url": f"smtp://127.0.0.1:1,smtp://127.0.0.1:{second.port}",
             "email_from": "shop@example.com",

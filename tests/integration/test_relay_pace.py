@@ -13,7 +13,7 @@ from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
 from tests.support.redis_server import RedisServer
-from tests.support.smtp_server import smtp_server_in_thread
+from tests.support.threads import in_thread
 from tests.support.throttling_server import SES, ThrottlingServer
 from tests.support.worker import Worker, run_command, running, wait_until
 
@@ -77,7 +77,7 @@ def assert_sent_at_the_pace(
 def send_all(
     folder: Path, server: ThrottlingServer, count: int, *, workers: int = 1, **changes: str
 ) -> list[Worker]:
-    with smtp_server_in_thread(server), ExitStack() as stack:
+    with in_thread(server), ExitStack() as stack:
         settings = shop(folder, server, **changes)
         started = [stack.enter_context(running(folder, settings)) for _ in range(workers)]
         for worker in started:
@@ -148,18 +148,13 @@ def test_a_ceiling_is_kept_by_all_processes_of_a_command(tmp_path: Path) -> None
 def test_a_budget_that_is_used_up_lets_mails_wait_over_a_restart(tmp_path: Path) -> None:
     server = ThrottlingServer(10**6)
 
-    with smtp_server_in_thread(server):
+    with in_thread(server):
         settings = shop(tmp_path, server, email_rate="10/h")
         publish(tmp_path, 25)
         for _ in range(2):
             with running(tmp_path, settings) as worker:
-                wait_until(lambda: len(server.accepted) >= 10, on_failure=lambda w=worker: w.output)
-                wait_until(
-                    lambda w=worker: (
-                        len(w.events("mails rest until the relay's pace leaves room")) > 0
-                    ),
-                    on_failure=lambda w=worker: w.output,
-                )
+                worker.wait_until(lambda: len(server.accepted) >= 10)
+                worker.wait_for("mails rest until the relay's pace leaves room")
                 time.sleep(1.0)
                 assert worker.terminate() == 0
                 assert not worker.events("notification dead-lettered")

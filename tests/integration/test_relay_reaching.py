@@ -1,6 +1,7 @@
 """From the first packet to the greeting and the name we give: slow, old and mistaken relays."""
 
 import asyncio
+from typing import Self
 
 import pytest
 
@@ -179,7 +180,7 @@ def test_field_5_15_a_port_that_speaks_something_else_names_the_scheme_and_the_p
         await writer.wait_closed()
 
     class Odd(SmtpServer):
-        async def __aenter__(self) -> "SmtpServer":
+        async def __aenter__(self) -> Self:
             self._server = await asyncio.start_server(serve, "127.0.0.1", 0)
             self.port = self._server.sockets[0].getsockname()[1]
             return self

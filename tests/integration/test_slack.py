@@ -1,6 +1,7 @@
 """The Slack notifier against a scripted Slack: what is posted, and where."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from types import NoneType
 
@@ -17,9 +18,9 @@ from domain.errors import (
     Transient,
     Unavailable,
 )
-from domain.notification import Attachment
+from domain.notification import Attachment, Recipient
 from tests.fakes import a_notification
-from tests.support.http_server import Answer, Cut, Hang
+from tests.support.http_server import Action, Answer, Cut, Hang
 from tests.support.slack_scene import CHANNEL, TEXT, Send, reason_of, with_slack
 from tests.support.slack_server import LOOK_UP, POST, SlackServer, failed, throttled
 
@@ -80,7 +81,7 @@ def test_a_person_whose_id_is_no_longer_known_is_looked_up_again() -> None:
 
 
 @pytest.mark.parametrize("answer", [Hang(), Cut(), failed("internal_error"), Answer(body="<html>")])
-def test_a_look_up_without_an_answer_leaves_nothing_in_doubt(answer: object) -> None:
+def test_a_look_up_without_an_answer_leaves_nothing_in_doubt(answer: Action) -> None:
     async def scene(slack: SlackServer, _notifier: SlackNotifier, send: Send) -> None:
         slack.server.on(answer, path=LOOK_UP)
 
@@ -122,7 +123,7 @@ def test_what_is_no_address_at_slack_is_invalid_and_slack_is_not_asked(to: str) 
         (Cut(), InDoubt),
     ],
 )
-def test_each_answer_is_told_apart(answer: object, kind: type[DeliveryError]) -> None:
+def test_each_answer_is_told_apart(answer: Action, kind: type[DeliveryError]) -> None:
     async def scene(slack: SlackServer, _notifier: SlackNotifier, send: Send) -> None:
         slack.server.on(answer, path=POST)
 
@@ -242,7 +243,7 @@ def test_files_are_refused_rather_than_left_out() -> None:
 
 def test_nothing_is_posted_where_the_send_may_not_be_written_down() -> None:
     async def scene(slack: SlackServer, notifier: SlackNotifier, _send: Send) -> None:
-        async def refuse() -> None:
+        async def refuse(_concerned: Sequence[Recipient] | None = None, /) -> None:
             raise Unavailable("no ledger")
 
         notification = a_notification(channel="slack", to=CHANNEL)

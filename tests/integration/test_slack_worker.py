@@ -13,8 +13,9 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from tests.support.http_server import Answer, http_server_in_thread
+from tests.support.http_server import Answer
 from tests.support.slack_server import POST, SlackServer, failed
+from tests.support.threads import in_thread
 from tests.support.worker import Worker, metrics_of, running, wait_until
 
 SECRET = "Sentinel-s3cret"
@@ -29,7 +30,7 @@ HEADER = "x-dispatcher-"
 @pytest.fixture
 def slack() -> Iterator[SlackServer]:
     slack = SlackServer(token=f"xoxb-{SECRET}", hook_secret=SECRET)
-    with http_server_in_thread(slack.server):
+    with in_thread(slack.server):
         yield slack
 
 

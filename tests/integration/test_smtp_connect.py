@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return throwaway_certificate(tmp_path_factory.mktemp("tls"))
 
 
-def secured(certificate: Certificate, security: Security, **options: object) -> SmtpServer:
+def secured(certificate: Certificate, security: Security, **options: Any) -> SmtpServer:
     context = certificate.server_context
     if security is Security.TLS:
         return SmtpServer(tls=context, **options)
@@ -42,7 +43,7 @@ def send_to(
     username: str | None = None,
     password: str | None = None,
     blips: bool = False,
-    **options: object,
+    **options: Any,
 ) -> Unavailable | None:
     """Send one mail; what went wrong, if it did."""
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.orders import shop_settings
-from tests.support.smtp_server import Say, SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import Say, SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import Worker, run_command, running, wait_until
 
 DATA = ("--data", '{"name": "Ann"}')
@@ -18,7 +19,7 @@ DATA = ("--data", '{"name": "Ann"}')
 
 @pytest.fixture
 def server() -> Iterator[SmtpServer]:
-    with smtp_server_in_thread(SmtpServer()) as running_server:
+    with in_thread(SmtpServer()) as running_server:
         running_server.on("connect", Say("421 4.3.2 closing for bob@example.com"))
         yield running_server
 

@@ -16,7 +16,8 @@ from domain.content import Content
 from domain.errors import Throttled
 from tests.fakes import a_notification
 from tests.support.telegram_scene import WorkerScene
-from tests.support.telegram_server import BotApi, ServerLimits, bot_api_in_thread
+from tests.support.telegram_server import BotApi, ServerLimits
+from tests.support.threads import in_thread
 from tests.support.worker import wait_until
 
 ALLOWANCE = 1.2
@@ -71,7 +72,7 @@ def test_four_thousand_messages_to_two_hundred_chats_take_what_the_limits_allow(
 def test_a_worker_keeps_the_limits_and_mails_do_not_wait_for_it(tmp_path: Path) -> None:
     chats = shuffled(chats=200, messages=900)
     mails, mailbox = 400, tmp_path / "mail"
-    with bot_api_in_thread(BotApi(limits=ServerLimits())) as api:
+    with in_thread(BotApi(limits=ServerLimits())) as api:
         scene = WorkerScene(tmp_path, api)
         (tmp_path / "templates" / "note" / "html.jinja2").write_text("<p>{{ words }}</p>")
         beside = {

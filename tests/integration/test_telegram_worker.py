@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.http_server import Cut
+from tests.support.http_server import Action, Cut
 from tests.support.rabbit import Broker, Peer
 from tests.support.telegram_scene import CHAT, WorkerScene
 from tests.support.telegram_server import (
     BotApi,
     blocked,
-    bot_api_in_thread,
     failed,
     migrated,
     too_many,
     unauthorized,
 )
+from tests.support.threads import in_thread
 from tests.support.worker import metrics_of, wait_until
 
 SECRET = "Sentinel-s3cret"
@@ -28,7 +28,7 @@ PAUSED = "channel is paused: what it needs is away"
 
 @pytest.fixture
 def api() -> Iterator[BotApi]:
-    with bot_api_in_thread(BotApi(f"123456:{SECRET}")) as api:
+    with in_thread(BotApi(f"123456:{SECRET}")) as api:
         yield api
 
 
@@ -89,7 +89,7 @@ def test_a_named_wait_is_waited_spends_no_attempt_and_holds_nobody(
     "trouble", [failed(500, "Internal Server Error"), Cut()], ids=["fault", "cut"]
 )
 def test_the_part_that_failed_is_the_first_of_the_next_try_in_another_process(
-    scene: WorkerScene, api: BotApi, trouble: object
+    scene: WorkerScene, api: BotApi, trouble: Action
 ) -> None:
     api.answer(trouble, containing="(2/3)", times=1)
     scene.publish(1, parameters={"words": LONG})

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -31,13 +32,10 @@ class NamesLoop(asyncio.SelectorEventLoop):
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    async def getaddrinfo(self, host, port, **options):
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> list[Any]:
         self.asked.append(host)
-        found = self.answers.pop(0)
-        return [await self._literal(address, port, options) for address in found]
-
-    async def _literal(self, address, port, options):
-        return (await super().getaddrinfo(address, port, **options))[0]
+        look_up, found = super().getaddrinfo, self.answers.pop(0)
+        return [(await look_up(address, port, **options))[0] for address in found]
 
 
 async def post(url: str, notifier: WebhookNotifier | None = None) -> None:
@@ -153,7 +151,7 @@ def test_a_certificate_is_held_against_the_name_not_the_address(
     certificate = throwaway_certificate(tmp_path, names=names)
     server = HttpServer(tls=certificate.server_context)
 
-    def trusting(**options: object) -> httpx2.AsyncClient:
+    def trusting(**options: Any) -> httpx2.AsyncClient:
         context = ssl.create_default_context(cafile=certificate.file)
         return httpx2.AsyncClient(verify=context, **options)
 

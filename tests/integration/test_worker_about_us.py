@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
-from tests.support.smtp_server import Say, SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import Say, SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import Worker, running, wait_until
 
 HEADER = "x-dispatcher-"
@@ -18,7 +19,7 @@ PAUSED = "channel is paused: what it needs is away"
 
 @pytest.fixture
 def server() -> Iterator[SmtpServer]:
-    with smtp_server_in_thread(SmtpServer()) as running_server:
+    with in_thread(SmtpServer()) as running_server:
         yield running_server
 
 

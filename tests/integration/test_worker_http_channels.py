@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from adapters.channels.webhook.signature import signature, signing_key
-from tests.support.http_server import Answer, HttpServer, http_server_in_thread
+from tests.support.http_server import Answer, HttpServer
 from tests.support.orders import shop_settings
+from tests.support.threads import in_thread
 from tests.support.worker import run_command, running, wait_until
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -16,7 +17,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 @pytest.fixture
 def server() -> Iterator[HttpServer]:
-    with http_server_in_thread(HttpServer()) as running_server:
+    with in_thread(HttpServer()) as running_server:
         yield running_server
 
 

@@ -12,7 +12,8 @@ from adapters.sqlite.queue import SqliteQueue
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Hang
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import running, wait_until
 
 MAILS = 20
@@ -58,7 +59,7 @@ def test_field_7_9_messages_of_a_killed_worker_of_the_embedded_queue_flow_at_onc
         queue.close()
 
     asyncio.run(fill())
-    with smtp_server_in_thread(SmtpServer()) as server:
+    with in_thread(SmtpServer()) as server:
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(tmp_path, f"sqlite:///{tmp_path}/queue.db", relay, "email")
         _killed_and_replaced(tmp_path, settings | {"email_pool": "5"}, server)
@@ -71,7 +72,7 @@ def test_field_7_9_messages_of_a_killed_worker_of_the_embedded_queue_flow_at_onc
 def test_field_7_9_messages_of_a_killed_worker_of_rabbitmq_flow_at_once(
     tmp_path: Path, rabbitmq: Broker, queue: str
 ) -> None:
-    with Peer(rabbitmq.url) as peer, smtp_server_in_thread(SmtpServer()) as server:
+    with Peer(rabbitmq.url) as peer, in_thread(SmtpServer()) as server:
         peer.declare(queue, {"x-queue-type": "quorum"})
         peer.publish(queue, *(an_order(number) for number in range(MAILS)))
         relay = f"smtp://127.0.0.1:{server.port}"

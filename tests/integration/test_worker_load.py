@@ -1,6 +1,7 @@
 """The worker under load: memory stays flat, and a kill loses nothing."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,17 @@ def test_kill_9_while_a_thousand_messages_flow_loses_none(
     tmp_path: Path, settings: dict[str, str], rabbitmq: Broker, mailbox: Mailbox, queue: str
 ) -> None:
     number, kills = 1000, 0
+
+    def has_sent(count: int) -> Callable[[], bool]:
+        return lambda: mailbox.count() >= count
+
     with Peer(rabbitmq.url) as peer:
         with running(tmp_path, settings) as worker:
             worker.wait_for("consuming")
         peer.flood(queue, [an_order(n) for n in range(number)])
         for target in (100, 400, 700):
             with running(tmp_path, settings) as worker:
-                wait_until(lambda t=target: mailbox.count() >= t, seconds=60)
+                wait_until(has_sent(target), seconds=60)
                 worker.kill()
                 kills += 1
         with running(tmp_path, settings, "--drain") as worker:

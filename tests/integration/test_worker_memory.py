@@ -14,7 +14,8 @@ from adapters.sqlite.queue import SqliteQueue
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Call
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import running, wait_until
 
 MAILS = 40
@@ -55,7 +56,7 @@ def test_messages_of_ten_mebibytes_in_rabbitmq_fit_into_256_mebibytes(
     tmp_path: Path, rabbitmq: Broker, queue: str
 ) -> None:
     server = SmtpServer()
-    with smtp_server_in_thread(server), Peer(rabbitmq.url) as peer:
+    with in_thread(server), Peer(rabbitmq.url) as peer:
         settings = shop_settings(tmp_path, rabbitmq.url, f"smtp://127.0.0.1:{server.port}", queue)
         peer.declare(queue, {"x-queue-type": "quorum"})
         _all_are_sent_within_the_limit(
@@ -68,7 +69,7 @@ def test_messages_of_ten_mebibytes_in_the_embedded_queue_fit_into_256_mebibytes(
     tmp_path: Path,
 ) -> None:
     server = SmtpServer()
-    with smtp_server_in_thread(server):
+    with in_thread(server):
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(tmp_path, f"sqlite:///{tmp_path}/queue.db", relay, "email")
         queue = SqliteQueue(tmp_path / "queue.db", SystemClock())

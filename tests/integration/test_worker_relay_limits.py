@@ -7,7 +7,8 @@ from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.relay_run import PAUSED
 from tests.support.smtp_limits import LimitedSmtpServer, Limits
-from tests.support.smtp_server import Say, smtp_server_in_thread
+from tests.support.smtp_server import Say
+from tests.support.threads import in_thread
 from tests.support.worker import running, wait_until
 
 UNKNOWN = [f"unknown{n}@example.com" for n in range(45)]
@@ -26,7 +27,7 @@ def test_field_5_13_all_limits_of_a_relay_together_cost_a_worker_no_attempt_and_
     tmp_path: Path, broker: Broker, queue: str
 ) -> None:
     single = 150
-    with smtp_server_in_thread(LimitedSmtpServer(LIMITS)) as server:
+    with in_thread(LimitedSmtpServer(LIMITS)) as server:
         server.on("dot", Say("250 2.0.0 queued", delay=0.005))
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(tmp_path, broker.url, relay, queue)

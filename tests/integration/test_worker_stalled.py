@@ -18,7 +18,8 @@ from tests.support.orders import an_order, shop_settings
 from tests.support.ports import free_port
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Hang
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 from tests.support.worker import clean_environment, wait_until
 
 IMPATIENT = """
@@ -84,7 +85,7 @@ def _becomes_unready(port: int) -> None:
 def test_field_1_3_a_stall_makes_a_worker_of_the_embedded_queue_unready_until_it_settles(
     tmp_path: Path,
 ) -> None:
-    with smtp_server_in_thread(SmtpServer()) as server:
+    with in_thread(SmtpServer()) as server:
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(tmp_path, f"sqlite:///{tmp_path}/queue.db", relay, "email")
         server.on("dot", Hang(), times=1)
@@ -99,7 +100,7 @@ def test_field_1_3_a_stall_makes_a_worker_of_the_embedded_queue_unready_until_it
 def test_field_1_3_a_stall_makes_a_worker_of_rabbitmq_unready_until_it_settles(
     tmp_path: Path, rabbitmq: Broker, queue: str
 ) -> None:
-    with smtp_server_in_thread(SmtpServer()) as server, Peer(rabbitmq.url) as peer:
+    with in_thread(SmtpServer()) as server, Peer(rabbitmq.url) as peer:
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(tmp_path, rabbitmq.url, relay, queue)
         server.on("dot", Hang(), times=1)

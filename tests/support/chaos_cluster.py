@@ -30,12 +30,12 @@ class Node:
 @contextmanager
 def rabbitmq_cluster(image: str, size: int = 3) -> Iterator[list[Node]]:
     """So many nodes, each with its port published on loopback."""
-    import docker
+    from docker.client import DockerClient
 
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", ResourceWarning)
-        client = docker.from_env(timeout=60)
+        client = DockerClient.from_env(timeout=60)
         stack.callback(client.close)
         network = client.networks.create(f"dispatcher-{uuid4().hex[:8]}")
         stack.callback(network.remove)

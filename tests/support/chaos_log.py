@@ -58,7 +58,7 @@ class ChaoticServer(SmtpServer):
             return Say("550 5.1.1 no such user")
         if not self.is_chaotic or self._random.random() > 0.03:
             return None
-        choices: dict[str, list[Action]] = {
+        choices: dict[str, list[Action | None]] = {
             "connect": [Cut(), Say("421 4.3.2 busy")],
             "helo": [Cut()],
             "mail": [Cut(), Cut("421 4.4.2 bye"), Say("451 4.3.0 later")],
@@ -72,7 +72,7 @@ class ChaoticServer(SmtpServer):
                 Call(self.lose_replies, "250 2.0.0 queued"),
             ],
         }
-        return self._random.choice(choices.get(phase, [None]))  # type: ignore[list-item] # none
+        return self._random.choice(choices.get(phase, [None]))
 
     async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
         number = len(self.sessions)

@@ -1,16 +1,17 @@
 """Runs a consumer beside a test, and keeps count of what was handed to its handler."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.watch import Watch
+from tests.fakes import eventually
 from tests.support.rabbit import Broker
 
 
@@ -29,6 +30,10 @@ class Recorder:
             await asyncio.sleep(self._delay)
         self.messages.append(message)
         return self._decide(message)
+
+    async def saw(self, count: int) -> None:
+        """Wait until so many messages were seen."""
+        await eventually(lambda: len(self.messages) >= count)
 
     @property
     def bodies(self) -> list[bytes]:
@@ -62,14 +67,14 @@ class RecordingWatch:
 
 def settings_for(broker: Broker, queue: str, **changes: object) -> RabbitSettings:
     """Settings with one short tier, unless told otherwise."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "url": broker.url,
         "queues": (queue,),
         "tiers": (timedelta(milliseconds=200),),
         "prefetch": 50,
         "grace": timedelta(seconds=5),
     }
-    return RabbitSettings(**(values | changes))  # type: ignore[arg-type] # told by name
+    return RabbitSettings(**(values | changes))
 
 
 @asynccontextmanager
@@ -86,16 +91,8 @@ async def consuming(
     running = asyncio.create_task(consumer.run(handler))
     try:
         if wait:
-            await until(lambda: consumer.is_ready or running.done())
+            await eventually(lambda: consumer.is_ready or running.done())
         yield consumer
     finally:
         consumer.stop()
         await running
-
-
-async def until(condition: Callable[[], object], timeout: float = 15.0) -> None:
-    """Wait until the condition holds; fail after `timeout` seconds."""
-    give_up = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen in time"
-        await asyncio.sleep(0.02)

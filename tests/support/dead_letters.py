@@ -80,7 +80,7 @@ class Office:
         error: str = "",
         remaining: list[str] | None = None,
         **fields: object,
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         """One letter as `export` prints it."""
         message = {"id": id_, "to": f"{id_}@example.com", "template": "welcome", "subject": "Hi"}
         headers: dict[str, object] = {

@@ -1,6 +1,7 @@
 """Filling the embedded queue, and taking out what is left."""
 
 import asyncio
+from typing import Any
 
 from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
@@ -9,9 +10,9 @@ from adapters.sqlite.queue import SqliteQueue
 from tests.contracts.inbound_harness import Recorder
 
 
-def a_consumer(queue: SqliteQueue, **changes: object) -> SqliteConsumer:
+def a_consumer(queue: SqliteQueue, **changes: Any) -> SqliteConsumer:
     """A consumer of the queue `email`."""
-    settings = SqliteConsumerSettings(**{"queues": ("email",), **changes})
+    settings = SqliteConsumerSettings(**{"queues": ("email",)} | changes)
     return SqliteConsumer(queue, settings, SystemClock())
 
 

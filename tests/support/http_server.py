@@ -18,11 +18,10 @@ import asyncio
 import contextlib
 import json
 import ssl
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -125,7 +124,7 @@ class HttpServer:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    async def __aenter__(self) -> "HttpServer":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
             self._accept, "127.0.0.1", self.port, ssl=self.tls
         )
@@ -198,22 +197,3 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     url = urlsplit(target)
     return Request(method, url.path, parse_qs(url.query), headers, body)
-
-
-@contextlib.contextmanager
-def http_server_in_thread(server: HttpServer) -> Iterator[HttpServer]:
-    """Run `server` in a loop of its own, for tests whose worker is another process.
-
-    Rules may be added and the log read from the test's thread.
-    """
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()

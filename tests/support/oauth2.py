@@ -1,6 +1,7 @@
 """A token endpoint, and relays that take its tokens."""
 
 from pathlib import Path
+from typing import Any
 
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
@@ -34,7 +35,7 @@ def fetched(
     *,
     refresh_token: str | None = None,
     secret: str | None = SECRET,
-    **options: object,
+    **options: Any,
 ) -> FetchedToken:
     client = OAuth2Client(
         token_url=f"{http.url}/token",
@@ -46,7 +47,7 @@ def fetched(
     return FetchedToken(client, RefreshTokenFile(home / "kept.json", "client"), **options)
 
 
-def token_server(token: str, **options: object) -> SmtpServer:
+def token_server(token: str, **options: Any) -> SmtpServer:
     options.setdefault("auth", "XOAUTH2 OAUTHBEARER")
     return SmtpServer(users={USER: token}, **options)
 

@@ -104,11 +104,11 @@ class Peer:
 
     def take_all(self, queue: str) -> list[tuple[pika.BasicProperties, bytes]]:
         """Take every waiting message out of the queue."""
-        taken = []
+        taken: list[tuple[pika.BasicProperties, bytes]] = []
         with self._connection.channel() as channel:
             while True:
                 method, properties, body = channel.basic_get(queue, auto_ack=True)
-                if method is None:
+                if method is None or properties is None or body is None:
                     return taken
                 taken.append((properties, body))
 

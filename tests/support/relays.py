@@ -1,6 +1,8 @@
 """A Connector, or a whole notifier, against scripted relays with short times."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.session import Session
@@ -12,12 +14,12 @@ from tests.support.smtp_server import SmtpServer
 SHORT = Timeouts(connect=2, late=0.2, greeting=2, command=2, final=2)
 
 
-def relay(server: SmtpServer, **options: object) -> SmtpSettings:
+def relay(server: SmtpServer, **options: Any) -> SmtpSettings:
     return SmtpSettings(host="127.0.0.1", port=server.port, **options)
 
 
 def connect(
-    server: SmtpServer, *, settings: dict[str, object] | None = None, **options: object
+    server: SmtpServer, *, settings: Mapping[str, Any] | None = None, **options: Any
 ) -> Session | Unavailable:
     """Open one connection and say goodbye; the error where it cannot be opened."""
 

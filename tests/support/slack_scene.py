@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from adapters.channels.slack import SlackNotifier
 from domain.content import Content
@@ -17,13 +18,13 @@ Scene = Callable[[SlackServer, SlackNotifier, Send], Awaitable[None]]
 
 
 def with_slack(
-    scene: Scene, *, webhook: bool = False, hook_secret: str = "XXXX", **options: object
+    scene: Scene, *, webhook: bool = False, hook_secret: str = "XXXX", **options: Any
 ) -> None:
     """Play `scene`; its `send(to, content, **notification)` gives the error or None."""
 
     async def main() -> None:
         async with SlackServer(hook_secret=hook_secret) as slack:
-            values: dict[str, object] = {
+            values: dict[str, Any] = {
                 "token": lambda: None if webhook else slack.token,
                 "webhook_url": lambda: slack.hook_url if webhook else None,
                 "api_url": slack.api_url,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.smtp import SmtpNotifier
@@ -105,7 +106,7 @@ class LimitedConversation(Conversation):
 class LimitedSmtpServer(SmtpServer):
     conversation = LimitedConversation
 
-    def __init__(self, limits: Limits, **options: object) -> None:
+    def __init__(self, limits: Limits, **options: Any) -> None:
         super().__init__(**options)
         self.limits = limits
         self.turned_away = 0

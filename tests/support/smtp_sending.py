@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ BOTH = pytest.mark.parametrize("extensions", [EXTENSIONS, NO_PIPELINING], ids=["
 Answers = Mapping[str, DeliveryError | None]
 
 
-def notifier_for(server: SmtpServer, **options: object) -> SmtpNotifier:
+def notifier_for(server: SmtpServer, **options: Any) -> SmtpNotifier:
     options.setdefault("timeouts", PATIENT)
     return SmtpNotifier(SmtpSettings(host="127.0.0.1", port=server.port), **options)
 

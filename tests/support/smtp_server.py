@@ -17,8 +17,7 @@ A rule holds for ever, or for `times` uses; the one added last wins. What no rul
 import asyncio
 import contextlib
 import ssl
-import threading
-from collections.abc import Iterator
+from typing import Self
 
 from tests.support.smtp_conversation import Conversation, Ended
 from tests.support.smtp_script import (
@@ -43,7 +42,6 @@ __all__ = [
     "Say",
     "SayEarly",
     "SmtpServer",
-    "smtp_server_in_thread",
 ]
 
 EXTENSIONS = ("PIPELINING", "SIZE 20971520", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
@@ -127,7 +125,7 @@ class SmtpServer:
         self._server.close()
         self.drop_connections()
 
-    async def __aenter__(self) -> "SmtpServer":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(
             self._accept, "127.0.0.1", self.port, ssl=self.tls, limit=1 << 20
         )
@@ -163,22 +161,3 @@ class SmtpServer:
                 # After a failed handshake Python 3.11 never reports the end.
                 await asyncio.wait_for(writer.wait_closed(), 0.5)
             writer.transport.abort()
-
-
-@contextlib.contextmanager
-def smtp_server_in_thread(server: SmtpServer) -> Iterator[SmtpServer]:
-    """Run `server` in a loop of its own, for tests whose worker is another process.
-
-    Rules may be added and the log read from the test's thread.
-    """
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.__aexit__(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()

@@ -95,7 +95,7 @@ class WorkerScene:
         note.mkdir(parents=True)
         (note / "telegram.jinja2").write_text(template)
 
-    def publish(self, number: int, to: int | str = CHAT, **changes: object) -> None:
+    def publish(self, number: int, to: object = CHAT, **changes: object) -> None:
         message = {
             "id": f"id-{number}",
             "to": to,

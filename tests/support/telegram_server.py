@@ -16,8 +16,6 @@ import json
 import re
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +24,6 @@ from tests.support.http_server import (
     Answer,
     HttpServer,
     Request,
-    http_server_in_thread,
 )
 
 _PARAMETER = re.compile(r'(name|filename)="([^"]*)"')
@@ -192,13 +189,6 @@ class BotApi:
             for key, _, _ in windows:
                 self._times[key].append(call.at)
         return max(waits)
-
-
-@contextmanager
-def bot_api_in_thread(api: BotApi) -> Iterator[BotApi]:
-    """For tests whose worker is another process."""
-    with http_server_in_thread(api.server):
-        yield api
 
 
 def _fault(call: Call) -> str:

@@ -67,6 +67,10 @@ class Worker:
         )
         return self.events(event)[-1]
 
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait until `holds`; fail with what the worker has written."""
+        wait_until(holds, on_failure=lambda: self.output)
+
     def peak_memory(self) -> float:
         """The highest resident memory so far, in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Call, CutAfter
 from tests.support.smtp_server import SmtpServer
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
+from tests.support.threads import loop_in_thread
 from tests.support.worker import Worker, running, wait_until
 
 TIERS = (200, 210, 220, 230, 240, 250, 260, 270)
@@ -49,23 +49,19 @@ class Scene:
         self.proxy: TcpProxy
         self.settings: dict[str, str] = {}
         self.workers: list[Worker] = []
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop
 
     @contextmanager
     def playing(self) -> Iterator["Scene"]:
         """Server and proxy run in one loop of their own thread, so that a call of the server's
         script happens to the proxy before the reply that it goes with."""
-        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        thread.start()
         stack = AsyncExitStack()
-        try:
-            asyncio.run_coroutine_threadsafe(self._enter(stack), self._loop).result(10)
-            yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(stack.aclose(), self._loop).result(20)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join(10)
-            self._loop.close()
+        with loop_in_thread() as self._loop:
+            try:
+                asyncio.run_coroutine_threadsafe(self._enter(stack), self._loop).result(10)
+                yield self
+            finally:
+                asyncio.run_coroutine_threadsafe(stack.aclose(), self._loop).result(20)
 
     async def _enter(self, stack: AsyncExitStack) -> None:
         host, _, port = self.broker.url.rpartition("@")[2].partition("/")[0].partition(":")
@@ -102,6 +98,10 @@ class Scene:
         """kill -9 once what was accepted before is recorded; does not wait for the end."""
         time.sleep(0.2)
         self.workers[-1].process.kill()
+
+    def has_ended(self) -> bool:
+        """Whether the latest worker has."""
+        return self.workers[-1].process.poll() is not None
 
     def kill_at(self, phase: str, *, address: str | None = None, times: int = 1) -> None:
         """Kill the worker when it has come to `phase` of a mail."""
@@ -172,6 +172,10 @@ class Scene:
 
     def sent_so_far(self) -> int:
         return len(self.server.accepted)
+
+    def has_sent(self, count: int) -> Callable[[], bool]:
+        """Whether so many mails have been sent, as `wait_until` asks."""
+        return lambda: self.sent_so_far() >= count
 
     @contextmanager
     def ledger_held(self) -> Iterator[None]:

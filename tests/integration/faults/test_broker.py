@@ -5,6 +5,7 @@ import signal
 import time
 import urllib.error
 import urllib.parse
+from collections.abc import Callable
 
 import pytest
 
@@ -20,9 +21,13 @@ def test_fault_14_retry_copies_cut_off_before_their_confirm_are_stored_again(sce
     scene.server.on("rcpt", Say("450 4.2.1 later"), times=ORDERS)
     scene.publish_orders(ORDERS)
     with scene.worker() as worker:
+
+        def refused(count: int) -> Callable[[], bool]:
+            return lambda: scene.server.rules[0].used >= count
+
         for part in range(1, 10):
             wait_until(
-                lambda p=part: scene.server.rules[0].used >= p * ORDERS // 10,
+                refused(part * ORDERS // 10),
                 seconds=60,
                 on_failure=lambda: worker.output,
             )

@@ -8,13 +8,13 @@ import pytest
 from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.rabbitmq.watch import ALARM, QUEUES, queue_trouble
+from tests.fakes import eventually
 from tests.integration.faults.scene import Scene
 from tests.support.consuming import (
     Recorder,
     RecordingWatch,
     consuming,
     settings_for,
-    until,
 )
 from tests.support.oracle import mixed
 from tests.support.rabbit import Broker, Peer
@@ -35,8 +35,8 @@ def test_a_work_queue_deleted_under_us_is_made_again_and_told(
         async with consuming(settings, Recorder(), watch=watch) as consumer:
             with Peer(rabbitmq.url) as peer:
                 peer.delete(queue)
-            await until(lambda: watch.made_again)
-            await until(lambda: consumer.is_ready)
+            await eventually(lambda: watch.made_again)
+            await eventually(lambda: consumer.is_ready)
 
     asyncio.run(scenario())
     assert watch.made_again == [queue]
@@ -54,9 +54,9 @@ def test_a_work_queue_that_its_producer_declares_is_a_trouble_until_it_is_there(
             peer.declare(queue)
             async with consuming(settings, Recorder(), watch=watch) as consumer:
                 peer.delete(queue)
-                await until(lambda: "producer" in watch.troubles.get(queue_trouble(queue), ""))
+                await eventually(lambda: "producer" in watch.troubles.get(queue_trouble(queue), ""))
                 peer.declare(queue)
-                await until(lambda: consumer.is_ready, timeout=40)
+                await eventually(lambda: consumer.is_ready, seconds=40)
 
     asyncio.run(scenario())
     assert watch.made_again == []
@@ -75,8 +75,8 @@ def test_a_dead_queue_deleted_under_us_is_made_again_and_told(
             with Peer(rabbitmq.url) as peer:
                 peer.delete(f"{queue}.dead")
                 peer.publish(queue, b"m0")
-                await until(lambda: peer.ready(f"{queue}.dead") == 1)
-                await until(lambda: not watch.troubles)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
+                await eventually(lambda: not watch.troubles)
 
     asyncio.run(scenario())
     assert watch.made_again == [f"{queue}.dead"]
@@ -107,8 +107,8 @@ def test_a_connection_that_is_lost_is_a_trouble_until_there_is_one(
             settings = settings_for(rabbitmq, queue, url=rabbitmq.with_(port=proxy.port))
             async with consuming(settings, Recorder(), watch=watch) as consumer:
                 proxy.cut()
-                await until(lambda: QUEUES in watch.troubles)
-                await until(lambda: consumer.is_ready)
+                await eventually(lambda: QUEUES in watch.troubles)
+                await eventually(lambda: consumer.is_ready)
 
     asyncio.run(scenario())
     assert watch.told == [(QUEUES, True), (QUEUES, False)]
@@ -136,17 +136,17 @@ def test_a_broker_short_of_memory_or_disk_is_a_trouble_until_it_takes_copies_aga
         async with consuming(settings_for(mistreated_broker, queue), handler, watch=watch):
             with Peer(mistreated_broker.url) as peer:
                 peer.publish(queue, b"m0", b"m3")
-                await until(lambda: peer.ready(queue) == 0)
+                await eventually(lambda: peer.ready(queue) == 0)
                 await asyncio.to_thread(control, *starve)
                 try:
                     gate.set()
-                    await until(lambda: ALARM in watch.troubles)
+                    await eventually(lambda: ALARM in watch.troubles)
                     await asyncio.sleep(1)
                     assert peer.ready(f"{queue}.dead") == 0
                 finally:
                     await asyncio.to_thread(control, *feed)
-                await until(lambda: peer.ready(f"{queue}.dead") == 2)
-                await until(lambda: not watch.troubles)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 2)
+                await eventually(lambda: not watch.troubles)
 
     asyncio.run(scenario())
     assert watch.told == [(ALARM, True), (ALARM, False)]

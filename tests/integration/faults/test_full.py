@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from adapters.rabbitmq.watch import queue_trouble
+from tests.fakes import eventually
 from tests.integration.conftest import _unavailable
 from tests.integration.faults.scene import Scene
-from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for, until
+from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for
 from tests.support.oracle import mixed
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
@@ -113,9 +114,9 @@ def test_a_worker_that_stops_beside_a_full_queue_does_not_call_it_well(
         with Peer(rabbitmq.url) as peer, _full(rabbitmq, f"{queue}.dead"):
             async with consuming(settings, Recorder(mixed), watch=watch):
                 peer.publish(queue, b"m0", b"m3")
-                await until(lambda: peer.ready(f"{queue}.dead") == 2)
+                await eventually(lambda: peer.ready(f"{queue}.dead") == 2)
                 peer.publish(queue, b"m6")
-                await until(lambda: trouble in watch.troubles)
+                await eventually(lambda: trouble in watch.troubles)
 
     asyncio.run(scenario())
     assert watch.told == [(trouble, True)]

@@ -182,11 +182,8 @@ def test_fault_09_a_message_that_kills_each_worker_is_poison_and_its_neighbours_
             lives += 1
             assert lives <= 4, scene.workers[-1].output
             with scene.worker() as worker:
-                wait_until(
-                    lambda w=worker: (
-                        w.process.poll() is not None or bool(peer.ready(f"{scene.queue}.dead"))
-                    ),
-                    on_failure=lambda w=worker: w.output,
+                worker.wait_until(
+                    lambda: scene.has_ended() or bool(peer.ready(f"{scene.queue}.dead"))
                 )
     scene.finish(dead=1)
 

@@ -3,25 +3,25 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.support.http_server import Cut, http_server_in_thread
+from tests.support.http_server import Cut
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.slack_server import POST, SlackServer
 from tests.support.smtp_script import Hang
-from tests.support.smtp_server import SmtpServer, smtp_server_in_thread
+from tests.support.smtp_server import SmtpServer
 from tests.support.telegram_server import (
     BotApi,
     blocked,
-    bot_api_in_thread,
     migrated,
     too_many,
 )
+from tests.support.threads import in_thread
 from tests.support.worker import Worker, running, wait_until
 
 REASON = "x-dispatcher-reason"
@@ -71,9 +71,9 @@ def street(tmp_path: Path, rabbitmq: Broker, queue: str) -> Iterator[Street]:
     relay, bot, slack = SmtpServer(), BotApi(), SlackServer()
     queues = {channel: f"{queue}-{channel}" for channel in CHANNELS}
     with (
-        smtp_server_in_thread(relay),
-        bot_api_in_thread(bot),
-        http_server_in_thread(slack.server),
+        in_thread(relay),
+        in_thread(bot),
+        in_thread(slack.server),
     ):
         settings = {
             **shop_settings(tmp_path, rabbitmq.url, f"smtp://127.0.0.1:{relay.port}", "unused"),
@@ -189,7 +189,7 @@ def test_fault_46_one_broken_channel_leaves_the_others_their_rate(
         street.bot.server.stop_listening()
     else:
         street.slack.server.stop_listening()
-    to = {
+    to: dict[str, Callable[[int], object]] = {
         "email": lambda n: f"user{n}@example.com",
         "telegram": lambda n: 1000 + n,
         "slack": lambda n: f"C{n:09}",

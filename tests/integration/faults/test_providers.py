@@ -106,7 +106,7 @@ def test_fault_33_goodbyes_of_the_server_cost_no_attempt(scene: Scene) -> None:
     with scene.worker() as worker:
         for part in range(1, 10):
             wait_until(
-                lambda p=part: scene.sent_so_far() >= p * ORDERS // 10,
+                scene.has_sent(part * ORDERS // 10),
                 on_failure=lambda: worker.output,
             )
             scene.server.on("mail", Cut("421 4.4.2 too many mails, come again"), times=1)

@@ -31,7 +31,7 @@ def test_fault_13_a_broker_that_restarts_twice_in_mid_flow_is_found_again(scene:
     scene.publish_orders(ORDERS)
     with scene.worker() as worker:
         for part in (ORDERS // 3, ORDERS // 2):
-            wait_until(lambda p=part: scene.sent_so_far() >= p, on_failure=lambda: worker.output)
+            wait_until(scene.has_sent(part), on_failure=lambda: worker.output)
             control("stop_app")
             control("start_app")
         scene.await_settled(worker, seconds=120)

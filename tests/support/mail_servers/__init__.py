@@ -73,7 +73,7 @@ class MailServer:
 @contextmanager
 def mail_server(kind: str, folder: Path, *, lifted: bool = False) -> Iterator[MailServer]:
     """Start a server of this kind; `folder` holds its configuration and is its own."""
-    import docker
+    from docker.client import DockerClient
 
     certificate = throwaway_certificate(folder)
     port = free_port()
@@ -82,7 +82,7 @@ def mail_server(kind: str, folder: Path, *, lifted: bool = False) -> Iterator[Ma
     folder.chmod(0o755)  # the server reads it under a user of its own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        client = docker.from_env(timeout=60)
+        client = DockerClient.from_env(timeout=60)
         container = client.containers.run(
             image_of(kind),
             ["/bin/sh", "/setup/setup.sh"],
