@@ -113,7 +113,7 @@ class FilesystemTemplates:
         return self._snapshot
 
     def refresh(self) -> bool:
-        """FolderLook at the folder and take over a changed set; whether one was taken.
+        """Look at the folder and take over a changed set; whether one was taken.
 
         To be called about twice a second. A set that cannot be read, or in which something is
         broken that is not broken in the set in use, is reported and the set in use kept. A file

@@ -19,7 +19,7 @@ _SHOWN = (
     "From",
     "To",
     "Cc",
-    "PageReply-To",
+    "Reply-To",
     "Delivered-To",
     "Date",
     "Template",
