@@ -1,5 +1,6 @@
 """`dispatcher config`."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -67,10 +68,18 @@ def _shown(name: str, value: object) -> str | None:
         is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
         return redacted(value.get_secret_value()) if is_plain_url else "***"
     if isinstance(value, Mapping):
-        return ",".join(f"{name}:{_whom(item)}" for name, item in value.items())
+        return _mapping(value)
     if isinstance(value, tuple):
         return ",".join(_item(item) for item in value)
     return redacted(str(value)) if name in _EFFECTIVE and name.endswith("_url") else _item(value)
+
+
+def _mapping(value: Mapping[str, object]) -> str:
+    """Redirect targets as the setting writes them; the arguments of queues as JSON."""
+    targets = {n: _whom(item) for n, item in value.items() if isinstance(item, Recipient)}
+    if targets or not value:
+        return ",".join(f"{name}:{target}" for name, target in targets.items())
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _item(item: object) -> str:
