@@ -120,7 +120,14 @@ def test_field_8_3_the_blocks_of_the_readme_run_in_order(reader: Reader) -> None
     assert sent_to(reader) == ["Ada <ada@example.com>", "ada@example.com"]
 
 
-def test_field_8_3_the_blocks_of_the_operations_page_run_in_order(reader: Reader) -> None:
+@pytest.mark.parametrize("page", ["settings", "running", "queues", "monitoring", "incidents"])
+def test_field_8_3_the_blocks_of_a_page_of_reference_run(reader: Reader, page: str) -> None:
+    reader.run("sh", "dispatcher worker")  # makes the queues
+
+    read(reader, f"docs/{page}.md", is_reference=True)
+
+
+def test_field_8_3_the_blocks_of_the_dead_letters_page_run_in_order(reader: Reader) -> None:
     reader.run("sh", "dispatcher worker")  # makes the queues
     letters = [a_dead_letter("doc-1"), a_dead_letter("doc-2"), a_dead_letter("doc-3")]
     (reader.folder / "letters").write_text("".join(letters))
@@ -135,7 +142,7 @@ def test_field_8_3_the_blocks_of_the_operations_page_run_in_order(reader: Reader
         " --template welcome --rate 20": " --template other --rate 20",
     }
 
-    read(reader, "docs/operations.md", is_reference=True)
+    read(reader, "docs/dead-letters.md", is_reference=True)
 
     assert sent_to(reader) == [f"doc-{number}@example.com" for number in (1, 2, 3)]
 

@@ -18,7 +18,7 @@ from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command
 
-DOCUMENT = Path(__file__).parents[2] / "docs/operations.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/queues.md"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Rights:
 
 
 def _rows() -> list[Rights]:
-    section = DOCUMENT.read_text().split("### Rights in the broker")[1].split("\n## ")[0]
+    section = DOCUMENT.read_text().split("## Rights in the broker")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows]
     return [Rights(who, *(p.strip("`").replace("\\|", "|") for p in ps)) for who, *ps in cells]

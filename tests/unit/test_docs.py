@@ -16,12 +16,14 @@ from tests.support.documents import Document
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
-OPERATIONS = (ROOT / "docs/operations.md").read_text("utf-8")
+
+LONGEST_WITHOUT_CONTENTS = 250  # lines
 
 _TOP_FOLDERS = r"(?:\.ci|benchmarks|deploy|docs|requirements|src|templates|tests)"
 _PATH = re.compile(rf"(?<![\w./-]){_TOP_FOLDERS}/[\w./*-]*")
 _PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")
-_LINK = re.compile(r"\]\(([^)\s#]*)(?:#[^)\s]*)?\)")
+_LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _MODULE = re.compile(r"(?<![\w./])(?:domain|adapters|entrypoints|benchmarks)(?:\.[a-z_]+)+")
 _VARIABLE = re.compile(rf"{PREFIX}[A-Z0-9_]*[A-Z0-9]")
 _A_TARGET = re.compile(rf"^{PREFIX}TARGETS__(?:(?!_FILE)[A-Z0-9_])+")
@@ -49,9 +51,21 @@ def absent_paths(document: Document) -> Iterator[str]:
 
 
 def absent_links(document: Document) -> Iterator[str]:
-    for target in _LINK.findall(document.prose()):
-        if target and "://" not in target and not (document.folder / target).exists():
+    for target, anchor in _LINK.findall(document.prose()):
+        if "://" in target:
+            continue
+        if not (document.folder / target).exists():
             yield f"link {target}"
+        elif anchor:
+            linked = Document.read(document.folder / target) if target else document
+            if anchor not in anchors_of(linked):
+                yield f"heading {target}#{anchor}"
+
+
+def anchors_of(document: Document) -> set[str]:
+    """What a link may name after `#`: one for each heading, as GitHub makes them."""
+    headings = _HEADING.findall(document.prose())
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def absent_modules(document: Document) -> Iterator[str]:
@@ -155,6 +169,8 @@ def test_everything_a_document_names_exists(path: Path) -> None:
         ("see `src/domain/nothing.py`", "path src/domain/nothing.py"),
         ("see `src/adapters/CHANNEL/nothing.py`", "path src/adapters/CHANNEL/nothing.py"),
         ("[here](docs/nothing.md)", "link docs/nothing.md"),
+        ("[here](README.md#nothing)", "heading README.md#nothing"),
+        ("# What it is\n\n[here](#what-is-it)", "heading #what-is-it"),
         ("run `python -m entrypoints.nothing`", "module entrypoints.nothing"),
         ("run `make nothing`", "target nothing"),
         ("```sh\nmake PYTHON=python3.12 test nothing\n```", "target nothing"),
@@ -177,7 +193,7 @@ def test_a_document_that_names_something_absent_is_found_out(text: str, fault: s
 
 
 def test_the_settings_table_has_every_setting_with_its_default() -> None:
-    rows = table_rows(OPERATIONS, "## Settings")
+    rows = table_rows(_read("docs/settings.md"), "## All settings")
     documented = {
         code_of(row[0]): None if row[1].startswith("none") else code_of(row[1]) for row in rows
     }
@@ -196,21 +212,24 @@ def test_the_settings_table_has_every_setting_with_its_default() -> None:
 
 
 def test_every_failure_reason_says_what_to_do() -> None:
-    rows = table_rows(OPERATIONS, "## Why a letter is dead, and what to do")
+    rows = table_rows(_read("docs/dead-letters.md"), "## Reasons, and what to do")
 
     assert [code_of(row[0]) for row in rows] == [str(reason) for reason in FailureReason]
     assert all(row[-1] for row in rows)
 
 
-def test_every_command_is_in_the_operations_page() -> None:
-    absent = [path for path in commands_of(dispatcher, "dispatcher") if path not in OPERATIONS]
+def test_every_command_is_in_the_table_of_commands() -> None:
+    rows = table_rows(_read("docs/running.md"), "## Commands")
+    documented = " ".join(row[0] for row in rows)
+    absent = [path for path in commands_of(dispatcher, "dispatcher") if path not in documented]
 
     assert absent == []
 
 
 def test_every_quoted_log_line_is_written_somewhere() -> None:
     source = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
-    lines = [code_of(row[0]) for row in table_rows(OPERATIONS, "### What the log says")]
+    page = _read("docs/incidents.md")
+    lines = [code_of(row[0]) for row in table_rows(page, "## What the log says")]
 
     assert lines
     assert [line for line in lines if f'"{line}"' not in source] == []
@@ -223,3 +242,13 @@ def test_every_page_and_decision_is_linked_from_its_index() -> None:
 
     assert [page for page in pages if f"({page})" not in readme] == []
     assert [record for record in records if f"({record})" not in decisions] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_long_page_begins_with_a_table_of_contents(path: Path) -> None:
+    text = path.read_text("utf-8")
+    sections = re.findall(r"^## (.*)$", Document(text, path.parent).prose(), re.MULTILINE)
+
+    if text.count("\n") > LONGEST_WITHOUT_CONTENTS:
+        head = text.split("\n## ", 1)[0]
+        assert [name for name in sections if f"[{name}](#" not in head] == []

@@ -69,7 +69,7 @@ def _queue(settings: Settings, state: QueueState) -> Check:
 def _unseen(name: str, state: QueueState) -> Check:
     seen = "" if state.ready is None else f"{state.ready} ready; "
     detail = f"{seen}this user may not look at {', '.join(state.unseen)}"
-    return warning(name, detail, "no worker needs to: see the rights in docs/operations.md")
+    return warning(name, detail, "no worker needs to: see the rights in docs/queues.md")
 
 
 def _existing(name: str, state: QueueState) -> Check:

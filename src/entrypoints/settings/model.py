@@ -1,4 +1,4 @@
-"""All settings with their defaults: the table of docs/operations.md, in code."""
+"""All settings with their defaults: the table of docs/settings.md, in code."""
 
 from collections.abc import Mapping
 from datetime import timedelta
