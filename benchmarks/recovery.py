@@ -155,6 +155,10 @@ def _embedded(folder: Path) -> tuple[str, Callable[[int], None]]:
     return f"sqlite:///{path}", lambda number: asyncio.run(publish(number))
 
 
+def _on_broker(peer: Peer, queue: str) -> Callable[[int], None]:
+    return lambda number: peer.publish(queue, an_order(number))
+
+
 def measure(runs: int) -> list[Recovery]:
     """Every recovery, so many times."""
     back = Recovery("broker back after 10 s: consuming", 5.0)
@@ -171,14 +175,8 @@ def measure(runs: int) -> list[Recovery]:
             queue = f"recovery-{run}"
             with Peer(broker.url) as peer:
                 peer.declare(queue, {"x-queue-type": "quorum"})
-                rabbit.times.append(
-                    killed(
-                        folders[0],
-                        broker.url,
-                        queue,
-                        lambda number, p=peer, q=queue: p.publish(q, an_order(number)),  # type: ignore[misc]
-                    )
-                )
+                publish = _on_broker(peer, queue)
+                rabbit.times.append(killed(folders[0], broker.url, queue, publish))
             back.times.append(broker_back(folders[1], broker, queue))
             url, publish = _embedded(folders[2])
             embedded.times.append(killed(folders[2], url, "email", publish))

@@ -56,7 +56,7 @@ def test_the_demo_sends_eight_of_ten_and_its_own_advice_mends_the_ninth(tmp_path
     settings = {"home": "var/demo"}
     advice = [line.strip() for line in demo.stdout.splitlines() if line.startswith("  ")]
     shell = next(line for line in advice if line.startswith("echo "))
-    text, file = re.fullmatch(r"echo '(.*)' > (.*)", shell).groups()  # type: ignore[union-attr]
+    [(text, file)] = re.findall(r"^echo '(.*)' > (.*)$", shell)
     (tmp_path / file).write_text(text)
     for line in advice:
         if " failed " in line or " worker " in line:

@@ -17,7 +17,7 @@ from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
-from adapters.rabbitmq.settings import Binding, TopologyMode
+from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
 from tests.fakes import eventually
 from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for
@@ -58,10 +58,10 @@ def test_field_7_2_a_work_queue_that_is_a_stream_is_refused_by_name(
     assert recorder.messages == []
 
 
-async def _without_stream_check(settings: object) -> None:
+async def _without_stream_check(settings: RabbitSettings) -> None:
     """Make the retry and dead queues; applying stops at the stream, which comes last."""
     with pytest.raises(TopologyMismatch):
-        await Topology(settings).apply()  # type: ignore[arg-type] # as the caller has it
+        await Topology(settings).apply()
 
 
 def test_field_7_2_a_stream_is_told_by_the_commands_and_takes_no_message(

@@ -7,6 +7,7 @@ import pytest
 from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.settings import TopologyMode
 from tests.fakes import eventually
+from tests.support.amqp_proxy import amqp_proxy
 from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.oracle import bodies, mixed
 from tests.support.rabbit import Broker, Peer
@@ -16,44 +17,45 @@ def test_a_channel_closed_for_a_bad_tag_is_rebuilt(broker: Broker, queue: str) -
     recorder = Recorder()
 
     async def scenario() -> None:
-        async with consuming(settings_for(broker, queue), recorder) as consumer:
-            subscription = consumer._subscriptions[0]
-            before = subscription._channel
-            assert before is not None
-            before._channel.basic_ack(987_654)
-            await eventually(lambda: subscription._channel is not before and consumer.is_ready)
-            with Peer(broker.url) as peer:
-                peer.publish(queue, b"after")
-            await eventually(lambda: recorder.messages)
+        async with amqp_proxy(broker) as proxy:
+            settings = settings_for(broker, queue, url=broker.with_(port=proxy.port))
+            async with consuming(settings, recorder) as consumer:
+                await proxy.lose_channel(queue)
+                await eventually(lambda: consumer.is_ready)
+                with Peer(broker.url) as peer:
+                    peer.publish(queue, b"after")
+                await recorder.saw(1)
 
     asyncio.run(scenario())
     assert recorder.bodies == [b"after"]
 
 
 def test_an_ack_carried_over_a_lost_channel_is_dropped(broker: Broker, queue: str) -> None:
+    begun: list[bytes] = []
     handled: list[bytes] = []
     gate = asyncio.Event()
 
     async def handler(message: InboundMessage) -> Settlement:
+        begun.append(message.body)
         if not message.redelivered:
             await gate.wait()
         handled.append(message.body)
         return []
 
     async def scenario() -> None:
-        async with consuming(settings_for(broker, queue), handler) as consumer:
-            with Peer(broker.url) as peer:
-                peer.publish(queue, b"a", b"b")
-                await eventually(lambda: len(consumer._subscriptions[0].flights) == 2)
-                lost = consumer._subscriptions[0]._channel
-                assert lost is not None
-                lost._channel.close()
-                await eventually(lambda: len(handled) == 2)
-                gate.set()
-                await eventually(lambda: len(handled) == 4)
-                await asyncio.sleep(0.2)
-                assert consumer.is_ready
-                assert peer.ready(queue) == 0
+        async with amqp_proxy(broker) as proxy:
+            settings = settings_for(broker, queue, url=broker.with_(port=proxy.port))
+            async with consuming(settings, handler) as consumer:
+                with Peer(broker.url) as peer:
+                    peer.publish(queue, b"a", b"b")
+                    await eventually(lambda: len(begun) == 2)
+                    await proxy.lose_channel(queue)
+                    await eventually(lambda: len(handled) == 2)
+                    gate.set()
+                    await eventually(lambda: len(handled) == 4)
+                    await asyncio.sleep(0.2)
+                    assert consumer.is_ready
+                    assert peer.ready(queue) == 0
 
     asyncio.run(scenario())
     assert sorted(handled) == [b"a", b"a", b"b", b"b"]
@@ -165,22 +167,21 @@ def test_a_copy_that_waits_to_be_stored_is_dropped_once_its_original_went_back(
             pass
         ours = f"^(dispatcher|{queue}.*)$"
         rabbitmq.add_user(queue, configure="^$", write=ours, read=ours)
-        poor = settings_for(rabbitmq, queue, url=rabbitmq.with_(user=queue))
-        async with consuming(poor, recorder) as consumer:
-            with Peer(rabbitmq.url) as peer:
-                peer.unbind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
-                rabbitmq.add_user(queue, configure="^$", write="^dispatcher$", read=ours)
-                peer.publish(queue, b"m0")
-                await eventually(lambda: len(recorder.messages) == 1)
-                await asyncio.sleep(0.5)
-                lost = consumer._subscriptions[0]._channel
-                assert lost is not None
-                lost._channel.close()
-                await eventually(lambda: len(recorder.messages) == 2)
-                peer.bind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
-                await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
-                await asyncio.sleep(1)
-                assert peer.ready(f"{queue}.dead") == 1
+        async with amqp_proxy(rabbitmq) as proxy:
+            url = rabbitmq.with_(user=queue, port=proxy.port)
+            async with consuming(settings_for(rabbitmq, queue, url=url), recorder):
+                with Peer(rabbitmq.url) as peer:
+                    peer.unbind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
+                    rabbitmq.add_user(queue, configure="^$", write="^dispatcher$", read=ours)
+                    peer.publish(queue, b"m0")
+                    await recorder.saw(1)
+                    await asyncio.sleep(0.5)
+                    await proxy.lose_channel(queue)
+                    await recorder.saw(2)
+                    peer.bind(f"{queue}.dead", "dispatcher", f"{queue}.dead")
+                    await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
+                    await asyncio.sleep(1)
+                    assert peer.ready(f"{queue}.dead") == 1
         rabbitmq.api("DELETE", f"users/{queue}")
 
     asyncio.run(scenario())
@@ -189,29 +190,29 @@ def test_a_copy_that_waits_to_be_stored_is_dropped_once_its_original_went_back(
 def test_handlers_of_a_lost_channel_count_against_the_prefetch(
     rabbitmq: Broker, queue: str
 ) -> None:
-    running, most, gate = 0, 0, asyncio.Event()
+    running, most, done, gate = 0, 0, 0, asyncio.Event()
 
     async def handler(_: InboundMessage) -> Settlement:
-        nonlocal running, most
+        nonlocal running, most, done
         running += 1
         most = max(most, running)
         await gate.wait()
         running -= 1
+        done += 1
         return []
 
     async def scenario() -> None:
-        async with consuming(settings_for(rabbitmq, queue, prefetch=5), handler) as consumer:
-            with Peer(rabbitmq.url) as peer:
-                peer.publish(queue, *bodies(20))
-                await eventually(lambda: running == 5)
-                subscription = consumer._subscriptions[0]
-                lost = subscription._channel
-                assert lost is not None
-                lost._channel.close()
-                await eventually(lambda: subscription._channel is not lost and consumer.is_ready)
-                await eventually(lambda: len(subscription.flights) == 10)
-                gate.set()
-                await eventually(lambda: peer.ready(queue) == 0 and not subscription.flights)
+        async with amqp_proxy(rabbitmq) as proxy:
+            url = rabbitmq.with_(port=proxy.port)
+            async with consuming(settings_for(rabbitmq, queue, url=url, prefetch=5), handler):
+                with Peer(rabbitmq.url) as peer:
+                    peer.publish(queue, *bodies(20))
+                    await eventually(lambda: running == 5)
+                    await proxy.lose_channel(queue)
+                    await eventually(lambda: proxy.delivered == 10)
+                    gate.set()
+                    await eventually(lambda: done == 25)
+                    assert peer.ready(queue) == 0
 
     asyncio.run(scenario())
 

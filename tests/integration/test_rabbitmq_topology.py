@@ -14,6 +14,7 @@ from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
 from tests.fakes import eventually
+from tests.support.amqp_proxy import amqp_proxy
 from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 
@@ -189,22 +190,19 @@ def test_without_the_right_to_bind_it_works_and_says_so_once(broker: Broker, que
     asyncio.run(Topology(settings_for(broker, queue)).apply())
     broker.add_user(queue, configure="^$", write="^dispatcher$", read=f"^{queue}$")
     recorder = Recorder(lambda _: [DeadCopy(headers={})])
-    poor = settings_for(broker, queue, url=broker.with_(user=queue))
 
-    async def scenario() -> list[MutableMapping[str, Any]]:
-        with capture_logs() as logs:
+    async def scenario() -> None:
+        async with amqp_proxy(broker) as proxy:
+            poor = settings_for(broker, queue, url=broker.with_(user=queue, port=proxy.port))
             async with consuming(poor, recorder) as consumer:
-                first = consumer._subscriptions[0]._channel
-                assert first is not None
-                first._channel.close()
-                await eventually(lambda: consumer._subscriptions[0]._channel is not first)
+                await proxy.lose_channel(queue)
                 await eventually(lambda: consumer.is_ready)
                 with Peer(broker.url) as peer:
                     peer.publish(queue, b"dies")
                     await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
-        return logs
 
-    logs = asyncio.run(scenario())
+    with capture_logs() as logs:
+        asyncio.run(scenario())
 
     refused = [line["queue"] for line in logs if line["event"].startswith("binding was refused")]
     assert sorted(refused) == [queue, f"{queue}.dead", f"{queue}.retry.200"]

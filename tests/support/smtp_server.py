@@ -119,10 +119,14 @@ class SmtpServer:
                 writer.write(farewell.encode() + b"\r\n")
             writer.close()
 
-    def stop_listening(self) -> None:
-        """Refuse connections from now on, and drop those there are."""
+    def accept_no_more(self) -> None:
+        """Refuse connections from now on; those that are open stay so."""
         assert self._server is not None
         self._server.close()
+
+    def stop_listening(self) -> None:
+        """Refuse connections from now on, and drop those there are."""
+        self.accept_no_more()
         self.drop_connections()
 
     async def __aenter__(self) -> Self:

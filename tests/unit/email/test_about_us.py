@@ -145,7 +145,8 @@ def test_what_is_about_us_waits_for_a_verdict_at_any_phase(
 ) -> None:
     error = verdict(SmtpReply(code, text.encode()), phase, "relay:25")
 
-    assert isinstance(error, Unavailable) or error.provider_fault  # type: ignore[attr-defined]
+    assert isinstance(error, Unavailable | Permanent | Transient)
+    assert isinstance(error, Unavailable) or error.provider_fault
     if isinstance(error, Permanent):
         assert error.is_certain is (kind not in {AboutUs.RELAY, AboutUs.SENDER})
         assert str(kind) in str(error)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
 from adapters.inbound.handler import MessageHandler
-from adapters.memory.ledger import MemoryLedger
+from adapters.memory.ledger import MemoryLedger, MemoryStore
 from adapters.message_format.headers import DeliveryHeaders, iso
 from adapters.message_format.properties import Properties
 from domain.content import Content
@@ -64,7 +64,8 @@ class Office:
             retry_policy=RetryPolicy((10 * SECOND, 60 * SECOND)),
             clock=self.clock,
         )
-        self.ledger = MemoryLedger()
+        self.store = MemoryStore()
+        self.ledger = MemoryLedger(self.store)
         self.handler = MessageHandler(
             dispatcher=OnceDispatcher(
                 dispatcher=self.dispatcher, ledger=self.ledger, clock=self.clock

@@ -11,7 +11,7 @@ from adapters.dead_letters.dead_letter import release
 from adapters.inbound.contract import DeadCopy, Settlement
 from adapters.memory.ledger import MemoryLedger
 from adapters.message_format.message import content_key
-from domain.errors import FailureReason, InDoubt, Permanent, Throttled, Transient
+from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Throttled, Transient
 from domain.ledger import Sight
 from tests.unit.inbound.office import Office, past
 
@@ -52,9 +52,9 @@ def test_the_next_is_asked_when_one_refuses_for_good() -> None:
         Permanent("too late", reason=FailureReason.EXPIRED),
     ],
 )
-def test_the_next_is_not_asked_on_doubt_or_delay(error: Exception) -> None:
+def test_the_next_is_not_asked_on_doubt_or_delay(error: DeliveryError) -> None:
     office = Office()
-    office.slack.failures = [error]  # type: ignore[list-item]
+    office.slack.failures = [error]
 
     (copy,) = office.handle(FIRST)
 
@@ -134,7 +134,7 @@ def test_after_a_crash_it_goes_on_at_the_channel_that_had_it_in_hand() -> None:
     message = office.message(FIRST)
 
     async def main() -> Settlement:
-        dead = MemoryLedger(office.ledger._store)
+        dead = MemoryLedger(office.store)
         start = await dead.start(
             Sight(
                 channel="email",
@@ -159,9 +159,7 @@ def test_what_a_look_at_the_later_channel_finds_not_leaves_nothing_in_the_ledger
     office = Office()
     office.handle(FIRST)
 
-    (entries,) = office.ledger._store.by_key.values()
-
-    assert [entry.key[0] for entry in entries] == ["slack"]
+    assert [channel for channel, *_ in office.store.by_key] == ["slack"]
 
 
 def test_refused_everywhere_it_is_one_letter_that_tells_why() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import structlog
@@ -19,8 +21,8 @@ ANN, BOB, DEV = (
 CONTENT = Content(subject="Hello", parts={"text": "Hi", "html": "<html><BODY class='a'>Hi</body>"})
 
 
-def guard(notifier: FakeNotifier, **rules: object) -> GuardedNotifier:
-    return GuardedNotifier(notifier, "email", GuardRules(**rules))  # type: ignore[arg-type]
+def guard(notifier: FakeNotifier, **rules: Any) -> GuardedNotifier:
+    return GuardedNotifier(notifier, "email", GuardRules(**rules))
 
 
 def notify(
@@ -134,10 +136,10 @@ def test_the_note_is_escaped_for_its_channel(name: str) -> None:
 
 
 @pytest.mark.parametrize("wrap", [lambda blocks: blocks, lambda blocks: {"blocks": blocks, "a": 1}])
-def test_blocks_get_a_block_with_the_note(wrap: object) -> None:
+def test_blocks_get_a_block_with_the_note(wrap: Callable[[list[dict[str, str]]], object]) -> None:
     inner = FakeNotifier()
     blocks = [{"type": "divider"}] * 50
-    part = json.dumps(wrap(blocks))  # type: ignore[operator]
+    part = json.dumps(wrap(blocks))
 
     notify(
         guard(inner, redirect_to={"email": DEV}), BOB, content=Content(parts={"slack.json": part})

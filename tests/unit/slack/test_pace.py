@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.channels.slack.pace import SlackPace
 from domain.errors import Throttled
+from tests.support.memory import traced_memory
 
 
 class Time:
@@ -161,11 +162,17 @@ def test_two_pauses_of_one_channel_pause_no_other() -> None:
 
 def test_of_very_many_channels_the_idle_ones_are_forgotten_and_a_paused_one_is_not() -> None:
     async def scene(time: Time, pace: SlackPace, log: Log) -> None:
+        async def use(channels: range) -> None:
+            for n in channels:
+                await pace.turn(f"C{n}")
+                time.now += 0.2
+
         pace.pause("paused", timedelta(hours=1))
-        for n in range(1500):
-            await pace.turn(f"C{n}")
-            time.now += 2
-            assert len(pace._lanes) <= 1024
+        with traced_memory() as held:
+            await use(range(1500))
+            before = held()
+            await use(range(1500, 11_500))
+            assert held() - before < 600_000
         await time.run(log.tell("paused"))
 
     assert play(scene).back == [3600]
