@@ -27,7 +27,7 @@ check: $(VENV)/dev ## Lint, types, layers and docs: what CI and the commit hook 
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q tests/unit/test_docs.py tests/unit/test_architecture.py
+	$(BIN)/pytest -q tests/unit/test_docs.py tests/unit/test_words.py tests/unit/test_architecture.py
 
 format: $(VENV)/dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix

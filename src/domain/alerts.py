@@ -1,4 +1,4 @@
-"""When to tell the operator what: one alert for a cause, not one for each letter."""
+"""When the operator gets which alert: one for a cause, not one for each dead letter."""
 
 import shlex
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ from domain.notification import Recipient
 from domain.ports import Clock
 
 WINDOW = timedelta(minutes=15)
-"""At most one alert for a cause within this time; what comes meanwhile is told at its end."""
+"""At most one alert for a cause within this time; what comes meanwhile is reported at its end."""
 
 GATHER = timedelta(seconds=10)
 """From the first dead letter of a cause to its alert: they seldom come alone."""
 
 PATIENCE = timedelta(minutes=1)
-"""A pause shorter than this is nobody's business."""
+"""A pause shorter than this makes no alert."""
 
 MAX_CAUSES = 20
-"""Causes of dead letters told apart at a time: a producer may invent any number of templates."""
+"""Causes of dead letters kept apart at a time: a producer may invent any number of templates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTarget:
-    """Who is told, and on which channel."""
+    """Who gets alerts, and on which channel."""
 
     channel: str
     recipient: Recipient
@@ -36,7 +36,7 @@ class AlertTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCause:
-    """Letters that died alike. Without a reason: those beyond the causes that are told apart."""
+    """Dead letters of one cause. Without a reason: those beyond the causes that are kept apart."""
 
     reason: FailureReason | None = None
     template: str | None = None
@@ -117,8 +117,8 @@ class _Sighting:
 
 
 class AlertPolicy:
-    """Hears of dead letters, troubles and incidents; `due` says what to tell now. Bounded in
-    memory."""
+    """Collects dead letters, troubles and incidents; `due` returns the alerts to send now. Bounded
+    in memory."""
 
     def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
         self._clock = clock
@@ -146,8 +146,8 @@ class AlertPolicy:
         return sighting
 
     def trouble(self, name: str, error: str | None, *, patience: timedelta = PATIENCE) -> None:
-        """`name` is in trouble, or still is; None: it no longer is. It is told once, after
-        `patience`, and so is its end."""
+        """`name` is in trouble, or still is; None: it no longer is. It is reported once,
+        after `patience`, and so is its end."""
         now = self._clock.now()
         cause = Trouble(name=name)
         if error is not None:
@@ -170,12 +170,12 @@ class AlertPolicy:
 
     @property
     def open_letters(self) -> Mapping[DeadLetterCause, Alert]:
-        """Causes of dead letters that were told and not yet called drained, the newest last. An
-        entry changes when more of its cause are told."""
+        """Causes of dead letters that were reported and not yet called drained, the newest last.
+        An entry changes when more of its cause are reported."""
         return dict(self._open)
 
     def drained(self, cause: DeadLetterCause) -> None:
-        """No letter of `cause` is left: told once, but not while more of it are yet to be told."""
+        """No dead letter of `cause` is left: reported once, after all of them were."""
         if cause in self._events:
             return
         told = self._open.pop(cause, None)
@@ -183,8 +183,8 @@ class AlertPolicy:
             self._over[cause] = replace(told, last_seen=self._clock.now(), is_over=True)
 
     def unsure(self, name: str) -> None:
-        """Whether `name` is still in trouble is not known any more. That is no all-clear; one that
-        was told waits for it, or for the trouble to show again."""
+        """Whether `name` is still in trouble is not known any more. That is no all-clear; a
+        reported trouble waits for it, or for the trouble to show again."""
         cause = Trouble(name=name)
         sighting = self._troubles.get(cause)
         if sighting is None:
@@ -195,8 +195,8 @@ class AlertPolicy:
             del self._troubles[cause]
 
     def due(self, *, is_last: bool = False) -> list[Alert]:
-        """What to tell now; each alert is given once. `is_last`: do not wait for more letters,
-        since nobody will ask again."""
+        """Return the alerts to send now, each once. `is_last`: do not wait for more dead letters,
+        since there is no later call."""
         now = self._clock.now()
         self._told = {cause: at for cause, at in self._told.items() if now - at < self._window}
         alerts = list(self._over.values())

@@ -37,7 +37,7 @@ class Culprits:
         self._accepted_since = 0
 
     def is_watching(self) -> bool:
-        """Whether anything was refused lately, so that `accepted` wants to be called."""
+        """Whether anything was refused lately, so that `accepted` must be called."""
         return bool(self._suspected)
 
     def refused(self, caller: Caller, at: int) -> None:

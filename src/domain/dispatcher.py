@@ -28,11 +28,11 @@ from domain.turns import caller_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a delivery has come: tries already made, and who is still owed (None: everybody).
+    """How far a delivery has come: tries already made, and who is still to be sent to (None: all).
 
     `may_hold`: whether it may wait in hand while its channel is paused. One that came by another
     channel's queue may not: it would hold up that channel too. Nor may one that other channels
-    are asked for beside: what they could not send would not be stored meanwhile.
+    are asked for as well: what they could not send would not be stored meanwhile.
     """
 
     attempts_made: int = 0
@@ -41,8 +41,8 @@ class Progress:
     may_hold: bool = True
 
     def owed(self, notification: Notification) -> tuple[Recipient, ...]:
-        """The notification's own recipients that are still owed; a remainder that names none of
-        them is nonsense and read as absent."""
+        """Return the notification's own recipients that are still to be sent to; a remainder that
+        names none of them is nonsense and read as absent."""
         everybody = notification.recipients
         if self.remaining is None:
             return everybody
@@ -61,7 +61,7 @@ class Dispatcher:
     """Renders a notification, sends it on its channel and says what became of each recipient.
 
     `notifiers` maps channel to notifier. `concurrency` bounds how many of a channel's sends are
-    under way at once; None leaves it to the notifier. `on_pause` hears a channel's name with the
+    under way at once; None leaves it to the notifier. `on_pause` gets a channel's name with the
     error that paused it, or None when it goes on. `room` bounds the attachments that are under way
     at once.
     """
@@ -107,7 +107,7 @@ class Dispatcher:
         progress: Progress | None = None,
         journal: Journal | None = None,
     ) -> Outcome:
-        """Try to deliver to everybody still owed.
+        """Try to deliver to all recipients that are still to be sent to.
 
         Never raises DeliveryError: each failure becomes a result. While the channel's provider is
         away this waits, spending no attempt; cancel it to give up waiting.

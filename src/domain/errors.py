@@ -1,4 +1,4 @@
-"""Why a notification did not reach somebody: one closed tree, one closed list of reasons."""
+"""Why a recipient did not get a notification: one closed tree, one closed list of reasons."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -49,7 +49,7 @@ class Transient(DeliveryError):
     `safe_to_repeat`: nothing of the payload has left, so a repeat within seconds cannot duplicate.
     `at_least`: the shortest wait that makes sense (a greylisting server asks for minutes).
     `retry_after`: the wait that the provider named for this message, in place of the tier's.
-    `provider_fault`: not of this message's making, for all that one refusal can tell; several
+    `provider_fault`: not this message's fault, as far as one refusal shows; several
     messages in a row make it the channel's trouble.
     """
 
@@ -88,7 +88,7 @@ class NotYet(Transient):
 
 
 class Unavailable(DeliveryError):
-    """The provider cannot be reached or refuses our credentials: nobody's message is at fault.
+    """The provider cannot be reached or refuses our credentials: no message is at fault.
 
     The channel pauses, no attempt is spent and nothing is dead-lettered.
     `safe_to_repeat`: a blip such as a refused connection, worth another try within seconds; a

@@ -35,7 +35,7 @@ class Standing(StrEnum):
     IN_DOUBT = "in_doubt"
     """A process died with the payload on its way. Written down as started, by this claim."""
     BUSY = "busy"
-    """Somebody who is alive is sending it at this moment: wait and ask again."""
+    """A process that is alive is sending it at this moment: wait and ask again."""
     CONFLICT = "conflict"
     """The same id was used before with another body: never send."""
     POISON = "poison"
@@ -58,15 +58,15 @@ class Sight:
     session: str
     redelivered: bool
     recipients: tuple[str, ...]
-    """Addresses still owed."""
+    """Addresses still to be sent to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """The ledger's answer. `standings` has every recipient of the sight.
 
-    `is_suspect`: a process died with this delivery in hand, so it is to run with no other suspect
-    beside it. `retry_after`: seconds after which a BUSY standing is worth asking for again.
+    `is_suspect`: a process died with this delivery in hand, so it is to run while no other
+    suspect runs. `retry_after`: seconds after which a BUSY standing is worth asking for again.
     """
 
     claim: Claim
@@ -84,20 +84,20 @@ class DeliveryLedger(Protocol):
     """
 
     async def start(self, sight: Sight) -> Start:
-        """Look everybody up and write down, durably, that those CLEAR or IN_DOUBT are started.
+        """Look all recipients up and write down, durably, that those CLEAR or IN_DOUBT are started.
 
-        With an id: SENT where a row says so, whatever came since; CONFLICT for everybody where any
-        row of the same channel and key has another fingerprint; a row started by somebody alive is
+        With an id: SENT where a row says so, whatever came since; CONFLICT for all where any row
+        of the same channel and key has another fingerprint; a row started by a live process is
         BUSY. Without an id: a sight that is not redelivered is CLEAR, being a twin at most. A
         redelivered one stands for one of the rows of the same recipient whose session has ended,
         and which is not important, since twins are interchangeable: first for an unfinished one
         (BUSY while its process lives), then for a sent one whose ack was not written (SENT, and
         that row is used up). Unfinished first: so no twin is ever taken for one that was sent.
-        Where there is none it is BUSY while another process has a row whose session goes on, since
+        Without such a row it is BUSY while another process has a row whose session goes on, since
         that process may have just died or been cut off, and else CLEAR.
 
         A row started by a process that died is taken over, and the sight is suspect: IN_DOUBT if
-        the payload was on its way, else CLEAR; POISON for everybody, and forgotten, where two such
+        the payload was on its way, else CLEAR; POISON for all, and forgotten, where two such
         takeovers ended unfinished before. All in one transaction: either every recipient that may
         go is started, or (BUSY, CONFLICT, POISON for any) none.
         """

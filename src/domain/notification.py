@@ -1,4 +1,4 @@
-"""What a service asks for: tell these people this, on this channel, with this template."""
+"""What a service asks for: send this to these people, on this channel, with this template."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def extra_header_fault(name: str, value: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody to tell. What an address looks like is the channel's business.
+    """A person or place that gets the message. The channel decides what an address looks like.
 
     `resume`: how far an earlier try came with them, as its error had it; empty: not begun.
     """
@@ -164,7 +164,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One request to tell people something on one channel. Immutable and valid by construction.
+    """One request to send something to people on one channel. Immutable, valid by construction.
 
     `id` is the idempotency key: the producer's, else derived from the content; then `seed`
     distinguishes it from others of the same content. `envelope_from`: where a mail's
@@ -218,7 +218,7 @@ class Notification:
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:
-        """Everybody to tell, each address once, in the order given: to, cc, bcc."""
+        """Return all recipients, each address once, in the order given: to, cc, bcc."""
         by_address: dict[str, Recipient] = {}
         for recipient in (*self.to, *self.cc, *self.bcc):
             by_address.setdefault(recipient.address, recipient)

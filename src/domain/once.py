@@ -31,7 +31,7 @@ from domain.retry_policy import RetryPolicy
 LEDGER = "ledger"
 """The name under which a paused ledger is reported, as a channel's is."""
 
-_LEAST_WAIT = 0.05  # seconds, while somebody else sends the same
+_LEAST_WAIT = 0.05  # seconds, while another process sends the same
 
 _T = TypeVar("_T")
 
@@ -53,7 +53,7 @@ _REFUSALS = {
 class OnceDispatcher:
     """Dispatches what the ledger does not know to be sent, and writes down what becomes of it.
 
-    While the ledger is away nothing is sent: the work waits, and `on_pause` hears of it.
+    While the ledger is away nothing is sent: the work waits, and `on_pause` is called.
     """
 
     dispatcher: Dispatcher

@@ -60,7 +60,7 @@ Result = Sent | Deferred | Rejected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One result for each recipient that was owed; `attempt` is the try that made it (first: 1)."""
+    """One result for each recipient of the attempt; `attempt` is its number (first: 1)."""
 
     attempt: int
     results: tuple[Result, ...]
@@ -79,8 +79,8 @@ class Outcome:
 
     @property
     def is_refused_for_good(self) -> bool:
-        """Whether nobody was or will be reached this way, beyond any doubt, so that another channel
-        may be tried: one that is only doubtful, late or out of patience may still have arrived."""
+        """Whether certainly no recipient was or will be reached on this channel, so that another
+        channel may be tried: what is in doubt, late or out of attempts may still have arrived."""
         return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
 
     def explained(self, error: str) -> "Outcome":
@@ -93,7 +93,7 @@ class Outcome:
     def all_rejected(
         cls, recipients: Iterable[Recipient], reason: FailureReason, error: str, *, attempt: int
     ) -> "Outcome":
-        """Everybody refused for one reason."""
+        """Return an outcome in which all are refused for one reason."""
         return cls(
             attempt=attempt,
             results=tuple(Rejected(recipient=r, reason=reason, error=error) for r in recipients),

@@ -65,10 +65,10 @@ Ask = Callable[[Notification, Content, Sequence[Recipient]], Awaitable[Answers]]
 
 
 class Notifier(Protocol):
-    """Tells people on one channel.
+    """Sends to people on one channel.
 
-    `one_by_one`: everybody gets a message of their own, rendered for them alone; `notify` is then
-    called with one recipient at a time. Else one message may serve many, as a mail does.
+    `one_by_one`: each recipient gets a message of their own, rendered for them alone; `notify` is
+    then called with one recipient at a time. Else one message may serve many, as a mail does.
     """
 
     @property

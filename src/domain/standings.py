@@ -134,7 +134,7 @@ def _none_may_go(
     *,
     keeps_sent: bool = False,
 ) -> Verdict:
-    """Nobody is started, so nobody may be told CLEAR. Who has got it is told so, unless that rests
+    """Nothing is started, so no recipient may be CLEAR. Who has got it is SENT, unless that rests
     on a row without an id, which the sight stands for only once it is not BUSY any more."""
     keeps_sent = keeps_sent or sight.has_id
     return Verdict(

@@ -29,8 +29,9 @@ log = structlog.get_logger()
 
 
 class Alerter:
-    """Tells the targets. What cannot be sent is logged once and dropped: an alert about alerts
-    would never end. While every target's channel is paused, alerts wait in the policy."""
+    """Sends alerts to the targets. What cannot be sent is logged once and dropped:
+    an alert about alerts would never end. While every target's channel is paused, alerts wait in
+    the policy."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Alerter:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """Tell what is due while this is entered, and at the end what is left to tell."""
+        """Send what is due while this is entered, and at the end what is left."""
         ending = asyncio.Event()
         telling = asyncio.create_task(self._keep_telling(ending))
         try:
@@ -131,7 +132,7 @@ def text_of(alert: Alert) -> str:
     facts = {"first seen": _time(alert.first_seen), "last seen": _time(alert.last_seen)}
     if isinstance(alert.cause, DeadLetterCause):
         facts = {
-            "cause": str(alert.cause.reason or "more causes than are told apart"),
+            "cause": str(alert.cause.reason or "more causes than are kept apart"),
             "letters": str(alert.count),
             **facts,
             "template": alert.cause.template or "-",

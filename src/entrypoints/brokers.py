@@ -25,7 +25,7 @@ def sqlite_queue(settings: Settings, clock: SystemClock) -> "SqliteQueue":
 
 
 def rabbit_settings(settings: Settings) -> "RabbitSettings":
-    """What RabbitMQ's adapter is told. Raises SettingsInvalid."""
+    """Return the settings of RabbitMQ's adapter. Raises SettingsInvalid."""
     from adapters.rabbitmq.settings import RabbitSettings
 
     try:

@@ -112,7 +112,7 @@ class Container(containers.DeclarativeContainer):
         instance_of=LogSink, default=LogSink(None)
     )
 
-    # What the operator hears
+    # Alerts to the operator
     alerts = providers.Singleton(AlertPolicy, clock)
     vitals = providers.Singleton(Vitals, alerts)
     in_hand = providers.Singleton(InHand)
@@ -125,7 +125,7 @@ class Container(containers.DeclarativeContainer):
         period=settlement_period,
     )
 
-    # Answers of providers that nobody foresaw, for the metrics
+    # Unknown codes in providers' answers, for the metrics
     slack_codes = providers.Singleton(CodeCounter)
 
     # What the relays turned out to take

@@ -1,4 +1,4 @@
-"""Finds out when the dead letters that an alert told of have gone."""
+"""Finds out when the dead letters that an alert reported are gone."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,7 @@ CALM = 3
 and they cannot be seen meanwhile."""
 
 READ_AT_MOST = 1000
-"""Letters that are read to tell causes apart. Of more than these only the end of all is noticed."""
+"""Dead letters that are read to keep causes apart. Of more, only the end of all is noticed."""
 
 _LAST_WORD = 5.0  # seconds until letters that are being looked at are back
 
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """What one look found in a queue: its letters by cause, as the replay command tells them."""
+    """What one look found in a queue: its dead letters by cause, as the replay command counts."""
 
     count: int
     causes: frozenset[Cause]
@@ -52,7 +52,7 @@ class _Left:
 
 
 class DrainWatch:
-    """Tells the policy of causes that are drained. It asks the broker for a number only, once a
+    """Reports drained causes to the policy. It asks the broker for a number only, once a
     minute and while an alert is open; letters are read when that number has changed."""
 
     def __init__(
@@ -110,7 +110,7 @@ class DrainWatch:
         self._calm = calm
 
     async def _look_into(self, queue: str) -> _Left | None:
-        """What is left in the dead letters of `queue`; None where that would be dear to tell."""
+        """What is left in the dead letters of `queue`; None where that would cost too much."""
         count = await self._dead_letters.count(queue)
         known = self._left.get(queue)
         if known is not None and known.count == count:
@@ -128,7 +128,7 @@ class DrainWatch:
         is_read = count == 0
         if 0 < count <= READ_AT_MOST:
             is_read = await self._dead_letters.visit(queue, read) == count
-        if not is_read:  # too many, or some are in somebody else's hands
+        if not is_read:  # too many, or another consumer holds some
             self._left.pop(queue, None)
             return None
         self._left[queue] = _Left(count, frozenset(causes))

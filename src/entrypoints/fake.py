@@ -1,4 +1,4 @@
-"""Made-up messages: a template's examples with the names, places and numbers made anew by Faker.
+"""Made-up messages: a template's examples with new names, places and numbers by Faker.
 
 Only commands import this module: Faker costs a third of a second and 20 MiB.
 """

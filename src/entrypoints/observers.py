@@ -1,4 +1,4 @@
-"""Who hears what became of each message."""
+"""Who gets what became of each message."""
 
 from collections.abc import Mapping
 

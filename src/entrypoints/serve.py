@@ -1,4 +1,4 @@
-"""A running worker: consume until told to stop, templates kept fresh, limits watched."""
+"""A running worker: consume until a signal to stop, keep templates fresh, watch limits."""
 
 import asyncio
 import os

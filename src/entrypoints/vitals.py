@@ -53,7 +53,7 @@ class Vitals:
 
     @harmless
     def unsure(self, name: str) -> None:
-        """Nobody waits for it any more, so it keeps us from nothing; nor has it come to an end."""
+        """Nothing waits for it any more, so it holds up nothing; it is not known to have ended."""
         self._broker.pop(name, None)
         self._alerts.unsure(name)
 

@@ -46,7 +46,7 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> DeadLetter
 
 
 def release(message: InboundMessage) -> Release:
-    """Send it again: a fresh attempt count, to the recipients still owed."""
+    """Send it again: a fresh attempt count, to the recipients it is still to be sent to."""
     headers = DeliveryHeaders.parse(message.headers)
     fresh = DeliveryHeaders(
         first_seen=headers.first_seen,

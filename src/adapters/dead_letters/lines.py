@@ -99,7 +99,7 @@ def _headers(value: object) -> dict[str, str | int]:
         raise BrokenLine("headers: must be an object")
     wrong = [name for name, text in value.items() if not _is_ours(name, text)]
     if wrong:
-        raise BrokenLine(f"headers: {wrong[0]!r} is none of {PREFIX}*, or no text and no number")
+        raise BrokenLine(f"headers: {wrong[0]!r} must begin with {PREFIX}, with text or a number")
     return value
 
 

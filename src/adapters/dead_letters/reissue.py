@@ -26,8 +26,8 @@ def next_id(old: str) -> str:
 
 
 def again(message: InboundMessage, *, max_body: int = MAX_BODY) -> Release:
-    """Send it to everybody, also to those who have it. Raises MalformedMessage for a body that
-    cannot be read, which nobody can have."""
+    """Send it to all recipients, also to those who have it. Raises MalformedMessage for a body
+    that cannot be read: no recipient has that one."""
     fields = loads_object(plain_body(message.body, message.properties, max_body))
     body = _dumps({**fields, "id": _new_id(fields, message)})
     headers = DeliveryHeaders.parse(message.headers)
@@ -60,10 +60,10 @@ def edited(
     mark: str = "",
 ) -> Release:
     """Send `text` in place of the letter's body, under a new id unless it brings one. `mark` goes
-    into the new id, to tell apart what several letters of one id become.
+    into the new id, so that several dead letters of one id get different ones.
 
-    Who has the letter already does not get it; an address that the old body did not have counts as
-    owed. Its time begins anew: `delay` and the template's expiry. Raises MalformedMessage with
+    Recipients that have the message already do not get it; an address that the old body did not
+    have gets it. `delay` and the template's expiry begin again. Raises MalformedMessage with
     every fault.
     """
     fields = loads_object(text)

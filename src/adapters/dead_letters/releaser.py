@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class TemplateReleaser:
-    """Releases, after a change of the template set, the letters that this very change mends.
+    """Releases, after a change of the template set, the dead letters that can be sent now.
 
     Only those dead for a missing or broken template or an undefined variable, and only where
     today's set renders them. `channels`: queue to channel. `version` gives the set in use.

@@ -19,7 +19,7 @@ class PublishRefused(DispatcherError):
 
 
 class TopologyMismatch(DispatcherError):
-    """A queue or exchange exists with other arguments than this worker was told to insist on."""
+    """A queue or exchange exists with other arguments than this worker must insist on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ Handler = Callable[[InboundMessage], Awaitable[Settlement]]
 
 
 class Watcher:
-    """Hears of what a ledger must know. This one does not care."""
+    """Gets what a ledger must know. This one does nothing with it."""
 
     async def acking(self, message: InboundMessage) -> None:
         """The message is settled, its session lives, and it is acked when this returns."""
@@ -90,7 +90,7 @@ class Consumer(Protocol):
 
     A message is acked only after every copy of its settlement is stored for good; if a copy cannot
     be stored, the message stays unacked and storing is tried again, later. Messages are handled
-    concurrently, up to the prefetch. A handler that never returns blocks nobody else.
+    concurrently, up to the prefetch. A handler that never returns does not hold up the others.
     """
 
     async def run(
@@ -157,21 +157,21 @@ Decide = Callable[[InboundMessage], Awaitable[Decision]]
 
 
 def not_told(message: InboundMessage) -> None:
-    """Nobody wants to hear what became of a dead letter."""
+    """Do nothing: no caller needs to know what became of a dead letter."""
 
 
 class DeadLetters(Protocol):
     """The letters in `<queue>.dead`; they live in the broker and nowhere else."""
 
     async def count(self, queue: str) -> int:
-        """How many letters are there, but for those in somebody's hands; 0 where the queue does not
-        exist. Cheap: none is fetched. Raises BrokerUnavailable."""
+        """Return how many dead letters are there, without those a consumer holds; 0 where the queue
+        does not exist. Cheap: none is fetched. Raises BrokerUnavailable."""
 
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:
         """Show `decide` every letter of `<queue>.dead`, oldest first, one after the other, and do
-        what it says, beginning at once. `done` hears of each letter that was released or removed.
+        what it says, beginning at once. `done` is called with each one released or removed.
 
         Kept letters stay, in their order. A letter is deleted only after its release is confirmed,
         so an interruption may at worst leave both. Returns how many letters were shown; 0 where

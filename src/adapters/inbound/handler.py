@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 class Observer(Protocol):
-    """Hears what became of each message."""
+    """Gets what became of each message."""
 
     def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
         """A notification was dispatched, with this outcome."""
@@ -59,7 +59,7 @@ class MessageHandler(Watcher):
         """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
         arrived = DeliveryHeaders.parse(message.headers)
         now = self.clock.now()
-        first_seen = min(arrived.first_seen or now, now)  # nobody has seen it in the future
+        first_seen = min(arrived.first_seen or now, now)  # a first sight in the future is nonsense
         seed = arrived.seed or new_seed()
         try:
             decoded = decode(
@@ -98,7 +98,7 @@ class MessageHandler(Watcher):
         return settlement
 
     async def acking(self, message: InboundMessage) -> None:
-        """See Watcher: equal messages without an id are told apart by what was acked."""
+        """See Watcher: equal messages without an id are distinguished by what was acked."""
         for claim in self._claims.pop((message.session, message.tag), ()):
             await self.dispatcher.insist(partial(self.dispatcher.ledger.acked, claim))
 
@@ -136,7 +136,7 @@ class MessageHandler(Watcher):
         try:
             at, start = await self._come_to(message, decoded, tries)
         except Exception as error:
-            # A fault of ours: not knowing who has it, nobody is sent it.
+            # A fault of ours: it is not known who has the message, so no recipient gets it now.
             log.exception("unexpected error while dispatching", id=tries[0][0].id)
             notification, past = tries[0]
             return notification, self._after_fault(notification, progress_of(past), error), past

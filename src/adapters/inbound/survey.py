@@ -1,4 +1,4 @@
-"""What a broker tells of its queues without giving a message away."""
+"""What a broker shows of its queues without handing out a message."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
-    """A work queue and what belongs to it. None stands for what this broker does not tell.
+    """A work queue and what belongs to it. None stands for what this broker does not show.
 
     `exists` is about the work queue alone. `waiting` has no tier that was not made yet. `dead` is
     None where `<queue>.dead` does not exist. `unseen` names the queues that this user may not look

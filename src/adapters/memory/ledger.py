@@ -64,7 +64,7 @@ class MemoryStore:
         return entry.session in self.ended or entry.owner not in self.living
 
     def purge(self, before: float) -> None:
-        """Forget what was written before this time and is in nobody's hands."""
+        """Forget what was written before this time and is not in hand anywhere."""
         for entry in list(itertools.takewhile(_older_than(before), self.by_age.values())):
             if entry.state is RowState.SENT or entry.owner not in self.living:
                 self.forget([entry])

@@ -69,7 +69,7 @@ def by_channel(value: object, info: ValidationInfo) -> Mapping[str, tuple[Recipi
         channel = _own_channel(info)
         return {channel: _some_recipients(value, channel)}
     if not {"channels", "fallback"} <= info.data.keys():
-        return {}  # their own fault is told
+        return {}  # their own fault is reported
     channels = info.data["channels"] or info.data["fallback"]
     if not channels:
         raise ValueError("must be a string or a list of strings; an object goes with channels")
@@ -90,12 +90,12 @@ def _own_channel(info: ValidationInfo) -> str:
 
 
 def optional_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
-    """As many as there are; an empty string is none."""
+    """Return all recipients; an empty string counts as absent."""
     return () if value == "" else _recipients(value, _own_channel(info))
 
 
 def optional_recipient(value: object, info: ValidationInfo) -> Recipient | None:
-    """One; an empty string is none."""
+    """Return the recipient; an empty string counts as absent."""
     return None if value == "" else _recipient(value, _own_channel(info))
 
 

@@ -15,7 +15,7 @@ MAX_ERROR = 500
 """Characters of error text kept: all headers must fit one AMQP frame."""
 
 MAX_REMAINING = 32 * 1024
-"""Bytes of recipients still owed, as they stand in the header."""
+"""Bytes of the header of recipients that are still to be sent to."""
 
 _MAX_RESUME = 8 * 1024
 _SEED = re.compile(r"[0-9a-f]{16}")
@@ -48,7 +48,7 @@ class DeliveryHeaders:
 
     @classmethod
     def parse(cls, headers: Mapping[str, object]) -> "DeliveryHeaders":
-        """Read what is there. Never raises: headers come from anybody."""
+        """Read what is there. Never raises: headers may come from any producer."""
         if not headers:
             return _NONE
         return cls(
@@ -99,7 +99,7 @@ def new_seed() -> str:
 
 
 def remaining_to_wire(recipients: Sequence[Recipient]) -> str:
-    """The recipients still owed, as a JSON list."""
+    """Return the recipients still to be sent to, as a JSON list."""
     return _COMPACT.encode([str(r) for r in recipients])
 
 

@@ -51,13 +51,13 @@ _DEFINITIONS = {
         "anyOf": [{"$ref": "#/$defs/address"}, {"$ref": "#/$defs/chat"}],
     },
     "chat": {"description": "Telegram only: a chat's number.", "type": "integer"},
-    "somebody": {
+    "recipients": {
         "anyOf": [
             {"$ref": "#/$defs/recipient"},
             {"type": "array", "items": {"$ref": "#/$defs/recipient"}, "minItems": 1},
         ]
     },
-    "anybody": {
+    "recipientsOrNothing": {
         "anyOf": [
             {"enum": ["", None]},
             {"$ref": "#/$defs/recipient"},
@@ -117,11 +117,11 @@ def message_schema() -> dict[str, Any]:
                     "type": "object",
                     "minProperties": 1,
                     "propertyNames": _CHANNEL,
-                    "additionalProperties": {"$ref": "#/$defs/somebody"},
+                    "additionalProperties": {"$ref": "#/$defs/recipients"},
                 }
             }
         },
-        "else": {"properties": {"to": {"$ref": "#/$defs/somebody"}}},
+        "else": {"properties": {"to": {"$ref": "#/$defs/recipients"}}},
         "$defs": _DEFINITIONS,
     }
 
@@ -135,20 +135,20 @@ def _exclude(one: str, other: str) -> dict[str, Any]:
 
 
 def _who() -> dict[str, Any]:
-    anybody = {"$ref": "#/$defs/anybody"}
+    maybe = {"$ref": "#/$defs/recipientsOrNothing"}
     return {
         "to": {
             "description": "A recipient or a list of them; with `channels` or `fallback` an"
             " object, channel to recipients."
         },
         "from": {"anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}]},
-        "reply_to": anybody,
+        "reply_to": maybe,
         "envelope_from": {
             "description": "Where bounces go; else to the sender.",
             "anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}],
         },
-        "cc": anybody,
-        "bcc": anybody,
+        "cc": maybe,
+        "bcc": maybe,
         "channel": {
             "description": "Else the queue decides.",
             "anyOf": [_CHANNEL, {"type": "null"}],

@@ -38,7 +38,7 @@ class ChannelLost(DispatcherError):
 
 class AmqpChannel:
     """An open channel. Delivery tags belong to it alone: an ack through a channel that is gone is
-    dropped, because the broker has already handed the message to somebody else.
+    dropped, because the broker has already handed the message to another consumer.
 
     `ended` is done once the channel or its consumer is gone.
     """

@@ -46,7 +46,7 @@ class ConfirmingChannel:
         self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties
     ) -> None:
         """Return once the broker has taken responsibility. Raises PublishRefused if it returned or
-        refused the message, BrokerUnavailable if the channel went first: then nobody knows."""
+        refused the message, BrokerUnavailable if the channel ended first: then it is not known."""
         if not self.is_open:
             raise BrokerUnavailable("the publishing channel is closed")
         pending = _Pending(routing_key, asyncio.get_running_loop().create_future())

@@ -16,7 +16,7 @@ from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.tolerant import TolerantConnection
 
-# pika tells of one failed connect in five lines and two tracebacks; we tell it in one line of ours.
+# pika logs one failed connect in five lines and two tracebacks; we log it in one line.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 _log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""Consumes the work queues for as long as it takes: reconnects, subscribes anew, stops cleanly."""
+"""Consumes the work queues for as long as it takes: reconnects, subscribes again, stops cleanly."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -164,7 +164,7 @@ class RabbitConsumer:
                     self._watch.trouble(queue_trouble(subscription.queue), None)
                     # What waited to be stored went back with the channel before this one.
                     self._watch.unsure(ALARM)
-                    # Not awaited itself: a cancelled await would end the future for everybody.
+                    # Not awaited itself: a cancelled await would end the future for all who wait.
                     await asyncio.wait((channel.ended,))
                     trouble = str(channel.ended.result())
                     await channel.close()

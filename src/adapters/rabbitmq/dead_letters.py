@@ -26,7 +26,7 @@ from adapters.rabbitmq.settings import RabbitSettings
 _BATCH = 256
 """Letters whose bodies are in memory at a time."""
 _PATIENCE = 2.0
-"""Seconds without a letter, after which the rest must be in somebody else's hands."""
+"""Seconds without a dead letter, after which another consumer must hold the rest."""
 _CONFIRM_TIMEOUT = 60.0
 """Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
 _COUNT_TIMEOUT = 10.0
@@ -46,7 +46,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """Who decides, and who hears that it was done."""
+    """Who decides, and what is called once it is done."""
 
     decide: Decide
     done: Callable[[InboundMessage], None]
@@ -70,8 +70,8 @@ class RabbitDeadLetters:
         self._visiting = asyncio.Lock()
 
     async def count(self, queue: str) -> int:
-        """How many letters are there, but for those in somebody's hands; 0 where the queue does not
-        exist. The connection is kept for the next time. Raises BrokerUnavailable."""
+        """Return how many dead letters are there, without those a consumer holds; 0 where the queue
+        does not exist. Keeps the connection for the next time. Raises BrokerUnavailable."""
         try:
             async with asyncio.timeout(_COUNT_TIMEOUT):
                 counting = await (await self._link.connection()).open_channel()
@@ -207,5 +207,5 @@ async def _put_back(counting: AmqpChannel, dead: str, batches: list[_Batch]) -> 
         # The broker agrees to the close before the queue has the letters back.
         with suppress(TimeoutError):
             async with asyncio.timeout(_BACK_TIMEOUT):
-                while await counting.declare_queue(dead, passive=True) < expected:  # noqa: ASYNC110 - nobody tells
+                while await counting.declare_queue(dead, passive=True) < expected:  # noqa: ASYNC110 - no event says it
                     await asyncio.sleep(_BACK_LOOK)

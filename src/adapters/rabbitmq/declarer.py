@@ -1,5 +1,5 @@
 """Declarations that may be refused: the broker closes the channel on every refusal, so they run on
-a channel of their own, opened anew when needed."""
+a channel of their own, opened again when needed."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping

@@ -23,11 +23,11 @@ class Delivery:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the broker has taken the message back, to hand it to somebody else."""
+        """Whether the broker has taken the message back, to hand it to another consumer."""
         return not self.channel.is_open
 
     def ack(self) -> None:
-        """Tell the broker that the message is done with; a stale ack is dropped."""
+        """Ack the message: the broker may forget it. A stale ack is dropped."""
         self.channel.ack(self.tag)
 
     def hand_back(self) -> None:

@@ -13,7 +13,7 @@ from adapters.urls import ServerUrl, option_name, parse_url, split_urls
 HEARTBEAT = 30
 """Seconds; a frozen peer is noticed within two of them."""
 BLOCKED_TIMEOUT = 300.0
-"""Seconds a resource alarm of the broker may block us before the connection is made anew."""
+"""Seconds a resource alarm of the broker may block us before we connect again."""
 
 FORM = "amqp:// or amqps://user:password@host:port/vhost"
 

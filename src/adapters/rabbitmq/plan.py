@@ -1,4 +1,4 @@
-"""Which exchanges, queues and bindings there shall be, as plain data."""
+"""Which exchanges, queues and bindings there must be, as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ EXCHANGE = "dispatcher"
 LADDER = tuple(
     timedelta(seconds=seconds) for seconds in (10, 60, 300, 1_800, 7_200, 21_600, 86_400)
 )
-"""The hops of exact waits, beside the configured tiers; their queues are made on first need."""
+"""The hops of exact waits, next to the configured tiers; their queues are made on first need."""
 
 _LOOKS = 1_000_000
 """RabbitMQ 4 counts every look at a letter and drops it at its default limit of 20; -1 would mean
@@ -19,8 +19,8 @@ unlimited there and zero on 3.x."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePlan:
-    """A durable queue, bound to the exchange `dispatcher` under its own name. `is_work` tells the
-    work queue, which a producer may own, from retry and dead queues, which are always ours."""
+    """A durable queue, bound to the exchange `dispatcher` under its own name. `is_work`: it is
+    a work queue, which a producer may own; retry and dead queues are always ours."""
 
     name: str
     arguments: Mapping[str, object] = field(default_factory=dict)

@@ -21,7 +21,7 @@ class Preparer:
     mode the exchange `dispatcher` must be direct, as far as this user may see it."""
 
     def __init__(self, settings: RabbitSettings, watch: Watch | None = None) -> None:
-        """`watch` hears of queues that were there, were deleted, and are created again."""
+        """`watch` gets queues that were there, were deleted, and are created again."""
         self._settings = settings
         self._watch = watch or Nobody()
         self._seen: set[str] = set()

@@ -26,7 +26,7 @@ class PublishLink:
         name: str,
         on_alarm: Callable[[str | None], None] = lambda _: None,
     ) -> None:
-        """`on_alarm` hears why the broker takes nothing in, and None once it does again."""
+        """`on_alarm` gets why the broker takes nothing in, and None once it does again."""
         self._address = address
         self._name = name
         self._on_alarm = on_alarm
@@ -46,7 +46,7 @@ class PublishLink:
         BrokerUnavailable or PublishRefused."""
         channel = await self._ready()
         await channel.publish(EXCHANGE, queue, body, amqp_properties(properties, headers))
-        self._on_alarm(None)  # it may have ended while there was no connection to tell us
+        self._on_alarm(None)  # it may have ended while there was no connection
 
     async def connection(self) -> AmqpConnection:
         """The open connection, for declarations. Raises BrokerUnavailable."""

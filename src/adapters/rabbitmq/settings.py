@@ -1,4 +1,4 @@
-"""What the adapter has to be told; whoever builds it reads the environment."""
+"""What the adapter must be given; whoever builds it reads the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

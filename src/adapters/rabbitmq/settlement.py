@@ -40,7 +40,7 @@ class Settler:
         backoff: Callable[[], Backoff],
         watch: Watch,
     ) -> None:
-        """`watch` hears of queues that take no copies, for as long as a copy waits for one."""
+        """`watch` gets the queues that take no copies, for as long as a copy waits for one."""
         self._settings = settings
         self._preparer = preparer
         self._link = link
@@ -65,7 +65,7 @@ class Settler:
 
     async def renew(self, delivery: Delivery) -> None:
         """Put a copy at the end of the message's own queue, then ack: its delivery count, which
-        might soon exceed a limit nobody sees from here, begins anew."""
+        might soon exceed a limit that is not visible here, begins at 0."""
         message = delivery.message
         target = work_queue(self._settings, message.queue)
         if await self._store(delivery, target, own_headers(message)):

@@ -19,7 +19,7 @@ async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[Queue
     """The state of each of `queues`, in their order; what this user may not look at is named as
     unseen. Raises BrokerUnavailable.
 
-    AMQP tells of ready messages only, not of those in a consumer's hands.
+    AMQP shows ready messages only, not those that a consumer holds.
     """
     try:
         async with asyncio.timeout(_TIMEOUT):
@@ -30,7 +30,7 @@ async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[Queue
             finally:
                 await connection.close()
     except ChannelLost as lost:
-        raise BrokerUnavailable(f"the broker does not tell of its queues: {lost}") from lost
+        raise BrokerUnavailable(f"the broker does not show its queues: {lost}") from lost
     except TimeoutError:
         raise BrokerUnavailable(f"no answer of the broker within {_TIMEOUT:.0f} s") from None
 

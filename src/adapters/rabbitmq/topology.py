@@ -1,4 +1,4 @@
-"""What an operator asks about the topology: what there shall be, what differs, and to apply it."""
+"""What an operator asks about the topology: what there must be, what differs, and to apply it."""
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who hears what the broker keeps us from doing."""
+"""Who gets what the broker keeps us from doing."""
 
 from typing import Protocol
 
@@ -15,7 +15,7 @@ def queue_trouble(queue: str) -> str:
 
 
 class Watch(Protocol):
-    """Told of every change, and of a trouble that lasts more than once."""
+    """Called at every change, and more than once while a trouble lasts."""
 
     def trouble(self, name: str, error: str | None) -> None:
         """`name` is in trouble, or still is; None: it no longer is, or never was."""

@@ -41,7 +41,7 @@ class RedisLedger:
         prefix: str = "dispatcher:ledger:",
     ) -> None:
         """`url`: see `RedisAddress`. Workers with the same `prefix` know of each
-        other. Raises ValueError for a URL that is none; connects when first used."""
+        other. Raises ValueError for an invalid URL; connects when first used."""
         self._address = RedisAddress.parse(url)
         self._pool = connection_pool(self._address)
         self._redis = Redis.from_pool(self._pool)
@@ -136,7 +136,7 @@ class RedisLedger:
                 except NoScriptError:  # the server does not know it, as after a restart
                     return await call("EVAL", script, 0, *common, *arguments)
         except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-            # What else is in the pool is likely as dead; the next call connects anew.
+            # What else is in the pool is likely as dead; the next call connects again.
             await self._pool.disconnect(inuse_connections=False)
             raise LedgerUnavailable(
                 f"ledger {self._name}: {advice(error, self._address)}"

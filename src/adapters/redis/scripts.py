@@ -2,7 +2,7 @@
 
 The rules are those of `domain.standings`. A delivery is a hash, one field for each row: the
 recipient's digest with an id, that and a growing number without. A value is
-`state|takeovers|owner|claim|session|fingerprint`. Beside them: `o:` a process that lives, `u:` the
+`state|takeovers|owner|claim|session|fingerprint`. Next to them: `o:` a process that lives, `u:` the
 suspect it has in hand, `e:` a session that has ended, `x:` a start that was given up.
 """
 

@@ -87,9 +87,9 @@ class SqliteConsumer:
     async def run(
         self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
     ) -> None:
-        """Consume until `stop`, or with `drain` until nothing is ready or in anybody's hands.
+        """Consume until `stop`, or with `drain` until nothing is ready or in hand.
 
-        `watcher` hears nothing: every message here has an id, so no ack tells twins apart."""
+        `watcher` is not called: every message here has an id, so no ack has to distinguish them."""
         try:
             while not self._is_over():
                 self._wake.clear()

@@ -141,7 +141,7 @@ class Database:
             self.close()
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._path.exists():
-            self._path.touch(mode=0o600)  # messages name people: nobody else reads them
+            self._path.touch(mode=0o600)  # messages name people: only the owner may read them
         connection = sqlite3.connect(self._path, timeout=_BUSY_MS / 1000, isolation_level=None)
         try:
             self._prepare(connection)
@@ -153,7 +153,8 @@ class Database:
         return connection
 
     def _is_same_file(self) -> bool:
-        """A file deleted under an open connection would go on taking messages nobody else sees."""
+        """Without this, a file deleted under an open connection would take messages that no other
+        process sees."""
         try:
             return self._path.stat().st_ino == self._inode
         except FileNotFoundError:

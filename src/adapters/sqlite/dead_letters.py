@@ -25,7 +25,7 @@ class SqliteDeadLetters:
         shown = 0
         for id_ in await self._queue.dead_ids(queue):
             letter = await self._queue.dead_letter(id_, queue)
-            if letter is None:  # somebody else released or removed it meanwhile
+            if letter is None:  # another command released or removed it meanwhile
                 continue
             shown += 1
             if await self._queue.decide(id_, queue, await decide(letter)):

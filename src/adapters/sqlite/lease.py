@@ -21,7 +21,7 @@ def since_boot() -> float:
 
 
 def boot_id() -> str:
-    """Names this start of the machine; empty where the system does not tell."""
+    """Names this start of the machine; empty where the system does not say."""
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
@@ -64,7 +64,7 @@ CREATE TABLE process (
         return self._monotonic() >= self._renew_at or not self.lives(connection, self.owner)
 
     def renew(self, connection: sqlite3.Connection) -> float:
-        """Write it anew. Returns when; `renewed` is told so once that is committed."""
+        """Write it again. Returns when; `renewed` is called with that once it is committed."""
         self._locks.hold()
         now = self._monotonic()
         row = (self.owner, self._boot, now, now + self._length)

@@ -183,7 +183,7 @@ class SqliteLedger:
 
         try:
             await self._database.write(work)
-        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of any fault
+        except Exception as error:  # noqa: BLE001 - whoever waits must get any fault
             return error
         self._unheard = [claim for claim in self._unheard if claim not in unheard]
         for at in renewed:

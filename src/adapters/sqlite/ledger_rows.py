@@ -8,9 +8,9 @@ from typing import Final
 from domain.ledger import Sight, Standing
 from domain.standings import Row, RowState, Verdict, judge
 
-# Nobody's address or id is in the file, only digests: it outlives the messages by weeks.
+# No address or id is in the file, only digests: it outlives the messages by weeks.
 # `claim` is null once nothing more can come of a start; `session` is null where the sight has an
-# id, and matters to nobody. Rows are numbered by age, so the oldest are found without an index.
+# id. Rows are numbered by age, so the oldest are found without an index.
 SCHEMA: Final = """
 CREATE TABLE delivery (
     id INTEGER PRIMARY KEY,
@@ -127,7 +127,7 @@ def end_session(c: sqlite3.Connection, session: str, now: int) -> None:
 
 
 def undo(c: sqlite3.Connection, claims: Sequence[int]) -> None:
-    """As if these starts had not been: their callers have never heard of them."""
+    """As if these starts had not been: their callers do not know them."""
     for claim in claims:
         c.execute("DELETE FROM delivery WHERE claim = ? AND state < 2 AND takeovers = 0", (claim,))
         c.execute(
@@ -192,7 +192,7 @@ def _has_suspect(c: sqlite3.Connection, owner: int) -> bool:
 
 
 def _key(sight: Sight) -> bytes:
-    # Its own hash may not be read as somebody's id, nor one channel's id as another's.
+    # Its own hash must not be read as a message's id, nor one channel's id as another's.
     return _digest(f"{int(sight.has_id)}{len(sight.channel)}:{sight.channel}{sight.key}")
 
 

@@ -10,7 +10,7 @@ class SqlitePublisher:
     """The Publisher contract on a SQLite file. Any queue name will do: none is declared."""
 
     def __init__(self, queue: SqliteQueue) -> None:
-        """`queue` may be shared with a consumer of the same process, which then hears at once."""
+        """`queue` may be shared with a consumer of this process, which is then woken at once."""
         self._queue = queue
 
     async def publish(

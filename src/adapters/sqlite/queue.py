@@ -100,8 +100,8 @@ class SqliteQueue:
 
         `room` says how many messages of which queue, and `budget` how many bytes; with `is_first`
         one message may be larger. Returns those leased, and the ids of `ended`
-        whose lease somebody else had taken over: nothing of these was stored, they are the other's
-        now. Raises BrokerUnavailable; then nothing has happened.
+        whose lease another process had taken over: nothing of these was stored, since they are
+        the other's now. Raises BrokerUnavailable; then nothing has happened.
         """
         held = list(held)
         if not ended and not held and not await self._database.read(lambda c: self._ready(c, room)):
@@ -127,7 +127,7 @@ class SqliteQueue:
         return Successor(self._database, LockFiles(self._path, owner), self._now)
 
     async def is_empty(self, queues: Sequence[str]) -> bool:
-        """Whether nothing in `queues` is ready or in somebody's hands; what is delayed may wait.
+        """Whether nothing in `queues` is ready or in hand; what is delayed may wait.
         Raises BrokerUnavailable."""
         marks = ", ".join("?" * len(queues))
         sql = f"""SELECT NOT EXISTS (SELECT 1 FROM message WHERE queue IN ({marks})
@@ -167,7 +167,7 @@ class SqliteQueue:
     def _end(self, connection: sqlite3.Connection, owner: str, ended: Ended) -> bool:
         mine = "WHERE id = ? AND owner = ?"
         if ended.settlement is None:
-            # A pause keeps the owner: the message is nobody's yet, but not "delayed" either.
+            # A pause keeps the owner: the message is not for others yet, but not "delayed" either.
             keeper = owner if ended.after else None
             sql = f"UPDATE message SET visible_at = ?, owner = ? {mine}"  # noqa: S608 - constant
             values = (self._now(ended.after), keeper, ended.id, owner)

@@ -68,7 +68,7 @@ def _optional(snapshot: Snapshot, template: str) -> frozenset[str]:
 
 
 def _of(values: Sequence[JsonValue]) -> dict[str, Any]:
-    """What all these values have in common; everything where there are none."""
+    """What all these values have in common; everything where there is no value."""
     if not values:
         return {}
     schema: dict[str, Any] = {}

@@ -69,7 +69,7 @@ class _Tag:
         self.says_something = bool(self.act or self.gap or self.look)
 
     def attribute(self, name: str) -> str:
-        """An attribute's value, empty where there is none."""
+        """An attribute's value, empty where it is absent."""
         return self._values.get(name, "").strip()
 
 

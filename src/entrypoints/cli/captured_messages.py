@@ -25,7 +25,7 @@ class CapturedFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
     """A message that was kept. `id` names it in URLs and leads to no path. `html` is None where
-    there is none. Everything in it may be hostile."""
+    it has no HTML. Everything in it may be hostile."""
 
     id: str
     place: str
@@ -38,13 +38,13 @@ class Captured:
     source: bytes = field(repr=False)
 
     def header(self, name: str) -> str:
-        """The first header of this name, whatever its case; empty where there is none."""
+        """The first header of this name, whatever its case; empty where it is absent."""
         return next((v for k, v in self.headers if k.lower() == name.lower()), "")
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedPlace:
-    """A folder that one channel's messages are kept in; `name` tells it from others."""
+    """A folder that one channel's messages are kept in; `name` is unique."""
 
     name: str
     channel: str
@@ -69,7 +69,7 @@ class CapturedPlace:
 
 
 def key_of(path: Path) -> str:
-    """A name for the file that leads nobody to any other."""
+    """Return a name for the file from which no other name can be guessed."""
     return hashlib.sha256(bytes(path)).hexdigest()[:_SHORT_KEY]
 
 
@@ -87,7 +87,7 @@ def newest(places: list[CapturedPlace], limit: int) -> list[Captured]:
 
 
 def find(places: list[CapturedPlace], key: str) -> Captured | None:
-    """The message of this id, None where there is none."""
+    """Return the message of this id, or None."""
     for place in places:
         for path in place.files():
             if key_of(path) == key:
@@ -151,7 +151,7 @@ def _decoded(part: Message) -> str:
     raw = payload if isinstance(payload, bytes) else b""
     try:
         return raw.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:  # a charset nobody knows
+    except LookupError:  # an unknown charset
         return raw.decode("utf-8", "replace")
 
 

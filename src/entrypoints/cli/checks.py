@@ -37,7 +37,7 @@ def warning(name: str, detail: str, remedy: str = "") -> Check:
 
 
 def unreachable(name: str, detail: str, remedy: str = "") -> Check:
-    """Somebody who is needed does not answer, or does not let us in."""
+    """Return the check of a peer that does not answer, or does not let us in."""
     return Check(name, CheckState.FAILED, detail, remedy, UNAVAILABLE)
 
 

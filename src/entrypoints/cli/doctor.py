@@ -38,7 +38,7 @@ def _checks() -> list[Check]:
     except SettingsInvalid as invalid:
         return [misconfigured("settings", fault) for fault in invalid.faults]
     settings = loaded.settings
-    configure_logs(settings.log_format, "ERROR")  # what is wrong is told as a check
+    configure_logs(settings.log_format, "ERROR")  # what is wrong is reported as a check
     return [
         *(warning("settings", text) for text in loaded.warnings),
         *settings_checks(settings),

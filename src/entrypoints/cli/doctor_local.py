@@ -1,4 +1,4 @@
-"""What `dispatcher doctor` can tell without asking anybody: settings, templates, disk."""
+"""What `dispatcher doctor` checks without a connection: settings, templates, disk."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from entrypoints.settings.sources import variable
 from entrypoints.start import worker_settings
 
 _LITTLE = 512 * 2**20
-"""Bytes of free space below which it is told."""
+"""Bytes of free space below which the check warns."""
 
 
 def settings_checks(settings: Settings) -> Iterator[Check]:

@@ -32,7 +32,7 @@ _SKEW = timedelta(seconds=30)
 
 
 async def peer_checks(settings: Settings) -> list[Check]:
-    """Everybody at once; each within some seconds."""
+    """Check all peers at once; each within some seconds."""
     container = Container(settings=settings)
     looks: list[Awaitable[list[Check]]] = [_broker(settings), _ledger(container, settings)]
     looks += [_channel(container, settings, name) for name in settings.configured_channels]
@@ -90,7 +90,7 @@ async def _ledger(container: Container, settings: Settings) -> list[Check]:
         ledger = container.ledger()
         async with asyncio.timeout(_TIMEOUT):
             try:
-                await ledger.sending(Claim("i0.0"), ())  # of nobody: renews a lease, no more
+                await ledger.sending(Claim("i0.0"), ())  # no recipient: renews a lease, no more
             finally:
                 await ledger.close()
     except SettingsInvalid as invalid:

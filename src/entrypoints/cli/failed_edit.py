@@ -52,13 +52,13 @@ def edit(letter_id: str, **selection: Any) -> int:
 
 
 def _mark(letter: DeadLetter) -> str:
-    """Tells the new message from those that the other letters of its id become; the same each
+    """Return a mark that no other dead letter of the same id gets; the same each
     time, so that the ledger knows an edit that is tried once more."""
     return "-" + hashlib.sha256(repr(letter).encode()).hexdigest()[:6]
 
 
 def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | None:
-    """None where nothing was saved. Raises MalformedMessage where nobody mends the faults."""
+    """None where nothing was saved. Raises MalformedMessage where the faults are left."""
     before = editable(message.body, message.properties, max_body=settings.max_body)
     text = before
     while True:

@@ -72,7 +72,7 @@ async def _store(publisher: Publisher, letters: list[StoredLetter]) -> None:
     bar = Bar("import", len(letters))
     stored = 0
     try:
-        # One by one, so that they keep their order and the number tells where to go on.
+        # One by one, so that they keep their order and the number says where to go on.
         for letter in letters:
             await publisher.bury(
                 letter.queue, letter.body, properties=letter.properties, headers=letter.headers

@@ -80,7 +80,7 @@ def retry(
 def _again(message: InboundMessage, max_body: int) -> Release:
     try:
         return again(message, max_body=max_body)
-    except MalformedMessage:  # then nobody has it
+    except MalformedMessage:  # then no recipient has it
         return release(message)
 
 
@@ -165,7 +165,7 @@ class Move:
         return self._interrupt.is_set()
 
     async def run(self, settings: Settings) -> None:
-        """Return when all is done or somebody presses Ctrl-C. Raises BrokerUnavailable or
+        """Return when all is done or Ctrl-C is pressed. Raises BrokerUnavailable or
         PublishRefused; `moved` is right in any case."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._on_interrupt)
         self._goes_on = True

@@ -161,7 +161,7 @@ async def walk(
     act: Act,
     done: Callable[[DeadLetter], None] = lambda _letter: None,
 ) -> None:
-    """Do what `act` says with each letter that is wanted; `done` hears of those that went.
+    """Do what `act` says with each dead letter in the filter; `done` gets those that left.
 
     Raises BrokerUnavailable or PublishRefused; what was not done by then is still there.
     """

@@ -71,7 +71,7 @@ def words(text: str) -> None:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something that cannot be undone. Raises UsageError where nobody can answer."""
+    """Ask before something that cannot be undone. Raises UsageError where no person can answer."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -56,7 +56,7 @@ def style() -> PageReply:
 
 
 def page(title: str, body: str, *, above: str = "", status: int = 200) -> PageReply:
-    """A whole page. `title` is text; `body` and `above`, what stands beside the title, are HTML."""
+    """A whole page. `title` is text; `body` and `above`, which is next to the title, are HTML."""
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

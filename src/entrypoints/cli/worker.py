@@ -90,7 +90,7 @@ async def _work(
         if renderer.refresh():
             releaser.templates_changed()
 
-    releaser.templates_changed()  # what was mended while no worker ran flows, too
+    releaser.templates_changed()  # what was fixed while no worker ran is released, too
     await serve(
         consumer=consumer,
         handler=container.metrics().counting(handler.handle),

@@ -58,7 +58,7 @@ class LoadedSettings:
 
 
 def _label(raw: RawSettings, name: str) -> str:
-    """The name to look for when mending a setting: its variable, or its line in the file."""
+    """The name to look for when fixing a setting: its variable, or its line in the file."""
     origin = raw.origins.get(name, variable(name))
     return origin if origin.startswith(PREFIX) else f"{origin}: {name}"
 

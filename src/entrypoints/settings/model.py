@@ -177,7 +177,7 @@ class Settings(BaseModel):
 
     @property
     def email(self) -> str | None:
-        """The mail relay's URL, with its password; a local mailbox beside the embedded queue."""
+        """The mail relay's URL, with its password; a local mailbox with the embedded queue."""
         if self.email_url is not None:
             return self.email_url.get_secret_value()
         return f"maildir:{self.home / 'mail'}" if self.is_embedded else None

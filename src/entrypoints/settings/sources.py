@@ -14,7 +14,7 @@ TARGETS = "targets__"
 
 _AROUND = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x200B, 0x2028, 0x2029, 0xFEFF)))
 
-# A cluster's service named "dispatcher" injects such names into every pod beside it.
+# A cluster's service named "dispatcher" injects such names into every pod of its namespace.
 _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE_PORT.*|PORT_.*")
 
 

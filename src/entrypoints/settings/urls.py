@@ -1,4 +1,4 @@
-"""Whether each URL and token among the settings can be used, told without the secrets in it."""
+"""Whether each URL and token among the settings can be used; no error shows a secret."""
 
 import os
 import re

@@ -22,7 +22,7 @@ _TRIES = 3
 _BETWEEN_TRIES = timedelta(minutes=5)
 _PIECE = re.compile(r"[^/:@?&=+,;#\s]{4,}")
 
-# They tell URLs, tokens and whole messages; what matters is read from each call's own result.
+# Its lines hold URLs, tokens and whole messages; what matters is read from each call's result.
 _log = logging.getLogger("apprise")
 _log.setLevel(logging.WARNING)
 _log.propagate = False

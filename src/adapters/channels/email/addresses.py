@@ -43,7 +43,7 @@ def parse_address(text: str) -> EmailAddress:
 
 def _ordinary(text: str) -> EmailAddress | None:
     """The way of most addresses: domains recur where mailboxes do not, and a whole check costs a
-    third of a whole mail. None: it takes the whole check to tell."""
+    third of a whole mail. None: only the whole check can decide."""
     local, _, domain = text.rpartition("@")
     if len(local) > _LONGEST_LOCAL_PART or not _ORDINARY_LOCAL_PART.fullmatch(local):
         return None

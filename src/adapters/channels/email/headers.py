@@ -12,7 +12,7 @@ from domain.notification import header_fault
 _PREFERRED_LINE = 78
 _LONGEST_WORD = 990
 # RFC 2047 section 2: at most 75 characters a word and 76 a line. 39 bytes make a word of 64, so
-# that it stands beside every header name this module writes.
+# that it fits next to every header name that this module writes.
 _BYTES_PER_ENCODED_WORD = 39
 _LONGEST_PLAIN_NAME = 60
 _LONGEST_PLAIN_FILENAME = 50

@@ -70,7 +70,7 @@ class Composer:
     def compose(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> OutgoingMail:
-        """Check everything that needs no server. Raises Permanent when nobody can be served."""
+        """Check everything that needs no server. Raises Permanent when no recipient is left."""
         if content.parts.get("html") is None and content.parts.get("text") is None:
             raise Permanent(
                 f"template {notification.template!r} has neither an html nor a text part",
@@ -165,8 +165,8 @@ def _mail(letter: OutgoingMail, files: Sequence[File], *, utf8: bool) -> mime.Ma
 
 
 def _shown(recipients: Sequence[Recipient], *, utf8: bool) -> list[Mailbox]:
-    """Those a header can name, each once: an address that is none, or that the server cannot
-    carry, would spoil it for the others."""
+    """Return the recipients that a header can name, each once. An invalid address, or one that the
+    server cannot carry, is left out: it would spoil the header for the others."""
     shown: dict[str, Mailbox] = {}
     for recipient in recipients:
         try:

@@ -65,7 +65,7 @@ class Session(asyncio.Protocol):
     async def replies(self, count: int, timeout: float) -> list[SmtpReply]:
         """The next `count` replies in order; fewer if the connection is lost before them.
 
-        `timeout` is in seconds, and starts anew with every reply.
+        `timeout` is in seconds, for each reply.
         """
         while len(self._replies) < count and self.lost is None:
             await self._wait(timeout)

@@ -10,7 +10,7 @@ _TOKEN = re.compile(r"[!-~]+")
 
 
 class Tokens(Protocol):
-    """Where access tokens come from. Raises Unavailable where there is none."""
+    """Where access tokens come from. Raises Unavailable when no token can be had."""
 
     async def token(self) -> str:
         """A token that is good, as far as is known."""

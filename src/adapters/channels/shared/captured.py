@@ -1,4 +1,4 @@
-"""Any channel into a folder: nothing is sent, and everybody can read what would have been."""
+"""Any channel into a folder: nothing is sent, and each message can be read there."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ def _readable(name: str, part: str) -> str:
 
 
 def _keep(folder: Path, text: str) -> None:
-    """Write aside, then rename: nobody ever reads half a file."""
+    """Write to another name, then rename, so that no reader finds half a file."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{time.time_ns()}-{next(_SERIAL):04}.txt"
     aside = folder / f".{name}"

@@ -1,4 +1,4 @@
-"""The recipient guard: outside production, nobody is told by accident."""
+"""The recipient guard: outside production, no message reaches a real person by accident."""
 
 import hashlib
 import html
@@ -31,7 +31,7 @@ class GuardRules:
     redirect_to: Mapping[str, Recipient] = field(default_factory=dict)
 
     def lets_through(self, channel: str, recipient: Recipient) -> bool:
-        """Whether this recipient is told as asked."""
+        """Whether this recipient gets the message as asked."""
         address = recipient.address.lower()
         target = self.redirect_to.get(channel)
         is_target = target is not None and target.address.lower() == address
@@ -69,7 +69,7 @@ class GuardedNotifier:
         answers: dict[Recipient, DeliveryError | None] = {}
         try:
             answers |= await self._notifier.notify(notification, content, passing, about_to_send)
-        except Unavailable:  # nobody has it yet, so all may wait for the provider
+        except Unavailable:  # not sent to any yet, so all may wait for the provider
             raise
         except DeliveryError as error:
             answers |= dict.fromkeys(passing, error)

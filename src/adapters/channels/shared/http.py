@@ -24,10 +24,10 @@ _MAX_TOLD = 200
 _LONGEST_WAIT = 10**8  # seconds, three years
 _DIGITS = 18
 
-# A URL that is none, or a header value with a line break: nothing was sent.
+# An invalid URL, or a header value with a line break: nothing was sent.
 _UNWRITABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
-# They tell URLs and headers, and Telegram has its token in the path.
+# Their lines hold URLs and headers, and Telegram has its token in the path.
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -44,7 +44,7 @@ class HttpReply:
     body: bytes = field(repr=False)
 
     def json(self) -> dict[str, JsonValue]:
-        """The answer's JSON object; an empty one where it is none."""
+        """The answer's JSON object; an empty one where the answer is not an object."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from adapters.channels.shared.http import HttpReply
 @dataclass(frozen=True, slots=True)
 class Pong:
     """`name`: who we are to the provider. `clock_ahead`: by how much our clock is ahead of theirs,
-    to the second; None where they do not tell the time."""
+    to the second; None where the answer has no time."""
 
     name: str
     clock_ahead: timedelta | None = None

@@ -110,7 +110,7 @@ def _wish_faults(own: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
 
 
 def _text_for(content: Content) -> dict[str, JsonValue]:
-    """The body, or beside blocks what notifications and screen readers say of them."""
+    """The body; with blocks, the text that notifications and screen readers show in their place."""
     if "slack" in content.parts:
         return {"text": content.parts["slack"].strip()}
     plain = content.parts.get("text") or content.subject or ""

@@ -57,7 +57,7 @@ class SlackNotifier:
         paces: PaceStore | None = None,
     ) -> None:
         """`token` and `webhook_url` are asked before each call, since they may change; where there
-        are both the token is used. `on_unknown_code` hears codes of Slack that are in no table.
+        are both the token is used. `on_unknown_code` is called with codes that are in no table.
         `timeout` is in seconds. `paces` is shared with the other processes of this account."""
         self._token = token
         self._webhook_url = webhook_url

@@ -1,4 +1,4 @@
-"""How fast Slack may be told: about one message a second to a channel, and not while it says wait.
+"""The pace of Slack: about one message a second to a channel, and none while it says to wait.
 
 https://docs.slack.dev/apis/web-api/rate-limits
 """
@@ -62,7 +62,7 @@ class SlackPace:
         self._all_paused_until = 0.0
 
     async def turn(self, channel: str) -> None:
-        """Wait until `channel` may be told. Raises Throttled when that is too long to stay for."""
+        """Wait until `channel` takes a message. Raises Throttled when the wait is too long."""
         await self._own_turn(channel)
         if self._shared is not None:
             await self._shared.wait(channel, self._spacing, self._patience)
@@ -87,7 +87,7 @@ class SlackPace:
 
     def pause(self, channel: str, wait: timedelta) -> None:
         """Slack said to wait. Said of a second channel meanwhile, it is meant for all of them: the
-        reply does not tell a channel's limit from the workspace's."""
+        reply does not say whether the limit is the channel's or the workspace's."""
         now = self._clock()
         until = now + wait.total_seconds()
         lane = self._lane(channel)

@@ -36,8 +36,8 @@ _HINTS = {
 class Verdicts:
     """From a reply to an error, or to None where Slack has accepted.
 
-    `on_unknown_code` hears each code that is in no table; `secrets` are the texts that no error
-    may hold, as they are now.
+    `on_unknown_code` is called with each code that is in no table; `secrets` are the texts that no
+    error may hold, as they are now.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Verdicts:
 
 
 def _code(answer: Mapping[str, object]) -> str:
-    """Slack's word for what happened; empty where it is none: anything may stand there."""
+    """Slack's code for what happened; empty where the answer has no valid one."""
     word = answer.get("error")
     if isinstance(word, str) and _CODE.fullmatch(word):
         return word

@@ -22,7 +22,7 @@ _SUPPORTED = _BARE | _NEEDED.keys() | {"blockquote", "code", "span"}
 _ENDS_A_LINE = frozenset(
     ("p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table")
 )
-# Known from mail; anything else in angle brackets is text that somebody forgot to escape.
+# Known from mail; anything else in angle brackets is text that is not escaped.
 _DROPPED = _ENDS_A_LINE | frozenset(
     ("article", "body", "br", "center", "font", "footer", "head", "header", "hr", "html", "img",
      "main", "section", "small", "sub", "sup", "tbody", "td", "th", "thead", "title", "wbr")
@@ -120,7 +120,7 @@ class _MarkupReader:
         self.runs.append(Run(text, self._tags))
 
     def tag(self, name: str, attributes: str, *, is_end: bool) -> bool:
-        """Take a tag; False where it is none."""
+        """Take a tag; False where this is not a known tag."""
         name = _SAME_AS.get(name, name)
         if name in _SUPPORTED:
             if is_end:

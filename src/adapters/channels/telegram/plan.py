@@ -68,7 +68,7 @@ class Plan:
         return f"{done}:{digest.hexdigest()[:_DIGEST]}"
 
     def done(self, token: str) -> int:
-        """How many calls a token stands for; 0 if they were others: then all begins anew."""
+        """How many calls a token stands for; 0 if it was another plan: then all are made again."""
         number = token.partition(":")[0]
         if not (number.isascii() and number.isdigit() and len(number) < 6):
             return 0

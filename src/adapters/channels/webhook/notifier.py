@@ -55,14 +55,14 @@ class _WebhookTarget:
 
     @property
     def name(self) -> str:
-        """Host and port; the path may hold somebody's token."""
+        """Host and port; the path may hold a token."""
         return self.url.netloc.decode("ascii")
 
 
 class WebhookNotifier:
     """Posts each message to its recipient's URL. Follows no redirect, uses no proxy.
 
-    Each URL is a provider of its own: one that is down is nobody else's trouble, so it never
+    Each URL is a provider of its own: one that is down does not concern the others, so it never
     pauses the channel.
     """
 
@@ -80,7 +80,7 @@ class WebhookNotifier:
         whether addresses that are not public may be posted to. `timeout`: seconds for a
         connection, and for an answer. `client` makes the HTTP client at the first request.
 
-        Raises ValueError, naming the variable, when the secret is none.
+        Raises ValueError, naming the variable, when the secret is invalid.
         """
         signing_key(secret())
         self._secret = secret
@@ -197,7 +197,7 @@ class WebhookNotifier:
                 follow_redirects=False,
                 trust_env=False,
                 # Kept by address, a connection would be taken for another name's, whose
-                # certificate nobody has looked at.
+                # certificate was not checked.
                 limits=httpx2.Limits(max_connections=100, max_keepalive_connections=0),
             )
         return self._client

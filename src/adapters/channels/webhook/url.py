@@ -41,8 +41,8 @@ def _invalid(text: str) -> Permanent:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether it is anybody's on the internet: no network of ours, no group, and no IPv6 address
-    that stands for an IPv4 one (mapped and NAT64 are reserved, RFC 4291 section 4)."""
+    """Whether it is a public address: no private network, no group, and no IPv6 address that
+    stands for an IPv4 one (mapped and NAT64 are reserved, RFC 4291 section 4)."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
     return isinstance(address, IPv4Address) or not (address.is_site_local or address.sixtofour)
