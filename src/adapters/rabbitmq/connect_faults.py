@@ -98,7 +98,15 @@ def _hung_up(error: BaseException | None, text: str, parameters: Parameters) -> 
     if not is_early and "ConnectionReset" not in text and "reset by peer" not in text:
         return None
     words = "it closed the connection before it said anything"
-    return words if parameters.ssl_options else f"{words}: a port that speaks TLS needs amqps://"
+    # In TLS 1.3 a server judges our certificate after our first bytes are sent; the reset that
+    # follows may take its alert away (RFC 8446, 4.4.2.4 and 6.2).
+    remedy = (
+        "check that it is a broker, and which client certificate it wants"
+        " (DISPATCHER_BROKER_CERT_FILE)"
+        if parameters.ssl_options
+        else "a port that speaks TLS needs amqps://"
+    )
+    return f"{words}: {remedy}"
 
 
 def _innermost(error: BaseException | None) -> BaseException | None:
