@@ -22,7 +22,7 @@ from domain.ports import Answers, Ask, Clock, Notifier, RenderRequest, TemplateR
 from domain.refusals import FaultStreak
 from domain.results import Judgement, resumed
 from domain.retry_policy import RetryPolicy
-from domain.room import Room
+from domain.room import AttachmentRoom
 from domain.turns import caller_of
 
 
@@ -51,11 +51,6 @@ class Progress:
         return tuple(resumed(r, resume[r.address]) for r in owed) or everybody
 
 
-_COPIES = 5
-"""What an attachment takes while it is sent, in copies of itself: in base64, in the whole mail, in
-what waits for the network."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
     """Renders a notification, sends it on its channel and says what became of each recipient.
@@ -73,7 +68,7 @@ class Dispatcher:
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
     concurrency: int | None = None
     on_pause: Callable[[str, str | None], None] = lambda _channel, _error: None
-    room: Room | None = None
+    room: AttachmentRoom | None = None
     _breakers: dict[str, Breaker] = field(default_factory=dict, init=False)
     _streaks: dict[str, FaultStreak] = field(default_factory=dict, init=False)
     _slots: dict[str, AbstractAsyncContextManager[None]] = field(default_factory=dict, init=False)
@@ -90,8 +85,7 @@ class Dispatcher:
     def _room_for(self, notification: Notification) -> AbstractAsyncContextManager[None]:
         if self.room is None or not notification.attachments:
             return nullcontext()
-        size = sum(len(file.content or b"") for file in notification.attachments)
-        return self.room.hold(size * _COPIES)
+        return self.room.for_files(notification.attachments)
 
     def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
         return lambda error: self.on_pause(channel, error)

@@ -2,8 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+
+from domain.notification import Attachment
+
+_COPIES = 5
+"""What an attachment takes while it is sent, in copies of itself: in base64, in the whole mail, in
+what waits for the network."""
 
 
 class Room:
@@ -49,3 +55,22 @@ class Room:
             if not turn.done():
                 self._free -= need
                 turn.set_result(None)
+
+
+class AttachmentRoom:
+    """Room for the attachments that are under way, also for those that are read from files only
+    when their turn has come."""
+
+    def __init__(self, size: int, size_of: Callable[[Sequence[str]], Awaitable[int]]) -> None:
+        """`size` in bytes. `size_of`: bytes of the files of these paths."""
+        self._room = Room(size)
+        self._size_of = size_of
+
+    @asynccontextmanager
+    async def for_files(self, attachments: Sequence[Attachment]) -> AsyncIterator[None]:
+        """Wait until there is room for all of them, and take it while this is entered."""
+        size = sum(len(file.content or b"") for file in attachments)
+        if paths := [file.path for file in attachments if file.path is not None]:
+            size += await self._size_of(paths)
+        async with self._room.hold(size * _COPIES):
+            yield

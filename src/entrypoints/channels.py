@@ -20,6 +20,7 @@ def telegram_notifier(settings: Settings, paces: PaceStore) -> Notifier:
             token=lambda: settings.secret_now("telegram_token") or "",
             api_url=settings.telegram_api_url.get_secret_value(),
             attachments_dir=settings.attachments_dir,
+            attachments_most=settings.attachments_most,
             paces=paces,
         )
     )

@@ -4,9 +4,11 @@ What a process does not use is not imported: each factory imports its own adapte
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from adapters.channels.email.attachments import AttachmentFolder
 from adapters.channels.email.learned import Learned
 from adapters.clock import SystemClock
 from adapters.dead_letters.rehearsal import Rehearsal
@@ -23,7 +25,7 @@ from domain.dispatcher import Dispatcher
 from domain.once import OnceDispatcher
 from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
-from domain.room import Room
+from domain.room import AttachmentRoom
 from entrypoints import brokers
 from entrypoints.alerting import Alerter
 from entrypoints.channels import (
@@ -56,10 +58,17 @@ def render_options(settings: Settings) -> RenderOptions:
     )
 
 
+def _no_folder(path: Path) -> str:
+    if path.exists():
+        return f"{path} is a file; name the folder that holds the templates"
+    return f"the folder {path} is missing; create it with templates in it, or name another folder"
+
+
 def _renderer(settings: Settings, vitals: Vitals) -> FilesystemTemplates:
     if not settings.templates_dir.is_dir():
-        fault = f"{settings.templates_dir} is no folder; it must hold the templates"
-        raise SettingsInvalid([f"{variable('templates_dir')}: {fault}"])
+        raise SettingsInvalid(
+            [f"{variable('templates_dir')}: {_no_folder(settings.templates_dir)}"]
+        )
     return FilesystemTemplates(
         settings.templates_dir, options=render_options(settings), on_change=vitals.templates
     )
@@ -82,7 +91,9 @@ def _dispatcher(
         clock=clock,
         in_doubt=settings.in_doubt,
         concurrency=settings.concurrency,
-        room=Room(settings.max_in_hand),
+        room=AttachmentRoom(
+            settings.max_in_hand, AttachmentFolder(settings.attachments_dir).size_of
+        ),
         on_pause=vitals.pause,
     )
 

@@ -27,6 +27,7 @@ def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -
         sender=settings.email_from,
         reply_to=settings.email_reply_to,
         attachments_dir=settings.attachments_dir,
+        attachments_most=settings.attachments_most,
     )
     places = parse_email_urls(settings.email or "")
     try:

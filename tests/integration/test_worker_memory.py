@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -31,8 +31,13 @@ def a_large_order(number: int) -> bytes:
 
 
 def _all_are_sent_within_the_limit(
-    folder: Path, settings: dict[str, str], server: SmtpServer, publish: Callable[[bytes], None]
+    folder: Path,
+    settings: dict[str, str],
+    server: SmtpServer,
+    publish: Callable[[bytes], None],
+    orders: Sequence[bytes] | None = None,
 ) -> None:
+    orders = orders or [a_large_order(number) for number in range(MAILS)]
     sent = 0
 
     def forget() -> None:  # the test's own memory is not what is tested
@@ -41,10 +46,10 @@ def _all_are_sent_within_the_limit(
         server.accepted.clear()
 
     server.on("dot", Call(forget, "250 2.0.0 queued"))
-    for number in range(MAILS):
-        publish(a_large_order(number))
+    for order in orders:
+        publish(order)
     with running(folder, settings) as worker:
-        wait_until(lambda: sent == MAILS, seconds=120, on_failure=lambda: worker.output)
+        wait_until(lambda: sent == len(orders), seconds=120, on_failure=lambda: worker.output)
         peak = worker.peak_memory()
         assert worker.terminate() == 0
     print(f"peak {peak:.0f} MiB")
@@ -78,5 +83,30 @@ def test_messages_of_ten_mebibytes_in_the_embedded_queue_fit_into_256_mebibytes(
             settings,
             server,
             lambda body: asyncio.run(queue.publish("email", body, Properties(), {})),
+        )
+        queue.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mails", "mebibytes"), [(80, 10), (6, 30)])
+def test_field_1_3_files_named_by_path_fit_into_256_mebibytes(
+    tmp_path: Path, mails: int, mebibytes: int
+) -> None:
+    """Their messages are small: all of them are in hand at once."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "scan.bin").write_bytes(os.urandom(mebibytes * 2**20))
+    file = {"filename": "scan.bin", "path": "scan.bin"}
+    server = SmtpServer(extensions=("PIPELINING",))  # no SIZE
+    with smtp_server_in_thread(server):
+        relay = f"smtp://127.0.0.1:{server.port}"
+        settings = shop_settings(tmp_path, f"sqlite:///{tmp_path}/queue.db", relay, "email")
+        settings["ATTACHMENTS_DIR"] = str(tmp_path / "files")
+        queue = SqliteQueue(tmp_path / "queue.db", SystemClock())
+        _all_are_sent_within_the_limit(
+            tmp_path,
+            settings,
+            server,
+            lambda body: asyncio.run(queue.publish("email", body, Properties(), {})),
+            [an_order(number, attachments=[file]) for number in range(mails)],
         )
         queue.close()

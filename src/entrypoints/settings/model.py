@@ -231,6 +231,12 @@ class Settings(BaseModel):
         return self.prefetch or 8 * self.email_pool
 
     @property
+    def attachments_most(self) -> int:
+        """Bytes of the files that one message may name by path: what is made of them in the course
+        of sending is several times as large."""
+        return self.max_in_hand // 2
+
+    @property
     def prefetch_of(self) -> dict[str, int]:
         """Queue -> another prefetch. In Telegram's queue many wait in hand: at thirty a second,
         for up to ten seconds each, those for chats that have had their message of this second."""

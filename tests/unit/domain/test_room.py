@@ -1,8 +1,10 @@
 """So many bytes at once, first come first served, and nothing is ever stuck."""
 
 import asyncio
+from collections.abc import Sequence
 
-from domain.room import Room
+from domain.notification import Attachment
+from domain.room import AttachmentRoom, Room
 
 
 class Yard:
@@ -71,3 +73,31 @@ def test_who_is_cancelled_just_as_its_turn_comes_gives_the_turn_back() -> None:
             await yard.work(100)
 
     asyncio.run(scenario())
+
+
+def test_field_1_3_files_named_by_path_count_with_their_bytes() -> None:
+    async def size_of(paths: Sequence[str]) -> int:
+        return 20 * len(paths)
+
+    room = AttachmentRoom(500, size_of)  # 100 bytes, in five copies
+    under_way = most = 0
+
+    async def send(files: Sequence[Attachment]) -> None:
+        nonlocal under_way, most
+        async with room.for_files(files):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.001)
+            under_way -= 1
+
+    async def scenario(files: Sequence[Attachment]) -> int:
+        nonlocal most
+        most = 0
+        await asyncio.gather(*(send(files) for _ in range(12)))
+        return most
+
+    by_path = Attachment(filename="a", path="a")
+    inside = Attachment(filename="b", content=b"x" * 30)
+    assert asyncio.run(scenario([by_path])) == 5
+    assert asyncio.run(scenario([by_path, inside])) == 2
+    assert asyncio.run(scenario([inside])) == 3

@@ -208,6 +208,26 @@ def test_a_path_that_leaves_the_folder_or_leads_nowhere_is_refused(folder: Path,
     assert repr(path)[1:20] in str(caught.value)
 
 
+@pytest.mark.parametrize("count", [1, 3, 11])
+def test_field_1_3_files_by_path_are_bounded_for_the_whole_message(
+    folder: Path, count: int
+) -> None:
+    one = Attachment(filename="terms.pdf", path="sub/terms.pdf")
+    mail = composed(
+        a_notification(attachments=(one, one)), attachments_dir=folder, attachments_most=10
+    )
+    assert len(list(mail.iter_attachments())) == 2
+
+    (folder / "sub" / "terms.pdf").write_bytes(b"x" * (10 // count + 1))
+
+    with pytest.raises(Permanent, match=r"may have 10 bytes in all.*DISPATCHER_MAX_IN_HAND"):
+        composed(
+            a_notification(attachments=(one,) * count),
+            attachments_dir=folder,
+            attachments_most=10,
+        )
+
+
 def test_without_a_folder_no_path_is_read() -> None:
     with pytest.raises(Permanent, match="set DISPATCHER_ATTACHMENTS_DIR"):
         composed(with_file("sub/terms.pdf"))

@@ -4,11 +4,12 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from dependency_injector import providers
 
 from adapters.inbound.contract import InboundMessage
 from entrypoints.container import Container
-from entrypoints.settings import load_settings
+from entrypoints.settings import SettingsInvalid, load_settings
 from tests.fakes import FakeNotifier
 
 
@@ -58,3 +59,23 @@ def test_a_notifier_is_replaced_here_and_nowhere_else(tmp_path: Path) -> None:
     assert list(settlement) == []
     assert notifier.addresses == ["ann@example.com"]
     assert notifier.delivered[0].content.parts["html"] == "Hello Ann"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("missing", "is missing; create it"), ("file", "is a file; name the folder")],
+)
+def test_templates_that_are_in_no_folder_are_one_fault_with_its_remedy(
+    tmp_path: Path, kind: str, words: str
+) -> None:
+    container = a_container(tmp_path, templates_dir=str(tmp_path / "mails"))
+    if kind == "file":
+        (tmp_path / "mails").write_text("Hello")
+
+    with pytest.raises(SettingsInvalid) as caught:
+        container.renderer()
+
+    [fault] = caught.value.faults
+    assert fault.startswith("DISPATCHER_TEMPLATES_DIR: ")
+    assert words in fault
+    assert str(tmp_path / "mails") in fault

@@ -12,16 +12,25 @@ from domain.notification import Attachment
 class AttachmentFolder:
     """Reads attachments named by path, from below `root` only."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self, root: Path | None, most: int | None = None) -> None:
+        """`most`: bytes of all files of one message."""
         self._root = root
+        self._most = most
+
+    async def size_of(self, names: Sequence[str]) -> int:
+        """Return the bytes of these files, 0 for one that cannot be read."""
+        return await asyncio.to_thread(lambda: sum(map(self._size, names)))
 
     async def load(self, attachments: Sequence[Attachment]) -> list[File]:
-        """Every attachment with its bytes. Raises Permanent naming the file that cannot be read."""
+        """Every attachment with its bytes. Raises Permanent naming the file that cannot be read, or
+        that is one too many."""
         files = []
+        left = self._most
         for attachment in attachments:
             content = attachment.content
             if attachment.path is not None:
-                content = await asyncio.to_thread(self._read, attachment.path)
+                content = await asyncio.to_thread(self._read, attachment.path, left)
+                left = None if left is None else left - len(content)
             files.append(
                 File(
                     filename=attachment.filename,
@@ -32,7 +41,28 @@ class AttachmentFolder:
             )
         return files
 
-    def _read(self, name: str) -> bytes:
+    def _size(self, name: str) -> int:
+        try:
+            return self._find(name).stat().st_size
+        except (Permanent, OSError):
+            return 0  # reading it will say why
+
+    def _read(self, name: str, most: int | None) -> bytes:
+        """The bytes of a file of at most so many."""
+        path = self._find(name)
+        try:
+            with path.open("rb") as file:
+                content = file.read() if most is None else file.read(most + 1)
+        except OSError as error:
+            raise _refused(name, f"{error.strerror} (in DISPATCHER_ATTACHMENTS_DIR)") from None
+        if most is not None and len(content) > most:
+            raise _refused(name, f"{self._bound()}; send a link, or raise DISPATCHER_MAX_IN_HAND")
+        return content
+
+    def _bound(self) -> str:
+        return f"the files of one message may have {self._most} bytes in all"
+
+    def _find(self, name: str) -> Path:
         if self._root is None:
             raise _refused(name, "set DISPATCHER_ATTACHMENTS_DIR to the folder it may come from")
         try:
@@ -42,7 +72,6 @@ class AttachmentFolder:
                 raise _refused(name, "it lies outside DISPATCHER_ATTACHMENTS_DIR")
             if not path.is_file():
                 raise _refused(name, "it is no file in DISPATCHER_ATTACHMENTS_DIR")
-            return path.read_bytes()
         except (
             OSError,
             ValueError,
@@ -50,6 +79,7 @@ class AttachmentFolder:
         ) as error:  # missing, a NUL in it, a loop of links
             detail = error.strerror if isinstance(error, OSError) else error
             raise _refused(name, f"{detail} (in DISPATCHER_ATTACHMENTS_DIR)") from None
+        return path
 
 
 def _refused(name: str, why: str) -> Permanent:

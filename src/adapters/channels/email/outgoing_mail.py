@@ -22,11 +22,13 @@ Letters = list[tuple[Recipient, EmailAddress]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailDefaults:
-    """What a mail takes where neither message nor template says: `Name <address>` or an address."""
+    """What a mail takes where neither message nor template says: `Name <address>` or an address.
+    `attachments_most`: see `AttachmentFolder`."""
 
     sender: str | None = None
     reply_to: str | None = None
     attachments_dir: Path | None = None
+    attachments_most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Composer:
     def __init__(self, defaults: EmailDefaults) -> None:
         """Raises ValueError, naming the variable, when a default is no address."""
         self._defaults = defaults
-        self._attachments = AttachmentFolder(defaults.attachments_dir)
+        self._attachments = AttachmentFolder(defaults.attachments_dir, defaults.attachments_most)
         given = {
             "DISPATCHER_EMAIL_FROM": defaults.sender,
             "DISPATCHER_EMAIL_REPLY_TO": defaults.reply_to,

@@ -34,14 +34,16 @@ class TelegramNotifier:
         token: Callable[[], str],
         api_url: str,
         attachments_dir: Path | None = None,
+        attachments_most: int | None = None,
         limits: TelegramLimits | None = None,
         client: HttpClient | None = None,
         paces: PaceStore | None = None,
     ) -> None:
         """`token` is asked at each request, since its file may change while we run. `paces` is
-        shared with the other processes that send for this bot."""
+        shared with the other processes that send for this bot. `attachments_most`: see
+        `AttachmentFolder`."""
         self._api = BotApi(client or HttpClient("telegram"), api_url, token)
-        self._attachments = AttachmentFolder(attachments_dir)
+        self._attachments = AttachmentFolder(attachments_dir, attachments_most)
         shared = None if paces is None else SharedTurns(paces, token)
         self._limiter = Limiter(limits, shared)
         self._moves = Moves()
