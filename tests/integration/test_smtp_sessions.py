@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from adapters.channels.email import ceiling
 from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.pool import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
@@ -106,6 +107,29 @@ def test_field_5_5_connections_refused_at_mail_make_the_pool_smaller() -> None:
         assert fact(learned, Fact.CONNECTIONS) is not None
 
     with_limits(Limits(), body)
+
+
+def test_field_5_5_a_session_gets_more_mails_again_once_the_relay_takes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ceiling, "_FIRST_STEP", 0.1)
+
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        assert_all_sent(await send_many(notifier, 12))
+        assert fact(learned, Fact.SESSION_MAILS) == 5
+        server.limits.session_mails = 8
+
+        for _ in range(8):  # a session of eight may be met by one more that is tried, and again
+            await asyncio.sleep(0.1)
+            assert_all_sent(await send_many(notifier, 12))
+
+        assert max(Counter(mail.session for mail in server.accepted).values()) == 8
+        server.limits.session_mails = None
+        await asyncio.sleep(1.5)
+        assert_all_sent(await send_many(notifier, 12))
+        assert (fact(learned, Fact.SESSION_MAILS) or 99) > 8
+
+    with_limits(Limits(session_mails=5), body, limits=PoolLimits(size=1))
 
 
 @pytest.mark.parametrize("size", [1, 10])

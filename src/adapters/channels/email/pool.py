@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from adapters.channels.email.ceiling import Ceiling
 from adapters.channels.email.endings import Crowded
 from adapters.channels.email.learned import Fact
 from adapters.channels.email.session import Session
@@ -56,7 +58,7 @@ class Pool:
         self._limits = limits
         self._width = Width(limits.size, limits.patience)
         self._learned = learned
-        self._mails = limits.mails
+        self._mails = Ceiling(limits.mails, partial(learned, Fact.SESSION_MAILS))
         self._idle: deque[Session] = deque()
         self._out: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
@@ -112,8 +114,7 @@ class Pool:
 
     def learn_mails(self, session: Session) -> None:
         """The relay takes no more mails over one connection than this one has sent."""
-        self._mails = max(1, min(self._mails, session.mails_sent))
-        self._learned(Fact.SESSION_MAILS, self._mails)
+        self._mails.lower(session.mails_sent)
 
     async def close(self) -> None:
         """Say goodbye on every idle connection. Those that are out are closed when given back."""
@@ -240,7 +241,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         return (
             session.is_open
-            and session.mails_sent < self._mails
+            and session.mails_sent < self._mails.now
             and now - session.opened_at < self._limits.age
             and now - session.idle_since < self._limits.idle
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from adapters.channels.email.addresses import needs_extension, not_carried
+from adapters.channels.email.ceiling import Ceiling
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.course import Course
 from adapters.channels.email.endings import (
@@ -30,6 +31,9 @@ from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
+
+_MOST_RECIPIENTS = 500
+"""A message has no more."""
 
 log = structlog.get_logger()
 
@@ -77,7 +81,9 @@ class SmtpNotifier:
         self._sign_in = SignInGate()
         self._relay = f"{settings.host}:{settings.port}"
         self._learned = learned or Learned()
-        self._most_recipients: int | None = None
+        self._recipients = Ceiling(
+            _MOST_RECIPIENTS, partial(self._learned.note, self._relay, Fact.MAIL_RECIPIENTS)
+        )
         self._pipelines = True
         self._pool = Pool(
             self._open, limits or PoolLimits(), partial(self._learned.note, self._relay)
@@ -161,7 +167,7 @@ class SmtpNotifier:
     ) -> dict[Recipient, DeliveryError | None]:
         """One transaction. Raises NothingSent where another makes sense."""
         served, results = self._served(session, letter)
-        chosen = course.choose(list(served), self._most_recipients)
+        chosen = course.choose(list(served), self._recipients.now)
         if not chosen:
             return results
         session.pipelining &= self._pipelines
@@ -178,10 +184,11 @@ class SmtpNotifier:
                 raise
             answers = [course.give_up(nothing)] * len(chosen)
         finally:
-            self._learn_recipients(transaction.most_recipients)
+            if transaction.most_recipients is not None:
+                self._recipients.lower(transaction.most_recipients)
         raise_if_unavailable(answers)
         known = dict(zip(chosen, answers, strict=True)) | course.refused
-        rest = NotYet(f"{session.server} takes {self._most_recipients} recipients of one mail")
+        rest = NotYet(f"{session.server} takes {self._recipients.now} recipients of one mail")
         for address, group in served.items():
             results |= dict.fromkeys(group, known.get(address, rest))
         return results
@@ -219,17 +226,12 @@ class SmtpNotifier:
         if nothing.limit is Limit.SESSION and session.mails_sent:
             self._pool.learn_mails(session)
         if isinstance(nothing, TooManyRecipients):
-            self._learn_recipients(nothing.count // 2)
+            self._recipients.halve(nothing.count)
         if isinstance(nothing, PipeliningBroken) and self._pipelines:
             self._pipelines = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
         elif not (session.pipelining or session.is_open or session.reused):
             self._pipelines = True  # it fails one by one, too
-
-    def _learn_recipients(self, most: int | None) -> None:
-        if most is not None and (self._most_recipients is None or most < self._most_recipients):
-            self._most_recipients = most
-            self._learned.note(self._relay, Fact.MAIL_RECIPIENTS, most)
 
     async def _mailing(
         self, session: Session, letter: OutgoingMail, recipients: Sequence[str]
