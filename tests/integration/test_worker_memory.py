@@ -88,7 +88,7 @@ def test_messages_of_ten_mebibytes_in_the_embedded_queue_fit_into_256_mebibytes(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mails", "mebibytes"), [(80, 10), (6, 30)])
+@pytest.mark.parametrize(("mails", "mebibytes"), [(80, 10), (6, 21)])
 def test_field_1_3_files_named_by_path_fit_into_256_mebibytes(
     tmp_path: Path, mails: int, mebibytes: int
 ) -> None:

@@ -234,7 +234,7 @@ class Settings(BaseModel):
     def attachments_most(self) -> int:
         """Bytes of the files that one message may name by path: what is made of them in the course
         of sending is several times as large."""
-        return self.max_in_hand // 2
+        return self.max_in_hand // 3
 
     @property
     def prefetch_of(self) -> dict[str, int]:
