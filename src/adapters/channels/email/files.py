@@ -8,6 +8,9 @@ from adapters.channels.email.headers import UnsafeText, legacy_parameter, parame
 from domain.media_type import MediaType
 
 _BASE64_LINE = 76
+_BLOCK = _BASE64_LINE // 4 * 3 * 1024
+"""Bytes that are encoded at once, a whole number of lines: a list of all lines of a large file
+takes several times its memory."""
 _METHOD = re.compile(rb"^METHOD:([A-Za-z-]{1,40})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -83,7 +86,15 @@ def _content_type(name: str, parameters: dict[str, str]) -> str:
 
 
 def _base64(head: str, content: bytes) -> bytes:
-    data = b2a_base64(content, newline=False)
-    lines = [data[start : start + _BASE64_LINE] for start in range(0, len(data), _BASE64_LINE)]
     head += "\r\nContent-Transfer-Encoding: base64"
-    return b"%b\r\n\r\n%b" % (head.encode(), b"\r\n".join(lines))
+    blocks = [
+        _lines(content[start : start + _BLOCK]) for start in range(0, len(content), _BLOCK)
+    ] or [b""]
+    return b"\r\n".join([head.encode(), b"", *blocks])
+
+
+def _lines(content: bytes) -> bytes:
+    data = b2a_base64(content, newline=False)
+    return b"\r\n".join(
+        [data[start : start + _BASE64_LINE] for start in range(0, len(data), _BASE64_LINE)]
+    )
