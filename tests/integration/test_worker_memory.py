@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,9 +35,9 @@ def _all_are_sent_within_the_limit(
     settings: dict[str, str],
     server: SmtpServer,
     publish: Callable[[bytes], None],
-    orders: Sequence[bytes] | None = None,
+    order: Callable[[int], bytes] = a_large_order,
+    mails: int = MAILS,
 ) -> None:
-    orders = orders or [a_large_order(number) for number in range(MAILS)]
     sent = 0
 
     def forget() -> None:  # the test's own memory is not what is tested
@@ -46,10 +46,10 @@ def _all_are_sent_within_the_limit(
         server.accepted.clear()
 
     server.on("dot", Call(forget, "250 2.0.0 queued"))
-    for order in orders:
-        publish(order)
+    for number in range(mails):
+        publish(order(number))
     with running(folder, settings) as worker:
-        wait_until(lambda: sent == len(orders), seconds=120, on_failure=lambda: worker.output)
+        wait_until(lambda: sent == mails, seconds=120, on_failure=lambda: worker.output)
         peak = worker.peak_memory()
         assert worker.terminate() == 0
     print(f"peak {peak:.0f} MiB")
@@ -97,7 +97,7 @@ def test_field_1_3_files_named_by_path_fit_into_256_mebibytes(
     (tmp_path / "files" / "scan.bin").write_bytes(os.urandom(mebibytes * 2**20))
     file = {"filename": "scan.bin", "path": "scan.bin"}
     server = SmtpServer(extensions=("PIPELINING",))  # no SIZE
-    with smtp_server_in_thread(server):
+    with in_thread(server):
         relay = f"smtp://127.0.0.1:{server.port}"
         settings = shop_settings(tmp_path, f"sqlite:///{tmp_path}/queue.db", relay, "email")
         settings["ATTACHMENTS_DIR"] = str(tmp_path / "files")
@@ -107,6 +107,7 @@ def test_field_1_3_files_named_by_path_fit_into_256_mebibytes(
             settings,
             server,
             lambda body: asyncio.run(queue.publish("email", body, Properties(), {})),
-            [an_order(number, attachments=[file]) for number in range(mails)],
+            lambda number: an_order(number, attachments=[file]),
+            mails,
         )
         queue.close()
