@@ -10,13 +10,13 @@ _INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + ""
     map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
 _BLANK = _INVISIBLE + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
-_PLAIN = re.compile(r'[^\s,;:<>"@]+@[^\s,;:<>"@]+', re.ASCII)
+_PLAIN = re.compile(r'[^\s,;:<>"@]+@[^\s,;:<>"@\uff0c\u3001\uff1b]+', re.ASCII)
 
 # RFC 5322 3.2.4. A quote inside a word, as in O"Brien, begins no quoted string.
 _QUOTED = re.compile(r'(?:(?<=[\s,;:<.])|\A)"(?:[^"\\]|\\.)*+"(?=\Z|[\s<@,;.])', re.DOTALL)
 _BRACKETED = re.compile(r"<[^<>@]*@[^<>]*>")
-_SEPARATORS = ",;\n"
-_BETWEEN_WORDS = re.compile(r"[\s,;:<>]+")
+_SEPARATORS = ",;\n\uff0c\u3001\uff1b"  # the last three are those of Chinese and Japanese
+_BETWEEN_WORDS = re.compile(r"[\s,;:<>\uff0c\u3001\uff1b]+")
 _URL = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 
 

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 
 import pytest
 
-from adapters.channels.email import ceiling
 from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.pool import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
@@ -109,11 +108,7 @@ def test_field_5_5_connections_refused_at_mail_make_the_pool_smaller() -> None:
     with_limits(Limits(), body)
 
 
-def test_field_5_5_a_session_gets_more_mails_again_once_the_relay_takes_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(ceiling, "_FIRST_STEP", 0.1)
-
+def test_field_5_5_a_session_gets_more_mails_again_once_the_relay_takes_them() -> None:
     async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
         assert_all_sent(await send_many(notifier, 12))
         assert fact(learned, Fact.SESSION_MAILS) == 5
@@ -129,7 +124,7 @@ def test_field_5_5_a_session_gets_more_mails_again_once_the_relay_takes_them(
         assert_all_sent(await send_many(notifier, 12))
         assert (fact(learned, Fact.SESSION_MAILS) or 99) > 8
 
-    with_limits(Limits(session_mails=5), body, limits=PoolLimits(size=1))
+    with_limits(Limits(session_mails=5), body, limits=PoolLimits(size=1, more=0.1))
 
 
 @pytest.mark.parametrize("size", [1, 10])

@@ -15,7 +15,7 @@ def in_time(
 ) -> None:
     async def run() -> None:
         said: list[float | None] = []
-        await body(Ceiling(top, said.append), said)
+        await body(Ceiling(top, 60.0, said.append), said)
 
     virtual_time.run(run())
 

@@ -30,6 +30,9 @@ SEVERAL = [
     'O"Brien <ada@example.com>, D"Arcy <bob@example.com>',
     '"Ada <ada@example.com>, Bob <bob@example.com>',
     '"ada,x"@example.com, bob@example.com',
+    "ada@example.com\uff0cbob@example.com",
+    "ada@example.com\u3001 bob@example.com",
+    "Ada <ada@example.com>\uff1bBob <bob@example.com>",
 ]
 ONE = {
     "Jobs, Steve <ceo@example.com>": ("Jobs, Steve", "ceo@example.com"),
@@ -40,6 +43,10 @@ ONE = {
     '"a@example.com, b@example.com" <c@example.com>': (
         "a@example.com, b@example.com",
         "c@example.com",
+    ),
+    "\u7530\u4e2d\u3001\u592a\u90ce <info@example.com>": (
+        "\u7530\u4e2d\u3001\u592a\u90ce",
+        "info@example.com",
     ),
     '"a,b"@example.com': ("", '"a,b"@example.com'),
     "Müller; Söhne <info@example.com>": ("Müller; Söhne", "info@example.com"),

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-_FIRST_STEP = 60.0
 _LONGEST_STEP = 3600.0
-"""Seconds without a refusal until more is tried."""
 _PART = 10
 
 
@@ -15,14 +13,17 @@ class Ceiling:
     brings back what is known, and doubles the time of a step: a limit that stands is met seldom.
     """
 
-    def __init__(self, top: int, learned: Callable[[float | None], None]) -> None:
-        """`top`: the most that is ever tried. `learned` is called with what is kept to, and with
+    def __init__(
+        self, top: int, first_step: float, learned: Callable[[float | None], None]
+    ) -> None:
+        """`top`: the most that is ever tried. `first_step`: seconds without a refusal until more is
+        tried. `learned` is called with what is kept to, and with
         None once no limit is known."""
         self._top = top
         self._learned = learned
         self._known: int | None = None
         self._since = 0.0
-        self._step = _FIRST_STEP
+        self._first_step = self._step = first_step
         self._steps = 0
         self._tried = top
 
@@ -42,7 +43,7 @@ class Ceiling:
         more = max(1, known // _PART) * steps * (steps + 1) // 2
         self._tried = min(known + more, self._top)
         if self._tried == self._top:
-            self._known, self._step = None, _FIRST_STEP
+            self._known, self._step = None, self._first_step
         self._learned(self._tried if self._known is not None else None)
 
     def lower(self, count: int) -> None:

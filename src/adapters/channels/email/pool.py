@@ -24,6 +24,7 @@ class PoolLimits:
 
     `patience`: until one more connection is tried after the relay has refused one while it served
     others of ours; it doubles with each further refusal.
+    `more`: until more mails or recipients are tried than the relay turned out to take.
     `crowded`: how long a relay that serves others to the full, and us not at all, is asked again.
     `idle` is well below what servers and the firewalls between allow, so a connection taken from
     the pool is rarely dead. `surplus` is the same for all but one: others may wait for ours.
@@ -36,6 +37,7 @@ class PoolLimits:
     idle: float = 30.0
     surplus: float = 5.0
     mails: int = 1000
+    more: float = 60.0
 
 
 class Pool:
@@ -53,12 +55,12 @@ class Pool:
         limits: PoolLimits,
         learned: Callable[[Fact, float | None], None],
     ) -> None:
-        """`learned` is called with what the relay turns out to take."""
+        """`learned`: called with what the relay takes."""
         self._connect = connect
         self._limits = limits
         self._width = Width(limits.size, limits.patience)
         self._learned = learned
-        self._mails = Ceiling(limits.mails, partial(learned, Fact.SESSION_MAILS))
+        self._mails = Ceiling(limits.mails, limits.more, partial(learned, Fact.SESSION_MAILS))
         self._idle: deque[Session] = deque()
         self._out: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()

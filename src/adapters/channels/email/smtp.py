@@ -81,13 +81,13 @@ class SmtpNotifier:
         self._sign_in = SignInGate()
         self._relay = f"{settings.host}:{settings.port}"
         self._learned = learned or Learned()
+        limits = limits or PoolLimits()
+        learn = partial(self._learned.note, self._relay)
         self._recipients = Ceiling(
-            _MOST_RECIPIENTS, partial(self._learned.note, self._relay, Fact.MAIL_RECIPIENTS)
+            _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
         self._pipelines = True
-        self._pool = Pool(
-            self._open, limits or PoolLimits(), partial(self._learned.note, self._relay)
-        )
+        self._pool = Pool(self._open, limits, learn)
 
     async def _open(self) -> Session:
         settings = self._reread()
