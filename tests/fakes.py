@@ -161,6 +161,11 @@ def recipients(*addresses: str) -> tuple[Recipient, ...]:
     return tuple(Recipient.parse(address) for address in addresses)
 
 
+def reason_of(error: DeliveryError | None) -> FailureReason:
+    assert isinstance(error, Permanent), error
+    return error.reason
+
+
 async def eventually(predicate: Callable[[], object], *, seconds: float = 15.0) -> None:
     """Wait until `predicate` holds; fail when it has not after `seconds`."""
     async with asyncio.timeout(seconds):

@@ -21,6 +21,8 @@ from tests.support.mailbox import Mailbox
 from tests.support.rabbit import Broker, delete_all
 from tests.support.redis_server import BINARY as REDIS_SERVER
 from tests.support.redis_server import RedisServer, redis_server
+from tests.support.smtp_server import SmtpServer
+from tests.support.threads import in_thread
 
 REDIS_URL = "DISPATCHER_TEST_REDIS_URL"
 AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
@@ -45,13 +47,13 @@ class MailHog:
         return f"smtp://{self.host}:{self.smtp_port}"
 
 
-def _unavailable(reason: str) -> Any:
+def unavailable(reason: str) -> Any:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-def _require_docker() -> None:
+def require_docker() -> None:
     from docker.client import DockerClient
     from docker.errors import DockerException
 
@@ -64,12 +66,12 @@ def _require_docker() -> None:
         except DockerException as error:
             reason = f"neither {AMQP_URL} nor Docker: {type(error).__name__}"
         gc.collect()
-    _unavailable(reason)
+    unavailable(reason)
 
 
 def require_image(image: str) -> None:
     """Skip, or fail in CI, where there is no Docker or no such image."""
-    _require_docker()
+    require_docker()
     from docker.client import DockerClient
 
     with warnings.catch_warnings():
@@ -78,13 +80,13 @@ def require_image(image: str) -> None:
         try:
             client.images.get(image)
         except ImageNotFound:
-            _unavailable(f"no image {image}: .ci/images builds it")
+            unavailable(f"no image {image}: .ci/images builds it")
         finally:
             client.close()
 
 
-def _rabbitmq(stack: ExitStack, image: tuple[str, str], version: str) -> Broker:
-    _require_docker()
+def start_rabbitmq(stack: ExitStack, image: tuple[str, str], version: str) -> Broker:
+    require_docker()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # testcontainers uses what it deprecates
         from testcontainers.community.rabbitmq import RabbitMqContainer
@@ -94,7 +96,7 @@ def _rabbitmq(stack: ExitStack, image: tuple[str, str], version: str) -> Broker:
         try:
             container.start()
         except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
-            _unavailable(f"{image[0]} cannot be started: {error}")
+            unavailable(f"{image[0]} cannot be started: {error}")
     host = container.get_container_host_ip()
 
     def control(*arguments: str) -> None:
@@ -117,21 +119,21 @@ def rabbitmq() -> Iterator[Broker]:
         if given:
             yield Broker(url=given, version="given", management=os.environ.get(MANAGEMENT_URL))
         else:
-            yield _rabbitmq(stack, RABBITMQ, "current")
+            yield start_rabbitmq(stack, RABBITMQ, "current")
 
 
 @pytest.fixture(scope="session")
 def rabbitmq_old() -> Iterator[Broker]:
     """The oldest RabbitMQ that is supported, 3.10."""
     with ExitStack() as stack:
-        yield _rabbitmq(stack, RABBITMQ_OLD, "3.10")
+        yield start_rabbitmq(stack, RABBITMQ_OLD, "3.10")
 
 
 @pytest.fixture(scope="session")
 def rabbitmq_new() -> Iterator[Broker]:
     """The newest RabbitMQ, 4.3, which asks for a right to look at a queue."""
     with ExitStack() as stack:
-        yield _rabbitmq(stack, RABBITMQ_NEW, "4.3")
+        yield start_rabbitmq(stack, RABBITMQ_NEW, "4.3")
 
 
 FIXTURES = {"current": "rabbitmq", "3.10": "rabbitmq_old", "4.3": "rabbitmq_new"}
@@ -156,7 +158,7 @@ def mistreated_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """A broker that a test may restart or starve without harm to the tests after it."""
     image = RABBITMQ if request.param == "current" else RABBITMQ_OLD
     with ExitStack() as stack:
-        yield _rabbitmq(stack, image, request.param)
+        yield start_rabbitmq(stack, image, request.param)
 
 
 @pytest.fixture
@@ -172,7 +174,7 @@ def queue(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mailhog() -> Iterator[MailHog]:
     """A MailHog that has said its greeting."""
-    _require_docker()
+    require_docker()
     from testcontainers.core.container import DockerContainer
 
     container = DockerContainer(os.environ.get(*MAILHOG)).with_exposed_ports(1025, 8025)
@@ -181,7 +183,7 @@ def mailhog() -> Iterator[MailHog]:
         try:
             container.start()
         except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
-            _unavailable(f"{MAILHOG[0]} cannot be started: {error}")
+            unavailable(f"{MAILHOG[0]} cannot be started: {error}")
         host = container.get_container_host_ip()
         smtp_port = int(container.get_exposed_port(1025))
         _await_greeting(host, smtp_port)
@@ -194,7 +196,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if url := os.environ.get(REDIS_URL):
         yield url
         return
-    _require_redis()
+    require_redis()
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server.url
 
@@ -202,14 +204,14 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that the test may mistreat."""
-    _require_redis()
+    require_redis()
     with redis_server(tmp_path) as server:
         yield server
 
 
-def _require_redis() -> None:
+def require_redis() -> None:
     if shutil.which(REDIS_SERVER) is None:
-        _unavailable(f"neither {REDIS_URL} nor {REDIS_SERVER}")
+        unavailable(f"neither {REDIS_URL} nor {REDIS_SERVER}")
 
 
 @pytest.fixture
@@ -232,7 +234,7 @@ def _await_greeting(host: str, port: int) -> None:
         except OSError:
             pass
         time.sleep(0.1)
-    _unavailable("the mailbox never said its greeting")
+    unavailable("the mailbox never said its greeting")
 
 
 @pytest.fixture
@@ -241,3 +243,10 @@ def office(tmp_path: Path) -> Office:
     office = Office(tmp_path, "email")
     office.template("welcome")
     return office
+
+
+@pytest.fixture
+def server() -> Iterator[SmtpServer]:
+    """A relay for workers that are processes of their own."""
+    with in_thread(SmtpServer()) as running_server:
+        yield running_server

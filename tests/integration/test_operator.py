@@ -5,7 +5,6 @@ import email.policy
 import json
 import socket
 import time
-from collections.abc import Iterator
 from email.message import EmailMessage
 from http.client import HTTPConnection
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 from domain.alerts import PATIENCE
 from tests.support.orders import shop_settings
 from tests.support.smtp_server import Say, SmtpServer
-from tests.support.threads import in_thread
 from tests.support.worker import run_command, running, wait_until
 
 OPS = "ops@example.org"
@@ -28,12 +26,6 @@ def settings(tmp_path: Path) -> dict[str, str]:
         tmp_path, f"sqlite:///{tmp_path}/queue.db", f"maildir:{tmp_path}/mail", "email"
     )
     return {**base, "http": "127.0.0.1:0", "email_from": "Shop <shop@example.com>"}
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with in_thread(SmtpServer()) as running_server:
-        yield running_server
 
 
 def ask(port: int, path: str) -> tuple[int, str]:

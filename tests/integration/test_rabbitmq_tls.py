@@ -17,7 +17,7 @@ from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.tls import TlsFiles
-from tests.integration.conftest import RABBITMQ_NEW, _require_docker, _unavailable
+from tests.integration.conftest import RABBITMQ_NEW, require_docker, unavailable
 from tests.support.certificates import Authority
 from tests.support.worker import run_command
 
@@ -73,7 +73,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _broker(folder: Path, *, is_strict: bool, external: bool) -> Iterator[TlsBroker]:
-    _require_docker()
+    require_docker()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # testcontainers uses what it deprecates
         from testcontainers.community.rabbitmq import RabbitMqContainer
@@ -100,7 +100,7 @@ def _broker(folder: Path, *, is_strict: bool, external: bool) -> Iterator[TlsBro
             ports = [int(container.get_exposed_port(port)) for port in (5672, 5671)]
         except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
             container.stop()
-            _unavailable(f"{RABBITMQ_NEW[0]} cannot be started: {error}")
+            unavailable(f"{RABBITMQ_NEW[0]} cannot be started: {error}")
     try:
         yield TlsBroker(ports[0], ports[1], folder)
     finally:

@@ -15,7 +15,7 @@ pytest.importorskip("redis", reason="needs the extra redis")
 from adapters.redis.ledger import RedisLedger
 from domain.ledger import LedgerUnavailable
 from tests.contracts.ledger_harness import ID, SENT, deliver, standing
-from tests.integration.conftest import _require_redis
+from tests.integration.conftest import require_redis
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, redis_server
@@ -42,7 +42,7 @@ def fault_of(url: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def _with_redis() -> None:
-    _require_redis()
+    require_redis()
 
 
 @pytest.fixture(scope="module")

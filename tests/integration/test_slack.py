@@ -19,9 +19,9 @@ from domain.errors import (
     Unavailable,
 )
 from domain.notification import Attachment, Recipient
-from tests.fakes import a_notification
+from tests.fakes import a_notification, reason_of
 from tests.support.http_server import Action, Answer, Cut, Hang
-from tests.support.slack_scene import CHANNEL, TEXT, Send, reason_of, with_slack
+from tests.support.slack_scene import CHANNEL, TEXT, Send, with_slack
 from tests.support.slack_server import LOOK_UP, POST, SlackServer, failed, throttled
 
 

@@ -14,8 +14,9 @@ from domain.errors import (
     Unavailable,
 )
 from domain.notification import Attachment
+from tests.fakes import reason_of
 from tests.support.http_server import Answer, Cut
-from tests.support.telegram_scene import Send, reason_of, with_telegram
+from tests.support.telegram_scene import Send, with_telegram
 from tests.support.telegram_server import (
     BotApi,
     failed,

@@ -7,8 +7,9 @@ from structlog.testing import capture_logs
 
 from adapters.channels.telegram import TelegramLimits
 from domain.errors import FailureReason, Throttled, Transient, Unavailable
+from tests.fakes import reason_of
 from tests.support.http_server import Answer
-from tests.support.telegram_scene import CHAT, Send, reason_of, with_telegram
+from tests.support.telegram_scene import CHAT, Send, with_telegram
 from tests.support.telegram_server import (
     BotApi,
     blocked,

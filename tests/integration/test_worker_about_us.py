@@ -2,7 +2,6 @@
 broker, and a scripted server whose log is the truth."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,10 @@ import pytest
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_server import Say, SmtpServer
-from tests.support.threads import in_thread
 from tests.support.worker import Worker, running, wait_until
 
 HEADER = "x-dispatcher-"
 PAUSED = "channel is paused: what it needs is away"
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with in_thread(SmtpServer()) as running_server:
-        yield running_server
 
 
 @pytest.fixture

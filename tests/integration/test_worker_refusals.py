@@ -2,7 +2,6 @@
 scripted server whose log is the truth."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,9 @@ import pytest
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_server import Say, SmtpServer
-from tests.support.threads import in_thread
 from tests.support.worker import running, wait_until
 
 HEADER = "x-dispatcher-"
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with in_thread(SmtpServer()) as running_server:
-        yield running_server
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from tests.integration.conftest import _unavailable
+from tests.integration.conftest import unavailable
 from tests.support.orders import an_order, shop_settings
 from tests.support.ports import free_port
 from tests.support.worker import clean_environment, wait_until
@@ -189,7 +189,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        _unavailable("a disk of 16 KiB is mounted, which needs root")
+        unavailable("a disk of 16 KiB is mounted, which needs root")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

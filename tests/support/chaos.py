@@ -205,8 +205,7 @@ class Chaos:
 
 def main() -> int:
     """Run on a broker of its own, which it may restart."""
-    from tests.integration.conftest import RABBITMQ
-    from tests.integration.conftest import _rabbitmq as start_rabbitmq
+    from tests.integration.conftest import RABBITMQ, start_rabbitmq
 
     seed, minutes = int(sys.argv[1]), float(sys.argv[2])
     with ExitStack() as stack:

@@ -140,8 +140,7 @@ def _attempts(worker: Worker) -> dict[int, int]:
 
 def main() -> int:
     """Run on a broker of its own."""
-    from tests.integration.conftest import RABBITMQ
-    from tests.integration.conftest import _rabbitmq as start_rabbitmq
+    from tests.integration.conftest import RABBITMQ, start_rabbitmq
 
     minutes, mails = float(sys.argv[1]), int(sys.argv[2])
     with ExitStack() as stack:

@@ -57,8 +57,7 @@ class Amounts:
 
 def servers(amounts: Amounts) -> Iterator[Row]:
     """Real mail servers at their default limits, against the same with the limits lifted."""
-    from tests.integration.conftest import RABBITMQ
-    from tests.integration.conftest import _rabbitmq as start_rabbitmq
+    from tests.integration.conftest import RABBITMQ, start_rabbitmq
 
     with ExitStack() as stack:
         broker = start_rabbitmq(stack, RABBITMQ, "current")

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.channels.slack import SlackNotifier
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.errors import DeliveryError
 from tests.fakes import a_notification
 from tests.support.slack_server import SlackServer
 
@@ -48,8 +48,3 @@ def with_slack(
                 await notifier.close()
 
     asyncio.run(main())
-
-
-def reason_of(error: DeliveryError | None) -> FailureReason:
-    assert isinstance(error, Permanent), error
-    return error.reason

@@ -14,7 +14,7 @@ from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.errors import DeliveryError
 from tests.fakes import a_notification
 from tests.support.telegram_peer import BRISK
 from tests.support.telegram_server import BotApi
@@ -66,11 +66,6 @@ def with_telegram(
                 await notifier.close()
 
     asyncio.run(main())
-
-
-def reason_of(error: DeliveryError | None) -> FailureReason:
-    assert isinstance(error, Permanent), error
-    return error.reason
 
 
 class WorkerScene:

@@ -17,7 +17,7 @@ import pytest
 
 from adapters.rabbitmq.watch import queue_trouble
 from tests.fakes import eventually
-from tests.integration.conftest import _unavailable
+from tests.integration.conftest import unavailable
 from tests.integration.faults.scene import Scene
 from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for
 from tests.support.oracle import mixed
@@ -178,7 +178,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
     mounted = subprocess.run(command, capture_output=True, text=True)
     if mounted.returncode != 0:
-        _unavailable(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
+        unavailable(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
     try:
         yield disk
     finally:

@@ -7,7 +7,7 @@ import pytest
 from domain.notification import Recipient
 from entrypoints.settings import SettingsInvalid
 from entrypoints.start import worker_settings
-from tests.unit.entrypoints.test_settings import RABBIT, faults, load
+from tests.unit.entrypoints.loading import RABBIT, faults, load
 
 TELEGRAM = {"DISPATCHER_TELEGRAM_TOKEN": "1:a"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from entrypoints.channels import apprise_notifier, webhook_notifier
 from entrypoints.settings import SettingsInvalid
-from tests.unit.entrypoints.test_settings import RABBIT, load
+from tests.unit.entrypoints.loading import RABBIT, load
 
 
 def test_targets_that_apprise_does_not_know_are_named_all_at_once_without_their_urls() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.entrypoints.test_settings import faults, load
+from tests.unit.entrypoints.loading import faults, load
 
 URL = "smtps://ann@relay.example.com?auth=xoauth2"
 OAUTH2 = "DISPATCHER_EMAIL_OAUTH2_"

@@ -1,6 +1,5 @@
 """Settings are read once, and every fault names the variable to mend."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,20 +7,9 @@ import pytest
 
 from adapters.rabbitmq.settings import Binding
 from adapters.urls import redacted
-from entrypoints.settings import Settings, SettingsInvalid, load_settings
+from entrypoints.settings import SettingsInvalid, load_settings
 from entrypoints.start import worker_settings
-
-RABBIT = {"DISPATCHER_BROKER_URL": "amqp://guest:secret@broker/"}
-
-
-def load(environ: Mapping[str, str], toml: Path = Path("absent.toml")) -> Settings:
-    return load_settings(environ, toml).settings
-
-
-def faults(environ: Mapping[str, str], toml: Path = Path("absent.toml")) -> list[str]:
-    with pytest.raises(SettingsInvalid) as refusal:
-        load_settings(environ, toml)
-    return refusal.value.faults
+from tests.unit.entrypoints.loading import RABBIT, faults, load
 
 
 def test_without_any_variable_the_embedded_queue_and_a_local_mailbox_are_used() -> None:

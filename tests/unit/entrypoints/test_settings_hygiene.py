@@ -1,7 +1,6 @@
 """Values as people write them, and what of them may ever be shown."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,11 @@ from hypothesis import strategies as st
 
 from entrypoints.cli.config import command as config
 from entrypoints.cli.doctor import command as doctor
-from entrypoints.settings import Settings, SettingsInvalid, load_settings
+from entrypoints.settings import SettingsInvalid
 from entrypoints.start import worker_settings
+from tests.unit.entrypoints.loading import RABBIT, faults, load
 
-RABBIT = {"DISPATCHER_BROKER_URL": "amqp://guest:secret@broker/"}
 TOKEN = "123456789:AAE-x_Y"
-
-
-def load(environ: Mapping[str, str]) -> Settings:
-    return load_settings(environ, Path("absent.toml")).settings
-
-
-def faults(environ: Mapping[str, str]) -> list[str]:
-    with pytest.raises(SettingsInvalid) as refusal:
-        load_settings(environ, Path("absent.toml"))
-    return refusal.value.faults
 
 
 @pytest.mark.parametrize(
