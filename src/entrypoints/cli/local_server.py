@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Queue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from entrypoints.cli.output import words
 
 HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")
+_PATIENCE = 0.5  # seconds
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 PAGE_POLICY = (
@@ -49,7 +50,7 @@ class PageReply:
 Answer = Callable[[str], PageReply]
 """A path, percent-decoding left to it, to a reply."""
 
-_Asked = Queue[tuple[str, "Future[PageReply]"]]
+_Asked = SimpleQueue[tuple[str, "Future[PageReply]"]]
 
 
 class _Server(ThreadingHTTPServer):
@@ -66,7 +67,7 @@ def serve(answer: Answer, port: int, what: str) -> None:
     `answer` is called on this thread, the main one, where alone a rendering can be interrupted;
     the browser's connections have threads of their own, since it opens more than it uses.
     """
-    asked: _Asked = Queue()
+    asked: _Asked = SimpleQueue()
     try:
         server = _Server((HOST, port), _handler(asked))
     except OSError as error:
@@ -84,10 +85,19 @@ def serve(answer: Answer, port: int, what: str) -> None:
         words(f"{what}: http://{HOST}:{server.server_port}/ (Ctrl-C ends)")
         try:
             while True:
-                path, reply = asked.get()
-                reply.set_result(_guarded(answer, path))
+                _answer_next(answer, asked)
         except KeyboardInterrupt:
             server.shutdown()
+
+
+def _answer_next(answer: Answer, asked: _Asked) -> None:
+    """Answer one request, or return after a while without one: a signal that arrives just before
+    the wait begins does not end the wait."""
+    try:
+        path, reply = asked.get(timeout=_PATIENCE)
+    except Empty:
+        return
+    reply.set_result(_guarded(answer, path))
 
 
 def _guarded(answer: Answer, path: str) -> PageReply:

@@ -15,6 +15,7 @@ from tests.integration.contract.scene import (
     Case,
     Scene,
     accepted,
+    case_of,
     failing,
     is_quiet,
     malformed,
@@ -68,7 +69,7 @@ def _play(scene: Scene, peer: RabbitPeer) -> None:
         worker.until(lambda: (page := get(port, "/readyz")) and page.status == 200)
         publish(peer, [*scene.accepted, *scene.malformed, *scene.failing])
         _settled(scene, peer, worker, port)
-        publish(peer, _conflicts(scene))
+        publish(peer, _latecomers(scene))
         _settled(scene, peer, worker, port, more=1)
         pages = {path: get(port, path) for path in ("/metrics", "/readyz")}
         scene.exit_code = worker.stop()
@@ -90,11 +91,16 @@ def _poison(scene: Scene, peer: RabbitPeer) -> None:
     assert peer.ready(queue) == 0
 
 
-def _conflicts(scene: Scene) -> list[Case]:
-    """A message that was sent, once more as it was and once more with another body."""
+def _latecomers(scene: Scene) -> list[Case]:
+    """One that slows us down; one that was sent, again as it was and with another body."""
     first = next(case for case in scene.accepted if case.id == "one-string")
     other = first.body.replace(b"Hello", b"Changed")
-    return [first, Case(first.id, first.queue, other, {}, {"reason": "conflict"})]
+    throttled = {"fields": {"to": "fast-1@example.com"}}
+    return [
+        case_of(throttled, "throttled", scene.queues),
+        first,
+        Case(first.id, first.queue, other, {}, {"reason": "conflict"}),
+    ]
 
 
 def _settled(scene: Scene, peer: RabbitPeer, worker: Running, port: int, *, more: int = 0) -> None:

@@ -28,9 +28,11 @@ class Call:
 
 @dataclass
 class HttpPeer:
-    """Both providers. Chats 401… and channels C404… do not exist; 429… and C429… first wait."""
+    """Both providers. Chats 401… and channels C404… do not exist. 429… and C429… ask for patience
+    at the first call, 4288… at the second. `patience` is in seconds."""
 
     port: int = 0
+    patience: int = 1
     calls: list[Call] = field(default_factory=list)
     tries: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,7 +49,7 @@ class HttpPeer:
         chat = str(fields.get("chat_id") or fields.get("channel"))
         with self.lock:
             self.tries[chat] += 1
-            first = self.tries[chat] == 1
+            first = self.tries[chat] == (2 if chat.startswith("4288") else 1)
         if path == f"/bot{TELEGRAM_TOKEN}/sendMessage":
             return self._telegram(path, fields, chat, first=first)
         if path == "/api/chat.postMessage":
@@ -60,10 +62,10 @@ class HttpPeer:
         if chat.startswith("401"):
             text = "Bad Request: chat not found"
             return 400, {"ok": False, "error_code": 400, "description": text}, None
-        if first and chat.startswith("429"):
-            text = "Too Many Requests: retry after 1"
+        if first and chat.startswith(("429", "4288")):
+            text = f"Too Many Requests: retry after {self.patience}"
             body = {"ok": False, "error_code": 429, "description": text}
-            return 429, {**body, "parameters": {"retry_after": 1}}, "1"
+            return 429, {**body, "parameters": {"retry_after": self.patience}}, str(self.patience)
         self.calls.append(Call(path, fields))
         return 200, {"ok": True, "result": {"message_id": 1, "chat": {"id": 1}, "date": 0}}, None
 
@@ -75,7 +77,7 @@ class HttpPeer:
         if chat.startswith("C418"):
             return 200, {"ok": False, "error": "brand_new_error"}, None
         if first and chat.startswith("C429"):
-            return 429, {"ok": False, "error": "ratelimited"}, "1"
+            return 429, {"ok": False, "error": "ratelimited"}, str(self.patience)
         self.calls.append(Call(path, fields))
         return 200, {"ok": True, "channel": chat, "ts": "1503435956.000001", "message": {}}, None
 
@@ -114,9 +116,9 @@ class _Exchange(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def http_peer() -> Iterator[HttpPeer]:
-    """Serve until the block is left."""
-    peer = HttpPeer()
+def http_peer(patience: int = 1) -> Iterator[HttpPeer]:
+    """Serve until the block is left. `patience`: seconds that those who ask for time ask for."""
+    peer = HttpPeer(patience=patience)
     with _Server(("127.0.0.1", 0), _Exchange) as server:
         server.peer = peer
         peer.port = server.server_address[1]

@@ -17,6 +17,8 @@ from typing import Any
 GOLDEN = Path(__file__).parent / "golden"
 COMMAND = Path(sys.executable).parent / "dispatcher"
 PREFIX = "DISPATCHER_"
+PATIENCE = 60.0
+"""Seconds; the machine may be busy."""
 
 
 def golden(name: str) -> Any:
@@ -69,7 +71,7 @@ class Home:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -115,21 +117,14 @@ class Running:
     def stop(self) -> int:
         """Send SIGTERM, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE)
 
-    def until(self, holds: Callable[[], object], *, seconds: float = 30) -> None:
-        """Wait until `holds`; fail with the output where it does not or the program ends."""
-        until(holds, seconds=seconds, explain=lambda: self.log.read_text()[-4000:])
-
-
-def until(
-    holds: Callable[[], object], *, seconds: float = 30, explain: Callable[[], str] = str
-) -> None:
-    """Poll until `holds` returns something true."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not within {seconds} s: {explain()}"
-        time.sleep(0.05)
+    def until(self, holds: Callable[[], object], *, pause: float = 0.05) -> None:
+        """Poll until `holds` returns something true; fail with the output after a while."""
+        end = time.monotonic() + PATIENCE
+        while not holds():
+            assert time.monotonic() < end, self.log.read_text()[-4000:]
+            time.sleep(pause)
 
 
 @dataclass(frozen=True)
@@ -152,6 +147,13 @@ def get(port: int, path: str, method: str = "GET") -> Page | None:
         return None
     finally:
         connection.close()
+
+
+def page(port: int, path: str, method: str = "GET") -> Page:
+    """Ask 127.0.0.1, where something listens."""
+    answer = get(port, path, method)
+    assert answer is not None
+    return answer
 
 
 def free_port() -> int:

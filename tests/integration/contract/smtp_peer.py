@@ -18,6 +18,10 @@ FEATURES = (
 MOST_RECIPIENTS = 3
 """In one mail to `many…` addresses."""
 
+MOST_SESSIONS = 5
+MOST_MAILS = 12
+"""In one session."""
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -46,7 +50,14 @@ class SmtpPeer:
     mails: list[Mail] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     tries: Counter[str] = field(default_factory=Counter)
+    open_sessions: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count_session(self, change: int) -> int:
+        """Note that a session begins or ends; how many there are now."""
+        with self.lock:
+            self.open_sessions += change
+            return self.open_sessions
 
     @property
     def url(self) -> str:
@@ -99,8 +110,17 @@ class _Session(socketserver.StreamRequestHandler):
         super().setup()
         self._sender: str | None = None
         self._recipients: list[str] = []
+        self._mails = 0
+        self._is_one_too_many = self._peer.count_session(1) > MOST_SESSIONS
+
+    def finish(self) -> None:
+        self._peer.count_session(-1)
+        super().finish()
 
     def handle(self) -> None:
+        if self._is_one_too_many:
+            self.wfile.write(b"421 4.7.0 too many connections from your host\r\n")
+            return
         self.wfile.write(GREETING)
         while line := self.rfile.readline():
             verb = line[:4].upper().decode()
@@ -108,7 +128,7 @@ class _Session(socketserver.StreamRequestHandler):
             if reply is None:
                 return
             self.wfile.write(reply)
-            if verb == "QUIT":
+            if verb == "QUIT" or reply.startswith(b"421"):
                 return
 
     def _reply(self, verb: str, line: bytes) -> bytes | None:
@@ -124,6 +144,10 @@ class _Session(socketserver.StreamRequestHandler):
         return plain.get(verb, b"250 2.0.0 ok\r\n")
 
     def _mail(self, sender: str) -> bytes:
+        self._mails += 1
+        if self._mails > MOST_MAILS:
+            self._sender = None
+            return b"421 4.7.0 too many messages in this connection\r\n"
         reply = self._peer.answer_sender(sender)
         self._sender = sender if reply.startswith(b"250") else None
         self._recipients = []
