@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.content import Content, Envelope
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent
+from domain.events import Event
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, RenderRequest, proceed
 
@@ -28,6 +29,16 @@ class FakeClock:
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
         await asyncio.sleep(0)
+
+
+class FakeEvents:
+    """An EventSink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
 
 
 class EndlessClock(FakeClock):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.errors import FailureReason
+from domain.events import QueueRecreated, Trouble
 from domain.notification import Recipient
 from domain.ports import Clock
 
@@ -55,22 +56,7 @@ class DeadLetterCause:
         return shlex.join(words)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """Something that stops work until it is over: a paused channel or ledger, a broken template
-    set. `name` says which."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """Something that happened and is over, though not without harm. `name` says what to."""
-
-    name: str
-
-
-Cause = DeadLetterCause | Trouble | Incident
+Cause = DeadLetterCause | Trouble | QueueRecreated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +103,13 @@ class _Sighting:
 
 
 class AlertPolicy:
-    """Collects dead letters, troubles and incidents; `due` returns the alerts to send now. Bounded
-    in memory."""
+    """Gets dead letters, troubles and recreated queues; `due` says what to tell now. Bounded in
+    memory."""
 
     def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
         self._clock = clock
         self._window = window
-        self._events: dict[DeadLetterCause | Incident, _Sighting] = {}
+        self._events: dict[DeadLetterCause | QueueRecreated, _Sighting] = {}
         self._troubles: dict[Trouble, _Sighting] = {}
         self._over: dict[Cause, Alert] = {}
         self._open: dict[DeadLetterCause, Alert] = {}
@@ -135,21 +121,20 @@ class AlertPolicy:
             cause = DeadLetterCause()
         self._happened(cause, error).queues.add(queue)
 
-    def incident(self, name: str, error: str) -> None:
-        """It happened to `name` once more."""
-        self._happened(Incident(name=name), error)
+    def recreated(self, cause: QueueRecreated, error: str) -> None:
+        """It happened once more to this queue."""
+        self._happened(cause, error)
 
-    def _happened(self, cause: DeadLetterCause | Incident, error: str) -> _Sighting:
+    def _happened(self, cause: DeadLetterCause | QueueRecreated, error: str) -> _Sighting:
         now = self._clock.now()
         sighting = self._events.setdefault(cause, _Sighting(first_seen=now, last_seen=now))
         sighting.again(now, error)
         return sighting
 
-    def trouble(self, name: str, error: str | None, *, patience: timedelta = PATIENCE) -> None:
-        """`name` is in trouble, or still is; None: it no longer is. It is reported once,
-        after `patience`, and so is its end."""
+    def trouble(self, cause: Trouble, error: str | None, *, patience: timedelta = PATIENCE) -> None:
+        """It began, or goes on; None: it is over. It is told once, after `patience`, and so is its
+        end."""
         now = self._clock.now()
-        cause = Trouble(name=name)
         if error is not None:
             sighting = self._troubles.get(cause)
             if sighting is None or (sighting.is_unsure and not self._is_quiet(cause)):
@@ -182,10 +167,9 @@ class AlertPolicy:
         if told is not None:
             self._over[cause] = replace(told, last_seen=self._clock.now(), is_over=True)
 
-    def unsure(self, name: str) -> None:
-        """Whether `name` is still in trouble is not known any more. That is no all-clear; a
-        reported trouble waits for it, or for the trouble to show again."""
-        cause = Trouble(name=name)
+    def unsure(self, cause: Trouble) -> None:
+        """Whether it goes on is not known any more. That is no all-clear; one that was told waits
+        for it, or for the trouble to show again."""
         sighting = self._troubles.get(cause)
         if sighting is None:
             return

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.content import Content, Envelope
 from domain.errors import DeliveryError
+from domain.events import Event
 from domain.notification import JsonValue, Notification, Recipient
 
 
@@ -18,6 +19,20 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait; other work goes on meanwhile."""
+
+
+class EventSink(Protocol):
+    """Takes what happened."""
+
+    def emit(self, event: Event) -> None:
+        """Take one event. Returns at once: never waits for input or output."""
+
+
+class NoObserver:
+    """An EventSink that drops what it gets."""
+
+    def emit(self, event: Event) -> None:
+        """See EventSink."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from adapters.clock import SystemClock
 from adapters.inbound.contract import Consumer, DeadLetters, Publisher
 from adapters.inbound.in_hand import InHand
+from domain.ports import EventSink
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
-from entrypoints.vitals import Vitals
 
 if TYPE_CHECKING:
     from adapters.rabbitmq.settings import RabbitSettings
@@ -50,12 +50,12 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
 def consumer(
     settings: Settings,
     clock: SystemClock,
-    vitals: Vitals,
+    events: EventSink,
     in_hand: InHand,
     rabbit: "Callable[[], RabbitSettings]",
     sqlite: "Callable[[], SqliteQueue]",
 ) -> Consumer:
-    """What takes messages from the work queues; `vitals` gets trouble with RabbitMQ, and
+    """What takes messages from the work queues; `events` gets trouble with the broker, and
     `in_hand` counts."""
     if settings.is_embedded:
         from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
@@ -67,10 +67,10 @@ def consumer(
             lease=settings.lease,
             max_in_hand=settings.max_in_hand,
         )
-        return SqliteConsumer(sqlite(), consuming, clock, in_hand)
+        return SqliteConsumer(sqlite(), consuming, clock, in_hand, events)
     from adapters.rabbitmq.consumer import RabbitConsumer
 
-    return RabbitConsumer(rabbit(), watch=vitals, in_hand=in_hand)
+    return RabbitConsumer(rabbit(), events=events, in_hand=in_hand)
 
 
 def publisher(

@@ -1,9 +1,7 @@
 """How each channel's notifier is made from the settings; the container names them."""
 
-from collections.abc import Callable
-
 from domain.pace import PaceStore
-from domain.ports import Notifier
+from domain.ports import EventSink, Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
@@ -26,9 +24,7 @@ def telegram_notifier(settings: Settings, paces: PaceStore) -> Notifier:
     )
 
 
-def slack_notifier(
-    settings: Settings, on_unknown_code: Callable[[str], None], paces: PaceStore
-) -> Notifier:
+def slack_notifier(settings: Settings, events: EventSink, paces: PaceStore) -> Notifier:
     """Over the Web API, an incoming webhook, or captured where there is neither."""
     if settings.slack_token is None and settings.slack_webhook_url is None:
         return _captured(settings, "slack")
@@ -40,7 +36,7 @@ def slack_notifier(
             token=lambda: settings.secret_now("slack_token"),
             webhook_url=lambda: settings.secret_now("slack_webhook_url"),
             api_url=settings.slack_api_url.get_secret_value(),
-            on_unknown_code=on_unknown_code,
+            events=events,
             paces=paces,
         )
     )

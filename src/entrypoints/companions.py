@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from entrypoints.alerts.all_clear import AllClear
 from entrypoints.container import Container
-from entrypoints.drains import DrainWatch
 from entrypoints.relay_watch import RelayWatch
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
@@ -24,12 +24,12 @@ def companions(
         kept.append(_probes(container, settings.http))
     if settings.alerts_to:
         kept.append(container.alerter().at_work())
-        drains = DrainWatch(
+        all_clear = AllClear(
             policy=container.alerts(),
             dead_letters=container.dead_letters(),
             channels=settings.queue_channels,
         )
-        kept.append(drains.at_work())
+        kept.append(all_clear.at_work())
     return kept
 
 
@@ -53,15 +53,10 @@ def _relay_watch(container: Container) -> RelayWatch:
 async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[None]:
     from adapters.observers.health import HealthPages, listen
 
-    vitals, metrics = container.vitals(), container.metrics()
-    consumer, renderer = container.consumer(), container.renderer()
+    readiness, consumer = container.readiness(), container.consumer()
     pages = HealthPages(
-        troubles=lambda: vitals.troubles(is_consuming=consumer.is_ready),
-        metrics=lambda: metrics.render(
-            paused=vitals.paused(),
-            templates_version=renderer.version,
-            is_stalled=vitals.is_stalled,
-        ),
+        troubles=lambda: readiness.causes(is_consuming=consumer.is_ready),
+        metrics=container.metrics().render,
     )
     try:
         server = await listen(address.host, address.port, pages)

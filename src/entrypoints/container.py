@@ -16,18 +16,21 @@ from adapters.dead_letters.releaser import TemplateReleaser
 from adapters.inbound.contract import DeadLetters
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
-from adapters.observers.delivery_log import DeliveryLog
-from adapters.observers.metrics import CodeCounter, Metrics
+from adapters.observers.alerts import AlertFeed
+from adapters.observers.event_log import EventLog
+from adapters.observers.fan_out import FanOut
+from adapters.observers.metrics import Metrics, MetricSources
+from adapters.observers.readiness import Readiness
 from adapters.observers.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from domain.alerts import AlertPolicy
 from domain.dispatcher import Dispatcher
 from domain.once import OnceDispatcher
-from domain.ports import Notifier
+from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
 from domain.room import AttachmentRoom
 from entrypoints import brokers
-from entrypoints.alerting import Alerter
+from entrypoints.alerts.alerter import Alerter
 from entrypoints.channels import (
     apprise_notifier,
     guarded,
@@ -35,15 +38,14 @@ from entrypoints.channels import (
     telegram_notifier,
     webhook_notifier,
 )
+from entrypoints.hooks import Hooks
 from entrypoints.ledgers import delivery_ledger, pace_store
-from entrypoints.observers import DeadLetterAlerts, Observers
 from entrypoints.relays import email_notifier
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
 from entrypoints.settings.values import CHANNELS
 from entrypoints.settling import PERIOD, SettlementWatch
-from entrypoints.vitals import Vitals
 
 
 def render_options(settings: Settings) -> RenderOptions:
@@ -64,13 +66,13 @@ def _no_folder(path: Path) -> str:
     return f"the folder {path} is missing; create it with templates in it, or name another folder"
 
 
-def _renderer(settings: Settings, vitals: Vitals) -> FilesystemTemplates:
+def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
     if not settings.templates_dir.is_dir():
         raise SettingsInvalid(
             [f"{variable('templates_dir')}: {_no_folder(settings.templates_dir)}"]
         )
     return FilesystemTemplates(
-        settings.templates_dir, options=render_options(settings), on_change=vitals.templates
+        settings.templates_dir, options=render_options(settings), events=events
     )
 
 
@@ -79,7 +81,7 @@ def _dispatcher(
     clock: SystemClock,
     renderer: FilesystemTemplates,
     notifiers: Mapping[str, Callable[[], Notifier]],
-    vitals: Vitals,
+    hooks: Hooks,
 ) -> Dispatcher:
     return Dispatcher(
         renderer=renderer,
@@ -94,8 +96,32 @@ def _dispatcher(
         room=AttachmentRoom(
             settings.max_in_hand, AttachmentFolder(settings.attachments_dir).size_of
         ),
-        on_pause=vitals.pause,
+        on_pause=hooks.pause,
     )
+
+
+def _metrics(container: "Container") -> Metrics:
+    settings, log, in_hand = container.settings(), container.log(), container.in_hand()
+    sources = MetricSources(
+        # The renderer emits events, so it is asked for late.
+        has_template=lambda name: container.renderer().has(name),
+        templates_version=lambda: container.renderer().version,
+        relays=container.learned().snapshot,
+        in_hand=lambda: (in_hand.count, in_hand.size),
+        dropped_lines=lambda: log.dropped,
+    )
+    return Metrics(
+        sources, channels=settings.configured_channels, queue_channels=settings.queue_channels
+    )
+
+
+def _events(metrics: Metrics, readiness: Readiness, alerts: AlertFeed) -> FanOut:
+    events = FanOut()
+    events.subscribe(EventLog())
+    events.subscribe(metrics)
+    events.subscribe(readiness, *Readiness.TYPES)
+    events.subscribe(alerts)
+    return events
 
 
 def _releaser(
@@ -117,36 +143,42 @@ class Container(containers.DeclarativeContainer):
     """Every part of the program, made on first use. Tests override a provider here and nowhere
     else."""
 
+    __self__ = providers.Self()
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
     clock = providers.Singleton(SystemClock)
     log: providers.Dependency[LogSink] = providers.Dependency(
         instance_of=LogSink, default=LogSink(None)
     )
 
-    # Alerts to the operator
-    alerts = providers.Singleton(AlertPolicy, clock)
-    vitals = providers.Singleton(Vitals, alerts)
+    # What happens, and who gets it
     in_hand = providers.Singleton(InHand)
+    learned = providers.Singleton(Learned)
+    readiness = providers.Singleton(Readiness)
+    alerts = providers.Singleton(AlertPolicy, clock)
+    metrics = providers.Singleton(_metrics, __self__)
+    events = providers.Singleton(
+        _events,
+        metrics,
+        readiness,
+        providers.Singleton(AlertFeed, alerts, settings.provided.queue_channels),
+    )
+    hooks = providers.Singleton(Hooks, events)
     settlement_period = providers.Object(PERIOD)
     settlement_watch = providers.Singleton(
         SettlementWatch,
         in_hand,
-        is_paused=providers.Callable(lambda vitals: lambda: vitals.is_held_up, vitals),
-        report=vitals.provided.stalled,
+        is_paused=providers.Callable(lambda state: lambda: state.is_held_up, readiness),
+        events=events,
         period=settlement_period,
     )
 
-    # Unknown codes in providers' answers, for the metrics
-    slack_codes = providers.Singleton(CodeCounter)
-
-    # What the relays turned out to take
-    learned = providers.Singleton(Learned)
+    # How fast each provider is sent to
     paces = providers.Singleton(pace_store, settings)
 
     # Channels: one line each, by the channel's name. Built only where configured.
     email = providers.Singleton(email_notifier, settings, learned, paces)
     telegram = providers.Singleton(telegram_notifier, settings, paces)
-    slack = providers.Singleton(slack_notifier, settings, slack_codes.provided.add, paces)
+    slack = providers.Singleton(slack_notifier, settings, events, paces)
     webhook = providers.Singleton(webhook_notifier, settings)
     apprise = providers.Singleton(apprise_notifier, settings)
     notifiers = providers.Dict(
@@ -158,45 +190,29 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Rendering and dispatching
-    renderer = providers.Singleton(_renderer, settings, vitals)
-    dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers, vitals)
+    renderer = providers.Singleton(_renderer, settings, events)
+    dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers, hooks)
     ledger = providers.Singleton(delivery_ledger, settings, clock)
     once = providers.Singleton(
         OnceDispatcher,
         dispatcher=dispatcher,
         ledger=ledger,
         clock=clock,
-        on_pause=vitals.provided.pause,
-    )
-    metrics = providers.Singleton(
-        Metrics,
-        channels=settings.provided.configured_channels,
-        queue_channels=settings.provided.queue_channels,
-        has_template=renderer.provided.has,
-        unknown_codes=providers.Dict(slack=slack_codes),
-        relays=learned.provided.snapshot,
-        log=log,
-        in_hand_bytes=providers.Callable(lambda in_hand: lambda: in_hand.size, in_hand),
-    )
-    observer = providers.Singleton(
-        Observers,
-        providers.Singleton(DeliveryLog),
-        metrics,
-        providers.Singleton(DeadLetterAlerts, alerts, settings.provided.queue_channels),
+        on_pause=hooks.provided.pause,
     )
     alerter = providers.Singleton(
         Alerter,
         policy=alerts,
         targets=settings.provided.alerts_to,
         notifiers=dispatcher.provided.notifiers,
-        paused=vitals.provided.paused,
+        paused=readiness.provided.paused_channels,
     )
     handler = providers.Singleton(
         MessageHandler,
         dispatcher=once,
         channels=settings.provided.queue_channels,
         clock=clock,
-        observer=observer,
+        observer=hooks,
         max_body=settings.provided.max_body,
     )
 
@@ -211,7 +227,7 @@ class Container(containers.DeclarativeContainer):
     rabbit = providers.Singleton(brokers.rabbit_settings, settings)
     sqlite = providers.Singleton(brokers.sqlite_queue, settings, clock)
     consumer = providers.Singleton(
-        brokers.consumer, settings, clock, vitals, in_hand, rabbit.provider, sqlite.provider
+        brokers.consumer, settings, clock, events, in_hand, rabbit.provider, sqlite.provider
     )
     publisher = providers.Singleton(brokers.publisher, settings, rabbit.provider, sqlite.provider)
     dead_letters = providers.Singleton(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from adapters.inbound.in_hand import InHand
+from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
+from domain.ports import EventSink
 from entrypoints.background import in_background
 
 PERIOD = 120.0
@@ -22,14 +24,13 @@ class SettlementWatch:
         in_hand: InHand,
         *,
         is_paused: Callable[[], bool],
-        report: Callable[[str | None], None],
+        events: EventSink,
         period: float = PERIOD,
     ) -> None:
-        """`is_paused`: whether a known trouble keeps messages in hand. `report` gets the words, and
-        None once it is over. `period` is in seconds."""
+        """`is_paused`: whether a known trouble keeps messages in hand. `period` is in seconds."""
         self._in_hand = in_hand
         self._is_paused = is_paused
-        self._report = report
+        self._events = events
         self._period = period
         self._settled = in_hand.settled
         self._waited = 0.0
@@ -53,13 +54,14 @@ class SettlementWatch:
             self._waited += waited
             if self._waited >= self._period and not self._is_stalled:
                 self._is_stalled = True
-                self._report(
+                error = (
                     f"{hand.count} messages are in hand and no message was settled for"
                     f" {self._period:g} seconds"
                 )
+                self._events.emit(TroubleBegan(SETTLEMENT, error))
             return
         self._settled = hand.settled
         self._waited = 0.0
         if self._is_stalled:
             self._is_stalled = False
-            self._report(None)
+            self._events.emit(TroubleEnded(SETTLEMENT))

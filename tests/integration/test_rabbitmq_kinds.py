@@ -19,8 +19,9 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
+from domain.events import queue_trouble
 from tests.fakes import eventually
-from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for
+from tests.support.consuming import Recorder, Troubles, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.worker import run_command
@@ -101,18 +102,18 @@ def test_field_7_2_a_stream_is_told_by_the_commands_and_takes_no_message(
 def test_field_7_2_a_queue_that_another_connection_holds_is_a_trouble_with_its_name(
     any_broker: Broker, queue: str
 ) -> None:
-    watch = RecordingWatch()
+    troubles = Troubles()
     holder = pika.BlockingConnection(pika.URLParameters(any_broker.url))
     holder.channel().queue_declare(queue, exclusive=True)
 
     async def scenario() -> None:
         consumer = RabbitConsumer(
-            settings_for(any_broker, queue), backoff=lambda: Backoff(first=0.1), watch=watch
+            settings_for(any_broker, queue), backoff=lambda: Backoff(first=0.1), events=troubles
         )
         running = asyncio.create_task(consumer.run(Recorder()))
-        await eventually(lambda: f"queue {queue}" in watch.troubles)
+        await eventually(lambda: queue_trouble(queue) in troubles.now)
         assert not consumer.is_ready
-        assert "exclusive access" in watch.troubles[f"queue {queue}"]
+        assert "exclusive access" in troubles.now[queue_trouble(queue)]
         holder.close()
         await eventually(lambda: consumer.is_ready)
         consumer.stop()

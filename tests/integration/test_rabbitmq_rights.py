@@ -81,7 +81,7 @@ def works(broker: Broker, settings: RabbitSettings, queue: str) -> list[str]:
                 with Peer(broker.url) as peer:
                     peer.publish(queue, b"work")
                     await eventually(lambda: peer.ready(f"{queue}.dead") == 1)
-        assert not [line for line in logs if line["event"].startswith("queue is not consumed")]
+        assert not [line for line in logs if line["event"].startswith("queue cannot be used")]
         return [line["queue"] for line in logs if line["event"].startswith("binding was refused")]
 
     refused = asyncio.run(scenario())

@@ -18,8 +18,9 @@ from domain.errors import (
     Transient,
     Unavailable,
 )
+from domain.events import UnknownCodeReceived
 from domain.notification import Attachment, Recipient
-from tests.fakes import a_notification, reason_of
+from tests.fakes import FakeEvents, a_notification, reason_of
 from tests.support.http_server import Action, Answer, Cut, Hang
 from tests.support.slack_scene import CHANNEL, TEXT, Send, with_slack
 from tests.support.slack_server import LOOK_UP, POST, SlackServer, failed, throttled
@@ -145,7 +146,7 @@ def test_the_missing_scope_is_named() -> None:
 
 
 def test_an_unknown_code_is_tried_again_later_and_counted() -> None:
-    codes: list[str] = []
+    events = FakeEvents()
 
     async def scene(slack: SlackServer, _notifier: SlackNotifier, send: Send) -> None:
         slack.server.on(failed("mercury_in_retrograde"), path=POST)
@@ -154,9 +155,9 @@ def test_an_unknown_code_is_tried_again_later_and_counted() -> None:
 
         assert isinstance(error, Transient)
         assert not error.provider_fault
-        assert codes == ["mercury_in_retrograde"]
+        assert events.events == [UnknownCodeReceived("slack", "mercury_in_retrograde")]
 
-    with_slack(scene, on_unknown_code=codes.append)
+    with_slack(scene, events=events)
 
 
 def test_a_wait_that_slack_names_is_obeyed_and_holds_that_channel_alone() -> None:

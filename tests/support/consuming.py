@@ -10,7 +10,15 @@ from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.rabbitmq.watch import Watch
+from domain.events import (
+    Event,
+    QueueRecreated,
+    Trouble,
+    TroubleBegan,
+    TroubleEnded,
+    TroubleUncertain,
+)
+from domain.ports import EventSink
 from tests.fakes import eventually
 from tests.support.rabbit import Broker
 
@@ -41,28 +49,28 @@ class Recorder:
         return [message.body for message in self.messages]
 
 
-class RecordingWatch:
-    """Remembers what it hears: `told` are the changes, `troubles` those that hold now."""
+class Troubles:
+    """An EventSink that keeps what the broker is in trouble with: `now` holds what holds now with
+    its last error; `changes`: what began (True) and ended."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, bool]] = []
-        self.troubles: dict[str, str] = {}
-        self.made_again: list[str] = []
-        self.given_up: list[str] = []
+        self.changes: list[tuple[Trouble, bool]] = []
+        self.now: dict[Trouble, str] = {}
+        self.recreated: list[str] = []
+        self.given_up: list[Trouble] = []
 
-    def trouble(self, name: str, error: str | None) -> None:
-        was = self.troubles.pop(name, None)
-        if error is not None:
-            self.troubles[name] = error
-        if (was is None) is not (error is None):
-            self.told.append((name, error is not None))
-
-    def unsure(self, name: str) -> None:
-        if self.troubles.pop(name, None) is not None:
-            self.given_up.append(name)
-
-    def recreated(self, queue: str) -> None:
-        self.made_again.append(queue)
+    def emit(self, event: Event) -> None:
+        match event:
+            case TroubleBegan(trouble, error):
+                if trouble not in self.now:
+                    self.changes.append((trouble, True))
+                self.now[trouble] = error
+            case TroubleEnded(trouble) if self.now.pop(trouble, None) is not None:
+                self.changes.append((trouble, False))
+            case TroubleUncertain(trouble) if self.now.pop(trouble, None) is not None:
+                self.given_up.append(trouble)
+            case QueueRecreated(queue):
+                self.recreated.append(queue)
 
 
 def settings_for(broker: Broker, queue: str, **changes: object) -> RabbitSettings:
@@ -84,10 +92,10 @@ async def consuming(
     *,
     wait: bool = True,
     backoff: Callable[[], Backoff] = Backoff,
-    watch: Watch | None = None,
+    events: EventSink | None = None,
 ) -> AsyncIterator[RabbitConsumer]:
     """A consumer that runs while the block does; with `wait`, the block begins once it is ready."""
-    consumer = RabbitConsumer(settings, backoff=backoff, watch=watch)
+    consumer = RabbitConsumer(settings, backoff=backoff, events=events)
     running = asyncio.create_task(consumer.run(handler))
     try:
         if wait:

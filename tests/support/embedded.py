@@ -7,13 +7,16 @@ from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
+from domain.ports import EventSink
 from tests.contracts.inbound_harness import Recorder
 
 
-def a_consumer(queue: SqliteQueue, **changes: Any) -> SqliteConsumer:
+def a_consumer(
+    queue: SqliteQueue, *, events: EventSink | None = None, **changes: Any
+) -> SqliteConsumer:
     """A consumer of the queue `email`."""
     settings = SqliteConsumerSettings(**{"queues": ("email",)} | changes)
-    return SqliteConsumer(queue, settings, SystemClock())
+    return SqliteConsumer(queue, settings, SystemClock(), events=events)
 
 
 async def fill(queue: SqliteQueue, count: int) -> list[bytes]:

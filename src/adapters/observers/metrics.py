@@ -2,14 +2,24 @@
 (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format)."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
-from adapters.observers.sink import LogSink
-from domain.errors import MalformedMessage
-from domain.notification import Notification
-from domain.once import LEDGER
-from domain.outcome import Outcome
+from domain.events import (
+    LEDGER,
+    SETTLEMENT,
+    Event,
+    MessageMalformed,
+    NotificationDispatched,
+    TemplatesChanged,
+    Trouble,
+    TroubleBegan,
+    TroubleEnded,
+    TroubleKind,
+    UnknownCodeReceived,
+    channel_trouble,
+)
+from domain.outcome import Deferred, Sent
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,85 +37,89 @@ _RELAY_FACTS = {
     "closed_until": "When the next mail may go to the relay, in seconds since the epoch.",
 }
 
-_Given = TypeVar("_Given")
-_Result = TypeVar("_Result")
+_LASTING = frozenset({TroubleKind.CHANNEL, TroubleKind.LEDGER, TroubleKind.SETTLEMENT})
+"""Troubles that have a gauge."""
 
 
-class CodeCounter:
-    """Counts a provider's codes; those beyond a handful together, since they come from outside."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSources:
+    """What is asked for when the metrics are read. `relays`: what is learned about each relay:
+    relay -> name of a fact -> number. `in_hand`: messages, and their bytes."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-
-    def add(self, code: str) -> None:
-        """One more answer with this code."""
-        is_known = code in self.counts or len(self.counts) < _MAX_CODES
-        self.counts[code if is_known else _OTHER] += 1
+    has_template: Callable[[str], bool]
+    templates_version: Callable[[], str]
+    relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict
+    in_hand: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    dropped_lines: Callable[[], int] | None = None
 
 
 class Metrics:
-    """Counts outcomes, as an observer of deliveries. `queue_channels`: queue to channel.
-    `unknown_codes`: by channel, answers of its provider that we did not know. `relays` gives what
-    is learned about each relay: relay -> name of a fact -> number.
-    `log` counts the lines that it had to drop. `in_hand_bytes`: of messages."""
+    """Counts what happened, as an EventSink. `queue_channels`: queue to channel."""
 
     def __init__(
         self,
+        sources: MetricSources,
         *,
         channels: Collection[str],
         queue_channels: Mapping[str, str],
-        has_template: Callable[[str], bool],
-        unknown_codes: Mapping[str, CodeCounter] | None = None,
-        relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict,
-        log: LogSink | None = None,
-        in_hand_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._sources = sources
         self._channels = channels
         self._queue_channels = queue_channels
-        self._has_template = has_template
-        self._unknown_codes = unknown_codes or {}
-        self._relays = relays
-        self._log = log
-        self._in_hand_bytes = in_hand_bytes
+        self._labels: dict[tuple[str, str], tuple[str, str]] = {}
         self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
-        self._in_flight = 0
+        self._codes: dict[str, Counter[str]] = {}
+        self._troubles: set[Trouble] = set()
 
-    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
-        """One for each different thing that became of a notification, however many recipients."""
-        channel = self._label(notification.channel)
-        template = notification.template
-        if not self._has_template(template):
-            template = _OTHER
-        fates = {("sent_earlier" if sent.earlier else "sent", "") for sent in outcome.sent}
-        fates |= {("deferred", "") for _ in outcome.deferred}
-        fates |= {("dead_lettered", str(rejected.reason)) for rejected in outcome.rejected}
-        for fate, reason in fates:
-            self._outcomes[channel, template, fate, reason] += 1
+    def emit(self, event: Event) -> None:
+        """See EventSink. A notification counts once for each different thing that became of it,
+        however many recipients."""
+        match event:
+            case NotificationDispatched(notification=notification, outcome=outcome):
+                key = notification.channel, notification.template
+                channel, template = self._labels.get(key) or self._label(*key)
+                fates = {
+                    ("sent_earlier" if result.earlier else "sent", "")
+                    if isinstance(result, Sent)
+                    else ("deferred", "")
+                    if isinstance(result, Deferred)
+                    else ("dead_lettered", str(result.reason))
+                    for result in outcome.results
+                }
+                for fate, reason in fates:
+                    self._outcomes[channel, template, fate, reason] += 1
+            case MessageMalformed(queue, _, reason):
+                channel = self._channel(self._queue_channels.get(queue, ""))
+                self._outcomes[channel, "", "dead_lettered", str(reason)] += 1
+            case TroubleBegan(trouble) if trouble.kind in _LASTING:
+                self._troubles.add(trouble)
+            case TroubleEnded(trouble):
+                self._troubles.discard(trouble)
+            case UnknownCodeReceived(channel, code):
+                self._count_code(channel, code)
+            case TemplatesChanged():
+                self._labels.clear()
 
-    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
-        """A message without a notification."""
-        channel = self._label(self._queue_channels.get(queue, ""))
-        self._outcomes[channel, "", "dead_lettered", str(error.reason)] += 1
+    def _label(self, channel: str, template: str) -> tuple[str, str]:
+        """The labels. They are kept for those that are ours: a producer may invent any number."""
+        is_ours = self._sources.has_template(template)
+        labels = self._channel(channel), template if is_ours else _OTHER
+        if is_ours and channel in self._channels:
+            self._labels[channel, template] = labels
+        return labels
 
-    def counting(
-        self, handle: Callable[[_Given], Awaitable[_Result]]
-    ) -> Callable[[_Given], Awaitable[_Result]]:
-        """`handle`, with what it has in hand counted as in flight."""
+    def _channel(self, channel: str) -> str:
+        return channel if channel in self._channels else _OTHER
 
-        async def counted(given: _Given) -> _Result:
-            self._in_flight += 1
-            try:
-                return await handle(given)
-            finally:
-                self._in_flight -= 1
+    def _count_code(self, channel: str, code: str) -> None:
+        """Those beyond a handful are counted together, since they come from outside."""
+        counts = self._codes.setdefault(channel, Counter())
+        counts[code if code in counts or len(counts) < _MAX_CODES else _OTHER] += 1
 
-        return counted
-
-    def render(
-        self, *, paused: Collection[str], templates_version: str, is_stalled: bool = False
-    ) -> str:
-        """All metrics as text. `paused`: names of channels, and of the ledger. `is_stalled`:
-        whether messages are in hand and no message is settled."""
+    def render(self) -> str:
+        """All metrics as text."""
+        sources, troubles = self._sources, self._troubles
+        count, size = sources.in_hand()
         lines = [
             "# HELP dispatcher_notifications_total What became of notifications, by attempt.",
             "# TYPE dispatcher_notifications_total counter",
@@ -114,33 +128,34 @@ class Metrics:
         for labels, number in sorted(self._outcomes.items()):
             sample = _sample("notifications_total", number, dict(zip(names, labels, strict=True)))
             lines.append(sample)
-        lines += self._codes()
-        if self._log is not None:
+        lines += self._unknown_codes()
+        if sources.dropped_lines is not None:
             lines += _family("log_lines_dropped_total", "counter", "Log lines not written.")
-            lines.append(_sample("log_lines_dropped_total", self._log.dropped))
+            lines.append(_sample("log_lines_dropped_total", sources.dropped_lines()))
         lines += _gauge("in_flight", "Messages in hand.")
-        lines.append(_sample("in_flight", self._in_flight))
+        lines.append(_sample("in_flight", count))
         lines += _gauge("in_hand_bytes", "Bytes of the messages in hand.")
-        lines.append(_sample("in_hand_bytes", self._in_hand_bytes()))
+        lines.append(_sample("in_hand_bytes", size))
         lines += _gauge(
             "settlement_stalled", "1 while messages are in hand and no message is settled."
         )
-        lines.append(_sample("settlement_stalled", int(is_stalled)))
+        lines.append(_sample("settlement_stalled", int(SETTLEMENT in troubles)))
         lines += _gauge("channel_paused", "1 while what the channel needs is away.")
         for channel in self._channels:
-            lines.append(_sample("channel_paused", int(channel in paused), {"channel": channel}))
+            is_paused = channel_trouble(channel) in troubles
+            lines.append(_sample("channel_paused", int(is_paused), {"channel": channel}))
         lines += _gauge("ledger_paused", "1 while the ledger is away.")
-        lines.append(_sample("ledger_paused", int(LEDGER in paused)))
+        lines.append(_sample("ledger_paused", int(LEDGER in troubles)))
         lines += self._relay_facts()
         lines += _gauge("templates_version", "The template set in use, as a label.")
-        lines.append(_sample("templates_version", 1, {"version": templates_version}))
+        lines.append(_sample("templates_version", 1, {"version": sources.templates_version()}))
         return "\n".join(lines) + "\n"
 
-    def _codes(self) -> list[str]:
+    def _unknown_codes(self) -> list[str]:
         samples = [
             _sample("unknown_codes_total", number, {"channel": channel, "code": code})
-            for channel, counter in self._unknown_codes.items()
-            for code, number in sorted(counter.counts.items())
+            for channel, counts in self._codes.items()
+            for code, number in sorted(counts.items())
         ]
         if not samples:
             return []
@@ -151,7 +166,7 @@ class Metrics:
         ]
 
     def _relay_facts(self) -> list[str]:
-        relays = self._relays()
+        relays = self._sources.relays()
         lines = []
         for fact, text in _RELAY_FACTS.items():
             known = {relay: facts[fact] for relay, facts in relays.items() if fact in facts}
@@ -161,9 +176,6 @@ class Metrics:
                     _sample(f"relay_{fact}", round(n, 3), {"relay": r}) for r, n in known.items()
                 ]
         return lines
-
-    def _label(self, channel: str) -> str:
-        return channel if channel in self._channels else _OTHER
 
 
 def _gauge(name: str, text: str) -> list[str]:

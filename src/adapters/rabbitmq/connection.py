@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from pika.channel import Channel
 from pika.connection import Parameters
 from pika.exceptions import AMQPError
@@ -18,8 +17,6 @@ from adapters.rabbitmq.tolerant import TolerantConnection
 
 # pika logs one failed connect in five lines and two tracebacks; we log it in one line.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
-
-_log = structlog.get_logger()
 
 _CLOSE_TIMEOUT = 3.0
 
@@ -61,18 +58,15 @@ class AmqpConnection:
             raise channel.ended.result()
         return channel
 
-    def tell_of_alarms(self, on_alarm: Callable[[str | None], None]) -> None:
+    def when_blocked(self, call: Callable[[str | None], None]) -> None:
         """Call back with the broker's words when it stops reading from us for want of memory or
         disk (https://www.rabbitmq.com/docs/connection-blocked), and with None when it reads."""
 
         def blocked(_: object, frame: Any) -> None:
-            reason = str(frame.method.reason)
-            _log.error("broker takes no messages in; waiting", error=reason)
-            on_alarm(f"the broker takes no messages in: {reason}")
+            call(str(frame.method.reason))
 
         def unblocked(_: object, __: object) -> None:
-            _log.info("broker takes messages in again")
-            on_alarm(None)
+            call(None)
 
         self._connection.add_on_connection_blocked_callback(blocked)
         self._connection.add_on_connection_unblocked_callback(unblocked)

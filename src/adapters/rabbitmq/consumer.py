@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
@@ -19,7 +18,8 @@ from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
-from adapters.rabbitmq.watch import ALARM, QUEUES, Nobody, Watch, queue_trouble
+from domain.events import ALARM, BROKER, TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble
+from domain.ports import EventSink, NoObserver
 
 _log = structlog.get_logger()
 
@@ -36,20 +36,19 @@ class RabbitConsumer:
         settings: RabbitSettings,
         *,
         backoff: Callable[[], Backoff] = Backoff,
-        watch: Watch | None = None,
+        events: EventSink | None = None,
         in_hand: InHand | None = None,
     ) -> None:
-        """`watch` gets lost connections and queues that cannot be used. `in_hand` counts
+        """`events` gets lost connections and queues that cannot be used. `in_hand` counts
         what is taken and settled."""
         self._settings = settings
         self._backoff = backoff
-        self._watch = watch or Nobody()
+        self._events = events or NoObserver()
         self._in_hand = in_hand or InHand()
         self._stopping = asyncio.Event()
-        alarm = partial(self._watch.trouble, ALARM)
-        self._link = PublishLink(settings.address, "dispatcher publishing", alarm)
-        self._preparer = Preparer(settings, self._watch)
-        self._settler = Settler(settings, self._preparer, self._link, backoff, self._watch)
+        self._link = PublishLink(settings.address, "dispatcher publishing", self._events)
+        self._preparer = Preparer(settings, self._events)
+        self._settler = Settler(settings, self._preparer, self._link, backoff, self._events)
         self._subscriptions: Sequence[Subscription] = ()
         self._connection: AmqpConnection | None = None
 
@@ -105,19 +104,12 @@ class RabbitConsumer:
                 self._connection = await connect(self._settings.address, "dispatcher consuming")
             except LoginRefused as error:
                 delay = refused.failed(clock.time())
-                self._watch.trouble(QUEUES, str(error))
-                _log.error(
-                    "broker refuses our login; waiting", error=str(error), seconds=round(delay, 1)
-                )
+                self._events.emit(TroubleBegan(BROKER, str(error), delay, is_login=True))
             except BrokerUnavailable as error:
                 delay = backoff.failed(clock.time())
-                self._watch.trouble(QUEUES, str(error))
-                _log.warning(
-                    "broker is unreachable; waiting", error=str(error), seconds=round(delay, 1)
-                )
+                self._events.emit(TroubleBegan(BROKER, str(error), delay))
             else:
-                _log.info("broker is connected")
-                self._watch.trouble(QUEUES, None)
+                self._events.emit(TroubleEnded(BROKER))
                 backoff.succeeded(clock.time())
                 refused.succeeded(clock.time())
                 before = self._handed_out
@@ -125,12 +117,8 @@ class RabbitConsumer:
                 if self._handed_out > before:
                     backoff.worked()
                 delay = backoff.failed(clock.time())
-                self._watch.trouble(QUEUES, f"the connection to the broker is lost: {reason}")
-                _log.warning(
-                    "connection to the broker is lost; waiting",
-                    error=reason,
-                    seconds=round(delay, 1),
-                )
+                lost = f"the connection to the broker is lost: {reason}"
+                self._events.emit(TroubleBegan(BROKER, lost, delay))
             await asyncio.sleep(delay)
 
     async def _serve(self, connection: AmqpConnection) -> str:
@@ -161,10 +149,10 @@ class RabbitConsumer:
                     self._settler.know([plan.name for plan in plans])
                     channel = await subscription.start(connection)
                     backoff.succeeded(clock.time())
-                    self._watch.trouble(queue_trouble(subscription.queue), None)
+                    self._events.emit(TroubleEnded(queue_trouble(subscription.queue)))
                     # What waited to be stored went back with the channel before this one.
-                    self._watch.unsure(ALARM)
-                    # Not awaited itself: a cancelled await would end the future for all who wait.
+                    self._events.emit(TroubleUncertain(ALARM))
+                    # Not awaited itself: a cancelled await would end the future for everybody.
                     await asyncio.wait((channel.ended,))
                     trouble = str(channel.ended.result())
                     await channel.close()
@@ -175,13 +163,7 @@ class RabbitConsumer:
             if connection.closed.done():
                 return
             delay = backoff.failed(clock.time())
-            self._watch.trouble(queue_trouble(subscription.queue), trouble)
-            _log.warning(
-                "queue is not consumed; waiting",
-                queue=subscription.queue,
-                error=trouble,
-                seconds=round(delay, 1),
-            )
+            self._events.emit(TroubleBegan(queue_trouble(subscription.queue), trouble, delay))
             await asyncio.sleep(delay)
 
     async def _drained(self) -> None:

@@ -10,7 +10,8 @@ from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.declarer import Declarer, Inequality, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
-from adapters.rabbitmq.watch import Nobody, Watch
+from domain.events import QueueRecreated
+from domain.ports import EventSink, NoObserver
 
 _log = structlog.get_logger()
 
@@ -20,10 +21,10 @@ class Preparer:
     once all exists; `own` insists on our arguments; `none` never creates a work queue. In every
     mode the exchange `dispatcher` must be direct, as far as this user may see it."""
 
-    def __init__(self, settings: RabbitSettings, watch: Watch | None = None) -> None:
-        """`watch` gets queues that were there, were deleted, and are created again."""
+    def __init__(self, settings: RabbitSettings, events: EventSink | None = None) -> None:
+        """`events` gets queues that were there, were deleted, and are created again."""
         self._settings = settings
-        self._watch = watch or Nobody()
+        self._events = events or NoObserver()
         self._seen: set[str] = set()
         self._refused_bindings: set[tuple[str, str, str]] = set()
 
@@ -81,8 +82,7 @@ class Preparer:
             await _create(declarer.declare_queue(plan.name, plan.arguments), what)
             is_gone = is_seen
         if is_gone:
-            _log.error("queue was deleted and is created again", queue=plan.name)
-            self._watch.recreated(plan.name)
+            self._events.emit(QueueRecreated(plan.name))
         self._seen.add(plan.name)
         await self._bind(declarer, plan.name, EXCHANGE, plan.name)
         return True

@@ -2,7 +2,7 @@
 stops reading from connections that publish, and acks must still get through."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pika import DeliveryMode
 from pika.spec import BasicProperties
@@ -14,6 +14,8 @@ from adapters.rabbitmq.confirms import ConfirmingChannel
 from adapters.rabbitmq.connection import AmqpConnection, connect
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.plan import EXCHANGE
+from domain.events import ALARM, TroubleBegan, TroubleEnded
+from domain.ports import EventSink, NoObserver
 
 
 class PublishLink:
@@ -24,12 +26,13 @@ class PublishLink:
         self,
         address: BrokerAddress,
         name: str,
-        on_alarm: Callable[[str | None], None] = lambda _: None,
+        events: EventSink | None = None,
     ) -> None:
-        """`on_alarm` gets why the broker takes nothing in, and None once it does again."""
+        """`events` gets why the broker takes no messages in, and that it does so again."""
         self._address = address
         self._name = name
-        self._on_alarm = on_alarm
+        self._events = events or NoObserver()
+        self._is_blocked = False
         self._connection: AmqpConnection | None = None
         self._channel: ConfirmingChannel | None = None
         self._opening: asyncio.Task[ConfirmingChannel] | None = None
@@ -46,7 +49,8 @@ class PublishLink:
         BrokerUnavailable or PublishRefused."""
         channel = await self._ready()
         await channel.publish(EXCHANGE, queue, body, amqp_properties(properties, headers))
-        self._on_alarm(None)  # it may have ended while there was no connection
+        if self._is_blocked:  # it may have ended while there was no connection to say so
+            self._blocked(None)
 
     async def connection(self) -> AmqpConnection:
         """The open connection, for declarations. Raises BrokerUnavailable."""
@@ -73,6 +77,14 @@ class PublishLink:
         # Shielded: one caller that gives up must not take the connection from the others.
         return await asyncio.shield(self._opening)
 
+    def _blocked(self, reason: str | None) -> None:
+        self._is_blocked = reason is not None
+        if reason is None:
+            self._events.emit(TroubleEnded(ALARM))
+        else:
+            error = f"the broker takes no messages in: {reason}"
+            self._events.emit(TroubleBegan(ALARM, error))
+
     def _opened(self, opening: "asyncio.Task[ConfirmingChannel]") -> None:
         self._opening = None
         if not opening.cancelled():
@@ -81,7 +93,7 @@ class PublishLink:
     async def _open(self) -> ConfirmingChannel:
         if self._connection is None or not self._connection.is_open:
             self._connection = await connect(self._address, self._name)
-            self._connection.tell_of_alarms(self._on_alarm)
+            self._connection.when_blocked(self._blocked)
         try:
             self._channel = await ConfirmingChannel.open(await self._connection.open_channel())
         except ChannelLost as lost:

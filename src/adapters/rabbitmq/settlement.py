@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import structlog
-
 from adapters.inbound.contract import (
     BrokerUnavailable,
     DeadCopy,
@@ -21,16 +19,15 @@ from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
-from adapters.rabbitmq.watch import Watch, queue_trouble
-
-_log = structlog.get_logger()
+from domain.events import TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble
+from domain.ports import EventSink
 
 _TROUBLE = (BrokerUnavailable, PublishRefused, TopologyMismatch, ChannelLost)
 
 
 class Settler:
     """Where a copy cannot be stored, the original stays unacked and storing is tried again, with
-    one log line for each pause. Safe to call concurrently."""
+    one event for each pause. Safe to call concurrently."""
 
     def __init__(
         self,
@@ -38,14 +35,15 @@ class Settler:
         preparer: Preparer,
         link: PublishLink,
         backoff: Callable[[], Backoff],
-        watch: Watch,
+        events: EventSink,
     ) -> None:
-        """`watch` gets the queues that take no copies, for as long as a copy waits for one."""
+        """`events` gets queues that take no copies, for as long as a copy waits for one."""
         self._settings = settings
         self._preparer = preparer
         self._link = link
         self._backoff = backoff
-        self._watch = watch
+        self._events = events
+        self._troubled: set[str] = set()
         self._stuck: Counter[str] = Counter()
         self._known: set[str] = set()
         self._pauses: dict[str, SharedPause] = {}
@@ -95,7 +93,6 @@ class Settler:
                     self._known.discard(target.name)
                     self._stuck[target.name] += not is_stuck
                     is_stuck = True
-                    self._watch.trouble(queue_trouble(target.name), str(error))
                     await self._pause(target.name).wait(error)
                 else:
                     self._pause(target.name).succeeded()
@@ -103,15 +100,16 @@ class Settler:
                     break
         finally:
             self._stuck[target.name] -= is_stuck
-            if not self._stuck[target.name]:
+            if target.name in self._troubled and not self._stuck[target.name]:
                 self._no_longer_stuck(target.name, is_stored=is_stored)
         return is_stored
 
     def _no_longer_stuck(self, queue: str, *, is_stored: bool) -> None:
         if is_stored:
-            self._watch.trouble(queue_trouble(queue), None)
+            self._troubled.discard(queue)
+            self._events.emit(TroubleEnded(queue_trouble(queue)))
         else:
-            self._watch.unsure(queue_trouble(queue))
+            self._events.emit(TroubleUncertain(queue_trouble(queue)))
 
     async def _publish(
         self, message: InboundMessage, target: QueuePlan, headers: Mapping[str, str | int]
@@ -126,14 +124,11 @@ class Settler:
     def _pause(self, queue: str) -> SharedPause:
         pause = self._pauses.get(queue)
         if pause is None:
-            pause = self._pauses[queue] = SharedPause(partial(_announce, queue), self._backoff())
+            pause = self._pauses[queue] = SharedPause(
+                partial(self._announce, queue), self._backoff()
+            )
         return pause
 
-
-def _announce(queue: str, delay: float, error: Exception) -> None:
-    _log.warning(
-        "a copy could not be stored; its original is kept, waiting",
-        queue=queue,
-        seconds=round(delay, 1),
-        error=str(error),
-    )
+    def _announce(self, queue: str, delay: float, error: Exception) -> None:
+        self._troubled.add(queue)
+        self._events.emit(TroubleBegan(queue_trouble(queue), str(error), delay))

@@ -14,7 +14,8 @@ from adapters.inbound.contract import BrokerUnavailable, Handler, Watcher
 from adapters.inbound.in_hand import InHand
 from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
-from domain.ports import Clock
+from domain.events import BROKER, TroubleBegan, TroubleEnded
+from domain.ports import Clock, EventSink, NoObserver
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class SqliteConsumer:
         settings: SqliteConsumerSettings,
         clock: Clock,
         in_hand: InHand | None = None,
+        events: EventSink | None = None,
     ) -> None:
         """Several processes may consume the same file. `in_hand` counts what is taken and
         settled."""
@@ -64,6 +66,7 @@ class SqliteConsumer:
         self._tasks: dict[asyncio.Task[None], Leased] = {}
         self._ended: list[Ended] = []
         self._in_hand = in_hand or InHand()
+        self._events = events or NoObserver()
         self._numbers: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._renew_at = clock.now()
@@ -120,8 +123,10 @@ class SqliteConsumer:
         except BrokerUnavailable as error:
             self._is_ready = False
             self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
-            log.warning("queue is unavailable; waiting", error=str(error), seconds=self._pause)
+            self._events.emit(TroubleBegan(BROKER, str(error), self._pause))
             return False
+        if self._pause:
+            self._events.emit(TroubleEnded(BROKER))
         self._pause = 0.0
         self._is_ready = not self._is_stopping
         for taken in leased:

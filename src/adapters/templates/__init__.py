@@ -9,7 +9,7 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.lint import Finding, lint
-from adapters.templates.renderer import FilesystemTemplates, RenderOptions, SetReport
+from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot, TemplateSetBroken
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "FilesystemTemplates",
     "Finding",
     "RenderOptions",
-    "SetReport",
     "Snapshot",
     "TemplateInfo",
     "TemplateSetBroken",

@@ -1,6 +1,5 @@
 """The renderer over a template folder: one snapshot in use, exchanged whole when files change."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from adapters.templates.settling import Settling
 from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
 from adapters.templates.source import FileSet, FolderLook, SourceUnstable, look_at, read_all
 from domain.content import Content, Envelope
-from domain.ports import RenderRequest
+from domain.events import TemplatesChanged
+from domain.ports import EventSink, NoObserver, RenderRequest
 
 _MEMORY_PER_OUTPUT_BYTE = 32  # chunks, their join, four bytes a character, and room to work
 _LEAST_MEMORY = 64 * 2**20
@@ -47,21 +47,6 @@ class RenderOptions:
         return max(_LEAST_MEMORY, self.max_output * _MEMORY_PER_OUTPUT_BYTE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetReport:
-    """What became of a change, or of the set at the start.
-
-    `version` is the set in use. `faults`: what is wrong with the set that was found. It is in use
-    all the same, without the templates that have a fault, unless it `is_refused`. `unknown`: files
-    that are probably named wrong.
-    """
-
-    version: str
-    faults: tuple[str, ...] = ()
-    is_refused: bool = False
-    unknown: tuple[str, ...] = ()
-
-
 class FilesystemTemplates:
     """A TemplateRenderer over a folder."""
 
@@ -71,18 +56,17 @@ class FilesystemTemplates:
         *,
         options: RenderOptions | None = None,
         allow_broken: bool = False,
-        on_change: Callable[[SetReport], None] = lambda _report: None,
+        events: EventSink | None = None,
     ) -> None:
         """Load the set. Templates that do not compile are left out, since there is no last good set
         yet; raises TemplateSetBroken naming each fault where not one compiles, unless
         `allow_broken`, or where the folder cannot be read.
 
-        `on_change` is called once for each later set, taken or refused, and at once if something
-        is wrong with this one.
+        `events` gets each later set, taken or refused, and this one if something is wrong with it.
         """
         self._root = root
         self._options = options or RenderOptions()
-        self._on_change = on_change
+        self._events = events or NoObserver()
         self._compiler = Compiler(
             lenient=self._options.lenient,
             channels=self._options.channels,
@@ -207,12 +191,14 @@ class FilesystemTemplates:
         self._snapshot = snapshot
         self._refused = ""
         unknown = tuple(map(str, snapshot.unknown))
-        self._on_change(
-            SetReport(version=snapshot.version, faults=snapshot.faults, unknown=unknown)
+        self._events.emit(
+            TemplatesChanged(version=snapshot.version, faults=snapshot.faults, unknown=unknown)
         )
 
     def _refuse(self, broken: TemplateSetBroken) -> None:
         identity = broken.version or str(broken)
         if identity != self._refused:
             self._refused = identity
-            self._on_change(SetReport(version=self.version, faults=broken.faults, is_refused=True))
+            self._events.emit(
+                TemplatesChanged(version=self.version, faults=broken.faults, is_refused=True)
+            )

@@ -15,8 +15,8 @@ import click
 from adapters.message_format.properties import Properties
 from adapters.templates.inspection import TemplateInfo, list_templates
 from adapters.templates.snapshot import Snapshot
-from domain.errors import MalformedMessage
-from domain.notification import JsonValue, Notification
+from domain.events import Event, MessageMalformed, NotificationDispatched
+from domain.notification import JsonValue
 from domain.outcome import Outcome
 from entrypoints.cli.output import print_entries, words
 from entrypoints.container import Container, close_outbound
@@ -37,16 +37,17 @@ _OUTLETS = ("email_url", "telegram_token", "slack_token", "slack_webhook_url", "
 
 @dataclass(slots=True)
 class _Ledger:
-    """Remembers what became of each message, as the demo's observer."""
+    """Remembers what became of each message, as an EventSink."""
 
     outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)  # id -> channel
     malformed_errors: dict[str, str] = field(default_factory=dict)
 
-    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
-        self.outcomes.setdefault(notification.id, {})[notification.channel] = outcome
-
-    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
-        self.malformed_errors[key] = str(error)
+    def emit(self, event: Event) -> None:
+        match event:
+            case NotificationDispatched(_, notification, outcome):
+                self.outcomes.setdefault(notification.id, {})[notification.channel] = outcome
+            case MessageMalformed(id=key, error=error):
+                self.malformed_errors[key] = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def command() -> int:
     _provide_templates(settings.templates_dir)
     seen = _Ledger()
     container = Container(settings=settings)
-    container.observer.override(seen)
+    container.events.override(seen)
     before = _files(settings.home)
     snapshot = container.renderer().snapshot
     missing = _missing_template(list_templates(snapshot))

@@ -93,7 +93,7 @@ async def _work(
     releaser.templates_changed()  # what was fixed while no worker ran is released, too
     await serve(
         consumer=consumer,
-        handler=container.metrics().counting(handler.handle),
+        handler=handler.handle,
         watcher=handler,
         refresh_templates=refresh_templates,
         stop_waiting=container.clock().stop,

@@ -10,8 +10,9 @@ import pytest
 from adapters.inbound.contract import DeadCopy, InboundMessage, Settlement
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
+from domain.events import BROKER, TroubleBegan, TroubleEnded
 from tests.contracts.inbound_harness import Recorder, consuming
-from tests.fakes import eventually
+from tests.fakes import FakeEvents, eventually
 from tests.support.embedded import a_consumer, drained, fill
 
 SHORT_LEASE = timedelta(seconds=1)
@@ -52,9 +53,10 @@ def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_room(
 
 def test_a_consumer_waits_for_a_file_that_cannot_be_opened(queue: SqliteQueue, path: Path) -> None:
     path.mkdir(parents=True)
+    events = FakeEvents()
 
     async def scenario() -> list[bytes]:
-        recorder, consumer = Recorder(), a_consumer(queue)
+        recorder, consumer = Recorder(), a_consumer(queue, events=events)
         running = asyncio.create_task(consumer.run(recorder))
         await asyncio.sleep(0.3)
         assert not running.done()
@@ -68,6 +70,10 @@ def test_a_consumer_waits_for_a_file_that_cannot_be_opened(queue: SqliteQueue, p
         return recorder.bodies
 
     assert asyncio.run(scenario()) == [b"0"]
+    *began, ended = events.events
+    assert ended == TroubleEnded(BROKER)
+    assert began
+    assert all(isinstance(event, TroubleBegan) and event.trouble == BROKER for event in began)
 
 
 def test_a_consumer_stops_at_once_though_its_file_cannot_be_opened(

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.rabbitmq.watch import queue_trouble
+from domain.events import queue_trouble
 from tests.fakes import eventually
 from tests.integration.conftest import unavailable
 from tests.integration.faults.scene import Scene
-from tests.support.consuming import Recorder, RecordingWatch, consuming, settings_for
+from tests.support.consuming import Recorder, Troubles, consuming, settings_for
 from tests.support.oracle import mixed
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
@@ -31,7 +31,7 @@ ALARMS = {
     "memory": (("set_vm_memory_high_watermark", "0.000001"), "0.6"),
     "disk": (("set_disk_free_limit", "100000GB"), "50MB"),
 }
-NOT_STORED = "a copy could not be stored; its original is kept, waiting"
+NOT_STORED = "queue cannot be used; waiting"
 
 
 @pytest.mark.slow
@@ -106,21 +106,21 @@ def test_a_worker_that_stops_beside_a_full_queue_does_not_call_it_well(
 ) -> None:
     if rabbitmq.management is None:
         pytest.skip("needs the management API to set a policy")
-    watch = RecordingWatch()
+    troubles = Troubles()
     settings = settings_for(rabbitmq, queue, grace=timedelta(seconds=0.5))
     trouble = queue_trouble(f"{queue}.dead")
 
     async def scenario() -> None:
         with Peer(rabbitmq.url) as peer, _full(rabbitmq, f"{queue}.dead"):
-            async with consuming(settings, Recorder(mixed), watch=watch):
+            async with consuming(settings, Recorder(mixed), events=troubles):
                 peer.publish(queue, b"m0", b"m3")
                 await eventually(lambda: peer.ready(f"{queue}.dead") == 2)
                 peer.publish(queue, b"m6")
-                await eventually(lambda: trouble in watch.troubles)
+                await eventually(lambda: trouble in troubles.now)
 
     asyncio.run(scenario())
-    assert watch.told == [(trouble, True)]
-    assert watch.given_up == [trouble]
+    assert troubles.changes == [(trouble, True)]
+    assert troubles.given_up == [trouble]
 
 
 def _causes(worker: Worker) -> dict[str, str]:
@@ -156,7 +156,7 @@ def test_fault_44_while_the_ledgers_disk_is_full_nothing_is_sent_and_then_all_is
     with scene.worker() as worker:
         wait_until(lambda: scene.sent_so_far() > 20, on_failure=lambda: worker.output)
         _fill(ballast)
-        worker.wait_for("channel is paused: what it needs is away")
+        worker.wait_for("ledger is away; nothing is sent")
         time.sleep(1)
         before = scene.sent_so_far()
         time.sleep(2)
@@ -165,7 +165,7 @@ def test_fault_44_while_the_ledgers_disk_is_full_nothing_is_sent_and_then_all_is
         scene.await_settled(worker)
         assert worker.terminate() == 0
 
-    pauses = worker.events("channel is paused: what it needs is away")
+    pauses = worker.events("ledger is away; nothing is sent")
     assert {"the disk is full" in pause["error"] for pause in pauses} == {True}
     scene.all_sent()
 

@@ -48,7 +48,7 @@ def test_fault_30_who_was_taken_for_dead_sends_nothing_more(scene: Scene) -> Non
             scene.in_loop(scene.proxy.cut)  # what the first has in hand goes to the second
             scene.await_settled(second)
             os.kill(first.process.pid, signal.SIGCONT)
-            first.wait_for("connection to the broker is lost; waiting")
+            first.wait_for("broker is unreachable; waiting")
             time.sleep(2)
             assert (first.terminate(), second.terminate()) == (0, 0)
 

@@ -63,7 +63,7 @@ def test_fault_27_what_is_held_beyond_the_brokers_patience_is_sent_once(scene: S
     scene.server.on("dot", Say("250 2.0.0 queued", delay=8), times=10)
     scene.publish_orders(200)
     with scene.worker() as worker:
-        worker.wait_for("queue is not consumed; waiting")
+        worker.wait_for("queue cannot be used; waiting")
         control("eval", "application:set_env(rabbit, consumer_timeout, 1800000).")
         scene.await_settled(worker)
         assert worker.terminate() == 0

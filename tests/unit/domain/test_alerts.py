@@ -11,10 +11,9 @@ from domain.alerts import (
     PATIENCE,
     WINDOW,
     DeadLetterCause,
-    Incident,
-    Trouble,
 )
 from domain.errors import FailureReason
+from domain.events import TEMPLATES, QueueRecreated, channel_trouble
 from tests.fakes import NOON
 from tests.unit.domain.told import MISSING, Operator
 
@@ -82,11 +81,11 @@ def test_any_number_of_invented_causes_makes_a_bounded_number_of_alerts() -> Non
 
 def test_a_short_pause_is_not_told_nor_is_its_end() -> None:
     operator = Operator()
-    operator.policy.trouble("email", "refused")
+    operator.policy.trouble(channel_trouble("email"), "refused")
     operator.wait(PATIENCE - SECOND)
     assert operator.policy.due() == []
 
-    operator.policy.trouble("email", None)
+    operator.policy.trouble(channel_trouble("email"), None)
     operator.wait(PATIENCE)
 
     assert operator.policy.due() == []
@@ -94,32 +93,32 @@ def test_a_short_pause_is_not_told_nor_is_its_end() -> None:
 
 def test_a_long_pause_is_told_once_and_so_is_its_end() -> None:
     operator = Operator()
-    operator.policy.trouble("email", "refused")
+    operator.policy.trouble(channel_trouble("email"), "refused")
     operator.wait(PATIENCE)
-    operator.policy.trouble("email", "still refused")
+    operator.policy.trouble(channel_trouble("email"), "still refused")
     [pause] = operator.policy.due()
     operator.wait(3 * WINDOW)
     assert operator.policy.due() == []
 
-    operator.policy.trouble("email", None)
+    operator.policy.trouble(channel_trouble("email"), None)
     [all_clear] = operator.policy.due()
 
     assert (pause.cause, pause.is_over, pause.error) == (
-        Trouble(name="email"),
+        channel_trouble("email"),
         False,
         "still refused",
     )
-    assert (all_clear.cause, all_clear.is_over) == (Trouble(name="email"), True)
+    assert (all_clear.cause, all_clear.is_over) == (channel_trouble("email"), True)
     assert all_clear.last_seen - all_clear.first_seen == PATIENCE + 3 * WINDOW
     assert operator.policy.due() == []
 
 
 def test_a_long_pause_that_nobody_could_be_told_of_is_told_at_its_end() -> None:
     operator = Operator()
-    operator.policy.trouble("email", "refused")
+    operator.policy.trouble(channel_trouble("email"), "refused")
     operator.wait(2 * PATIENCE)  # nobody asks what is due: the channel that carries alerts is away
 
-    operator.policy.trouble("email", None)
+    operator.policy.trouble(channel_trouble("email"), None)
     [alert] = operator.policy.due()
 
     assert alert.is_over
@@ -130,10 +129,10 @@ def test_a_flapping_channel_is_told_of_once_in_a_window() -> None:
     operator = Operator()
     told = []
     for _ in range(7):
-        operator.policy.trouble("email", "refused")
+        operator.policy.trouble(channel_trouble("email"), "refused")
         operator.wait(PATIENCE)
         told += operator.policy.due()
-        operator.policy.trouble("email", None)
+        operator.policy.trouble(channel_trouble("email"), None)
         operator.wait(PATIENCE)
         told += operator.policy.due()
 
@@ -142,18 +141,18 @@ def test_a_flapping_channel_is_told_of_once_in_a_window() -> None:
 
 def test_incidents_are_told_once_in_a_window_with_their_count_and_no_all_clear() -> None:
     operator = Operator()
-    operator.policy.incident("queue email", "it was deleted")
+    operator.policy.recreated(QueueRecreated("email"), "it was deleted")
     operator.wait(GATHER)
     [first] = operator.policy.due()
     for _ in range(3):
         operator.wait(SECOND)
-        operator.policy.incident("queue email", "it was deleted")
+        operator.policy.recreated(QueueRecreated("email"), "it was deleted")
         assert operator.policy.due() == []
     operator.wait(WINDOW)
 
     [second] = operator.policy.due()
 
-    assert (first.cause, first.count) == (Incident(name="queue email"), 1)
+    assert (first.cause, first.count) == (QueueRecreated("email"), 1)
     assert (second.count, second.is_over) == (3, False)
     assert not operator.policy.open_letters
 
@@ -161,7 +160,7 @@ def test_incidents_are_told_once_in_a_window_with_their_count_and_no_all_clear()
 def test_a_broken_template_set_may_be_told_at_once() -> None:
     operator = Operator()
 
-    operator.policy.trouble("templates", "line 1", patience=timedelta(0))
+    operator.policy.trouble(TEMPLATES, "line 1", patience=timedelta(0))
 
     assert len(operator.policy.due()) == 1
 
@@ -210,9 +209,9 @@ def test_no_history_tells_a_cause_twice_within_a_window(history: list[tuple[str,
             case "other":
                 operator.letter(DeadLetterCause(reason=FailureReason.POISON))
             case "down":
-                operator.policy.trouble("email", "refused")
+                operator.policy.trouble(channel_trouble("email"), "refused")
             case "up":
-                operator.policy.trouble("email", None)
+                operator.policy.trouble(channel_trouble("email"), None)
             case "gone":
                 operator.policy.drained(MISSING)
             case _:

@@ -7,8 +7,17 @@ from structlog.testing import capture_logs
 
 from domain.alerts import GATHER, PATIENCE, AlertPolicy, AlertTarget, DeadLetterCause
 from domain.errors import DeliveryError, FailureReason, Permanent, Throttled, Unavailable
+from domain.events import (
+    ALARM,
+    BROKER,
+    LEDGER,
+    TEMPLATES,
+    QueueRecreated,
+    channel_trouble,
+    queue_trouble,
+)
 from domain.notification import Recipient
-from entrypoints.alerting import Alerter
+from entrypoints.alerts.alerter import Alerter
 from tests.fakes import FakeClock, FakeNotifier
 
 OPS = AlertTarget(channel="email", recipient=Recipient(address="ops@example.org"))
@@ -111,12 +120,12 @@ def test_letters_of_which_none_is_left_are_an_all_clear() -> None:
 
 def test_a_pause_its_end_and_a_broken_set_are_told_in_words() -> None:
     office = Office()
-    office.policy.trouble("slack", "refused")
-    office.policy.trouble("ledger", "disk is full")
-    office.policy.trouble("templates", "line 1")
+    office.policy.trouble(channel_trouble("slack"), "refused")
+    office.policy.trouble(LEDGER, "disk is full")
+    office.policy.trouble(TEMPLATES, "line 1")
     office.tell(PATIENCE)
-    for name in ("slack", "ledger", "templates"):
-        office.policy.trouble(name, None)
+    for trouble in (channel_trouble("slack"), LEDGER, TEMPLATES):
+        office.policy.trouble(trouble, None)
     office.tell()
 
     assert office.subjects == [
@@ -131,13 +140,13 @@ def test_a_pause_its_end_and_a_broken_set_are_told_in_words() -> None:
 
 def test_trouble_with_the_broker_is_told_in_words() -> None:
     office = Office()
-    names = ("queues", "broker alarm", "queue email.dead")
-    for name in names:
-        office.policy.trouble(name, "no")
-    office.policy.incident("queue email", "it was deleted, with whatever was in it")
+    troubles = (BROKER, ALARM, queue_trouble("email.dead"))
+    for trouble in troubles:
+        office.policy.trouble(trouble, "no")
+    office.policy.recreated(QueueRecreated("email"), "it was deleted, with whatever was in it")
     office.tell(PATIENCE)
-    for name in names:
-        office.policy.trouble(name, None)
+    for trouble in troubles:
+        office.policy.trouble(trouble, None)
     office.tell()
 
     assert office.subjects == [
@@ -157,13 +166,13 @@ def test_trouble_with_the_broker_is_told_in_words() -> None:
 def test_while_the_channel_that_carries_alerts_is_paused_they_wait() -> None:
     office = Office()
     office.paused.add("email")
-    office.policy.trouble("email", "refused")
+    office.policy.trouble(channel_trouble("email"), "refused")
     office.dies()
     office.tell(2 * PATIENCE)
     assert office.notifier.calls == 0
 
     office.paused.clear()
-    office.policy.trouble("email", None)
+    office.policy.trouble(channel_trouble("email"), None)
     office.tell()
 
     assert office.subjects == [

@@ -3,17 +3,28 @@
 import asyncio
 
 from adapters.inbound.in_hand import InHand
+from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
 from entrypoints.settling import SettlementWatch
+from tests.fakes import FakeEvents
 
 
 class Scene:
     def __init__(self) -> None:
         self.in_hand = InHand()
         self.is_paused = False
-        self.reports: list[str | None] = []
+        self.events = FakeEvents()
         self.watch = SettlementWatch(
-            self.in_hand, is_paused=lambda: self.is_paused, report=self.reports.append
+            self.in_hand, is_paused=lambda: self.is_paused, events=self.events
         )
+
+    @property
+    def reports(self) -> list[str | None]:
+        """The words of each stall, and None where one ended."""
+        assert all(
+            isinstance(event, TroubleBegan | TroubleEnded) and event.trouble == SETTLEMENT
+            for event in self.events.events
+        )
+        return [getattr(event, "error", None) for event in self.events.events]
 
     def pass_time(self, seconds: int) -> None:
         for _ in range(seconds // 5):
@@ -86,20 +97,20 @@ def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> Non
 
 
 def test_it_looks_by_itself_while_it_is_entered() -> None:
-    reports: list[str | None] = []
+    reports = FakeEvents()
     in_hand = InHand()
     taken = in_hand.take(1)
-    watch = SettlementWatch(in_hand, is_paused=lambda: False, report=reports.append, period=0.05)
+    watch = SettlementWatch(in_hand, is_paused=lambda: False, events=reports, period=0.05)
 
     async def work() -> None:
         async with watch.at_work():
             async with asyncio.timeout(5):
-                while not reports:
+                while not reports.events:
                     await asyncio.sleep(0.01)
             in_hand.let_go(taken, is_settled=True)
             async with asyncio.timeout(5):
-                while len(reports) < 2:
+                while len(reports.events) < 2:
                     await asyncio.sleep(0.01)
 
     asyncio.run(work())
-    assert reports[1] is None
+    assert reports.events[1:] == [TroubleEnded(SETTLEMENT)]

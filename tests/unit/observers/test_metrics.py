@@ -1,37 +1,40 @@
 """What Prometheus reads: bounded labels, and no address or id among them."""
 
-import asyncio
 from datetime import timedelta
+from typing import Any
 
-from adapters.observers.metrics import Metrics
-from domain.errors import FailureReason, MalformedMessage
-from domain.outcome import Deferred, Outcome, Rejected, Result, Sent
-from tests.fakes import a_notification, recipients
+from adapters.observers.metrics import Metrics, MetricSources
+from domain.errors import FailureReason
+from domain.events import (
+    LEDGER,
+    SETTLEMENT,
+    TemplatesChanged,
+    TroubleBegan,
+    TroubleEnded,
+    UnknownCodeReceived,
+)
+from domain.outcome import Deferred, Rejected, Sent
+from tests.fakes import a_notification
+from tests.support.events import ANN, BOB, CEM, EMAIL, dispatched, malformed
 
-ANN, BOB, CEM = recipients("ann@example.com", "bob@example.com", "cem@example.com")
+
+def some_metrics(**sources: Any) -> Metrics:
+    values = {
+        "has_template": lambda name: name == "welcome",
+        "templates_version": lambda: "v1",
+        **sources,
+    }
+    return Metrics(MetricSources(**values), channels=("email",), queue_channels={"mails": "email"})
 
 
-def some_metrics() -> Metrics:
-    return Metrics(
-        channels=("email",),
-        queue_channels={"mails": "email"},
-        has_template=lambda name: name == "welcome",
-    )
-
-
-def samples(metrics: Metrics, *paused: str) -> dict[str, int]:
-    text = metrics.render(paused=paused, templates_version="v1")
-    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+def samples(metrics: Metrics) -> dict[str, int]:
+    lines = [line.rsplit(" ", 1) for line in metrics.render().splitlines() if line[0] != "#"]
     return {name: int(value) for name, value in lines}
 
 
 def counter(channel: str, template: str, outcome: str, reason: str = "") -> str:
     labels = f'channel="{channel}",template="{template}",outcome="{outcome}",reason="{reason}"'
     return f"dispatcher_notifications_total{{{labels}}}"
-
-
-def outcome(*results: Result) -> Outcome:
-    return Outcome(attempt=1, results=results)
 
 
 def test_a_notification_counts_once_for_each_thing_that_became_of_it() -> None:
@@ -43,11 +46,11 @@ def test_a_notification_counts_once_for_each_thing_that_became_of_it() -> None:
         Rejected(recipient=CEM, reason=refused, error="no cem@example.com"),
     )
 
-    metrics.delivered("mails", a_notification(), outcome(*results))
-    metrics.delivered("mails", a_notification(), outcome(Sent(recipient=ANN, earlier=True)))
+    metrics.emit(dispatched(*results))
+    metrics.emit(dispatched(Sent(recipient=ANN, earlier=True)))
     later = Deferred(recipient=ANN, delay=timedelta(seconds=1), error="later")
-    metrics.delivered("mails", a_notification(), outcome(later))
-    metrics.malformed("mails", "key-1", MalformedMessage(["to: is required"]))
+    metrics.emit(dispatched(later))
+    metrics.emit(malformed())
 
     found = samples(metrics)
     assert found[counter("email", "welcome", "sent")] == 1
@@ -61,7 +64,7 @@ def test_what_a_producer_invents_makes_no_labels() -> None:
     metrics = some_metrics()
     for number in range(100):
         notification = a_notification(template=f"order-{number}", channel=f"c{number}")
-        metrics.delivered("mails", notification, outcome(Sent(recipient=ANN)))
+        metrics.emit(dispatched(Sent(recipient=ANN), notification=notification))
 
     assert samples(metrics)[counter("other", "other", "sent")] == 100
 
@@ -69,9 +72,9 @@ def test_what_a_producer_invents_makes_no_labels() -> None:
 def test_no_address_and_no_id_is_shown() -> None:
     metrics = some_metrics()
     failed = Rejected(recipient=ANN, reason=FailureReason.POISON, error="ann@example.com")
-    metrics.delivered("mails", a_notification(id="secret-id"), outcome(failed))
+    metrics.emit(dispatched(failed, notification=a_notification(id="secret-id")))
 
-    text = metrics.render(paused=(), templates_version="v1")
+    text = metrics.render()
 
     assert "ann@" not in text
     assert "secret-id" not in text
@@ -79,41 +82,74 @@ def test_no_address_and_no_id_is_shown() -> None:
 
 def test_pauses_and_the_template_set_are_gauges() -> None:
     metrics = some_metrics()
+    paused = 'dispatcher_channel_paused{channel="email"}'
+    found = []
+    for event in (
+        TroubleBegan(EMAIL, "no"),
+        TroubleBegan(LEDGER, "no"),
+        TroubleEnded(EMAIL),
+        TroubleEnded(LEDGER),
+    ):
+        metrics.emit(event)
+        now = samples(metrics)
+        found.append((now[paused], now["dispatcher_ledger_paused"]))
 
-    assert samples(metrics)['dispatcher_channel_paused{channel="email"}'] == 0
-    assert samples(metrics, "email")['dispatcher_channel_paused{channel="email"}'] == 1
-    assert samples(metrics, "email")["dispatcher_ledger_paused"] == 0
-    assert samples(metrics, "ledger")["dispatcher_ledger_paused"] == 1
+    assert found == [(1, 0), (1, 1), (0, 1), (0, 0)]
     assert samples(metrics)['dispatcher_templates_version{version="v1"}'] == 1
 
 
-def test_messages_in_hand_are_counted_while_they_are() -> None:
+def test_messages_in_hand_and_lines_that_were_dropped_are_numbers() -> None:
+    metrics = some_metrics(in_hand=lambda: (2, 300), dropped_lines=lambda: 4)
+
+    found = samples(metrics)
+
+    assert found["dispatcher_in_flight"] == 2
+    assert found["dispatcher_in_hand_bytes"] == 300
+    assert found["dispatcher_log_lines_dropped_total"] == 4
+    assert "dispatcher_log_lines_dropped_total" not in samples(some_metrics())
+
+
+def test_a_stalled_settlement_is_a_gauge() -> None:
     metrics = some_metrics()
+    found = [samples(metrics)["dispatcher_settlement_stalled"]]
+    for event in (TroubleBegan(SETTLEMENT, "no"), TroubleEnded(SETTLEMENT)):
+        metrics.emit(event)
+        found.append(samples(metrics)["dispatcher_settlement_stalled"])
 
-    async def handle(number: int) -> int:
-        assert samples(metrics)["dispatcher_in_flight"] == 2
-        await asyncio.sleep(0)
-        return number * 2
+    assert found == [0, 1, 0]
 
-    async def run() -> list[int]:
-        async def first(_number: int) -> int:
-            started.set()
-            await release.wait()
-            return 0
 
-        started, release = asyncio.Event(), asyncio.Event()
-        holding = asyncio.ensure_future(metrics.counting(first)(1))
-        await started.wait()
-        second = await metrics.counting(handle)(21)
-        release.set()
-        return [await holding, second]
+def test_unknown_codes_are_counted_those_beyond_a_handful_together() -> None:
+    metrics = some_metrics()
+    for number in range(30):
+        metrics.emit(UnknownCodeReceived("slack", f"code_{number:02}"))
+    metrics.emit(UnknownCodeReceived("slack", "code_00"))
 
-    assert asyncio.run(run()) == [0, 42]
-    assert samples(metrics)["dispatcher_in_flight"] == 0
+    found = samples(metrics)
+
+    def codes(code: str) -> int:
+        return found[f'dispatcher_unknown_codes_total{{channel="slack",code="{code}"}}']
+
+    assert (codes("code_00"), codes("code_19"), codes("other")) == (2, 1, 10)
+
+
+def test_a_template_that_comes_later_has_its_own_label_from_then_on() -> None:
+    known: set[str] = set()
+    metrics = some_metrics(has_template=known.__contains__)
+    metrics.emit(dispatched(Sent(recipient=ANN)))
+    known.add("welcome")
+    metrics.emit(dispatched(Sent(recipient=ANN)))
+    known.clear()
+    metrics.emit(TemplatesChanged(version="v2"))
+    metrics.emit(dispatched(Sent(recipient=ANN)))
+
+    found = samples(metrics)
+    assert found[counter("email", "other", "sent")] == 2
+    assert found[counter("email", "welcome", "sent")] == 1
 
 
 def test_every_metric_has_its_type_and_every_label_is_escaped() -> None:
-    text = some_metrics().render(paused=(), templates_version='a"b\\c\nd')
+    text = some_metrics(templates_version=lambda: 'a"b\\c\nd').render()
 
     names = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[0] != "#"}
     typed = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
@@ -124,11 +160,9 @@ def test_every_metric_has_its_type_and_every_label_is_escaped() -> None:
 
 def test_what_is_learned_about_a_relay_is_a_gauge_with_its_name() -> None:
     facts = {"mail.example.com:587": {"rate": 13.5, "session_mails": 100}}
-    metrics = Metrics(
-        channels=("email",), queue_channels={}, has_template=lambda _: True, relays=lambda: facts
-    )
+    metrics = some_metrics(relays=lambda: facts)
 
-    lines = metrics.render(paused=(), templates_version="v1").splitlines()
+    lines = metrics.render().splitlines()
 
     assert 'dispatcher_relay_rate{relay="mail.example.com:587"} 13.5' in lines
     assert 'dispatcher_relay_session_mails{relay="mail.example.com:587"} 100' in lines
@@ -137,4 +171,4 @@ def test_what_is_learned_about_a_relay_is_a_gauge_with_its_name() -> None:
 
 
 def test_a_relay_that_takes_all_has_no_gauge() -> None:
-    assert "dispatcher_relay" not in some_metrics().render(paused=(), templates_version="v1")
+    assert "dispatcher_relay" not in some_metrics().render()

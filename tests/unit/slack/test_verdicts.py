@@ -19,14 +19,25 @@ from domain.errors import (
     Transient,
     Unavailable,
 )
+from domain.events import UnknownCodeReceived
+from tests.fakes import FakeEvents
 
 
 class Judge:
     """Verdicts that remember the unknown codes."""
 
     def __init__(self) -> None:
-        self.unknown: list[str] = []
-        self._verdicts = Verdicts(self.unknown.append, lambda: ["xoxb-1", ""])
+        self.events = FakeEvents()
+        self._verdicts = Verdicts(self.events, lambda: ["xoxb-1", ""])
+
+    @property
+    def unknown(self) -> list[str]:
+        """The codes that were reported as unknown."""
+        assert all(
+            isinstance(event, UnknownCodeReceived) and event.channel == "slack"
+            for event in self.events.events
+        )
+        return [getattr(event, "code", "") for event in self.events.events]
 
     def method(self, answer: object, status: int = 200, **headers: str) -> DeliveryError | None:
         return self._verdicts.of_method(HttpReply(status, headers, json.dumps(answer).encode()))

@@ -10,13 +10,24 @@ import pytest
 from adapters.templates import (
     FilesystemTemplates,
     RenderOptions,
-    SetReport,
     TemplateSetBroken,
 )
 from domain.content import Content
 from domain.errors import Permanent
+from domain.events import Event, TemplatesChanged
 from domain.ports import RenderRequest
 from tests.contracts.template_renderer import NOW
+
+
+@dataclass
+class Reports:
+    """An EventSink that fills a list."""
+
+    taken: list[TemplatesChanged]
+
+    def emit(self, event: Event) -> None:
+        assert isinstance(event, TemplatesChanged)
+        self.taken.append(event)
 
 
 @dataclass
@@ -32,12 +43,14 @@ class Folder:
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return self
 
-    def load(self, reports: list[SetReport] | None = None, **options: Any) -> FilesystemTemplates:
+    def load(
+        self, reports: list[TemplatesChanged] | None = None, **options: Any
+    ) -> FilesystemTemplates:
         """`settle` is zero, so that a test need not wait after a write."""
         return FilesystemTemplates(
             self.root,
             options=RenderOptions(**{"settle": 0.0, **options}),
-            on_change=lambda report: None if reports is None else reports.append(report),
+            events=Reports([] if reports is None else reports),
         )
 
     def render(

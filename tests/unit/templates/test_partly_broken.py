@@ -5,11 +5,11 @@ import pytest
 from adapters.templates import (
     ExampleBroken,
     RenderOptions,
-    SetReport,
     examples_of,
     lint,
 )
 from domain.errors import FailureReason, Permanent
+from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW
 from tests.unit.templates.conftest import Folder, faults, render
 
@@ -33,7 +33,7 @@ PARTLY = {
 def test_field_3_8_at_the_start_what_compiles_is_served_and_the_rest_is_a_template_error(
     folder: Folder, template: str, place: str
 ) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write(PARTLY).load(reports)
 
     with pytest.raises(Permanent) as failed:
@@ -54,7 +54,7 @@ def test_field_3_8_at_the_start_what_compiles_is_served_and_the_rest_is_a_templa
 def test_field_3_8_a_fix_of_one_template_is_taken_while_another_is_still_broken(
     folder: Folder,
 ) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write(PARTLY).load(reports)
 
     folder.write({"bad/html.jinja2": "fixed", "good.jinja2": "better"})
@@ -67,7 +67,7 @@ def test_field_3_8_a_fix_of_one_template_is_taken_while_another_is_still_broken(
 
 
 def test_field_3_8_a_change_that_breaks_one_more_template_is_refused(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write(PARTLY).load(reports)
 
     folder.write({"bad/html.jinja2": "fixed", "good.jinja2": "{% if %}"})
@@ -86,7 +86,7 @@ def test_field_3_8_only_a_set_of_which_nothing_compiles_is_refused_at_the_start(
 
 
 def test_a_file_that_no_template_names_costs_no_template(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     folder.write({"t.jinja2": "x", "_i.jinja2": "{% if %}", "t.examples/a.json": b"\xff"})
 
     templates = folder.load(reports)
@@ -125,7 +125,7 @@ def test_field_3_7_an_empty_include_or_text_is_served(folder: Folder) -> None:
 
 
 def test_field_3_7_an_empty_body_never_replaces_a_full_one(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"t.jinja2": "full", "u.jinja2": "u"}).load(reports)
 
     folder.write({"t.jinja2": ""})
@@ -145,7 +145,7 @@ CONFLICT = "a\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> branch\n"
 )  # fmt: skip
 @pytest.mark.parametrize("text", [CONFLICT, CONFLICT[18:].replace("=======\n", ""), CONFLICT[:20]])
 def test_field_3_7_what_a_merge_left_is_refused(folder: Folder, path: str, text: str) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     flat = {} if path == "t.jinja2" else {"t/text.jinja2": "{% include '_style.css' %}"}
     templates = folder.write({"t.jinja2": "x", "_style.css": ""}).load(reports)
     if flat:

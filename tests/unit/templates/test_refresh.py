@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates import SetReport
+from domain.events import TemplatesChanged
 from tests.unit.templates.conftest import Folder, render
 
 
 def test_an_edit_shows_after_a_refresh_with_a_new_version(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"t.jinja2": "{% include '_i.jinja2' %}", "_i.jinja2": "old"}).load(
         reports
     )
@@ -23,7 +23,7 @@ def test_an_edit_shows_after_a_refresh_with_a_new_version(folder: Folder) -> Non
     assert templates.refresh()
     assert render(templates, "t").parts["html"] == "new"
     assert render(templates, "t").version == templates.version != before
-    assert reports == [SetReport(version=templates.version)]
+    assert reports == [TemplatesChanged(version=templates.version)]
     assert not templates.refresh()
 
 
@@ -50,7 +50,7 @@ def test_added_and_removed_files_are_seen(folder: Folder) -> None:
 
 
 def test_touching_a_file_is_no_new_set(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "a"}).load(reports)
 
     os.utime(folder.root / "a.jinja2", (1, 1))
@@ -60,7 +60,7 @@ def test_touching_a_file_is_no_new_set(folder: Folder) -> None:
 
 
 def test_a_broken_set_keeps_the_last_good_one_and_is_told_once(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good", "b.jinja2": "old"}).load(reports)
     good = templates.version
 
@@ -77,7 +77,7 @@ def test_a_broken_set_keeps_the_last_good_one_and_is_told_once(folder: Folder) -
 
 
 def test_each_different_broken_set_is_told(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good"}).load(reports)
 
     for text in ("{% if %}", "{% for %}"):
@@ -89,7 +89,7 @@ def test_each_different_broken_set_is_told(folder: Folder) -> None:
 
 @pytest.mark.parametrize("mended", ["good", "better"])
 def test_mending_a_broken_set_is_told(folder: Folder, mended: str) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good"}).load(reports)
     folder.write({"a.jinja2": "{% if %}"})
     templates.refresh()
@@ -97,12 +97,12 @@ def test_mending_a_broken_set_is_told(folder: Folder, mended: str) -> None:
     folder.write({"a.jinja2": mended})
 
     assert templates.refresh() is (mended == "better")
-    assert reports[1:] == [SetReport(version=templates.version)]
+    assert reports[1:] == [TemplatesChanged(version=templates.version)]
     assert render(templates, "a").parts["html"] == mended
 
 
 def test_a_folder_that_vanishes_keeps_the_last_good_set_until_it_is_back(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good"}).load(reports)
 
     shutil.rmtree(folder.root)
@@ -116,7 +116,7 @@ def test_a_folder_that_vanishes_keeps_the_last_good_set_until_it_is_back(folder:
 
 
 def test_a_folder_found_empty_keeps_the_last_good_set(folder: Folder) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good"}).load(reports)
 
     (folder.root / "a.jinja2").unlink()

@@ -2,8 +2,9 @@
 
 import pytest
 
-from adapters.templates import RenderOptions, SetReport, lint
+from adapters.templates import RenderOptions, lint
 from domain.errors import FailureReason
+from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW
 from tests.unit.templates.conftest import Folder, faults, render
 
@@ -60,7 +61,7 @@ FOLDER = {"t/text.jinja2": "text", "t/examples/a.json": '{"subject": "S"}'}
 def test_field_3_9_lint_and_load_name_a_file_that_is_nearly_a_part(
     folder: Folder, path: str, hint: str
 ) -> None:
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
     templates = folder.write({**FOLDER, path: "{}"}).load(reports)
 
     assert render(templates, "t").parts["text"] == "text"
@@ -95,7 +96,7 @@ def test_field_3_9_files_of_other_kinds_are_not_named(folder: Folder) -> None:
             "text.html": "x",
         }
     )
-    reports: list[SetReport] = []
+    reports: list[TemplatesChanged] = []
 
     assert "t/shipped" in folder.load(reports).snapshot.templates
     assert reports == []

@@ -23,7 +23,7 @@ from domain.errors import (
 )
 from domain.notification import JsonValue, Notification, Recipient
 from domain.pace import PaceStore
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend, EventSink, NoObserver, proceed
 
 API_URL = "https://slack.com/api/"
 LOOK_UPS_PER_SECOND = 50 / 60
@@ -51,13 +51,13 @@ class SlackNotifier:
         token: Callable[[], str | None],
         webhook_url: Callable[[], str | None],
         api_url: str = API_URL,
-        on_unknown_code: Callable[[str], None] = lambda _code: None,
+        events: EventSink | None = None,
         pace: SlackPace | None = None,
         timeout: float = TIMEOUT,
         paces: PaceStore | None = None,
     ) -> None:
         """`token` and `webhook_url` are asked before each call, since they may change; where there
-        are both the token is used. `on_unknown_code` is called with codes that are in no table.
+        are both the token is used. `events` gets codes of Slack that are in no table.
         `timeout` is in seconds. `paces` is shared with the other processes of this account."""
         self._token = token
         self._webhook_url = webhook_url
@@ -69,7 +69,7 @@ class SlackNotifier:
         self._look_up_pace = SlackPace(
             per_second=LOOK_UPS_PER_SECOND, burst=LOOK_UP_BURST, shared=shared
         )
-        self._verdicts = Verdicts(on_unknown_code, self._secrets)
+        self._verdicts = Verdicts(events or NoObserver(), self._secrets)
 
     def _account(self) -> str:
         return self._token() or self._webhook_url() or ""

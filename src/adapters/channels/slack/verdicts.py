@@ -15,6 +15,8 @@ from domain.errors import (
     Transient,
     Unavailable,
 )
+from domain.events import UnknownCodeReceived
+from domain.ports import EventSink
 
 UNNAMED_WAIT = timedelta(seconds=30)
 """The wait where Slack asks for one and names none; its documentation's own example."""
@@ -36,14 +38,12 @@ _HINTS = {
 class Verdicts:
     """From a reply to an error, or to None where Slack has accepted.
 
-    `on_unknown_code` is called with each code that is in no table; `secrets` are the texts that no
-    error may hold, as they are now.
+    `events` gets each code that is in no table; `secrets` are the texts that no error
+    may hold, as they are now.
     """
 
-    def __init__(
-        self, on_unknown_code: Callable[[str], None], secrets: Callable[[], Collection[str]]
-    ) -> None:
-        self._on_unknown_code = on_unknown_code
+    def __init__(self, events: EventSink, secrets: Callable[[], Collection[str]]) -> None:
+        self._events = events
         self._secrets = secrets
 
     def of_method(self, reply: HttpReply) -> DeliveryError | None:
@@ -79,7 +79,7 @@ class Verdicts:
         for known, error in _TABLE:
             if code in known:
                 return error(text)
-        self._on_unknown_code(code)
+        self._events.emit(UnknownCodeReceived("slack", code))
         return Transient(f"{text}, which is unknown", provider_fault=reply.status >= 500)
 
 

@@ -51,9 +51,10 @@ class _Left:
         )
 
 
-class DrainWatch:
-    """Reports drained causes to the policy. It asks the broker for a number only, once a
-    minute and while an alert is open; letters are read when that number has changed."""
+class AllClear:
+    """Reports to the policy the causes of which no dead letter is left. It asks the broker for a
+    number only, once a minute and while an alert is open; dead letters are read when that number
+    has changed."""
 
     def __init__(
         self, *, policy: AlertPolicy, dead_letters: DeadLetters, channels: Mapping[str, str]
@@ -83,7 +84,7 @@ class DrainWatch:
                 try:
                     await self.look()
                 except Exception:  # a fault of ours must neither end the looks nor be silent
-                    log.exception("looking for drained letters failed")
+                    log.exception("looking for remaining dead letters failed")
         finally:
             await self._dead_letters.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from adapters.inbound.contract import BrokerUnavailable, Decide, InboundMessage, not_told
 from domain.alerts import GATHER, AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
-from entrypoints.drains import CALM, READ_AT_MOST, DrainWatch
+from entrypoints.alerts.all_clear import CALM, READ_AT_MOST, AllClear
 from tests.fakes import FakeClock
 
 INVOICE = DeadLetterCause(
@@ -70,7 +70,7 @@ class House:
         self.clock = FakeClock()
         self.policy = AlertPolicy(self.clock)
         self.shelf = Shelf()
-        self.watch = DrainWatch(
+        self.watch = AllClear(
             policy=self.policy, dead_letters=self.shelf, channels={"email": "email"}
         )
 

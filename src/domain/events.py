@@ -1,0 +1,142 @@
+"""What happened, as frozen values. Whoever finds it out emits it; observers make lines, numbers and
+alerts of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import FailureReason
+from domain.notification import Notification
+from domain.outcome import Outcome
+
+
+class TroubleKind(StrEnum):
+    """What can be in trouble. The value is the name that `/readyz` shows."""
+
+    CHANNEL = "channel"
+    LEDGER = "ledger"
+    BROKER = "queues"
+    """There is no connection to the broker, so no queue is consumed."""
+    ALARM = "broker alarm"
+    """The broker is short of memory or disk, and takes no messages in."""
+    QUEUE = "queue"
+    """A queue is not consumed, or takes no copies."""
+    TEMPLATES = "templates"
+    SETTLEMENT = "settlement"
+    """Messages are in hand and no message is settled, for no known reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that stops work until it is over. `name`: of the channel or the queue."""
+
+    kind: TroubleKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        """The name that `/readyz` shows."""
+        if self.kind is TroubleKind.CHANNEL:
+            return self.name
+        return f"{self.kind} {self.name}" if self.name else str(self.kind)
+
+
+LEDGER = Trouble(TroubleKind.LEDGER)
+BROKER = Trouble(TroubleKind.BROKER)
+ALARM = Trouble(TroubleKind.ALARM)
+TEMPLATES = Trouble(TroubleKind.TEMPLATES)
+SETTLEMENT = Trouble(TroubleKind.SETTLEMENT)
+
+
+def channel_trouble(channel: str) -> Trouble:
+    """The channel is paused."""
+    return Trouble(TroubleKind.CHANNEL, channel)
+
+
+def queue_trouble(queue: str) -> Trouble:
+    """The queue cannot be used."""
+    return Trouble(TroubleKind.QUEUE, queue)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationDispatched:
+    """A notification from `queue` was dispatched on its channel, with this outcome."""
+
+    queue: str
+    notification: Notification
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMalformed:
+    """A message could not be read and is dead-lettered. `id` is what `failed show` takes."""
+
+    queue: str
+    id: str
+    reason: FailureReason
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleBegan:
+    """Something is in trouble, or still is. `retry_in`: seconds until it is tried again, where
+    whoever reports it waits for so long. `is_login`: the other side refuses our login."""
+
+    trouble: Trouble
+    error: str
+    retry_in: float | None = None
+    is_login: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleEnded:
+    """It is over, or there never was one."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleUncertain:
+    """Whether it goes on is not known any more: no message waits for it now."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecreated:
+    """A queue that was used was deleted, with what was in it, and is created again."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatesChanged:
+    """A template set was found, later or at the start.
+
+    `version` is the set in use. `faults`: what is wrong with the set that was found. It is in use
+    all the same, without the templates that have a fault, unless it `is_refused`. `unknown`: files
+    that are probably named wrong.
+    """
+
+    version: str
+    faults: tuple[str, ...] = ()
+    is_refused: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCodeReceived:
+    """A provider answered with a code that is in no table."""
+
+    channel: str
+    code: str
+
+
+Event = (
+    NotificationDispatched
+    | MessageMalformed
+    | TroubleBegan
+    | TroubleEnded
+    | TroubleUncertain
+    | QueueRecreated
+    | TemplatesChanged
+    | UnknownCodeReceived
+)

@@ -1,0 +1,1 @@
+"""Alerts to the operator: when one is due, its words, and the all-clear."""

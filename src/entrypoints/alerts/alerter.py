@@ -1,0 +1,110 @@
+"""Sends what the alert policy finds due, over our own notifiers and past the queue."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+
+from domain.alerts import Alert, AlertPolicy, AlertTarget
+from domain.content import Content
+from domain.errors import DeliveryError, Throttled
+from domain.notification import Notification
+from domain.ports import Notifier
+from entrypoints.alerts.words import subject_of, text_of
+
+TEMPLATE = "dispatcher-alert"
+"""What an alert's mail names as its template; there is no such file."""
+
+_PATIENCE = timedelta(minutes=1)  # with a provider that is busy; meanwhile other alerts wait
+_WITHOUT_SUBJECT = ("telegram", "slack")
+_LOOK = 1.0
+_LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
+
+log = structlog.get_logger()
+
+
+class Alerter:
+    """Sends alerts to the targets. What cannot be sent is logged once and dropped: an alert about
+    alerts would never end. While every target's channel is paused, alerts wait in the policy."""
+
+    def __init__(
+        self,
+        *,
+        policy: AlertPolicy,
+        targets: Sequence[AlertTarget],
+        notifiers: Mapping[str, Notifier],
+        paused: Callable[[], Collection[str]],
+    ) -> None:
+        self._policy = policy
+        self._targets = targets
+        self._notifiers = notifiers
+        self._paused = paused
+        self._failing: set[AlertTarget] = set()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Send what is due while this is entered, and at the end what is left."""
+        ending = asyncio.Event()
+        telling = asyncio.create_task(self._keep_telling(ending))
+        try:
+            yield
+        finally:
+            ending.set()
+            await asyncio.wait([telling], timeout=_LAST_WORD)
+            telling.cancel()
+
+    async def _keep_telling(self, ending: asyncio.Event) -> None:
+        is_last = False
+        while not is_last:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
+                    await ending.wait()
+            is_last = ending.is_set()
+            try:
+                await self.tell(is_last=is_last)
+            except Exception:  # a fault of ours must neither end the alerts nor be silent
+                log.exception("alerting failed")
+
+    async def tell(self, *, is_last: bool = False) -> None:
+        """Send what is due now."""
+        paused = self._paused()
+        targets = [target for target in self._targets if target.channel not in paused]
+        if not targets:
+            return
+        for alert in self._policy.due(is_last=is_last):
+            for target in targets:
+                await self._send(alert, target)
+
+    async def _send(self, alert: Alert, target: AlertTarget) -> None:
+        notification = Notification(
+            id=f"alert-{uuid4().hex}",
+            channel=target.channel,
+            template=TEMPLATE,
+            to=(target.recipient,),
+        )
+        subject, text = subject_of(alert), text_of(alert)
+        if target.channel in _WITHOUT_SUBJECT:
+            text = f"{subject}\n\n{text}"
+        content = Content(subject=subject, parts={"text": text})
+        error = await self._try(notification, content)
+        if isinstance(error, Throttled) and error.retry_after <= _PATIENCE:
+            await asyncio.sleep(error.retry_after.total_seconds())
+            error = await self._try(notification, content)
+        if error is None:
+            self._failing.discard(target)
+        elif target not in self._failing:
+            self._failing.add(target)
+            log.error(
+                "alert could not be sent; it is dropped", channel=target.channel, error=str(error)
+            )
+
+    async def _try(self, notification: Notification, content: Content) -> DeliveryError | None:
+        notifier = self._notifiers[notification.channel]
+        try:
+            answers = await notifier.notify(notification, content, notification.to)
+        except DeliveryError as error:
+            return error
+        return answers[notification.to[0]]

@@ -1,0 +1,52 @@
+"""Every EventSink keeps the same contract."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from adapters.observers.alerts import AlertFeed
+from adapters.observers.event_log import EventLog
+from adapters.observers.fan_out import FanOut
+from adapters.observers.metrics import Metrics, MetricSources
+from adapters.observers.readiness import Readiness
+from domain.alerts import AlertPolicy
+from domain.ports import EventSink, NoObserver
+from tests.contracts.event_sink import EventSinkContract
+from tests.fakes import FakeClock, FakeEvents
+
+
+def _metrics() -> Metrics:
+    sources = MetricSources(has_template=lambda _: True, templates_version=lambda: "v1")
+    return Metrics(sources, channels=("email",), queue_channels={"mails": "email"})
+
+
+def _feed() -> AlertFeed:
+    return AlertFeed(AlertPolicy(FakeClock()), {"mails": "email"})
+
+
+def _fan_out() -> FanOut:
+    events = FanOut()
+    for sink in (EventLog(), _metrics(), _feed()):
+        events.subscribe(sink)
+    events.subscribe(Readiness(), *Readiness.TYPES)
+    return events
+
+
+SINKS: dict[str, Callable[[], EventSink]] = {
+    "log": EventLog,
+    "metrics": _metrics,
+    "readiness": Readiness,
+    "alerts": _feed,
+    "fan_out": _fan_out,
+    "no_observer": NoObserver,
+    "fake": FakeEvents,
+}
+
+
+class TestEventSinks(EventSinkContract):
+    @pytest.fixture(params=SINKS)
+    def sink(self, request: pytest.FixtureRequest) -> Iterator[EventSink]:
+        with capture_logs() as logs:
+            yield SINKS[request.param]()
+        assert not [entry for entry in logs if "observer" in entry]
