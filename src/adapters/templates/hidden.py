@@ -4,6 +4,8 @@ The rules are those of HTML's tree construction for the elements that have them
 (https://html.spec.whatwg.org/multipage/parsing.html#parsing-main-inbody).
 """
 
+from adapters.templates.text_tags import VOID
+
 _ENDS_P = frozenset(
     ("address", "article", "aside", "blockquote", "center", "dd", "details", "dialog", "dir", "div",
      "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5",
@@ -22,10 +24,6 @@ _ENDS = {
     "option": (frozenset(("option",)), frozenset(("select", "optgroup"))),
 }
 _ENDS_ANCESTORS = (_ENDS_P | _PARTS_OF_A_TABLE | {"select", "optgroup", "option"}) - {"p"}
-_VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-     "track", "wbr")
-)  # fmt: skip
 
 
 _DEEPEST = 512
@@ -65,7 +63,7 @@ class Hidden:
             self._end_like(*_ENDS[name])
         if not self._open:
             return True
-        if name not in _VOID and len(self._open) < _DEEPEST:
+        if name not in VOID and len(self._open) < _DEEPEST:
             self._open.append(name)
         return False
 

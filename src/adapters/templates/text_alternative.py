@@ -4,34 +4,19 @@ One pass over the tags; what HTML implies (a paragraph that the next one ends, a
 row ends) follows the standard's rules for the elements whose text it changes.
 """
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+import re
 from html import unescape
 
-from adapters.html import attributes_of, tag_of, tokens, without_unseen
+from adapters.html import decoded, tokens, without_unseen
 from adapters.templates.hidden import Hidden
 from adapters.templates.text_table import Table
+from adapters.templates.text_tags import NOTHING, VOID, Tag, known_tags
 from adapters.templates.text_writer import LINE, PARAGRAPH, Writer
-from adapters.templates.visibility import Look, hidden_classes, look_of
+from adapters.templates.visibility import Look, hidden_classes
 
-_VOID = frozenset(
-    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-     "track", "wbr")
-)  # fmt: skip
+_PLAIN_LINK = re.compile(r'<a href="([^"]*)">')
+"""A link's tag as it is most often written; its address may differ in every mail."""
 _NO_PAGE = ("#", "javascript:", "data:", "cid:")
-_GAPS = {
-    **dict.fromkeys(
-        ("address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dt",
-         "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup", "html",
-         "legend", "/li", "main", "nav", "optgroup", "option", "search", "section", "summary"),
-        LINE,
-    ),
-    **dict.fromkeys(
-        ("blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"),
-        PARAGRAPH,
-    ),
-}  # fmt: skip
-_GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
 _MOST_KEPT = 4096
 _LONGEST_KEPT = 300  # characters; a longer tag holds a value, and comes only once
 _DEEPEST_TABLE = 12
@@ -50,36 +35,6 @@ def text_from_html(html: str) -> str:
     return reader.end()
 
 
-class _Tag:
-    """What a tag does to the text: `act` where it is of a kind of its own, else leave a `gap`."""
-
-    __slots__ = ("_values", "act", "gap", "look", "name", "says_something", "span")
-
-    def __init__(self, token: str, hidden_classes: frozenset[str]) -> None:
-        self.name, attributes = tag_of(token)
-        self.gap = _GAPS.get(self.name, 0)
-        self.act = _ACTS.get(self.name)
-        self.look = Look.INLINE
-        self._values: Mapping[str, str] = {}
-        if attributes and not self.name.startswith("/"):
-            self._values = attributes_of(attributes)
-            self.look = look_of(self._values, hidden_classes)
-        span = self._values.get("colspan", "")
-        self.span = int(span) if span.isdecimal() and len(span) < 4 else 1
-        self.says_something = bool(self.act or self.gap or self.look)
-
-    def attribute(self, name: str) -> str:
-        """An attribute's value, empty where it is absent."""
-        return self._values.get(name, "").strip()
-
-
-@lru_cache(maxsize=16)
-def _known_tags(_hidden_classes: frozenset[str]) -> dict[str, _Tag]:
-    """The tags of pages that hide these classes: a template's are the same in every mail, so each
-    is read once."""
-    return {}
-
-
 class _Reader:
     """Takes tags and texts in turn; keeps what is open."""
 
@@ -95,40 +50,44 @@ class _Reader:
     def read(self, source: str) -> None:
         """Take the whole source."""
         pieces = iter(tokens(source))
-        known = _known_tags(self._hidden_classes)
-        self._text(next(pieces))
+        known = known_tags(self._hidden_classes)
+        self.writer.write(unescape(next(pieces)))
         for token, text in zip(pieces, pieces, strict=True):
-            tag = known.get(token) or self._learn(token, known)
-            if tag.says_something or self._hidden is not None or self._blocks:
+            tag = known.get(token)
+            if tag is None and self._hidden is None and (link := _PLAIN_LINK.fullmatch(token)):
+                self._open_link(decoded(link[1]))
+                tag = NOTHING
+            elif tag is None:
+                tag = self._learn(token, known)
+            if tag.is_plain and self._hidden is None:
+                getattr(self, tag.act)(tag)
+            elif tag.says_something or self._hidden is not None or self._blocks:
                 self._tag(tag)
             if text and self._hidden is None:
-                if text.isspace() and not self.writer.keeps_blanks:
+                if text.isspace() and self.writer.pre is None:
                     self.writer.space = True
                 else:
-                    self._text(text)
+                    self.writer.write(unescape(text) if "&" in text else text)
 
-    def _learn(self, token: str, known: dict[str, _Tag]) -> _Tag:
-        tag = _Tag(token, self._hidden_classes)
-        if len(token) <= _LONGEST_KEPT:
+    def _learn(self, token: str, known: dict[str, Tag]) -> Tag:
+        tag = Tag(token, self._hidden_classes)
+        if len(token) <= _LONGEST_KEPT and tag.name != "a":  # its address may differ each time
             if len(known) >= _MOST_KEPT:
                 known.clear()
             known[token] = tag
         return tag
 
-    def _tag(self, tag: _Tag) -> None:
+    def _tag(self, tag: Tag) -> None:
         if self._hidden is not None and not self._is_shown_again(tag.name):
             return
         if tag.look and self._is_hidden(tag):
             return
-        if tag.act is not None:
-            tag.act(self, tag)
+        if tag.act:
+            getattr(self, tag.act)(tag)
         elif tag.gap:
             self.writer.leave(tag.gap)
         elif self._blocks:
             self._count_block(tag.name)
-
-    def _text(self, text: str) -> None:
-        self.writer.write(unescape(text) if "&" in text else text)
 
     def _is_shown_again(self, name: str) -> bool:
         """Whether a tag within what is hidden ends it and is about what is shown."""
@@ -145,15 +104,15 @@ class _Reader:
             self._close_table()
         return self.writer.result()
 
-    def _is_hidden(self, tag: _Tag) -> bool:
+    def _is_hidden(self, tag: Tag) -> bool:
         """Act on an element's style."""
         if tag.look is Look.HIDDEN:
             if tag.name in ("td", "th"):  # a hidden cell has no column
                 self.end_cell()
-            if tag.name not in _VOID:
+            if tag.name not in VOID:
                 self._hidden = Hidden(tag.name)
             return True
-        if tag.name == "a" or not (tag.gap or tag.act or tag.name in _VOID):
+        if tag.name == "a" or not (tag.gap or tag.act or tag.name in VOID):
             self.writer.leave(LINE)
             if tag.name != "a":
                 self._blocks.append([tag.name, 0])
@@ -169,21 +128,27 @@ class _Reader:
                 self._blocks.pop()
                 self.writer.leave(LINE)
 
-    def line_break(self, _tag: _Tag) -> None:
+    def line_break(self, _tag: Tag) -> None:
         """A `br`."""
         self.writer.line_break()
 
-    def image(self, tag: _Tag) -> None:
+    def image(self, tag: Tag) -> None:
         """An `img` is its `alt`."""
         self.writer.write(tag.attribute("alt"))
 
-    def start_link(self, tag: _Tag) -> None:
+    def start_link(self, tag: Tag) -> None:
         """An `a`; it ends one that is still open."""
-        self._close_link()
-        self.writer.begin_link()
-        self._link = (tag.attribute("href"), self.writer.position)
+        self._open_link(tag.attribute("href"))
 
-    def end_link(self, _tag: _Tag) -> None:
+    def _open_link(self, address: str) -> None:
+        if self._link is not None:
+            self._close_link()
+        writer = self.writer
+        if writer.after_link:  # one that follows another directly is set apart
+            writer.space = True
+        self._link = (address.strip(), len(writer.pieces if writer.pre is None else writer.pre))
+
+    def end_link(self, _tag: Tag) -> None:
         """The end of a link: its address is kept."""
         self._close_link()
 
@@ -192,33 +157,36 @@ class _Reader:
             return
         address, start = self._link
         self._link = None
-        label = self.writer.since(start)
+        writer = self.writer
+        written = writer.pieces if writer.pre is None else writer.pre
+        label = "".join(written[start:]).strip()
         plain = address.removeprefix("mailto:").removeprefix("tel:")
-        named = plain and label != plain and not address.lower().startswith(_NO_PAGE)
-        self.writer.end_link(f"<{plain}>" if named else "", has_label=bool(label))
+        if plain and label != plain and not address.lower().startswith(_NO_PAGE):
+            writer.link_address(f"<{plain}>", has_label=bool(label))
+        writer.after_link = True
 
-    def start_list(self, tag: _Tag) -> None:
+    def start_list(self, tag: Tag) -> None:
         """A list."""
         self.writer.begin_list(start=tag.attribute("start") if tag.name == "ol" else None)
 
-    def end_list(self, _tag: _Tag) -> None:
+    def end_list(self, _tag: Tag) -> None:
         """The end of a list."""
         self.writer.end_list()
 
-    def item(self, _tag: _Tag) -> None:
+    def item(self, _tag: Tag) -> None:
         """An `li`."""
         self.writer.item()
 
-    def pre(self, _tag: _Tag) -> None:
+    def pre(self, _tag: Tag) -> None:
         """A `pre`."""
         self.writer.leave(PARAGRAPH)
         self.writer.begin_pre()
 
-    def end_pre(self, _tag: _Tag) -> None:
+    def end_pre(self, _tag: Tag) -> None:
         """The end of a `pre`."""
         self.writer.end_pre()
 
-    def start_table(self, _tag: _Tag) -> None:
+    def start_table(self, _tag: Tag) -> None:
         """A table."""
         self._close_link()
         if len(self._tables) >= _DEEPEST_TABLE:
@@ -228,7 +196,7 @@ class _Reader:
         self._tables.append(Table(self.writer))
         self.writer = Writer()
 
-    def end_table(self, _tag: _Tag) -> None:
+    def end_table(self, _tag: Tag) -> None:
         """The end of a table."""
         self._close_link()
         if self._undrawn:
@@ -244,7 +212,7 @@ class _Reader:
         self.writer.block(table.lines())
         self.writer.leave(PARAGRAPH)
 
-    def row(self, _tag: _Tag) -> None:
+    def row(self, _tag: Tag) -> None:
         """A row or a caption."""
         if self._undrawn:
             self.writer.leave(LINE)
@@ -252,13 +220,14 @@ class _Reader:
             self.end_cell()
             self._tables[-1].begin_row()
 
-    def cell(self, tag: _Tag) -> None:
+    def cell(self, tag: Tag) -> None:
         """A cell; it ends the one before, whose end tag says nothing more."""
         if self._undrawn:
             self.writer.leave(LINE)
         elif self._tables:
-            self.end_cell()
-            self._tables[-1].begin_cell(tag.span)
+            if self._link is not None:
+                self._close_link()
+            self._tables[-1].begin_cell(tag.span, self.writer)
 
     def end_cell(self) -> None:
         """What was read since the last cell began is its content."""
@@ -266,15 +235,3 @@ class _Reader:
             if self._link is not None:
                 self._close_link()
             self._tables[-1].end_cell(self.writer)
-
-
-_ACTS: Mapping[str, Callable[[_Reader, _Tag], None]] = {
-    "br": _Reader.line_break, "img": _Reader.image, "li": _Reader.item,
-    "a": _Reader.start_link, "/a": _Reader.end_link,
-    "pre": _Reader.pre, "/pre": _Reader.end_pre,
-    "table": _Reader.start_table, "/table": _Reader.end_table,
-    "tr": _Reader.row, "caption": _Reader.row,
-    "td": _Reader.cell, "th": _Reader.cell,
-    **dict.fromkeys(("ul", "ol", "menu", "dir"), _Reader.start_list),
-    **dict.fromkeys(("/ul", "/ol", "/menu", "/dir"), _Reader.end_list),
-}  # fmt: skip

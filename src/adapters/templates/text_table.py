@@ -1,6 +1,7 @@
 """A table as text: rows of cells side by side, in columns where it holds data."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 from adapters.templates.text_writer import LINE, Writer
 
@@ -9,17 +10,14 @@ _WIDEST_ROW = 100
 _MOST_COLUMNS = 1000
 
 
-class _Cell:
+class _Cell(NamedTuple):
     """A cell's lines, its columns, and the gaps that its content left at its edges."""
 
-    __slots__ = ("after", "before", "column", "lines", "span")
-
-    def __init__(self, column: int, span: int, content: Writer) -> None:
-        self.column = column
-        self.span = span
-        self.lines = content.lines()
-        self.before = content.first_gap
-        self.after = content.gap
+    column: int
+    span: int
+    lines: list[str]
+    before: int
+    after: int
 
 
 class Table:
@@ -39,18 +37,25 @@ class Table:
             self._rows.append([])
         self._column = self._span = 0
 
-    def begin_cell(self, span: int) -> None:
-        """A cell begins, over so many columns."""
+    def begin_cell(self, span: int, before: Writer) -> None:
+        """A cell begins, over so many columns; `before` is the content of the one before."""
+        if before.pieces or before.pre is not None:
+            self.end_cell(before)
+        else:
+            before.gap = 0
         self._column += self._span
-        self._span = span or 1
+        self._span = span
 
     def end_cell(self, content: Writer) -> None:
         """The cell has this content, which is cleared; what stands before a row's first cell gets a
         row of its own."""
-        if content.is_empty:
+        if not content.pieces and content.pre is None:
             content.gap = 0
             return
-        self._rows[-1].append(_Cell(self._column, self._span or _MOST_COLUMNS, content))
+        lines, span = content.lines(), self._span or _MOST_COLUMNS
+        if lines:
+            cell = _Cell(self._column, span, lines, content.first_gap, content.gap)
+            self._rows[-1].append(cell)
         content.clear()
         if not self._span:
             self._rows.append([])
@@ -109,17 +114,16 @@ def _in_columns(rows: list[list[_Cell]]) -> list[str]:
     for column in sorted(widths):
         starts[column] = start
         start += widths[column] + 2
-    return [_placed(row, starts) for row in rows]
+    lines = []
+    for row in rows:
+        line = ""
+        for cell in row:
+            gap = max(starts[cell.column] - len(line), 2 if line else 0)
+            line += " " * gap + cell.lines[0]
+        lines.append(line)
+    return lines
 
 
 def _barred(row: list[_Cell], columns: list[int]) -> str:
     texts = {cell.column: cell.lines[0] for cell in row}
     return " | ".join(texts.get(column, "") for column in columns).rstrip(" |")
-
-
-def _placed(row: list[_Cell], starts: dict[int, int]) -> str:
-    line = ""
-    for cell in row:
-        gap = max(starts[cell.column] - len(line), 2 if line else 0)
-        line += " " * gap + cell.lines[0]
-    return line

@@ -34,36 +34,41 @@ class _List:
 class Writer:
     """Collects words; a gap or a bullet is only remembered, and written before the next word.
 
-    `first_gap`: the gap that was left before the first word. `gap`: the one after the last.
-    `space`: whether the next word is set apart from the one before it.
+    `pieces`: what was written. `first_gap`: the gap that was left before the first word. `gap`: the
+    one after the last. `space`: whether the next word is set apart from the one before it.
+    `after_link`: whether a link has just ended. `bullet`: stands before the next word. `pre`: the
+    text so far, within preformatted text.
     """
 
     def __init__(self) -> None:
         self.first_gap = 0
         self.gap = 0
-        self._pieces: list[str] = []
+        self.pieces: list[str] = []
         self.space = False
-        self._after_link = False
+        self.after_link = False
         self._lists: list[_List] = []
-        self._bullet = ""
-        self._pre: list[str] | None = None
+        self.bullet = ""
+        self.pre: list[str] | None = None
 
     def write(self, text: str) -> None:
         """Text as it stands between tags, decoded."""
-        if self._pre is not None:
-            self._pre.append(text)
+        if self.pre is not None:
+            self.pre.append(text)
             return
         words = text.split() if text.isascii() or not _RARE.search(text) else _words(text)
         if not words:
-            if text:
-                self.space = True
+            self.space = self.space or any(map(str.isspace, text))
             return
         line = " ".join(words)
-        if self._bullet or self.gap or not self._pieces:
+        if not (self.pieces or self._lists or self.bullet):
+            self.pieces.append(line)
+            self.first_gap, self.gap = self.gap, 0
+            self.after_link = False
+        elif self.bullet or self.gap or not self.pieces:
             self._put(line)
         else:
-            self._pieces.append(f" {line}" if self.space or text[0].isspace() else line)
-            self._after_link = False
+            self.pieces.append(f" {line}" if self.space or text[0].isspace() else line)
+            self.after_link = False
         self.space = text[-1].isspace()
 
     def block(self, lines: list[str]) -> None:
@@ -75,99 +80,72 @@ class Writer:
 
     def leave(self, gap: int) -> None:
         """See that there is at least this gap before what comes next."""
-        if self._pre is not None:
-            if self._pre and not self._pre[-1].endswith("\n"):
-                self._pre.append("\n")
-        elif gap > self.gap and not self._bullet:
+        if self.pre is not None:
+            if self.pre and not self.pre[-1].endswith("\n"):
+                self.pre.append("\n")
+        elif gap > self.gap and not self.bullet:
             self.gap = gap
 
     def line_break(self) -> None:
         """A `br`: the second one in a row leaves a line empty."""
-        if self._pre is not None:
-            self._pre.append("\n")
-        elif not self._bullet:
+        if self.pre is not None:
+            self.pre.append("\n")
+        elif not self.bullet:
             self.gap = LINE if self.gap < LINE else PARAGRAPH
 
-    @property
-    def position(self) -> int:
-        """Where the next words will be, for `since`."""
-        return len(self._buffer)
-
-    def since(self, position: int) -> str:
-        """What was written from there on."""
-        return "".join(self._buffer[position:]).strip()
-
-    def begin_link(self) -> None:
-        """A link begins; one that follows another directly is set apart."""
-        if self._after_link:
-            self.space = True
-
-    def end_link(self, address: str, *, has_label: bool) -> None:
-        """A link ends, and this is to be read after its label; empty: nothing."""
-        if address:
-            trailing, self.space = self.space, True
-            self.write(f" {address}" if has_label and self._pre is not None else address)
-            self.space = trailing
-        self._after_link = True
+    def link_address(self, address: str, *, has_label: bool) -> None:
+        """A link ends, and this is to be read after its label."""
+        trailing, self.space = self.space, True
+        self.write(f" {address}" if has_label and self.pre is not None else address)
+        self.space = trailing
 
     def begin_list(self, *, start: str | None) -> None:
         """A list begins, within an item perhaps. `start`: of an `ol`, as written; None: bullets."""
-        self._bullet = ""
+        self.bullet = ""
         self.leave(LINE if self._lists else PARAGRAPH)
         self._lists.append(_List(start=start, indent=self._indent))
 
     def end_list(self) -> None:
         """The innermost list ends."""
-        self._bullet = ""
+        self.bullet = ""
         del self._lists[-1:]
         self.leave(LINE if self._lists else PARAGRAPH)
 
     def item(self) -> None:
         """An item begins; one without a word leaves no trace."""
-        self._bullet = ""
+        self.bullet = ""
         self.leave(LINE)
-        self._bullet = self._lists[-1].bullet() if self._lists else "- "
+        self.bullet = self._lists[-1].bullet() if self._lists else "- "
 
     def begin_pre(self) -> None:
         """What comes now keeps its lines and blanks."""
-        if self._pre is None:
-            self._pre = []
+        if self.pre is None:
+            self.pre = []
 
     def end_pre(self) -> None:
         """Lines and blanks count no longer."""
-        if self._pre is not None:
-            text = "".join(self._pre).replace("\r\n", "\n").rstrip()
-            self._pre = None
+        if self.pre is not None:
+            text = "".join(self.pre).replace("\r\n", "\n").rstrip()
+            self.pre = None
             lines = text.split("\n")
             while lines and not lines[0].strip():
                 del lines[0]
             self.block(lines)
             self.leave(PARAGRAPH)
 
-    @property
-    def keeps_blanks(self) -> bool:
-        """Whether it is within preformatted text."""
-        return self._pre is not None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no word yet."""
-        return not self._pieces and self._pre is None
-
     def lines(self) -> list[str]:
         """All of it."""
-        self.end_pre()
-        return "".join(self._pieces).split("\n") if self._pieces else []
+        if self.pre is not None:
+            self.end_pre()
+        return "".join(self.pieces).split("\n") if self.pieces else []
 
     def clear(self) -> None:
         """Begin with an empty page."""
-        if self._pieces:
-            self._pieces = []
+        self.pieces = []
         self.first_gap = self.gap = 0
-        self.space = self._after_link = False
-        self._bullet = ""
-        if self._lists:
-            self._lists = []
+        self.space = self.after_link = False
+        self.bullet = ""
+        self._lists = []
 
     def result(self) -> str:
         """All of it, with a line feed at the end; empty where there is no word."""
@@ -175,32 +153,24 @@ class Writer:
         return "\n".join(lines) + "\n" if lines else ""
 
     @property
-    def _buffer(self) -> list[str]:
-        return self._pieces if self._pre is None else self._pre
-
-    @property
     def _indent(self) -> str:
         return self._lists[-1].text_indent if self._lists else ""
 
     def _put(self, text: str) -> None:
-        self._after_link = False
-        if not self._pieces:
+        self.after_link = False
+        if not self.pieces:
             self.first_gap = self.gap
-            if not self._lists and not self._bullet:
-                self._pieces.append(text)
-                self.gap = 0
-                return
-        if self._bullet:
+        if self.bullet:
             indent = self._lists[-1].indent if self._lists else ""
-            text = f"{indent}{self._bullet}{text}"
-        elif self.gap or not self._pieces:
+            text = f"{indent}{self.bullet}{text}"
+        elif self.gap or not self.pieces:
             text = self._indent + text
-        if self._pieces and self.gap:
+        if self.pieces and self.gap:
             text = _BREAKS[self.gap] + text
-        elif self._pieces and self._bullet:
+        elif self.pieces and self.bullet:
             text = "\n" + text
-        self._pieces.append(text)
-        self._bullet = ""
+        self.pieces.append(text)
+        self.bullet = ""
         self.gap = 0
 
 

@@ -119,3 +119,9 @@ def test_of_well_formed_html_all_words_stay_and_no_tag_does(html: str) -> None:
 
     assert [word for word in text.split() if word != "-"] == [w for w in expected if w != "-"]
     assert not re.search(r"</?(p|div|b|span|table|tr|td|ul|li|h1|em)[ >]", text)
+
+
+def test_what_has_no_width_sets_no_words_apart() -> None:
+    assert (
+        text_from_html("<p>Auto<b>\u200b</b>mat and <i>\u00a0</i>more</p>") == "Automat and more\n"
+    )
