@@ -17,6 +17,7 @@ from domain.events import (
     TroubleEnded,
     TroubleUncertain,
 )
+from domain.outcome import Rejected
 
 _DELETED = "it was deleted, with whatever was in it"
 
@@ -32,8 +33,11 @@ class AlertFeed:
     def emit(self, event: Event) -> None:
         """See EventSink."""
         match event:
-            case NotificationDispatched():
-                self._dead_letters(event)
+            case NotificationDispatched(outcome=outcome):
+                for result in outcome.results:
+                    if isinstance(result, Rejected):
+                        self._dead_letters(event)
+                        break
             case MessageMalformed(queue, _, reason, error):
                 # It names no template that we could trust.
                 cause = DeadLetterCause(reason=reason, channel=self._queue_channels.get(queue))

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -88,12 +89,8 @@ class _Lines:
     """The end of structlog's chain: every level writes a line."""
 
     def __init__(self, sink: LogSink) -> None:
-        self._write = sink.write
-
-    def msg(self, message: str) -> None:
-        self._write(message + "\n")
-
-    debug = info = warning = error = critical = exception = log = msg
+        self.msg = self.debug = self.info = self.warning = partial(sink.write, end="\n")
+        self.error = self.critical = self.exception = self.log = self.msg
 
 
 def _harmless(logger: type[Any], sink: LogSink) -> type[Any]:

@@ -58,8 +58,9 @@ class LogSink:
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
             self._thread.start()
 
-    def write(self, text: str) -> None:
-        """Take whole lines in."""
+    def write(self, text: str, end: str = "") -> None:
+        """Take whole lines in; `end` is added."""
+        text += end
         if self._thread is None:
             self._write_directly(text)
             return
