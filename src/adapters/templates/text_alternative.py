@@ -227,7 +227,7 @@ class _Reader:
         elif self._tables:
             if self._link is not None:
                 self._close_link()
-            self._tables[-1].begin_cell(tag.span, self.writer)
+            self._tables[-1].begin_cell(tag.span, tag.rows, self.writer)
 
     def end_cell(self) -> None:
         """What was read since the last cell began is its content."""

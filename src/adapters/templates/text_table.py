@@ -8,6 +8,8 @@ from adapters.templates.text_writer import LINE, Writer
 _WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
 _WIDEST_ROW = 100
 _MOST_COLUMNS = 1000
+_MOST_COVERED = 100
+"""Columns of which it is remembered that a cell of a row above reaches into them."""
 
 
 class _Cell(NamedTuple):
@@ -30,21 +32,32 @@ class Table:
         self._column = 0
         self._span = 0
         """Columns of the cell that is open or has just ended; 0: no cell in this row yet."""
+        self._covered: dict[int, int] = {}
+        """Column -> rows from this one on that a cell of a row above reaches into."""
 
     def begin_row(self) -> None:
         """A row begins, and the one before has ended."""
         if self._rows[-1]:
             self._rows.append([])
         self._column = self._span = 0
+        if self._covered:
+            self._covered = {at: rows - 1 for at, rows in self._covered.items() if rows > 1}
 
-    def begin_cell(self, span: int, before: Writer) -> None:
-        """A cell begins, over so many columns; `before` is the content of the one before."""
+    def begin_cell(self, span: int, rows: int, before: Writer) -> None:
+        """A cell begins, over so many columns and rows; `before` is the content of the one
+        before."""
         if before.pieces or before.pre is not None:
             self.end_cell(before)
         else:
             before.gap = 0
         self._column += self._span
         self._span = span
+        if self._covered:
+            while self._column in self._covered:
+                self._column += 1
+        if rows > 1 and len(self._covered) < _MOST_COVERED:
+            reach = range(self._column, self._column + min(span, _MOST_COVERED))
+            self._covered |= dict.fromkeys(reach, rows)
 
     def end_cell(self, content: Writer) -> None:
         """The cell has this content, which is cleared; what stands before a row's first cell gets a

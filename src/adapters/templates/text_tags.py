@@ -43,7 +43,8 @@ class Tag:
     """What a tag does to the text: `act` names the reader's method for a tag of a kind of its
     own, else it leaves a `gap`. `is_plain`: it acts, and no style changes how it is shown."""
 
-    __slots__ = ("_values", "act", "gap", "is_plain", "look", "name", "says_something", "span")
+    __slots__ = ("_values", "act", "gap", "is_plain", "look", "name", "rows", "says_something",
+                 "span")  # fmt: skip
 
     def __init__(self, token: str, hidden_classes: frozenset[str]) -> None:
         self.name, attributes = tag_of(token)
@@ -54,14 +55,19 @@ class Tag:
         if attributes and not self.name.startswith("/"):
             self._values = attributes_of(attributes)
             self.look = look_of(self._values, hidden_classes)
-        span = self._values.get("colspan", "")
-        self.span = (int(span) if span.isdecimal() and len(span) < 4 else 1) or 1
+        self.span = _span(self._values.get("colspan", ""))
+        self.rows = _span(self._values.get("rowspan", ""))
         self.says_something = bool(self.act or self.gap or self.look)
         self.is_plain = bool(self.act and not self.look)
 
     def attribute(self, name: str) -> str:
         """An attribute's value, empty where it is absent."""
         return self._values.get(name, "").strip()
+
+
+def _span(text: str) -> int:
+    """How many columns or rows a `colspan` or `rowspan` says."""
+    return (int(text) if text.isdecimal() and len(text) < 4 else 1) or 1
 
 
 @lru_cache(maxsize=16)

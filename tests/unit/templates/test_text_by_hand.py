@@ -134,6 +134,15 @@ def test_field_4_5_every_block_has_lines_of_its_own(html: str, text: str) -> Non
         ("<table><tr><td>Tea<br>250 g<td>2</table>", "Tea\n250 g  2"),
         ("<table><caption>Order</caption><tr><td>a<td>b</table>", "Order\na  b"),
         ("x<td>y", "xy"),
+        (
+            "<table><tr><td rowspan=2>A<td>b<td>c<tr><td>d<td>e<tr><td>f<td>g<td>h</table>",
+            "A  b  c\n   d  e\nf  g  h",
+        ),
+        (
+            "<table><tr><td>a<td rowspan=3>b<td>c<tr><td>d<td>e<tr><td>f<tr><td>g</table>",
+            "a  b  c\nd     e\nf\ng",
+        ),
+        ("<table><tr><td rowspan=99>a<td>b<tr><tr><td rowspan=x>c</table>", "a  b\n   c"),
     ],
 )
 def test_field_4_6_cells_keep_their_columns(html: str, text: str) -> None:
