@@ -28,9 +28,15 @@ def sight_of(
     return Sight(
         channel=notification.channel,
         key=decoded.key,
-        fingerprint=content_key(message.body) if decoded.has_id else decoded.key,
+        fingerprint=_fingerprint(message, decoded),
         has_id=decoded.has_id,
         session=message.session,
         redelivered=message.redelivered,
         recipients=tuple(r.address for r in progress_of(headers).owed(notification)),
     )
+
+
+def _fingerprint(message: InboundMessage, decoded: DecodedMessage) -> str:
+    if not decoded.has_id:
+        return decoded.key
+    return decoded.plain_key or content_key(message.body)

@@ -33,7 +33,8 @@ class DecodedMessage:
     `is_multiple`: the message names several channels, so each copy of it says which it is about.
     `is_fallback`: they are to be tried in this order, until one gets through.
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
-    false) the content's hash.
+    false) the content's hash. `plain_key` is the hash of a body that came compressed or in another
+    charset, as it is in plain: the same text may be compressed to other bytes the next time.
     `delay` counts from the first sight. `unknown_fields` were accepted and ignored; `meant` has the
     known field that one of them was probably meant as.
     """
@@ -43,6 +44,7 @@ class DecodedMessage:
     is_fallback: bool = False
     key: str
     has_id: bool
+    plain_key: str | None = None
     delay: timedelta | None = None
     unknown_fields: tuple[str, ...] = ()
     meant: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +83,8 @@ def decode(
         raise MalformedMessage(
             [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({max_body})"]
         )
-    fields = loads_object(plain_body(body, properties, max_body))
+    plain = plain_body(body, properties, max_body)
+    fields = loads_object(plain)
     message_id = properties.message_id
     wire = _validate(fields, channel)
     _check_size(wire)
@@ -98,6 +101,7 @@ def decode(
         is_fallback=bool(wire.fallback),
         key=key,
         has_id=bool(wire.id or message_id),
+        plain_key=None if plain is body else content_key(plain),
         delay=wire.delay,
         unknown_fields=tuple(sorted(wire.model_extra or ())),
         meant=probably_meant(sorted(wire.model_extra), fields) if wire.model_extra else {},

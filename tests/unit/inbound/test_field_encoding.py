@@ -187,3 +187,20 @@ def test_field_7_5_a_worker_sends_it_and_buries_what_it_cannot_read_as_it_is() -
     (copy,) = office.handle_message(bad)
     assert isinstance(copy, DeadCopy)
     assert "'br' is not supported" in str(copy.headers["x-dispatcher-error"])
+
+
+def test_field_7_5_a_message_compressed_again_to_other_bytes_is_the_same_message() -> None:
+    """A gzip header holds the time of compression."""
+    office = Office()
+    text = TEXT.encode()
+    bodies = [
+        message(gzip.compress(text, mtime=1), "gzip"),
+        message(gzip.compress(text, mtime=2), "gzip"),
+        message(gzip.compress(text, 1), "gzip"),
+        InboundMessage(queue="letters", body=text),
+    ]
+
+    assert [office.handle_message(body) for body in bodies] == [[], [], [], []]
+    assert office.email.addresses == ["ann@example.com"]
+    (copy,) = office.handle_message(message(gzip.compress(text.replace(b"Gr", b"gr")), "gzip"))
+    assert copy.headers["x-dispatcher-reason"] == "conflict"
