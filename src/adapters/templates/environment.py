@@ -25,7 +25,7 @@ from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from adapters.templates.generator import Generator
-from adapters.templates.nulls import ACCEPT_NULL, NullUsed, is_none, tojson
+from adapters.templates.nulls import ACCEPT_NULL, NullItem, NullUsed, is_none, tojson
 from adapters.templates.parser import PlacingParser
 from adapters.templates.printable import SCALARS, join, refuse_unprintable
 
@@ -144,7 +144,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def call_filter(self, name: str, value: Any, *arguments: Any, **more: Any) -> Any:
         """As the library does for `map`, but few filters are given a null."""
         if value is None and self.refuse_null and name not in ACCEPT_NULL:
-            raise NullUsed(f"an item given to the filter {name!r}")
+            raise NullItem(name)
         return super().call_filter(name, value, *arguments, **more)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

@@ -2,21 +2,26 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import jinja2
 from jinja2.exceptions import SecurityError
 
 from adapters.templates.deadline import DeadlineExceeded
 from adapters.templates.environment import LimitExceeded
-from adapters.templates.nulls import NullUsed
+from adapters.templates.nulls import NullItem, NullUsed
 from adapters.templates.printable import NotPrintable
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
 _LONGEST_FAULT = 400  # of a file that does not compile: no parameter is in it
 
+_MOST_NAMED = 3
+_MOST_LOOKED_AT = 1000
+_WORD = re.compile(r"\w+")
+_EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
 _VARIABLE = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*(?:\.\w+)*")
 
 
@@ -153,23 +158,67 @@ def _named(
     error: BaseException, place: TemplatePlace | None, variables: Mapping[str, object]
 ) -> BaseException:
     """Python's word that there was a null, as an error that names what may have been it."""
-    is_null = isinstance(error, TypeError) and "NoneType" in str(error)
-    return NullUsed(_nulls_in(place, variables)) if is_null else error
+    if isinstance(error, TypeError) and "NoneType" in str(error):
+        if names := _nulls_in(place, variables):
+            return NullUsed(names)
+        items = _null_items_in(place, variables)
+        return NullUsed(items, NullUsed.ITEM_REMEDY) if items else NullUsed("a value")
+    if isinstance(error, NullItem):
+        items = _null_items_in(place, variables) or _given_to(error.filter, place) or "an item"
+        return NullUsed(f"{items} given to the filter {error.filter!r}", NullUsed.ITEM_REMEDY)
+    return error
 
 
 def _nulls_in(place: TemplatePlace | None, variables: Mapping[str, object]) -> str:
     """The expressions in a line that are null, when Python says only that something was."""
     found = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
     names = [repr(name) for name in found if _is_null(name, variables)]
-    return " or ".join(names) or "a value"
+    return " or ".join(names)
+
+
+def _null_items_in(place: TemplatePlace | None, variables: Mapping[str, object]) -> str:
+    """The same for nulls in the lists that a line is about."""
+    words = frozenset(_WORD.findall(place.source if place else ""))
+    paths = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
+    found = chain.from_iterable(
+        _items_without_value(path, _value_of(path, variables)) for path in paths
+    )
+    nulls = list(islice(found, _MOST_LOOKED_AT))
+    spoken_of = [item for item, key in nulls if not key or key in words]
+    return " or ".join(map(repr, spoken_of[:_MOST_NAMED]))
+
+
+def _given_to(name: str, place: TemplatePlace | None) -> str:
+    """What a line applies a filter to, where the data do not say it, as for a loop's variable."""
+    for expression in _EXPRESSION.findall(place.source if place else ""):
+        value, *filters = expression.split("|")
+        variable = _VARIABLE.search(value)
+        if variable and any(name in _WORD.findall(one) for one in filters):
+            return f"an item of {variable[0]!r}"
+    return ""
+
+
+def _items_without_value(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """How each null in a list is written, with its key where the items are objects."""
+    for index, item in enumerate(value if isinstance(value, list) else ()):
+        if item is None:
+            yield f"{path}[{index}]", ""
+        elif isinstance(item, Mapping):
+            for key in (key for key, inner in item.items() if inner is None):
+                yield f"{path}[{index}].{key}", str(key)
 
 
 def _is_null(path: str, variables: Mapping[str, object]) -> bool:
+    return _value_of(path, variables) is None
+
+
+def _value_of(path: str, variables: Mapping[str, object]) -> object:
+    """The value of a dotted path, or the path itself where there is no such value."""
     name, *keys = path.split(".")
     value = variables.get(name, path)
     for key in keys:
         value = value.get(key, path) if isinstance(value, Mapping) else path
-    return value is None
+    return value
 
 
 def _undefined(error: Exception, place: TemplatePlace | None, variables: Iterable[str]) -> str:

@@ -29,9 +29,19 @@ class NullUsed(jinja2.UndefinedError):
     REMEDY = "where it may be null, write default('…', true)"
     INNER_REMEDY = "print what holds it item by item, or write tojson"
 
+    ITEM_REMEDY = "leave nulls out by reject('none'), or write map('default', '…', true) first"
+
     def __init__(self, what: str, remedy: str = REMEDY) -> None:
         super().__init__(f"{what} is null")
         self.remedy = remedy
+
+
+class NullItem(NullUsed):
+    """An item that a filter was given: `filter` is its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("an item", self.ITEM_REMEDY)
+        self.filter = name
 
 
 class Nothing(str):

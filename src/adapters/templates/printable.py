@@ -7,7 +7,7 @@ from jinja2 import Undefined, nodes, pass_eval_context
 from jinja2.filters import do_join, make_attrgetter
 from markupsafe import Markup
 
-from adapters.templates.nulls import NullUsed
+from adapters.templates.nulls import NullItem, NullUsed
 
 SCALARS = frozenset((str, Markup, int, float, bool))
 
@@ -80,6 +80,8 @@ def join(
 
 def _printable(environment: Any, values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
+        if value is None and environment.refuse_null:
+            raise NullItem("join")
         if value.__class__ is not str:
             environment.as_text(value, "an item given to the filter 'join'")
         yield value

@@ -42,6 +42,41 @@ def test_field_3_4_a_null_in_a_list_that_is_printed_whole_is_undefined_with_its_
     assert f"t/{part}.jinja2 line 2" in str(failure)
 
 
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("{{ l|map('upper')|list }}", "'l[1]' given to the filter 'upper' is null"),
+        ("{{ l|sort }}", "'l[1]' is null"),
+        ("{{ l|unique|join }}", "'l[1]' given to the filter 'join' is null"),
+        ("{{ '-'.join(l) }}", "'l[1]' is null"),
+        ("{{ rows|map(attribute='name')|join(', ') }}", "'rows[1].name' given to"),
+        ("{{ o.rows|map(attribute='name')|map('title')|join }}", "'o.rows[1].name' given to"),
+        (
+            "{% for r in rows %}{{ r.tags|map('lower')|join }}{% endfor %}",
+            "an item of 'r.tags' given",
+        ),
+    ],
+)
+def test_field_3_4_a_null_among_the_items_that_a_filter_gets_is_named(
+    folder: Folder, source: str, named: str
+) -> None:
+    rows = [{"name": "b", "note": None, "tags": ["x", None]}, {"name": None, "tags": []}]
+    folder.write({"t/html.jinja2": source, "good/html.jinja2": GOOD_ITEMS})
+    parameters = {"l": ["a", None], "rows": rows, "o": {"rows": rows}}
+
+    failure = folder.failure("t", parameters)
+
+    assert failure.reason is FailureReason.TEMPLATE_UNDEFINED
+    assert named in str(failure)
+    assert "leave nulls out by reject('none'), or write map('default', '…', true)" in str(failure)
+    assert folder.render("good", parameters).parts["html"] == "A A, b, ?"
+
+
+GOOD_ITEMS = (
+    "{{ l|reject('none')|map('upper')|join }} {{ l|map('default', '', true)|map('upper')|join }}, "
+    "{{ rows|map(attribute='name')|map('default', '?', true)|join(', ') }}"
+)
+
 USED_NULLS = [
     "{{ n|pprint }}", "{{ ['a', 'b']|join(n) }}", "{{ l|join(d=n) }}", "{{ n|join }}",
     "{{ 'a' + n }}", "{{ n + 1 }}", "{{ 2 * n }}", "{{ n - 1 }}", "{{ n / 2 }}", "{{ n // 2 }}",
