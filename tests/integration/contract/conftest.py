@@ -43,22 +43,24 @@ def scene(broker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """All messages of the golden files, sent through one worker. The worker has ended."""
     queues = unique("contract")
     folder = tmp_path_factory.mktemp("contract")
-    with smtp_peer() as smtp, http_peer() as http, RabbitPeer(broker_url) as peer:
-        scene = Scene(
-            home=Home(folder, settings_for(broker_url, queues, smtp, http)),
-            broker=broker_url,
-            queues=queues,
-            smtp=smtp,
-            http=http,
-            accepted=accepted(queues),
-            malformed=malformed(queues),
-            failing=failing(queues),
-        )
-        try:
+    try:
+        with smtp_peer() as smtp, http_peer() as http, RabbitPeer(broker_url) as peer:
+            scene = Scene(
+                home=Home(folder, settings_for(broker_url, queues, smtp, http)),
+                broker=broker_url,
+                queues=queues,
+                smtp=smtp,
+                http=http,
+                accepted=accepted(queues),
+                malformed=malformed(queues),
+                failing=failing(queues),
+            )
             _play(scene, peer)
-            yield scene
-        finally:
-            _clean(scene)
+        yield scene
+    finally:
+        ends = ("", ".dead", *(f".retry.{delay}" for delay in DELAYS))
+        with RabbitPeer(broker_url) as peer:
+            peer.delete(f"{queue}{end}" for queue in queues.values() for end in ends)
 
 
 def _play(scene: Scene, peer: RabbitPeer) -> None:
@@ -115,9 +117,3 @@ def _settled(scene: Scene, peer: RabbitPeer, worker: Running, port: int, *, more
         return sum(found) >= dead and is_idle and is_quiet(peer, scene.queues.values())
 
     worker.until(holds)
-
-
-def _clean(scene: Scene) -> None:
-    ends = ("", ".dead", *(f".retry.{delay}" for delay in DELAYS))
-    with RabbitPeer(scene.broker) as peer:
-        peer.delete(f"{queue}{end}" for queue in scene.queues.values() for end in ends)

@@ -11,7 +11,7 @@ from tests.integration.contract.outside import GOLDEN, Home, free_port, get, lin
 from tests.integration.contract.rabbit_peer import RabbitPeer
 from tests.integration.contract.scene import unique
 
-NOBODY = "amqp://guest:guest@127.0.0.1:1/"
+NO_BROKER = "amqp://guest:guest@127.0.0.1:1/"
 SEND = ("send", "note", "--to", "ada@example.com", "--data", '{"name": "Ada"}')
 
 
@@ -22,25 +22,55 @@ def house(home: Home) -> Home:
     return home.with_(EMAIL_FROM="shop@example.com")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("failed", "show", "absent-id"),
-        ("failed", "retry", "absent-id", "--yes"),
-        ("templates", "render", "absent"),
-        ("templates", "render", "note", "--part", "absent"),
-        ("templates", "schema", "absent"),
-        ("failed", "import", "-"),
-    ],
-    ids=" ".join,
-)
-def test_what_fails_is_1(house: Home, command: tuple[str, ...]) -> None:
-    failed = house.run(*command, stdin="not json\n")
+FAILS = [
+    ("failed", "show", "absent-id"),
+    ("failed", "retry", "absent-id", "--yes"),
+    ("templates", "render", "absent"),
+    ("templates", "render", "note", "--part", "absent"),
+    ("templates", "schema", "absent"),
+    ("failed", "import", "-"),
+]
+IS_WRONG = [
+    ("absent",),
+    ("worker", "--absent"),
+    ("worker", "--processes", "0"),
+    ("send",),
+    ("failed", "list", "--reason", "absent"),
+    ("failed", "retry", "--yes"),
+    ("failed", "remove", "--yes"),
+    ("failed", "retry", "--all", "--json"),
+    ("templates", "render", "note", "--channel", "absent"),
+    ("templates", "render", "note", "--example", "absent"),
+]
+NEEDS_A_BROKER = [
+    SEND,
+    ("failed", "list"),
+    ("failed", "retry", "--all", "--yes"),
+    ("status",),
+    ("topology", "check"),
+    ("doctor",),
+]
 
-    assert failed.code == 1
-    assert failed.stdout == ""
-    assert failed.stderr
-    assert "Traceback" not in failed.stderr
+
+@pytest.mark.parametrize(
+    ("commands", "code"), [(FAILS, 1), (IS_WRONG, 2)], ids=["what fails", "wrong usage"]
+)
+def test_what_cannot_be_done_says_so_on_stderr(
+    house: Home, commands: list[tuple[str, ...]], code: int
+) -> None:
+    for command, ended in house.run_all(*commands, stdin="not json\n").items():
+        assert ended.code == code, (command, ended)
+        assert ended.stdout == "", command
+        assert ended.stderr, command
+        assert "Traceback" not in ended.stderr, command
+
+
+def test_an_unreachable_broker_is_69(house: Home) -> None:
+    away = house.with_(BROKER_URL=NO_BROKER, EMAIL_URL="maildir:box")
+
+    for command, ended in away.run_all(*NEEDS_A_BROKER).items():
+        assert ended.code == 69, (command, ended)
+        assert "Traceback" not in ended.stderr, command
 
 
 def test_a_finding_of_lint_is_1(house: Home) -> None:
@@ -53,30 +83,6 @@ def test_a_finding_of_lint_is_1(house: Home) -> None:
     assert "error" in {finding["severity"] for finding in broken.json}
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("absent",),
-        ("worker", "--absent"),
-        ("worker", "--processes", "0"),
-        ("send",),
-        ("failed", "list", "--reason", "absent"),
-        ("failed", "retry", "--yes"),
-        ("failed", "remove", "--yes"),
-        ("failed", "retry", "--all", "--json"),
-        ("templates", "render", "note", "--channel", "absent"),
-        ("templates", "render", "note", "--example", "absent"),
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_is_2(house: Home, command: tuple[str, ...]) -> None:
-    refused = house.run(*command)
-
-    assert refused.code == 2
-    assert refused.stdout == ""
-    assert refused.stderr
-
-
 def test_without_a_terminal_what_destroys_wants_yes(house: Home) -> None:
     letter = {"queue": "email", "headers": {}, "properties": {}, "body": '{"id": "letter-1"}'}
     house.ok("failed", "import", "-", stdin=json.dumps(letter))
@@ -84,25 +90,6 @@ def test_without_a_terminal_what_destroys_wants_yes(house: Home) -> None:
     for command in ("remove", "retry"):
         assert house.run("failed", command, "--all").code == 2
     assert len(house.read("failed", "list")) == 1
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        SEND,
-        ("failed", "list"),
-        ("failed", "retry", "--all", "--yes"),
-        ("status",),
-        ("topology", "check"),
-        ("doctor",),
-    ],
-    ids=" ".join,
-)
-def test_an_unreachable_broker_is_69(house: Home, command: tuple[str, ...]) -> None:
-    away = house.with_(BROKER_URL=NOBODY, EMAIL_URL="maildir:box").run(*command)
-
-    assert away.code == 69
-    assert "Traceback" not in away.stderr
 
 
 def test_an_unreachable_relay_is_69(house: Home) -> None:
@@ -119,7 +106,8 @@ def full(broker_url: str) -> Iterator[str]:
     with RabbitPeer(broker_url) as peer:
         peer.declare(name, {"x-max-length": 1, "x-overflow": "reject-publish"})
         peer.publish(name, b"the one that fits")
-        yield name
+    yield name
+    with RabbitPeer(broker_url) as peer:
         peer.delete([name, f"{name}.dead", f"{name}.retry.60000"])
 
 
@@ -138,7 +126,7 @@ def test_a_broker_that_takes_no_more_is_75(house: Home, broker_url: str, full: s
         (("worker",), {"EMAIL_POOL": "0"}, "EMAIL_POOL"),
         (("failed", "list"), {"EMAIL_POOL": "0"}, "EMAIL_POOL"),
         (SEND, {"EMAIL_POL": "1"}, "EMAIL_POL"),
-        (("worker",), {"BROKER_URL": NOBODY}, "EMAIL_URL"),
+        (("worker",), {"BROKER_URL": NO_BROKER}, "EMAIL_URL"),
         (("worker",), {"TEMPLATES_DIR": "absent"}, "TEMPLATES_DIR"),
         (("worker", "--processes", "2"), {"HTTP": "127.0.0.1:0"}, "HTTP"),
         (("worker", "--channels", "webgui"), {}, ""),

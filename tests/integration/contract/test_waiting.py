@@ -84,26 +84,28 @@ def stored(broker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     queues = unique("contract-wait")
     stored = Stored(queues["email"])
     ends = {*QUEUES.values(), ".retry.3600000"}
-    with smtp_peer() as smtp, http_peer(patience=2_000) as http, RabbitPeer(broker_url) as peer:
-        home = Home(
-            tmp_path_factory.mktemp("waiting"), settings_for(broker_url, queues, smtp, http)
-        ).with_(RETRY_DELAYS="1h", BINDINGS=f"{stored.queue}-shop(topic):order.*={stored.queue}")
-        try:
+    try:
+        with smtp_peer() as smtp, http_peer(patience=2_000) as http, RabbitPeer(broker_url) as peer:
+            settings = settings_for(broker_url, queues, smtp, http)
+            shop = f"{stored.queue}-shop"
+            home = Home(tmp_path_factory.mktemp("waiting"), settings).with_(
+                RETRY_DELAYS="1h", BINDINGS=f"{shop}(topic):order.*={stored.queue}"
+            )
             home.ok("topology", "apply")
             for name, fields in MESSAGES.items():
                 message = {"id": name, **BASE, **fields}
                 stored.body[name] = json.dumps(message).encode()
                 peer.publish(stored.queue, stored.body[name], **PRODUCER)
             bound = json.dumps({"id": "bound", **BASE}).encode()
-            peer.publish("order.paid", bound, exchange=f"{stored.queue}-shop")
+            peer.publish("order.paid", bound, exchange=shop)
             peer.publish(stored.queue, bound.replace(b"bound", b"named"), exchange="dispatcher")
             home.ok("worker", "--drain")
             stored.bound = len(smtp.of("bound")) + len(smtp.of("named"))
             stored.found = {end: peer.look(f"{stored.queue}{end}") for end in ends}
-            yield stored
-        finally:
-            own = [f"{queue}{end}" for queue in queues.values() for end in ("", *ends)]
-            peer.delete(own)
+        yield stored
+    finally:
+        with RabbitPeer(broker_url) as peer:
+            peer.delete(f"{queue}{end}" for queue in queues.values() for end in ("", *ends))
             peer.delete_exchange(f"{stored.queue}-shop")
 
 
