@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.content import Content, Envelope
+from domain.delivery import Delivery, still_to_send
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent
-from domain.events import Event
+from domain.events import Event, TroubleBegan, TroubleEnded
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, RenderRequest, proceed
 
@@ -47,6 +48,21 @@ class EndlessClock(FakeClock):
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await asyncio.Event().wait()
+
+
+class FakePauses:
+    """An EventSink that keeps each pause by its name: the error as it begins, None at its end.
+    `errors` has the same without the names."""
+
+    def __init__(self, errors: list[str | None] | None = None) -> None:
+        self.pauses: list[tuple[str, str | None]] = []
+        self.errors = [] if errors is None else errors
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, TroubleBegan | TroubleEnded):
+            error = event.error if isinstance(event, TroubleBegan) else None
+            self.pauses.append((str(event.trouble), error))
+            self.errors.append(error)
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,20 @@ def a_notification(**changes: Any) -> Notification:
         "sender": Recipient(address="shop@example.com"),
     }
     return Notification(**{**values, **changes})
+
+
+def a_delivery(notification: Notification, **changes: Any) -> Delivery:
+    """The first appearance of this notification, under its own id, but for these fields.
+    `remaining` may be what the headers name, or None."""
+    named = changes.pop("remaining", None)
+    values: dict[str, Any] = {
+        "key": notification.id,
+        "fingerprint": "body",
+        "has_id": True,
+        "session": "s-1",
+        "remaining": still_to_send(notification, named),
+    }
+    return Delivery(notification=notification, **{**values, **changes})
 
 
 def recipients(*addresses: str) -> tuple[Recipient, ...]:

@@ -1,7 +1,6 @@
 """A breaker pauses work while what it needs is away, so that no message pays for it."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,7 +11,8 @@ from domain.errors import (
     Throttled,
     Unavailable,
 )
-from domain.ports import Clock
+from domain.events import Trouble, TroubleBegan, TroubleEnded
+from domain.ports import Clock, EventSink
 from domain.turns import Caller, ProbePlace, Turns
 
 FIRST_PAUSE = 1.0
@@ -47,30 +47,6 @@ class HeldTooLong(Throttled):
     broker for a while, which spends no attempt."""
 
 
-@contextmanager
-def resting(resume: str | None) -> Iterator[None]:
-    """What is sent half way waits in the broker for a provider that is away: held in hand, a stop
-    would forget how far it came."""
-    try:
-        yield
-    except Unavailable as error:
-        if resume is None:
-            raise
-        held = HeldTooLong(str(error), retry_after=HAND_BACK_DELAY)
-        held.resume = resume
-        raise held from None
-
-
-async def while_in_hand(send: Callable[[], Awaitable[_T]]) -> _T:
-    """Send again what the notifier keeps in hand until it is sent, or must wait elsewhere."""
-    while True:
-        try:
-            return await send()
-        except Throttled as error:
-            if not error.in_hand:
-                raise
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Why there is a pause, since when, and when the other side is tried again."""
@@ -92,18 +68,20 @@ class Breaker:
     def __init__(
         self,
         clock: Clock,
-        on_change: Callable[[str | None], None],
+        trouble: Trouble,
+        events: EventSink,
         trips_on: type[DispatcherError] = Unavailable,
         longest_hold: float = LONGEST_HOLD,
         is_back: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`on_change` gets the error's text when the breaker opens, when the pause changes, and
-        each `REPORT_AGAIN` while probes fail; None when it closes. `trips_on` is the error that
+        """`events` gets that `trouble` began when the breaker opens, again when the pause changes
+        and each `REPORT_AGAIN` while probes fail, and that it ended. `trips_on` is the error that
         says the other side is away; `longest_hold` is in seconds. `is_back` is asked after a probe
         that met no such error: whether that shows that the pause may end."""
         self._trips_on = trips_on
         self._clock = clock
-        self._on_change = on_change
+        self._trouble = trouble
+        self._events = events
         self._is_back = is_back
         self._longest_hold = longest_hold
         self._pause = 0.0
@@ -116,15 +94,12 @@ class Breaker:
         self._is_ripe = False
         self._exchanged: set[str] = set()
         self._fresh = 0
-
-    def is_open(self) -> bool:
-        """Whether the channel is paused."""
-        return self._pause > 0
+        self.is_open = False  # whether there is a pause now
 
     @property
     def pause(self) -> Pause | None:
         """The pause while it is open, else None."""
-        if not self.is_open():
+        if not self.is_open:
             return None
         next_try = self._opened_at + timedelta(seconds=self._pause)
         return Pause(cause=self._cause, since=self._began_at, next_try=next_try)
@@ -132,33 +107,34 @@ class Breaker:
     async def call(
         self,
         send: Callable[[], Awaitable[_T]],
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[], object] = lambda: None,
         *,
         may_hold: bool = True,
         caller: Callable[[], Caller] = Caller,
+        since: datetime | None = None,
     ) -> _T:
         """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
-        other side. `caller` says which message this is about. Raises HeldTooLong after the longest
-        hold; without `may_hold` at once, but for the first to come after a pause in which no
-        other message waits to probe: it is the probe.
+        other side. `caller` says which message this is about, `since` when it was taken in hand
+        (None: now). Raises HeldTooLong after the longest hold; without `may_hold` at once, but for
+        the first to come after a pause in which no other message waits to probe: it is the probe.
         """
         place: ProbePlace | None = None
-        since = self._clock.now()
+        since = since or self._clock.now()
         while True:
-            if not self.is_open():
+            if not self.is_open:
                 check()
                 try:
                     return await send()
                 except self._trips_on as error:
-                    self._trip(error, caller())
+                    self.trip(error, caller())
             elif not may_hold and (self._turns.is_taken or not self._may_ask()):
                 raise self._held()
             else:
                 place = place or self._place(caller(), since)
                 async with self._turns.turn(place):
-                    if self.is_open() and await self._has_its_turn(place, may_hold=may_hold):
+                    if self.is_open and await self._has_its_turn(place, may_hold=may_hold):
                         answer = await self._probe(send, check, place)
                         if answer is not None:
                             return answer[0]
@@ -186,7 +162,7 @@ class Breaker:
             await self._clock.sleep(min(self._pause - self._waited(), _LOOK))
 
     async def _probe(
-        self, send: Callable[[], Awaitable[_T]], check: Callable[[], None], place: ProbePlace
+        self, send: Callable[[], Awaitable[_T]], check: Callable[[], object], place: ProbePlace
     ) -> tuple[_T] | None:
         """The result in a tuple; None where the other side is still away."""
         check()
@@ -234,8 +210,9 @@ class Breaker:
     def _held(self, delay: timedelta = HAND_BACK_DELAY) -> HeldTooLong:
         return HeldTooLong(f"the channel is paused: {self._cause}", retry_after=delay)
 
-    def _trip(self, error: DispatcherError, caller: Caller) -> None:
-        if self._pause == 0:  # of many calls in flight only the first opens it
+    def trip(self, error: DispatcherError, caller: Caller) -> None:
+        """A call made while there was no pause met this error."""
+        if not self.is_open:  # of many calls in flight only the first opens it
             self._began_at = self._clock.now()
             self._open(error, caller)
         else:
@@ -253,12 +230,13 @@ class Breaker:
             doubled = self._pause * 2 if self._have_changed is None else 0.0
             self._pause = min(doubled or FIRST_PAUSE, longest)
         self._opened_at = now
+        self.is_open = True
         self._cause, self._kind = str(error), type(error)
         self._have_changed = login.changed if login is not None else None
         self._turns.refused(caller)
         if before != self._pause or not timedelta(0) <= now - self._reported_at < REPORT_AGAIN:
             self._reported_at = now
-            self._on_change(self._cause)
+            self._events.emit(TroubleBegan(self._trouble, self._cause))
 
     def _answered(self) -> None:
         if self._is_back():
@@ -267,9 +245,10 @@ class Breaker:
             self._opened_at = self._clock.now()
 
     def _close(self) -> None:
+        self.is_open = False
         self._pause = self._login_pause = 0.0
         self._have_changed = None
         self._turns.forget()
         self._exchanged.clear()
         self._fresh = 0
-        self._on_change(None)
+        self._events.emit(TroubleEnded(self._trouble))

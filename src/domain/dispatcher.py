@@ -1,271 +1,212 @@
-"""The use case: one notification in, one outcome out."""
+"""The use case: one delivery in, one outcome out."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from domain.breaker import Breaker, Pause, resting, while_in_hand
+from domain.breaker import Pause
+from domain.channel_sender import ChannelSender, SendRequest
 from domain.content import Content, InDoubtPolicy
-from domain.errors import (
-    DeliveryError,
-    FailureReason,
-    NotYet,
-    Permanent,
-)
-from domain.journal import Journal
+from domain.delivery import Delivery
+from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.events import LEDGER
+from domain.ledger import ClaimLost, RecipientState, Start
+from domain.ledger_access import LedgerAccess, SendRecord
 from domain.notification import Notification, Recipient
-from domain.outcome import Outcome, Result, Sent
-from domain.ports import Answers, Ask, Clock, Notifier, RenderRequest, TemplateRenderer
-from domain.refusals import FaultStreak
-from domain.results import Judgement, resumed
+from domain.outcome import Outcome, Rejected, Result, Sent
+from domain.ports import Answers, Clock, RenderRequest, TemplateRenderer
+from domain.results import result_of_error, result_of_state
 from domain.retry_policy import RetryPolicy
-from domain.room import AttachmentRoom
-from domain.turns import caller_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a delivery has come: tries already made, and who is still to be sent to (None: all).
-
-    `may_hold`: whether it may wait in hand while its channel is paused. One that came by another
-    channel's queue may not: it would hold up that channel too. Nor may one that other channels
-    are asked for as well: what they could not send would not be stored meanwhile.
-    """
-
-    attempts_made: int = 0
-    remaining: tuple[Recipient, ...] | None = None
-    first_seen: datetime | None = None
-    may_hold: bool = True
-
-    def owed(self, notification: Notification) -> tuple[Recipient, ...]:
-        """Return the notification's own recipients that are still to be sent to; a remainder that
-        names none of them is nonsense and read as absent."""
-        everybody = notification.recipients
-        if self.remaining is None:
-            return everybody
-        resume = {r.address: r.resume for r in self.remaining}
-        owed = (r for r in everybody if r.address in resume)
-        return tuple(resumed(r, resume[r.address]) for r in owed) or everybody
+_BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState.POISON})
 
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
-    """Renders a notification, sends it on its channel and says what became of each recipient.
+    """Renders a notification, sends it on its channel to those who have not got it yet, and says
+    what became of each recipient.
 
-    `notifiers` maps channel to notifier. `concurrency` bounds how many of a channel's sends are
-    under way at once; None leaves it to the notifier. `on_pause` gets a channel's name with the
-    error that paused it, or None when it goes on. `room` bounds the attachments that are under way
-    at once.
+    `senders`: by channel. `in_doubt`: what to do where it is in doubt whether it was sent and the
+    template does not say.
     """
 
     renderer: TemplateRenderer
-    notifiers: Mapping[str, Notifier]
+    senders: Mapping[str, ChannelSender]
+    ledger: LedgerAccess
     retry_policy: RetryPolicy
     clock: Clock
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
-    concurrency: int | None = None
-    on_pause: Callable[[str, str | None], None] = lambda _channel, _error: None
-    room: AttachmentRoom | None = None
-    _breakers: dict[str, Breaker] = field(default_factory=dict, init=False)
-    _streaks: dict[str, FaultStreak] = field(default_factory=dict, init=False)
-    _slots: dict[str, AbstractAsyncContextManager[None]] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        for channel in self.notifiers:
-            streak = self._streaks[channel] = FaultStreak(self.retry_policy.tiers)
-            self._breakers[channel] = Breaker(
-                self.clock, self._pause_reporter(channel), is_back=streak.is_over
-            )
-            limit = self.concurrency
-            self._slots[channel] = nullcontext() if limit is None else asyncio.Semaphore(limit)
+    async def dispatch(self, delivery: Delivery, start: Start | None = None) -> Outcome:
+        """Try to deliver to each remaining recipient. `start`: what `resume` gave for it.
 
-    def _room_for(self, notification: Notification) -> AbstractAsyncContextManager[None]:
-        if self.room is None or not notification.attachments:
-            return nullcontext()
-        return self.room.for_files(notification.attachments)
-
-    def _pause_reporter(self, channel: str) -> Callable[[str | None], None]:
-        return lambda error: self.on_pause(channel, error)
-
-    def pauses(self) -> Mapping[str, Pause]:
-        """The channels that are paused now."""
-        found = {name: breaker.pause for name, breaker in self._breakers.items()}
-        return {name: pause for name, pause in found.items() if pause is not None}
-
-    async def dispatch(
-        self,
-        notification: Notification,
-        progress: Progress | None = None,
-        journal: Journal | None = None,
-    ) -> Outcome:
-        """Try to deliver to all recipients that are still to be sent to.
-
-        Never raises DeliveryError: each failure becomes a result. While the channel's provider is
-        away this waits, spending no attempt; cancel it to give up waiting.
+        Never raises DeliveryError: each failure becomes a result. While the channel's provider or
+        the ledger is away this waits, and spends no attempt. Cancelled while nothing is on its way,
+        it leaves no trace; else the ledger has it in doubt.
         """
-        progress, journal = progress or Progress(), journal or Journal()
-        send = partial(self._notify_all, progress=progress, journal=journal)
-        return await self._serve(notification, progress, send, journal.sent)
+        while True:
+            start = start or await self.ledger.start(delivery)  # 1: ask the ledger
+            results, unsent = self._known(delivery, start.states)
+            if not unsent and all(isinstance(result, Sent) for result in results):
+                made = delivery.attempts_made
+                return Outcome(attempt=made, results=tuple(results), claim=start.claim)
+            try:
+                async with self.ledger.sending(start) as record:
+                    for mail, people in self._mails(delivery, unsent):
+                        answers: Answers
+                        try:
+                            request = self._request(delivery, mail, people, record)  # 2: render
+                            answers = await self.senders[mail.channel].send(request)  # 3: send
+                        except DeliveryError as error:
+                            answers = dict.fromkeys(people, error)
+                        results += self._results(delivery, people, answers)
+                        if mail is not delivery.notification:
+                            await record.sent([r for r in people if answers[r] is None])
+            except ClaimLost:  # we stood still for too long; another process may have it now
+                start = None
+                continue
+            sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
+            await self.ledger.finish(start.claim, sent)  # 4: write it down
+            return Outcome(attempt=delivery.attempt, results=tuple(results), claim=start.claim)
 
-    async def foresee(self, notification: Notification, progress: Progress) -> Outcome:
+    async def resume(self, delivery: Delivery) -> Start | None:
+        """Start it only where an earlier appearance has sent it, or died with it in hand; for
+        `dispatch`. None, and nothing is written down, where the ledger knows nothing of it."""
+        if not (delivery.has_id or delivery.redelivered):
+            return None  # it stands for itself
+        start = await self.ledger.start(delivery)
+        if start.is_recovered or not _BEGUN.isdisjoint(start.states.values()):
+            return start
+        await self.ledger.give_back(start.claim)
+        return None
+
+    async def has_begun(self, delivery: Delivery) -> bool:
+        """Whether `resume` would start it. Raises LedgerUnavailable."""
+        return not _BEGUN.isdisjoint((await self.ledger.peek(delivery)).values())
+
+    async def foresee(self, delivery: Delivery) -> Outcome:
         """Return the outcome of `dispatch` as it is if the provider takes all that it is asked to
-        take. The provider is not asked, nothing is sent, and no pause is waited for."""
+        take. The provider is not asked, nothing is sent or written down, and no pause is waited
+        for. Raises LedgerUnavailable."""
+        results, unsent = self._known(delivery, await self.ledger.peek(delivery))
+        for mail, recipients in self._mails(delivery, unsent):
+            answers: Answers
+            try:
+                content = self._render(mail, delivery)
+                notifier = self.senders[mail.channel].notifier
+                answers = await notifier.check(mail, content, recipients)
+            except DeliveryError as error:
+                answers = dict.fromkeys(recipients, error)
+            results += self._results(delivery, recipients, answers)
+        return Outcome(attempt=delivery.attempt, results=tuple(results))
 
-        async def check(one: Notification, content: Content, group: Sequence[Recipient]) -> Answers:
-            return await self.notifiers[one.channel].check(one, content, group)
-
-        return await self._serve(notification, progress, check, Journal().sent)
-
-    async def _serve(
-        self,
-        notification: Notification,
-        progress: Progress,
-        ask: Ask,
-        sent: Callable[[Sequence[Recipient]], Awaitable[None]],
-    ) -> Outcome:
-        attempt = progress.attempts_made + 1
-        owed = progress.owed(notification)
-        if notification.channel not in self.notifiers:
-            error = f"channel {notification.channel!r} is not configured at this worker"
-            return Outcome.all_rejected(owed, FailureReason.CHANNEL_UNKNOWN, error, attempt=attempt)
-        results: list[Result] = []
-        alone = self._is_alone(notification)
-        for one_mail, group in notification.mails(owed, alone=alone):
-            made = await self._deliver(one_mail, group, attempt, progress, ask)
-            results += made
-            if alone:
-                await sent([r.recipient for r in made if isinstance(r, Sent)])
-        return Outcome(attempt=attempt, results=tuple(results))
-
-    def rehearse(self, notification: Notification, progress: Progress) -> None:
+    def rehearse(self, delivery: Delivery) -> None:
         """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it is
         too late."""
-        self._refuse_expired(notification, progress)
-        owed = progress.owed(notification)
-        for one_mail, _group in notification.mails(owed, alone=self._is_alone(notification)):
-            self._render(one_mail)
+        for mail, _recipients in self._mails(delivery, delivery.remaining):
+            self._render(mail, delivery)
 
-    def _is_alone(self, notification: Notification) -> bool:
-        notifier = self.notifiers.get(notification.channel)
-        return notification.individually or (notifier is not None and notifier.one_by_one)
+    def after_fault(self, delivery: Delivery, error: Exception) -> Outcome:
+        """The outcome where a fault of ours ended the attempt: it costs the attempt."""
+        text = f"internal error: {type(error).__name__}"
+        results = [self.retry_policy.after(delivery.attempt, r, text) for r in delivery.remaining]
+        return Outcome(attempt=delivery.attempt, results=tuple(results))
 
-    async def _deliver(
+    def pauses(self) -> Mapping[str, Pause]:
+        """What is paused now: channels, and the ledger by its name."""
+        found = {name: sender.pause for name, sender in self.senders.items()}
+        found[str(LEDGER)] = self.ledger.pause
+        return {name: pause for name, pause in found.items() if pause is not None}
+
+    def _known(
+        self, delivery: Delivery, states: Mapping[str, RecipientState]
+    ) -> tuple[list[Result], tuple[Recipient, ...]]:
+        """Results that need no sending, and who is to be sent to."""
+        results: list[Result] = []
+        unsent = delivery.remaining
+        if any(state is not RecipientState.CLEAR for state in states.values()):
+            in_doubt = self._in_doubt(delivery)
+            known = {r: result_of_state(r, states[r.address], in_doubt) for r in unsent}
+            results = [result for result in known.values() if result is not None]
+            unsent = tuple([r for r, result in known.items() if result is None])
+        channel = delivery.notification.channel
+        if unsent and channel not in self.senders:
+            error = f"channel {channel!r} is not configured at this worker"
+            reason = FailureReason.CHANNEL_UNKNOWN
+            results += [Rejected(recipient=r, reason=reason, error=error) for r in unsent]
+            unsent = ()
+        return results, unsent
+
+    def _mails(
+        self, delivery: Delivery, recipients: tuple[Recipient, ...]
+    ) -> Sequence[tuple[Notification, tuple[Recipient, ...]]]:
+        """One mail to all, or one for each where the channel or the producer wants it so."""
+        if not recipients:
+            return ()
+        notification = delivery.notification
+        sender = self.senders.get(notification.channel)
+        is_alone = notification.individually or (sender is not None and sender.notifier.one_by_one)
+        return notification.mails(recipients, alone=is_alone)
+
+    def _request(
         self,
-        notification: Notification,
-        recipients: Sequence[Recipient],
-        attempt: int,
-        progress: Progress,
-        ask: Ask,
-    ) -> list[Result]:
-        try:
-            self._refuse_expired(notification, progress)
-            content = self._render(notification)
-            answers = await ask(notification, content, recipients)
-        except DeliveryError as error:
-            answers = dict.fromkeys(recipients, error)
-        policy = self.in_doubt_policy(notification.template)
-        judgement = Judgement(attempt, policy, self.retry_policy)
-        return [judgement.of(r, answers[r]) for r in recipients]
+        delivery: Delivery,
+        mail: Notification,
+        recipients: tuple[Recipient, ...],
+        record: SendRecord,
+    ) -> SendRequest:
+        return SendRequest(
+            notification=mail,
+            content=self._render(mail, delivery),
+            recipients=recipients,
+            record=record,
+            check=partial(self._refuse_expired, delivery),
+            may_wait=delivery.may_wait,
+            since=self.clock.now(),
+        )
 
-    def in_doubt_policy(self, template: str) -> InDoubtPolicy:
-        """What is to be done with this template's notifications when a send is in doubt."""
-        return self.renderer.envelope_of(template).in_doubt or self.in_doubt
-
-    def _render(self, notification: Notification) -> Content:
-        everybody = notification.recipients
+    def _render(self, mail: Notification, delivery: Delivery) -> Content:
+        now = self._refuse_expired(delivery)
+        recipients = mail.recipients
         return self.renderer.render(
             RenderRequest(
-                template=notification.template,
-                channel=notification.channel,
-                parameters=notification.parameters,
-                subject=notification.subject,
-                recipient=everybody[0].address if len(everybody) == 1 else None,
-                locale=notification.locale,
-                now=self.clock.now(),
+                template=mail.template,
+                channel=mail.channel,
+                parameters=mail.parameters,
+                subject=mail.subject,
+                recipient=recipients[0].address if len(recipients) == 1 else None,
+                locale=mail.locale,
+                now=now,
             )
         )
 
-    async def _notify_all(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        progress: Progress,
-        journal: Journal,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """In as many messages as the provider wants; each leaves fewer for the next."""
-        answers = await self._notify(notification, content, recipients, progress, journal)
-        asked, rest = recipients, _not_yet(recipients, answers)
-        while rest and len(rest) < len(asked):
-            await journal.sent([r for r in asked if answers[r] is None])
-            try:
-                found = await self._notify(notification, content, rest, progress, journal)
-            except DeliveryError as error:
-                found = dict.fromkeys(rest, error)
-            answers = {**answers, **found}
-            asked, rest = rest, _not_yet(rest, answers)
-        return answers
-
-    async def _notify(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        progress: Progress,
-        journal: Journal,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        channel = notification.channel
-        streak = self._streaks[channel]
-        caller = partial(caller_of, notification)
-
-        async def about_to_send(concerned: Sequence[Recipient] | None = None) -> None:
-            await journal.about_to_send(recipients if concerned is None else concerned)
-
-        async def send() -> Mapping[Recipient, DeliveryError | None]:
-            async with self._slots[channel], self._room_for(notification):
-                began = streak.begin()
-                try:
-                    answers = await self.notifiers[channel].notify(
-                        notification, content, recipients, about_to_send
-                    )
-                except DeliveryError as error:
-                    journal.answered([error])
-                    with resting(error.resume):
-                        [verdict] = streak.judge(caller, began, [error])
-                        if verdict is error or verdict is None:
-                            raise
-                    verdict.resume = error.resume
-                    raise verdict from None
-            given = list(answers.values())
-            journal.answered(given)
-            judged = streak.judge(caller, began, given)
-            return answers if judged is given else dict(zip(answers, judged, strict=True))
-
-        # An outage may outlast the notification.
-        return await while_in_hand(
-            lambda: self._breakers[channel].call(
-                send,
-                check=lambda: self._refuse_expired(notification, progress),
-                may_hold=progress.may_hold,
-                caller=caller,
-            )
-        )
-
-    def _refuse_expired(self, notification: Notification, progress: Progress) -> None:
+    def _refuse_expired(self, delivery: Delivery) -> datetime:
+        """Return the current time; raise Permanent where that is too late for the delivery."""
+        notification, now = delivery.notification, self.clock.now()
         ends = [notification.expires_at] if notification.expires_at is not None else []
         after = self.renderer.envelope_of(notification.template).expires_after
-        if after is not None and progress.first_seen is not None:
-            ends.append(progress.first_seen + after)
-        now = self.clock.now()
+        if after is not None and delivery.first_seen is not None:
+            ends.append(delivery.first_seen + after)
         for end in ends:
             if end <= now:
                 raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
+        return now
 
+    def _results(
+        self, delivery: Delivery, recipients: Sequence[Recipient], answers: Answers
+    ) -> list[Result]:
+        results: list[Result] = []
+        for recipient in recipients:
+            error = answers[recipient]
+            if error is None:
+                results.append(Sent(recipient=recipient))
+            else:
+                policies = self._in_doubt(delivery), self.retry_policy
+                result = result_of_error(recipient, error, delivery.attempt, *policies)
+                results.append(result)
+        return results
 
-def _not_yet(
-    recipients: Sequence[Recipient], answers: Mapping[Recipient, DeliveryError | None]
-) -> list[Recipient]:
-    return [r for r in recipients if isinstance(answers[r], NotYet)]
+    def _in_doubt(self, delivery: Delivery) -> InDoubtPolicy:
+        """What is to be done where it is in doubt whether this delivery was sent."""
+        return self.renderer.envelope_of(delivery.notification.template).in_doubt or self.in_doubt

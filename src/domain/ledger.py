@@ -1,19 +1,17 @@
 """The ledger: who has been sent what, remembered across crashes and redeliveries.
 
 A delivery is written down before anything of it leaves, and again once the provider has accepted;
-only then is its message acked. So a second sight of the same delivery is recognised, and what a
+only then is its message acked. So another appearance of the same delivery is recognised, and what a
 crash left unfinished is known to be so.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import Protocol
 
+from domain.delivery import Delivery
 from domain.errors import DispatcherError
-
-Claim = NewType("Claim", str)
-"""Names one start of one delivery; unique."""
 
 
 class LedgerUnavailable(DispatcherError):
@@ -25,13 +23,22 @@ class ClaimLost(LedgerUnavailable):
     it: to repeat the call is useless, start again."""
 
 
-class Standing(StrEnum):
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One start of one delivery. `name` is the ledger's own, and unique. `has_id`: whether the
+    message has an id; where it has none the ledger must know when the message is acked."""
+
+    name: str
+    has_id: bool
+
+
+class RecipientState(StrEnum):
     """What the ledger knows of one recipient of a delivery that is about to start."""
 
     CLEAR = "clear"
     """Not sent. It is written down as started, by this claim."""
     SENT = "sent"
-    """Sent already, by an earlier sight of the same delivery: do not send."""
+    """Sent already, by an earlier appearance of the same delivery: do not send."""
     IN_DOUBT = "in_doubt"
     """A process died with the payload on its way. Written down as started, by this claim."""
     BUSY = "busy"
@@ -43,35 +50,16 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """One appearance of a message, as the ledger needs to know it.
-
-    `key` is the producer's id, or the content's hash where `has_id` is false: then equal messages
-    may be twins, both to be sent, and only a redelivery is the same one again. `fingerprint` is the
-    body's hash. `session` names the broker channel that delivered it, unique across processes.
-    """
-
-    channel: str
-    key: str
-    fingerprint: str
-    has_id: bool
-    session: str
-    redelivered: bool
-    recipients: tuple[str, ...]
-    """Addresses still to be sent to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The ledger's answer. `standings` has every recipient of the sight.
+    """The ledger's answer. `states` has every address of the delivery.
 
-    `is_suspect`: a process died with this delivery in hand, so it is to run while no other
-    suspect runs. `retry_after`: seconds after which a BUSY standing is worth asking for again.
+    `is_recovered`: a process died with this delivery in hand. A process sends recovered deliveries
+    one at a time. `retry_after`: seconds after which a BUSY state is worth asking for again.
     """
 
     claim: Claim
-    standings: Mapping[str, Standing]
-    is_suspect: bool = False
+    states: Mapping[str, RecipientState]
+    is_recovered: bool = False
     retry_after: float = 0.0
 
 
@@ -80,29 +68,29 @@ class DeliveryLedger(Protocol):
     else; a call that raised has changed nothing, or may be repeated without harm.
 
     Rows are keyed by channel, key and recipient. A process is alive while its lease is renewed;
-    leases do not depend on wall clocks agreeing or standing still.
+    leases do not depend on wall clocks that agree or run evenly.
     """
 
-    async def start(self, sight: Sight) -> Start:
+    async def start(self, delivery: Delivery) -> Start:
         """Look all recipients up and write down, durably, that those CLEAR or IN_DOUBT are started.
 
-        With an id: SENT where a row says so, whatever came since; CONFLICT for all where any row
-        of the same channel and key has another fingerprint; a row started by a live process is
-        BUSY. Without an id: a sight that is not redelivered is CLEAR, being a twin at most. A
-        redelivered one stands for one of the rows of the same recipient whose session has ended,
-        and which is not important, since twins are interchangeable: first for an unfinished one
-        (BUSY while its process lives), then for a sent one whose ack was not written (SENT, and
-        that row is used up). Unfinished first: so no twin is ever taken for one that was sent.
-        Without such a row it is BUSY while another process has a row whose session goes on, since
-        that process may have just died or been cut off, and else CLEAR.
+        With an id: SENT where a row says so, whatever came since; CONFLICT for all where any row of
+        the same channel and key has another fingerprint; a row started by a living process is BUSY.
+        Without an id: a delivery that is not redelivered is CLEAR, since equal messages are each to
+        be sent. A redelivered one stands for one of the rows of the same recipient whose session
+        has ended, and which is not important, since equal messages are interchangeable: first for
+        an unfinished one (BUSY while its process lives), then for a sent one whose ack was not
+        written (SENT, and that row is used up). Unfinished first: so a message is never taken for
+        an equal one that was sent. Where there is none it is BUSY while another process has a row
+        whose session goes on, since that process may have just died or been cut off, else CLEAR.
 
-        A row started by a process that died is taken over, and the sight is suspect: IN_DOUBT if
-        the payload was on its way, else CLEAR; POISON for all, and forgotten, where two such
+        A row started by a process that died is taken over, and the delivery is recovered: IN_DOUBT
+        if the payload was on its way, else CLEAR; POISON for all, and forgotten, where two such
         takeovers ended unfinished before. All in one transaction: either every recipient that may
-        go is started, or (BUSY, CONFLICT, POISON for any) none.
+        go is started, or (BUSY, CONFLICT, POISON for any) not one.
         """
 
-    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+    async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         """What `start` would answer now. Writes nothing, and creates no storage: where there is no
         storage yet everything is CLEAR."""
 

@@ -1,10 +1,11 @@
 """What became of a notification, recipient by recipient. One place turns it into ack or copies."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from domain.errors import FailureReason
+from domain.ledger import Claim
 from domain.notification import Recipient
 
 
@@ -60,10 +61,17 @@ Result = Sent | Deferred | Rejected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One result for each recipient of the attempt; `attempt` is its number (first: 1)."""
+    """One result for each recipient of the attempt; `attempt` is its number (first: 1). `claim`
+    names its start in the ledger, where there was one."""
 
     attempt: int
     results: tuple[Result, ...]
+    claim: Claim | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether each recipient has got it."""
+        return all(isinstance(result, Sent) for result in self.results)
 
     @property
     def sent(self) -> tuple[Sent, ...]:
@@ -86,8 +94,8 @@ class Outcome:
     def explained(self, error: str) -> "Outcome":
         """The refusals as one: with this error, and the first one's reason."""
         reason = self.rejected[0].reason
-        owed = (r.recipient for r in self.rejected)
-        return Outcome.all_rejected(owed, reason, error, attempt=self.attempt)
+        refused = (r.recipient for r in self.rejected)
+        return Outcome.all_rejected(refused, reason, error, attempt=self.attempt)
 
     @classmethod
     def all_rejected(

@@ -1,6 +1,6 @@
 """What the domain asks of the world. Adapters implement the ports, fakes stand in for them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -75,8 +75,6 @@ async def proceed(_recipients: Sequence[Recipient] | None = None, /) -> None:
 
 Answers = Mapping[Recipient, DeliveryError | None]
 """What became of each recipient; None: the provider has accepted."""
-
-Ask = Callable[[Notification, Content, Sequence[Recipient]], Awaitable[Answers]]
 
 
 class Notifier(Protocol):

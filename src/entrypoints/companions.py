@@ -37,7 +37,7 @@ def _worker_watch(container: Container) -> WorkerWatch:
     in_hand = container.in_hand()
     return WorkerWatch(
         store=container.paces(),
-        pauses=container.once().pauses,
+        pauses=container.dispatcher().pauses,
         in_hand=in_hand.by_queue,
         settled_at=lambda: in_hand.settled_at,
     )

@@ -24,8 +24,9 @@ from adapters.observers.readiness import Readiness
 from adapters.observers.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from domain.alerts import AlertPolicy
+from domain.channel_sender import ChannelSender
 from domain.dispatcher import Dispatcher
-from domain.once import OnceDispatcher
+from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
 from domain.room import AttachmentRoom
@@ -38,7 +39,6 @@ from entrypoints.channels import (
     telegram_notifier,
     webhook_notifier,
 )
-from entrypoints.hooks import Hooks
 from entrypoints.ledgers import delivery_ledger, pace_store
 from entrypoints.relays import email_notifier
 from entrypoints.settings import Settings, SettingsInvalid
@@ -76,28 +76,31 @@ def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
     )
 
 
-def _dispatcher(
-    settings: Settings,
-    clock: SystemClock,
-    renderer: FilesystemTemplates,
-    notifiers: Mapping[str, Callable[[], Notifier]],
-    hooks: Hooks,
-) -> Dispatcher:
-    return Dispatcher(
-        renderer=renderer,
-        notifiers={
-            name: guarded(settings, name, notifiers[name]())
-            for name in settings.configured_channels
-        },
-        retry_policy=RetryPolicy(settings.retry_delays),
-        clock=clock,
-        in_doubt=settings.in_doubt,
-        concurrency=settings.concurrency,
-        room=AttachmentRoom(
-            settings.max_in_hand, AttachmentFolder(settings.attachments_dir).size_of
-        ),
-        on_pause=hooks.pause,
-    )
+def _guarded_notifiers(
+    settings: Settings, notifiers: Mapping[str, Callable[[], Notifier]]
+) -> Mapping[str, Notifier]:
+    return {
+        name: guarded(settings, name, notifiers[name]()) for name in settings.configured_channels
+    }
+
+
+def _senders(
+    settings: Settings, clock: SystemClock, notifiers: Mapping[str, Notifier], events: EventSink
+) -> Mapping[str, ChannelSender]:
+    files = AttachmentFolder(settings.attachments_dir)
+    room = AttachmentRoom(settings.max_in_hand, files.size_of)
+    return {
+        name: ChannelSender(
+            name,
+            notifier,
+            clock,
+            events,
+            waits=settings.retry_delays,
+            concurrency=settings.concurrency,
+            room=room,
+        )
+        for name, notifier in notifiers.items()
+    }
 
 
 def _metrics(container: "Container") -> Metrics:
@@ -162,7 +165,6 @@ class Container(containers.DeclarativeContainer):
         readiness,
         providers.Singleton(AlertFeed, alerts, settings.provided.queue_channels),
     )
-    hooks = providers.Singleton(Hooks, events)
     settlement_period = providers.Object(PERIOD)
     settlement_watch = providers.Singleton(
         SettlementWatch,
@@ -191,34 +193,38 @@ class Container(containers.DeclarativeContainer):
 
     # Rendering and dispatching
     renderer = providers.Singleton(_renderer, settings, events)
-    dispatcher = providers.Singleton(_dispatcher, settings, clock, renderer, notifiers, hooks)
+    channel_notifiers = providers.Singleton(_guarded_notifiers, settings, notifiers)
+    senders = providers.Singleton(_senders, settings, clock, channel_notifiers, events)
     ledger = providers.Singleton(delivery_ledger, settings, clock)
-    once = providers.Singleton(
-        OnceDispatcher,
-        dispatcher=dispatcher,
-        ledger=ledger,
+    ledger_access = providers.Singleton(LedgerAccess, ledger, clock, events)
+    dispatcher = providers.Singleton(
+        Dispatcher,
+        renderer=renderer,
+        senders=senders,
+        ledger=ledger_access,
+        retry_policy=providers.Singleton(RetryPolicy, settings.provided.retry_delays),
         clock=clock,
-        on_pause=hooks.provided.pause,
+        in_doubt=settings.provided.in_doubt,
     )
     alerter = providers.Singleton(
         Alerter,
         policy=alerts,
         targets=settings.provided.alerts_to,
-        notifiers=dispatcher.provided.notifiers,
+        notifiers=channel_notifiers,
         paused=readiness.provided.paused_channels,
     )
     handler = providers.Singleton(
         MessageHandler,
-        dispatcher=once,
+        dispatcher=dispatcher,
         channels=settings.provided.queue_channels,
         clock=clock,
-        observer=hooks,
+        events=events,
         max_body=settings.provided.max_body,
     )
 
     rehearsal = providers.Singleton(
         Rehearsal,
-        dispatcher=once,
+        dispatcher=dispatcher,
         channels=settings.provided.queue_channels,
         max_body=settings.provided.max_body,
     )
@@ -239,7 +245,7 @@ class Container(containers.DeclarativeContainer):
 
 async def close_outbound(container: Container) -> None:
     """Let go of providers and the ledger, once nothing is in flight."""
-    for notifier in container.dispatcher().notifiers.values():
+    for notifier in container.channel_notifiers().values():
         await notifier.close()
     await container.paces().close()
     await container.ledger().close()

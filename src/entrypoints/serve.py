@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters.inbound.contract import Consumer, Handler, InboundMessage, Settlement, Watcher
+from adapters.inbound.contract import (
+    Acked,
+    Consumer,
+    Handler,
+    InboundMessage,
+    SessionEnded,
+    Settlement,
+)
 from entrypoints.background import in_background
 
 TEMPLATE_POLL = 0.5
@@ -35,7 +42,8 @@ async def serve(
     *,
     consumer: Consumer,
     handler: Handler,
-    watcher: Watcher,
+    acked: Acked,
+    session_ended: SessionEnded,
     refresh_templates: Callable[[], object],
     stop_waiting: Callable[[], None],
     close: Callable[[], Awaitable[None]],
@@ -68,7 +76,7 @@ async def serve(
         stack.push_async_callback(close)
         for context in within:
             await stack.enter_async_context(context)
-        await consumer.run(limited, drain=drain, watcher=watcher)
+        await consumer.run(limited, drain=drain, acked=acked, session_ended=session_ended)
 
 
 class _Counted:

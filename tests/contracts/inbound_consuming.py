@@ -8,6 +8,7 @@ from adapters.inbound.contract import (
     InboundMessage,
     Settlement,
 )
+from domain.ledger import Claim
 from tests.contracts.inbound_harness import (
     ALL_PROPERTIES,
     AWKWARD_BODIES,
@@ -82,7 +83,7 @@ class ConsumingContract:
             def fail_first(message: InboundMessage) -> Settlement:
                 if not message.redelivered:
                     raise RuntimeError("a fault in the handler")
-                return ()
+                return Settlement()
 
             recorder = Recorder(fail_first)
             async with consuming(inbound.consumer(queue), recorder):
@@ -108,7 +109,7 @@ class ConsumingContract:
                 await together.wait()
                 await asyncio.sleep(0.02)
                 running -= 1
-                return ()
+                return Settlement()
 
             await inbound.consumer(queue, prefetch=4).run(handle, drain=True)
 
@@ -139,6 +140,28 @@ class ConsumingContract:
 
         run(scenario)
 
+    def test_the_claims_of_a_settlement_are_given_to_the_ledger_before_the_ack(
+        self, run: Run
+    ) -> None:
+        async def scenario(inbound: InboundHarness) -> None:
+            queue, order = await inbound.fresh_queue(), list[str]()
+            await publish(inbound, queue, b"a")
+
+            async def handle(message: InboundMessage) -> Settlement:
+                order.append("handled")
+                return Settlement(claims=[Claim("c-1", has_id=False), Claim("c-2", has_id=False)])
+
+            async def acked(claim: Claim) -> None:
+                order.append(claim.name)
+
+            consumer = inbound.consumer(queue)
+            await consumer.run(handle, drain=True, acked=acked)
+
+            assert order == ["handled", "c-1", "c-2"]
+            assert await drained(inbound, queue) == []
+
+        run(scenario)
+
     def test_two_consumers_share_the_work_and_do_nothing_twice(self, run: Run) -> None:
         async def scenario(inbound: InboundHarness) -> None:
             queue, seen = await inbound.fresh_queue(), Counter[bytes]()
@@ -147,7 +170,7 @@ class ConsumingContract:
             async def handle(message: InboundMessage) -> Settlement:
                 await asyncio.sleep(0.005)
                 seen[message.body] += 1
-                return ()
+                return Settlement()
 
             await asyncio.gather(
                 *(inbound.consumer(queue).run(handle, drain=True) for _ in range(2))

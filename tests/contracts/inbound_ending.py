@@ -41,7 +41,8 @@ class EndingContract:
             await publish(inbound, other, b"c")
 
             def answer(message: InboundMessage) -> Settlement:
-                return [RetryCopy(delay=HOUR, headers={}, exact=True)] * (message.body == b"b")
+                later = RetryCopy(delay=HOUR, headers={}, exact=True)
+                return Settlement([later] * (message.body == b"b"))
 
             recorder = Recorder(answer)
             await inbound.consumer(one, other).run(recorder, drain=True)
@@ -61,7 +62,7 @@ class EndingContract:
                 started.set()
                 await asyncio.sleep(0.3)
                 ended.append(message.body)
-                return ()
+                return Settlement()
 
             consumer = inbound.consumer(queue, prefetch=1)
             running = asyncio.create_task(consumer.run(handle))
@@ -89,7 +90,7 @@ class EndingContract:
                 except asyncio.CancelledError:
                     cancelled = True
                     raise
-                return ()
+                return Settlement()
 
             consumer = inbound.consumer(queue, grace=timedelta(milliseconds=300))
             running = asyncio.create_task(consumer.run(hang))

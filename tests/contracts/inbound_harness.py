@@ -79,7 +79,9 @@ def runner(open_inbound: OpenInbound) -> Run:
 class Recorder:
     """A handler that remembers what it saw and answers as told."""
 
-    def __init__(self, answer: Callable[[InboundMessage], Settlement] = lambda _: ()) -> None:
+    def __init__(
+        self, answer: Callable[[InboundMessage], Settlement] = lambda _: Settlement()
+    ) -> None:
         self.seen: list[InboundMessage] = []
         self._answer = answer
         self._news = asyncio.Event()
@@ -135,11 +137,16 @@ async def drained(
     return recorder.bodies
 
 
+def burying(headers: Mapping[str, str | int]) -> Recorder:
+    """A handler that dead-letters every message."""
+    return Recorder(lambda _: Settlement([DeadCopy(headers=headers)]))
+
+
 async def bury(inbound: InboundHarness, queue: str, *bodies: bytes) -> None:
     """Publish and dead-letter, one after the other, so that their order is known."""
     for body in bodies:
         await publish(inbound, queue, body)
-        await drained(inbound, queue, handler=Recorder(lambda _: [DeadCopy(headers={"n": 1})]))
+        await drained(inbound, queue, handler=burying({"n": 1}))
 
 
 async def dead(inbound: InboundHarness, queue: str) -> list[InboundMessage]:

@@ -28,8 +28,8 @@ class PropertiesContract:
         async def scenario(inbound: InboundHarness) -> None:
             def answer(message: InboundMessage) -> Settlement:
                 if "n" in message.headers:
-                    return [DeadCopy(headers={}, priority=7)]
-                return [RetryCopy(delay=inbound.tier, headers={"n": 1}, priority=7)]
+                    return Settlement([DeadCopy(headers={}, priority=7)])
+                return Settlement([RetryCopy(delay=inbound.tier, headers={"n": 1}, priority=7)])
 
             queue, recorder = await inbound.fresh_queue(), Recorder(answer)
             async with consuming(inbound.consumer(queue), recorder):

@@ -26,6 +26,7 @@ from tests.contracts.inbound_harness import (
     Recorder,
     Run,
     bury,
+    burying,
     consuming,
     dead,
     drained,
@@ -47,7 +48,7 @@ class SettlingContract:
             def answer(message: InboundMessage) -> Settlement:
                 times.append(loop.time())
                 first = "x-dispatcher-attempt" not in message.headers
-                return [RetryCopy(delay=inbound.tier, headers=HEADERS)] if first else ()
+                return Settlement([RetryCopy(delay=inbound.tier, headers=HEADERS)] * first)
 
             recorder = Recorder(answer)
             body = b"\x00\xff byte for byte"
@@ -76,9 +77,10 @@ class SettlingContract:
                 nonlocal due
                 due = due or loop.time() + wait
                 if (left := due - loop.time()) > 0.005:
-                    return [RetryCopy(delay=timedelta(seconds=left), headers={}, exact=True)]
+                    rest = timedelta(seconds=left)
+                    return Settlement([RetryCopy(delay=rest, headers={}, exact=True)])
                 late.set_result(-left)
-                return ()
+                return Settlement()
 
             recorder = Recorder(answer)
             await publish(inbound, queue, b"x")
@@ -99,20 +101,17 @@ class SettlingContract:
 
             def answer(message: InboundMessage) -> Settlement:
                 if "n" in message.headers:
-                    return ()
+                    return Settlement()
                 soon = RetryCopy(delay=inbound.tier, headers={"n": 1})
-                return [soon, DeadCopy(headers={"n": 2}), DeadCopy(headers={"n": 3})]
+                return Settlement([soon, DeadCopy(headers={"n": 2}), DeadCopy(headers={"n": 3})])
 
             recorder = Recorder(answer)
             async with consuming(inbound.consumer(queue), recorder):
                 await recorder.saw(2)
 
             assert given_headers(recorder.seen[1]) == {"n": 1}
-            letters = await dead(inbound, queue)
-            assert [(m.body, given_headers(m)) for m in letters] == [
-                (b"x", {"n": 2}),
-                (b"x", {"n": 3}),
-            ]
+            letters = [(one.body, given_headers(one)) for one in await dead(inbound, queue)]
+            assert letters == [(b"x", {"n": 2}), (b"x", {"n": 3})]
 
         run(scenario)
 
@@ -123,7 +122,7 @@ class SettlingContract:
             queue = await inbound.fresh_queue()
             for body in AWKWARD_BODIES:
                 await publish(inbound, queue, body, properties=ALL_PROPERTIES)
-            await drained(inbound, queue, handler=Recorder(lambda _: [DeadCopy(headers=HEADERS)]))
+            await drained(inbound, queue, handler=burying(HEADERS))
 
             letters = await dead(inbound, queue)
 
@@ -191,7 +190,7 @@ class SettlingContract:
         async def scenario(inbound: InboundHarness) -> None:
             queue = await inbound.fresh_queue()
             await publish(inbound, queue, b"wrong", properties=ALL_PROPERTIES)
-            await drained(inbound, queue, handler=Recorder(lambda _: [DeadCopy(headers={})]))
+            await drained(inbound, queue, handler=burying({}))
 
             async def mend(letter: InboundMessage) -> Decision:
                 return Release(headers=HEADERS, body=b"right", properties=others)
@@ -261,11 +260,11 @@ class SettlingContract:
             def answer(message: InboundMessage) -> Settlement:
                 number = int(message.body)
                 if number % 7 == 0:
-                    return [DeadCopy(headers={})]
+                    return Settlement([DeadCopy(headers={})])
                 if number % 5 == 0 and "n" not in message.headers:
-                    return [RetryCopy(delay=inbound.tier, headers={"n": 1})]
+                    return Settlement([RetryCopy(delay=inbound.tier, headers={"n": 1})])
                 sent[message.body] += 1
-                return ()
+                return Settlement()
 
             expected = {body: 1 for body in bodies if int(body) % 7}
             async with consuming(inbound.consumer(queue, prefetch=50), Recorder(answer)):

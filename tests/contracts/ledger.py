@@ -1,8 +1,8 @@
-"""What every DeliveryLedger knows of sights with an id."""
+"""What every DeliveryLedger knows of deliveries with an id."""
 
 import pytest
 
-from domain.ledger import Sight
+from domain.delivery import Delivery
 from tests.contracts.ledger_harness import (
     ANN,
     BOB,
@@ -11,9 +11,9 @@ from tests.contracts.ledger_harness import (
     CONFLICT,
     ID,
     IN_DOUBT,
+    NO_ID,
     POISON,
     SENT,
-    TWIN,
     Run,
     Storage,
     again,
@@ -21,7 +21,7 @@ from tests.contracts.ledger_harness import (
     deliver,
     die,
     everybody,
-    standing,
+    state_of,
 )
 
 BOTH = changed(ID, recipients=(ANN, BOB))
@@ -34,14 +34,14 @@ class LedgerContract:
         async def scenario(storage: Storage) -> None:
             start = await storage.process().start(BOTH)
 
-            assert start.standings == everybody(BOTH, CLEAR)
-            assert not start.is_suspect
+            assert start.states == everybody(BOTH, CLEAR)
+            assert not start.is_recovered
             assert start.retry_after == 0.0
 
         run(scenario)
 
-    @pytest.mark.parametrize("sight", [ID, again(ID), changed(ID, session="s-9")])
-    def test_what_was_sent_is_sent_whatever_came_since(self, run: Run, sight: Sight) -> None:
+    @pytest.mark.parametrize("delivery", [ID, again(ID), changed(ID, session="s-9")])
+    def test_what_was_sent_is_sent_whatever_came_since(self, run: Run, delivery: Delivery) -> None:
         async def scenario(storage: Storage) -> None:
             first, other = storage.process(), storage.process()
             start = await deliver(first, ID)
@@ -49,8 +49,8 @@ class LedgerContract:
             await first.session_ended(ID.session)
             await first.close()
 
-            assert await standing(other, sight) is SENT
-            assert await standing(other, sight) is SENT
+            assert await state_of(other, delivery) is SENT
+            assert await state_of(other, delivery) is SENT
 
         run(scenario)
 
@@ -61,12 +61,12 @@ class LedgerContract:
 
             for ledger in (first, other):
                 answer = await ledger.start(again(ID))
-                assert answer.standings == {ANN: BUSY}
+                assert answer.states == {ANN: BUSY}
                 assert 0 < answer.retry_after <= 5
             await first.sending(start.claim, [ANN])
-            assert await standing(other, again(ID)) is BUSY
+            assert await state_of(other, again(ID)) is BUSY
             await first.finish(start.claim, [ANN])
-            assert await standing(other, again(ID)) is SENT
+            assert await state_of(other, again(ID)) is SENT
 
         run(scenario)
 
@@ -75,8 +75,8 @@ class LedgerContract:
             first, other = storage.process(), storage.process()
             await first.start(ID)
 
-            assert (await other.start(BOTH)).standings == everybody(BOTH, BUSY)
-            assert await standing(first, changed(ID, recipients=(BOB,))) is CLEAR
+            assert (await other.start(BOTH)).states == everybody(BOTH, BUSY)
+            assert await state_of(first, changed(ID, recipients=(BOB,))) is CLEAR
 
         run(scenario)
 
@@ -87,7 +87,7 @@ class LedgerContract:
             await ledger.sending(start.claim, [ANN, BOB])
             await ledger.finish(start.claim, [BOB])
 
-            assert (await ledger.start(BOTH)).standings == {ANN: CLEAR, BOB: SENT}
+            assert (await ledger.start(BOTH)).states == {ANN: CLEAR, BOB: SENT}
 
         run(scenario)
 
@@ -100,9 +100,9 @@ class LedgerContract:
             await first.sending(start.claim, [ANN])
             await first.sent(start.claim, [ANN])
 
-            assert (await other.start(BOTH)).standings == {ANN: SENT, BOB: BUSY}
+            assert (await other.start(BOTH)).states == {ANN: SENT, BOB: BUSY}
             await first.finish(start.claim, [])
-            assert (await other.start(BOTH)).standings == {ANN: SENT, BOB: CLEAR}
+            assert (await other.start(BOTH)).states == {ANN: SENT, BOB: CLEAR}
 
         run(scenario)
 
@@ -112,8 +112,8 @@ class LedgerContract:
             await deliver(ledger, ID)
             other_body = changed(BOTH, fingerprint="f-2")
 
-            assert (await ledger.start(other_body)).standings == everybody(BOTH, CONFLICT)
-            assert (await ledger.start(BOTH)).standings == {ANN: SENT, BOB: CLEAR}
+            assert (await ledger.start(other_body)).states == everybody(BOTH, CONFLICT)
+            assert (await ledger.start(BOTH)).states == {ANN: SENT, BOB: CLEAR}
 
         run(scenario)
 
@@ -123,21 +123,21 @@ class LedgerContract:
             start = await ledger.start(ID)
             await ledger.finish(start.claim, [])
 
-            assert await standing(ledger, changed(ID, fingerprint="f-2")) is CLEAR
+            assert await state_of(ledger, changed(ID, fingerprint="f-2")) is CLEAR
 
         run(scenario)
 
     @pytest.mark.parametrize(
         "other",
-        [changed(ID, channel="slack"), changed(ID, key="order-2"), changed(TWIN, key=ID.key)],
+        [changed(ID, channel="slack"), changed(ID, key="order-2"), changed(NO_ID, key=ID.key)],
     )
-    def test_channel_id_and_content_are_told_apart(self, run: Run, other: Sight) -> None:
+    def test_channel_id_and_content_are_told_apart(self, run: Run, other: Delivery) -> None:
         async def scenario(storage: Storage) -> None:
             ledger = storage.process()
             await deliver(ledger, ID)
             await ledger.session_ended(ID.session)
 
-            assert await standing(ledger, again(other)) is CLEAR
+            assert await state_of(ledger, again(other)) is CLEAR
 
         run(scenario)
 
@@ -152,11 +152,11 @@ class LedgerContract:
             assert await other.peek(BOTH) == {ANN: SENT, BOB: CLEAR}
             assert await other.peek(other_body) == everybody(BOTH, CONFLICT)
             assert await other.peek(changed(BOTH, channel="slack")) == everybody(BOTH, CLEAR)
-            assert (await first.start(BOTH)).standings == {ANN: SENT, BOB: CLEAR}
+            assert (await first.start(BOTH)).states == {ANN: SENT, BOB: CLEAR}
             assert await other.peek(BOTH) == {ANN: SENT, BOB: BUSY}
             await first.close()
             assert await other.peek(BOTH) == {ANN: SENT, BOB: CLEAR}
-            assert not (await other.start(changed(BOTH, key="order-2"))).is_suspect
+            assert not (await other.start(changed(BOTH, key="order-2"))).is_recovered
 
         run(scenario)
 
@@ -170,19 +170,19 @@ class LedgerContract:
 
             assert await other.peek(ID) == {ANN: POISON}
             assert await other.peek(ID) == {ANN: POISON}
-            assert await standing(other, ID) is POISON
+            assert await state_of(other, ID) is POISON
             assert await other.peek(ID) == {ANN: CLEAR}
 
         run(scenario)
 
-    def test_a_peek_takes_what_has_no_id_for_a_twin(self, run: Run) -> None:
+    def test_a_peek_takes_what_has_no_id_for_another_message(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             first, other = storage.process(), storage.process()
-            await deliver(first, TWIN)
-            await first.session_ended(TWIN.session)
+            await deliver(first, NO_ID)
+            await first.session_ended(NO_ID.session)
 
-            assert await other.peek(TWIN) == {ANN: CLEAR}
-            assert await other.peek(again(TWIN)) == {ANN: SENT}
-            assert await standing(other, again(TWIN)) is SENT
+            assert await other.peek(NO_ID) == {ANN: CLEAR}
+            assert await other.peek(again(NO_ID)) == {ANN: SENT}
+            assert await state_of(other, again(NO_ID)) is SENT
 
         run(scenario)

@@ -12,8 +12,8 @@ from tests.contracts.ledger_harness import (
     CLEAR,
     ID,
     IN_DOUBT,
+    NO_ID,
     SENT,
-    TWIN,
     Run,
     Storage,
     again,
@@ -21,7 +21,7 @@ from tests.contracts.ledger_harness import (
     deliver,
     die,
     everybody,
-    standing,
+    state_of,
 )
 
 BOTH = changed(ID, recipients=(ANN, BOB))
@@ -35,7 +35,7 @@ class CallsContract:
             ledgers = [storage.process() for _ in range(3)]
             starts = [ledger.start(ID) for ledger in ledgers for _ in range(20)]
 
-            found = [start.standings[ANN] for start in await asyncio.gather(*starts)]
+            found = [start.states[ANN] for start in await asyncio.gather(*starts)]
 
             assert sorted(found) == [BUSY] * 59 + [CLEAR]
 
@@ -49,15 +49,15 @@ class CallsContract:
             with pytest.raises(ClaimLost):
                 await ledger.sending(start.claim, [ANN, BOB])
             await ledger.close()
-            assert await standing(storage.process(), ID) is CLEAR
+            assert await state_of(storage.process(), ID) is CLEAR
 
         run(scenario)
 
     def test_every_step_may_be_repeated(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             ledger = storage.process()
-            for sight in (BOTH, changed(TWIN, recipients=(ANN, BOB))):
-                start = await ledger.start(sight)
+            for delivery in (BOTH, changed(NO_ID, recipients=(ANN, BOB))):
+                start = await ledger.start(delivery)
                 for _ in range(2):
                     await ledger.sending(start.claim, [ANN, BOB])
                 for _ in range(2):
@@ -65,9 +65,9 @@ class CallsContract:
                 await ledger.sending(start.claim, [ANN])
                 for _ in range(2):
                     await ledger.finish(start.claim, [])
-                await ledger.session_ended(sight.session)
-                await ledger.session_ended(sight.session)
-                assert (await ledger.start(again(sight))).standings == {ANN: SENT, BOB: CLEAR}
+                await ledger.session_ended(delivery.session)
+                await ledger.session_ended(delivery.session)
+                assert (await ledger.start(again(delivery))).states == {ANN: SENT, BOB: CLEAR}
 
         run(scenario)
 
@@ -76,16 +76,16 @@ class CallsContract:
             ledger, other = storage.process(), storage.process()
             await die(storage.process(), changed(ID, key="order-30"), sending=True)
             for turns in range(30):
-                sight = changed(ID, key=f"order-{turns}")
-                task = asyncio.create_task(ledger.start(sight))
+                delivery = changed(ID, key=f"order-{turns}")
+                task = asyncio.create_task(ledger.start(delivery))
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 task.cancel()
                 await asyncio.wait([task])
                 if task.cancelled():
-                    assert (await deliver(ledger, sight)).standings == {ANN: CLEAR}
+                    assert (await deliver(ledger, delivery)).states == {ANN: CLEAR}
 
-            assert await standing(other, again(changed(ID, key="order-30"))) is IN_DOUBT
+            assert await state_of(other, again(changed(ID, key="order-30"))) is IN_DOUBT
 
         run(scenario)
 
@@ -94,9 +94,10 @@ class CallsContract:
             ledger = storage.process()
             awkward = ("", "\0", "a b\n", "ä\N{BELL}", "x" * 5000, '"{[|:', "\udc80")
             for text in awkward:
-                sight = changed(ID, key=text, fingerprint=text, session=text, recipients=awkward)
-                assert (await deliver(ledger, sight)).standings == everybody(sight, CLEAR)
-                assert (await ledger.start(sight)).standings == everybody(sight, SENT)
+                one = changed(ID, key=text, fingerprint=text, session=text)
+                delivery = changed(one, recipients=[a for a in awkward if a and a.isprintable()])
+                assert (await deliver(ledger, delivery)).states == everybody(delivery, CLEAR)
+                assert (await ledger.start(delivery)).states == everybody(delivery, SENT)
 
         run(scenario)
 

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from domain.ledger import Sight, Standing
+from domain.delivery import Delivery
+from domain.ledger import RecipientState
 from tests.contracts.ledger_harness import (
     ANN,
     BOB,
@@ -12,16 +13,16 @@ from tests.contracts.ledger_harness import (
     CLEAR,
     ID,
     IN_DOUBT,
+    NO_ID,
     POISON,
     SENT,
-    TWIN,
     Run,
     Storage,
     again,
     changed,
     deliver,
     die,
-    standing,
+    state_of,
 )
 
 BOTH = changed(ID, recipients=(ANN, BOB))
@@ -31,23 +32,23 @@ class CrashesContract:
     """Needs a fixture `run`."""
 
     @pytest.mark.parametrize(("sending", "known"), [(False, CLEAR), (True, IN_DOUBT)])
-    @pytest.mark.parametrize("sight", [ID, TWIN])
+    @pytest.mark.parametrize("delivery", [ID, NO_ID])
     def test_what_a_dead_process_left_is_taken_over_once(
-        self, run: Run, sight: Sight, sending: bool, known: Standing
+        self, run: Run, delivery: Delivery, sending: bool, known: RecipientState
     ) -> None:
         async def scenario(storage: Storage) -> None:
-            await die(storage.process(), sight, sending=sending)
+            await die(storage.process(), delivery, sending=sending)
             ledger = storage.process()
 
-            start = await ledger.start(again(sight))
+            start = await ledger.start(again(delivery))
 
-            assert start.standings == {ANN: known}
-            assert start.is_suspect
-            assert await standing(ledger, again(ID)) is (BUSY if sight is ID else CLEAR)
+            assert start.states == {ANN: known}
+            assert start.is_recovered
+            assert await state_of(ledger, again(ID)) is (BUSY if delivery is ID else CLEAR)
             await ledger.sending(start.claim, [ANN])
             await ledger.finish(start.claim, [ANN])
             await ledger.session_ended("s-2")
-            assert await standing(ledger, again(sight, "s-3")) is SENT
+            assert await state_of(ledger, again(delivery, "s-3")) is SENT
 
         run(scenario)
 
@@ -56,93 +57,93 @@ class CrashesContract:
             await die(storage.process(), ID, sending=True)
             await die(storage.process(), again(ID))
 
-            assert await standing(storage.process(), again(ID)) is IN_DOUBT
+            assert await state_of(storage.process(), again(ID)) is IN_DOUBT
 
         run(scenario)
 
-    @pytest.mark.parametrize("sight", [ID, TWIN])
+    @pytest.mark.parametrize("delivery", [ID, NO_ID])
     def test_the_third_process_that_ends_makes_it_poison_and_forgotten(
-        self, run: Run, sight: Sight
+        self, run: Run, delivery: Delivery
     ) -> None:
         async def scenario(storage: Storage) -> None:
-            await die(storage.process(), sight)
+            await die(storage.process(), delivery)
             for _ in range(2):
-                start = await die(storage.process(), again(sight))
-                assert start.standings == {ANN: CLEAR}
+                start = await die(storage.process(), again(delivery))
+                assert start.states == {ANN: CLEAR}
             ledger = storage.process()
 
-            assert (await ledger.start(again(sight))).standings == {ANN: POISON}
-            start = await ledger.start(again(sight))
-            assert start.standings == {ANN: CLEAR}
-            assert not start.is_suspect
+            assert (await ledger.start(again(delivery))).states == {ANN: POISON}
+            start = await ledger.start(again(delivery))
+            assert start.states == {ANN: CLEAR}
+            assert not start.is_recovered
 
         run(scenario)
 
-    @pytest.mark.parametrize("sight", [BOTH, changed(TWIN, recipients=(ANN, BOB))])
+    @pytest.mark.parametrize("delivery", [BOTH, changed(NO_ID, recipients=(ANN, BOB))])
     def test_poison_starts_nobody_and_forgets_nobody_who_was_sent_to(
-        self, run: Run, sight: Sight
+        self, run: Run, delivery: Delivery
     ) -> None:
         async def scenario(storage: Storage) -> None:
             first = storage.process()
-            start = await first.start(sight)
+            start = await first.start(delivery)
             await first.sent(start.claim, [BOB])
             await first.close()
             for _ in range(2):
-                await die(storage.process(), again(sight))
+                await die(storage.process(), again(delivery))
             ledger = storage.process()
 
-            assert (await ledger.start(again(sight))).standings == {ANN: POISON, BOB: SENT}
+            assert (await ledger.start(again(delivery))).states == {ANN: POISON, BOB: SENT}
             await ledger.session_ended("s-2")
-            last = await ledger.start(again(sight, "s-3"))
-            assert last.standings == {ANN: CLEAR, BOB: SENT}
+            last = await ledger.start(again(delivery, "s-3"))
+            assert last.states == {ANN: CLEAR, BOB: SENT}
 
         run(scenario)
 
-    def test_a_finished_suspect_is_none_any_more(self, run: Run) -> None:
+    def test_what_was_recovered_and_finished_is_as_any_other(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             for _ in range(4):
                 await die(storage.process(), ID)
                 ledger = storage.process()
                 start = await ledger.start(again(ID))
-                assert start.is_suspect
+                assert start.is_recovered
                 await ledger.finish(start.claim, [])
 
         run(scenario)
 
-    def test_of_ten_in_flight_each_is_a_suspect_and_none_waits_beside_another(
-        self, run: Run
-    ) -> None:
+    def test_of_ten_in_flight_each_is_recovered_and_one_at_a_time(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
-            sights = [changed(ID, key=f"order-{n}") for n in range(10)]
+            deliveries = [changed(ID, key=f"order-{n}") for n in range(10)]
             first = storage.process()
-            for sight in sights:
-                await first.start(sight)
+            for delivery in deliveries:
+                await first.start(delivery)
             await first.close()
             ledger, other = storage.process(), storage.process()
 
-            for sight, next_one in pairwise(sights):
-                start = await ledger.start(again(sight))
-                assert (start.is_suspect, start.standings) == (True, {ANN: CLEAR})
+            for delivery, next_one in pairwise(deliveries):
+                start = await ledger.start(again(delivery))
+                assert (start.is_recovered, start.states) == (True, {ANN: CLEAR})
                 waiting = await ledger.start(again(next_one))
-                assert (waiting.is_suspect, waiting.standings) == (False, {ANN: BUSY})
+                assert (waiting.is_recovered, waiting.states) == (False, {ANN: BUSY})
                 assert waiting.retry_after > 0
                 await ledger.finish(start.claim, [ANN])
-            assert (await other.start(again(sights[-1]))).is_suspect
+            assert (await other.start(again(deliveries[-1]))).is_recovered
 
         run(scenario)
 
     def test_one_of_ten_that_ends_every_process_leaves_nine_sent(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
-            sights = [changed(ID, key=f"order-{n}") for n in range(10)]
+            deliveries = [changed(ID, key=f"order-{n}") for n in range(10)]
             for _ in range(3):
                 ledger = storage.process()
-                first, *others = [await ledger.start(again(sight)) for sight in sights]
-                assert first.standings == {ANN: CLEAR}
-                assert POISON not in [start.standings[ANN] for start in others]
+                first, *others = [await ledger.start(again(delivery)) for delivery in deliveries]
+                assert first.states == {ANN: CLEAR}
+                assert POISON not in [start.states[ANN] for start in others]
                 await ledger.close()
             ledger = storage.process()
 
-            found = [(await deliver(ledger, again(sight))).standings[ANN] for sight in sights]
+            found = [
+                (await deliver(ledger, again(delivery))).states[ANN] for delivery in deliveries
+            ]
 
             assert found == [POISON] + [CLEAR] * 9
 

@@ -6,23 +6,18 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Protocol
 
-from domain.ledger import DeliveryLedger, Sight, Standing, Start
+from domain.delivery import Delivery
+from domain.ledger import DeliveryLedger, RecipientState, Start
+from domain.notification import Recipient
+from tests.fakes import a_delivery, a_notification
 
-CLEAR, SENT, IN_DOUBT = Standing.CLEAR, Standing.SENT, Standing.IN_DOUBT
-BUSY, CONFLICT, POISON = Standing.BUSY, Standing.CONFLICT, Standing.POISON
+CLEAR, SENT, IN_DOUBT = RecipientState.CLEAR, RecipientState.SENT, RecipientState.IN_DOUBT
+BUSY, CONFLICT, POISON = RecipientState.BUSY, RecipientState.CONFLICT, RecipientState.POISON
 ANN, BOB = "ann@example.com", "bob@example.com"
-ID = Sight(
-    channel="email",
-    key="order-1",
-    fingerprint="f-1",
-    has_id=True,
-    session="s-1",
-    redelivered=False,
-    recipients=(ANN,),
-)
-"""First seen, with the producer's id."""
-TWIN = replace(ID, key="hash-1", has_id=False)
-"""First seen, without an id: known by its content alone."""
+ID = a_delivery(a_notification(to=ANN), key="order-1", fingerprint="f-1")
+"""Handed out for the first time, with the producer's id."""
+NO_ID = replace(ID, key="hash-1", has_id=False)
+"""Handed out for the first time, without an id: known by its content alone."""
 LIMIT = 60.0
 """Seconds after which a scenario has failed."""
 
@@ -51,40 +46,47 @@ def runner(open_storage: OpenStorage) -> Run:
     return run
 
 
-def changed(sight: Sight, **changes: Any) -> Sight:
-    """The same sight but for these fields."""
-    return replace(sight, **changes)
+def changed(delivery: Delivery, **changes: Any) -> Delivery:
+    """The same delivery but for these fields; `channel` and `recipients` (addresses) too."""
+    of_notification: dict[str, Any] = {}
+    if "channel" in changes:
+        of_notification["channel"] = changes.pop("channel")
+    if "recipients" in changes:
+        remaining = tuple(Recipient(address=address) for address in changes.pop("recipients"))
+        of_notification["to"] = changes["remaining"] = remaining
+    notification = replace(delivery.notification, **of_notification)
+    return replace(delivery, notification=notification, **changes)
 
 
-def again(sight: Sight, session: str = "s-2") -> Sight:
+def again(delivery: Delivery, session: str = "s-2") -> Delivery:
     """The broker's redelivery of it, through another session."""
-    return replace(sight, session=session, redelivered=True)
+    return replace(delivery, session=session, redelivered=True)
 
 
-async def deliver(ledger: DeliveryLedger, sight: Sight) -> Start:
+async def deliver(ledger: DeliveryLedger, delivery: Delivery) -> Start:
     """Start, send to everybody who may be sent to, and finish."""
-    start = await ledger.start(sight)
-    going = [r for r, known in start.standings.items() if known in (CLEAR, IN_DOUBT)]
+    start = await ledger.start(delivery)
+    going = [r for r, known in start.states.items() if known in (CLEAR, IN_DOUBT)]
     await ledger.sending(start.claim, going)
     await ledger.finish(start.claim, going)
     return start
 
 
-async def die(ledger: DeliveryLedger, sight: Sight, *, sending: bool = False) -> Start:
+async def die(ledger: DeliveryLedger, delivery: Delivery, *, sending: bool = False) -> Start:
     """Start, and end the process in the middle, with the payload on its way or not yet."""
-    start = await ledger.start(sight)
+    start = await ledger.start(delivery)
     if sending:
-        await ledger.sending(start.claim, sight.recipients)
+        await ledger.sending(start.claim, delivery.addresses)
     await ledger.close()
     return start
 
 
-async def standing(ledger: DeliveryLedger, sight: Sight) -> Standing:
+async def state_of(ledger: DeliveryLedger, delivery: Delivery) -> RecipientState:
     """What a start answers for its only recipient."""
-    (answer,) = (await ledger.start(sight)).standings.values()
+    (answer,) = (await ledger.start(delivery)).states.values()
     return answer
 
 
-def everybody(sight: Sight, known: Standing) -> Mapping[str, Standing]:
-    """The same standing for all of its recipients."""
-    return dict.fromkeys(sight.recipients, known)
+def everybody(delivery: Delivery, known: RecipientState) -> Mapping[str, RecipientState]:
+    """The same state for all of its recipients."""
+    return dict.fromkeys(delivery.addresses, known)

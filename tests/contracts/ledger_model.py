@@ -3,27 +3,30 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from domain.ledger import Claim, ClaimLost, DeliveryLedger, Sight, Standing
+from domain.delivery import Delivery
+from domain.ledger import Claim, ClaimLost, DeliveryLedger, RecipientState
 from tests.contracts.ledger_harness import (
     ANN,
     BOB,
     BUSY,
     CLEAR,
     CONFLICT,
+    ID,
     IN_DOUBT,
     POISON,
     SENT,
+    changed,
 )
 
 Make = Callable[[], DeliveryLedger]
 SESSIONS = ("s-1", "s-2", "s-3")
-SIGHTS = st.builds(
-    Sight,
-    channel=st.just("email"),
+DELIVERIES = st.builds(
+    partial(changed, ID),
     key=st.sampled_from(["k-1", "k-2"]),
     fingerprint=st.sampled_from(["f-1", "f-1", "f-1", "f-2"]),
     has_id=st.booleans(),
@@ -39,7 +42,7 @@ PICK = st.integers(0, 1000)
 class Known:
     """A row of the model."""
 
-    sight: Sight
+    delivery: Delivery
     to: str
     process: int
     claim: int
@@ -57,41 +60,47 @@ class Model:
         self.dead: set[int] = set()
         self.ended: set[str] = set()
 
-    def start(self, process: int, claim: int, sight: Sight) -> tuple[dict[str, Standing], bool]:
+    def start(
+        self, process: int, claim: int, delivery: Delivery
+    ) -> tuple[dict[str, RecipientState], bool]:
         same = [
             row
             for row in self.rows
-            if (row.sight.key, row.sight.has_id) == (sight.key, sight.has_id)
+            if (row.delivery.key, row.delivery.has_id) == (delivery.key, delivery.has_id)
         ]
-        if sight.has_id and any(row.sight.fingerprint != sight.fingerprint for row in same):
-            return dict.fromkeys(sight.recipients, CONFLICT), False
+        if delivery.has_id and any(
+            row.delivery.fingerprint != delivery.fingerprint for row in same
+        ):
+            return dict.fromkeys(delivery.addresses, CONFLICT), False
         picked = {
-            to: self.pick(sight, process, [r for r in same if r.to == to])
-            for to in sight.recipients
+            to: self.pick(delivery, process, [r for r in same if r.to == to])
+            for to in delivery.addresses
         }
-        found = {to: self.standing(row) for to, row in picked.items()}
+        found = {to: self.state(row) for to, row in picked.items()}
         stale = [row for row in picked.values() if row and not row.is_sent]
         if BUSY not in found.values() and POISON in found.values():
             self.rows = [row for row in self.rows if row not in stale]
-            self.inherit(sight, process, claim, [r for r in picked.values() if r and r.is_sent])
+            self.inherit(delivery, process, claim, [r for r in picked.values() if r and r.is_sent])
             return {to: SENT if known is SENT else POISON for to, known in found.items()}, False
-        has_suspect = any(r.process == process and r.takeovers and not r.is_sent for r in self.rows)
-        if BUSY in found.values() or (stale and has_suspect):
-            keeps = sight.has_id
+        has_recovered = any(
+            r.process == process and r.takeovers and not r.is_sent for r in self.rows
+        )
+        if BUSY in found.values() or (stale and has_recovered):
+            keeps = delivery.has_id
             return {
                 to: SENT if known is SENT and keeps else BUSY for to, known in found.items()
             }, False
-        self.inherit(sight, process, claim, [row for row in picked.values() if row])
+        self.inherit(delivery, process, claim, [row for row in picked.values() if row])
         for row in stale:
             row.takeovers += 1
         for to, kept in picked.items():
             if kept is None:
-                self.rows.append(Known(sight, to, process, claim, sight.session))
+                self.rows.append(Known(delivery, to, process, claim, delivery.session))
         return found, bool(stale)
 
-    def pick(self, sight: Sight, process: int, rows: list[Known]) -> Known | None:
-        if not sight.has_id:
-            if not sight.redelivered:
+    def pick(self, delivery: Delivery, process: int, rows: list[Known]) -> Known | None:
+        if not delivery.has_id:
+            if not delivery.redelivered:
                 return None
             free = [row for row in rows if self.is_free(row)]
             rows = free or [row for row in rows if row.process != process]
@@ -101,10 +110,10 @@ class Model:
     def is_free(self, row: Known) -> bool:
         return row.session in self.ended or row.process in self.dead
 
-    def standing(self, row: Known | None) -> Standing:
+    def state(self, row: Known | None) -> RecipientState:
         if row is None:
             return CLEAR
-        if not (row.sight.has_id or self.is_free(row)):
+        if not (row.delivery.has_id or self.is_free(row)):
             return BUSY
         if row.is_sent:
             return SENT
@@ -114,16 +123,16 @@ class Model:
             return POISON
         return IN_DOUBT if row.is_doubtful else CLEAR
 
-    def inherit(self, sight: Sight, process: int, claim: int, rows: list[Known]) -> None:
+    def inherit(self, delivery: Delivery, process: int, claim: int, rows: list[Known]) -> None:
         for row in rows:
-            if not (row.is_sent and sight.has_id):
-                row.process, row.claim, row.session = process, claim, sight.session
+            if not (row.is_sent and delivery.has_id):
+                row.process, row.claim, row.session = process, claim, delivery.session
 
     def of(self, claim: int) -> list[Known]:
         return [row for row in self.rows if row.claim == claim]
 
     def sending(self, claim: int, recipients: tuple[str, ...]) -> bool:
-        """Whether the claim holds them all; the claim of a finished sight with an id holds none."""
+        """Whether the claim holds them all; that of a finished delivery with an id holds none."""
         mine = [row for row in self.of(claim) if row.to in recipients]
         if len(mine) != len(recipients):
             return False
@@ -140,11 +149,11 @@ class Model:
         mine = self.of(claim)
         self.rows = [row for row in self.rows if row not in mine or row.is_sent]
         for row in mine:
-            if row.sight.has_id:
+            if row.delivery.has_id:
                 row.claim = -1
 
     def acked(self, claim: int) -> None:
-        gone = [r for r in self.of(claim) if not r.sight.has_id and r.session not in self.ended]
+        gone = [r for r in self.of(claim) if not r.delivery.has_id and r.session not in self.ended]
         self.rows = [row for row in self.rows if row not in gone]
 
 
@@ -190,16 +199,16 @@ class LedgerMachine(RuleBasedStateMachine):
             self.runner.run(ledger.close())
         self.model.dead.add(process)
 
-    @rule(pick=PICK, sight=SIGHTS)
-    def start(self, pick: int, sight: Sight) -> None:
+    @rule(pick=PICK, delivery=DELIVERIES)
+    def start(self, pick: int, delivery: Delivery) -> None:
         process, claim = self.living[pick % len(self.living)], len(self.starts)
-        answers = [self.runner.run(ledger.start(sight)) for ledger in self.processes[process]]
-        expected = self.model.start(process, claim, sight)
+        answers = [self.runner.run(ledger.start(delivery)) for ledger in self.processes[process]]
+        expected = self.model.start(process, claim, delivery)
         self.starts.append((process, [answer.claim for answer in answers]))
 
         for answer in answers:
-            assert (dict(answer.standings), answer.is_suspect) == expected
-            assert (answer.retry_after > 0) == (BUSY in answer.standings.values())
+            assert (dict(answer.states), answer.is_recovered) == expected
+            assert (answer.retry_after > 0) == (BUSY in answer.states.values())
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICK, recipients=SOME)

@@ -13,8 +13,8 @@ from domain.ledger import DeliveryLedger
 from tests.contracts.ledger import LedgerContract
 from tests.contracts.ledger_calls import CallsContract
 from tests.contracts.ledger_crashes import CrashesContract
+from tests.contracts.ledger_equal import EqualMessagesContract
 from tests.contracts.ledger_harness import Run, Storage, runner
-from tests.contracts.ledger_twins import TwinsContract
 
 
 class Processes:
@@ -73,5 +73,5 @@ def run(request: pytest.FixtureRequest) -> Run:
     return runner(open_storage)
 
 
-class TestLedgerContract(LedgerContract, TwinsContract, CrashesContract, CallsContract):
+class TestLedgerContract(LedgerContract, EqualMessagesContract, CrashesContract, CallsContract):
     """Memory for one process, sqlite for one machine, Redis for a fleet."""

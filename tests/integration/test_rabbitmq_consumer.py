@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pika
 import pytest
 
-from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
+from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import Binding, TopologyMode
 from tests.fakes import eventually
@@ -90,12 +90,13 @@ def test_without_topology_the_queue_may_be_declared_after_the_worker_started(
 
 
 def test_a_retry_comes_back_after_its_tier_with_its_headers(broker: Broker, queue: str) -> None:
-    def decide(message: InboundMessage) -> list[RetryCopy]:
+    def decide(message: InboundMessage) -> Settlement:
         made = int(str(message.headers.get("x-dispatcher-attempt", 0)))
         if made == 8:
-            return []
+            return Settlement()
         headers = {"x-dispatcher-attempt": made + 1}
-        return [RetryCopy(delay=timedelta(milliseconds=100 + 10 * made), headers=headers)]
+        delay = timedelta(milliseconds=100 + 10 * made)
+        return Settlement([RetryCopy(delay=delay, headers=headers)])
 
     tiers = tuple(timedelta(milliseconds=100 + 10 * tier) for tier in range(8))
     recorder = Recorder(decide)
@@ -119,7 +120,7 @@ def test_a_dead_letter_keeps_its_body_and_carries_exactly_its_headers(
     broker: Broker, queue: str
 ) -> None:
     headers: dict[str, str | int] = {"x-dispatcher-attempt": 1, "x-dispatcher-reason": "malformed"}
-    recorder = Recorder(lambda _: [DeadCopy(headers=headers)])
+    recorder = Recorder(lambda _: Settlement([DeadCopy(headers=headers)]))
 
     async def scenario() -> None:
         async with consuming(settings_for(broker, queue), recorder):
@@ -158,12 +159,12 @@ def test_stopping_lets_what_is_in_flight_end_and_hands_back_what_does_not(
 ) -> None:
     handled: list[bytes] = []
 
-    async def handler(message: InboundMessage) -> list[RetryCopy]:
+    async def handler(message: InboundMessage) -> Settlement:
         if message.body.startswith(b"hangs"):
             await asyncio.Event().wait()
         await asyncio.sleep(0.5)
         handled.append(message.body)
-        return []
+        return Settlement()
 
     settings = settings_for(broker, queue, grace=timedelta(seconds=1))
 

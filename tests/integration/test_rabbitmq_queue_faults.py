@@ -40,7 +40,7 @@ def test_an_ack_carried_over_a_lost_channel_is_dropped(broker: Broker, queue: st
         if not message.redelivered:
             await gate.wait()
         handled.append(message.body)
-        return []
+        return Settlement()
 
     async def scenario() -> None:
         async with amqp_proxy(broker) as proxy:
@@ -199,7 +199,7 @@ def test_handlers_of_a_lost_channel_count_against_the_prefetch(
         await gate.wait()
         running -= 1
         done += 1
-        return []
+        return Settlement()
 
     async def scenario() -> None:
         async with amqp_proxy(rabbitmq) as proxy:

@@ -10,7 +10,7 @@ import pika
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.inbound.contract import DeadCopy
+from adapters.inbound.contract import DeadCopy, Settlement
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.topology import Topology, TopologyFinding
 from tests.fakes import eventually
@@ -73,7 +73,9 @@ def prepared(broker: Broker, queue: str) -> RabbitSettings:
 
 def works(broker: Broker, settings: RabbitSettings, queue: str) -> list[str]:
     """Consume one message and dead-letter it; the queues whose binding was refused."""
-    recorder = Recorder(lambda _: [DeadCopy(headers={"x-dispatcher-reason": "expired"})])
+    recorder = Recorder(
+        lambda _: Settlement([DeadCopy(headers={"x-dispatcher-reason": "expired"})])
+    )
 
     async def scenario() -> list[str]:
         with capture_logs() as logs:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.inbound.contract import BrokerUnavailable, DeadCopy, TopologyMismatch
+from adapters.inbound.contract import BrokerUnavailable, DeadCopy, Settlement, TopologyMismatch
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
@@ -189,7 +189,7 @@ def test_without_the_right_to_bind_it_works_and_says_so_once(broker: Broker, que
         pytest.skip("needs the management API to make a user")
     asyncio.run(Topology(settings_for(broker, queue)).apply())
     broker.add_user(queue, configure="^$", write="^dispatcher$", read=f"^{queue}$")
-    recorder = Recorder(lambda _: [DeadCopy(headers={})])
+    recorder = Recorder(lambda _: Settlement([DeadCopy(headers={})]))
 
     async def scenario() -> None:
         async with amqp_proxy(broker) as proxy:

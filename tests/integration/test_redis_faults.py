@@ -14,7 +14,7 @@ pytest.importorskip("redis", reason="needs the extra redis")
 
 from adapters.redis.ledger import RedisLedger
 from domain.ledger import LedgerUnavailable
-from tests.contracts.ledger_harness import ID, SENT, deliver, standing
+from tests.contracts.ledger_harness import ID, SENT, deliver, state_of
 from tests.integration.conftest import require_redis
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
@@ -198,13 +198,13 @@ def test_field_7_12_behind_sentinels_the_primary_is_found_and_found_again(tmp_pa
 
         async def scenario() -> None:
             await deliver(ledger, ID)
-            assert await standing(ledger, ID) is SENT
+            assert await state_of(ledger, ID) is SENT
             await asyncio.sleep(1)  # the replica has it by then
             primary.kill()
             deadline = time.monotonic() + 30
             while True:
                 try:
-                    found = await standing(ledger, ID)
+                    found = await state_of(ledger, ID)
                     break
                 except LedgerUnavailable:
                     assert time.monotonic() < deadline

@@ -22,12 +22,12 @@ from tests.contracts.ledger_harness import (
     CLEAR,
     ID,
     IN_DOUBT,
+    NO_ID,
     SENT,
-    TWIN,
     again,
     changed,
     deliver,
-    standing,
+    state_of,
 )
 from tests.contracts.ledger_model import LedgerMachine, Make
 from tests.support.redis_server import RedisServer, redis_server
@@ -69,9 +69,9 @@ def test_a_lease_is_kept_while_the_process_lives_and_ends_with_it(redis_url: str
         start = await ledger.start(ID)
         await ledger.sending(start.claim, [ANN])
         await asyncio.sleep(1.5)
-        assert await standing(other, ID) is BUSY
+        assert await state_of(other, ID) is BUSY
         time.sleep(1)  # as a process that is stopped
-        assert await standing(other, ID) is IN_DOUBT
+        assert await state_of(other, ID) is IN_DOUBT
         with pytest.raises(ClaimLost):
             await ledger.sending(start.claim, [ANN])
 
@@ -84,9 +84,9 @@ def test_what_is_older_than_the_retention_is_forgotten(redis_url: str) -> None:
 
     async def scenario() -> None:
         await deliver(ledger, ID)
-        assert await standing(ledger, ID) is SENT
+        assert await state_of(ledger, ID) is SENT
         await asyncio.sleep(0.8)
-        assert await standing(ledger, ID) is CLEAR
+        assert await state_of(ledger, ID) is CLEAR
 
     run(ledger, scenario=scenario)
 
@@ -102,11 +102,11 @@ def test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing(
         own_redis.kill()
         began = time.monotonic()
         with pytest.raises(LedgerUnavailable, match="cannot be reached"):
-            await ledger.start(TWIN)
+            await ledger.start(NO_ID)
         assert time.monotonic() - began < 2.5
         own_redis.start()
 
-        assert await standing(ledger, ID) is SENT
+        assert await state_of(ledger, ID) is SENT
 
     run(ledger, scenario=scenario)
 
@@ -121,16 +121,16 @@ def test_a_server_that_freezes_is_unavailable_soon_and_what_it_had_read_is_undon
         own_redis.freeze()
         began = time.monotonic()
         with pytest.raises(LedgerUnavailable, match="no answer within 2 seconds"):
-            await ledger.start(TWIN)
+            await ledger.start(NO_ID)
         with pytest.raises(LedgerUnavailable):
             await ledger.start(changed(ID, key="order-2"))
         assert time.monotonic() - began < 5
         own_redis.thaw()
 
-        assert await standing(ledger, ID) is SENT
-        assert await standing(other, changed(ID, key="order-2")) is CLEAR
-        await ledger.session_ended(TWIN.session)
-        assert await standing(ledger, again(TWIN)) is CLEAR
+        assert await state_of(ledger, ID) is SENT
+        assert await state_of(other, changed(ID, key="order-2")) is CLEAR
+        await ledger.session_ended(NO_ID.session)
+        assert await state_of(ledger, again(NO_ID)) is CLEAR
 
     run(ledger, other, scenario=scenario)
 
@@ -144,8 +144,8 @@ def test_a_server_that_was_emptied_begins_anew(own_redis: RedisServer) -> None:
 
         with pytest.raises(ClaimLost):
             await ledger.sending(start.claim, [ANN])
-        assert await standing(ledger, ID) is CLEAR
-        assert await standing(other, ID) is BUSY
+        assert await state_of(ledger, ID) is CLEAR
+        assert await state_of(other, ID) is BUSY
 
     run(ledger, other, scenario=scenario)
 
@@ -169,10 +169,10 @@ def test_a_password_is_used_and_never_told(
 
         async def scenario() -> None:
             if password == SECRET:
-                assert await standing(ledger, ID) is CLEAR
+                assert await state_of(ledger, ID) is CLEAR
                 server.kill()
             with pytest.raises(LedgerUnavailable) as caught:
-                await ledger.start(TWIN)
+                await ledger.start(NO_ID)
             told = f"{caught.value!r} {caught.value.__cause__!r} {ledger!r} {caplog.text}"
             assert f"redis://127.0.0.1:{server.port}/0" in told
             assert password not in told
@@ -199,10 +199,10 @@ def test_many_calls_at_once_share_few_connections(redis_url: str) -> None:
     ledger = RedisLedger(redis_url, prefix=f"many-{uuid.uuid4().hex}:")
 
     async def scenario() -> None:
-        sights = [changed(ID, key=f"order-{n}") for n in range(500)]
+        deliveries = [changed(ID, key=f"order-{n}") for n in range(500)]
 
-        starts = await asyncio.gather(*(deliver(ledger, sight) for sight in sights))
+        starts = await asyncio.gather(*(deliver(ledger, delivery) for delivery in deliveries))
 
-        assert {start.standings[ANN] for start in starts} == {CLEAR}
+        assert {start.states[ANN] for start in starts} == {CLEAR}
 
     run(ledger, scenario=scenario)

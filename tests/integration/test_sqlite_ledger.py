@@ -15,16 +15,17 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.sqlite.ledger import SqliteLedger
-from domain.ledger import Sight, Start
+from domain.delivery import Delivery
+from domain.ledger import Start
 from tests.contracts.ledger_harness import (
     ANN,
     BUSY,
     CLEAR,
     ID,
     IN_DOUBT,
+    NO_ID,
     POISON,
     SENT,
-    TWIN,
     again,
     changed,
     deliver,
@@ -46,24 +47,24 @@ def worker(path: Path) -> Iterator[LedgerProcess]:
     process.kill()
 
 
-async def settled(path: Path, sight: Sight) -> Start:
+async def settled(path: Path, delivery: Delivery) -> Start:
     """The answer once it is not BUSY any more."""
     ledger = SqliteLedger(path, SystemClock(), lease=timedelta(seconds=LEASE))
     async with asyncio.timeout(20):
-        while BUSY in (start := await ledger.start(sight)).standings.values():
+        while BUSY in (start := await ledger.start(delivery)).states.values():
             await asyncio.sleep(start.retry_after)
     await ledger.finish(start.claim, [])
     await ledger.close()
     return start
 
 
-@pytest.mark.parametrize(("kind", "sight"), [("id", ID), ("twin", TWIN)])
+@pytest.mark.parametrize(("kind", "delivery"), [("id", ID), ("equal", NO_ID)])
 @pytest.mark.parametrize(
     ("steps", "known"),
     [([], CLEAR), (["sending"], IN_DOUBT), (["sending", "finish"], SENT)],
 )
 def test_what_a_killed_process_left_is_known_once_its_lease_has_run_out(
-    path: Path, worker: LedgerProcess, kind: str, sight: Sight, steps: list[str], known: str
+    path: Path, worker: LedgerProcess, kind: str, delivery: Delivery, steps: list[str], known: str
 ) -> None:
     assert worker.do(f"start {kind} s-1 0") == "clear"
     for step in steps:
@@ -71,14 +72,14 @@ def test_what_a_killed_process_left_is_known_once_its_lease_has_run_out(
     worker.kill()
 
     async def scenario() -> Start:
-        if kind == "twin":  # a session of a process that is not known to be dead goes on
+        if kind == "equal":  # a session of a process that is not known to be dead goes on
             await asyncio.sleep(LEASE * 1.5)
-        return await settled(path, again(sight))
+        return await settled(path, again(delivery))
 
     start = asyncio.run(scenario())
 
-    assert start.standings == {ANN: known}
-    assert start.is_suspect == (known is not SENT)
+    assert start.states == {ANN: known}
+    assert start.is_recovered == (known is not SENT)
 
 
 def test_a_process_that_lives_keeps_what_it_has_in_hand_beyond_its_lease(
@@ -94,7 +95,7 @@ def test_a_process_that_lives_keeps_what_it_has_in_hand_beyond_its_lease(
         await ledger.close()
         return start
 
-    assert asyncio.run(scenario()).standings == {ANN: BUSY}
+    assert asyncio.run(scenario()).states == {ANN: BUSY}
     assert worker.do("sending") == "sending"
 
 
@@ -107,7 +108,7 @@ def test_a_process_that_was_stopped_too_long_sends_nothing_when_it_goes_on(
     start = asyncio.run(settled(path, again(ID)))
     worker.send_signal(signal.SIGCONT)
 
-    assert start.standings == {ANN: CLEAR}
+    assert start.states == {ANN: CLEAR}
     assert worker.do("sending") == "ClaimLost"
 
 
@@ -122,15 +123,15 @@ def test_a_process_that_was_stopped_but_is_not_missed_goes_on(
     assert worker.do("sending") == "sending"
 
 
-def test_what_kills_every_process_is_poison_at_the_fourth_sight(path: Path) -> None:
+def test_what_kills_every_process_is_poison_at_the_fourth_appearance(path: Path) -> None:
     found = []
-    for sight in range(4):
+    for delivery in range(4):
         worker = LedgerProcess(path, lease=0.1)
-        found.append(worker.do(f"start id s-{sight} {int(sight > 0)}"))
+        found.append(worker.do(f"start id s-{delivery} {int(delivery > 0)}"))
         worker.kill()
         time.sleep(0.15)
 
-    assert found == ["clear", "clear suspect", "clear suspect", POISON]
+    assert found == ["clear", "clear recovered", "clear recovered", POISON]
 
 
 def test_of_processes_at_the_same_key_exactly_one_may_send(path: Path) -> None:
@@ -163,12 +164,12 @@ def test_one_turn_of_the_loop_is_one_transaction(path: Path) -> None:
         ledger = SqliteLedger(file, SystemClock())
         await deliver(ledger, ID)
         before = file.with_name(f"{name}-wal").stat().st_size
-        sights = [changed(TWIN, key=str(n)) for n in range(100)]
+        deliveries = [changed(NO_ID, key=str(n)) for n in range(100)]
         if at_once:
-            await asyncio.gather(*(ledger.start(sight) for sight in sights))
+            await asyncio.gather(*(ledger.start(delivery) for delivery in deliveries))
         else:
-            for sight in sights:
-                await ledger.start(sight)
+            for delivery in deliveries:
+                await ledger.start(delivery)
         after = file.with_name(f"{name}-wal").stat().st_size
         await ledger.close()
         return after - before

@@ -27,7 +27,9 @@ class Recorder:
     """A handler that remembers every message, and settles it as it was told."""
 
     def __init__(
-        self, decide: Callable[[InboundMessage], Settlement] = lambda _: (), delay: float = 0.0
+        self,
+        decide: Callable[[InboundMessage], Settlement] = lambda _: Settlement(),
+        delay: float = 0.0,
     ) -> None:
         self.messages: list[InboundMessage] = []
         self._decide = decide

@@ -10,23 +10,23 @@ from datetime import timedelta
 from pathlib import Path
 from adapters.clock import SystemClock
 from adapters.sqlite.ledger import SqliteLedger
-from tests.contracts.ledger_harness import ANN, ID, TWIN, changed
+from tests.contracts.ledger_harness import ANN, ID, NO_ID, changed
 
 async def read_line():
     return (await asyncio.to_thread(sys.stdin.readline)).strip()
 
 async def main(path, lease):
     ledger = SqliteLedger(Path(path), SystemClock(), lease=timedelta(seconds=float(lease)))
-    sight, start = ID, None
+    delivery, start = ID, None
     while step := await read_line():
         answer = step
         match step.split():
             case ["start", kind, session, redelivered]:
-                sight = changed(
-                    ID if kind == "id" else TWIN, session=session, redelivered=redelivered == "1"
+                delivery = changed(
+                    ID if kind == "id" else NO_ID, session=session, redelivered=redelivered == "1"
                 )
-                start = await ledger.start(sight)
-                answer = start.standings[ANN] + (" suspect" if start.is_suspect else "")
+                start = await ledger.start(delivery)
+                answer = start.states[ANN] + (" recovered" if start.is_recovered else "")
             case ["finish"]:
                 await ledger.finish(start.claim, [ANN])
             case ["sending"]:
@@ -47,10 +47,10 @@ from adapters.sqlite.ledger import SqliteLedger
 from tests.contracts.ledger_harness import ANN, ID, changed
 
 async def send(ledger, key):
-    sight = changed(ID, key=key)
+    delivery = changed(ID, key=key)
     while True:
-        start = await ledger.start(sight)
-        known = start.standings[ANN]
+        start = await ledger.start(delivery)
+        known = start.states[ANN]
         print(key, known, flush=True)
         if known == "busy":
             await asyncio.sleep(start.retry_after)

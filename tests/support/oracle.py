@@ -17,10 +17,12 @@ def mixed(message: InboundMessage) -> Settlement:
     """Every third message is dead, every third is tried again once, the rest is done with."""
     number = int(message.body[1:])
     if number % 3 == 0:
-        return [DeadCopy(headers={"x-dispatcher-reason": "malformed"})]
+        return Settlement([DeadCopy(headers={"x-dispatcher-reason": "malformed"})])
     if number % 3 == 1 and "x-dispatcher-attempt" not in message.headers:
-        return [RetryCopy(delay=timedelta(milliseconds=200), headers={"x-dispatcher-attempt": 1})]
-    return []
+        return Settlement(
+            [RetryCopy(delay=timedelta(milliseconds=200), headers={"x-dispatcher-attempt": 1})]
+        )
+    return Settlement()
 
 
 def all_accounted_for(
@@ -29,7 +31,7 @@ def all_accounted_for(
     """The oracle: sent, dead and queued together are what was published."""
 
     def check() -> bool:
-        sent = {m.body for m in recorder.messages if not mixed(m)}
+        sent = {m.body for m in recorder.messages if not mixed(m).copies}
         dead = peer.ready(f"{queue}.dead") or 0
         should_be_dead = [body for body in published if int(body[1:]) % 3 == 0]
         return (

@@ -6,14 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from adapters.memory.ledger import MemoryLedger
+from domain.channel_sender import ChannelSender
 from domain.content import Content
-from domain.dispatcher import Dispatcher, Progress
+from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError
+from domain.events import Event, TroubleBegan, TroubleEnded
+from domain.ledger_access import LedgerAccess
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Rejected, Sent
 from domain.ports import AboutToSend, proceed
 from domain.retry_policy import RetryPolicy
-from tests.fakes import NOON, FakeTemplateRenderer, a_notification
+from tests.fakes import NOON, FakeTemplateRenderer, a_delivery, a_notification
 from tests.support.virtual_time import now
 
 Rule = Callable[[Notification], DeliveryError | None]
@@ -86,13 +90,21 @@ class RelayScene:
     ) -> None:
         """Until all are settled, or so many seconds have passed. `at`: what happens when."""
         self.relay.started = now()
+        clock = VirtualClock()
+        sender = ChannelSender(
+            "email",
+            self.relay,
+            clock,
+            self,
+            waits=TIERS,
+            concurrency=self._concurrency,
+        )
         dispatcher = Dispatcher(
             renderer=FakeTemplateRenderer(),
-            notifiers={"email": self.relay},
+            senders={"email": sender},
+            ledger=LedgerAccess(MemoryLedger(), clock, self),
             retry_policy=RetryPolicy(TIERS),
-            clock=VirtualClock(),
-            concurrency=self._concurrency,
-            on_pause=lambda _channel, error: self.pauses.append((self._now(), error)),
+            clock=clock,
         )
         for when, act in (at or {}).items():
             asyncio.get_running_loop().call_later(when, act)
@@ -106,13 +118,19 @@ class RelayScene:
             hand.cancel()
         await asyncio.gather(*hands, return_exceptions=True)
 
+    def emit(self, event: Event) -> None:
+        """See EventSink."""
+        if isinstance(event, TroubleBegan | TroubleEnded):
+            error = event.error if isinstance(event, TroubleBegan) else None
+            self.pauses.append((self._now(), error))
+
     def _now(self) -> float:
         return now() - self.relay.started
 
     async def _hand(self, dispatcher: Dispatcher) -> None:
         while True:
             message, attempts = await self._queue.get()
-            outcome = await dispatcher.dispatch(message, Progress(attempts_made=attempts))
+            outcome = await dispatcher.dispatch(a_delivery(message, attempts_made=attempts))
             [result] = outcome.results
             if isinstance(result, Sent):
                 assert message.id not in self.sent

@@ -2,36 +2,37 @@
 
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.memory.ledger import MemoryLedger, MemoryStore
-from domain.dispatcher import Dispatcher, Progress
+from domain.channel_sender import ChannelSender
+from domain.dispatcher import Dispatcher
+from domain.ledger_access import LedgerAccess
 from domain.notification import Notification
-from domain.once import OnceDispatcher
 from domain.outcome import Outcome
 from domain.retry_policy import RetryPolicy
-from tests.fakes import FakeClock, FakeTemplateRenderer
+from tests.fakes import FakeClock, FakePauses, FakeTemplateRenderer, a_delivery
 from tests.unit.domain.house import SECOND
-from tests.unit.domain.recorded import a_sight
+
+TIERS = (10 * SECOND,)
 
 
 class Desk:
     """`pauses` has each pause and its end. Give the store of another desk to be its successor."""
 
     def __init__(self, notifier: SmtpNotifier, store: MemoryStore | None = None) -> None:
-        self.pauses: list[str | None] = []
+        self.events = FakePauses()
         self.ledger = MemoryLedger(store or MemoryStore())
         clock = FakeClock()
-        self.once = OnceDispatcher(
-            dispatcher=Dispatcher(
-                renderer=FakeTemplateRenderer(),
-                notifiers={"email": notifier},
-                retry_policy=RetryPolicy((10 * SECOND,)),
-                clock=clock,
-                on_pause=lambda _channel, error: self.pauses.append(error),
-            ),
-            ledger=self.ledger,
+        sender = ChannelSender("email", notifier, clock, self.events, waits=TIERS)
+        self.dispatcher = Dispatcher(
+            renderer=FakeTemplateRenderer(),
+            senders={"email": sender},
+            ledger=LedgerAccess(self.ledger, clock, self.events),
+            retry_policy=RetryPolicy(TIERS),
             clock=clock,
         )
 
+    @property
+    def pauses(self) -> list[str | None]:
+        return self.events.errors
+
     async def dispatch(self, notification: Notification, *, redelivered: bool = False) -> Outcome:
-        sight = a_sight(notification, redelivered=redelivered)
-        outcome, _claim = await self.once.dispatch(notification, Progress(), sight)
-        return outcome
+        return await self.dispatcher.dispatch(a_delivery(notification, redelivered=redelivered))

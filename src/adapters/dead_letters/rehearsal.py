@@ -1,19 +1,16 @@
 """What would become of a message now, judged by the worker's own rules; nothing is sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adapters.inbound.contract import InboundMessage
-from adapters.inbound.deliveries import progress_of, sight_of
+from adapters.inbound.deliveries import Attempt, attempts_of, delivery_of
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import MAX_BODY, DecodedMessage, decode
 from adapters.message_format.misspelt import explained
+from domain.dispatcher import Dispatcher
 from domain.errors import FailureReason, MalformedMessage, Permanent
-from domain.notification import Notification
-from domain.once import OnceDispatcher
 from domain.outcome import Outcome, Sent
-
-_Try = tuple[Notification, DeliveryHeaders]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +29,7 @@ class Rehearsal:
     """Goes the way of a message up to the provider, who is not asked. `channels`: queue to channel.
     `max_body`: bytes."""
 
-    dispatcher: OnceDispatcher
+    dispatcher: Dispatcher
     channels: Mapping[str, str]
     max_body: int = MAX_BODY
 
@@ -50,7 +47,7 @@ class Rehearsal:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
         if decoded.is_multiple:
             decoded = decoded.about(headers.channel)
-        tries = _tries(decoded, headers)
+        tries = attempts_of(decoded, headers)
         if decoded.is_fallback:
             outcomes = [await self._fall_back(message, decoded, tries)]
         else:
@@ -58,48 +55,42 @@ class Rehearsal:
         return _forecast(outcomes)
 
     async def _fall_back(
-        self, message: InboundMessage, decoded: DecodedMessage, tries: Sequence[_Try]
+        self, message: InboundMessage, decoded: DecodedMessage, tries: Sequence[Attempt]
     ) -> Outcome:
         """The outcome on the channel where it would come to rest; where each refuses it, all their
         refusals."""
         at = 0
         for index in range(len(tries) - 1, 0, -1):
-            if await self.dispatcher.has_begun(sight_of(message, decoded, *tries[index])):
+            if await self.dispatcher.has_begun(delivery_of(message, decoded, *tries[index])):
                 at = index
                 break
-        refused: list[tuple[Notification, Outcome]] = []
+        refused: list[Outcome] = []
+        errors: list[str] = []
         for one in tries[at:]:
             outcome = await self._foresee(message, decoded, one)
             if not outcome.is_refused_for_good:
                 return outcome
-            refused.append((one[0], outcome))
-        errors = [f"{about.channel}: {outcome.rejected[0].error}" for about, outcome in refused]
-        return refused[0][1].explained("; ".join(errors))
+            refused.append(outcome)
+            errors.append(f"{one[0].channel}: {outcome.rejected[0].error}")
+        return refused[0].explained("; ".join(errors))
 
     async def _foresee(
-        self, message: InboundMessage, decoded: DecodedMessage, one: _Try
+        self, message: InboundMessage, decoded: DecodedMessage, one: Attempt
     ) -> Outcome:
         notification, headers = one
-        progress = progress_of(headers)
-        is_here = notification.channel in self.dispatcher.dispatcher.notifiers
-        if not is_here and notification.channel == self.channels[message.queue]:
-            # A worker that consumes this queue has the channel; its addresses are not known here.
-            owed = progress.owed(notification)
-            try:
-                self.dispatcher.dispatcher.rehearse(notification, progress)
-            except Permanent as error:
-                outcome = Outcome.all_rejected(owed, error.reason, str(error), attempt=1)
-                return explained(outcome, decoded.meant)
-            return Outcome(attempt=1, results=tuple(Sent(recipient=r) for r in owed))
-        sight = sight_of(message, decoded, notification, headers)
-        outcome = await self.dispatcher.foresee(notification, progress, sight)
-        return explained(outcome, decoded.meant)
-
-
-def _tries(decoded: DecodedMessage, headers: DeliveryHeaders) -> list[_Try]:
-    first, *others = decoded.notifications
-    afresh = replace(headers, attempt=0, remaining=None)  # the headers are about the first
-    return [(first, headers), *((other, afresh) for other in others)]
+        delivery = delivery_of(message, decoded, notification, headers)
+        is_here = notification.channel in self.dispatcher.senders
+        if is_here or notification.channel != self.channels[message.queue]:
+            outcome = await self.dispatcher.foresee(delivery)
+            return explained(outcome, decoded.meant)
+        # A worker that consumes this queue has the channel; its addresses are not known here.
+        recipients = delivery.remaining
+        try:
+            self.dispatcher.rehearse(delivery)
+        except Permanent as error:
+            outcome = Outcome.all_rejected(recipients, error.reason, str(error), attempt=1)
+            return explained(outcome, decoded.meant)
+        return Outcome(attempt=1, results=tuple(Sent(recipient=r) for r in recipients))
 
 
 def _forecast(outcomes: Iterable[Outcome]) -> Forecast:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -15,9 +15,10 @@ from adapters.inbound.contract import (
     Keep,
     PublishRefused,
 )
+from adapters.inbound.deliveries import delivery_of
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import MAX_BODY, decode
-from domain.dispatcher import Dispatcher, Progress
+from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError, FailureReason
 
 _MENDABLE = (
@@ -90,8 +91,9 @@ class TemplateReleaser:
                 properties=message.properties,
                 max_body=self.max_body,
             )
+            headers = replace(headers, first_seen=None)  # its age is judged when it is sent
             for notification in decoded.about(headers.channel).at_first:
-                self.dispatcher.rehearse(notification, Progress(remaining=headers.remaining))
+                self.dispatcher.rehearse(delivery_of(message, decoded, notification, headers))
         except DeliveryError:
             return False
         return True

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from adapters.message_format.properties import NO_PROPERTIES, Properties
 from domain.errors import DispatcherError
+from domain.ledger import Claim
 
 
 class BrokerUnavailable(DispatcherError):
@@ -68,33 +69,46 @@ class DeadCopy:
     priority: int | None = None
 
 
-Settlement = Sequence[RetryCopy | DeadCopy]
-"""What must be stored, confirmed by the broker, before the message is acked. Empty: just ack."""
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a message ends: the `copies` are stored and confirmed by the broker, then the ledger gets
+    the `claims` that it keeps until the ack, then the message is acked."""
+
+    copies: Sequence[RetryCopy | DeadCopy] = ()
+    claims: Sequence[Claim] = ()
+
 
 Handler = Callable[[InboundMessage], Awaitable[Settlement]]
 """Handles one message. Raises nothing but CancelledError: then the message is handed back."""
 
 
-class Watcher:
-    """Gets what a ledger must know. This one does nothing with it."""
+Acked = Callable[[Claim], Awaitable[None]]
+"""Takes a settlement's claim: the message is acked when this returns. See DeliveryLedger.acked."""
 
-    async def acking(self, message: InboundMessage) -> None:
-        """The message is settled, its session lives, and it is acked when this returns."""
+SessionEnded = Callable[[str], Awaitable[None]]
+"""Takes a session: what it has not acked is handed out again once this returns."""
 
-    async def session_ended(self, session: str) -> None:
-        """What the session has not acked will be handed out again, once this returns."""
+
+async def not_kept(_: object) -> None:
+    """There is no ledger to be written."""
 
 
 class Consumer(Protocol):
     """Takes messages from the work queues, runs the handler and settles.
 
-    A message is acked only after every copy of its settlement is stored for good; if a copy cannot
-    be stored, the message stays unacked and storing is tried again, later. Messages are handled
-    concurrently, up to the prefetch. A handler that never returns does not hold up the others.
+    A message is acked only after every copy of its settlement is stored for good and its claims are
+    given to `acked`; if a copy cannot be stored, the message stays unacked and storing is tried
+    again, later. Messages are handled concurrently, up to the prefetch. A handler that never
+    returns does not hold up the others.
     """
 
     async def run(
-        self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
+        self,
+        handler: Handler,
+        *,
+        drain: bool = False,
+        acked: Acked = not_kept,
+        session_ended: SessionEnded = not_kept,
     ) -> None:
         """Consume until `stop`. With `drain`, also end when the work queues are empty and nothing
         is in flight; delayed copies do not hold it. Never gives up on an unreachable broker.

@@ -1,10 +1,10 @@
 """Outcome -> what must be stored before the message may be acked. Pure; one copy for each cause."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from adapters.inbound.contract import DeadCopy, RetryCopy, Settlement
+from adapters.inbound.contract import DeadCopy, RetryCopy
 from adapters.message_format.headers import DeliveryHeaders
 from domain.outcome import Deferred, Outcome, Rejected
 
@@ -14,14 +14,12 @@ LONGEST_WAIT = timedelta(days=366)
 
 def settle(
     headers: DeliveryHeaders, outcome: Outcome, now: datetime, priority: int | None = None
-) -> Settlement:
-    """Copies for those not reached: one for each wait, one for each reason. None: all were sent.
+) -> Sequence[RetryCopy | DeadCopy]:
+    """Copies for those not reached: one for each wait, one for each reason.
 
     `headers` are those the message came with; `attempt` in the copies counts tries already made,
     and a try that spent no attempt leaves it as it was. `priority` is that of the copies.
     """
-    if len(outcome.sent) == len(outcome.results):
-        return []
     failed = replace(headers, failed_at=now, due=None)
     waits = {(r.delay, r.attempt_spent, r.exact): r for r in outcome.deferred}
     reasons = {r.reason for r in outcome.rejected}

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
-from domain.standings import Row, RowState, Verdict, judge
+from domain.delivery import Delivery
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
+from domain.ledger_rules import Row, RowState, Verdict, judge
 
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
@@ -91,33 +92,33 @@ class MemoryLedger:
         self._monotonic = monotonic
         self._owner = next(self._store.numbers)
         self._store.living.add(self._owner)
-        self._suspects: set[Claim] = set()
+        self._recovered: set[Claim] = set()
         self._is_closed = False
 
-    async def start(self, sight: Sight) -> Start:
+    async def start(self, delivery: Delivery) -> Start:
         self._check()
         now = self._monotonic()
         self._store.purge(now - self._retention)
-        key = (sight.channel, sight.key, sight.has_id)
+        key = _key(delivery)
         entries = {entry.id: entry for entry in self._store.by_key.get(key, ())}
-        rows = [self._row(entry, sight) for entry in entries.values()]
-        verdict = judge(sight, rows, has_suspect=self._has_suspect())
-        claim = Claim(f"{'i' if sight.has_id else 'n'}{next(self._store.numbers)}")
-        self._apply(verdict, entries, sight, claim, now)
-        if verdict.is_suspect:
-            self._suspects.add(claim)
+        rows = [self._row(entry, delivery) for entry in entries.values()]
+        verdict = judge(delivery, rows, has_recovered=self._has_recovered())
+        claim = Claim(str(next(self._store.numbers)), delivery.has_id)
+        self._apply(verdict, entries, delivery, claim, now)
+        if verdict.is_recovered:
+            self._recovered.add(claim)
         return Start(
             claim=claim,
-            standings=verdict.standings,
-            is_suspect=verdict.is_suspect,
+            states=verdict.states,
+            is_recovered=verdict.is_recovered,
             retry_after=RETRY_AFTER if verdict.is_busy else 0.0,
         )
 
-    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+    async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         self._check()
-        entries = self._store.by_key.get((sight.channel, sight.key, sight.has_id), ())
-        rows = [self._row(entry, sight) for entry in entries]
-        return judge(sight, rows, has_suspect=self._has_suspect()).standings
+        entries = self._store.by_key.get(_key(delivery), ())
+        rows = [self._row(entry, delivery) for entry in entries]
+        return judge(delivery, rows, has_recovered=self._has_recovered()).states
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         self._check()
@@ -138,13 +139,13 @@ class MemoryLedger:
         entries = self._entries(claim)
         self._store.forget(entry for entry in entries if entry.state is not RowState.SENT)
         for entry in entries:
-            if entry.state is RowState.SENT and claim.startswith("i"):
+            if entry.state is RowState.SENT and claim.has_id:
                 self._store.unclaim(entry)
-        self._suspects.discard(claim)
+        self._recovered.discard(claim)
 
     async def acked(self, claim: Claim) -> None:
         self._check()
-        if claim.startswith("n"):
+        if not claim.has_id:
             self._store.forget(e for e in self._entries(claim) if not self._store.is_free(e))
 
     async def session_ended(self, session: str) -> None:
@@ -162,15 +163,15 @@ class MemoryLedger:
     def _entries(self, claim: Claim) -> list[_Entry]:
         return list(self._store.by_claim.get(claim, ()))
 
-    def _has_suspect(self) -> bool:
-        entries = (entry for claim in self._suspects for entry in self._entries(claim))
+    def _has_recovered(self) -> bool:
+        entries = (entry for claim in self._recovered for entry in self._entries(claim))
         return any(entry.takeovers and entry.state is not RowState.SENT for entry in entries)
 
-    def _row(self, entry: _Entry, sight: Sight) -> Row:
+    def _row(self, entry: _Entry, delivery: Delivery) -> Row:
         return Row(
             id=entry.id,
             recipient=entry.recipient,
-            fingerprint_fits=entry.fingerprint == sight.fingerprint,
+            fingerprint_fits=entry.fingerprint == delivery.fingerprint,
             state=entry.state,
             takeovers=entry.takeovers,
             process_lives=entry.owner in self._store.living,
@@ -182,7 +183,7 @@ class MemoryLedger:
         self,
         verdict: Verdict,
         entries: dict[int, _Entry],
-        sight: Sight,
+        delivery: Delivery,
         claim: Claim,
         now: float,
     ) -> None:
@@ -190,22 +191,26 @@ class MemoryLedger:
         for id_ in (*verdict.taken, *verdict.used):
             entry = entries[id_]
             self._store.unclaim(entry)
-            entry.claim, entry.owner, entry.session = claim, self._owner, sight.session
+            entry.claim, entry.owner, entry.session = claim, self._owner, delivery.session
             entry.takeovers += id_ in verdict.taken
             self._store.by_claim.setdefault(claim, []).append(entry)
         for recipient in verdict.fresh:
             self._store.add(
                 _Entry(
                     id=next(self._store.numbers),
-                    key=(sight.channel, sight.key, sight.has_id),
+                    key=_key(delivery),
                     recipient=recipient,
-                    fingerprint=sight.fingerprint,
+                    fingerprint=delivery.fingerprint,
                     claim=claim,
                     owner=self._owner,
-                    session=sight.session,
+                    session=delivery.session,
                     written_at=now,
                 )
             )
+
+
+def _key(delivery: Delivery) -> _Key:
+    return delivery.notification.channel, delivery.key, delivery.has_id
 
 
 def _older_than(before: float) -> Callable[[_Entry], bool]:

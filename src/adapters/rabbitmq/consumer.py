@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from adapters.inbound.contract import BrokerUnavailable, Handler, Watcher
+from adapters.inbound.contract import Acked, BrokerUnavailable, Handler, SessionEnded, not_kept
 from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
@@ -53,13 +53,24 @@ class RabbitConsumer:
         self._connection: AmqpConnection | None = None
 
     async def run(
-        self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
+        self,
+        handler: Handler,
+        *,
+        drain: bool = False,
+        acked: Acked = not_kept,
+        session_ended: SessionEnded = not_kept,
     ) -> None:
         """Consume until `stop`, or with `drain` until the queues are empty. Never gives up on an
         unreachable broker. Raises TopologyMismatch in mode `own`."""
         self._subscriptions = [
             Subscription(
-                queue, self._settings, self._settler, handler, watcher or Watcher(), self._in_hand
+                queue,
+                self._settings,
+                self._settler,
+                handler,
+                self._in_hand,
+                acked=acked,
+                session_ended=session_ended,
             )
             for queue in self._settings.queues
         ]

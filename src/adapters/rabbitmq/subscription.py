@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 from pika.spec import Basic, BasicProperties
 
-from adapters.inbound.contract import Handler, Watcher
+from adapters.inbound.contract import Acked, Handler, SessionEnded
 from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, OnMessage
 from adapters.rabbitmq.connection import AmqpConnection
@@ -41,8 +41,10 @@ class Subscription:
         settings: RabbitSettings,
         settler: Settler,
         handler: Handler,
-        watcher: Watcher,
         in_hand: InHand,
+        *,
+        acked: Acked,
+        session_ended: SessionEnded,
     ) -> None:
         self.queue = queue
         self._in_hand = in_hand
@@ -56,7 +58,8 @@ class Subscription:
         self._adjusting: asyncio.Task[None] | None = None
         self._settler = settler
         self._handler = handler
-        self._watcher = watcher
+        self._acked = acked
+        self._session_ended = session_ended
         self._session = ""
         self._slots = asyncio.Semaphore(prefetch)
         self._flights: set[asyncio.Task[bool]] = set()
@@ -83,7 +86,7 @@ class Subscription:
         self._consumer_tag = self._second_tag = None
         self._intake.begin()
         if self._session:
-            await self._watcher.session_ended(self._session)
+            await self._session_ended(self._session)
         session = self._session = uuid4().hex
         channel = self._channel = await connection.open_channel()
         self._looks = Declarer(connection)
@@ -196,9 +199,10 @@ class Subscription:
         if delivery.message.delivery_count >= RENEW_AT:
             await self._settler.renew(delivery)
             return
-        copies = await self._handler(delivery.message)
-        if await self._settler.store(delivery, copies):
-            await self._watcher.acking(delivery.message)
+        settlement = await self._handler(delivery.message)
+        if await self._settler.store(delivery, settlement.copies):
+            for claim in settlement.claims:
+                await self._acked(claim)
             delivery.ack()
 
     async def _return(self, delivery: Delivery) -> None:

@@ -14,7 +14,8 @@ from redis.exceptions import NoScriptError, RedisError
 from adapters.redis import scripts
 from adapters.redis.address import RedisAddress
 from adapters.redis.connecting import PATIENCE, advice, connection_pool
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
+from domain.delivery import Delivery
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
@@ -54,11 +55,16 @@ class RedisLedger:
         self._keeper: asyncio.Task[None] | None = None
         self._is_closed = False
 
-    async def start(self, sight: Sight) -> Start:
-        claim = f"{_delivery(sight)}.{secrets.token_hex(8)}"
-        recipients = tuple(dict.fromkeys(sight.recipients))
+    async def start(self, delivery: Delivery) -> Start:
+        claim = f"{_prefix(delivery)}.{secrets.token_hex(8)}"
+        recipients = delivery.addresses
         unheard = self._unheard[:_UNDONE_AT_ONCE]
-        head = (claim, _digest(sight.session), _digest(sight.fingerprint), int(sight.redelivered))
+        head = (
+            claim,
+            _digest(delivery.session),
+            _digest(delivery.fingerprint),
+            int(delivery.redelivered),
+        )
         digests = map(_digest, recipients)
         try:
             answer = await self._run(scripts.START, *head, len(unheard), *unheard, *digests)
@@ -70,39 +76,39 @@ class RedisLedger:
         happened, *rest = answer
         if not happened:
             raise LedgerUnavailable(f"ledger {self._name}: the answer came too late")
-        is_suspect, *found = rest
-        standings = [Standing(standing.decode()) for standing in found]
+        is_recovered, *found = rest
+        states = [RecipientState(state.decode()) for state in found]
         return Start(
-            claim=Claim(claim),
-            standings=dict(zip(recipients, standings, strict=True)),
-            is_suspect=bool(is_suspect),
-            retry_after=RETRY_AFTER if Standing.BUSY in standings else 0.0,
+            claim=Claim(claim, delivery.has_id),
+            states=dict(zip(recipients, states, strict=True)),
+            is_recovered=bool(is_recovered),
+            retry_after=RETRY_AFTER if RecipientState.BUSY in states else 0.0,
         )
 
-    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
-        recipients = tuple(dict.fromkeys(sight.recipients))
-        head = (_delivery(sight), _digest(sight.fingerprint), int(sight.redelivered))
+    async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
+        recipients = delivery.addresses
+        head = (_prefix(delivery), _digest(delivery.fingerprint), int(delivery.redelivered))
         answer = await self._evaluate(scripts.PEEK, *head, *map(_digest, recipients))
-        _happened, _is_suspect, *found = answer
-        standings = [Standing(standing.decode()) for standing in found]
-        return dict(zip(recipients, standings, strict=True))
+        _happened, _is_recovered, *found = answer
+        states = [RecipientState(state.decode()) for state in found]
+        return dict(zip(recipients, states, strict=True))
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        if not await self._run(scripts.SENDING, claim, *map(_digest, recipients)):
+        if not await self._run(scripts.SENDING, claim.name, *map(_digest, recipients)):
             raise ClaimLost(
                 f"ledger {self._name}: it has forgotten this delivery, or this process was taken"
                 " for dead and another has taken the delivery over: start it again"
             )
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        await self._run(scripts.SENT, claim, *map(_digest, recipients))
+        await self._run(scripts.SENT, claim.name, *map(_digest, recipients))
 
     async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
-        await self._run(scripts.FINISH, claim, *map(_digest, sent))
+        await self._run(scripts.FINISH, claim.name, *map(_digest, sent))
 
     async def acked(self, claim: Claim) -> None:
-        if claim.startswith("n"):
-            await self._run(scripts.ACKED, claim)
+        if not claim.has_id:
+            await self._run(scripts.ACKED, claim.name)
 
     async def session_ended(self, session: str) -> None:
         await self._run(scripts.END_SESSION, _digest(session))
@@ -159,13 +165,14 @@ class RedisLedger:
             self._unheard = [claim for claim in self._unheard if claim not in claims]
 
 
-def _delivery(sight: Sight) -> str:
-    """The beginning of the claims of this delivery."""
-    return f"{'i' if sight.has_id else 'n'}{_key(sight)}"
+def _prefix(delivery: Delivery) -> str:
+    """The beginning of the names of this delivery's claims. The first letter is for the scripts."""
+    return f"{'i' if delivery.has_id else 'n'}{_key(delivery)}"
 
 
-def _key(sight: Sight) -> str:
-    return _digest(f"{len(sight.channel)}:{sight.channel}{sight.key}")
+def _key(delivery: Delivery) -> str:
+    channel = delivery.notification.channel
+    return _digest(f"{len(channel)}:{channel}{delivery.key}")
 
 
 def _digest(text: str) -> str:

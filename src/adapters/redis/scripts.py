@@ -1,9 +1,9 @@
 """The ledger's rules, run inside the server: one script, one round trip and one step each.
 
-The rules are those of `domain.standings`. A delivery is a hash, one field for each row: the
+The rules are those of `domain.ledger_rules`. A delivery is a hash, one field for each row: the
 recipient's digest with an id, that and a growing number without. A value is
 `state|takeovers|owner|claim|session|fingerprint`. Next to them: `o:` a process that lives, `u:` the
-suspect it has in hand, `e:` a session that has ended, `x:` a start that was given up.
+recovered delivery it has in hand, `e:` a session that has ended, `x:` a start that was given up.
 """
 
 from typing import Final
@@ -33,7 +33,7 @@ local function claimed(claim)
     end
     return mine
 end
-local function has_suspect()
+local function has_recovered()
     for _, row in ipairs(claimed(redis.call('GET', prefix .. 'u:' .. owner) or '')) do
         if row.takeovers > 0 and row.state < 2 then return true end
     end
@@ -51,7 +51,7 @@ local function write(key, row)
         {row.state, row.takeovers, row.owner, row.claim, row.session, row.fingerprint}, '|'))
     redis.call('PEXPIRE', key, retention)
 end
-local function end_suspect(claim)
+local function end_recovered(claim)
     if redis.call('GET', prefix .. 'u:' .. owner) == claim then
         redis.call('DEL', prefix .. 'u:' .. owner)
     end
@@ -66,7 +66,7 @@ local function undo(claim)
             write(key_of(claim), row)
         end
     end
-    end_suspect(claim)
+    end_recovered(claim)
 end
 put('o:' .. owner, '', lease)
 """
@@ -127,7 +127,7 @@ for _, row in ipairs(claimed(claim)) do
         forget(key_of(claim), row)
     end
 end
-end_suspect(claim)
+end_recovered(claim)
 """
 )
 """Arguments: claim, recipients who got it."""
@@ -144,8 +144,8 @@ end
 
 _JUDGE: Final = """
 local has_id, key = string.sub(claim, 1, 1) == 'i', key_of(claim)
-local function answer(of, suspect)
-    local reply = {1, suspect and 1 or 0}
+local function answer(of, recovered)
+    local reply = {1, recovered and 1 or 0}
     for i = first, #ARGV do reply[#reply + 1] = of(ARGV[i]) end
     return reply
 end
@@ -173,26 +173,26 @@ local found, there, left = {}, {}, {}
 local busy, poison = false, false
 for i = first, #ARGV do
     local row = by_recipient[ARGV[i]]
-    local standing = 'clear'
+    local state = 'clear'
     if row and row.unsure then
-        standing, busy = 'busy', true
+        state, busy = 'busy', true
     elseif row and row.state == 2 then
-        standing = 'sent'
+        state = 'sent'
     elseif row then
         left[#left + 1] = row
         if not row.dead then
-            standing, busy = 'busy', true
+            state, busy = 'busy', true
         elseif row.takeovers >= 2 then
-            standing, poison = 'poison', true
+            state, poison = 'poison', true
         elseif row.state == 1 then
-            standing = 'in_doubt'
+            state = 'in_doubt'
         end
     end
-    found[ARGV[i]] = standing
+    found[ARGV[i]] = state
 end
-local function all_but_sent(standing, keeps_sent)
+local function all_but_sent(state, keeps_sent)
     return answer(function(recipient)
-        return found[recipient] == 'sent' and keeps_sent and 'sent' or standing
+        return found[recipient] == 'sent' and keeps_sent and 'sent' or state
     end)
 end
 """
@@ -206,7 +206,7 @@ local claim, fingerprint, redelivered, first = ARGV[5], ARGV[6], ARGV[7] == '1',
     + """
 if busy then return all_but_sent('busy', has_id) end
 if poison then return all_but_sent('poison', true) end
-if #left > 0 and has_suspect() then return all_but_sent('busy', has_id) end
+if #left > 0 and has_recovered() then return all_but_sent('busy', has_id) end
 return answer(function(recipient) return found[recipient] end)
 """
 )
@@ -240,7 +240,7 @@ if poison then
     for _, row in ipairs(left) do forget(key, row) end
     return all_but_sent('poison', true)
 end
-if #left > 0 and has_suspect() then return all_but_sent('busy', has_id) end
+if #left > 0 and has_recovered() then return all_but_sent('busy', has_id) end
 use_up()
 for _, row in ipairs(left) do take(row, 1) end
 if #left > 0 then put('u:' .. owner, claim, retention) end
@@ -257,6 +257,6 @@ return answer(function(recipient) return found[recipient] end, #left > 0)
 )
 """Arguments: claim, session, fingerprint, redelivered, how many starts are to be undone, these,
 recipients (each once). Answers {0} where this start was undone before it came, else
-{1, is_suspect, standing...}."""
+{1, is_recovered, state...}."""
 
 ALL: Final = (RENEW, END, END_SESSION, SENDING, SENT, FINISH, ACKED, PEEK, START)

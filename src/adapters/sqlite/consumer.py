@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import structlog
 
-from adapters.inbound.contract import BrokerUnavailable, Handler, Watcher
+from adapters.inbound.contract import Acked, BrokerUnavailable, Handler, SessionEnded, not_kept
 from adapters.inbound.in_hand import InHand
 from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
@@ -74,6 +74,7 @@ class SqliteConsumer:
         self._is_ready = False
         self._is_stopping = False
         self._deadline = float("inf")
+        self._acked: Acked = not_kept
         queue.listen(self._wake.set)
 
     @property
@@ -88,11 +89,15 @@ class SqliteConsumer:
         self._wake.set()
 
     async def run(
-        self, handler: Handler, *, drain: bool = False, watcher: Watcher | None = None
+        self,
+        handler: Handler,
+        *,
+        drain: bool = False,
+        acked: Acked = not_kept,
+        session_ended: SessionEnded = not_kept,
     ) -> None:
-        """Consume until `stop`, or with `drain` until nothing is ready or in hand.
-
-        `watcher` is not called: every message here has an id, so no ack has to distinguish them."""
+        """Consume until `stop`, or with `drain` until nothing is ready or in hand."""
+        self._acked = acked
         try:
             while not self._is_over():
                 self._wake.clear()
@@ -153,7 +158,7 @@ class SqliteConsumer:
         del self._ended[: len(ended)]
         for one in ended:
             if (number := self._numbers.pop(one.id, None)) is not None:
-                self._in_hand.let_go(number, is_settled=one.settlement is not None)
+                self._in_hand.let_go(number, is_settled=one.copies is not None)
         if must_renew:
             self._renew_at = now + self._settings.lease / 3
         if lost:
@@ -171,7 +176,10 @@ class SqliteConsumer:
 
     async def _handle(self, handler: Handler, taken: Leased) -> None:
         try:
-            ended = Ended(id=taken.id, settlement=await handler(taken.message))
+            settlement = await handler(taken.message)
+            for claim in settlement.claims:  # the next turn stores the copies and acks at once
+                await self._acked(claim)
+            ended = Ended(id=taken.id, copies=settlement.copies)
         except asyncio.CancelledError:
             ended = self._back(taken)
         except Exception:  # the border to foreign code: its fault must not end the consumer
@@ -185,7 +193,7 @@ class SqliteConsumer:
 
     def _back(self, taken: Leased) -> Ended:
         after = timedelta(0) if self._is_stopping else _FAULT_PAUSE
-        return Ended(id=taken.id, settlement=None, after=after)
+        return Ended(id=taken.id, copies=None, after=after)
 
     async def _is_drained(self) -> bool:
         if self._tasks or self._ended:

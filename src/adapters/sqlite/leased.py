@@ -1,10 +1,11 @@
 """A message of the embedded queue in a consumer's hands, and what becomes of it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.inbound.contract import InboundMessage, Settlement
+from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.message_format.properties import Properties
 
 
@@ -18,10 +19,11 @@ class Leased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """What became of a leased message: settled, or handed back (None) to be taken `after`."""
+    """What became of a leased message: settled with these copies, or handed back (None) to be taken
+    `after`."""
 
     id: int
-    settlement: Settlement | None
+    copies: Sequence[RetryCopy | DeadCopy] | None
     after: timedelta = timedelta(0)
 
 

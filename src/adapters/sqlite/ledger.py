@@ -12,7 +12,8 @@ from typing import Final, TypeVar
 from adapters.sqlite import ledger_rows as rows
 from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.lease import Lease, since_boot
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
+from domain.delivery import Delivery
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
@@ -65,18 +66,18 @@ class SqliteLedger:
         self._keeper: asyncio.Task[None] | None = None
         self._is_closed = False
 
-    async def start(self, sight: Sight) -> Start:
+    async def start(self, delivery: Delivery) -> Start:
         self._claim += 1
         number = self._claim
 
         def work(connection: sqlite3.Connection) -> Start:
             lives = self._lives(connection)
             now = self._now()
-            verdict = rows.start(connection, sight, number, self._lease.owner, lives, now)
+            verdict = rows.start(connection, delivery, number, self._lease.owner, lives, now)
             return Start(
-                claim=Claim(f"{'i' if sight.has_id else 'n'}{number:x}"),
-                standings=verdict.standings,
-                is_suspect=verdict.is_suspect,
+                claim=Claim(f"{number:x}", delivery.has_id),
+                states=verdict.states,
+                is_recovered=verdict.is_recovered,
                 retry_after=RETRY_AFTER if verdict.is_busy else 0.0,
             )
 
@@ -87,16 +88,16 @@ class SqliteLedger:
             self._unheard.append(number)
             raise
 
-    async def peek(self, sight: Sight) -> Mapping[str, Standing]:
+    async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         if not self._path.exists():
-            return dict.fromkeys(sight.recipients, Standing.CLEAR)
+            return dict.fromkeys(delivery.addresses, RecipientState.CLEAR)
         owner = self._lease.owner
         return await self._database.read(
-            lambda c: rows.peek(c, sight, owner, self._lives(c)).standings
+            lambda c: rows.peek(c, delivery, owner, self._lives(c)).states
         )
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        number = int(claim[1:], 16)
+        number = int(claim.name, 16)
         if not await self._write(lambda c: rows.sending(c, number, recipients)):
             raise ClaimLost(
                 f"ledger {self._path}: this process was taken for dead and another has taken the"
@@ -104,16 +105,16 @@ class SqliteLedger:
             )
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        number = int(claim[1:], 16)
+        number = int(claim.name, 16)
         await self._write(lambda c: rows.sent(c, number, recipients))
 
     async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
-        number, has_id = int(claim[1:], 16), claim.startswith("i")
-        await self._write(lambda c: rows.finish(c, number, sent, has_id=has_id))
+        number = int(claim.name, 16)
+        await self._write(lambda c: rows.finish(c, number, sent, has_id=claim.has_id))
 
     async def acked(self, claim: Claim) -> None:
-        if claim.startswith("n"):
-            number = int(claim[1:], 16)
+        if not claim.has_id:
+            number = int(claim.name, 16)
             await self._write(lambda c: rows.acked(c, number))
 
     async def session_ended(self, session: str) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from domain.ledger import Sight, Standing
-from domain.standings import Row, RowState, Verdict, judge
+from domain.delivery import Delivery
+from domain.ledger import RecipientState
+from domain.ledger_rules import Row, RowState, Verdict, judge
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
-# `claim` is null once nothing more can come of a start; `session` is null where the sight has an
+# `claim` is null once nothing more can come of a start; `session` is null where the delivery has an
 # id. Rows are numbered by age, so the oldest are found without an index.
 SCHEMA: Final = """
 CREATE TABLE delivery (
@@ -39,13 +40,13 @@ Lives = Callable[[int], bool]
 
 
 def start(
-    c: sqlite3.Connection, sight: Sight, claim: int, owner: int, lives: Lives, now: int
+    c: sqlite3.Connection, delivery: Delivery, claim: int, owner: int, lives: Lives, now: int
 ) -> Verdict:
-    """Judge the sight and write down what follows. `now`: seconds since the epoch."""
-    key = _key(sight)
-    fingerprint = _digest(sight.fingerprint)
-    verdict = _judge(c, sight, key, fingerprint, owner, lives)
-    session = None if sight.has_id else sight.session
+    """Judge the delivery and write down what follows. `now`: seconds since the epoch."""
+    key = _key(delivery)
+    fingerprint = _digest(delivery.fingerprint)
+    verdict = _judge(c, delivery, key, fingerprint, owner, lives)
+    session = None if delivery.has_id else delivery.session
     for id_ in verdict.forgotten:
         c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
     for id_ in (*verdict.taken, *verdict.used):
@@ -63,22 +64,27 @@ def start(
     return verdict
 
 
-def peek(c: sqlite3.Connection, sight: Sight, owner: int, lives: Lives) -> Verdict:
-    """Judge the sight; nothing is written."""
-    return _judge(c, sight, _key(sight), _digest(sight.fingerprint), owner, lives)
+def peek(c: sqlite3.Connection, delivery: Delivery, owner: int, lives: Lives) -> Verdict:
+    """Judge the delivery; nothing is written."""
+    return _judge(c, delivery, _key(delivery), _digest(delivery.fingerprint), owner, lives)
 
 
 def _judge(
-    c: sqlite3.Connection, sight: Sight, key: bytes, fingerprint: bytes, owner: int, lives: Lives
+    c: sqlite3.Connection,
+    delivery: Delivery,
+    key: bytes,
+    fingerprint: bytes,
+    owner: int,
+    lives: Lives,
 ) -> Verdict:
     rows = []
-    if sight.has_id or sight.redelivered:  # else it is a twin at most, whatever is there
-        rows = _rows(c, sight, key, fingerprint, owner, lives)
+    if delivery.has_id or delivery.redelivered:  # else it stands for itself
+        rows = _rows(c, delivery, key, fingerprint, owner, lives)
     if not rows:
-        fresh = dict.fromkeys(sight.recipients, Standing.CLEAR)
-        return Verdict(standings=fresh, fresh=tuple(fresh))
+        fresh = dict.fromkeys(delivery.addresses, RecipientState.CLEAR)
+        return Verdict(states=fresh, fresh=tuple(fresh))
     is_left = any(r.state is not RowState.SENT and not r.process_lives for r in rows)
-    return judge(sight, rows, has_suspect=is_left and _has_suspect(c, owner))
+    return judge(delivery, rows, has_recovered=is_left and _has_recovered(c, owner))
 
 
 def sending(c: sqlite3.Connection, claim: int, recipients: Sequence[str]) -> bool:
@@ -152,7 +158,12 @@ def purge(c: sqlite3.Connection, before: int, lives: Lives) -> bool:
 
 
 def _rows(
-    c: sqlite3.Connection, sight: Sight, key: bytes, fingerprint: bytes, asking: int, lives: Lives
+    c: sqlite3.Connection,
+    delivery: Delivery,
+    key: bytes,
+    fingerprint: bytes,
+    asking: int,
+    lives: Lives,
 ) -> list[Row]:
     found = c.execute(
         "SELECT id, recipient, fingerprint, state, takeovers, owner,"
@@ -161,7 +172,7 @@ def _rows(
     ).fetchall()
     if not found:
         return []
-    names = {_digest(recipient): recipient for recipient in sight.recipients}
+    names = {_digest(recipient): recipient for recipient in delivery.addresses}
     living = {owner: lives(owner) for owner in {row[5] for row in found}}
     return [
         Row(
@@ -183,7 +194,7 @@ def _claimed(c: sqlite3.Connection, claim: int) -> list[tuple[int, bytes, int]]:
     return c.execute(sql, (claim,)).fetchall()
 
 
-def _has_suspect(c: sqlite3.Connection, owner: int) -> bool:
+def _has_recovered(c: sqlite3.Connection, owner: int) -> bool:
     sql = (
         "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
         " AND state < 2 LIMIT 1"
@@ -191,9 +202,10 @@ def _has_suspect(c: sqlite3.Connection, owner: int) -> bool:
     return c.execute(sql, (owner,)).fetchone() is not None
 
 
-def _key(sight: Sight) -> bytes:
+def _key(delivery: Delivery) -> bytes:
     # Its own hash must not be read as a message's id, nor one channel's id as another's.
-    return _digest(f"{int(sight.has_id)}{len(sight.channel)}:{sight.channel}{sight.key}")
+    channel = delivery.notification.channel
+    return _digest(f"{int(delivery.has_id)}{len(channel)}:{channel}{delivery.key}")
 
 
 def _digest(text: str) -> bytes:

@@ -166,7 +166,7 @@ class SqliteQueue:
 
     def _end(self, connection: sqlite3.Connection, owner: str, ended: Ended) -> bool:
         mine = "WHERE id = ? AND owner = ?"
-        if ended.settlement is None:
+        if ended.copies is None:
             # A pause keeps the owner: the message is not for others yet, but not "delayed" either.
             keeper = owner if ended.after else None
             sql = f"UPDATE message SET visible_at = ?, owner = ? {mine}"  # noqa: S608 - constant
@@ -176,7 +176,7 @@ class SqliteQueue:
         row = found.fetchone()
         if row is None:
             return False
-        for copy in ended.settlement:
+        for copy in ended.copies:
             self._store(connection, ended.id, row[0], copy)
         connection.execute("DELETE FROM message WHERE id = ?", (ended.id,))
         return True

@@ -90,7 +90,9 @@ async def _ledger(container: Container, settings: Settings) -> list[Check]:
         ledger = container.ledger()
         async with asyncio.timeout(_TIMEOUT):
             try:
-                await ledger.sending(Claim("i0.0"), ())  # no recipient: renews a lease, no more
+                await ledger.sending(
+                    Claim("i0.0", has_id=True), ()
+                )  # of nobody: renews a lease, no more
             finally:
                 await ledger.close()
     except SettingsInvalid as invalid:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from adapters.inbound.survey import QueueState
 from adapters.message_format.headers import iso
-from domain.once import LEDGER
+from domain.events import LEDGER
 from entrypoints.worker_states import PauseState, WorkerState
 
 
@@ -35,7 +35,7 @@ def work_of(state: QueueState, channel: str, workers: Sequence[WorkerState]) -> 
             (worker, pause)
             for worker in workers
             for pause in worker.pauses
-            if pause.name in {channel, LEDGER}
+            if pause.name in {channel, str(LEDGER)}
         ],
     )
 
@@ -93,7 +93,7 @@ def age(since: float) -> str:
 
 
 def _paused(worker: WorkerState, pause: PauseState) -> str:
-    what = "the ledger" if pause.name == LEDGER else f"channel {pause.name}"
+    what = "the ledger" if pause.name == str(LEDGER) else f"channel {pause.name}"
     wait = max(0, round(pause.next_try - time.time()))
     return (
         f"{what} is paused for {age(pause.since)}, next try in {wait} s (worker {worker.worker}):"

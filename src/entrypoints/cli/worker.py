@@ -81,7 +81,7 @@ async def _work(
 
     container = Container(settings=settings, log=sink)
     renderer, releaser, handler = container.renderer(), container.releaser(), container.handler()
-    consumer = container.consumer()
+    consumer, ledger = container.consumer(), container.ledger_access()
     announce(settings, renderer.version)
     gc.freeze()  # what start-up made lives as long as the process
     gc.set_threshold(_GARBAGE_THRESHOLD)
@@ -94,7 +94,8 @@ async def _work(
     await serve(
         consumer=consumer,
         handler=handler.handle,
-        watcher=handler,
+        acked=ledger.acked,
+        session_ended=ledger.session_ended,
         refresh_templates=refresh_templates,
         stop_waiting=container.clock().stop,
         close=lambda: close_outbound(container),

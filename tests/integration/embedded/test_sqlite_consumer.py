@@ -28,7 +28,7 @@ def test_a_long_handler_keeps_its_message_while_another_worker_looks_for_work(
         async def slow(message: InboundMessage) -> Settlement:
             seen[message.body] += 1
             await asyncio.sleep(SHORT_LEASE.total_seconds() * 2.2)
-            return ()
+            return Settlement()
 
         await fill(queue, 3)
         other = SqliteQueue(path, SystemClock())
@@ -52,7 +52,7 @@ def test_a_machine_that_slept_does_not_take_its_own_messages_twice(path: Path) -
         async def handle(message: InboundMessage) -> Settlement:
             await recorder(message)
             await release.wait()
-            return ()
+            return Settlement()
 
         async with consuming(consumer, handle):
             await fill(queue, 2)
@@ -77,7 +77,7 @@ def test_a_drain_waits_for_a_handler_whose_message_another_worker_took_over(
             started.set()
             await release.wait()
             ended += 1
-            return [DeadCopy(headers={})]
+            return Settlement([DeadCopy(headers={})])
 
         await fill(queue, 1)
         running = asyncio.create_task(a_consumer(queue).run(handle, drain=True))
@@ -151,7 +151,7 @@ def test_messages_that_end_together_are_followed_by_the_next_at_once(queue: Sqli
                 asyncio.get_running_loop().call_later(0.002, mine.set)
                 together = asyncio.Event()
             await mine.wait()
-            return ()
+            return Settlement()
 
         await fill(queue, 120)
         started = asyncio.get_running_loop().time()

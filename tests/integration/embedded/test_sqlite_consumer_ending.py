@@ -24,7 +24,7 @@ def test_what_cannot_be_settled_on_a_full_disk_is_settled_when_there_is_room(
     big = b"x" * 300_000
 
     async def scenario() -> tuple[bool, list[bytes], int]:
-        recorder = Recorder(lambda _: [DeadCopy(headers={})])
+        recorder = Recorder(lambda _: Settlement([DeadCopy(headers={})]))
         go_on = asyncio.Event()
 
         async def handle(message: InboundMessage) -> Settlement:
@@ -102,7 +102,7 @@ def test_a_handler_that_will_not_be_cancelled_does_not_hold_the_end(queue: Sqlit
                     await finish.wait()
                 except asyncio.CancelledError:
                     continue
-            return ()
+            return Settlement()
 
         await fill(queue, 1)
         consumer = a_consumer(queue, grace=timedelta(milliseconds=100))
@@ -122,7 +122,7 @@ def test_a_run_that_is_cancelled_hands_back_at_once_what_it_held(queue: SqliteQu
     async def scenario() -> list[bytes]:
         async def hang(_: InboundMessage) -> Settlement:
             await asyncio.Event().wait()
-            return ()
+            return Settlement()
 
         await fill(queue, 2)
         running = asyncio.create_task(a_consumer(queue).run(hang))

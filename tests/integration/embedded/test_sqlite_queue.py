@@ -18,6 +18,7 @@ import asyncio, os, sys
 from datetime import timedelta
 from pathlib import Path
 from adapters.clock import SystemClock
+from adapters.inbound.contract import Settlement
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
 
@@ -25,7 +26,7 @@ async def handle(message):
     await asyncio.sleep(0.005)
     os.write(1, message.body + b"\\n")
     await asyncio.sleep(0.005)
-    return ()
+    return Settlement()
 
 clock = SystemClock()
 settings = SqliteConsumerSettings(

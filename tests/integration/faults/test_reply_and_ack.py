@@ -20,8 +20,8 @@ CUTS = 200
 def _messages(count: int) -> list[bytes]:
     """One half has ids; the other is pairs of equal messages without one."""
     with_ids = [an_order(n) for n in range(count // 2)]
-    twins = [an_order(n, id=None) for n in range(count // 2, count * 3 // 4)]
-    return [*with_ids, *twins, *twins]
+    equal = [an_order(n, id=None) for n in range(count // 2, count * 3 // 4)]
+    return [*with_ids, *equal, *equal]
 
 
 @pytest.mark.slow

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from adapters.dead_letters.rehearsal import Forecast, Rehearsal
-from adapters.inbound.contract import DeadCopy, Settlement
+from adapters.inbound.contract import DeadCopy
 from domain.errors import DeliveryError, FailureReason, Permanent
 from tests.fakes import NOON
-from tests.unit.inbound.office import GOOD, Office, past, seen
+from tests.unit.inbound.office import GOOD, Copies, Office, past, seen
 
 INVALID = Permanent("ann is no address", reason=FailureReason.RECIPIENT_INVALID)
 FAULTS: dict[str, tuple[dict[str, object], dict[str, DeliveryError], str]] = {
@@ -35,7 +35,7 @@ def forecast(
     return asyncio.run(rehearsal.forecast(office.message(body, headers)))
 
 
-def reasons(settlement: Settlement) -> list[str]:
+def reasons(settlement: Copies) -> list[str]:
     return [str(past(copy).reason) for copy in settlement if isinstance(copy, DeadCopy)]
 
 
@@ -122,7 +122,7 @@ def test_field_8_9_a_channel_of_its_own_queue_that_is_set_up_elsewhere_is_judged
     None
 ):
     office = Office()
-    office.handler.dispatcher.dispatcher.notifiers = {"slack": office.slack}
+    office.dispatcher.senders = {"slack": office.dispatcher.senders["slack"]}
 
     assert forecast(office, GOOD) == Forecast(sent=1)
     fault = forecast(office, GOOD | {"parameters": {}}).fault or ""

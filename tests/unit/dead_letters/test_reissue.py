@@ -68,7 +68,7 @@ def test_again_is_for_everybody_under_a_new_id() -> None:
         "delay": 90,
     }
     assert owed(release) is None
-    # Its first sight is the old one's, so the delay is over.
+    # Its first delivery is the old one's, so the delay is over.
     assert "x-dispatcher-first-seen" in release.headers
     assert "x-dispatcher-key" not in release.headers
 

@@ -14,7 +14,8 @@ from domain.breaker import (
     HeldTooLong,
 )
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
-from tests.fakes import EndlessClock, FakeClock
+from domain.events import channel_trouble
+from tests.fakes import EndlessClock, FakeClock, FakePauses
 
 AWAY = Unavailable("connection refused")
 
@@ -44,14 +45,14 @@ class Provider:
 
 
 def a_breaker(clock: FakeClock, reports: list[str | None] | None = None) -> Breaker:
-    return Breaker(clock, ([] if reports is None else reports).append)
+    return Breaker(clock, channel_trouble("email"), FakePauses(reports))
 
 
 async def an_open_breaker(clock: FakeClock, reports: list[str | None]) -> Breaker:
     """Open, with no call waiting: the caller that opened it has left."""
     breaker = a_breaker(clock, reports)
     caller = asyncio.create_task(breaker.call(Provider(AWAY, *[AWAY] * 1000).send))
-    while not breaker.is_open():
+    while not breaker.is_open:
         await asyncio.sleep(0)
     caller.cancel()
     await asyncio.gather(caller, return_exceptions=True)
@@ -65,7 +66,7 @@ def test_a_call_passes_while_the_provider_answers() -> None:
 
     assert asyncio.run(breaker.call(provider.send)) == "sent"
 
-    assert (clock.slept, reports, breaker.is_open()) == ([], [], False)
+    assert (clock.slept, reports, breaker.is_open) == ([], [], False)
 
 
 def test_pauses_double_up_to_the_longest() -> None:
@@ -101,7 +102,7 @@ def test_all_but_one_probe_are_held_and_all_go_on_afterwards() -> None:
         provider = Provider(AWAY, AWAY, AWAY)
         calls = [breaker.call(provider.send) for _ in range(20)]
         probing = asyncio.gather(*calls)
-        while breaker.is_open():
+        while breaker.is_open:
             assert provider.running <= 1
             await asyncio.sleep(0)
         assert await probing == ["sent"] * 20
@@ -153,7 +154,7 @@ def test_any_answer_of_the_provider_closes_it(error: DeliveryError) -> None:
     with pytest.raises(type(error)):
         asyncio.run(breaker.call(Provider(AWAY, error).send))
 
-    assert not breaker.is_open()
+    assert not breaker.is_open
     assert reports == ["connection refused", None]
 
 
@@ -165,7 +166,7 @@ def test_an_ordinary_error_does_not_open_it() -> None:
     with pytest.raises(Transient):
         asyncio.run(breaker.call(Provider(Transient("busy")).send))
 
-    assert (clock.slept, reports, breaker.is_open()) == ([], [], False)
+    assert (clock.slept, reports, breaker.is_open) == ([], [], False)
 
 
 def test_a_cancelled_pause_leaves_it_open_for_the_next_probe() -> None:
@@ -179,7 +180,7 @@ def test_a_cancelled_pause_leaves_it_open_for_the_next_probe() -> None:
             await asyncio.sleep(0)
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
-        return breaker.is_open()
+        return breaker.is_open
 
     assert asyncio.run(scenario())
     assert reports == ["connection refused"]
@@ -198,7 +199,7 @@ def test_a_cancelled_probe_leaves_it_open_and_frees_the_place_of_the_probe() -> 
         await asyncio.sleep(0.01)
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
-        return breaker.is_open(), await breaker.call(Provider().send)
+        return breaker.is_open, await breaker.call(Provider().send)
 
     assert asyncio.run(scenario()) == (True, "sent")
 
@@ -237,7 +238,7 @@ def test_who_may_not_wait_probes_once_the_pause_is_over_without_waiting() -> Non
             clock.time += timedelta(seconds=pause)
 
         assert await breaker.call(provider.send, may_hold=False) == "sent"
-        assert not breaker.is_open()
+        assert not breaker.is_open
         assert clock.slept == []
 
     asyncio.run(main())

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from domain.breaker import Breaker
 from domain.errors import Unavailable
-from tests.fakes import NOON, FakeClock
+from domain.events import channel_trouble
+from tests.fakes import NOON, FakeClock, FakePauses
 
 
 class Relay:
@@ -34,9 +35,9 @@ class Relay:
 async def keep_sending(breaker: Breaker, relay: Relay, seconds: float) -> None:
     """Messages come all the time, as from a queue that is never empty, until one is sent."""
     calls = {asyncio.create_task(breaker.call(relay.send))}
-    while not breaker.is_open():
+    while not breaker.is_open:
         await asyncio.sleep(0)
-    while breaker.is_open() and relay.clock.now() < NOON + timedelta(seconds=seconds):
+    while breaker.is_open and relay.clock.now() < NOON + timedelta(seconds=seconds):
         calls = {one for one in calls if not one.done()}
         while len(calls) < 5:
             calls.add(asyncio.create_task(breaker.call(relay.send)))
@@ -50,7 +51,7 @@ def test_field_5_11_a_refused_login_is_tried_nine_times_in_the_first_hour_then_f
     async def main() -> list[float]:
         clock = FakeClock()
         relay = Relay(clock)
-        await keep_sending(Breaker(clock, list[str | None]().append), relay, 7200)
+        await keep_sending(Breaker(clock, channel_trouble("email"), FakePauses()), relay, 7200)
         return relay.logins
 
     logins = asyncio.run(main())
@@ -64,7 +65,7 @@ def test_field_5_11_new_credentials_are_tried_within_five_seconds() -> None:
     async def main() -> list[float]:
         clock = FakeClock()
         relay = Relay(clock, right_at=2000.5)
-        await keep_sending(Breaker(clock, list[str | None]().append), relay, 7200)
+        await keep_sending(Breaker(clock, channel_trouble("email"), FakePauses()), relay, 7200)
         return relay.logins
 
     logins = asyncio.run(main())
@@ -85,7 +86,7 @@ def test_a_login_that_is_refused_in_an_outage_begins_with_its_own_pauses() -> No
                 raise answers.pop(0)
             return "sent"
 
-        await Breaker(clock, list[str | None]().append).call(send)
+        await Breaker(clock, channel_trouble("email"), FakePauses()).call(send)
         return clock.slept
 
     slept = asyncio.run(main())

@@ -9,8 +9,9 @@ import pytest
 
 from domain.breaker import Breaker
 from domain.errors import RefusedInARow, Throttled, Unavailable
+from domain.events import channel_trouble
 from domain.turns import Caller, ProbePlace, Turns
-from tests.fakes import NOON, FakeClock
+from tests.fakes import NOON, FakeClock, FakePauses
 from tests.support.relay_scene import VirtualClock
 from tests.support.virtual_time import run
 
@@ -113,7 +114,7 @@ def test_however_waiting_ends_one_has_the_turn_and_no_turn_is_lost(seed: int) ->
 def test_field_5_1_a_probe_that_fails_makes_room_for_another_message() -> None:
     async def main() -> list[str]:
         tried: list[str] = []
-        breaker = Breaker(VirtualClock(), list[str | None]().append)
+        breaker = Breaker(VirtualClock(), channel_trouble("email"), FakePauses())
 
         async def send(name: str) -> None:
             tried.append(name)
@@ -144,7 +145,7 @@ def test_field_5_1_a_probe_that_fails_makes_room_for_another_message() -> None:
 
 def test_while_it_is_away_no_message_is_handed_back_early() -> None:
     async def main() -> None:
-        breaker = Breaker(VirtualClock(), list[str | None]().append)
+        breaker = Breaker(VirtualClock(), channel_trouble("email"), FakePauses())
 
         async def send() -> None:
             raise Unavailable("refused")
@@ -162,7 +163,7 @@ def test_while_it_is_away_no_message_is_handed_back_early() -> None:
 def test_who_may_not_wait_probes_as_soon_as_the_credentials_have_changed() -> None:
     async def main() -> str:
         has_changed = False
-        breaker = Breaker(FakeClock(), list[str | None]().append)
+        breaker = Breaker(FakeClock(), channel_trouble("email"), FakePauses())
 
         async def send() -> str:
             if not has_changed:
@@ -189,6 +190,6 @@ def test_in_a_young_outage_the_return_is_noticed_within_five_seconds(back_at: fl
                 raise Unavailable("refused", safe_to_repeat=True)
             return loop.time() - began
 
-        return await Breaker(VirtualClock(), list[str | None]().append).call(send)
+        return await Breaker(VirtualClock(), channel_trouble("email"), FakePauses()).call(send)
 
     assert 0 <= run(main()) - back_at <= 4.0

@@ -56,7 +56,7 @@ def test_a_notifier_is_replaced_here_and_nowhere_else(tmp_path: Path) -> None:
     body = json.dumps(message).encode()
     settlement = asyncio.run(container.handler().handle(InboundMessage(queue="email", body=body)))
 
-    assert list(settlement) == []
+    assert not settlement.copies
     assert notifier.addresses == ["ann@example.com"]
     assert notifier.delivered[0].content.parts["html"] == "Hello Ann"
 

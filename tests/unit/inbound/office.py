@@ -2,25 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
+from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.inbound.handler import MessageHandler
 from adapters.memory.ledger import MemoryLedger, MemoryStore
 from adapters.message_format.headers import DeliveryHeaders, iso
 from adapters.message_format.properties import Properties
+from domain.channel_sender import ChannelSender
 from domain.content import Content
 from domain.dispatcher import Dispatcher
-from domain.errors import MalformedMessage
-from domain.notification import Notification
-from domain.once import OnceDispatcher
-from domain.outcome import Outcome
+from domain.events import Event, MessageMalformed, NotificationDispatched
+from domain.ledger_access import LedgerAccess
 from domain.ports import RenderRequest
 from domain.retry_policy import RetryPolicy
 from tests.fakes import NOON, FakeClock, FakeNotifier, FakeTemplateRenderer
 
 SECOND = timedelta(seconds=1)
+TIERS = (10 * SECOND, 60 * SECOND)
+Copies = Sequence[RetryCopy | DeadCopy]
 GOOD: dict[str, object] = {
     "to": "ann@example.com",
     "template": "welcome",
@@ -29,17 +30,18 @@ GOOD: dict[str, object] = {
 
 
 class FakeObserver:
-    """Keeps what it heard."""
+    """An EventSink that keeps what became of each message."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, int]] = []
         self.faults: list[tuple[str, str, str]] = []
 
-    def delivered(self, queue: str, notification: Notification, outcome: Outcome) -> None:
-        self.heard.append((queue, notification.id, outcome.attempt))
-
-    def malformed(self, queue: str, key: str, error: MalformedMessage) -> None:
-        self.faults.append((queue, key, str(error)))
+    def emit(self, event: Event) -> None:
+        match event:
+            case NotificationDispatched(queue, notification, outcome):
+                self.heard.append((queue, notification.id, outcome.attempt))
+            case MessageMalformed(queue, key, _reason, error):
+                self.faults.append((queue, key, error))
 
 
 class BrokenRenderer(FakeTemplateRenderer):
@@ -52,27 +54,31 @@ class BrokenRenderer(FakeTemplateRenderer):
 class Office:
     """A handler over two queues with fakes all around; `letters` is the queue of channel email."""
 
-    def __init__(self, renderer: FakeTemplateRenderer | None = None) -> None:
+    def __init__(
+        self, renderer: FakeTemplateRenderer | None = None, email: FakeNotifier | None = None
+    ) -> None:
         self.clock = FakeClock()
-        self.email = FakeNotifier()
+        self.email = email or FakeNotifier()
         self.slack = FakeNotifier()
         self.observer = FakeObserver()
         self.renderer = renderer or FakeTemplateRenderer()
-        self.dispatcher = Dispatcher(
-            renderer=self.renderer,
-            notifiers={"email": self.email, "slack": self.slack},
-            retry_policy=RetryPolicy((10 * SECOND, 60 * SECOND)),
-            clock=self.clock,
-        )
         self.store = MemoryStore()
         self.ledger = MemoryLedger(self.store)
+        self.dispatcher = Dispatcher(
+            renderer=self.renderer,
+            senders={
+                "email": ChannelSender("email", self.email, self.clock, self.observer, waits=TIERS),
+                "slack": ChannelSender("slack", self.slack, self.clock, self.observer, waits=TIERS),
+            },
+            ledger=LedgerAccess(self.ledger, self.clock, self.observer),
+            retry_policy=RetryPolicy(TIERS),
+            clock=self.clock,
+        )
         self.handler = MessageHandler(
-            dispatcher=OnceDispatcher(
-                dispatcher=self.dispatcher, ledger=self.ledger, clock=self.clock
-            ),
+            dispatcher=self.dispatcher,
             channels={"letters": "email", "slack": "slack"},
             clock=self.clock,
-            observer=self.observer,
+            events=self.observer,
             max_body=1_000,
         )
 
@@ -81,19 +87,20 @@ class Office:
         body: Mapping[str, object] | bytes,
         headers: Mapping[str, object] | None = None,
         message_id: str | None = None,
-    ) -> Settlement:
+    ) -> Copies:
         return self.handle_message(self.message(body, headers, message_id))
 
-    def handle_message(self, message: InboundMessage) -> Settlement:
-        return asyncio.run(self.handler.handle(message))
+    def handle_message(self, message: InboundMessage) -> Copies:
+        return asyncio.run(self.handler.handle(message)).copies
 
     def handle_and_ack(self, body: Mapping[str, object]) -> None:
         """Handle what settles without a copy, and ack it."""
 
         async def main() -> None:
-            message = self.message(body)
-            assert await self.handler.handle(message) == []
-            await self.handler.acking(message)
+            settlement = await self.handler.handle(self.message(body))
+            assert not settlement.copies
+            for claim in settlement.claims:
+                await self.ledger.acked(claim)
 
         asyncio.run(main())
 
@@ -112,9 +119,9 @@ class Office:
         )
 
 
-def the_retry(settlement: Settlement) -> RetryCopy:
+def the_retry(copies: Copies) -> RetryCopy:
     """The only copy, which waits."""
-    (copy,) = settlement
+    (copy,) = copies
     assert isinstance(copy, RetryCopy)
     return copy
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.inbound.contract import DeadCopy, RetryCopy, Settlement
+from adapters.inbound.contract import DeadCopy, RetryCopy
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import decode
 from domain.errors import FailureReason, MalformedMessage, Permanent, Transient, Unavailable
-from tests.unit.inbound.office import Office, past
+from tests.unit.inbound.office import Copies, Office, past
 
 TO = {"email": ["ann@example.com", "bob@example.com"], "slack": "#orders"}
 BOTH = {"id": "n-1", "to": TO, "template": "welcome", "parameters": {"name": "Ann"}}
@@ -17,7 +17,7 @@ EACH = {**BOTH, "channels": ["email", "slack"]}
 REFUSED = Permanent("no such channel", reason=FailureReason.RECIPIENT_REFUSED)
 
 
-def pasts(settlement: Settlement) -> list[tuple[type, DeliveryHeaders]]:
+def pasts(settlement: Copies) -> list[tuple[type, DeliveryHeaders]]:
     return [(type(copy), past(copy)) for copy in settlement]
 
 
@@ -70,7 +70,7 @@ def test_without_an_id_each_channels_delivery_is_acked() -> None:
     message = {name: value for name, value in EACH.items() if name != "id"}
 
     office.handle_and_ack(message)
-    office.handle_and_ack(message)  # its twin
+    office.handle_and_ack(message)  # its equal
 
     assert office.slack.addresses == ["#orders", "#orders"]
 

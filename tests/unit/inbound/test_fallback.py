@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from adapters.dead_letters.dead_letter import release
-from adapters.inbound.contract import DeadCopy, Settlement
+from adapters.inbound.contract import DeadCopy
 from adapters.memory.ledger import MemoryLedger
 from adapters.message_format.message import content_key
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Throttled, Transient
-from domain.ledger import Sight
-from tests.unit.inbound.office import Office, past
+from tests.fakes import a_delivery, a_notification
+from tests.unit.inbound.office import Copies, Office, past
 
 TO = {"email": ["ann@example.com", "bob@example.com"], "slack": "#orders"}
 FIRST = {
@@ -95,7 +95,7 @@ def test_seen_again_it_rests_where_it_was_sent_though_the_first_takes_it_now() -
     assert office.email.addresses == ["ann@example.com", "bob@example.com"]
 
 
-def test_seen_again_only_who_was_not_reached_by_the_later_channel_is_owed() -> None:
+def test_seen_again_only_who_was_not_reached_by_the_later_channel_is_sent_to() -> None:
     office = Office()
     office.slack.failures = [REFUSED]
     office.email.refusals = {"bob@example.com": Transient("busy")}
@@ -113,19 +113,20 @@ def test_without_an_id_too_a_redelivery_rests_where_it_was_sent() -> None:
     office.slack.failures = [REFUSED]
     message = office.message({name: value for name, value in FIRST.items() if name != "id"})
 
-    async def main() -> Settlement:
-        assert await office.handler.handle(replace(message, session="s-1")) == []
-        await office.handler.session_ended("s-1")
+    async def main() -> None:
+        assert not (await office.handler.handle(replace(message, session="s-1"))).copies
+        await office.ledger.session_ended("s-1")
         again = replace(message, session="s-2", redelivered=True)
         settlement = await office.handler.handle(again)
-        await office.handler.acking(again)
-        return settlement
+        assert not settlement.copies
+        for claim in settlement.claims:
+            await office.ledger.acked(claim)
 
-    assert asyncio.run(main()) == []
+    asyncio.run(main())
     assert office.slack.addresses == []
     assert office.email.addresses == ["ann@example.com", "bob@example.com"]
 
-    office.handle_and_ack(json.loads(message.body))  # its twin is asked of the first again
+    office.handle_and_ack(json.loads(message.body))  # its equal is asked of the first again
     assert office.slack.addresses == ["#orders"]
 
 
@@ -133,22 +134,17 @@ def test_after_a_crash_it_goes_on_at_the_channel_that_had_it_in_hand() -> None:
     office = Office()
     message = office.message(FIRST)
 
-    async def main() -> Settlement:
+    async def main() -> Copies:
         dead = MemoryLedger(office.store)
         start = await dead.start(
-            Sight(
-                channel="email",
-                key="n-1",
+            a_delivery(
+                a_notification(to=("ann@example.com", "bob@example.com")),
                 fingerprint=content_key(message.body),
-                has_id=True,
-                session="s-1",
-                redelivered=False,
-                recipients=("ann@example.com", "bob@example.com"),
             )
         )
-        await dead.sending(start.claim, list(start.standings))
+        await dead.sending(start.claim, list(start.states))
         await dead.close()
-        return await office.handler.handle(message)
+        return (await office.handler.handle(message)).copies
 
     assert asyncio.run(main()) == []
     assert office.slack.calls == 0

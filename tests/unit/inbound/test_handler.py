@@ -78,7 +78,7 @@ def test_a_time_to_send_in_the_past_is_now() -> None:
     assert (office.email.calls, office.clock.slept) == (1, [])
 
 
-def test_a_delay_counts_from_the_first_sight_only() -> None:
+def test_a_delay_counts_from_the_first_appearance_only() -> None:
     office = Office()
 
     settlement = office.handle(GOOD | {"delay": 90}, seen(NOON - SECOND, attempt=1))
@@ -122,7 +122,7 @@ def test_the_queue_decides_the_channel_unless_the_message_does() -> None:
     assert (office.slack.addresses, office.email.calls) == (["#ops"], 0)
 
 
-def test_a_first_sight_in_the_future_is_read_as_now() -> None:
+def test_a_first_appearance_in_the_future_is_read_as_now() -> None:
     office = Office()
     office.renderer.envelope = Envelope(expires_after=60 * SECOND)
 
@@ -145,13 +145,11 @@ def test_being_cancelled_is_passed_on() -> None:
 
 
 def test_being_cancelled_while_sending_is_passed_on_and_settles_nothing() -> None:
-    office = Office()
-
     class StuckNotifier(FakeNotifier):
         async def notify(self, *_: object) -> dict[Recipient, DeliveryError | None]:
             raise asyncio.CancelledError
 
-    office.handler.dispatcher.dispatcher.notifiers = {"email": StuckNotifier()}
+    office = Office(email=StuckNotifier())
 
     with pytest.raises(asyncio.CancelledError):
         office.handle(GOOD)

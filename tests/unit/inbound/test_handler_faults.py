@@ -35,7 +35,7 @@ def test_a_malformed_message_keeps_the_brokers_message_id_as_its_key() -> None:
     assert past(copy).key == "m-1"
 
 
-def test_a_malformed_message_keeps_the_key_and_first_sight_it_came_with() -> None:
+def test_a_malformed_message_keeps_the_key_and_first_appearance_it_came_with() -> None:
     before = NOON - 60 * SECOND
 
     (copy,) = Office().handle(b"{", seen(before, key="n-1", attempt=3), message_id="m-1")

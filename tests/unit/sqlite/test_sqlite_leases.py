@@ -88,11 +88,11 @@ def test_who_lost_the_lease_settles_nothing(desk: Desk) -> None:
     desk.pass_(LEASE)
     desk.take("b")
 
-    lost = desk.end("a", Ended(id=leased.id, settlement=[DeadCopy(headers={})]))
+    lost = desk.end("a", Ended(id=leased.id, copies=[DeadCopy(headers={})]))
 
     assert lost == [leased.id]
     assert asyncio.run(desk.queue.dead_ids("email")) == []
-    assert desk.end("b", Ended(id=leased.id, settlement=())) == []
+    assert desk.end("b", Ended(id=leased.id, copies=())) == []
     assert desk.is_empty()
 
 
@@ -113,14 +113,14 @@ def test_a_settlement_after_an_expired_lease_that_nobody_took_still_counts(desk:
     (leased,) = desk.take("a")
     desk.pass_(LEASE * 2)
 
-    assert desk.end("a", Ended(id=leased.id, settlement=())) == []
+    assert desk.end("a", Ended(id=leased.id, copies=())) == []
     assert desk.take("b") == []
 
 
 def test_a_settlement_repeated_after_a_broken_answer_stores_nothing_twice(desk: Desk) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    ended = Ended(id=leased.id, settlement=[DeadCopy(headers={})])
+    ended = Ended(id=leased.id, copies=[DeadCopy(headers={})])
 
     desk.end("a", ended)
     desk.end("a", ended)
@@ -136,7 +136,7 @@ def test_a_copy_is_taken_when_it_is_due_and_not_a_microsecond_before(
 ) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    desk.end("a", Ended(id=leased.id, settlement=[RetryCopy(delay=delay, headers={"n": 1})]))
+    desk.end("a", Ended(id=leased.id, copies=[RetryCopy(delay=delay, headers={"n": 1})]))
     if delay > timedelta(days=1000):
         assert desk.take("a") == []
         return
@@ -155,7 +155,7 @@ def test_a_delayed_copy_leaves_the_queue_empty_and_a_leased_message_does_not(des
     ready = desk.is_empty()
     (leased,) = desk.take("a")
     held = desk.is_empty()
-    desk.end("a", Ended(id=leased.id, settlement=[RetryCopy(delay=LEASE, headers={})]))
+    desk.end("a", Ended(id=leased.id, copies=[RetryCopy(delay=LEASE, headers={})]))
 
     assert (ready, held, desk.is_empty()) == (False, False, True)
 
@@ -163,10 +163,10 @@ def test_a_delayed_copy_leaves_the_queue_empty_and_a_leased_message_does_not(des
 def test_a_message_handed_back_is_taken_at_once_or_after_its_pause(desk: Desk) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    desk.end("a", Ended(id=leased.id, settlement=None))
+    desk.end("a", Ended(id=leased.id, copies=None))
     (again,) = desk.take("b")
     pause = timedelta(seconds=1)
-    desk.end("b", Ended(id=again.id, settlement=None, after=pause))
+    desk.end("b", Ended(id=again.id, copies=None, after=pause))
 
     assert desk.take("b") == []
     assert not desk.is_empty()
@@ -189,7 +189,7 @@ def test_a_lease_is_a_small_batch_in_order_from_the_right_queue(desk: Desk) -> N
 def test_a_letter_that_somebody_else_released_is_not_released_again(desk: Desk) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    desk.end("a", Ended(id=leased.id, settlement=[DeadCopy(headers={})]))
+    desk.end("a", Ended(id=leased.id, copies=[DeadCopy(headers={})]))
     (letter,) = asyncio.run(desk.queue.dead_ids("email"))
 
     for _ in range(2):

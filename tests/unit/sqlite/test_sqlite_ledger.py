@@ -10,13 +10,13 @@ from tests.contracts.ledger_harness import (
     BUSY,
     CLEAR,
     ID,
+    NO_ID,
     SENT,
-    TWIN,
     again,
     changed,
     deliver,
     die,
-    standing,
+    state_of,
 )
 from tests.fakes import eventually
 from tests.support.ledger_machine import Machine
@@ -35,9 +35,9 @@ def test_a_lease_lasts_as_long_as_it_says(machine: Machine) -> None:
         other = machine.process()
 
         machine.uptime += 29.9
-        assert await standing(other, ID) is BUSY
+        assert await state_of(other, ID) is BUSY
         machine.uptime += 0.1
-        assert await standing(other, ID) is CLEAR
+        assert await state_of(other, ID) is CLEAR
 
     machine.run(scenario)
 
@@ -51,7 +51,7 @@ def test_every_call_renews_the_lease_where_it_is_due(machine: Machine) -> None:
             await ledger.session_ended("s-0")
 
         machine.uptime += 29
-        assert await standing(other, ID) is BUSY
+        assert await state_of(other, ID) is BUSY
 
     machine.run(scenario)
 
@@ -61,7 +61,7 @@ def test_a_process_of_another_boot_is_dead(machine: Machine) -> None:
         await machine.process().start(ID)
         machine.boot = "boot-2"
 
-        assert await standing(machine.process(), ID) is CLEAR
+        assert await state_of(machine.process(), ID) is CLEAR
 
     machine.run(scenario)
 
@@ -72,7 +72,7 @@ def test_an_uptime_before_the_lease_began_is_another_boot_too(machine: Machine) 
         await machine.process().start(ID)
         machine.uptime = 5.0
 
-        assert await standing(machine.process(), ID) is CLEAR
+        assert await state_of(machine.process(), ID) is CLEAR
 
     machine.run(scenario)
 
@@ -81,19 +81,19 @@ def test_an_uptime_before_the_lease_began_is_another_boot_too(machine: Machine) 
 def test_a_wall_clock_that_jumps_changes_nothing(machine: Machine, jump: timedelta) -> None:
     async def scenario() -> None:
         first, other = machine.process(), machine.process()
-        await deliver(first, TWIN)
+        await deliver(first, NO_ID)
         start = await first.start(ID)
         await deliver(first, changed(ID, key="order-2"))
 
         machine.wall.time += jump
 
-        assert await standing(other, ID) is BUSY
-        assert await standing(other, changed(ID, key="order-2")) is SENT
+        assert await state_of(other, ID) is BUSY
+        assert await state_of(other, changed(ID, key="order-2")) is SENT
         await first.sending(start.claim, [ANN])
         await first.finish(start.claim, [ANN])
-        assert await standing(other, ID) is SENT
-        await first.session_ended(TWIN.session)
-        assert await standing(other, again(TWIN)) is SENT
+        assert await state_of(other, ID) is SENT
+        await first.session_ended(NO_ID.session)
+        assert await state_of(other, again(NO_ID)) is SENT
 
     machine.run(scenario)
 
@@ -113,8 +113,8 @@ def test_what_is_older_than_the_retention_is_forgotten_unless_somebody_has_it_in
         machine.wall.time += timedelta(days=1, seconds=1)
         await eventually(lambda: machine.rows() == 2)
 
-        assert await standing(ledger, changed(ID, key="in hand")) is BUSY
-        assert await standing(ledger, ID) is SENT
-        assert await standing(ledger, changed(ID, key="old-0")) is CLEAR
+        assert await state_of(ledger, changed(ID, key="in hand")) is BUSY
+        assert await state_of(ledger, ID) is SENT
+        assert await state_of(ledger, changed(ID, key="old-0")) is CLEAR
 
     machine.run(scenario)

@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 
 from adapters.sqlite.ledger import SqliteLedger
-from domain.ledger import LedgerUnavailable, Sight
+from domain.delivery import Delivery
+from domain.ledger import LedgerUnavailable
 from tests.contracts.ledger_harness import (
     ANN,
     BUSY,
     CLEAR,
     ID,
+    NO_ID,
     SENT,
-    TWIN,
     changed,
     deliver,
-    standing,
+    state_of,
 )
 from tests.support.ledger_machine import Machine
 
@@ -39,7 +40,7 @@ def test_a_locked_file_is_unavailable_soon_and_blocks_nothing_meanwhile(machine:
             other.execute("BEGIN IMMEDIATE")
             began, longest = time.monotonic(), 0.0
             refused = asyncio.gather(
-                ledger.sending(start.claim, [ANN]), ledger.start(TWIN), return_exceptions=True
+                ledger.sending(start.claim, [ANN]), ledger.start(NO_ID), return_exceptions=True
             )
             while not refused.done():
                 before = time.monotonic()
@@ -53,7 +54,7 @@ def test_a_locked_file_is_unavailable_soon_and_blocks_nothing_meanwhile(machine:
             assert f"ledger {machine.path}: another program" in str(answers[0])
             other.execute("COMMIT")
         await ledger.sending(start.claim, [ANN])
-        assert await standing(ledger, ID) is BUSY
+        assert await state_of(ledger, ID) is BUSY
 
     machine.run(scenario)
 
@@ -64,7 +65,7 @@ def test_a_full_disk_is_unavailable_and_what_was_known_is_known_afterwards(
     async def scenario() -> None:
         ledger = machine.process()
         await deliver(ledger, ID)
-        started: list[Sight] = []
+        started: list[Delivery] = []
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, before[1]))
         try:
@@ -75,14 +76,14 @@ def test_a_full_disk_is_unavailable_and_what_was_known_is_known_afterwards(
 
         *stored, refused = started
         assert stored
-        assert await standing(ledger, ID) is SENT
-        assert await standing(ledger, refused) is CLEAR
-        assert [await standing(ledger, sight) for sight in stored] == [BUSY] * len(stored)
+        assert await state_of(ledger, ID) is SENT
+        assert await state_of(ledger, refused) is CLEAR
+        assert [await state_of(ledger, delivery) for delivery in stored] == [BUSY] * len(stored)
 
     machine.run(scenario)
 
 
-async def fill(ledger: SqliteLedger, started: list[Sight]) -> None:
+async def fill(ledger: SqliteLedger, started: list[Delivery]) -> None:
     """Start deliveries until the ledger takes no more."""
     while True:
         started.append(changed(ID, key=f"fill-{len(started)}"))
@@ -99,7 +100,7 @@ def test_a_ledger_that_cannot_be_opened_is_used_once_it_can(machine: Machine) ->
             await ledger.start(ID)
         folder.unlink()
 
-        assert await standing(ledger, ID) is CLEAR
+        assert await state_of(ledger, ID) is CLEAR
 
     machine.run(scenario)
 
@@ -119,7 +120,7 @@ def test_any_other_fault_is_told_in_sqlite_s_words_and_changes_nothing(machine: 
         with closing(sqlite3.connect(machine.path)) as file:
             file.execute("DROP TRIGGER shut")
 
-        assert await standing(ledger, changed(ID, key="order-2")) is CLEAR
+        assert await state_of(ledger, changed(ID, key="order-2")) is CLEAR
 
     machine.run(scenario)
 
@@ -131,8 +132,8 @@ def test_a_file_that_was_deleted_under_us_is_begun_anew(machine: Machine) -> Non
         for file in machine.path.parent.iterdir():
             file.unlink()
 
-        assert await standing(ledger, ID) is CLEAR
-        assert await standing(other, ID) is BUSY
+        assert await state_of(ledger, ID) is CLEAR
+        assert await state_of(other, ID) is BUSY
 
     machine.run(scenario)
 

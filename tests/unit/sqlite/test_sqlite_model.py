@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adapters.inbound.contract import DeadCopy, Release, Remove, RetryCopy, Settlement
+from adapters.inbound.contract import DeadCopy, Release, Remove, RetryCopy
 from adapters.message_format.properties import Properties
 from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
@@ -148,12 +148,12 @@ class QueueMachine(RuleBasedStateMachine):
         entry = self.expected.get(leased.message.body)
         return entry is not None and (entry.owner, entry.id) == (owner, leased.id)
 
-    def end(self, owner: str, settlement: Settlement | None) -> list[Leased]:
+    def end(self, owner: str, copies: Sequence[RetryCopy | DeadCopy] | None) -> list[Leased]:
         """End all that `owner` holds; those that were still its own."""
         held, self.held[owner] = self.held[owner], []
         latest = {leased.id: leased for leased in held}
         mine = [leased for leased in latest.values() if self.is_owner(owner, leased)]
-        ended = [Ended(id=id_, settlement=settlement) for id_ in latest]
+        ended = [Ended(id=id_, copies=copies) for id_ in latest]
         _, lost = self.exchange(owner, ended=ended)
         assert sorted(lost) == sorted(set(latest) - {leased.id for leased in mine})
         return mine

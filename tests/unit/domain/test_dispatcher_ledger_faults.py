@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from adapters.memory.ledger import MemoryLedger, MemoryStore
 from domain.content import Content
-from domain.dispatcher import Progress
+from domain.delivery import Delivery
 from domain.errors import Unavailable
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, Sight, Standing, Start
+from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, proceed
-from tests.fakes import EndlessClock, FakeNotifier, a_notification
-from tests.unit.domain.recorded import Worker, a_sight
+from tests.fakes import EndlessClock, FakeNotifier, a_delivery, a_notification
+from tests.unit.domain.house import House
 
 
 class FailingLedger(MemoryLedger):
@@ -26,9 +26,9 @@ class FailingLedger(MemoryLedger):
             self.failing[method] -= 1
             raise LedgerUnavailable("disk full")
 
-    async def start(self, sight: Sight) -> Start:
+    async def start(self, delivery: Delivery) -> Start:
         self._fail("start")
-        return await super().start(sight)
+        return await super().start(delivery)
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         self._fail("sending")
@@ -68,41 +68,39 @@ class RefusingNotifier(FakeNotifier):
 
 
 def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
-    worker = Worker(MemoryStore())
-    worker.once.ledger = ledger = FailingLedger()
+    ledger = FailingLedger()
+    worker = House(ledger=ledger)
     ledger.failing = {"start": 3, "sending": 2, "finish": 2}
-    worker.house.notifier.calls = 0
+    worker.notifier.calls = 0
 
     outcome = worker.dispatch(a_notification())
 
     assert len(outcome.sent) == 1
-    assert (outcome.attempt, len(worker.house.notifier.delivered)) == (1, 1)
+    assert (outcome.attempt, len(worker.notifier.delivered)) == (1, 1)
     assert worker.pauses[0] == ("ledger", "disk full")
     assert worker.pauses[-1] == ("ledger", None)
 
 
 def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
     store = MemoryStore()
-    worker = Worker(store, notifier=HangingNotifier())
+    worker = House(store=store, notifier=HangingNotifier())
     notification = a_notification()
 
     async def cancelled() -> None:
-        sight = a_sight(notification)
-        task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
+        delivery = a_delivery(notification)
+        task = asyncio.create_task(worker.dispatcher.dispatch(delivery))
         await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
         await worker.ledger.close()
 
     asyncio.run(cancelled())
-    start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
+    start = asyncio.run(MemoryLedger(store).start(a_delivery(notification)))
 
-    assert not start.is_suspect
+    assert not start.is_recovered
 
 
 def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
-    worker = Worker(MemoryStore())
-
     class Stalled(MemoryLedger):
         stalls = 1
 
@@ -113,32 +111,32 @@ def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
                 raise ClaimLost("the lease ran out")
             await super().sending(claim, recipients)
 
-    worker.once.ledger = Stalled()
+    worker = House(ledger=Stalled())
 
     outcome = worker.dispatch(a_notification())
 
-    assert len(outcome.sent) == len(worker.house.notifier.delivered) == 1
-    assert worker.house.pauses == []
+    assert len(outcome.sent) == len(worker.notifier.delivered) == 1
+    assert worker.pauses == []
 
 
 def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt() -> None:
     store = MemoryStore()
-    worker = Worker(store, clock=EndlessClock(), notifier=RefusingNotifier())
+    worker = House(store=store, clock=EndlessClock(), notifier=RefusingNotifier())
     notification = a_notification()
 
     async def stopped() -> None:
-        sight = a_sight(notification)
-        task = asyncio.create_task(worker.once.dispatch(notification, Progress(), sight))
+        delivery = a_delivery(notification)
+        task = asyncio.create_task(worker.dispatcher.dispatch(delivery))
         await asyncio.sleep(0.01)
         task.cancel()
         await asyncio.wait([task])
         await worker.ledger.close()
 
     asyncio.run(stopped())
-    start = asyncio.run(MemoryLedger(store).start(a_sight(notification)))
+    start = asyncio.run(MemoryLedger(store).start(a_delivery(notification)))
 
-    assert set(start.standings.values()) == {Standing.CLEAR}
-    assert not start.is_suspect
+    assert set(start.states.values()) == {RecipientState.CLEAR}
+    assert not start.is_recovered
 
 
 class BrokenLedger(FailingLedger):
@@ -151,8 +149,8 @@ class BrokenLedger(FailingLedger):
 
 
 def test_field_7_11_a_fault_of_the_program_in_the_ledger_pauses_and_spends_no_attempt() -> None:
-    worker = Worker(MemoryStore())
-    worker.once.ledger = ledger = BrokenLedger()
+    ledger = BrokenLedger()
+    worker = House(ledger=ledger)
     ledger.failing = {"start": 40, "sending": 2, "finish": 2}
 
     outcome = worker.dispatch(a_notification())
@@ -162,5 +160,5 @@ def test_field_7_11_a_fault_of_the_program_in_the_ledger_pauses_and_spends_no_at
     name, cause = worker.pauses[0]
     assert (name, worker.pauses[-1]) == ("ledger", ("ledger", None))
     assert cause is not None
-    assert cause.startswith("internal error in the ledger: TypeError at test_once_troubles.py:")
+    assert cause.startswith("internal error in the ledger: TypeError at test_dispatcher_")
     assert "Sentinel-s3cret" not in cause

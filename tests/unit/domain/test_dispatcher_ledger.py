@@ -5,20 +5,18 @@ from collections.abc import Mapping, Sequence
 
 from adapters.memory.ledger import MemoryStore
 from domain.content import Content, Envelope, InDoubtPolicy
-from domain.dispatcher import Progress
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Rejected, Sent
 from domain.ports import AboutToSend, Answers, proceed
-from tests.fakes import FakeNotifier, a_notification
-from tests.unit.domain.house import ANN, BOB
-from tests.unit.domain.recorded import Worker, a_sight
+from tests.fakes import FakeNotifier, a_delivery, a_notification
+from tests.unit.domain.house import ANN, BOB, House
 
 PEOPLE = ("ann@example.com", "bob@example.com")
 
 
 def test_the_same_message_again_is_sent_to_nobody() -> None:
-    worker = Worker(MemoryStore())
+    worker = House()
     notification = a_notification(to=PEOPLE)
 
     first = worker.dispatch(notification)
@@ -29,41 +27,41 @@ def test_the_same_message_again_is_sent_to_nobody() -> None:
         Sent(recipient=ANN, earlier=True),
         Sent(recipient=BOB, earlier=True),
     )
-    assert worker.house.notifier.calls == 1
+    assert worker.notifier.calls == 1
 
 
 def test_the_same_id_with_another_body_is_a_conflict() -> None:
-    worker = Worker(MemoryStore())
+    worker = House()
     notification = a_notification()
     worker.dispatch(notification)
 
-    outcome = worker.dispatch(notification, a_sight(notification, fingerprint="other"))
+    outcome = worker.deliver(a_delivery(notification, fingerprint="other"))
 
     [rejected] = outcome.rejected
     assert rejected.reason is FailureReason.CONFLICT
     assert outcome.attempt == 1
-    assert worker.house.notifier.calls == 1
+    assert worker.notifier.calls == 1
 
 
 def test_only_those_who_have_not_got_it_are_tried_again() -> None:
-    worker = Worker(MemoryStore())
+    worker = House()
     notification = a_notification(to=PEOPLE)
-    worker.house.notifier.refusals = {"bob@example.com": Transient("later")}
+    worker.notifier.refusals = {"bob@example.com": Transient("later")}
     first = worker.dispatch(notification)
-    worker.house.notifier.refusals = {}
+    worker.notifier.refusals = {}
 
     second = worker.dispatch(notification)
 
     assert [type(r) for r in first.results] == [Sent, Deferred]
     assert second.results == (Sent(recipient=ANN, earlier=True), Sent(recipient=BOB))
-    assert worker.house.notifier.addresses == list(PEOPLE)
+    assert worker.notifier.addresses == list(PEOPLE)
 
 
 def test_what_was_refused_may_be_sent_later_under_the_same_id() -> None:
-    worker = Worker(MemoryStore())
+    worker = House()
     notification = a_notification()
     reason = FailureReason.CONTENT_REFUSED
-    worker.house.notifier.failures = [Permanent("too large", reason=reason)]
+    worker.notifier.failures = [Permanent("too large", reason=reason)]
 
     refused = worker.dispatch(notification)
     replayed = worker.dispatch(notification)
@@ -74,10 +72,10 @@ def test_what_was_refused_may_be_sent_later_under_the_same_id() -> None:
 def test_a_process_that_died_before_the_payload_left_puts_nothing_in_doubt() -> None:
     store = MemoryStore()
     notification = a_notification()
-    Worker(store).die_with(a_sight(notification))
-    next_worker = Worker(store, in_doubt=InDoubtPolicy.HOLD)
+    House(store=store).die_with(a_delivery(notification))
+    next_worker = House(store=store, in_doubt=InDoubtPolicy.HOLD)
 
-    outcome = next_worker.dispatch(notification, a_sight(notification, redelivered=True))
+    outcome = next_worker.deliver(a_delivery(notification, redelivered=True))
 
     assert outcome.results == (Sent(recipient=outcome.sent[0].recipient),)
 
@@ -91,13 +89,13 @@ def test_a_payload_on_its_way_when_the_process_died_is_in_doubt_by_policy() -> N
     ):
         store = MemoryStore()
         notification = a_notification()
-        sight = a_sight(notification)
-        Worker(store).die_with(sight, sending=True)
-        next_worker = Worker(store, in_doubt=policy)
-        next_worker.house.renderer.envelope = Envelope(in_doubt=of_template)
+        delivery = a_delivery(notification)
+        House(store=store).die_with(delivery, sending=True)
+        next_worker = House(store=store, in_doubt=policy)
+        next_worker.renderer.envelope = Envelope(in_doubt=of_template)
 
-        outcome = next_worker.dispatch(notification, sight)
-        replayed = next_worker.dispatch(notification, sight)
+        outcome = next_worker.deliver(delivery)
+        replayed = next_worker.deliver(delivery)
 
         assert bool(outcome.rejected) is held
         assert all(r.reason is FailureReason.IN_DOUBT for r in outcome.rejected)
@@ -107,17 +105,17 @@ def test_a_payload_on_its_way_when_the_process_died_is_in_doubt_by_policy() -> N
 def test_what_kills_its_process_is_poison_at_the_third_death_and_neighbours_are_sent() -> None:
     store = MemoryStore()
     bad, good = a_notification(id="bad"), a_notification(id="good")
-    first = Worker(store)
+    first = House(store=store)
 
     async def both_in_flight() -> None:
-        await first.ledger.start(a_sight(bad))
-        await first.ledger.start(a_sight(good))
+        await first.ledger.start(a_delivery(bad))
+        await first.ledger.start(a_delivery(good))
         await first.ledger.close()
 
     asyncio.run(both_in_flight())
-    Worker(store).die_with(a_sight(bad))
-    Worker(store).die_with(a_sight(bad))
-    survivor = Worker(store)
+    House(store=store).die_with(a_delivery(bad))
+    House(store=store).die_with(a_delivery(bad))
+    survivor = House(store=store)
 
     assert survivor.dispatch(good).sent
     [rejected] = survivor.dispatch(bad).rejected
@@ -125,12 +123,11 @@ def test_what_kills_its_process_is_poison_at_the_third_death_and_neighbours_are_
     assert survivor.dispatch(bad).sent  # a replay begins anew
 
 
-def test_a_suspect_runs_with_no_other_suspect_beside_it() -> None:
+def test_recovered_deliveries_are_sent_one_at_a_time() -> None:
     store = MemoryStore()
     notifications = [a_notification(id=f"n-{n}") for n in range(5)]
     for notification in notifications:
-        Worker(store).die_with(a_sight(notification))
-    worker = Worker(store)
+        House(store=store).die_with(a_delivery(notification))
     side_by_side: list[int] = []
     running = 0
 
@@ -150,28 +147,26 @@ def test_a_suspect_runs_with_no_other_suspect_beside_it() -> None:
             finally:
                 running -= 1
 
-    worker.house.dispatcher.notifiers = {"email": Watching()}
+    worker = House(store=store, notifier=Watching())
 
     async def all_at_once() -> None:
-        await asyncio.gather(
-            *(worker.once.dispatch(n, Progress(), a_sight(n)) for n in notifications)
-        )
+        await asyncio.gather(*(worker.dispatcher.dispatch(a_delivery(n)) for n in notifications))
 
     asyncio.run(all_at_once())
 
     assert side_by_side == [1] * 5
 
 
-def test_twins_without_an_id_are_both_sent_and_a_redelivery_is_not() -> None:
-    worker = Worker(MemoryStore())
+def test_equal_messages_without_an_id_are_both_sent_and_a_redelivery_is_not() -> None:
+    worker = House()
     notification = a_notification()
-    twin = a_sight(notification, has_id=False)
+    equal = a_delivery(notification, has_id=False)
 
-    first, second = worker.dispatch(notification, twin), worker.dispatch(notification, twin)
+    first, second = worker.deliver(equal), worker.deliver(equal)
     asyncio.run(worker.ledger.session_ended("s-1"))
-    again = a_sight(notification, has_id=False, redelivered=True, session="s-2")
-    third, fourth = worker.dispatch(notification, again), worker.dispatch(notification, again)
-    fifth = worker.dispatch(notification, again)
+    again = a_delivery(notification, has_id=False, redelivered=True, session="s-2")
+    third, fourth = worker.deliver(again), worker.deliver(again)
+    fifth = worker.deliver(again)
 
     earlier = [outcome.sent[0].earlier for outcome in (first, second, third, fourth, fifth)]
     assert earlier == [False, False, True, True, False]
@@ -179,29 +174,29 @@ def test_twins_without_an_id_are_both_sent_and_a_redelivery_is_not() -> None:
 
 def test_individual_mails_are_written_down_one_by_one() -> None:
     store = MemoryStore()
-    worker = Worker(store)
+    worker = House(store=store)
     notification = a_notification(to=PEOPLE, individually=True)
-    worker.house.notifier.failures = [None, Transient("later")]
+    worker.notifier.failures = [None, Transient("later")]
 
     first = worker.dispatch(notification)
     second = worker.dispatch(notification)
 
     assert [type(r) for r in first.results] == [Sent, Deferred]
     assert [r.earlier for r in second.results if isinstance(r, Sent)] == [True, False]
-    assert worker.house.notifier.addresses == list(PEOPLE)
+    assert worker.notifier.addresses == list(PEOPLE)
     assert not any(isinstance(r, Rejected) for r in second.results)
 
 
 def test_further_messages_for_those_the_provider_did_not_take_are_written_down_one_by_one() -> None:
-    worker = Worker(MemoryStore())
-    worker.house.notifier.most = 2
+    worker = House()
+    worker.notifier.most = 2
     people = [f"user{n}@example.com" for n in range(5)]
 
     outcome = worker.dispatch(a_notification(to=people))
 
     assert [r.recipient.address for r in outcome.sent] == people
     assert outcome.attempt == 1
-    assert [len(one.recipients) for one in worker.house.notifier.delivered] == [2, 2, 1]
+    assert [len(one.recipients) for one in worker.notifier.delivered] == [2, 2, 1]
 
 
 class HangsInItsSecondCall(FakeNotifier):
@@ -226,26 +221,22 @@ def test_those_that_wait_for_a_further_message_are_not_in_doubt_when_the_process
     store = MemoryStore()
     people = [f"user{n}@example.com" for n in range(4)]
     notification = a_notification(to=people)
-    first = Worker(store)
-    notifier = HangsInItsSecondCall(most=1)
-    first.house.dispatcher.notifiers = {"email": notifier}
+    first = House(store=store, notifier=HangsInItsSecondCall(most=1))
 
     async def last_moments() -> None:
-        dying = asyncio.create_task(
-            first.once.dispatch(notification, Progress(), a_sight(notification))
-        )
+        dying = asyncio.create_task(first.dispatcher.dispatch(a_delivery(notification)))
         await asyncio.sleep(0.05)
         await first.ledger.close()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
 
     asyncio.run(last_moments())
-    successor = Worker(store, in_doubt=InDoubtPolicy.HOLD)
+    successor = House(store=store, in_doubt=InDoubtPolicy.HOLD)
 
-    outcome = successor.dispatch(notification, a_sight(notification, redelivered=True))
+    outcome = successor.deliver(a_delivery(notification, redelivered=True))
 
     assert [r.recipient.address for r in outcome.sent if r.earlier] == people[:1]
     assert [(r.recipient.address, r.reason) for r in outcome.rejected] == [
         (people[1], FailureReason.IN_DOUBT)
     ]
-    assert successor.house.notifier.addresses == people[2:]
+    assert successor.notifier.addresses == people[2:]

@@ -1,0 +1,65 @@
+"""One notification on one channel, as it stands when an attempt begins."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.notification import Notification, Recipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What one appearance of a message asks for on one channel, and how far it has come.
+
+    `remaining`: the recipients still to be sent to (see `still_to_send`). `attempts_made` counts
+    the attempts before this one. `may_wait`: whether it may wait in hand while its channel is
+    paused. One that came by another channel's queue may not: it would hold up that channel too. Nor
+    may one whose message goes to other channels as well: what those could not send would not be
+    stored meanwhile.
+
+    The rest is its identity for the ledger. `key` is the producer's id, or the content's hash where
+    `has_id` is false: then equal messages are each to be sent, and only a redelivery is the same
+    one again. `fingerprint` is the body's hash. `session` names the broker channel that delivered
+    the message, unique across processes.
+    """
+
+    notification: Notification
+    remaining: tuple[Recipient, ...]
+    attempts_made: int = 0
+    first_seen: datetime | None = None
+    may_wait: bool = True
+    key: str
+    fingerprint: str
+    has_id: bool
+    session: str = ""
+    redelivered: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that begins now; the first is 1."""
+        return self.attempts_made + 1
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of `remaining`, by which the ledger knows them."""
+        return tuple([recipient.address for recipient in self.remaining])
+
+
+def still_to_send(
+    notification: Notification, named: Iterable[Recipient] | None
+) -> tuple[Recipient, ...]:
+    """Return the notification's own recipients that are `named`, with how far their last attempt
+    came; all of them where None are named, or names that are not its own: that is nonsense."""
+    recipients = notification.recipients
+    if named is None:
+        return recipients
+    resume = {recipient.address: recipient.resume for recipient in named}
+    found = [r for r in recipients if r.address in resume]
+    return tuple([resumed(r, resume[r.address]) for r in found]) or recipients
+
+
+def resumed(recipient: Recipient, resume: str | None) -> Recipient:
+    """The recipient with how far its last attempt came."""
+    if resume is None or resume == recipient.resume:
+        return recipient
+    return replace(recipient, resume=resume)
