@@ -103,8 +103,8 @@ class _Sighting:
 
 
 class AlertPolicy:
-    """Gets dead letters, troubles and recreated queues; `due` says what to tell now. Bounded in
-    memory."""
+    """Gets dead letters, troubles and recreated queues; `due` returns the alerts to send now.
+    Bounded in memory."""
 
     def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
         self._clock = clock
@@ -132,8 +132,8 @@ class AlertPolicy:
         return sighting
 
     def trouble(self, cause: Trouble, error: str | None, *, patience: timedelta = PATIENCE) -> None:
-        """It began, or goes on; None: it is over. It is told once, after `patience`, and so is its
-        end."""
+        """It began, or goes on; None: it is over. It is reported once, after `patience`, and so
+        is its end."""
         now = self._clock.now()
         if error is not None:
             sighting = self._troubles.get(cause)
@@ -168,8 +168,8 @@ class AlertPolicy:
             self._over[cause] = replace(told, last_seen=self._clock.now(), is_over=True)
 
     def unsure(self, cause: Trouble) -> None:
-        """Whether it goes on is not known any more. That is no all-clear; one that was told waits
-        for it, or for the trouble to show again."""
+        """Whether it goes on is not known any more. That is no all-clear: a reported trouble
+        waits for it, or for the trouble to show again."""
         sighting = self._troubles.get(cause)
         if sighting is None:
             return

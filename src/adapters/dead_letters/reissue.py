@@ -74,7 +74,9 @@ def edited(
     decoded = decode(body, channel=channel, max_body=max_body)
     about = decoded.about(headers.channel)
     if decoded.is_multiple and about.notifications[0].channel != headers.channel:
-        raise MalformedMessage([f"channels: this letter is about {headers.channel!r}; keep it"])
+        raise MalformedMessage(
+            [f"channels: this dead letter is about {headers.channel!r}; keep it"]
+        )
     fresh = DeliveryHeaders(
         queue=headers.queue,
         remaining=_still_owed(message, headers, about.notifications[0], channel, max_body),

@@ -144,7 +144,7 @@ def _who() -> dict[str, Any]:
         "from": {"anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}]},
         "reply_to": maybe,
         "envelope_from": {
-            "description": "Where bounces go; else to the sender.",
+            "description": "Where bounces go. Without it: to the sender.",
             "anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}],
         },
         "cc": maybe,
@@ -181,7 +181,7 @@ def _what() -> dict[str, Any]:
         },
         "subject": {"type": ["string", "null"], "pattern": _NO_BREAK},
         "locale": {
-            "description": "`it-IT` falls back to `it`, then to none.",
+            "description": "`it-IT` falls back to `it`, then to no locale.",
             "type": ["string", "null"],
             "pattern": _LOCALE,
         },

@@ -19,7 +19,7 @@ from domain.events import (
 )
 from domain.outcome import Rejected
 
-_DELETED = "it was deleted, with whatever was in it"
+_DELETED = "it was deleted, with the messages in it"
 
 
 class AlertFeed:

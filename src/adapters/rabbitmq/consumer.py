@@ -163,7 +163,7 @@ class RabbitConsumer:
                     self._events.emit(TroubleEnded(queue_trouble(subscription.queue)))
                     # What waited to be stored went back with the channel before this one.
                     self._events.emit(TroubleUncertain(ALARM))
-                    # Not awaited itself: a cancelled await would end the future for everybody.
+                    # Not awaited itself: a cancelled await would end the future for all who wait.
                     await asyncio.wait((channel.ended,))
                     trouble = str(channel.ended.result())
                     await channel.close()

@@ -177,7 +177,7 @@ class RabbitDeadLetters:
                     headers=release.headers,
                 )
         except TimeoutError:
-            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; the letter stays, perhaps twice"
+            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it stays, perhaps twice"
             raise BrokerUnavailable(text) from None
 
 

@@ -11,7 +11,7 @@ def subject_of(alert: Alert) -> str:
     if isinstance(alert.cause, DeadLetterCause):
         what = alert.cause.reason or "other causes"
         about = f", template {alert.cause.template}" if alert.cause.template else ""
-        how_many = "all clear, no letter is left" if alert.is_over else _letters(alert.count)
+        how_many = "all clear, no dead letter is left" if alert.is_over else _letters(alert.count)
         return f"[dispatcher] {how_many}: {what}{about}"
     if isinstance(alert.cause, QueueRecreated):
         return f"[dispatcher] queue {alert.cause.queue} was deleted and is created again"

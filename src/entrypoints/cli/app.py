@@ -22,8 +22,8 @@ _COMMANDS = {
     "templates": "List, render and check the templates.",
     "preview": "Show every template with its examples in a browser, on this machine.",
     "mailbox": "Show captured mails and messages in a browser, on this machine.",
-    "topology": "Show, check and make the broker's queues and exchanges.",
-    "status": "How many messages are ready, in hand, waiting and dead.",
+    "topology": "Show, check and create the broker's queues and exchanges.",
+    "status": "Show how many messages are ready, in hand, waiting and dead.",
     "doctor": "Check settings, templates, and whether broker, ledger and providers answer.",
     "schema": "Print the JSON Schema of the message.",
     "config": "Show the settings and where each comes from.",
@@ -52,7 +52,8 @@ class _LazyGroup(click.Group):
 @click.version_option(release(), prog_name="dispatcher")
 @click.pass_context
 def dispatcher(context: click.Context) -> None:
-    """Turns JSON messages on a queue into rendered mail, once, or says exactly why not.
+    """Take JSON messages from queues, render templates, and send the result by email, Telegram,
+    Slack and other channels.
 
     Settings come from DISPATCHER_* variables and dispatcher.toml; `dispatcher config show` lists
     them. Exit codes: 0 done, 1 failed, 2 usage, 69 broker or relay unavailable, 75 try later,

@@ -34,7 +34,7 @@ def command() -> None:
 @command.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
-    """Every setting, its value (secrets masked) and its origin."""
+    """Print every setting, its value (secrets masked) and its origin."""
     loaded = load_settings()
     rows = [
         {

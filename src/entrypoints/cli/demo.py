@@ -64,8 +64,8 @@ class _Sample:
 def command() -> int:
     """Send ten fake notifications through an embedded queue into local folders.
 
-    Nothing leaves this machine. Two of the ten are meant to fail, to show what a dead letter is
-    and how it is fixed and sent again.
+    Nothing leaves this machine. Two of the ten fail on purpose: they show what a dead letter is,
+    and how to fix it and send it again.
     """
     settings = _settings(load())
     _provide_templates(settings.templates_dir)
@@ -206,7 +206,7 @@ To see them all on one page:
 
   {run} mailbox
 
-Two messages were meant to fail, and are kept with their reason:
+Two messages failed on purpose. They are kept with their reason:
 
   {run} failed list
 

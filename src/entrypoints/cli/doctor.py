@@ -19,8 +19,8 @@ _COLOURS = {CheckState.OK: "green", CheckState.WARNING: "yellow", CheckState.FAI
 def command(as_json: bool) -> int:
     """Check settings, templates, broker, ledger and every channel's provider.
 
-    Sends nothing and makes nothing. Exit codes: 78 if settings or templates are wrong, else 69 if
-    something cannot be reached, else 0; a warning changes no exit code.
+    Sends and creates nothing. Exit codes: 78 if settings or templates are wrong, else 69 if
+    something cannot be reached, else 0. A warning changes no exit code.
     """
     checks = _checks()
     if as_json:

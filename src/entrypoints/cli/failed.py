@@ -45,10 +45,10 @@ for subcommand in (
 
 @command.command("list")
 @filters
-@click.option("--each", is_flag=True, help="One line for each letter instead of each cause.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry for each letter.")
+@click.option("--each", is_flag=True, help="One line for each dead letter, not each cause.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry for each dead letter.")
 def list_(each: bool, as_json: bool, **selection: Any) -> None:
-    """Dead letters grouped by cause: reason, template, channel and error."""
+    """List dead letters by cause: reason, template, channel and error."""
     wanted = a_filter(**selection)
     letters = look(open_queue(), wanted)
     wanted.missing(letter.id for letter in letters)
@@ -99,8 +99,8 @@ def _error(letter: DeadLetter) -> str:
 @click.option("--reveal", is_flag=True, help="Show mail addresses in full.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(letter_id: str, reveal: bool, as_json: bool) -> int:
-    """One dead letter whole: cause, headers and body. The beginning of an id is enough, from 8
-    characters on. Several letters may have one id; --json prints a list."""
+    """Show one dead letter: cause, headers and body. The beginning of an id is enough, from 8
+    characters on. Several dead letters may have one id; --json prints a list."""
     settings = open_queue()
     wanted = Filter(ids=frozenset([letter_id]))
     found = [_whole(message, settings, reveal=reveal) for message in fetch(settings, wanted)]

@@ -23,8 +23,9 @@ from entrypoints.settings import Settings
 def edit(letter_id: str, **selection: Any) -> int:
     """Open a dead letter's body in $VISUAL or $EDITOR, check it, and send it.
 
-    It goes out as a new message, with ~1 after its id: the old id stands for the old body. Only
-    recipients without the mail get it, and addresses that the old body did not have.
+    The result is a new message, with ~1 after its id, since the old id belongs to the old body.
+    Only recipients that do not have the message get it, and addresses that the old body did not
+    have.
     """
     wanted = a_filter(**{**selection, "ids": (letter_id,)})
     settings = open_queue()
@@ -78,7 +79,7 @@ def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | N
             for fault in error.faults:
                 words(fault)
             if not sys.stdin.isatty():
-                raise click.ClickException("the letter stays as it was") from None
+                raise click.ClickException("the dead letter is unchanged") from None
             click.confirm("open it again?", default=True, abort=True, err=True)
 
 

@@ -19,7 +19,7 @@ from entrypoints.container import Container
 def export(**selection: Any) -> None:
     """Print dead letters as JSON lines: body, headers and properties, addresses in full.
 
-    Nothing is touched. Without a filter: all of them.
+    Changes nothing. Without a filter it prints all of them.
     """
     wanted = a_filter(**selection)
     count = 0
@@ -40,9 +40,9 @@ def export(**selection: Any) -> None:
 @click.command("import")
 @click.argument("file", type=click.File("rb"))
 def import_(file: BinaryIO) -> int:
-    """Put exported letters back as dead letters; - reads standard input.
+    """Store exported dead letters again; - reads standard input.
 
-    Every line is checked before the first is stored. What is stored twice is there twice.
+    Every line is checked before the first is stored. What you import twice is there twice.
     """
     settings = open_queue()
     letters: list[StoredLetter] = []

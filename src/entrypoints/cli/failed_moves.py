@@ -44,10 +44,12 @@ _SLOWEST = 0.01
 @click.argument("letter_ids", metavar="[ID]...", nargs=-1)
 @filters
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
-@click.option("--dry-run", is_flag=True, help="Move nothing; show what would pass today.")
+@click.option("--dry-run", is_flag=True, help="Move nothing; show what would pass.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
-@click.option("--rate", type=click.FloatRange(_SLOWEST), help="Letters per second.")
-@click.option("--again", "to_all", is_flag=True, help="Also to those who have it; under a new id.")
+@click.option("--rate", type=click.FloatRange(_SLOWEST), help="Dead letters per second.")
+@click.option(
+    "--again", "to_all", is_flag=True, help="Also to recipients that have it; under a new id."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retry(
     letter_ids: tuple[str, ...],
@@ -61,8 +63,8 @@ def retry(
 ) -> int:
     """Move dead letters back to their queue, with a fresh attempt count.
 
-    Only recipients without the mail get them. Ctrl-C ends it after the letter in hand; the rest
-    stays.
+    Only recipients that do not have the message get it. Ctrl-C ends the command after the dead
+    letter in hand; the rest stays.
     """
     wanted = _selected(letter_ids, selection, "retry", everything=everything or dry_run)
     if dry_run:
@@ -90,7 +92,7 @@ def _again(message: InboundMessage, max_body: int) -> Release:
 @click.option("--all", "everything", is_flag=True, help="Every dead letter.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(letter_ids: tuple[str, ...], everything: bool, yes: bool, **selection: Any) -> int:
-    """Delete dead letters for good."""
+    """Delete dead letters."""
     wanted = _selected(letter_ids, selection, "remove", everything=everything)
     return _act(wanted, "remove", "removed", lambda _message: Remove.REMOVE, yes=yes)
 
@@ -197,5 +199,5 @@ class Move:
 
     def _on_interrupt(self) -> None:
         self._interrupt.set()
-        words("stopping after this letter; once more to stop at once")
+        words("stopping after this dead letter; press Ctrl-C again to stop at once")
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)

@@ -14,7 +14,7 @@ from entrypoints.settings.sources import TOML_FILE
 def command(folder: Path) -> None:
     """Write sample templates and a dispatcher.toml to start from, by default into this folder.
 
-    Nothing that exists is changed. Prints the files it has written.
+    Changes nothing that exists. Prints the files that it wrote.
     """
     written = list(write_templates(folder / "templates"))
     if write_settings(folder / TOML_FILE):

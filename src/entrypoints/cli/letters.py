@@ -110,8 +110,8 @@ def filters(function: _F) -> _F:
             click.option("--channel", help="Only this channel."),
             click.option("--template", help="Only this template."),
             click.option("--reason", type=click.Choice([str(r) for r in FailureReason])),
-            click.option("--since", help="Failed since: an age such as 2h, or an ISO 8601 time."),
-            click.option("--until", help="Failed before: an age such as 10m, or a time."),
+            click.option("--since", help="Dead since: an age such as 2h, or an ISO 8601 time."),
+            click.option("--until", help="Dead before: an age such as 10m, or a time."),
             click.option("--id", "ids", multiple=True, help="An id or its beginning; repeatable."),
         )
     ):

@@ -33,8 +33,8 @@ _SHOWN = (
 def command(port: int) -> None:
     """Show captured mails and messages in a browser, on this machine only.
 
-    What is in the local mailbox and in the folders of captured channels, the demo's too. Reads
-    only: nothing is deleted or marked. Pictures and styles from elsewhere are not loaded.
+    Shows the local mailbox and the folders of captured channels, the demo's too. It only reads:
+    nothing is deleted or marked. Pictures and styles from elsewhere are not loaded.
     """
     box = CapturedMailbox(places(load()))
     serve(box.answer, port, "captured messages")

@@ -38,7 +38,7 @@ _NO_LOCALE = "-"
 def command(port: int) -> None:
     """Show every template with its examples in a browser, on this machine only.
 
-    Each reload reads the files again; what does not compile or render is shown with file and line.
+    Each reload reads the files again. Faults are shown with file and line.
     """
     settings = load()
     preview = Preview(settings.templates_dir, render_options(settings))

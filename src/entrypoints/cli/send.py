@@ -37,7 +37,9 @@ _IN_FLIGHT = 200
 @click.option("--channel", default="email", show_default=True)
 @click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
 @click.option("--subject")
-@click.option("--from", "sender", help="Sender; else the template's, else DISPATCHER_EMAIL_FROM.")
+@click.option(
+    "--from", "sender", help="Sender. Default: the template's, then DISPATCHER_EMAIL_FROM."
+)
 @click.option("--locale")
 @click.option(
     "--fake",
@@ -45,7 +47,7 @@ _IN_FLIGHT = 200
     help="Send N messages with made-up parameters and recipients that the channel takes.",
 )
 @click.option("--id", "message_id", help="Idempotency key; with --fake N a number is appended.")
-@click.option("--delay", help="Wait before sending: seconds, or 90s, 5m, 2h.")
+@click.option("--delay", help="Wait this long before sending: seconds, or 90s, 5m, 2h.")
 def command(
     template: str,
     to: tuple[str, ...],

@@ -30,12 +30,12 @@ _UNKNOWN = "?"
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(as_json: bool) -> None:
-    """How many messages are ready, in hand, waiting and dead, queue by queue; what is paused, why,
-    and when it is tried next.
+    """Show how many messages of each queue are ready, in hand, waiting and dead; what is paused,
+    why, and when it is tried next.
 
-    Takes and makes nothing. Pauses, and with RabbitMQ what is in hand, are what the workers wrote
-    into the ledger within the last seconds. RabbitMQ does not show the reasons of the dead
-    (`dispatcher failed list` reads the letters); the embedded queue does not show consumers.
+    Takes no message and creates nothing. Pauses, and with RabbitMQ the messages in hand, are what
+    the workers wrote into the ledger within the last seconds. RabbitMQ does not show why messages
+    are dead; `dispatcher failed list` does. The embedded queue does not show consumers.
     """
     settings = open_queue()
     states = asyncio.run(survey(settings))

@@ -29,7 +29,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
-    """Every template with its channels, parts, locales and examples."""
+    """List every template with its channels, parts, locales and examples."""
     snapshot = _templates().snapshot
     infos = list_templates(snapshot)
     for fault in snapshot.faults:
@@ -53,7 +53,7 @@ def list_(as_json: bool) -> None:
 @command.command("render")
 @click.argument("template")
 @click.option("--channel", default="email", show_default=True)
-@click.option("--example", help="Name of the example to render with; else the first.")
+@click.option("--example", help="Example to render with. Without it: the first.")
 @click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
 @click.option("--locale")
 @click.option("--subject")
@@ -128,7 +128,7 @@ def _request(
 
 @command.command("lint")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
 def lint_(as_json: bool, strict: bool) -> int:
     """Compile every template and render every example; exit 1 if something is wrong."""
     settings = load()
@@ -146,9 +146,9 @@ def lint_(as_json: bool, strict: bool) -> int:
 
 @command.command("schema")
 @click.argument("template")
-@click.option("--json", "_as_json", is_flag=True, help="Print JSON, as it does anyway.")
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON; this is the default.")
 def schema(template: str, _as_json: bool) -> None:
-    """Print the JSON Schema of a template's parameters: what it reads, typed as in its examples."""
+    """Print the JSON Schema of a template's parameters, with the types of its examples."""
     settings = load()
     snapshot = _templates().snapshot
     if faults := snapshot.broken.get(template):

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.group("topology")
 def command() -> None:
-    """Show, check and make the broker's queues and exchanges."""
+    """Show, check and create the broker's queues and exchanges."""
 
 
 @command.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
-    """The queues and exchanges that there must be, without asking the broker."""
+    """Print the queues and exchanges that must exist. Asks no broker."""
     topology = _topology()
     rows = topology.describe() if topology else ()
     if as_json:
@@ -40,9 +40,9 @@ def show(as_json: bool) -> None:
 @command.command("check")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(as_json: bool) -> int:
-    """Compare with the broker; exit 1 if anything is absent or differs.
+    """Compare with the broker; exit 1 if anything is missing or differs.
 
-    Comparing arguments needs the configure right; what cannot be seen without it is named.
+    To compare arguments it needs the configure right. Without it, it prints what it could not see.
     """
     from adapters.rabbitmq.topology import TopologyFinding
 
@@ -60,7 +60,7 @@ def check(as_json: bool) -> int:
 
 @command.command("apply")
 def apply() -> None:
-    """Make what is absent, as far as DISPATCHER_TOPOLOGY allows; nothing is ever deleted."""
+    """Create what is missing, as far as DISPATCHER_TOPOLOGY allows. Deletes nothing."""
     topology = _topology()
     if topology:
         asyncio.run(topology.apply())

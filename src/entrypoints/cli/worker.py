@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """Take messages from the queues and deliver them, until SIGTERM.
 
-    The first SIGTERM finishes what is in hand, the second exits at once. An unreachable broker is
-    waited for.
+    After the first SIGTERM it finishes the messages in hand. The second one ends it at once. It
+    waits for a broker that cannot be reached.
     """
     from entrypoints.settings import SettingsInvalid
     from entrypoints.start import load_for_worker, worker_settings

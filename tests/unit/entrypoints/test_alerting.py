@@ -110,7 +110,7 @@ def test_letters_of_which_none_is_left_are_an_all_clear() -> None:
 
     _, mail = office.notifier.delivered
     assert mail.content.subject == (
-        "[dispatcher] all clear, no letter is left: template_missing, template invoice"
+        "[dispatcher] all clear, no dead letter is left: template_missing, template invoice"
     )
     text = mail.content.parts["text"]
     assert "none since: 2026-01-31 12:00:10 UTC" in text
@@ -143,7 +143,7 @@ def test_trouble_with_the_broker_is_told_in_words() -> None:
     troubles = (BROKER, ALARM, queue_trouble("email.dead"))
     for trouble in troubles:
         office.policy.trouble(trouble, "no")
-    office.policy.recreated(QueueRecreated("email"), "it was deleted, with whatever was in it")
+    office.policy.recreated(QueueRecreated("email"), "it was deleted, with the messages in it")
     office.tell(PATIENCE)
     for trouble in troubles:
         office.policy.trouble(trouble, None)

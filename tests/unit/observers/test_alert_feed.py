@@ -109,5 +109,5 @@ def test_a_queue_that_is_created_again_is_an_alert_without_an_all_clear() -> Non
 
     assert (alert.cause, alert.error) == (
         QueueRecreated("email.dead"),
-        "it was deleted, with whatever was in it",
+        "it was deleted, with the messages in it",
     )

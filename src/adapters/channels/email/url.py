@@ -183,7 +183,7 @@ def _refuse_in_clear(settings: SmtpSettings) -> None:
         what = "access token" if settings.wants_token else "password"
         raise ValueError(
             f"must not send the {what} to {settings.host} in clear; use smtp+starttls:// or"
-            " smtps://, or add ?insecure=1 if that is meant"
+            " smtps://, or add ?insecure=1 if you mean that"
         )
 
 

@@ -129,7 +129,7 @@ class GuardedNotifier:
         target = self._rules.redirect_to.get(self._channel)
         if target is None:
             raise Permanent(
-                "the recipient guard lets it not through: DISPATCHER_ONLY_TO has no pattern for"
+                "the recipient guard does not let it through: DISPATCHER_ONLY_TO has no pattern for"
                 f" the recipient, DISPATCHER_REDIRECT_TO no target for channel {self._channel!r}",
                 reason=FailureReason.GUARDED,
             )
