@@ -9,7 +9,9 @@ GIVE_A_LIST = "holds more than one address; give a list, one address in each str
 _INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + "".join(
     map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 )
-_BLANK = _INVISIBLE + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+BLANK = _INVISIBLE + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
+"""White space and invisible characters, for `str.strip`."""
+
 _PLAIN = re.compile(r'[^\s,;:<>"@]+@[^\s,;:<>"@\uff0c\u3001\uff1b]+', re.ASCII)
 
 # RFC 5322 3.2.4. A quote inside a word, as in O"Brien, begins no quoted string.
@@ -22,7 +24,7 @@ _URL = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 
 def trimmed(text: str) -> str:
     """`text` without white space and invisible characters at its ends."""
-    return text.strip(_BLANK)
+    return text.strip(BLANK)
 
 
 def holds_several(text: str) -> bool:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from domain.turns import Caller
 
 _FEW = 3
-"""Different messages that must have been refused before what they share is suspected."""
+"""Different messages that must have been refused before what they share can be the cause."""
 
 _ENOUGH = 3
-"""Accepted messages, in a row and without the suspected trait, that show it to be the cause."""
+"""Accepted messages, in a row and without that trait, that show it to be the cause."""
 
-_MOST_KNOWN = 1000
+_MOST_WATCHED = 1000
 _FORGOTTEN_AFTER = 1000  # accepted messages in a row
 _RECENT = 50
 
@@ -22,7 +22,7 @@ Trait = tuple[int, frozenset[str]]
 
 
 @dataclass(slots=True)
-class _Suspicion:
+class _Refusals:
     ids: set[str] = field(default_factory=set)
     since: int = 0
 
@@ -31,36 +31,33 @@ class Culprits:
     """Remembers refusals and, from the first on, what was accepted. Times are numbers of tries."""
 
     def __init__(self) -> None:
-        self._suspected: dict[Trait, _Suspicion] = {}
+        self.watched: dict[Trait, _Refusals] = {}
+        """Traits refused lately; while there are any, `accepted` must be called."""
         self._refused: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
         self._accepted: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
         self._accepted_since = 0
-
-    def is_watching(self) -> bool:
-        """Whether anything was refused lately, so that `accepted` must be called."""
-        return bool(self._suspected)
 
     def refused(self, caller: Caller, at: int) -> None:
         """This message was refused when so many tries had begun."""
         self._accepted_since = 0
         self._refused.append((at, caller))
         for trait in enumerate(caller.traits):
-            suspicion = self._suspected.pop(trait, None) or _Suspicion()
-            self._suspected[trait] = suspicion  # the one refused last is forgotten last
-            if len(suspicion.ids) < _FEW:
-                suspicion.ids.add(caller.id)
-                suspicion.since = at
-        while len(self._suspected) > _MOST_KNOWN:
-            del self._suspected[next(iter(self._suspected))]
+            known = self.watched.pop(trait, None) or _Refusals()
+            self.watched[trait] = known  # the one refused last is forgotten last
+            if len(known.ids) < _FEW:
+                known.ids.add(caller.id)
+                known.since = at
+        while len(self.watched) > _MOST_WATCHED:
+            del self.watched[next(iter(self.watched))]
 
     def accepted(self, caller: Caller, began: int) -> None:
         """This message was accepted, in the try of that number."""
         self._accepted.append((began, caller))
         for trait in enumerate(caller.traits):
-            self._suspected.pop(trait, None)
+            self.watched.pop(trait, None)
         self._accepted_since += 1
         if self._accepted_since >= _FORGOTTEN_AFTER:
-            self._suspected.clear()
+            self.watched.clear()
 
     def blame(self, caller: Caller) -> Trait | None:
         """The trait of this message that is the cause of its refusal: a few others with it were
@@ -68,11 +65,11 @@ class Culprits:
         return next((t for t in enumerate(caller.traits) if self._is_culprit(t)), None)
 
     def _is_culprit(self, trait: Trait) -> bool:
-        suspicion = self._suspected.get(trait)
-        if suspicion is None or len(suspicion.ids) < _FEW:
+        known = self.watched.get(trait)
+        if known is None or len(known.ids) < _FEW:
             return False
         refused = (at for at, caller in self._refused if not has(caller, trait))
-        since = max(suspicion.since, max(refused, default=0))
+        since = max(known.since, max(refused, default=0))
         passed = (began > since and not has(caller, trait) for began, caller in self._accepted)
         return sum(passed) >= _ENOUGH
 

@@ -58,16 +58,6 @@ class Verdict:
     used: Sequence[int] = ()
     forgotten: Sequence[int] = field(default=())
 
-    @property
-    def is_recovered(self) -> bool:
-        """Whether a process died with this delivery in hand."""
-        return bool(self.taken)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is worth asking again."""
-        return RecipientState.BUSY in self.states.values()
-
 
 def judge(delivery: Delivery, rows: Iterable[Row], *, has_recovered: bool) -> Verdict:
     """Decide a start. `has_recovered`: the asking process has a recovered delivery in hand already.

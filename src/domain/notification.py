@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from domain.addresses import holds_several, trimmed
+from domain.addresses import BLANK, holds_several, trimmed
 
 JsonValue: TypeAlias = (
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -25,6 +25,7 @@ _HEADER_NAME = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
+_UNSAFE = re.compile(r"[\r\n\0]")
 _NAMED_ADDRESS = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>", re.DOTALL)
 _MAX_NAME = 200
 
@@ -97,11 +98,11 @@ class Recipient:
     resume: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not trimmed(self.address):
+        if not self.address.strip(BLANK):
             raise InvalidNotification("recipient: must not be empty")
         for text in (self.address, self.name):
-            if fault := header_fault(text):
-                raise InvalidNotification(f"recipient: {fault}")
+            if _UNSAFE.search(text):
+                raise InvalidNotification(f"recipient: {header_fault(text)}")
 
     @classmethod
     def parse(cls, text: str) -> "Recipient":
@@ -110,8 +111,8 @@ class Recipient:
 
         Raises InvalidNotification if there is no address or it could break a header.
         """
-        if fault := header_fault(text):
-            raise InvalidNotification(f"recipient: {fault}")
+        if _UNSAFE.search(text):
+            raise InvalidNotification(f"recipient: {header_fault(text)}")
         text = trimmed(text)
         if match := _NAMED_ADDRESS.fullmatch(text):
             name = match["name"].strip()

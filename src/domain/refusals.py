@@ -71,7 +71,7 @@ class FaultStreak:
         nothing in it changes.
         """
         if None in answers:  # a recipient refused next to one accepted is refused for good
-            if self._row or self._alone or self._tries or self._culprits.is_watching():
+            if self._row or self._alone or self._tries or self._culprits.watched:
                 self._accepted(caller(), began)
             return answers
         faults = [error for error in answers if _is_fault(error)]

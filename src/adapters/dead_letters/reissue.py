@@ -79,7 +79,7 @@ def edited(
         )
     fresh = DeliveryHeaders(
         queue=headers.queue,
-        remaining=_still_owed(message, headers, about.notifications[0], channel, max_body),
+        remaining=_still_to_send(message, headers, about.notifications[0], channel, max_body),
         channel=headers.channel,
         traceparent=headers.traceparent,
     )
@@ -91,7 +91,7 @@ def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage, mark: str 
     return next_id((own if isinstance(own, str) and own else identity(message)) + mark)
 
 
-def _still_owed(
+def _still_to_send(
     message: InboundMessage,
     headers: DeliveryHeaders,
     notification: Notification,
@@ -109,12 +109,12 @@ def _still_owed(
         return None
     everybody = before.about(headers.channel).notifications[0].recipients
     served = {r.address for r in everybody} - {r.address for r in remaining}
-    owed = tuple(r for r in notification.recipients if r.address not in served)
-    if not owed:
+    left = tuple(r for r in notification.recipients if r.address not in served)
+    if not left:
         raise MalformedMessage(
             ["to: all recipients named have the mail already; name a recipient without it"]
         )
-    return owed
+    return left
 
 
 def _dumps(fields: Mapping[str, JsonValue], indent: int | None = None) -> bytes:

@@ -105,13 +105,13 @@ class MemoryLedger:
         verdict = judge(delivery, rows, has_recovered=self._has_recovered())
         claim = Claim(str(next(self._store.numbers)), delivery.has_id)
         self._apply(verdict, entries, delivery, claim, now)
-        if verdict.is_recovered:
+        if verdict.taken:
             self._recovered.add(claim)
         return Start(
             claim=claim,
             states=verdict.states,
-            is_recovered=verdict.is_recovered,
-            retry_after=RETRY_AFTER if verdict.is_busy else 0.0,
+            is_recovered=bool(verdict.taken),
+            retry_after=RETRY_AFTER if RecipientState.BUSY in verdict.states.values() else 0.0,
         )
 
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:

@@ -35,7 +35,7 @@ class DecodedMessage:
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
     false) the content's hash. `plain_key` is the hash of a body that came compressed or in another
     charset, as it is in plain: the same text may be compressed to other bytes the next time.
-    `delay` counts from the first sight. `unknown_fields` were accepted and ignored; `meant` has the
+    `delay` counts from `first_seen`. `unknown_fields` were accepted and ignored; `meant` has the
     known field that one of them was probably meant as.
     """
 
@@ -180,7 +180,7 @@ def _notification(wire: WireMessage, notification_id: str, seed: str, channel: s
 
 
 def due_time(decoded: DecodedMessage, first_seen: datetime) -> datetime | None:
-    """When the producer wants it sent: `send_at`, else `delay` after the first sight, else None."""
+    """When the producer wants it sent: `send_at`, else `delay` after `first_seen`, else None."""
     send_at = decoded.notifications[0].send_at
     if send_at is not None:
         return send_at

@@ -77,8 +77,8 @@ class SqliteLedger:
             return Start(
                 claim=Claim(f"{number:x}", delivery.has_id),
                 states=verdict.states,
-                is_recovered=verdict.is_recovered,
-                retry_after=RETRY_AFTER if verdict.is_busy else 0.0,
+                is_recovered=bool(verdict.taken),
+                retry_after=RETRY_AFTER if RecipientState.BUSY in verdict.states.values() else 0.0,
             )
 
         try:

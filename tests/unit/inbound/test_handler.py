@@ -170,3 +170,14 @@ def test_field_3_11_copies_have_the_priority_of_the_message_else_of_its_template
     (dead,) = office.handle(GOOD | own | {"channel": "pigeon"})
 
     assert (failed.priority, waiting.priority, dead.priority) == (given, given, given)
+
+
+@pytest.mark.parametrize(("body", "claims"), [(GOOD, 1), (GOOD | {"id": "order-1"}, 0)])
+def test_the_settlement_of_a_message_without_an_id_carries_its_claim(
+    body: dict[str, object], claims: int
+) -> None:
+    office = Office()
+
+    settlement = asyncio.run(office.handler.handle(office.message(body)))
+
+    assert (len(settlement.copies), len(settlement.claims)) == (0, claims)
