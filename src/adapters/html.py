@@ -7,14 +7,16 @@ a reader can see the difference, in linear time and without a tree.
 import re
 from html import unescape
 
-_INSIDE = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+|[^>]*"
+_QUOTED = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+"
+_INSIDE = rf"{_QUOTED}|[^>]*"
 _TAG = re.compile(rf"<(/?[a-zA-Z][^\s/>]*)({_INSIDE})(?:>|\Z)")
 _BETWEEN = re.compile(rf"(</?[a-zA-Z][^\s/>]*(?:{_INSIDE})(?:>|\Z))")
+_WHOLE_TAG = re.compile(rf"(/?[a-zA-Z]{_QUOTED})>(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 # Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown.
 _UNSEEN = re.compile(
-    r"<(?=[!?]|/[^a-zA-Z]|st|sc|ti|te|if|no)(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
+    r"<(?=[!?]|/[^a-zA-Z]|[stin][tcieof])(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
     r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z)"
     r"(?:[^<]++|<(?!/\1[\s/>]))*+(?:<[^>]*>|\Z))",
     re.IGNORECASE | re.DOTALL,
@@ -27,6 +29,13 @@ def tokens(source: str) -> list[str]:
     A quoted value may hold a `>`; one whose quote never closes ends at the next `>`.
     """
     return _BETWEEN.split(source)
+
+
+def whole_tag(piece: str) -> tuple[str, str] | None:
+    """Of what stands between two `<`: the tag, without `<` and `>`, and the text after it. None
+    where it is no whole tag, so that only `tokens` can tell what it is."""
+    found = _WHOLE_TAG.fullmatch(piece)
+    return None if found is None else (found[1], found[2])
 
 
 def tag_of(token: str) -> tuple[str, str]:

@@ -4,21 +4,14 @@ One pass over the tags; what HTML implies (a paragraph that the next one ends, a
 row ends) follows the standard's rules for the elements whose text it changes.
 """
 
-import re
-from html import unescape
-
-from adapters.html import decoded, tokens, without_unseen
+from adapters.html import without_unseen
 from adapters.templates.hidden import Hidden
+from adapters.templates.text_pieces import Piece, pages
 from adapters.templates.text_table import Table
-from adapters.templates.text_tags import NOTHING, VOID, Tag, known_tags
-from adapters.templates.text_writer import LINE, PARAGRAPH, Writer
+from adapters.templates.text_tags import VOID, Tag
+from adapters.templates.text_writer import LINE, PARAGRAPH, Words, Writer
 from adapters.templates.visibility import Look, hidden_classes
 
-_PLAIN_LINK = re.compile(r'<a href="([^"]*)">')
-"""A link's tag as it is most often written; its address may differ in every mail."""
-_NO_PAGE = ("#", "javascript:", "data:", "cid:")
-_MOST_KEPT = 4096
-_LONGEST_KEPT = 300  # characters; a longer tag holds a value, and comes only once
 _DEEPEST_TABLE = 12
 """Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
 copies the text once."""
@@ -30,52 +23,37 @@ def text_from_html(html: str) -> str:
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
     source, styles = without_unseen(html)
-    reader = _Reader(hidden_classes(styles))
-    reader.read(source)
+    first, pieces = pages(hidden_classes(styles)).pieces(source)
+    reader = _Reader()
+    if first is not None:
+        reader.writer.write(first)
+    reader.read(pieces)
     return reader.end()
 
 
 class _Reader:
     """Takes tags and texts in turn; keeps what is open."""
 
-    def __init__(self, hidden_classes: frozenset[str]) -> None:
+    def __init__(self) -> None:
         self.writer = Writer()
-        self._hidden_classes = hidden_classes
         self._hidden: Hidden | None = None
         self._tables: list[Table] = []
         self._undrawn = 0  # tables beyond the deepest
         self._blocks: list[list[str | int]] = []  # [name, depth] of inline elements shown as blocks
         self._link: tuple[str, int] | None = None
 
-    def read(self, source: str) -> None:
-        """Take the whole source."""
-        pieces = iter(tokens(source))
-        known = known_tags(self._hidden_classes)
-        self.writer.write(unescape(next(pieces)))
-        for token, text in zip(pieces, pieces, strict=True):
-            tag = known.get(token)
-            if tag is None and self._hidden is None and (link := _PLAIN_LINK.fullmatch(token)):
-                self._open_link(decoded(link[1]))
-                tag = NOTHING
-            elif tag is None:
-                tag = self._learn(token, known)
+    def read(self, pieces: list[Piece]) -> None:
+        """Take the tags, each with its words."""
+        for tag, words in pieces:
             if tag.is_plain and self._hidden is None:
                 getattr(self, tag.act)(tag)
             elif tag.says_something or self._hidden is not None or self._blocks:
                 self._tag(tag)
-            if text and self._hidden is None:
-                if text.isspace() and self.writer.pre is None:
+            if words is not None and self._hidden is None:
+                if words.line or self.writer.pre is not None:
+                    self.writer.write(words)
+                elif words.leads:
                     self.writer.space = True
-                else:
-                    self.writer.write(unescape(text) if "&" in text else text)
-
-    def _learn(self, token: str, known: dict[str, Tag]) -> Tag:
-        tag = Tag(token, self._hidden_classes)
-        if len(token) <= _LONGEST_KEPT and tag.name != "a":  # its address may differ each time
-            if len(known) >= _MOST_KEPT:
-                known.clear()
-            known[token] = tag
-        return tag
 
     def _tag(self, tag: Tag) -> None:
         if self._hidden is not None and not self._is_shown_again(tag.name):
@@ -84,8 +62,6 @@ class _Reader:
             return
         if tag.act:
             getattr(self, tag.act)(tag)
-        elif tag.gap:
-            self.writer.leave(tag.gap)
         elif self._blocks:
             self._count_block(tag.name)
 
@@ -128,25 +104,27 @@ class _Reader:
                 self._blocks.pop()
                 self.writer.leave(LINE)
 
+    def leave(self, tag: Tag) -> None:
+        """A tag that leaves a gap, and no more."""
+        self.writer.leave(tag.gap)
+
     def line_break(self, _tag: Tag) -> None:
         """A `br`."""
         self.writer.line_break()
 
     def image(self, tag: Tag) -> None:
         """An `img` is its `alt`."""
-        self.writer.write(tag.attribute("alt"))
+        self.writer.write(Words(tag.attribute("alt")))
 
     def start_link(self, tag: Tag) -> None:
         """An `a`; it ends one that is still open."""
-        self._open_link(tag.attribute("href"))
-
-    def _open_link(self, address: str) -> None:
         if self._link is not None:
             self._close_link()
         writer = self.writer
         if writer.after_link:  # one that follows another directly is set apart
             writer.space = True
-        self._link = (address.strip(), len(writer.pieces if writer.pre is None else writer.pre))
+        written = writer.pieces if writer.pre is None else writer.pre
+        self._link = (tag.address, len(written))
 
     def end_link(self, _tag: Tag) -> None:
         """The end of a link: its address is kept."""
@@ -160,9 +138,8 @@ class _Reader:
         writer = self.writer
         written = writer.pieces if writer.pre is None else writer.pre
         label = "".join(written[start:]).strip()
-        plain = address.removeprefix("mailto:").removeprefix("tel:")
-        if plain and label != plain and not address.lower().startswith(_NO_PAGE):
-            writer.link_address(f"<{plain}>", has_label=bool(label))
+        if address and label != address:
+            writer.link_address(f"<{address}>", has_label=bool(label))
         writer.after_link = True
 
     def start_list(self, tag: Tag) -> None:

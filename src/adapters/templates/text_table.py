@@ -1,8 +1,5 @@
 """A table as text: rows of cells side by side, in columns where it holds data."""
 
-from itertools import pairwise
-from typing import NamedTuple
-
 from adapters.templates.text_writer import LINE, Writer
 
 _WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
@@ -12,14 +9,8 @@ _MOST_COVERED = 100
 """Columns of which it is remembered that a cell of a row above reaches into them."""
 
 
-class _Cell(NamedTuple):
-    """A cell's lines, its columns, and the gaps that its content left at its edges."""
-
-    column: int
-    span: int
-    lines: list[str]
-    before: int
-    after: int
+_Cell = tuple[int, int, list[str], int, int]
+"""A cell's column and span, its lines, and the gaps that its content left before and after."""
 
 
 class Table:
@@ -65,11 +56,10 @@ class Table:
         if not content.pieces and content.pre is None:
             content.gap = 0
             return
-        lines, span = content.lines(), self._span or _MOST_COLUMNS
+        lines, before, after = content.take()
         if lines:
-            cell = _Cell(self._column, span, lines, content.first_gap, content.gap)
-            self._rows[-1].append(cell)
-        content.clear()
+            span = self._span or _MOST_COLUMNS
+            self._rows[-1].append((self._column, span, lines, before, after))
         if not self._span:
             self._rows.append([])
 
@@ -79,12 +69,12 @@ class Table:
         if self._holds_data(rows):
             return _in_columns(rows)
         lines: list[str] = []
-        after = 0
+        gap = 0
         for row in rows:
-            if lines and max(after, row[0].before) > LINE:
+            *_, before, _ = row[0]
+            if lines and max(gap, before) > LINE:
                 lines.append("")
-            _add_side_by_side(lines, row)
-            after = row[-1].after
+            gap = _add_side_by_side(lines, row)
         return lines
 
     @staticmethod
@@ -93,50 +83,55 @@ class Table:
             len(rows) > 1
             and any(len(row) > 1 for row in rows)
             and all(
-                len(cell.lines) == 1 and len(cell.lines[0]) <= _WIDEST_CELL
+                len(lines) == 1 and len(lines[0]) <= _WIDEST_CELL
                 for row in rows
-                for cell in row
+                for _, _, lines, _, _ in row
             )
         )
 
 
-def _add_side_by_side(lines: list[str], cells: list[_Cell]) -> None:
-    """Add a row's cells; a cell whose content is a block of its own begins on a line of its own."""
-    lines += cells[0].lines
-    for left, right in pairwise(cells):
-        gap = max(left.after, right.before)
-        if gap or len(lines[-1]) + len(right.lines[0]) > _WIDEST_ROW:
+def _add_side_by_side(lines: list[str], cells: list[_Cell]) -> int:
+    """Add a row's cells, and return the gap after them; a cell whose content is a block of its own
+    begins on a line of its own."""
+    _, _, first, _, left = cells[0]
+    lines += first
+    for _, _, content, before, after in cells[1:]:
+        gap = max(left, before)
+        if gap or len(lines[-1]) + len(content[0]) > _WIDEST_ROW:
             if gap > LINE:
                 lines.append("")
-            lines += right.lines
+            lines += content
         else:
-            lines[-1] += f"  {right.lines[0]}"
-            lines += right.lines[1:]
+            lines[-1] += f"  {content[0]}"
+            lines += content[1:]
+        left = after
+    return left
 
 
 def _in_columns(rows: list[list[_Cell]]) -> list[str]:
     """One line a row, each cell below those of its column; columns without a word are left out."""
     widths: dict[int, int] = {}
     for row in rows:
-        for cell in row:
-            width = len(cell.lines[0]) if cell.span == 1 else 0
-            widths[cell.column] = max(width, widths.get(cell.column, 0))
+        for column, span, lines, _, _ in row:
+            width = len(lines[0]) if span == 1 else 0
+            widths[column] = max(width, widths.get(column, 0))
     if sum(widths.values()) + 2 * len(widths) > _WIDEST_ROW:
         return [_barred(row, sorted(widths)) for row in rows]
     starts, start = {}, 0
     for column in sorted(widths):
         starts[column] = start
         start += widths[column] + 2
-    lines = []
-    for row in rows:
-        line = ""
-        for cell in row:
-            gap = max(starts[cell.column] - len(line), 2 if line else 0)
-            line += " " * gap + cell.lines[0]
-        lines.append(line)
-    return lines
+    return [_placed(row, starts) for row in rows]
 
 
 def _barred(row: list[_Cell], columns: list[int]) -> str:
-    texts = {cell.column: cell.lines[0] for cell in row}
+    texts = {column: lines[0] for column, _, lines, _, _ in row}
     return " | ".join(texts.get(column, "") for column in columns).rstrip(" |")
+
+
+def _placed(row: list[_Cell], starts: dict[int, int]) -> str:
+    line = ""
+    for column, _, lines, _, _ in row:
+        gap = max(starts[column] - len(line), 2 if line else 0)
+        line += " " * gap + lines[0]
+    return line

@@ -1,9 +1,8 @@
 """What a tag does to the text of a page."""
 
 from collections.abc import Mapping
-from functools import lru_cache
 
-from adapters.html import attributes_of, tag_of
+from adapters.html import attributes_of, decoded, tag_of
 from adapters.templates.text_writer import LINE, PARAGRAPH
 from adapters.templates.visibility import Look, look_of
 
@@ -13,6 +12,7 @@ VOID = frozenset(
 )  # fmt: skip
 """Elements without an end."""
 
+_NO_PAGE = ("#", "javascript:", "data:", "cid:")
 _GAPS = {
     **dict.fromkeys(
         ("address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dt",
@@ -40,42 +40,62 @@ _ACTS: Mapping[str, str] = {
 
 
 class Tag:
-    """What a tag does to the text: `act` names the reader's method for a tag of a kind of its
-    own, else it leaves a `gap`. `is_plain`: it acts, and no style changes how it is shown."""
+    """What a tag does to the text. `act` names the reader's method that it calls, `gap` what it
+    leaves at least. `is_plain`: it acts, and no style changes how it is shown. `address`: where it
+    leads, as readers are shown it."""
 
-    __slots__ = ("_values", "act", "gap", "is_plain", "look", "name", "rows", "says_something",
-                 "span")  # fmt: skip
+    name = "a"
+    act = ""
+    gap = 0
+    look = Look.INLINE
+    span = rows = 1
+    is_plain = False
+    says_something = False
 
-    def __init__(self, token: str, hidden_classes: frozenset[str]) -> None:
-        self.name, attributes = tag_of(token)
-        self.gap = _GAPS.get(self.name, 0)
-        self.act = _ACTS.get(self.name, "")
-        self.look = Look.INLINE
-        self._values: Mapping[str, str] = {}
-        if attributes and not self.name.startswith("/"):
-            self._values = attributes_of(attributes)
-            self.look = look_of(self._values, hidden_classes)
-        self.span = _span(self._values.get("colspan", ""))
-        self.rows = _span(self._values.get("rowspan", ""))
-        self.says_something = bool(self.act or self.gap or self.look)
-        self.is_plain = bool(self.act and not self.look)
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.address = _readable(values["href"]) if "href" in values else ""
 
     def attribute(self, name: str) -> str:
         """An attribute's value, empty where it is absent."""
         return self._values.get(name, "").strip()
 
 
+class PlainLink(Tag):
+    """`<a href="…">` without further attributes, as most links are; each address is another, so
+    that there is a short way to it."""
+
+    act = "start_link"
+    is_plain = says_something = True
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"href": decoded(address)})
+
+
+class AnyTag(Tag):
+    """A tag by its source, on a page that hides these classes."""
+
+    def __init__(self, source: str, hidden_classes: frozenset[str]) -> None:
+        self.name, attributes = tag_of(source)
+        is_start = not self.name.startswith("/")
+        values = attributes_of(attributes) if attributes and is_start else {}
+        super().__init__(values)
+        self.gap = _GAPS.get(self.name, 0)
+        self.act = _ACTS.get(self.name, "leave" if self.gap else "")
+        self.look = look_of(values, hidden_classes)
+        self.span = _span(values.get("colspan", ""))
+        self.rows = _span(values.get("rowspan", ""))
+        self.says_something = bool(self.act or self.look)
+        self.is_plain = bool(self.act and not self.look)
+
+
+def _readable(href: str) -> str:
+    address = href.strip()
+    if address.lower().startswith(_NO_PAGE):
+        return ""
+    return address.removeprefix("mailto:").removeprefix("tel:")
+
+
 def _span(text: str) -> int:
     """How many columns or rows a `colspan` or `rowspan` says."""
     return (int(text) if text.isdecimal() and len(text) < 4 else 1) or 1
-
-
-@lru_cache(maxsize=16)
-def known_tags(_hidden_classes: frozenset[str]) -> dict[str, Tag]:
-    """The tags of pages that hide these classes: a template's are the same in every mail, so each
-    is read once."""
-    return {}
-
-
-NOTHING = Tag("<nothing>", frozenset())
-"""Stands for a tag that was taken already."""

@@ -12,6 +12,20 @@ _JOINERS = "\u200c\u200d"
 _MOST_DIGITS = 9
 
 
+class Words:
+    """A text as it stands between tags, decoded. `line`: its words. `leads`: whether it begins
+    with a blank, or holds one where it has no word. `trails`: whether it ends with one."""
+
+    __slots__ = ("leads", "line", "text", "trails")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        is_common = text.isascii() or not _RARE.search(text)
+        self.line = " ".join(text.split() if is_common else _words(text))
+        self.leads = text[:1].isspace() if self.line else any(map(str.isspace, text))
+        self.trails = text[-1:].isspace()
+
+
 class _List:
     """An open list. `number`: of its last item, None where items have bullets. `indent` stands
     before an item's bullet, `text_indent` before its further lines."""
@@ -50,26 +64,20 @@ class Writer:
         self.bullet = ""
         self.pre: list[str] | None = None
 
-    def write(self, text: str) -> None:
-        """Text as it stands between tags, decoded."""
+    def write(self, words: Words) -> None:
+        """Words as they stand between tags."""
+        line = words.line
         if self.pre is not None:
-            self.pre.append(text)
-            return
-        words = text.split() if text.isascii() or not _RARE.search(text) else _words(text)
-        if not words:
-            self.space = self.space or any(map(str.isspace, text))
-            return
-        line = " ".join(words)
-        if not (self.pieces or self._lists or self.bullet):
-            self.pieces.append(line)
-            self.first_gap, self.gap = self.gap, 0
-            self.after_link = False
-        elif self.bullet or self.gap or not self.pieces:
-            self._put(line)
+            self.pre.append(words.text)
+        elif not line:
+            self.space = self.space or words.leads
         else:
-            self.pieces.append(f" {line}" if self.space or text[0].isspace() else line)
-            self.after_link = False
-        self.space = text[-1].isspace()
+            if self.pieces and not (self.gap or self.bullet):
+                self.pieces.append(f" {line}" if self.space or words.leads else line)
+                self.after_link = False
+            else:
+                self._put(line)
+            self.space = words.trails
 
     def block(self, lines: list[str]) -> None:
         """Lines that are laid out already; the first has a word."""
@@ -96,7 +104,7 @@ class Writer:
     def link_address(self, address: str, *, has_label: bool) -> None:
         """A link ends, and this is to be read after its label."""
         trailing, self.space = self.space, True
-        self.write(f" {address}" if has_label and self.pre is not None else address)
+        self.write(Words(f" {address}" if has_label and self.pre is not None else address))
         self.space = trailing
 
     def begin_list(self, *, start: str | None) -> None:
@@ -139,13 +147,16 @@ class Writer:
             self.end_pre()
         return "".join(self.pieces).split("\n") if self.pieces else []
 
-    def clear(self) -> None:
-        """Begin with an empty page."""
+    def take(self) -> tuple[list[str], int, int]:
+        """All of it, with the gaps before and after; what comes next begins with an empty page."""
+        lines, before, after = self.lines(), self.first_gap, self.gap
         self.pieces = []
         self.first_gap = self.gap = 0
         self.space = self.after_link = False
         self.bullet = ""
-        self._lists = []
+        if self._lists:
+            self._lists = []
+        return lines, before, after
 
     def result(self) -> str:
         """All of it, with a line feed at the end; empty where there is no word."""
@@ -158,16 +169,16 @@ class Writer:
 
     def _put(self, text: str) -> None:
         self.after_link = False
-        if not self.pieces:
-            self.first_gap = self.gap
         if self.bullet:
             indent = self._lists[-1].indent if self._lists else ""
             text = f"{indent}{self.bullet}{text}"
-        elif self.gap or not self.pieces:
+        elif self._lists and (self.gap or not self.pieces):
             text = self._indent + text
-        if self.pieces and self.gap:
+        if not self.pieces:
+            self.first_gap = self.gap
+        elif self.gap:
             text = _BREAKS[self.gap] + text
-        elif self.pieces and self.bullet:
+        elif self.bullet:
             text = "\n" + text
         self.pieces.append(text)
         self.bullet = ""
