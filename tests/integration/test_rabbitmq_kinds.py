@@ -5,6 +5,7 @@ import json
 import re
 import urllib.parse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pika
@@ -19,8 +20,8 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
-from domain.events import queue_trouble
-from tests.fakes import eventually
+from domain.events import BROKER, TroubleBegan, queue_trouble
+from tests.fakes import FakeEvents, eventually
 from tests.support.consuming import Recorder, Troubles, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
@@ -183,14 +184,15 @@ def test_field_7_3_a_worker_whose_broker_is_lost_goes_to_the_next_of_the_list(
 ) -> None:
     parts = urllib.parse.urlsplit(rabbitmq.url)
     address = (parts.hostname or "127.0.0.1", parts.port or 5672)
-    recorder = Recorder()
+    recorder, events = Recorder(), FakeEvents()
 
     async def scenario() -> None:
         async with tcp_proxy(*address) as second:
             async with tcp_proxy(*address) as first:
                 urls = ",".join(rabbitmq.with_(port=proxy.port) for proxy in (first, second))
                 settings = settings_for(rabbitmq, queue, url=urls)
-                running = consuming(settings, recorder, backoff=lambda: Backoff(first=0.1))
+                backoff = partial(Backoff, first=0.1)
+                running = consuming(settings, recorder, backoff=backoff, events=events)
                 await running.__aenter__()
                 with Peer(rabbitmq.url) as peer:
                     peer.publish(queue, b"through the first")
@@ -205,7 +207,8 @@ def test_field_7_3_a_worker_whose_broker_is_lost_goes_to_the_next_of_the_list(
         asyncio.run(scenario())
 
     assert recorder.bodies == [b"through the first", b"through the second"]
-    assert not [line for line in logs if "guest:guest" in repr(line)]
+    assert any(isinstance(e, TroubleBegan) and e.trouble == BROKER for e in events.events)
+    assert "guest:guest" not in repr((logs, events.events))
 
 
 def test_field_7_3_where_no_broker_of_a_list_answers_each_is_named(

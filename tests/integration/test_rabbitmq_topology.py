@@ -1,8 +1,6 @@
 """The three modes, and what an operator is told, on real brokers."""
 
 import asyncio
-from collections.abc import MutableMapping
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,7 +11,8 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.plan import work_queue
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
-from tests.fakes import eventually
+from domain.events import BROKER, Event, TroubleBegan
+from tests.fakes import FakeEvents, eventually
 from tests.support.amqp_proxy import amqp_proxy
 from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
@@ -157,18 +156,19 @@ def test_a_refused_login_is_told_from_a_lost_network(
     url = broker.with_(user="nobody") if wrong == "password" else f"{broker.url}-absent"
     settings = settings_for(broker, queue, url=url)
 
-    async def scenario() -> list[MutableMapping[str, Any]]:
-        consumer = RabbitConsumer(settings)
-        with capture_logs() as logs:
-            running = asyncio.create_task(consumer.run(Recorder()))
-            await eventually(lambda: logs)
-            consumer.stop()
-            await running
-        return logs
+    async def scenario() -> list[Event]:
+        events = FakeEvents()
+        consumer = RabbitConsumer(settings, events=events)
+        running = asyncio.create_task(consumer.run(Recorder()))
+        await eventually(lambda: events.events)
+        consumer.stop()
+        await running
+        return events.events
 
-    [line] = asyncio.run(scenario())
-    assert line["event"] == "broker refuses our login; waiting"
-    assert "nobody:nobody" not in repr(line)
+    [event] = asyncio.run(scenario())
+    assert isinstance(event, TroubleBegan)
+    assert (event.trouble, event.is_login) == (BROKER, True)
+    assert "nobody:nobody" not in repr(event)
     with pytest.raises(LoginRefused):
         asyncio.run(Topology(settings).check())
 
