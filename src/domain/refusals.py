@@ -35,7 +35,8 @@ class _Refusal:
 class FaultStreak:
     """Counts different messages in a row that the provider refused for no fault of theirs.
 
-    Until it is known whom a final refusal is about, it waits without spending an attempt. It is
+    Until it is known whom a final refusal is about, or a passing one that speaks of us, it waits
+    without spending an attempt. It is
     about the message where a try that began later is accepted before the row is full: the message
     leaves the row, and its next refusal is final. It is about a sender, a domain or a template
     where only what shares it is refused; then it is final at once. Else it is about us.
@@ -108,7 +109,7 @@ class FaultStreak:
         faults: Sequence[DeliveryError | None],
     ) -> list[DeliveryError | None]:
         self._other_answers = 0
-        if any(isinstance(error, Permanent) for error in faults):
+        if any(_can_wait(error) for error in faults):
             self._culprits.refused(caller, self._serial)
             culprit = self._culprits.blame(caller)
             if culprit is not None:
@@ -116,7 +117,7 @@ class FaultStreak:
                 self._row = {one: r for one, r in row if not has(r.caller, culprit)}
                 self._end_row()
             if culprit is not None or caller.id in self._alone:
-                self._forget((caller.id,))
+                self._take_as_it_is(caller.id, faults)
                 return answers
         self._row.pop(caller.id, None)
         self._row[caller.id] = _Refusal(caller, self._serial)
@@ -137,17 +138,26 @@ class FaultStreak:
             self._is_tripped = False
 
     def _waiting(self, notification_id: str, error: DeliveryError | None) -> DeliveryError | None:
-        if not isinstance(error, Permanent):
+        if not (isinstance(error, Permanent | Transient) and _can_wait(error)):
             return error  # it waits and spends its attempt as any passing refusal does
         tries = self._tries[notification_id] = self._tries.get(notification_id, 0) + 1
         if tries > (len(self._waits) if error.is_certain else TRIES_ALONE - 1):
-            self._forget((notification_id,))
+            self._take_as_it_is(notification_id, [error])
             return error
         _bound(self._tries)
         wait = min(self._waits[0], _FIRST_WAIT)
         if error.is_certain and tries > 1:
             wait = max(self._waits[tries - 1], _FIRST_WAIT)
+        if isinstance(error, Transient) and error.retry_after is not None:
+            wait = error.retry_after
         return Throttled(str(error), retry_after=wait)
+
+    def _take_as_it_is(self, one: str, faults: Sequence[DeliveryError | None]) -> None:
+        """It is about this message. One that comes back spends an attempt each time from now on."""
+        self._forget((one,))
+        if not any(isinstance(error, Permanent) for error in faults):
+            self._alone[one] = None
+            _bound(self._alone)
 
     def _forget(self, ids: Iterable[str]) -> None:
         for one in ids:
@@ -157,6 +167,11 @@ class FaultStreak:
 
 def _is_fault(error: DeliveryError | None) -> bool:
     return isinstance(error, Transient | Permanent) and error.provider_fault
+
+
+def _can_wait(error: DeliveryError | None) -> bool:
+    """Whether it spends no attempt while it is not known whom it is about."""
+    return isinstance(error, Permanent) or (isinstance(error, Transient) and error.is_certain)
 
 
 def _bound(known: dict[str, None] | dict[str, int]) -> None:

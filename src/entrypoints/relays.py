@@ -7,9 +7,9 @@ from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 
 if TYPE_CHECKING:
-    from adapters.channels.email.failover import Relay
     from adapters.channels.email.learned import Learned
     from adapters.channels.email.outgoing_mail import EmailDefaults
+    from adapters.channels.email.relay import Relay
     from adapters.channels.email.tokens import Tokens
     from adapters.channels.email.url import SmtpSettings
     from domain.pace import PaceStore
@@ -38,7 +38,8 @@ def email_notifier(settings: Settings, learned: "Learned", paces: "PaceStore") -
         make = partial(_relay, settings, places, defaults, learned, paces, tokens_of(settings))
         if len(places) == 1:
             return make(0, None)
-        from adapters.channels.email.failover import FailoverNotifier, Relay
+        from adapters.channels.email.failover import FailoverNotifier
+        from adapters.channels.email.relay import Relay
 
         return FailoverNotifier(
             [

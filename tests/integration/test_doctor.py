@@ -11,7 +11,7 @@ import pytest
 from tests.support.http_server import Answer, Hang, HttpServer
 from tests.support.rabbit import Broker, Peer
 from tests.support.redis_server import RedisServer
-from tests.support.smtp_server import SmtpServer
+from tests.support.smtp_server import Cut, Say, SmtpServer
 from tests.support.threads import in_thread
 from tests.support.worker import run_command
 
@@ -112,8 +112,46 @@ def test_a_relay_is_greeted_and_signed_in_to_and_gets_no_mail(home: Path) -> Non
         assert wrong[0] == 69
         assert wrong[1]["email"][0] == "failed"
         assert "sentinel" not in wrong[1]["email"][1]
-        commands = [c for session in relay.sessions for c in session.commands]
-        assert not [c for c in commands if c.upper().startswith("MAIL")]
+        commands = [c for c in relay.sessions[0].commands if not c.startswith("AUTH")]
+        assert commands[1:] == ["MAIL FROM:<>", "RSET", "QUIT"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "sender", "code", "state", "words"),
+    [
+        ("530 5.7.0 Authentication required", None, 69, "failed", "set the user name"),
+        ("530 5.7.0 Must issue a STARTTLS command first", None, 69, "failed", "smtp+starttls://"),
+        ("553 5.7.1 not owned by user", "Shop <shop@example.com>", 69, "failed", "not owned by"),
+        ("550 5.7.1 no empty senders here", None, 0, "warning", "no empty senders here"),
+        ("451 4.3.0 try again later", "shop@example.com", 0, "warning", "451 4.3.0"),
+    ],
+)
+def test_field_5_14_a_relay_that_refuses_our_sender_does_not_look_healthy(
+    home: Path, reply: str, sender: str | None, code: int, state: str, words: str
+) -> None:
+    server = SmtpServer()
+    server.on("mail", Say(reply))
+    with in_thread(server) as relay:
+        settings = {"email_url": f"smtp://127.0.0.1:{relay.port}"}
+        settings |= {"email_from": sender} if sender else {}
+        found, checks = doctor(home, **settings)
+
+    assert found == code
+    assert checks["email"][0] == state
+    assert words in checks["email"][1]
+    envelope = f"MAIL FROM:<{'shop@example.com' if sender else ''}>"
+    assert envelope in relay.sessions[0].commands
+    assert not [c for c in relay.sessions[0].commands if c.startswith(("RCPT", "DATA"))]
+
+
+def test_field_5_14_a_relay_that_leaves_at_mail_does_not_look_healthy(home: Path) -> None:
+    server = SmtpServer()
+    server.on("mail", Cut("421 4.3.2 closing"))
+    with in_thread(server) as relay:
+        code, checks = doctor(home, email_url=f"smtp://127.0.0.1:{relay.port}")
+
+    assert code == 69
+    assert "421 4.3.2 closing" in checks["email"][1]
 
 
 def test_telegram_and_slack_are_asked_who_we_are_and_nothing_else(home: Path) -> None:

@@ -2,81 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from adapters.channels.email.failover import FailoverNotifier, Relay
-from adapters.channels.email.learned import Learned
-from adapters.channels.email.paced import PacedNotifier
-from adapters.channels.email.smtp import SmtpNotifier
-from adapters.memory.paces import MemoryPaces
-from domain.content import Content
-from domain.errors import DeliveryError, InDoubt, Throttled, Unavailable
+from domain.errors import InDoubt, Unavailable
 from domain.ledger import LedgerUnavailable
 from domain.notification import Recipient
-from domain.ports import AboutToSend, Notifier, proceed
-from tests.fakes import a_notification
-from tests.support.relays import SHORT, relay
+from tests.support.relay_list import LATE, Scene, run
 from tests.support.smtp_server import Action, Cut, CutAfter, Hang, Say, SmtpServer
 from tests.support.threads import in_thread
 from tests.support.worker import run_command
-
-CONTENT = Content(subject="Hello", parts={"text": "Hi."})
-LATE = 1.0  # longer than a relay of a list is waited for
-Body = Callable[["Scene"], Awaitable[None]]
-
-
-class Scene:
-    """Two relays, in a list, and the time that passes."""
-
-    def __init__(self, first: SmtpServer, second: SmtpServer) -> None:
-        self.first, self.second = first, second
-        self.time = 1000.0
-        self.sent = 0
-        self.notifier = FailoverNotifier([self.relay(first), self.relay(second)])
-
-    def relay(self, server: SmtpServer) -> Relay:
-        settings = relay(server, username="ann" if server.users else None, password="right")
-
-        def make(member: Relay) -> Notifier:
-            return PacedNotifier(
-                SmtpNotifier(settings, timeouts=SHORT, in_hurry=member.in_hurry),
-                relay=lambda: settings.server,
-                store=MemoryPaces(),
-                learned=Learned(),
-                connections=2,
-                admit=member.admit,
-            )
-
-        return Relay(settings.server, make, now=lambda: self.time)
-
-    async def send(self, about_to_send: AboutToSend = proceed) -> object:
-        """Send one mail: None where it was accepted, else the error."""
-        self.sent += 1
-        mail = a_notification(id=f"n-{self.sent}")
-        try:
-            answers = await self.notifier.notify(mail, CONTENT, mail.recipients, about_to_send)
-        except DeliveryError as error:
-            return error
-        return next(iter(answers.values()))
-
-    @property
-    def accepted(self) -> tuple[int, int]:
-        return len(self.first.accepted), len(self.second.accepted)
-
-
-def run(body: Body, first: SmtpServer | None = None, second: SmtpServer | None = None) -> None:
-    async def main() -> None:
-        async with first or SmtpServer() as one, second or SmtpServer() as two:
-            scene = Scene(one, two)
-            try:
-                await body(scene)
-            finally:
-                await scene.notifier.close()
-
-    asyncio.run(main())
 
 
 def test_field_5_10_the_first_relay_is_used_while_it_is_there() -> None:
@@ -185,18 +122,6 @@ def test_field_5_10_a_refused_recipient_is_refused_and_asked_nowhere_else() -> N
         for _ in range(6):
             assert "no such user" in str(await scene.send())
         assert scene.second.sessions == []
-
-    run(body)
-
-
-def test_field_5_10_a_quota_that_is_used_up_moves_the_mails_to_the_next_relay() -> None:
-    async def body(scene: Scene) -> None:
-        scene.first.on("dot", Say("550 5.4.5 Daily user sending limit exceeded."))
-        answers = [await scene.send() for _ in range(8)]
-        assert all(isinstance(answer, Throttled) for answer in answers[:4])  # they wait
-        assert answers[4:] == [None] * 4
-        assert scene.accepted == (0, 4)
-        assert scene.first.sessions[0].payloads == 5
 
     run(body)
 

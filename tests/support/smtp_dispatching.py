@@ -1,12 +1,12 @@
-"""Delivering through an SmtpNotifier as the worker does: with dispatcher, breaker and ledger."""
+"""Delivering through a notifier of mail as the worker does: with dispatcher, breaker and ledger."""
 
-from adapters.channels.email.smtp import SmtpNotifier
 from adapters.memory.ledger import MemoryLedger, MemoryStore
 from domain.channel_sender import ChannelSender
 from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.notification import Notification
 from domain.outcome import Outcome
+from domain.ports import Notifier
 from domain.retry_policy import RetryPolicy
 from tests.fakes import FakeClock, FakePauses, FakeTemplateRenderer, a_delivery
 from tests.unit.domain.house import SECOND
@@ -17,7 +17,7 @@ TIERS = (10 * SECOND,)
 class Desk:
     """`pauses` has each pause and its end. Give the store of another desk to be its successor."""
 
-    def __init__(self, notifier: SmtpNotifier, store: MemoryStore | None = None) -> None:
+    def __init__(self, notifier: Notifier, store: MemoryStore | None = None) -> None:
         self.events = FakePauses()
         self.ledger = MemoryLedger(store or MemoryStore())
         clock = FakeClock()

@@ -4,7 +4,6 @@ sent, made or taken."""
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.shared.blips import BlipTolerantNotifier
@@ -13,21 +12,17 @@ from adapters.inbound.contract import BrokerUnavailable
 from adapters.inbound.survey import QueueState
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.urls import redacted
-from domain.errors import DispatcherError, InDoubt
+from domain.errors import DispatcherError
 from domain.ledger import Claim
 from domain.ports import Notifier
-from entrypoints.cli.checks import Check, misconfigured, ok, unreachable, warning
+from entrypoints.cli.checks import Check, misconfigured, ok, said, unreachable, warning
+from entrypoints.cli.doctor_relays import LONGEST, relay_checks
 from entrypoints.cli.surveying import survey
 from entrypoints.container import Container
-from entrypoints.relays import tokens_of
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
 
-if TYPE_CHECKING:
-    from adapters.channels.email.url import SmtpSettings
-
 _TIMEOUT = 12.0
-_PATIENCE = 33.0  # a relay may be slow to greet: some are on purpose
 _SKEW = timedelta(seconds=30)
 
 
@@ -98,7 +93,7 @@ async def _ledger(container: Container, settings: Settings) -> list[Check]:
     except SettingsInvalid as invalid:
         return [misconfigured(name, fault) for fault in invalid.faults]
     except (DispatcherError, TimeoutError) as error:
-        return [unreachable(name, _told(error), f"check {variable('ledger_url')}")]
+        return [unreachable(name, said(error, _TIMEOUT), f"check {variable('ledger_url')}")]
     if url.startswith("memory:"):
         return [warning(name, "in memory: what it knows ends with the worker")]
     return [ok(name, f"{redacted(url)} takes writes")]
@@ -117,65 +112,22 @@ def _file(url: str, *, is_ledger: bool = False) -> str:
 
 async def _channel(container: Container, settings: Settings, channel: str) -> list[Check]:
     asks: dict[str, Callable[[Container, Settings], Awaitable[list[Check]]]] = {
-        "email": _email,
+        "email": relay_checks,
         "telegram": _telegram,
         "slack": _slack,
     }
     try:
-        async with asyncio.timeout(_PATIENCE + 2 if channel == "email" else _TIMEOUT):
+        async with asyncio.timeout(LONGEST if channel == "email" else _TIMEOUT):
             if ask := asks.get(channel):
                 return await ask(container, settings)
             container.notifiers()[channel]()
     except SettingsInvalid as invalid:
         return [misconfigured(channel, fault) for fault in invalid.faults]
     except (DispatcherError, TimeoutError) as error:
-        return [unreachable(channel, _told(error), "until then the channel is paused")]
+        return [unreachable(channel, said(error, _TIMEOUT), "until then the channel is paused")]
     if channel == "webhook" and settings.webhook_secret is None:
         return [_captured(channel, settings)]
     return [ok(channel, "is configured; it cannot be checked without sending something")]
-
-
-async def _email(container: Container, settings: Settings) -> list[Check]:
-    from adapters.channels.email.url import MaildirSettings, parse_email_urls
-
-    container.email()  # raises where a default or the authorities cannot be used
-    place = parse_email_urls(settings.secret_now("email_url") or settings.email or "")
-    if isinstance(place, MaildirSettings):
-        return [warning("email", f"mail is kept in {place.folder}: nothing is sent")]
-    found = await asyncio.gather(*(_relay(settings, relay) for relay in place))
-    return [check for checks in found for check in checks]
-
-
-async def _relay(settings: Settings, relay: "SmtpSettings") -> list[Check]:
-    from adapters.channels.email.connect import Connector
-    from adapters.channels.email.transaction import Timeouts
-
-    tokens = tokens_of(settings)
-    connector = Connector(
-        relay,
-        tokens=tokens,
-        ca_file=settings.email_ca_file,
-        timeouts=Timeouts(connect=10, greeting=30, command=10),
-        ehlo=settings.email_ehlo,
-        on_late=lambda _server, _hint: None,
-    )
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            session = await connector.open()
-    except (DispatcherError, TimeoutError) as error:
-        text = _told(error, _PATIENCE)
-        return [unreachable("email", text, "until then the channel is paused")]
-    finally:
-        if tokens is not None:
-            await tokens.close()
-    await session.quit(1.0)
-    login = "lets us in" if relay.username else "answers"
-    checks = [ok("email", f"{relay.server} {login}")]
-    replies = settings.email_reply_to or ""
-    if not replies.rpartition("@")[0].isascii() and "smtputf8" not in session.extensions:
-        detail = f"{relay.server} does not offer SMTPUTF8: {variable('email_reply_to')} is left out"
-        checks.append(warning("email", detail, "give an address that is ASCII before the @"))
-    return checks
 
 
 async def _telegram(container: Container, settings: Settings) -> list[Check]:
@@ -225,11 +177,3 @@ def _clock(provider: str, pong: Pong) -> list[Check]:
     side = "ahead of" if pong.clock_ahead > timedelta(0) else "behind"
     detail = f"is {off.total_seconds():.0f} s {side} {provider}'s"
     return [warning("clock", detail, "let NTP set it: waits and expiries go by it")]
-
-
-def _told(error: Exception, limit: float = _TIMEOUT) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {limit:.0f} s"
-    if isinstance(error, InDoubt):
-        return "does not answer, or hangs up before it does"
-    return " ".join(str(error).split())

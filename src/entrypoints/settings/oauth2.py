@@ -1,12 +1,12 @@
 """Whether the settings DISPATCHER_EMAIL_OAUTH2_… fit together, and fit DISPATCHER_EMAIL_URL."""
 
-from urllib.parse import urlsplit
-
+from adapters.urls import parse_url
 from entrypoints.settings.model import Settings
 from entrypoints.settings.sources import variable
 
 _ALL = ("access_token", "token_url", "client_id", "client_secret", "scope", "refresh_token")
 _FOR_AN_ENDPOINT = _ALL[2:]
+_FORM = "an https:// URL with a host and no user name"
 
 
 def oauth2_faults(settings: Settings) -> list[str]:
@@ -61,13 +61,12 @@ def _url_fault(url: str) -> list[str]:
     from adapters.channels.email.url import is_loopback
 
     try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its text may hold a piece of the URL
-        is_url = False
-    if not is_url or not url.isprintable() or " " in url or "@" in parts.netloc:
-        return ["must be an https:// URL with a host"]
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        parts = parse_url(url, _FORM)
+    except ValueError as error:
+        return [str(error)]
+    if parts.scheme not in {"http", "https"} or parts.user is not None:
+        return [f"must be {_FORM}"]
+    if parts.scheme == "http" and not is_loopback(parts.host):
         return ["must begin with https://: the client's secret would go in clear"]
     return []
 

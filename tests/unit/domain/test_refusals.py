@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.errors import FailureReason, Permanent
+from domain.errors import FailureReason, Permanent, Transient
 from domain.notification import Notification
 from tests.support.relay_scene import RelayScene, interleaved, mails
 from tests.support.virtual_time import run as run_virtually
@@ -22,6 +22,7 @@ BAD_SENDER = Permanent(
 NO_RELAY = Permanent(
     "554 Relay access denied", reason=FailureReason.RECIPIENT_REFUSED, provider_fault=True
 )
+LEAVES = Transient("421 4.3.2 closing", provider_fault=True, is_certain=True)
 NO_USER = Permanent("550 no such user", reason=FailureReason.RECIPIENT_REFUSED)
 
 
@@ -34,9 +35,9 @@ def refused_from(sender: str) -> Callable[[Notification], Permanent | None]:
 
 
 @pytest.mark.parametrize("prefetch", [1, 10, 80])
-@pytest.mark.parametrize("error", [QUOTA, NO_RELAY, BAD_SENDER], ids=str)
+@pytest.mark.parametrize("error", [QUOTA, NO_RELAY, BAD_SENDER, LEAVES], ids=str)
 def test_field_5_1_a_refusal_of_all_kills_none_and_all_are_sent_after_it(
-    error: Permanent, prefetch: int
+    error: Permanent | Transient, prefetch: int
 ) -> None:
     scene = RelayScene(prefetch=prefetch)
     scene.relay.rule = lambda _n: error
@@ -99,6 +100,20 @@ def test_field_5_14_one_such_mail_among_good_ones_dies_alone() -> None:
 
     assert set(scene.dead) == {"bad-0"}
     assert scene.dead["bad-0"].reason is FailureReason.SENDER_REFUSED
+    assert len(scene.sent) == 100
+    assert scene.pauses == []
+    assert max(scene.sent.values()) < 5
+
+
+def test_field_5_1_one_mail_that_alone_makes_the_relay_leave_stops_no_other() -> None:
+    scene = RelayScene()
+    scene.relay.rule = lambda notification: LEAVES if notification.id.startswith("bad") else None
+    good = mails(100)
+
+    run_virtually(scene.run([*good[:50], *mails(1, name="bad"), *good[50:]], seconds=100_000))
+
+    assert set(scene.dead) == {"bad-0"}
+    assert scene.dead["bad-0"].reason is FailureReason.RETRIES_EXHAUSTED
     assert len(scene.sent) == 100
     assert scene.pauses == []
     assert max(scene.sent.values()) < 5

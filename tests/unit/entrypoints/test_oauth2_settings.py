@@ -53,6 +53,24 @@ def test_a_token_client_credentials_or_a_refresh_token_is_enough() -> None:
             f"{OAUTH2}TOKEN_URL",
             "https:// URL",
         ),
+        *(
+            (
+                {**ENDPOINT, f"{OAUTH2}REFRESH_TOKEN": "r", f"{OAUTH2}TOKEN_URL": url},
+                f"{OAUTH2}TOKEN_URL",
+                "must be an https:// URL",
+            )
+            for url in (
+                "https://ann:S3cret@login.example.com/token",
+                "https://login.example.com/S3cret@x",
+                "https://login.example.com:0/token",
+                "https://login.example.com:99999/token",
+                "https://login.example.com\\S3cret/token",
+                "https://[::1/S3cret",
+                "https:///S3cret",
+                "https://login.example.com/token#S3cret",
+                "ftp://login.example.com/S3cret",
+            )
+        ),
         ({f"{OAUTH2}ACCESS_TOKEN": "two S3cret"}, f"{OAUTH2}ACCESS_TOKEN", "without blanks"),
     ],
 )

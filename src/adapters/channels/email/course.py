@@ -68,4 +68,6 @@ class Course:
         if isinstance(nothing, LostBeforePayload) and not nothing.answers:
             raise Unavailable(str(nothing), safe_to_repeat=True)
         is_relay = nothing.limit is not Limit.RECIPIENTS
-        raise Transient(str(nothing), safe_to_repeat=True, provider_fault=is_relay)
+        raise Transient(
+            str(nothing), safe_to_repeat=True, provider_fault=is_relay, is_certain=is_relay
+        )

@@ -1,166 +1,16 @@
 """Several relays: the next one takes the mail while the first is away."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
-from functools import partial
+from collections.abc import Sequence
 
 import structlog
 
-from adapters.channels.email.dial import LateGreeting
+from adapters.channels.email.relay import Answers, Declined, Relay, Sending, is_ledgers
 from domain.content import Content
-from domain.errors import DeliveryError, InDoubt, RefusedInARow, Unavailable
-from domain.ledger import LedgerUnavailable
+from domain.errors import RefusedInARow, Unavailable
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Notifier, proceed
-from domain.refusals import FaultStreak
-from domain.turns import caller_of
+from domain.ports import AboutToSend, proceed
 
 log = structlog.get_logger()
-
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
-FIRST_PAUSE_AFTER_A_LOGIN = 15.0
-LONGEST_PAUSE_AFTER_A_LOGIN = 900.0
-FIRST_PAUSE_AFTER_LATE = 10.0
-"""Seconds until a relay that is away is tried again, with one mail. They double."""
-
-Answers = Mapping[Recipient, DeliveryError | None]
-
-
-class Sending:
-    """One mail on its way, to whichever relay takes it."""
-
-    def __init__(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend,
-    ) -> None:
-        self.notification = notification
-        self._rest = (content, recipients, about_to_send)
-
-    async def by(self, notifier: Notifier) -> Answers:
-        """Send it. Raises what the notifier raises."""
-        return await notifier.notify(self.notification, *self._rest)
-
-
-class Relay:
-    """One relay of a list, with a pool and a pace of its own, and whether it is away."""
-
-    def __init__(
-        self,
-        name: str,
-        make: Callable[["Relay"], Notifier],
-        waits: Sequence[timedelta] = (),
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`make` makes the notifier, which asks `in_hurry` and `admit`. `waits`: see
-        `FaultStreak`."""
-        self.name = name
-        self.cause: Unavailable | None = None
-        self._patient = 0
-        self._streak = FaultStreak(waits)
-        self._now = now
-        self._pause = 0.0
-        self._until = 0.0
-        self._probes: set[str] = set()  # ids of the mails that look whether it is back
-        self.notifier = make(self)
-
-    def may_try(self) -> bool:
-        """Whether a mail may go to it: it is there, or it is time to see whether it is."""
-        if self.cause is None:
-            return True
-        return not self._probes and (self._now() >= self._until or self.cause.changed())
-
-    def in_hurry(self) -> bool:
-        """Whether not to wait for a late greeting, since there are other relays."""
-        return not self._patient
-
-    def admit(self, notification: Notification) -> None:
-        """Called when a mail's turn has come. Raises Unavailable where the relay has turned out to
-        be away while the mail waited, so that the next relay gets it at once."""
-        if self.cause is not None and notification.id not in self._probes:
-            raise Unavailable(str(self.cause))
-
-    @property
-    def is_late(self) -> bool:
-        """Whether it is away only because its greeting takes long."""
-        return isinstance(self.cause, LateGreeting)
-
-    @contextmanager
-    def patiently(self) -> Iterator[None]:
-        """Wait for its greeting as long as for that of a single relay."""
-        self._patient += 1
-        try:
-            yield
-        finally:
-            self._patient -= 1
-
-    async def send(self, sending: Sending) -> Answers:
-        """Send over this relay. Raises Unavailable where the next one may take the mail."""
-        is_probe = self.cause is not None
-        mail = sending.notification.id
-        if is_probe:
-            self._probes.add(mail)
-        try:
-            answers = await self._judged(sending)
-        except Unavailable as error:
-            if not is_ledgers(error) and (self.cause is None or is_probe):
-                self._has_left(error)
-            raise
-        except DeliveryError:  # it answers, whatever it says
-            self._has_answered(is_probe=is_probe)
-            raise
-        finally:
-            if is_probe:
-                self._probes.discard(mail)
-        self._has_answered(is_probe=is_probe)
-        return answers
-
-    async def _judged(self, sending: Sending) -> Answers:
-        """The answers; several refusals in a row that are about us raise Unavailable."""
-        caller = partial(caller_of, sending.notification)
-        judge = partial(self._streak.judge, caller, self._streak.begin())
-        try:
-            answers = await sending.by(self.notifier)
-        except (Unavailable, InDoubt):
-            raise
-        except DeliveryError as error:
-            [verdict] = judge([error])
-            if verdict is None or verdict is error:
-                raise
-            raise verdict from None
-        given = list(answers.values())
-        if any(isinstance(answer, InDoubt) for answer in given):
-            return answers  # some may have it: never again by another relay
-        judged = judge(given)
-        return answers if judged is given else dict(zip(answers, judged, strict=True))
-
-    def _has_left(self, error: Unavailable) -> None:
-        if self.cause is None:
-            log.warning("relay is away, the next one is used", relay=self.name, error=str(error))
-        before = self._pause if self.cause and self.cause.is_login == error.is_login else 0.0
-        first, longest = FIRST_PAUSE, LONGEST_PAUSE
-        if error.is_login:
-            first, longest = FIRST_PAUSE_AFTER_A_LOGIN, LONGEST_PAUSE_AFTER_A_LOGIN
-        elif isinstance(error, LateGreeting):
-            first = FIRST_PAUSE_AFTER_LATE
-        self._pause = min(before * 2 or first, longest)
-        self._until = self._now() + self._pause
-        self.cause = error
-
-    def _has_answered(self, *, is_probe: bool) -> None:
-        if not is_probe or self.cause is None:
-            return
-        if not self._streak.is_over():  # a quota lets a mail pass now and then
-            self._until = self._now() + self._pause
-            return
-        self.cause = None
-        self._pause = 0.0
-        log.info("relay is back", relay=self.name)
 
 
 class FailoverNotifier:
@@ -183,21 +33,32 @@ class FailoverNotifier:
         """See `Notifier.notify`. Raises Unavailable with all causes where no relay is there."""
         sending = Sending(notification, content, recipients, about_to_send)
         tried = [relay for relay in self._relays if relay.may_try()]
-        for relay in tried:
-            if (answers := await self._try(relay, sending)) is not None:
-                return answers
-        # The channel is about to pause, or probes: one that rests may be back by now.
+        answers = await self._first(tried, sending)
+        if answers is None and sending.refused is None:
+            answers = await self._last_resort(tried, sending)
+        answers = answers or sending.refused
+        if answers is None:
+            raise self._all_away()
+        return answers
+
+    async def _last_resort(self, tried: Sequence[Relay], sending: Sending) -> Answers | None:
+        """The channel is about to pause, or probes: one that rests may be back by now."""
         resting = [one for one in self._relays if one not in tried and not _is_login(one)]
-        for relay in resting:
-            if (answers := await self._try(relay, sending)) is not None:
-                return answers
-        for relay in self._relays:
+        answers = await self._first(resting, sending)
+        for relay in self._relays if answers is None and sending.refused is None else ():
             if relay.is_late:
                 with relay.patiently():
                     answers = await self._try(relay, sending)
                 if answers is not None:
-                    return answers
-        raise self._all_away()
+                    break
+        return answers
+
+    async def _first(self, relays: Sequence[Relay], sending: Sending) -> Answers | None:
+        """The answers of the first that takes the mail or refuses it for good; None: none does."""
+        for relay in relays:
+            if (answers := await self._try(relay, sending)) is not None:
+                return answers
+        return None
 
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
@@ -211,9 +72,14 @@ class FailoverNotifier:
             await relay.notifier.close()
 
     async def _try(self, relay: Relay, sending: Sending) -> Answers | None:
-        """The answers; None where the relay is away."""
+        """The answers; None where the next relay may take the mail."""
         try:
             return await relay.send(sending)
+        except Declined as declined:
+            mail = sending.notification.id
+            log.info("relay declines a mail", relay=relay.name, id=mail, error=str(declined))
+            sending.decline(declined.verdicts)
+            return None
         except Unavailable as error:
             if is_ledgers(error):
                 raise
@@ -229,11 +95,6 @@ class FailoverNotifier:
             is_login=bool(causes) and all(cause.is_login for cause in causes),
             changed=lambda: any(cause.changed() for cause in causes),
         )
-
-
-def is_ledgers(error: Unavailable) -> bool:
-    """Whether it is the ledger that is away: nothing is sent without it, by no relay."""
-    return isinstance(error.__cause__, LedgerUnavailable)
 
 
 def _is_login(relay: Relay) -> bool:

@@ -194,7 +194,8 @@ class Transaction:
             raise TooManyRecipients(text, count)
         if self._session.mails_sent:
             raise SessionUsedUp(text, limit)
-        return Transient(text, provider_fault=limit is not Limit.RECIPIENTS)
+        is_relay = limit is not Limit.RECIPIENTS
+        return Transient(text, provider_fault=is_relay, is_certain=is_relay)
 
     def _text(self, reply: SmtpReply, phase: Phase) -> str:
         return f"{self._session.server} answered {phase} with {reply}"

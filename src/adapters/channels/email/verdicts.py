@@ -58,6 +58,7 @@ def _temporary(reply: SmtpReply, text: str) -> Transient:
         at_least=GREYLIST_WAIT if _greylisted(reply) else None,
         retry_after=_named_wait(reply),
         provider_fault=_is_server_trouble(reply) or kind is not None,
+        is_certain=kind is not None and kind.is_certain,
     )
 
 
