@@ -29,7 +29,7 @@ def test_fault_01_kill_9_before_the_claim_sends_each_once(scene: Scene) -> None:
     with scene.worker() as worker:
         with scene.ledger_held():
             scene.publish_orders(ORDERS)
-            worker.wait_for("channel is paused: what it needs is away")
+            worker.wait_for("ledger is away; nothing is sent")
             scene.kill()
             scene.await_end(worker)
         assert scene.sent_so_far() == 0
