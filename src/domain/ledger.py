@@ -8,10 +8,13 @@ crash left unfinished is known to be so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from domain.delivery import Delivery
 from domain.errors import DispatcherError
+
+RETRY_AFTER: Final = 0.1
+"""Seconds after which a BUSY state is worth asking for again."""
 
 
 class LedgerUnavailable(DispatcherError):

@@ -15,10 +15,9 @@ from adapters.redis import scripts
 from adapters.redis.address import RedisAddress
 from adapters.redis.connecting import PATIENCE, advice, connection_pool
 from domain.delivery import Delivery
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
+from domain.ledger import RETRY_AFTER, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 
 RETENTION: Final = timedelta(days=14)
-RETRY_AFTER: Final = 0.1
 _UNDONE_AT_ONCE: Final = 100
 _SHA: Final = {
     script: sha1(script.encode(), usedforsecurity=False).hexdigest() for script in scripts.ALL

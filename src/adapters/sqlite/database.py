@@ -1,18 +1,19 @@
-"""One SQLite file: opened when needed, written in short transactions, its faults put in words."""
+"""One SQLite file, or memory: opened when needed, used in short transactions, its faults named."""
 
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, TypeVarTuple
 
 from adapters.inbound.contract import BrokerUnavailable
 from domain.errors import DispatcherError
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 LOCK_PATIENCE: Final = 10.0
 
@@ -45,8 +46,9 @@ class Kind:
 QUEUE: Final = Kind(name="embedded queue", error=BrokerUnavailable, survives_power=True)
 
 
-class _Busy(Exception):
-    """Another connection is writing."""
+def fault(error: sqlite3.DatabaseError) -> str:
+    """What is wrong with the file and what to do."""
+    return ADVICE.get(_code(error), f"SQLite says: {error}")
 
 
 class Database:
@@ -60,15 +62,17 @@ class Database:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None,
         *,
         schema: str,
         version: int,
         patience: float = LOCK_PATIENCE,
         kind: Kind = QUEUE,
     ) -> None:
-        """`schema` is one or more SQL statements; `version` goes to `user_version`, from 1.
-        `patience`: seconds to wait for another process to let go of the file."""
+        """`path` None: in memory, for this object alone, until it is closed. `schema` is one or
+        more SQL statements; `version` goes to `user_version`, from 1. `patience`: seconds to wait
+        for another process to let go of the file."""
+        self.name: Final = f"{kind.name} {path or 'in memory'}"
         self._kind = kind
         self._path = path
         self._schema = schema
@@ -77,95 +81,99 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
-    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def write(
+        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
+    ) -> Coroutine[Any, Any, _T]:
         """Run `work` in one durable transaction: all of it is stored for good, or nothing.
 
         `work` may run several times. Raises its kind's error, which names the file and the remedy.
         """
-        return await self._patiently(lambda: self._in_transaction(work))
+        # IMMEDIATE: a lock taken at the start cannot fail half way, as an upgraded one does.
+        return self._run("BEGIN IMMEDIATE", work, *arguments)
 
-    async def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Run one query without taking the write lock. Raises as `write` does."""
-        return await self._patiently(lambda: work(self._open()))
+    def read(
+        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
+    ) -> Coroutine[Any, Any, _T]:
+        """Run queries without taking the write lock. Raises as `write` does."""
+        return self._run("BEGIN", work, *arguments)
+
+    def exists(self) -> bool:
+        """Whether there is anything to read: a file, or what is in memory."""
+        return self._path is None or self._path.exists()
 
     def close(self) -> None:
-        """Let go of the file; the next call opens it again."""
+        """Let go of the file; the next call opens it again. What was in memory is gone."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    async def _patiently(self, attempt: Callable[[], _T]) -> _T:
-        give_up = asyncio.get_running_loop().time() + self._patience
+    async def _run(
+        self, begin: str, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
+    ) -> _T:
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self._patience
         while True:
             try:
-                return self._guarded(attempt)
-            except _Busy:
-                if asyncio.get_running_loop().time() > give_up:
-                    raise self._unavailable(
-                        f"another program has kept it locked for {self._patience:g} seconds"
-                    ) from None
+                connection = self._open()
+                try:
+                    connection.execute(begin)
+                    result = work(connection, *arguments)
+                    connection.execute("COMMIT")
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in _BUSY_CODES:
+                    raise self._given_up(fault(error)) from error
+                if loop.time() > give_up:
+                    waited = f"{self._patience:g} seconds"
+                    raise self._error(f"another program has kept it locked for {waited}") from None
+            except OSError as error:
+                folder = self._path.parent if self._path else "for temporary files"
+                words = f"{error.strerror or error}: check the folder {folder}"
+                raise self._given_up(words) from error
+            else:
+                return result
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not a secret
 
-    def _guarded(self, attempt: Callable[[], _T]) -> _T:
-        try:
-            return attempt()
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of extended codes
-            if code in _BUSY_CODES:
-                raise _Busy from None
-            self.close()
-            raise self._unavailable(ADVICE.get(code, f"SQLite says: {error}")) from error
-        except OSError as error:
-            self.close()
-            raise self._unavailable(
-                f"{error.strerror or error}: check the folder {self._path.parent}"
-            ) from error
-
-    def _in_transaction(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        connection = self._open()
-        # IMMEDIATE: a lock taken at the start cannot fail half way, as an upgraded one does.
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(connection)
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        return result
-
     def _open(self) -> sqlite3.Connection:
-        if self._connection is not None:
-            if self._is_same_file():
-                return self._connection
+        connection = self._connection
+        if connection is not None:
+            # A file deleted under an open connection would take messages that no other process
+            # sees.
+            try:
+                if self._path is None or self._path.stat().st_ino == self._inode:
+                    return connection
+            except FileNotFoundError:
+                pass
             self.close()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._path.exists():
-            self._path.touch(mode=0o600)  # messages name people: only the owner may read them
-        connection = sqlite3.connect(self._path, timeout=_BUSY_MS / 1000, isolation_level=None)
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self._path
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o600)  # messages name people: only the owner may read them
+        connection = sqlite3.connect(
+            path or ":memory:", timeout=_BUSY_MS / 1000, isolation_level=None
+        )
         try:
             self._prepare(connection)
         except BaseException:
             connection.close()
             raise
-        self._inode = self._path.stat().st_ino
+        self._inode = 0 if path is None else path.stat().st_ino
         self._connection = connection
         return connection
 
-    def _is_same_file(self) -> bool:
-        """Without this, a file deleted under an open connection would take messages that no other
-        process sees."""
-        try:
-            return self._path.stat().st_ino == self._inode
-        except FileNotFoundError:
-            return False
-
     def _prepare(self, connection: sqlite3.Connection) -> None:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-            raise self._unavailable("Python's SQLite is older than 3.35: use a newer Python")
+            raise self._error("Python's SQLite is older than 3.35: use a newer Python")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise self._unavailable("it cannot use WAL here: choose a path on a local disk")
+        if mode != "wal" and self._path is not None:
+            raise self._error("it cannot use WAL here: choose a path on a local disk")
         level = "FULL" if self._kind.survives_power else "NORMAL"
         connection.execute(f"PRAGMA synchronous = {level}")
         if self._version_of(connection) == self._version:
@@ -184,7 +192,7 @@ class Database:
             return
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if found or tables:
-            raise self._unavailable(
+            raise self._error(
                 "it belongs to another program or another version: choose another path"
             )
         for statement in self._schema.split(";"):
@@ -196,5 +204,14 @@ class Database:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         return int(version)
 
-    def _unavailable(self, what: str) -> DispatcherError:
-        return self._kind.error(f"{self._kind.name} {self._path}: {what}")
+    def _given_up(self, what: str) -> DispatcherError:
+        if self._path is not None:  # what is in memory would be gone
+            self.close()
+        return self._error(what)
+
+    def _error(self, what: str) -> DispatcherError:
+        return self._kind.error(f"{self.name}: {what}")
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the low byte of extended codes

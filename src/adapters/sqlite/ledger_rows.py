@@ -1,12 +1,13 @@
 """The ledger's SQL. Every function runs inside the caller's transaction."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
+from adapters.sqlite.processes import Lease
 from domain.delivery import Delivery
-from domain.ledger import RecipientState
+from domain.ledger import RETRY_AFTER, Claim, RecipientState, Start
 from domain.ledger_rules import Row, RowState, Verdict, judge
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
@@ -32,98 +33,94 @@ CREATE TABLE ended_session (
     ended_at INTEGER NOT NULL
 ) WITHOUT ROWID"""
 
-_NOBODY: Final = 0
+_FIND: Final = (
+    "SELECT id, recipient, fingerprint, state, takeovers, owner,"
+    " session IN (SELECT session FROM ended_session) FROM delivery WHERE key = ?"
+)
+_CLAIMED: Final = "SELECT id, recipient, state FROM delivery WHERE claim = ?"
+_NO_OWNER: Final = 0
 """An owner that never lives."""
 _PURGED_AT_ONCE: Final = 200
 
-Lives = Callable[[int], bool]
+_Found = tuple[int, bytes, bytes, int, int, int, int | None]
 
 
-def start(
-    c: sqlite3.Connection, delivery: Delivery, claim: int, owner: int, lives: Lives, now: int
-) -> Verdict:
+def start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, now: int) -> Start:
     """Judge the delivery and write down what follows. `now`: seconds since the epoch."""
-    key = _key(delivery)
-    fingerprint = _digest(delivery.fingerprint)
-    verdict = _judge(c, delivery, key, fingerprint, owner, lives)
+    addresses = delivery.addresses
+    (key, fingerprint, *digests), found = _look(c, delivery, addresses)
     session = None if delivery.has_id else delivery.session
-    for id_ in verdict.forgotten:
-        c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
-    for id_ in (*verdict.taken, *verdict.used):
-        c.execute(
-            "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
-            " WHERE id = ?",
-            (claim, owner, session, id_ in verdict.taken, id_),
+    states: Mapping[str, RecipientState] = dict.fromkeys(addresses, RecipientState.CLEAR)
+    is_recovered = False
+    fresh = digests
+    if found:
+        verdict = _judge(
+            c, delivery, found, fingerprint, dict(zip(digests, addresses, strict=True)), lease
         )
-    for recipient in verdict.fresh:
+        states, is_recovered = verdict.states, bool(verdict.taken)
+        fresh = _digests(verdict.fresh)
+        _apply(c, verdict, claim, lease.owner, session)
+    for recipient in dict.fromkeys(fresh):
         c.execute(
             "INSERT INTO delivery (key, recipient, fingerprint, state, takeovers, owner, claim,"
             " session, written_at) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)",
-            (key, _digest(recipient), fingerprint, owner, claim, session, now),
+            (key, recipient, fingerprint, lease.owner, claim, session, now),
         )
-    return verdict
+    return Start(
+        claim=Claim(f"{claim:x}", delivery.has_id),
+        states=states,
+        is_recovered=is_recovered,
+        retry_after=RETRY_AFTER if RecipientState.BUSY in states.values() else 0.0,
+    )
 
 
-def peek(c: sqlite3.Connection, delivery: Delivery, owner: int, lives: Lives) -> Verdict:
+def peek(c: sqlite3.Connection, delivery: Delivery, lease: Lease) -> Mapping[str, RecipientState]:
     """Judge the delivery; nothing is written."""
-    return _judge(c, delivery, _key(delivery), _digest(delivery.fingerprint), owner, lives)
+    addresses = delivery.addresses
+    (_, fingerprint, *digests), found = _look(c, delivery, addresses)
+    return _judge(
+        c, delivery, found, fingerprint, dict(zip(digests, addresses, strict=True)), lease
+    ).states
 
 
-def _judge(
-    c: sqlite3.Connection,
-    delivery: Delivery,
-    key: bytes,
-    fingerprint: bytes,
-    owner: int,
-    lives: Lives,
-) -> Verdict:
-    rows = []
-    if delivery.has_id or delivery.redelivered:  # else it stands for itself
-        rows = _rows(c, delivery, key, fingerprint, owner, lives)
-    if not rows:
-        fresh = dict.fromkeys(delivery.addresses, RecipientState.CLEAR)
-        return Verdict(states=fresh, fresh=tuple(fresh))
-    is_left = any(r.state is not RowState.SENT and not r.process_lives for r in rows)
-    return judge(delivery, rows, has_recovered=is_left and _has_recovered(c, owner))
-
-
-def sending(c: sqlite3.Connection, claim: int, recipients: Sequence[str]) -> bool:
+def sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> bool:
     """False, and nothing is written, where a recipient is not this claim's any more."""
-    mine = {recipient: id_ for id_, recipient, _ in _claimed(c, claim)}
-    wanted = [_digest(recipient) for recipient in recipients]
-    if not all(recipient in mine for recipient in wanted):
+    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (int(claim.name, 16),))}
+    wanted = _digests(recipients)
+    if not mine.keys() >= set(wanted):
         return False
     for recipient in wanted:
         c.execute("UPDATE delivery SET state = max(state, 1) WHERE id = ?", (mine[recipient],))
     return True
 
 
-def sent(c: sqlite3.Connection, claim: int, recipients: Sequence[str]) -> None:
+def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
     """These have got it."""
-    for recipient in recipients:
-        c.execute(
-            "UPDATE delivery SET state = 2 WHERE claim = ? AND recipient = ?",
-            (claim, _digest(recipient)),
-        )
+    number = int(claim.name, 16)
+    c.executemany(
+        "UPDATE delivery SET state = 2 WHERE claim = ? AND recipient = ?",
+        [(number, recipient) for recipient in _digests(recipients)],
+    )
 
 
-def finish(c: sqlite3.Connection, claim: int, recipients: Sequence[str], *, has_id: bool) -> None:
+def finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
     """These have got it too; who has not is forgotten. With an id the claim is done with."""
-    got = {_digest(recipient) for recipient in recipients}
-    kept = None if has_id else claim
-    for id_, recipient, state in _claimed(c, claim):
+    got = set(_digests(recipients))
+    number = int(claim.name, 16)
+    kept = None if claim.has_id else number
+    for id_, recipient, state in c.execute(_CLAIMED, (number,)).fetchall():
         if recipient in got or state == RowState.SENT:
             c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
         else:
             c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
 
 
-def acked(c: sqlite3.Connection, claim: int) -> None:
+def acked(c: sqlite3.Connection, claim: Claim) -> None:
     """Forget the claim's rows, unless their session has ended: then no ack can come through it."""
     c.execute(
         "DELETE FROM delivery WHERE claim = ?"
         " AND session NOT IN (SELECT session FROM ended_session)",
-        (claim,),
+        (int(claim.name, 16),),
     )
 
 
@@ -139,11 +136,11 @@ def undo(c: sqlite3.Connection, claims: Sequence[int]) -> None:
         c.execute(
             "UPDATE delivery SET owner = ?, claim = NULL, takeovers = max(takeovers - 1, 0)"
             " WHERE claim = ?",
-            (_NOBODY, claim),
+            (_NO_OWNER, claim),
         )
 
 
-def purge(c: sqlite3.Connection, before: int, lives: Lives) -> bool:
+def purge(c: sqlite3.Connection, before: int, lease: Lease) -> bool:
     """Forget some of what was written before and is in no living process's hands. True if more may
     be waiting. Looks only at the oldest rows."""
     old = c.execute(
@@ -151,30 +148,38 @@ def purge(c: sqlite3.Connection, before: int, lives: Lives) -> bool:
         " WHERE written_at < ?",
         (_PURGED_AT_ONCE, before),
     ).fetchall()
-    gone = [(id_,) for id_, owner, state in old if state == RowState.SENT or not lives(owner)]
+    gone = [
+        (id_,) for id_, owner, state in old if state == RowState.SENT or not lease.lives(c, owner)
+    ]
     c.executemany("DELETE FROM delivery WHERE id = ?", gone)
     c.execute("DELETE FROM ended_session WHERE ended_at < ?", (before,))
     return len(gone) == _PURGED_AT_ONCE
 
 
-def _rows(
+def _look(
+    c: sqlite3.Connection, delivery: Delivery, addresses: Sequence[str]
+) -> tuple[list[bytes], list[_Found]]:
+    """The digests of key, fingerprint and each address, and the rows that the delivery may be
+    another appearance of."""
+    # Its own hash must not be read as a message's id, nor one channel's id as another's.
+    channel = delivery.notification.channel
+    key = f"{int(delivery.has_id)}{len(channel)}:{channel}{delivery.key}"
+    digests = _digests((key, delivery.fingerprint, *addresses))
+    if not (delivery.has_id or delivery.redelivered):  # it stands for itself
+        return digests, []
+    return digests, c.execute(_FIND, (digests[0],)).fetchall()
+
+
+def _judge(
     c: sqlite3.Connection,
     delivery: Delivery,
-    key: bytes,
+    found: Sequence[_Found],
     fingerprint: bytes,
-    asking: int,
-    lives: Lives,
-) -> list[Row]:
-    found = c.execute(
-        "SELECT id, recipient, fingerprint, state, takeovers, owner,"
-        " session IN (SELECT session FROM ended_session) FROM delivery WHERE key = ?",
-        (key,),
-    ).fetchall()
-    if not found:
-        return []
-    names = {_digest(recipient): recipient for recipient in delivery.addresses}
-    living = {owner: lives(owner) for owner in {row[5] for row in found}}
-    return [
+    names: Mapping[bytes, str],
+    lease: Lease,
+) -> Verdict:
+    living = {owner: lease.lives(c, owner) for owner in {row[5] for row in found}}
+    rows = [
         Row(
             id=id_,
             recipient=names.get(recipient, ""),
@@ -183,15 +188,12 @@ def _rows(
             takeovers=takeovers,
             process_lives=living[owner],
             session_ended=bool(has_ended) or not living[owner],
-            is_own=owner == asking,
+            is_own=owner == lease.owner,
         )
         for id_, recipient, written_for, state, takeovers, owner, has_ended in found
     ]
-
-
-def _claimed(c: sqlite3.Connection, claim: int) -> list[tuple[int, bytes, int]]:
-    sql = "SELECT id, recipient, state FROM delivery WHERE claim = ?"
-    return c.execute(sql, (claim,)).fetchall()
+    is_left = any(row.state is not RowState.SENT and not row.process_lives for row in rows)
+    return judge(delivery, rows, has_recovered=is_left and _has_recovered(c, lease.owner))
 
 
 def _has_recovered(c: sqlite3.Connection, owner: int) -> bool:
@@ -202,11 +204,20 @@ def _has_recovered(c: sqlite3.Connection, owner: int) -> bool:
     return c.execute(sql, (owner,)).fetchone() is not None
 
 
-def _key(delivery: Delivery) -> bytes:
-    # Its own hash must not be read as a message's id, nor one channel's id as another's.
-    channel = delivery.notification.channel
-    return _digest(f"{int(delivery.has_id)}{len(channel)}:{channel}{delivery.key}")
+def _apply(
+    c: sqlite3.Connection, verdict: Verdict, claim: int, owner: int, session: str | None
+) -> None:
+    for id_ in verdict.forgotten:
+        c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
+    for id_ in (*verdict.taken, *verdict.used):
+        c.execute(
+            "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
+            " WHERE id = ?",
+            (claim, owner, session, id_ in verdict.taken, id_),
+        )
 
 
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _digests(texts: Sequence[str]) -> list[bytes]:
+    return [
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
+    ]

@@ -23,12 +23,12 @@ _T = TypeVar("_T")
 class SqlitePaces:
     """The PaceStore contract on the SQLite file of a ledger."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """`clock`: seconds, the same for every process of the machine and after a restart."""
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
+        """`path` None: in memory, for this store alone. `clock`: seconds, the same for every
+        process of the machine and after a restart."""
         self._database = Database(
             path, schema=SCHEMA, version=SCHEMA_VERSION, patience=_PATIENCE, kind=KIND
         )
-        self._path = path
         self._clock = clock
 
     async def take(self, key: str, spacing: Spacing, patience: float) -> Turn:
@@ -66,7 +66,7 @@ class SqlitePaces:
             rows = connection.execute("SELECT key, note FROM pace WHERE note IS NOT NULL")
             return dict(rows.fetchall())
 
-        return await self._database.read(work) if self._path.exists() else {}
+        return await self._database.read(work) if self._database.exists() else {}
 
     async def close(self) -> None:
         self._database.close()

@@ -13,7 +13,7 @@ from adapters.inbound.contract import DeadCopy, Decision, InboundMessage, Keep, 
 from adapters.message_format.properties import Properties
 from adapters.sqlite.database import Database
 from adapters.sqlite.leased import Ended, Leased, leased_from
-from adapters.sqlite.lock_files import LockFiles
+from adapters.sqlite.processes import LockFiles
 from adapters.sqlite.successor import Successor
 from domain.ports import Clock
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from adapters.sqlite.database import Database
-from adapters.sqlite.lock_files import LockFiles
+from adapters.sqlite.processes import LockFiles
 
 _LOOK: Final = 0.5
 """Seconds between looks at who holds messages and has died."""

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters.sqlite.lock_files import LockFiles
+from adapters.sqlite.processes import LockFiles
 from tests.support.worker import clean_environment, wait_until
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from adapters.sqlite.lock_files import LockFiles
+from adapters.sqlite.processes import LockFiles
 LockFiles(Path(sys.argv[1]), sys.argv[2]).hold()
 print("held", flush=True)
 time.sleep(60)
