@@ -46,7 +46,10 @@ class _Reader:
         """Take the tags, each with its words."""
         for tag, words in pieces:
             if tag.is_plain and self._hidden is None:
-                getattr(self, tag.act)(tag)
+                if tag.act:
+                    getattr(self, tag.act)(tag)
+                else:
+                    self.writer.leave(tag.gap)
             elif tag.says_something or self._hidden is not None or self._blocks:
                 self._tag(tag)
             if words is not None and self._hidden is None:
@@ -62,6 +65,8 @@ class _Reader:
             return
         if tag.act:
             getattr(self, tag.act)(tag)
+        elif tag.gap:
+            self.writer.leave(tag.gap)
         elif self._blocks:
             self._count_block(tag.name)
 
@@ -75,7 +80,7 @@ class _Reader:
 
     def end(self) -> str:
         """The whole text."""
-        self._close_link()
+        self.close_link()
         while self._tables:
             self._close_table()
         return self.writer.result()
@@ -104,10 +109,6 @@ class _Reader:
                 self._blocks.pop()
                 self.writer.leave(LINE)
 
-    def leave(self, tag: Tag) -> None:
-        """A tag that leaves a gap, and no more."""
-        self.writer.leave(tag.gap)
-
     def line_break(self, _tag: Tag) -> None:
         """A `br`."""
         self.writer.line_break()
@@ -119,18 +120,15 @@ class _Reader:
     def start_link(self, tag: Tag) -> None:
         """An `a`; it ends one that is still open."""
         if self._link is not None:
-            self._close_link()
+            self.close_link()
         writer = self.writer
         if writer.after_link:  # one that follows another directly is set apart
             writer.space = True
         written = writer.pieces if writer.pre is None else writer.pre
         self._link = (tag.address, len(written))
 
-    def end_link(self, _tag: Tag) -> None:
-        """The end of a link: its address is kept."""
-        self._close_link()
-
-    def _close_link(self) -> None:
+    def close_link(self, _tag: Tag | None = None) -> None:
+        """The link that is open ends, at its end tag or what implies it: its address is kept."""
         if self._link is None:
             return
         address, start = self._link
@@ -165,7 +163,7 @@ class _Reader:
 
     def start_table(self, _tag: Tag) -> None:
         """A table."""
-        self._close_link()
+        self.close_link()
         if len(self._tables) >= _DEEPEST_TABLE:
             self._undrawn += 1
             return
@@ -175,7 +173,7 @@ class _Reader:
 
     def end_table(self, _tag: Tag) -> None:
         """The end of a table."""
-        self._close_link()
+        self.close_link()
         if self._undrawn:
             self._undrawn -= 1
         elif self._tables:
@@ -194,8 +192,9 @@ class _Reader:
         if self._undrawn:
             self.writer.leave(LINE)
         elif self._tables:
-            self.end_cell()
-            self._tables[-1].begin_row()
+            if self._link is not None:
+                self.close_link()
+            self._tables[-1].begin_row(self.writer)
 
     def cell(self, tag: Tag) -> None:
         """A cell; it ends the one before, whose end tag says nothing more."""
@@ -203,12 +202,12 @@ class _Reader:
             self.writer.leave(LINE)
         elif self._tables:
             if self._link is not None:
-                self._close_link()
+                self.close_link()
             self._tables[-1].begin_cell(tag.span, tag.rows, self.writer)
 
     def end_cell(self) -> None:
         """What was read since the last cell began is its content."""
         if self._tables and not self._undrawn:
             if self._link is not None:
-                self._close_link()
+                self.close_link()
             self._tables[-1].end_cell(self.writer)

@@ -26,8 +26,9 @@ class Table:
         self._covered: dict[int, int] = {}
         """Column -> rows from this one on that a cell of a row above reaches into."""
 
-    def begin_row(self) -> None:
-        """A row begins, and the one before has ended."""
+    def begin_row(self, before: Writer) -> None:
+        """A row begins, and the one before has ended; `before` is what its last cell holds."""
+        self.end_cell(before)
         if self._rows[-1]:
             self._rows.append([])
         self._column = self._span = 0

@@ -1,9 +1,10 @@
 """What a tag does to the text of a page."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from adapters.html import attributes_of, decoded, tag_of
-from adapters.templates.text_writer import LINE, PARAGRAPH
+from adapters.templates.text_writer import LINE, PARAGRAPH, folded
 from adapters.templates.visibility import Look, look_of
 
 VOID = frozenset(
@@ -28,7 +29,7 @@ _GAPS = {
 _GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
 _ACTS: Mapping[str, str] = {
     "br": "line_break", "img": "image", "li": "item",
-    "a": "start_link", "/a": "end_link",
+    "a": "start_link", "/a": "close_link",
     "pre": "pre", "/pre": "end_pre",
     "table": "start_table", "/table": "end_table",
     "tr": "row", "caption": "row",
@@ -40,21 +41,19 @@ _ACTS: Mapping[str, str] = {
 
 
 class Tag:
-    """What a tag does to the text. `act` names the reader's method that it calls, `gap` what it
-    leaves at least. `is_plain`: it acts, and no style changes how it is shown. `address`: where it
-    leads, as readers are shown it."""
+    """What a tag does to the text: `act` names the reader's method for a tag of a kind of its own,
+    else it leaves a `gap`. `is_plain`: it does so, and no style changes how it is shown. `address`:
+    where it leads, as readers are shown it."""
 
     name = "a"
+    address = ""
     act = ""
     gap = 0
     look = Look.INLINE
     span = rows = 1
     is_plain = False
     says_something = False
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        self.address = _readable(values["href"]) if "href" in values else ""
+    _values: Mapping[str, str] = MappingProxyType({})
 
     def attribute(self, name: str) -> str:
         """An attribute's value, empty where it is absent."""
@@ -69,7 +68,7 @@ class PlainLink(Tag):
     is_plain = says_something = True
 
     def __init__(self, address: str) -> None:
-        super().__init__({"href": decoded(address)})
+        self.address = _readable(decoded(address))
 
 
 class AnyTag(Tag):
@@ -79,18 +78,19 @@ class AnyTag(Tag):
         self.name, attributes = tag_of(source)
         is_start = not self.name.startswith("/")
         values = attributes_of(attributes) if attributes and is_start else {}
-        super().__init__(values)
+        self._values = values
+        self.address = _readable(values.get("href", ""))
         self.gap = _GAPS.get(self.name, 0)
-        self.act = _ACTS.get(self.name, "leave" if self.gap else "")
+        self.act = _ACTS.get(self.name, "")
         self.look = look_of(values, hidden_classes)
         self.span = _span(values.get("colspan", ""))
         self.rows = _span(values.get("rowspan", ""))
-        self.says_something = bool(self.act or self.look)
-        self.is_plain = bool(self.act and not self.look)
+        self.says_something = bool(self.act or self.gap or self.look)
+        self.is_plain = bool((self.act or self.gap) and not self.look)
 
 
 def _readable(href: str) -> str:
-    address = href.strip()
+    address = folded(href)
     if address.lower().startswith(_NO_PAGE):
         return ""
     return address.removeprefix("mailto:").removeprefix("tel:")

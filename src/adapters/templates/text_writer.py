@@ -20,8 +20,7 @@ class Words:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        is_common = text.isascii() or not _RARE.search(text)
-        self.line = " ".join(text.split() if is_common else _words(text))
+        self.line = folded(text)
         self.leads = text[:1].isspace() if self.line else any(map(str.isspace, text))
         self.trails = text[-1:].isspace()
 
@@ -75,6 +74,10 @@ class Writer:
             if self.pieces and not (self.gap or self.bullet):
                 self.pieces.append(f" {line}" if self.space or words.leads else line)
                 self.after_link = False
+            elif not (self.pieces or self._lists or self.bullet):
+                self.pieces.append(line)
+                self.first_gap, self.gap = self.gap, 0
+                self.after_link = False
             else:
                 self._put(line)
             self.space = words.trails
@@ -103,9 +106,12 @@ class Writer:
 
     def link_address(self, address: str, *, has_label: bool) -> None:
         """A link ends, and this is to be read after its label."""
-        trailing, self.space = self.space, True
-        self.write(Words(f" {address}" if has_label and self.pre is not None else address))
-        self.space = trailing
+        if self.pre is not None:
+            self.pre.append(f" {address}" if has_label else address)
+        elif self.pieces and not (self.gap or self.bullet):
+            self.pieces.append(f" {address}")
+        else:
+            self._put(address)
 
     def begin_list(self, *, start: str | None) -> None:
         """A list begins, within an item perhaps. `start`: of an `ol`, as written; None: bullets."""
@@ -149,7 +155,10 @@ class Writer:
 
     def take(self) -> tuple[list[str], int, int]:
         """All of it, with the gaps before and after; what comes next begins with an empty page."""
-        lines, before, after = self.lines(), self.first_gap, self.gap
+        if self.pre is not None:
+            self.end_pre()
+        lines = "".join(self.pieces).split("\n") if self.pieces else []
+        before, after = self.first_gap, self.gap
         self.pieces = []
         self.first_gap = self.gap = 0
         self.space = self.after_link = False
@@ -183,6 +192,12 @@ class Writer:
         self.pieces.append(text)
         self.bullet = ""
         self.gap = 0
+
+
+def folded(text: str) -> str:
+    """The words of a text, one blank between them."""
+    is_common = text.isascii() or not _RARE.search(text)
+    return " ".join(text.split() if is_common else _words(text))
 
 
 def _words(text: str) -> list[str]:
