@@ -12,7 +12,11 @@ _INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + ""
 BLANK = _INVISIBLE + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 """White space and invisible characters, for `str.strip`."""
 
-_PLAIN = re.compile(r'[^\s,;:<>"@]+@[^\s,;:<>"@\uff0c\u3001\uff1b]+', re.ASCII)
+_PLAIN = re.compile(
+    r'[^\s,;:<>"@]+@[^\s,;:<>"@\uff0c\u3001\uff1b]+|[^\n,;:<>"@\uff0c\u3001\uff1b]*<[^<>@]*@[^<>@]*>',
+    re.ASCII,
+)
+"""`a@b.c` or `Name <a@b.c>` without anything that might separate addresses."""
 
 # RFC 5322 3.2.4. A quote inside a word, as in O"Brien, begins no quoted string.
 _QUOTED = re.compile(r'(?:(?<=[\s,;:<.])|\A)"(?:[^"\\]|\\.)*+"(?=\Z|[\s<@,;.])', re.DOTALL)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import ValidationInfo
 
@@ -11,6 +12,7 @@ from domain.notification import Recipient
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _WITHOUT_COMMAS = ("telegram", "slack")  # no chat, channel or person of theirs has one in its name
 _SEPARATOR = re.compile(r"[,;]")
+_LONGEST_KEPT = 300  # characters
 
 
 def text_of(value: object) -> str:
@@ -24,6 +26,10 @@ def _recipient(value: object, channel: str | None) -> Recipient:
     if _is_number(value) and channel == "telegram":
         return Recipient(address=str(value))  # a chat id
     text = text_of(value)
+    return _known(text, channel) if len(text) <= _LONGEST_KEPT else _parsed(text, channel)
+
+
+def _parsed(text: str, channel: str | None) -> Recipient:
     is_several = holds_several(text)
     try:
         recipient = Recipient.parse(text)
@@ -33,6 +39,10 @@ def _recipient(value: object, channel: str | None) -> Recipient:
     if is_several or (channel in _WITHOUT_COMMAS and _SEPARATOR.search(recipient.address)):
         raise ValueError(GIVE_A_LIST)
     return recipient
+
+
+_known = lru_cache(maxsize=1024)(_parsed)
+"""Senders, and those whom replies go to, are the same in mail after mail."""
 
 
 def _is_number(value: object) -> bool:

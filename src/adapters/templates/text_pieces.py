@@ -91,7 +91,16 @@ def pages(hidden_classes: frozenset[str]) -> Pages:
 
 
 def _words(text: str) -> Words | None:
-    return Words(unescape(text) if "&" in text else text) if text else None
+    if not text:
+        return None
+    return _known_words(text) if len(text) <= _LONGEST_KEPT else _decoded_words(text)
+
+
+def _decoded_words(text: str) -> Words:
+    return Words(unescape(text) if "&" in text else text)
+
+
+_known_words = lru_cache(maxsize=MOST_KEPT)(_decoded_words)
 
 
 def _keep(known: dict[str, _T], source: str, value: _T) -> None:

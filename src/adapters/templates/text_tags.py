@@ -91,6 +91,8 @@ class AnyTag(Tag):
 
 def _readable(href: str) -> str:
     address = folded(href)
+    if address.startswith("http"):  # what most links are
+        return address
     if address.lower().startswith(_NO_PAGE):
         return ""
     return address.removeprefix("mailto:").removeprefix("tel:")
