@@ -13,7 +13,7 @@ from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
 from adapters.channels.email.refresh_token import RefreshTokenFile
 from domain.errors import Unavailable
 from tests.support.http_server import Answer, Cut, HttpServer
-from tests.support.oauth2 import REFRESH, SECRET, USER, Provider, fetched, signed_in, token_server
+from tests.support.oauth2 import REFRESH, SECRET, Provider, fetched, signed_in, token_server
 
 
 def test_field_5_7_client_credentials_get_one_token_for_all_connections(tmp_path: Path) -> None:
@@ -32,42 +32,6 @@ def test_field_5_7_client_credentials_get_one_token_for_all_connections(tmp_path
             "scope": "mail",
         }
         assert len(server.sessions) == 6
-
-    asyncio.run(main())
-
-
-def test_field_5_7_a_token_is_renewed_before_it_ends(tmp_path: Path) -> None:
-    now = [1000.0]
-
-    async def main() -> None:
-        async with HttpServer() as http:
-            http.on(Provider(), path="/token")
-            tokens = fetched(http, tmp_path, now=lambda: now[0])
-            seen = []
-            for moment in (1000.0, 4500.0, 4541.0, 4600.0):
-                now[0] = moment
-                seen.append(await tokens.token())
-            await tokens.close()
-        assert seen == ["access-1", "access-1", "access-2", "access-2"]
-
-    asyncio.run(main())
-
-
-def test_field_5_7_a_token_that_was_good_and_is_refused_is_renewed_once(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with HttpServer() as http, token_server("access-1") as server:
-            http.on(Provider(), path="/token")
-            tokens = fetched(http, tmp_path)
-            await signed_in(server, tokens)
-            server.users = {USER: "access-2"}
-            await signed_in(server, tokens)
-            server.users = {USER: "none of them"}
-            with pytest.raises(Unavailable):
-                await signed_in(server, tokens)
-            with pytest.raises(Unavailable):
-                await signed_in(server, tokens)
-            await tokens.close()
-        assert len(http.requests) == 3  # a new token that is refused at once is not replaced
 
     asyncio.run(main())
 

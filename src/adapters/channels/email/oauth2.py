@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from math import isnan
 
 import structlog
 
@@ -20,7 +21,6 @@ _TIMEOUT = 10.0
 _LIFE = 3600.0  # where the provider does not say
 _LONGEST_LIFE = 86400.0
 _MARGIN = 60.0
-_FRESH = 60.0  # seconds in which a token that was refused at once is not asked for again
 _SECRET_ERRORS = {
     "invalid_grant": "REFRESH_TOKEN",
     "invalid_client": "CLIENT_SECRET",
@@ -57,9 +57,8 @@ class FetchedToken:
         self._http = http or HttpClient("the token endpoint", timeout=_TIMEOUT)
         self._now = now
         self._token = ""
-        self._got_at = 0.0
         self._ends_at = 0.0
-        self._was_accepted = False
+        self._may_renew = True  # no token was refused since one was accepted
         self._made_of: Hashable = None
         self._request: asyncio.Task[None] | None = None
 
@@ -74,14 +73,15 @@ class FetchedToken:
 
     def accepted(self, token: str) -> None:
         """See `Tokens.accepted`."""
-        self._was_accepted |= token == self._token
+        self._may_renew |= token == self._token
 
     async def renewed(self, refused: str) -> str | None:
         """See `Tokens.renewed`."""
         if refused == self._token:
-            if not self._was_accepted and self._now() - self._got_at < _FRESH:
+            self._token = ""  # the next connection signs in with another one
+            if not self._may_renew:
                 return None
-            self._token = ""
+            self._may_renew = False
         token = await self.token()
         return token if token != refused else None
 
@@ -130,9 +130,7 @@ class FetchedToken:
 
     def _take(self, answer: "_TokenAnswer", made_of: Hashable) -> None:
         self._token, self._made_of = answer.token, made_of
-        self._was_accepted = False
-        self._got_at = self._now()
-        self._ends_at = self._got_at + answer.life - min(_MARGIN, answer.life / 5)
+        self._ends_at = self._now() + answer.life - min(_MARGIN, answer.life / 5)
 
     async def _ask(self, refresh_token: str | None) -> "_TokenAnswer":
         client = self._client
@@ -195,7 +193,7 @@ def _life(value: object) -> float:
         life = float(value)  # type: ignore[arg-type]  # some providers give a text
     except (TypeError, ValueError):
         return _LIFE
-    return min(life, _LONGEST_LIFE) if life > 0 else _LIFE
+    return _LIFE if isnan(life) else min(max(life, 0.0), _LONGEST_LIFE)
 
 
 def _refusal(status: int, fields: object, secrets: list[str]) -> Unavailable:
