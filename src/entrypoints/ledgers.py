@@ -1,5 +1,7 @@
 """What is kept in the ledger, of the kind that DISPATCHER_LEDGER_URL names."""
 
+from pathlib import Path
+
 from adapters.clock import SystemClock
 from domain.ledger import DeliveryLedger
 from domain.pace import PaceStore
@@ -13,15 +15,10 @@ _NO_REDIS = (
 
 def delivery_ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
     """Who got which message. Raises SettingsInvalid."""
-    if settings.ledger.startswith("memory:"):
-        from adapters.memory.ledger import MemoryLedger
-
-        return MemoryLedger()
-    if settings.ledger.startswith("sqlite:"):
+    if settings.ledger.startswith(("memory:", "sqlite:")):
         from adapters.sqlite.ledger import SqliteLedger
-        from adapters.sqlite.url import parse_sqlite_url
 
-        return SqliteLedger(parse_sqlite_url(settings.ledger), clock, lease=settings.lease)
+        return SqliteLedger(_file(settings.ledger), clock, lease=settings.lease)
     try:
         from adapters.redis.ledger import RedisLedger
 
@@ -34,15 +31,10 @@ def delivery_ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
 
 def pace_store(settings: Settings) -> PaceStore:
     """How fast each provider is sent to. Raises SettingsInvalid."""
-    if settings.ledger.startswith("memory:"):
-        from adapters.memory.paces import MemoryPaces
-
-        return MemoryPaces()
-    if settings.ledger.startswith("sqlite:"):
+    if settings.ledger.startswith(("memory:", "sqlite:")):
         from adapters.sqlite.paces import SqlitePaces
-        from adapters.sqlite.url import parse_sqlite_url
 
-        return SqlitePaces(parse_sqlite_url(settings.ledger))
+        return SqlitePaces(_file(settings.ledger))
     try:
         from adapters.redis.paces import RedisPaces
 
@@ -51,3 +43,10 @@ def pace_store(settings: Settings) -> PaceStore:
         raise SettingsInvalid([_NO_REDIS]) from None
     except ValueError as error:
         raise SettingsInvalid([f"{variable('ledger_url')}: {error}"]) from None
+
+
+def _file(url: str) -> Path | None:
+    """The ledger's file; None: in memory."""
+    from adapters.sqlite.url import parse_sqlite_url
+
+    return None if url.startswith("memory:") else parse_sqlite_url(url)

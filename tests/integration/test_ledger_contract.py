@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from adapters.clock import SystemClock
-from adapters.memory.ledger import MemoryLedger, MemoryStore
 from adapters.sqlite.ledger import SqliteLedger
 from domain.ledger import DeliveryLedger
 from tests.contracts.ledger import LedgerContract
@@ -33,11 +32,6 @@ class Processes:
             await ledger.close()
 
 
-def in_memory(_: pytest.FixtureRequest) -> Callable[[], DeliveryLedger]:
-    store = MemoryStore()
-    return lambda: MemoryLedger(store)
-
-
 def on_sqlite(request: pytest.FixtureRequest) -> Callable[[], DeliveryLedger]:
     path = request.getfixturevalue("tmp_path") / "home" / "ledger.db"
     return lambda: SqliteLedger(path, SystemClock())
@@ -51,7 +45,6 @@ def on_redis(request: pytest.FixtureRequest) -> Callable[[], DeliveryLedger]:
 
 
 CASES = [
-    pytest.param(in_memory, id="memory"),
     pytest.param(on_sqlite, id="sqlite"),
     pytest.param(on_redis, id="redis"),
 ]
@@ -74,4 +67,4 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 class TestLedgerContract(LedgerContract, EqualMessagesContract, CrashesContract, CallsContract):
-    """Memory for one process, sqlite for one machine, Redis for a fleet."""
+    """Sqlite for one machine, Redis for a fleet."""

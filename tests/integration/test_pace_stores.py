@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.memory.paces import MemoryPaces
 from adapters.sqlite.ledger import SqliteLedger
 from adapters.sqlite.paces import SqlitePaces
 from domain.ledger import LedgerUnavailable
@@ -23,8 +22,9 @@ class TestMemoryPaces(PaceStoreContract):
     def open_stores(self) -> Open:
         @asynccontextmanager
         async def opened() -> AsyncIterator[Stores]:
-            store = MemoryPaces()
+            store = SqlitePaces(None)
             yield store, store
+            await store.close()
 
         return opened
 

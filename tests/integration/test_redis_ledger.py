@@ -13,7 +13,6 @@ from hypothesis import settings
 
 pytest.importorskip("redis", reason="needs the extra redis")
 
-from adapters.memory.ledger import MemoryLedger, MemoryStore
 from adapters.redis.ledger import RedisLedger
 from domain.ledger import ClaimLost, LedgerUnavailable
 from tests.contracts.ledger_harness import (
@@ -30,6 +29,7 @@ from tests.contracts.ledger_harness import (
     state_of,
 )
 from tests.contracts.ledger_model import LedgerMachine, Make
+from tests.support.ledger_store import LedgerStore
 from tests.support.redis_server import RedisServer, redis_server
 
 SECRET = "Sentinel-s3cret"
@@ -47,15 +47,15 @@ def run(*ledgers: RedisLedger, scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_redis_does_what_the_model_of_the_contract_does(redis_url: str) -> None:
-    class RedisAndMemory(LedgerMachine):
+    class RedisAndSqlite(LedgerMachine):
         def make(self) -> list[Make]:
-            store, prefix = MemoryStore(), f"model-{uuid.uuid4().hex}:"
-            return [lambda: RedisLedger(redis_url, prefix=prefix), lambda: MemoryLedger(store)]
+            self.store, prefix = LedgerStore(), f"model-{uuid.uuid4().hex}:"
+            return [lambda: RedisLedger(redis_url, prefix=prefix), self.store.ledger]
 
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(
-        RedisAndMemory,
+        RedisAndSqlite,
         settings=settings(max_examples=25, stateful_step_count=30, deadline=None, database=None),
     )
 

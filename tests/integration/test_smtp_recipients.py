@@ -8,10 +8,10 @@ import pytest
 
 from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.smtp import SmtpNotifier
-from adapters.memory.ledger import MemoryStore
 from domain.errors import FailureReason
 from domain.outcome import Deferred, Outcome, Sent
 from tests.fakes import a_notification
+from tests.support.ledger_store import LedgerStore
 from tests.support.smtp_dispatching import Desk
 from tests.support.smtp_limits import LimitedSmtpServer, Limits, fact, with_limits
 from tests.support.smtp_sending import BOTH
@@ -154,7 +154,7 @@ def test_field_5_4_a_second_transaction_in_doubt_puts_only_its_own_recipients_in
 
 def test_field_5_4_a_worker_that_dies_between_two_transactions_sends_to_no_one_twice() -> None:
     async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, _: Learned) -> None:
-        store = MemoryStore()
+        store = LedgerStore()
         people = PEOPLE[:6]
         first = Desk(notifier, store)
         server.on("mail", Hang(), address="shop")

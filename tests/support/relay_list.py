@@ -8,11 +8,11 @@ from adapters.channels.email.learned import Learned
 from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.relay import Relay
 from adapters.channels.email.smtp import SmtpNotifier
-from adapters.memory.paces import MemoryPaces
 from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import AboutToSend, Notifier, proceed
 from tests.fakes import a_notification
+from tests.support.ledger_store import MemoryPaces
 from tests.support.relays import SHORT, relay
 from tests.support.smtp_server import SmtpServer
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adapters.memory.ledger import MemoryLedger
 from domain.channel_sender import ChannelSender
 from domain.content import Content
 from domain.dispatcher import Dispatcher
@@ -18,6 +17,7 @@ from domain.outcome import Deferred, Rejected, Sent
 from domain.ports import AboutToSend, proceed
 from domain.retry_policy import RetryPolicy
 from tests.fakes import NOON, FakeTemplateRenderer, a_delivery, a_notification
+from tests.support.ledger_store import MemoryLedger
 from tests.support.virtual_time import now
 
 Rule = Callable[[Notification], DeliveryError | None]

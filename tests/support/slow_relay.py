@@ -9,13 +9,13 @@ from adapters.channels.email.learned import Learned
 from adapters.channels.email.limits import RateRefused
 from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.permit import PaceRules
-from adapters.memory.paces import MemoryPaces
 from domain.content import Content
 from domain.errors import Throttled
 from domain.notification import Notification
 from domain.pace import PaceStore, Rate
 from domain.ports import AboutToSend, proceed
 from tests.fakes import a_notification
+from tests.support.ledger_store import MemoryPaces
 from tests.support.virtual_time import now
 
 RELAY = "relay.example:25"

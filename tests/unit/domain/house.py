@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from adapters.memory.ledger import MemoryLedger, MemoryStore
 from domain.channel_sender import ChannelSender
 from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
@@ -24,6 +23,7 @@ from tests.fakes import (
     a_notification,
     recipients,
 )
+from tests.support.ledger_store import LedgerStore, MemoryLedger
 
 ANN, BOB, CY, DEE = recipients(*(f"{name}@example.com" for name in ("ann", "bob", "cy", "dee")))
 SECOND = timedelta(seconds=1)
@@ -39,7 +39,7 @@ class House:
         *,
         clock: FakeClock | None = None,
         notifier: FakeNotifier | None = None,
-        store: MemoryStore | None = None,
+        store: LedgerStore | None = None,
         ledger: DeliveryLedger | None = None,
         concurrency: int | None = None,
         room: AttachmentRoom | None = None,
@@ -48,7 +48,7 @@ class House:
         self.clock = clock or FakeClock()
         self.renderer = FakeTemplateRenderer()
         self.notifier = notifier or FakeNotifier()
-        self.ledger = ledger or MemoryLedger(store)
+        self.ledger = ledger or (store.ledger() if store else MemoryLedger())
         self.events = FakePauses()
         sender = ChannelSender(
             "email",

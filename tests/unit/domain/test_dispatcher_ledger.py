@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from adapters.memory.ledger import MemoryStore
 from domain.content import Content, Envelope, InDoubtPolicy
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Rejected, Sent
 from domain.ports import AboutToSend, Answers, proceed
 from tests.fakes import FakeNotifier, a_delivery, a_notification
+from tests.support.ledger_store import LedgerStore
 from tests.unit.domain.house import ANN, BOB, House
 
 PEOPLE = ("ann@example.com", "bob@example.com")
@@ -70,7 +70,7 @@ def test_what_was_refused_may_be_sent_later_under_the_same_id() -> None:
 
 
 def test_a_process_that_died_before_the_payload_left_puts_nothing_in_doubt() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     notification = a_notification()
     House(store=store).die_with(a_delivery(notification))
     next_worker = House(store=store, in_doubt=InDoubtPolicy.HOLD)
@@ -87,7 +87,7 @@ def test_a_payload_on_its_way_when_the_process_died_is_in_doubt_by_policy() -> N
         (InDoubtPolicy.RESEND, InDoubtPolicy.HOLD, True),
         (InDoubtPolicy.HOLD, InDoubtPolicy.RESEND, False),
     ):
-        store = MemoryStore()
+        store = LedgerStore()
         notification = a_notification()
         delivery = a_delivery(notification)
         House(store=store).die_with(delivery, sending=True)
@@ -103,7 +103,7 @@ def test_a_payload_on_its_way_when_the_process_died_is_in_doubt_by_policy() -> N
 
 
 def test_what_kills_its_process_is_poison_at_the_third_death_and_neighbours_are_sent() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     bad, good = a_notification(id="bad"), a_notification(id="good")
     first = House(store=store)
 
@@ -124,7 +124,7 @@ def test_what_kills_its_process_is_poison_at_the_third_death_and_neighbours_are_
 
 
 def test_recovered_deliveries_are_sent_one_at_a_time() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     notifications = [a_notification(id=f"n-{n}") for n in range(5)]
     for notification in notifications:
         House(store=store).die_with(a_delivery(notification))
@@ -173,7 +173,7 @@ def test_equal_messages_without_an_id_are_both_sent_and_a_redelivery_is_not() ->
 
 
 def test_individual_mails_are_written_down_one_by_one() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     worker = House(store=store)
     notification = a_notification(to=PEOPLE, individually=True)
     worker.notifier.failures = [None, Transient("later")]
@@ -218,7 +218,7 @@ class HangsInItsSecondCall(FakeNotifier):
 
 
 def test_those_that_wait_for_a_further_message_are_not_in_doubt_when_the_process_dies() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     people = [f"user{n}@example.com" for n in range(4)]
     notification = a_notification(to=people)
     first = House(store=store, notifier=HangsInItsSecondCall(most=1))

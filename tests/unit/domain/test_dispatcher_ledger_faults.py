@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-from adapters.memory.ledger import MemoryLedger, MemoryStore
 from domain.content import Content
 from domain.delivery import Delivery
 from domain.errors import Unavailable
@@ -11,6 +10,7 @@ from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, S
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, proceed
 from tests.fakes import EndlessClock, FakeNotifier, a_delivery, a_notification
+from tests.support.ledger_store import LedgerStore, MemoryLedger
 from tests.unit.domain.house import House
 
 
@@ -82,7 +82,7 @@ def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
 
 
 def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     worker = House(store=store, notifier=HangingNotifier())
     notification = a_notification()
 
@@ -95,7 +95,7 @@ def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
         await worker.ledger.close()
 
     asyncio.run(cancelled())
-    start = asyncio.run(MemoryLedger(store).start(a_delivery(notification)))
+    start = asyncio.run(store.ledger().start(a_delivery(notification)))
 
     assert not start.is_recovered
 
@@ -120,7 +120,7 @@ def test_a_claim_that_was_lost_meanwhile_is_asked_for_again() -> None:
 
 
 def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt() -> None:
-    store = MemoryStore()
+    store = LedgerStore()
     worker = House(store=store, clock=EndlessClock(), notifier=RefusingNotifier())
     notification = a_notification()
 
@@ -133,7 +133,7 @@ def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt
         await worker.ledger.close()
 
     asyncio.run(stopped())
-    start = asyncio.run(MemoryLedger(store).start(a_delivery(notification)))
+    start = asyncio.run(store.ledger().start(a_delivery(notification)))
 
     assert set(start.states.values()) == {RecipientState.CLEAR}
     assert not start.is_recovered

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.channels.email.learned import Fact, Learned
-from adapters.memory.paces import MemoryPaces
 from domain.errors import Throttled
+from tests.support.ledger_store import MemoryPaces
 from tests.support.slow_relay import RELAY, Relay, deliver, deliver_once, names, paced, work
 from tests.support.virtual_time import now, run
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine
 
 from adapters.inbound.contract import InboundMessage
 from adapters.inbound.in_hand import InHand, QueueInHand
-from adapters.memory.paces import MemoryPaces
 from adapters.message_format.properties import Properties
 from domain.breaker import Pause
 from entrypoints.worker_states import DEAD_AFTER, PauseState, WorkerWatch, worker_states
 from tests.fakes import NOON
+from tests.support.ledger_store import MemoryPaces
 
 NOW = NOON.timestamp()
 PAUSE = Pause(cause="421 for ann@example.com", since=NOON, next_try=NOON)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.inbound.handler import MessageHandler
-from adapters.memory.ledger import MemoryLedger, MemoryStore
 from adapters.message_format.headers import DeliveryHeaders, iso
 from adapters.message_format.properties import Properties
 from domain.channel_sender import ChannelSender
@@ -18,6 +17,7 @@ from domain.ledger_access import LedgerAccess
 from domain.ports import RenderRequest
 from domain.retry_policy import RetryPolicy
 from tests.fakes import NOON, FakeClock, FakeNotifier, FakeTemplateRenderer
+from tests.support.ledger_store import LedgerStore
 
 SECOND = timedelta(seconds=1)
 TIERS = (10 * SECOND, 60 * SECOND)
@@ -62,8 +62,8 @@ class Office:
         self.slack = FakeNotifier()
         self.observer = FakeObserver()
         self.renderer = renderer or FakeTemplateRenderer()
-        self.store = MemoryStore()
-        self.ledger = MemoryLedger(self.store)
+        self.store = LedgerStore()
+        self.ledger = self.store.ledger()
         self.dispatcher = Dispatcher(
             renderer=self.renderer,
             senders={

@@ -9,7 +9,6 @@ import pytest
 
 from adapters.dead_letters.dead_letter import release
 from adapters.inbound.contract import DeadCopy
-from adapters.memory.ledger import MemoryLedger
 from adapters.message_format.message import content_key
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Throttled, Transient
 from tests.fakes import a_delivery, a_notification
@@ -135,7 +134,7 @@ def test_after_a_crash_it_goes_on_at_the_channel_that_had_it_in_hand() -> None:
     message = office.message(FIRST)
 
     async def main() -> Copies:
-        dead = MemoryLedger(office.store)
+        dead = office.store.ledger()
         start = await dead.start(
             a_delivery(
                 a_notification(to=("ann@example.com", "bob@example.com")),
@@ -155,7 +154,7 @@ def test_what_a_look_at_the_later_channel_finds_not_leaves_nothing_in_the_ledger
     office = Office()
     office.handle(FIRST)
 
-    assert [channel for channel, *_ in office.store.by_key] == ["slack"]
+    assert (office.slack.addresses, office.store.rows()) == (["#orders"], 1)
 
 
 def test_refused_everywhere_it_is_one_letter_that_tells_why() -> None:

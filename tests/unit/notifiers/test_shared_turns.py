@@ -8,10 +8,10 @@ import pytest
 from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.slack.pace import SlackPace
 from adapters.channels.telegram.limiter import Limiter, TelegramLimits
-from adapters.memory.paces import MemoryPaces
 from domain.errors import Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
 from domain.pace import Spacing, Turn
+from tests.support.ledger_store import MemoryPaces
 from tests.support.virtual_time import now, run
 
 PATIENT = TelegramLimits(longest_wait=600.0)
