@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from adapters.channels import CHANNELS
 from entrypoints.alerts.all_clear import AllClear
 from entrypoints.container import Container
 from entrypoints.relay_watch import RelayWatch
@@ -18,7 +19,7 @@ def companions(
     """To be entered before the first message is taken, and left after the last."""
     kept: list[AbstractAsyncContextManager[object]] = [container.settlement_watch().at_work()]
     kept.append(_worker_watch(container).at_work())
-    if "email" in settings.active_channels:
+    if any(CHANNELS[name].has_relays for name in settings.active_channels):
         kept.append(_relay_watch(container).at_work())
     if settings.http is not None:
         kept.append(_probes(container, settings.http))
@@ -44,7 +45,7 @@ def _worker_watch(container: Container) -> WorkerWatch:
 
 
 def _relay_watch(container: Container) -> RelayWatch:
-    container.email()
+    container.channel_notifiers()  # made by now, so that each has named what it shares
     learned = container.learned()
     return RelayWatch(store=container.paces(), snapshot=learned.snapshot, refresh=learned.refresh)
 

@@ -3,11 +3,12 @@
 What a process does not use is not imported: each factory imports its own adapter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from adapters.channels import CHANNELS
 from adapters.channels.email.attachments import AttachmentFolder
 from adapters.channels.email.learned import Learned
 from adapters.clock import SystemClock
@@ -33,18 +34,15 @@ from domain.room import AttachmentRoom
 from entrypoints import brokers
 from entrypoints.alerts.alerter import Alerter
 from entrypoints.channels import (
-    apprise_notifier,
-    guarded,
-    slack_notifier,
-    telegram_notifier,
-    webhook_notifier,
+    WISHES,
+    channel_context,
+    guarded_notifiers,
+    notifier_factories,
 )
 from entrypoints.ledgers import delivery_ledger, pace_store
-from entrypoints.relays import email_notifier
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
-from entrypoints.settings.values import CHANNELS
 from entrypoints.settling import PERIOD, SettlementWatch
 
 
@@ -56,7 +54,7 @@ def render_options(settings: Settings) -> RenderOptions:
         lenient=settings.templates_undefined is Undefined.LENIENT,
         autoescape_flat=settings.templates_autoescape,
         settle=settings.templates_settle.total_seconds(),
-        channels=CHANNELS,
+        channels=tuple(CHANNELS),
     )
 
 
@@ -74,14 +72,6 @@ def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
     return FilesystemTemplates(
         settings.templates_dir, options=render_options(settings), events=events
     )
-
-
-def _guarded_notifiers(
-    settings: Settings, notifiers: Mapping[str, Callable[[], Notifier]]
-) -> Mapping[str, Notifier]:
-    return {
-        name: guarded(settings, name, notifiers[name]()) for name in settings.configured_channels
-    }
 
 
 def _senders(
@@ -120,7 +110,7 @@ def _metrics(container: "Container") -> Metrics:
 
 def _events(metrics: Metrics, readiness: Readiness, alerts: AlertFeed) -> FanOut:
     events = FanOut()
-    events.subscribe(EventLog())
+    events.subscribe(EventLog(hidden=WISHES))
     events.subscribe(metrics)
     events.subscribe(readiness, *Readiness.TYPES)
     events.subscribe(alerts)
@@ -177,26 +167,14 @@ class Container(containers.DeclarativeContainer):
     # How fast each provider is sent to
     paces = providers.Singleton(pace_store, settings)
 
-    # Channels: one line each, by the channel's name. Built only where configured.
-    email = providers.Singleton(email_notifier, settings, learned, paces)
-    telegram = providers.Singleton(telegram_notifier, settings, paces)
-    slack = providers.Singleton(slack_notifier, settings, events, paces)
-    webhook = providers.Singleton(webhook_notifier, settings)
-    apprise = providers.Singleton(apprise_notifier, settings)
-    notifiers = providers.Dict(
-        email=email.provider,
-        telegram=telegram.provider,
-        slack=slack.provider,
-        webhook=webhook.provider,
-        apprise=apprise.provider,
-    )
-
-    # Rendering and dispatching
-    renderer = providers.Singleton(_renderer, settings, events)
-    channel_notifiers = providers.Singleton(_guarded_notifiers, settings, notifiers)
+    # Channels
+    channel_context = providers.Singleton(channel_context, settings, events, learned, paces)
+    notifiers = providers.Singleton(notifier_factories, settings, channel_context)
+    channel_notifiers = providers.Singleton(guarded_notifiers, settings, notifiers)
     senders = providers.Singleton(_senders, settings, clock, channel_notifiers, events)
     ledger = providers.Singleton(delivery_ledger, settings, clock)
     ledger_access = providers.Singleton(LedgerAccess, ledger, clock, events)
+    renderer = providers.Singleton(_renderer, settings, events)
     dispatcher = providers.Singleton(
         Dispatcher,
         renderer=renderer,
@@ -212,6 +190,7 @@ class Container(containers.DeclarativeContainer):
         targets=settings.provided.alerts_to,
         notifiers=channel_notifiers,
         paused=readiness.provided.paused_channels,
+        without_subject=[n for n, one in CHANNELS.items() if not one.carries_subject],
     )
     handler = providers.Singleton(
         MessageHandler,

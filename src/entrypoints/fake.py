@@ -6,9 +6,11 @@ Only commands import this module: Faker costs a third of a second and 20 MiB.
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle, islice
+from typing import Any
 
 from faker import Faker
 
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates.inspection import examples_of, variables_of
 from adapters.templates.snapshot import Snapshot
 from domain.notification import JsonValue
@@ -32,20 +34,17 @@ _BY_WORD: Sequence[tuple[str, Callable[[], str]]] = (
 )
 
 
-_WITH_COPIES = ("email",)
-_WITH_FILES = ("email", "telegram")
-
-
 def fake_messages(
     snapshot: Snapshot,
     template: str,
     count: int,
+    settings: Mapping[str, Any],
     *,
-    channel: str = "email",
-    targets: Sequence[str] = (),
+    channel: str = DEFAULT.name,
 ) -> Iterator[dict[str, JsonValue]]:
     """`count` messages for a template, to made-up recipients of the kind that `channel` takes:
-    mailboxes at example.com, .net and .org, chats, channels, URLs, or one of the `targets`.
+    mailboxes at example.com, .net and .org, chats, rooms, URLs, named targets. `settings`: those of
+    each channel.
 
     Raises KeyError where the snapshot has no such template, ExampleBroken where an example is no
     message.
@@ -58,7 +57,7 @@ def fake_messages(
     for source in islice(cycle(sources), count):
         yield {
             **_for_channel(source, channel),
-            "to": _recipients(source, channel, targets),
+            "to": _recipients(source, channel, settings),
             "parameters": _vary("", source.get("parameters") or {}),
         }
 
@@ -68,9 +67,10 @@ def _for_channel(source: Mapping[str, JsonValue], channel: str) -> dict[str, Jso
     if _several(source):
         return dict(source)
     unfit = {"channel"}
-    if channel not in _WITH_COPIES:
+    one = CHANNELS.get(channel, DEFAULT)
+    if not one.carries_copies:
         unfit |= {"cc", "bcc"}
-    if channel not in _WITH_FILES:
+    if not one.carries_files:
         unfit.add("attachments")
     return {name: value for name, value in source.items() if name not in unfit}
 
@@ -80,24 +80,17 @@ def _several(source: Mapping[str, JsonValue]) -> Sequence[str]:
     return [str(name) for name in named] if isinstance(named, list) else ()
 
 
-def _recipients(source: Mapping[str, JsonValue], channel: str, targets: Sequence[str]) -> JsonValue:
+def _recipients(
+    source: Mapping[str, JsonValue], channel: str, settings: Mapping[str, Any]
+) -> JsonValue:
     if several := _several(source):
-        return {name: _recipient(name, targets) for name in several}
-    return _recipient(channel, targets)
+        return {name: _recipient(name, settings) for name in several}
+    return _recipient(channel, settings)
 
 
-def _recipient(channel: str, targets: Sequence[str]) -> JsonValue:
-    match channel:
-        case "telegram":
-            return _fake.random_int(10**8, 10**10)  # a chat's id
-        case "slack":
-            return f"#{_fake.word()}-{_fake.random_int(100, 999)}"
-        case "webhook":
-            return f"https://example.com/hooks/{_fake.uuid4()}"
-        case "apprise" if targets:
-            return _fake.random_element(targets)
-        case _:
-            return f"{_fake.name()} <{_fake.email()}>"
+def _recipient(channel: str, settings: Mapping[str, Any]) -> JsonValue:
+    one = CHANNELS.get(channel, DEFAULT)
+    return one.fake_address(_fake, settings[one.name])
 
 
 def _word(name: str) -> str:

@@ -3,12 +3,13 @@
 import click
 import structlog
 
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.observers.logs import configure_logs, write_in_background
 from adapters.observers.sink import LogSink
 from adapters.urls import redacted
 from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings
-from entrypoints.settings.model import NEEDED
+from entrypoints.settings.channel_settings import FIELDS
 from entrypoints.settings.sources import variable
 from entrypoints.settings.terminal import may_colour
 from entrypoints.settings.values import parse_channels
@@ -47,15 +48,12 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
         except ValueError as error:
             raise SettingsInvalid([f"--channels: {error}"]) from None
     if settings.channels is None and not settings.configured_channels:
-        fault = "must be set: no channel has anywhere to send to"
-        forms = "smtp://host:port, smtp+starttls://, smtps://, or maildir:/path"
-        others = ", ".join(variable(NEEDED[name]) for name in ("telegram", "slack", "webhook"))
-        raise SettingsInvalid([f"{variable('email_url')}: {fault} ({forms}; or set {others})"])
+        raise SettingsInvalid([_no_channel()])
     if not settings.active_channels:
         configured = ", ".join(settings.configured_channels)
         raise SettingsInvalid([f"{variable('queues')}: names no queue for any of {configured}"])
     faults = [
-        f"{variable(NEEDED[channel])}: must be set, since channel {channel!r} is asked for"
+        f"{variable(CHANNELS[channel].needed)}: must be set, since channel {channel!r} is asked for"
         for channel in settings.active_channels
         if channel not in settings.configured_channels
     ]
@@ -68,18 +66,36 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
     named = [("alerts_to", target.channel) for target in settings.alerts_to]
     named += [("redirect_to", channel) for channel in settings.redirect_to]
     faults += [
-        f"{variable(NEEDED[channel])}: must be set, since {variable(name)} names {channel!r}"
+        f"{variable(CHANNELS[channel].needed)}: must be set,"
+        f" since {variable(name)} names {channel!r}"
         for name, channel in named
         if channel not in settings.configured_channels
     ]
-    by_mail = any(target.channel == "email" for target in settings.alerts_to)
-    if by_mail and settings.email_from is None:
-        faults.append(
-            f"{variable('email_from')}: must be set, since {variable('alerts_to')} needs a sender"
-        )
+    faults += [
+        f"{variable(unset)}: must be set, since {variable('alerts_to')} needs a sender"
+        for name in dict.fromkeys(target.channel for target in settings.alerts_to)
+        if (unset := unset_sender(settings, name))
+    ]
     if faults:
         raise SettingsInvalid(faults)
     return settings
+
+
+def _no_channel() -> str:
+    others = [one for one in CHANNELS.values() if one is not DEFAULT and not one.family]
+    names = ", ".join(variable(one.needed) for one in others)
+    return (
+        f"{variable(DEFAULT.needed)}: must be set: no channel has anywhere to send to"
+        f" ({DEFAULT.outlet_forms}; or set {names})"
+    )
+
+
+def unset_sender(settings: Settings, channel: str) -> str | None:
+    """The setting that names the channel's default sender, where there is one and it is not set."""
+    one, own = CHANNELS[channel], settings.channel_settings[channel]
+    if not one.sender or getattr(own, one.sender) is not None:
+        return None
+    return next(name for name, field in FIELDS.items() if field.is_(one, one.sender))
 
 
 def announce(settings: Settings, templates_version: str) -> None:

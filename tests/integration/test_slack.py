@@ -7,7 +7,7 @@ from types import NoneType
 
 import pytest
 
-from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.notifier import SlackNotifier
 from adapters.channels.slack.pace import SlackPace
 from domain.errors import (
     DeliveryError,

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.notifier import SlackNotifier
 from domain.content import Content
 from tests.contracts.notifier_troubles import BODY, everything_told
 from tests.support.http_server import Action, Answer, Cut, Hang, Request

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.notifier import SlackNotifier
 from domain.errors import (
     DeliveryError,
     FailureReason,

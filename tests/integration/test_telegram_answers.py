@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.channels.telegram import TelegramLimits
+from adapters.channels.telegram.limiter import TelegramLimits
 from domain.errors import FailureReason, Throttled, Transient, Unavailable
 from tests.fakes import reason_of
 from tests.support.http_server import Answer

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.channels.telegram import TelegramLimits, TelegramNotifier
+from adapters.channels.telegram.limiter import TelegramLimits
+from adapters.channels.telegram.notifier import TelegramNotifier
 from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.notifier import SlackNotifier
 from adapters.channels.slack.pace import SlackPace
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from adapters.channels.slack import SlackNotifier
+from adapters.channels.slack.notifier import SlackNotifier
 from domain.content import Content
 from domain.errors import DeliveryError
 from tests.fakes import a_notification

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from adapters.channels.shared.http import HttpClient
-from adapters.channels.telegram import TelegramLimits, TelegramNotifier
+from adapters.channels.telegram.limiter import TelegramLimits
+from adapters.channels.telegram.notifier import TelegramNotifier
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble
 from tests.support.http_server import Action, Cut, Hang

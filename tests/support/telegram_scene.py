@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.channels.shared.http import HttpClient
-from adapters.channels.telegram import TelegramLimits, TelegramNotifier
+from adapters.channels.telegram.limiter import TelegramLimits
+from adapters.channels.telegram.notifier import TelegramNotifier
 from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue

@@ -7,9 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from entrypoints.container import Container
-from entrypoints.settings.model import NEEDED
-from entrypoints.settings.values import CHANNELS
+from adapters.channels import CHANNELS
 from tests.contracts.notifier import NotifierContract
 from tests.integration import test_notifier_contract
 
@@ -49,9 +47,7 @@ def missing(
 
 def the_places() -> dict[str, Collection[str]]:
     return {
-        "container": Container.notifiers.kwargs,
         "CHANNELS": CHANNELS,
-        "NEEDED": NEEDED,
         "contract": proven_by(test_notifier_contract),
     }
 
@@ -80,11 +76,11 @@ def test_a_channel_without_its_lines_is_found_out(tmp_path: Path) -> None:
 
     found = list(missing(channels_in(tmp_path), the_places()))
 
-    places = ("container", "CHANNELS", "NEEDED", "contract")
+    places = ("CHANNELS", "contract")
     assert found == [(channel, place) for place in places for channel in ("pager", "pigeon")]
 
 
-@pytest.mark.parametrize("place", ["container", "CHANNELS", "NEEDED", "contract"])
+@pytest.mark.parametrize("place", ["CHANNELS", "contract"])
 def test_a_single_absent_line_is_found_out(place: str) -> None:
     places = the_places()
     places[place] = set(places[place]) - {"webhook"}

@@ -9,8 +9,9 @@ import pytest
 
 from domain.errors import FailureReason
 from entrypoints.cli.app import dispatcher
-from entrypoints.settings import Settings
-from entrypoints.settings.load import WITH_FILE_TWIN
+from entrypoints.settings import Settings, load_settings
+from entrypoints.settings.channel_settings import FAMILIES, FIELDS
+from entrypoints.settings.load import WITH_FILE_TWIN, setting_names
 from entrypoints.settings.sources import PREFIX, variable
 from tests.support.documents import Document
 
@@ -118,7 +119,7 @@ def wrong_words(command: click.Command, words: list[str]) -> Iterator[str]:
 
 
 def unknown_variables(document: Document) -> Iterator[str]:
-    known = {variable(name) for name in Settings.model_fields if name != "targets"}
+    known = {variable(name) for name in setting_names()}
     known |= {variable(name) + "_FILE" for name in WITH_FILE_TWIN}
     known |= {variable("targets__name"), variable("targets__name") + "_FILE"}
     tests = "".join(p.read_text("utf-8") for p in (ROOT / "tests").rglob("conftest.py"))
@@ -198,17 +199,22 @@ def test_the_settings_table_has_every_setting_with_its_default() -> None:
         code_of(row[0]): None if row[1].startswith("none") else code_of(row[1]) for row in rows
     }
 
-    defaults = {variable(name): field for name, field in Settings.model_fields.items()}
-    defaults[variable("targets__name")] = defaults.pop(variable("targets"))
-    assert set(documented) == set(defaults)
+    families = {variable(f"{family}__name") for family in FAMILIES}
+    assert set(documented) == {variable(name) for name in setting_names()} | families
     for name, text in documented.items():
-        if text is None:
-            assert name is not None
-            assert not defaults[name].get_default(call_default_factory=True), name
-            continue
-        field = str(name).removeprefix(PREFIX).lower()
-        parsed = Settings.model_validate({field: text})
-        assert getattr(parsed, field) == getattr(Settings(), field), name
+        setting = str(name).removeprefix(PREFIX).lower()
+        if text is not None:
+            parsed = load_settings({str(name): text}, Path("absent.toml")).settings
+            assert value_of(parsed, setting) == value_of(Settings(), setting), name
+        elif name not in families:
+            assert not value_of(Settings(), setting), name
+
+
+def value_of(settings: Settings, name: str) -> object:
+    if name not in FIELDS:
+        return getattr(settings, name)
+    field = FIELDS[name]
+    return getattr(settings.channel_settings[field.channel.name], field.attribute)
 
 
 def test_every_failure_reason_says_what_to_do() -> None:

@@ -1,6 +1,7 @@
 """One log line for each thing that happened."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import structlog
 
@@ -17,9 +18,6 @@ from domain.events import (
 from domain.outcome import Outcome, Sent
 
 log = structlog.get_logger()
-
-_WISHES = frozenset(("telegram", "slack"))
-"""Metadata that is a channel's to read; a button's link may be as good as a password."""
 
 _BEGAN = {
     TroubleKind.CHANNEL: "channel is paused: what it needs is away",
@@ -46,6 +44,11 @@ class EventLog:
     """Logs outcomes: info for sent, warning for what waits, error for what is dead. Logs troubles
     as they begin and end."""
 
+    def __init__(self, *, hidden: Collection[str] = ()) -> None:
+        """`hidden`: metadata that is not logged; a channel's own, such as a button's link, may be
+        as good as a password."""
+        self._hidden = frozenset(hidden)
+
     def emit(self, event: Event) -> None:
         """See EventSink."""
         if not isinstance(event, NotificationDispatched):
@@ -60,7 +63,7 @@ class EventLog:
             "attempt": outcome.attempt,
         }
         if notification.metadata:
-            metadata = {k: v for k, v in notification.metadata.items() if k not in _WISHES}
+            metadata = {k: v for k, v in notification.metadata.items() if k not in self._hidden}
             if metadata:
                 about["metadata"] = metadata
         sent = earlier = 0

@@ -19,7 +19,6 @@ TEMPLATE = "dispatcher-alert"
 """What an alert's mail names as its template; there is no such file."""
 
 _PATIENCE = timedelta(minutes=1)  # with a provider that is busy; meanwhile other alerts wait
-_WITHOUT_SUBJECT = ("telegram", "slack")
 _LOOK = 1.0
 _LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
 
@@ -37,11 +36,14 @@ class Alerter:
         targets: Sequence[AlertTarget],
         notifiers: Mapping[str, Notifier],
         paused: Callable[[], Collection[str]],
+        without_subject: Collection[str] = (),
     ) -> None:
+        """`without_subject`: channels that show a message's text alone."""
         self._policy = policy
         self._targets = targets
         self._notifiers = notifiers
         self._paused = paused
+        self._without_subject = without_subject
         self._failing: set[AlertTarget] = set()
 
     @asynccontextmanager
@@ -86,7 +88,7 @@ class Alerter:
             to=(target.recipient,),
         )
         subject, text = subject_of(alert), text_of(alert)
-        if target.channel in _WITHOUT_SUBJECT:
+        if target.channel in self._without_subject:
             text = f"{subject}\n\n{text}"
         content = Content(subject=subject, parts={"text": text})
         error = await self._try(notification, content)

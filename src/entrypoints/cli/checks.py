@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.errors import InDoubt
 from entrypoints.cli.app import BAD_CONFIGURATION, DONE, UNAVAILABLE
 
 
@@ -45,12 +44,3 @@ def unreachable(name: str, detail: str, remedy: str = "") -> Check:
 def misconfigured(name: str, detail: str, remedy: str = "") -> Check:
     """Wrong here: waiting does not help."""
     return Check(name, CheckState.FAILED, detail, remedy, BAD_CONFIGURATION)
-
-
-def said(error: Exception, limit: float) -> str:
-    """What went wrong, in one line. `limit`: how many seconds were given."""
-    if isinstance(error, TimeoutError):
-        return f"no answer within {limit:.0f} s"
-    if isinstance(error, InDoubt):
-        return "does not answer, or hangs up before it does"
-    return " ".join(str(error).split())

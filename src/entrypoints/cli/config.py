@@ -5,25 +5,18 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import click
-from pydantic import SecretStr
 
-from adapters.urls import redacted, without_path
+from adapters.urls import MASK, redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient
 from entrypoints.cli.output import duration, print_json, print_table
-from entrypoints.settings import Settings, load_settings
+from entrypoints.settings import load_settings
+from entrypoints.settings.channel_settings import FAMILIES, FIELDS, shown
+from entrypoints.settings.load import LoadedSettings, setting_names
 from entrypoints.settings.sources import variable
 
 # Settings that follow from others where they are not set.
-_EFFECTIVE = {
-    "broker_url": "broker",
-    "email_url": "email",
-    "ledger_url": "ledger",
-    "prefetch": "effective_prefetch",
-}
-
-# With a path that may be as secret as a password, such as a proxy's.
-_API_URLS = ("telegram_api_url", "slack_api_url")
+_EFFECTIVE = {"broker_url": "broker", "ledger_url": "ledger", "prefetch": "effective_prefetch"}
 
 
 @click.group("config")
@@ -36,22 +29,11 @@ def command() -> None:
 def show(as_json: bool) -> None:
     """Print every setting, its value (secrets masked) and its origin."""
     loaded = load_settings()
-    rows = [
-        {
-            "variable": variable(name),
-            "value": _shown(name, getattr(loaded.settings, _EFFECTIVE.get(name, name))),
-            "origin": loaded.origins.get(name, "derived" if name in _EFFECTIVE else "default"),
-        }
-        for name in Settings.model_fields
-        if name != "targets"
-    ]
+    rows = [_row(loaded, name) for name in setting_names()]
     rows += [
-        {
-            "variable": variable(f"targets__{name}"),
-            "value": "***",
-            "origin": loaded.origins[f"targets__{name}"],
-        }
-        for name in loaded.settings.targets
+        {"variable": variable(name), "value": MASK, "origin": origin}
+        for name, origin in loaded.origins.items()
+        if name.partition("__")[0] in FAMILIES
     ]
     if as_json:
         print_json(rows)
@@ -59,14 +41,18 @@ def show(as_json: bool) -> None:
         print_table(["variable", "value", "origin"], [list(row.values()) for row in rows])
 
 
+def _row(loaded: LoadedSettings, name: str) -> dict[str, str | None]:
+    if name in FIELDS:
+        value, may_follow = shown(loaded.settings, name)
+    else:
+        value, may_follow = getattr(loaded.settings, _EFFECTIVE.get(name, name)), name in _EFFECTIVE
+    origin = loaded.origins.get(name, "derived" if may_follow else "default")
+    return {"variable": variable(name), "value": _shown(name, value), "origin": origin}
+
+
 def _shown(name: str, value: object) -> str | None:
     if value is None:
         return None
-    if isinstance(value, SecretStr) and name in _API_URLS:
-        return without_path(value.get_secret_value())
-    if isinstance(value, SecretStr):
-        is_plain_url = name.endswith("_url") and name != "slack_webhook_url"
-        return redacted(value.get_secret_value()) if is_plain_url else "***"
     if isinstance(value, Mapping):
         return _mapping(value)
     if isinstance(value, tuple):

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from email.parser import BytesHeaderParser
 from itertools import chain, count, cycle
 from pathlib import Path
+from typing import Any
 
 import click
 
+from adapters.channels import CHANNELS, DEFAULT
+from adapters.channels.channel import Capture
 from adapters.message_format.properties import Properties
 from adapters.templates.inspection import TemplateInfo, list_templates
 from adapters.templates.snapshot import Snapshot
@@ -23,16 +26,16 @@ from entrypoints.container import Container, close_outbound
 from entrypoints.fake import fake_messages
 from entrypoints.samples import write_templates
 from entrypoints.settings import Settings, load_settings
+from entrypoints.settings.channel_settings import FIELDS
 from entrypoints.settings.sources import variable
 from entrypoints.start import load
 
 _GOOD = 8
 _MISSING = "demo-invoice"
 _SENDER = "Dispatcher demo <demo@example.com>"
-_CHANNELS = ("email", "telegram", "slack")
-_CHAT = 123456789
-_ROOM = "#orders"
-_OUTLETS = ("email_url", "telegram_token", "slack_token", "slack_webhook_url", "webhook_secret")
+_CHANNELS = tuple(channel for channel in CHANNELS.values() if channel.has_queue)
+_NAMES = tuple(channel.name for channel in _CHANNELS)
+_OTHERS = tuple(channel for channel in _CHANNELS if channel is not DEFAULT)
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ def command() -> int:
     before = _files(settings.home)
     snapshot = container.renderer().snapshot
     missing = _missing_template(list_templates(snapshot))
-    samples = _samples(snapshot, missing)
+    samples = _samples(snapshot, missing, settings.channel_settings)
     asyncio.run(_run(container, samples))
     files = {key: path for key, path in _files(settings.home).items() if key not in before}
     click.echo()
@@ -97,11 +100,13 @@ def _settings(settings: Settings) -> Settings:
             "broker_url": None,
             "ledger_url": None,
             "queues": Settings.model_fields["queues"].default,
-            "channels": _CHANNELS,
-            "targets": {},
+            "channels": _NAMES,
             "only_to": (),
             "redirect_to": {},
-            **dict.fromkeys(_OUTLETS),
+            "channel_settings": {
+                name: channel.without_outlets(settings.channel_settings[name])
+                for name, channel in CHANNELS.items()
+            },
             "home": home,
         }
     )
@@ -124,15 +129,15 @@ def _missing_template(infos: Sequence[TemplateInfo]) -> str:
     )
 
 
-def _samples(snapshot: Snapshot, missing: str) -> list[_Sample]:
+def _samples(snapshot: Snapshot, missing: str, own: Mapping[str, Any]) -> list[_Sample]:
     infos = [
-        info for info in list_templates(snapshot) if "email" in info.channels and info.examples
+        info for info in list_templates(snapshot) if DEFAULT.name in info.channels and info.examples
     ]
     if not infos:
         raise click.ClickException("no template has an example to make a message from")
-    streams = {info.name: fake_messages(snapshot, info.name, 10) for info in infos}
+    streams = {info.name: fake_messages(snapshot, info.name, 10, own) for info in infos}
     turns = cycle(infos)
-    for_all = next((info for info in infos if set(_CHANNELS) <= {*info.channels}), None)
+    for_all = next((info for info in infos if set(_NAMES) <= {*info.channels}), None)
     good = [
         _sample(info.name, next(streams[info.name]), is_for_all=info is for_all)
         for info, _ in zip(turns, range(_GOOD), strict=False)
@@ -149,9 +154,10 @@ def _sample(
     fields = {"from": _SENDER, **message, "template": template, "id": identity}
     to = str(message["to"])
     if is_for_all:
-        fields["channels"] = list(_CHANNELS)
-        fields["to"] = {"email": to, "telegram": _CHAT, "slack": _ROOM}
-        to = f"{to}, {_CHAT}, {_ROOM}"
+        fields["channels"] = list(_NAMES)
+        examples = {channel.name: channel.example for channel in _OTHERS}
+        fields["to"] = {DEFAULT.name: to, **examples}
+        to = ", ".join(map(str, (to, *examples.values())))
     return _Sample(identity, to, template, json.dumps(fields, ensure_ascii=False).encode())
 
 
@@ -163,7 +169,7 @@ async def _run(container: Container, samples: list[_Sample]) -> None:
     publisher = container.publisher()
     for sample in samples:
         properties = Properties(content_type="application/json", message_id=sample.id)
-        await publisher.publish("email", sample.body, properties=properties, headers={})
+        await publisher.publish(DEFAULT.name, sample.body, properties=properties, headers={})
     await container.consumer().run(container.handler().handle, drain=True)
     await close_outbound(container)
     await publisher.close()
@@ -172,13 +178,13 @@ async def _run(container: Container, samples: list[_Sample]) -> None:
 def _files(home: Path) -> dict[tuple[str, str], Path]:
     """(Notification id, channel) -> file, for everything that was ever captured."""
     parser = BytesHeaderParser()
-    folders = {"email": ("mail/new", "mail/cur"), "telegram": ("telegram",), "slack": ("slack",)}
     found = {}
-    for channel, places in folders.items():
-        for path in chain.from_iterable((home / place).glob("[!.]*") for place in places):
+    for channel in _CHANNELS:
+        folder, subfolders = channel.captured_in(home), (channel.capture or Capture()).subfolders
+        for path in chain.from_iterable((folder / one).glob("[!.]*") for one in subfolders):
             with path.open("rb") as file:
                 head = parser.parse(file)
-            found[str(head.get("X-Dispatcher-Id") or head.get("Id", "")), channel] = path
+            found[str(head.get("X-Dispatcher-Id") or head.get("Id", "")), channel.name] = path
     return found
 
 
@@ -198,10 +204,15 @@ def _explain(settings: Settings, samples: list[_Sample], missing: str) -> None:
     unknown, broken = samples[-2], samples[-1]
     run = _command_line(settings)
     template = f"{settings.templates_dir / missing}.jinja2"
+    folders = ", ".join(
+        f"{one.title}'s {'' if number else 'messages are '}in {one.captured_in(settings.home)}"
+        for number, one in enumerate(_OTHERS)
+    )
+    mails = DEFAULT.captured_in(settings.home)
     click.echo(
         f"""
-The mails are in the Maildir {settings.home / "mail"}: open a file with any mail program.
-Telegram's messages are in {settings.home / "telegram"}, Slack's in {settings.home / "slack"}.
+The mails are in the Maildir {mails}: open a file with any mail program.
+{folders}.
 To see them all on one page:
 
   {run} mailbox
@@ -229,10 +240,11 @@ def _command_line(settings: Settings) -> str:
     program = Path(sys.argv[0])
     if program.is_absolute() and program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    aside = {
-        variable(name): value
-        for name, value in (("broker_url", settings.broker), ("email_url", settings.email))
-        if name in load_settings().origins
-    }
+    found = {"broker_url": settings.broker}
+    for name, one in FIELDS.items():
+        if one.spec.captured is not None:
+            found[name] = one.spec.captured(settings.home)
+    origins = load_settings().origins
+    aside = {variable(name): value for name, value in found.items() if name in origins}
     places = {variable("home"): settings.home, **aside}
     return " ".join([*(f"{name}={value}" for name, value in places.items()), str(program)])

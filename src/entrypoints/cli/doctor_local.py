@@ -9,7 +9,7 @@ from entrypoints.cli.checks import Check, misconfigured, ok, warning
 from entrypoints.container import render_options
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
-from entrypoints.start import worker_settings
+from entrypoints.start import unset_sender, worker_settings
 
 _LITTLE = 512 * 2**20
 """Bytes of free space below which the check warns."""
@@ -32,8 +32,8 @@ def settings_checks(settings: Settings) -> Iterator[Check]:
         yield warning(name, "no broker is configured: the embedded queue is used", remedy)
     if settings.only_to or settings.redirect_to:
         yield warning(name, "the recipient guard is on: only some recipients get messages")
-    if "email" in settings.active_channels and settings.email_from is None:
-        remedy = f"set {variable('email_from')}, or let each message or template name its sender"
+    for unset in filter(None, (unset_sender(settings, one) for one in settings.active_channels)):
+        remedy = f"set {variable(unset)}, or let each message or template name its sender"
         yield warning(name, "no sender is set", remedy)
     folder = settings.attachments_dir
     if folder is not None and not folder.is_dir():

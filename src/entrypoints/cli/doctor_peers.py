@@ -2,28 +2,21 @@
 sent, made or taken."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable
 
-from adapters.channels.email.paced import PacedNotifier
-from adapters.channels.shared.blips import BlipTolerantNotifier
-from adapters.channels.shared.pong import Pong
+from adapters.channels import CHANNELS
+from adapters.channels.finding import TIMEOUT, Finding, FindingState, reason_of
 from adapters.inbound.contract import BrokerUnavailable
 from adapters.inbound.survey import QueueState
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.urls import redacted
 from domain.errors import DispatcherError
 from domain.ledger import Claim
-from domain.ports import Notifier
-from entrypoints.cli.checks import Check, misconfigured, ok, said, unreachable, warning
-from entrypoints.cli.doctor_relays import LONGEST, relay_checks
+from entrypoints.cli.checks import Check, misconfigured, ok, unreachable, warning
 from entrypoints.cli.surveying import survey
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.sources import variable
-
-_TIMEOUT = 12.0
-_SKEW = timedelta(seconds=30)
 
 
 async def peer_checks(settings: Settings) -> list[Check]:
@@ -83,7 +76,7 @@ async def _ledger(container: Container, settings: Settings) -> list[Check]:
         if url.startswith("sqlite:"):
             return [ok(name, _file(url, is_ledger=True))]
         ledger = container.ledger()
-        async with asyncio.timeout(_TIMEOUT):
+        async with asyncio.timeout(TIMEOUT):
             try:
                 await ledger.sending(
                     Claim("i0.0", has_id=True), ()
@@ -93,7 +86,7 @@ async def _ledger(container: Container, settings: Settings) -> list[Check]:
     except SettingsInvalid as invalid:
         return [misconfigured(name, fault) for fault in invalid.faults]
     except (DispatcherError, TimeoutError) as error:
-        return [unreachable(name, said(error, _TIMEOUT), f"check {variable('ledger_url')}")]
+        return [unreachable(name, reason_of(error), f"check {variable('ledger_url')}")]
     if url.startswith("memory:"):
         return [warning(name, "in memory: what it knows ends with the worker")]
     return [ok(name, f"{redacted(url)} takes writes")]
@@ -110,70 +103,22 @@ def _file(url: str, *, is_ledger: bool = False) -> str:
     return f"{path} {'takes writes' if exists else 'will be made when first needed'}"
 
 
-async def _channel(container: Container, settings: Settings, channel: str) -> list[Check]:
-    asks: dict[str, Callable[[Container, Settings], Awaitable[list[Check]]]] = {
-        "email": relay_checks,
-        "telegram": _telegram,
-        "slack": _slack,
-    }
+async def _channel(container: Container, settings: Settings, name: str) -> list[Check]:
+    channel, own = CHANNELS[name], settings.channel_settings[name]
     try:
-        async with asyncio.timeout(LONGEST if channel == "email" else _TIMEOUT):
-            if ask := asks.get(channel):
-                return await ask(container, settings)
-            container.notifiers()[channel]()
-    except SettingsInvalid as invalid:
-        return [misconfigured(channel, fault) for fault in invalid.faults]
+        async with asyncio.timeout(channel.ping_timeout):
+            return [_check(one) for one in await channel.look(own, container.channel_context())]
+    except ValueError as error:
+        return [misconfigured(name, fault) for fault in str(error).splitlines()]
     except (DispatcherError, TimeoutError) as error:
-        return [unreachable(channel, said(error, _TIMEOUT), "until then the channel is paused")]
-    if channel == "webhook" and settings.webhook_secret is None:
-        return [_captured(channel, settings)]
-    return [ok(channel, "is configured; it cannot be checked without sending something")]
+        return [_check(Finding.unreachable(name, error))]
 
 
-async def _telegram(container: Container, settings: Settings) -> list[Check]:
-    from adapters.channels.telegram import TelegramNotifier
-
-    notifier = _inner(container.telegram())
-    if not isinstance(notifier, TelegramNotifier):
-        return [_captured("telegram", settings)]
-    try:
-        pong = await notifier.ping()
-    finally:
-        await notifier.close()
-    return [ok("telegram", f"we are @{pong.name}"), *_clock("Telegram", pong)]
-
-
-async def _slack(container: Container, settings: Settings) -> list[Check]:
-    from adapters.channels.slack import SlackNotifier
-
-    notifier = _inner(container.slack())
-    if not isinstance(notifier, SlackNotifier):
-        return [_captured("slack", settings)]
-    if settings.slack_token is None:
-        return [ok("slack", "has a webhook, which cannot be asked anything without posting")]
-    try:
-        pong = await notifier.ping()
-    finally:
-        await notifier.close()
-    return [ok("slack", f"we are {pong.name}"), *_clock("Slack", pong)]
-
-
-def _inner(notifier: Notifier) -> Notifier:
-    while isinstance(notifier, BlipTolerantNotifier | PacedNotifier):
-        notifier = notifier.inner
-    return notifier
-
-
-def _captured(channel: str, settings: Settings) -> Check:
-    return warning(channel, f"messages are kept in {settings.home / channel}: nothing is sent")
-
-
-def _clock(provider: str, pong: Pong) -> list[Check]:
-    if pong.clock_ahead is None:
-        return []
-    off = abs(pong.clock_ahead)
-    if off <= _SKEW:
-        return [ok("clock", f"agrees with {provider}'s")]
-    side = "ahead of" if pong.clock_ahead > timedelta(0) else "behind"
-    detail = f"is {off.total_seconds():.0f} s {side} {provider}'s"
-    return [warning("clock", detail, "let NTP set it: waits and expiries go by it")]
+def _check(finding: Finding) -> Check:
+    match finding.state:
+        case FindingState.FINE:
+            return ok(finding.name, finding.detail)
+        case FindingState.NOTABLE:
+            return warning(finding.name, finding.detail, finding.remedy)
+        case FindingState.UNREACHABLE:
+            return unreachable(finding.name, finding.detail, finding.remedy)

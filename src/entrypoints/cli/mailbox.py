@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import click
 
+from adapters.channels import CHANNELS
 from entrypoints.cli.captured_messages import Captured, CapturedPlace, find, newest
 from entrypoints.cli.local_server import PageReply, serve
 from entrypoints.cli.output import ago
@@ -14,7 +15,6 @@ from entrypoints.settings import Settings
 from entrypoints.start import load
 
 _LATEST = 500
-_CAPTURED = ("telegram", "slack", "webhook")
 _SHOWN = (
     "From",
     "To",
@@ -42,17 +42,14 @@ def command(port: int) -> None:
 
 def places(settings: Settings) -> list[CapturedPlace]:
     """Every folder that a channel may have captured something in."""
-    found = []
-    for name, home in (("", settings.home), ("demo", settings.home / "demo")):
-        found.append(CapturedPlace(name, "email", home / "mail"))
-        found += [CapturedPlace(name, channel, home / channel) for channel in _CAPTURED]
-    scheme, _, folder = (settings.email or "").partition(":")
-    if scheme.lower() == "maildir":
-        from adapters.channels.email.url import MaildirSettings, parse_email_url
-
-        own = parse_email_url(f"{scheme}:{folder}")
-        if isinstance(own, MaildirSettings) and own.folder != settings.home / "mail":
-            found.append(CapturedPlace("", "email", own.folder))
+    found: list[CapturedPlace] = []
+    for channel in CHANNELS.values():
+        if form := channel.capture:
+            for name, home in (("", settings.home), ("demo", settings.home / "demo")):
+                found.append(CapturedPlace(name, channel.name, channel.captured_in(home), form))
+            own = form.elsewhere(settings.channel_settings[channel.name])
+            if own is not None and own != channel.captured_in(settings.home):
+                found.append(CapturedPlace("", channel.name, own, form))
     return found
 
 
@@ -100,7 +97,7 @@ def _row(message: Captured) -> str:
 
 
 def _title(message: Captured) -> str:
-    lines = (line.strip() for line in message.text.splitlines())
+    lines = (line.strip() for line in message.content.text.splitlines())
     return message.header("Subject") or next(filter(None, lines), "(no subject)")[:200]
 
 
@@ -108,8 +105,8 @@ def _part(message: Captured, rest: list[str]) -> PageReply:
     match rest:
         case []:
             return page(_title(message), _body(message), above='<a href="/">all messages</a>')
-        case ["html"] if message.html is not None:
-            return foreign(message.html)
+        case ["html"] if message.content.html is not None:
+            return foreign(message.content.html)
         case ["source"]:
             return PageReply(message.source, "text/plain; charset=utf-8")
         case ["file", number] if number.isascii() and number.isdigit():
@@ -119,23 +116,23 @@ def _part(message: Captured, rest: list[str]) -> PageReply:
 
 
 def _body(message: Captured) -> str:
-    shown = [(n, v) for n, v in message.headers if n.title() in _SHOWN]
+    shown = [(n, v) for n, v in message.content.headers if n.title() in _SHOWN]
     here = f"/m/{message.id}"
     parts = [_definitions(shown)]
-    if message.html is not None:
+    if message.content.html is not None:
         parts += ["<h2>As HTML</h2>", frame(f"{here}/html", "the mail as HTML")]
-    if message.text:
-        heading = "<h2>As text</h2>" if message.html is not None else ""
-        parts.append(f"{heading}<pre>{escape(message.text)}</pre>")
-    if message.files:
+    if message.content.text:
+        heading = "<h2>As text</h2>" if message.content.html is not None else ""
+        parts.append(f"{heading}<pre>{escape(message.content.text)}</pre>")
+    if message.content.files:
         files = "".join(
             f'<li><a href="{here}/file/{number}">{escape(file.name)}</a>'
             f' <span class="soft">{len(file.content):,} bytes</span></li>'
-            for number, file in enumerate(message.files)
+            for number, file in enumerate(message.content.files)
         )
         parts.append(f"<h2>Attachments</h2><ul>{files}</ul>")
     parts.append(
-        f"<details><summary>All headers</summary>{_definitions(message.headers)}</details>"
+        f"<details><summary>All headers</summary>{_definitions(message.content.headers)}</details>"
     )
     parts.append(f'<p><a href="{here}/source">Source</a></p>')
     return "".join(parts)
@@ -147,9 +144,9 @@ def _definitions(headers: Sequence[tuple[str, str]]) -> str:
 
 
 def _file(message: Captured, number: int) -> PageReply:
-    if number >= len(message.files):
+    if number >= len(message.content.files):
         return missing()
-    file = message.files[number]
+    file = message.content.files[number]
     disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='', errors='replace')}"
     headers = {"Content-Disposition": disposition}
     return PageReply(file.content, "application/octet-stream", headers=headers)

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 import click
 
+from adapters.channels import DEFAULT
 from adapters.templates import (
     Example,
     ExampleBroken,
@@ -133,7 +134,7 @@ class Preview:
         chosen = [one for one in examples if not rest or one.name == rest[0]]
         if not chosen:
             return missing()
-        own = chosen[0].request(info.name, "email", datetime.now(UTC)).locale
+        own = chosen[0].request(info.name, DEFAULT.name, datetime.now(UTC)).locale
         locale = own if len(rest) < 2 else (None if rest[1] == _NO_LOCALE else rest[1])
         view = _View(templates, info, chosen[0], locale, pictures=rest[-1:] == ["pictures"])
         match rest[2:]:
@@ -227,7 +228,7 @@ def _channel(view: _View, channel: str) -> str:
         return _bad(where + str(error))
     subject = f"<dl><dt>Subject</dt><dd>{escape(content.subject or '')}</dd></dl>"
     html = _framed(view, content.parts["html"]) if "html" in content.parts else ""
-    head = subject + html if channel == "email" else ""
+    head = subject + html if channel == DEFAULT.name else ""
     parts = "".join(
         f'<p class="soft">{escape(name)}</p><pre>{escape(_readable(name, text))}</pre>'
         for name, text in content.parts.items()
@@ -263,7 +264,7 @@ def _readable(name: str, text: str) -> str:
 
 def _html(view: _View) -> PageReply:
     try:
-        html = view.render("email").parts.get("html")
+        html = view.render(DEFAULT.name).parts.get("html")
     except DeliveryError as error:
         return page("It does not render", _bad(str(error)))
     return missing() if html is None else foreign(html, pictures=view.pictures)

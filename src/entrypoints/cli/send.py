@@ -5,21 +5,21 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import click
 
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.inbound.contract import Publisher
 from adapters.message_format.message import decode
 from adapters.message_format.properties import Properties
 from adapters.message_format.strict_json import loads_object
 from adapters.templates.snapshot import Snapshot
 from domain.errors import MalformedMessage
-from domain.notification import JsonValue
-from entrypoints.cli.addressing import address_fault
+from domain.notification import JsonValue, Notification
 from entrypoints.cli.output import words
 from entrypoints.cli.progress import Bar
 from entrypoints.container import Container
@@ -34,7 +34,7 @@ _IN_FLIGHT = 200
 @click.command("send")
 @click.argument("template")
 @click.option("--to", multiple=True, help="Recipient; may be given several times.")
-@click.option("--channel", default="email", show_default=True)
+@click.option("--channel", default=DEFAULT.name, show_default=True)
 @click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
 @click.option("--subject")
 @click.option(
@@ -77,8 +77,7 @@ def command(
     container = Container(settings=settings)
     messages: Iterator[Mapping[str, JsonValue]]
     if fake:
-        targets = sorted(settings.targets)
-        messages = _fake(container.renderer().snapshot, template, fake, channel, targets)
+        messages = _fake(container.renderer().snapshot, template, fake, channel, settings)
     else:
         messages = iter([message_from(data)])
     check = partial(_checked, channel=channel, settings=settings)
@@ -87,13 +86,13 @@ def command(
 
 
 def _fake(
-    snapshot: Snapshot, template: str, count: int, channel: str, targets: Sequence[str]
+    snapshot: Snapshot, template: str, count: int, channel: str, settings: Settings
 ) -> Iterator[dict[str, JsonValue]]:
     from entrypoints.fake import fake_messages
 
     if template not in snapshot.templates:
         raise click.ClickException(f"--fake needs the template {template!r}, which does not exist")
-    return fake_messages(snapshot, template, count, channel=channel, targets=targets)
+    return fake_messages(snapshot, template, count, settings.channel_settings, channel=channel)
 
 
 def _queue_of(channel: str, queues: Iterable[tuple[str, str]]) -> str:
@@ -161,6 +160,16 @@ def _checked(prepared: tuple[str, bytes], channel: str, settings: Settings) -> t
         if fault := address_fault(notification, settings):
             raise click.UsageError(f"this message would be refused: to: {fault}")
     return prepared
+
+
+def address_fault(notification: Notification, settings: Settings) -> str | None:
+    """Why the first address that its channel would refuse is refused."""
+    channel = CHANNELS.get(notification.channel)
+    if channel is None:
+        return None
+    own = settings.channel_settings[channel.name]
+    faults = (channel.address_fault(one.address, own) for one in notification.recipients)
+    return next(filter(None, faults), None)
 
 
 async def _publish_all(

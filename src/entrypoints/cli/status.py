@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from adapters.channels import CHANNELS
 from adapters.inbound.survey import QueueState, Waiting
 from domain.ledger import LedgerUnavailable
 from entrypoints.cli.letters import open_queue
@@ -139,7 +140,7 @@ def _object(
         "dead": _dead(state),
         "dead_by_reason": state.dead_by_reason,
     }
-    if relays and channel == "email":
+    if relays and CHANNELS[channel].has_relays:
         shown["relays"] = {relay.relay: dict(relay.facts) for relay in relays}
     return shown
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
 from adapters.templates.lint import lint
 from adapters.templates.parameters import parameters_schema
@@ -17,7 +18,6 @@ from entrypoints.cli.output import print_json, print_table, words
 from entrypoints.cli.send import message_from
 from entrypoints.container import render_options
 from entrypoints.settings.model import Undefined
-from entrypoints.settings.values import CHANNELS
 from entrypoints.start import load
 
 
@@ -52,7 +52,7 @@ def list_(as_json: bool) -> None:
 
 @command.command("render")
 @click.argument("template")
-@click.option("--channel", default="email", show_default=True)
+@click.option("--channel", default=DEFAULT.name, show_default=True)
 @click.option("--example", help="Example to render with. Without it: the first.")
 @click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
 @click.option("--locale")

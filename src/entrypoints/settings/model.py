@@ -12,22 +12,21 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    PrivateAttr,
     SecretStr,
 )
 
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.paths import parse_path
 from adapters.rabbitmq.settings import Binding, TopologyMode
 from adapters.rabbitmq.tls import TlsFiles
+from adapters.setting_values import parse_count, parse_switch
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
 from domain.pace import Rate
 from entrypoints.settings import values
-from entrypoints.settings.sources import read_secret
 
-PACED_PREFETCH = 400
 PRODUCTION = "production"
 
 
@@ -38,10 +37,12 @@ class Undefined(StrEnum):
     LENIENT = "lenient"
 
 
+DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has_queue)
+
 Wait = Annotated[timedelta, PlainValidator(values.parse_wait)]
 Size = Annotated[int, PlainValidator(values.parse_size)]
-Count = Annotated[int, PlainValidator(values.parse_count)]
-Switch = Annotated[bool, PlainValidator(values.parse_switch)]
+Count = Annotated[int, PlainValidator(parse_count)]
+Switch = Annotated[bool, PlainValidator(parse_switch)]
 Names = Annotated[tuple[str, ...], PlainValidator(values.parse_list)]
 Tiers = Annotated[tuple[timedelta, ...], PlainValidator(values.parse_tiers)]
 Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queues)]
@@ -59,14 +60,9 @@ NOT_YET = ("events",)
 """Settings whose feature is still to come: accepted with a warning, so that a configuration
 written for it starts."""
 
-NEEDED = {
-    "email": "email_url",
-    "telegram": "telegram_token",
-    "slack": "slack_token",
-    "webhook": "webhook_secret",
-    "apprise": "targets__NAME",
-}
-"""Channel -> the setting that gives it somewhere to send to."""
+
+def _unset_channels() -> dict[str, Any]:
+    return {name: channel.settings() for name, channel in CHANNELS.items()}
 
 
 class Settings(BaseModel):
@@ -81,30 +77,11 @@ class Settings(BaseModel):
     home: Folder = Path("var")
     env: Annotated[str, PlainValidator(values.parse_environment)] = "development"
     channels: Channels = None
-    queues: Queues = (("email", "email"), ("telegram", "telegram"), ("slack", "slack"))
+    queues: Queues = DEFAULT_QUEUES
     bindings: Bindings = ()
     topology: TopologyMode = TopologyMode.ADOPT
     queue_arguments: JsonObject = None
-    email_url: SecretStr | None = None
-    email_ehlo: str | None = None
-    email_oauth2_access_token: SecretStr | None = None
-    email_oauth2_token_url: SecretStr | None = None
-    email_oauth2_client_id: str | None = None
-    email_oauth2_client_secret: SecretStr | None = None
-    email_oauth2_scope: str | None = None
-    email_oauth2_refresh_token: SecretStr | None = None
-    email_from: str | None = None
-    email_reply_to: str | None = None
-    email_pool: Count = 10
-    email_rate: Ceiling = None
-    email_ca_file: Folder | None = None
-    telegram_token: SecretStr | None = None
-    telegram_api_url: SecretStr = SecretStr("https://api.telegram.org")
-    slack_token: SecretStr | None = None
-    slack_webhook_url: SecretStr | None = None
-    slack_api_url: SecretStr = SecretStr("https://slack.com/api/")
-    webhook_secret: SecretStr | None = None
-    webhook_allow_private: Switch = False
+    channel_settings: Mapping[str, Any] = Field(default_factory=_unset_channels)
     templates_dir: Folder = Path("templates")
     attachments_dir: Folder | None = None
     max_body: Size = 10 * 2**20
@@ -125,30 +102,10 @@ class Settings(BaseModel):
     only_to: Names = ()
     redirect_to: Redirects = Field(default_factory=dict)
     alerts_to: Alerts = ()
-    targets: Mapping[str, SecretStr] = Field(default_factory=dict)
     events: str | None = None
     auto_release: Switch = True
     log_format: Literal["console", "json"] | None = None
     log_level: Upper = "INFO"
-
-    _files: dict[str, Path] = PrivateAttr(default_factory=dict)
-
-    def remember_files(self, files: Mapping[str, Path]) -> None:
-        """Say which settings were read from files, which may change while we run."""
-        self._files.update(files)
-
-    def secret_now(self, name: str) -> str | None:
-        """A secret as its file has it at this moment; the one known, where there is no file or it
-        cannot be read."""
-        secret: SecretStr | None = getattr(self, name)
-        known = secret.get_secret_value() if secret else None
-        path = self._files.get(name)
-        if path is None:
-            return known
-        try:
-            return read_secret(path) or known
-        except (OSError, UnicodeDecodeError):
-            return known
 
     @property
     def is_production(self) -> bool:
@@ -176,29 +133,23 @@ class Settings(BaseModel):
         )
 
     @property
-    def email(self) -> str | None:
-        """The mail relay's URL, with its password; a local mailbox with the embedded queue."""
-        if self.email_url is not None:
-            return self.email_url.get_secret_value()
-        return f"maildir:{self.home / 'mail'}" if self.is_embedded else None
-
-    @property
     def ledger(self) -> str:
         """The ledger's URL, with its password; a file of ours where none is set."""
         if self.ledger_url is not None:
             return self.ledger_url.get_secret_value()
         return f"sqlite:///{self.home / 'ledger.db'}"
 
+    def is_configured(self, channel: str) -> bool:
+        """Whether the channel's own settings give it somewhere to send to."""
+        return CHANNELS[channel].is_configured(self.channel_settings[channel])
+
     @property
     def configured_channels(self) -> tuple[str, ...]:
         """Channels that have somewhere to send to: their own setting, or a folder of ours."""
-        own = {name: getattr(self, setting, None) for name, setting in NEEDED.items()}
-        own["slack"] = own["slack"] or self.slack_webhook_url
-        own["apprise"] = self.targets
         return tuple(
             name
-            for name, setting in own.items()
-            if setting or (self.is_embedded and name != "apprise")
+            for name, channel in CHANNELS.items()
+            if self.is_configured(name) or (self.is_embedded and channel.capture is not None)
         )
 
     @property
@@ -228,7 +179,11 @@ class Settings(BaseModel):
     @property
     def effective_prefetch(self) -> int:
         """Messages in hand at once: enough to keep every connection busy, few enough to hold."""
-        return self.prefetch or 8 * self.email_pool
+        return self.prefetch or self._own_prefetch(DEFAULT.name) or 1
+
+    def _own_prefetch(self, channel: str) -> int | None:
+        prefetch = CHANNELS[channel].prefetch
+        return prefetch and prefetch(self.channel_settings[channel])
 
     @property
     def attachments_most(self) -> int:
@@ -238,12 +193,8 @@ class Settings(BaseModel):
 
     @property
     def prefetch_of(self) -> dict[str, int]:
-        """Queue -> another prefetch. In Telegram's queue many wait in hand: at thirty a second,
-        for up to ten seconds each, those for chats that have had their message of this second."""
+        """Queue -> another prefetch, where a channel has one of its own."""
         if self.prefetch is not None:
             return {}
-        return {
-            queue: PACED_PREFETCH
-            for queue, channel in self.queue_channels.items()
-            if channel == "telegram"
-        }
+        own = {queue: self._own_prefetch(name) for queue, name in self.queue_channels.items()}
+        return {queue: prefetch for queue, prefetch in own.items() if prefetch}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from adapters.channels import CHANNELS
 from adapters.urls import parse_url
 from entrypoints.settings.model import Settings
 
@@ -25,14 +26,8 @@ def proxy_faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
 
 def _libraries(settings: Settings) -> tuple[str, ...]:
     """What the configured channels need for a SOCKS proxy."""
-    by_httpx = (
-        settings.telegram_token,
-        settings.slack_token,
-        settings.slack_webhook_url,
-        settings.email_oauth2_token_url,
-    )
-    named = {"socksio": any(by_httpx), "socks": bool(settings.targets)}  # PySocks is `socks`
-    return tuple(library for library, is_used in named.items() if is_used)
+    named = [one.proxy_library(settings.channel_settings[n]) for n, one in CHANNELS.items()]
+    return tuple(sorted({library for library in named if library}, reverse=True))
 
 
 def _fault(text: str, libraries: tuple[str, ...]) -> str | None:

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.secret import read_secret, stripped
+
 PREFIX = "DISPATCHER_"
 TOML_FILE = Path("dispatcher.toml")
-TARGETS = "targets__"
-
-_AROUND = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x200B, 0x2028, 0x2029, 0xFEFF)))
 
 # A cluster's service named "dispatcher" injects such names into every pod of its namespace.
 _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE_PORT.*|PORT_.*")
@@ -29,27 +28,48 @@ class RawSettings:
     files: dict[str, Path] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Which settings there are."""
+
+    names: frozenset[str]
+    twins: frozenset[str]
+    families: frozenset[str]
+
+    def is_member(self, name: str) -> bool:
+        """Whether the operator chose the name's end."""
+        return name.partition("__")[0] in self.families and "__" in name
+
+
 def variable(name: str) -> str:
     """The environment variable of a setting: `broker_url` -> `DISPATCHER_BROKER_URL`."""
     return PREFIX + name.upper()
 
 
+def label(raw: RawSettings, name: str) -> str:
+    """The name to look for when fixing a setting: its variable, or its line in the file."""
+    origin = raw.origins.get(name, variable(name))
+    return origin if origin.startswith(PREFIX) else f"{origin}: {name}"
+
+
 def read_sources(
     names: Iterable[str],
     with_file_twin: Iterable[str],
+    families: Iterable[str],
     environ: Mapping[str, str] | None = None,
     toml_file: Path = TOML_FILE,
 ) -> RawSettings:
     """Collect every value set anywhere. `names` are all settings there are; those in
-    `with_file_twin` may also be given as the path of a file that holds the value."""
+    `with_file_twin` may also be given as the path of a file that holds the value. `families`: the
+    words before secrets whose names the operator chooses, `<family>__<name>`."""
     raw = RawSettings()
-    known, twins = set(names), set(with_file_twin)
+    known = _Known(frozenset(names), frozenset(with_file_twin), frozenset(families))
     _read_toml(raw, known, toml_file)
-    _read_environment(raw, known, twins, os.environ if environ is None else environ)
+    _read_environment(raw, known, os.environ if environ is None else environ)
     return raw
 
 
-def _read_toml(raw: RawSettings, known: set[str], path: Path) -> None:
+def _read_toml(raw: RawSettings, known: _Known, path: Path) -> None:
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -58,13 +78,13 @@ def _read_toml(raw: RawSettings, known: set[str], path: Path) -> None:
         raw.faults.append(f"{path}: cannot be read: {error}")
         return
     for table, entries in content.items():
-        if table == "targets" and isinstance(entries, dict):
-            items = [(TARGETS + str(name), value) for name, value in entries.items()]
+        if table in known.families and isinstance(entries, dict):
+            items = [(f"{table}__{name}", value) for name, value in entries.items()]
         else:
             items = [(table, entries)]
         for name, value in items:
-            if name not in known and not name.startswith(TARGETS):
-                raw.faults.append(f"{path}: {name}: unknown setting{_hint(name, known)}")
+            if name not in known.names and not known.is_member(name):
+                raw.faults.append(f"{path}: {name}: unknown setting{_hint(name, known.names)}")
             elif isinstance(value, dict):
                 raw.faults.append(f"{path}: {name}: must be a single value")
             else:
@@ -80,26 +100,24 @@ def _toml_text(value: object) -> str:
     return str(value)
 
 
-def _read_environment(
-    raw: RawSettings, known: set[str], twins: set[str], environ: Mapping[str, str]
-) -> None:
+def _read_environment(raw: RawSettings, known: _Known, environ: Mapping[str, str]) -> None:
     for name_in_environment, text in sorted(environ.items()):
         if not name_in_environment.startswith(PREFIX):
             continue
         rest = name_in_environment.removeprefix(PREFIX)
         name = rest.lower()
-        if name in known or (name.startswith(TARGETS) and not name.endswith("_file")):
+        if name in known.names or (known.is_member(name) and not name.endswith("_file")):
             if value := stripped(text):  # an empty variable counts as not set, as in compose files
                 raw.values[name] = value
                 raw.origins[name] = name_in_environment
-        elif name.endswith("_file") and _has_twin(name.removesuffix("_file"), twins):
+        elif name.endswith("_file") and _has_twin(name.removesuffix("_file"), known):
             _read_file(raw, name.removesuffix("_file"), name_in_environment, text, environ)
         elif not rest.startswith("TEST_") and not _SERVICE_LINK.fullmatch(rest):
-            raw.faults.append(f"{name_in_environment}: unknown setting{_hint(name, known)}")
+            raw.faults.append(f"{name_in_environment}: unknown setting{_hint(name, known.names)}")
 
 
-def _has_twin(name: str, twins: set[str]) -> bool:
-    return name in twins or name.startswith(TARGETS)
+def _has_twin(name: str, known: _Known) -> bool:
+    return name in known.twins or known.is_member(name)
 
 
 def _read_file(
@@ -122,16 +140,6 @@ def _read_file(
         raw.faults.append(f"{twin}: {file} is empty; it must hold the value")
 
 
-def read_secret(file: Path) -> str:
-    """The value that a file holds. Raises OSError or UnicodeDecodeError."""
-    return stripped(file.read_text("utf-8-sig"))
-
-
-def stripped(text: str) -> str:
-    """A value without what editors, shells and copying put around it."""
-    return text.strip(_AROUND)
-
-
 def _shown_path(path: str) -> str:
     # Some set the secret itself where the path of its file belongs.
     is_path = "/" in path and "://" not in path and "@" not in path
@@ -146,6 +154,6 @@ def _reason(error: Exception) -> str:
     return "its path cannot be used"
 
 
-def _hint(name: str, known: set[str]) -> str:
+def _hint(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {variable(near[0])}?" if near else ""

@@ -6,18 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.strict_json import loads_object
 from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
+from adapters.setting_values import OFF, parse_count
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
 from domain.errors import MalformedMessage
-from domain.notification import InvalidNotification, Recipient, one_recipient
+from domain.notification import Recipient
 
 FORBIDDEN_QUEUE = "webgui"
-CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
 
-_ON = frozenset({"on", "true", "yes", "1", "enabled"})
-_OFF = frozenset({"off", "false", "no", "0", "none", "disabled"})
 _OURS = re.compile(r"\.dead$|\.retry\.\d+$")
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
@@ -138,7 +137,7 @@ def parse_wait(text: str) -> timedelta:
 
 def parse_http(text: str) -> HttpAddress | None:
     """Read `host:port`, or `off`; an IPv6 host is in brackets."""
-    if text.strip().lower() in _OFF:
+    if text.strip().lower() in OFF:
         return None
     match = _HOST_AND_PORT.fullmatch(text.strip())
     if match is None or int(match["port"]) > _LAST_PORT:
@@ -183,7 +182,7 @@ def _redirects(text: str) -> Mapping[str, Recipient]:
     for item in parse_list(text):
         channel, colon, address = (part.strip() for part in item.partition(":"))
         if not colon:
-            channel, address = "email", channel
+            channel, address = DEFAULT.name, channel
         if _channel(channel) in redirects:
             raise ValueError(f"names two addresses for {channel}")
         redirects[channel] = _recipient(channel, address)
@@ -191,16 +190,10 @@ def _redirects(text: str) -> Mapping[str, Recipient]:
 
 
 def _recipient(channel: str, address: str) -> Recipient:
-    from adapters.channels.email.addresses import InvalidAddress, parse_address
-
     try:
-        if channel != "email":
-            return Recipient.parse(address)
-        recipient = one_recipient(address)
-        parse_address(recipient.address)
-    except (InvalidAddress, InvalidNotification) as error:
+        return CHANNELS[channel].recipient(address)
+    except ValueError as error:
         raise ValueError(f"{address!r} for {channel}: {error}") from None
-    return recipient
 
 
 def parse_size(text: str) -> int:
@@ -209,23 +202,6 @@ def parse_size(text: str) -> int:
     if match is None or int(match[1]) == 0:
         raise ValueError("must be a size such as 500KB or 10MiB")
     return int(match[1]) * _UNITS[(match[2] or "b").lower()]
-
-
-def parse_switch(text: str) -> bool:
-    """Read `on` or `off`, or another usual word for either."""
-    word = text.strip().lower()
-    if word in _ON:
-        return True
-    if word in _OFF:
-        return False
-    raise ValueError("must be on or off")
-
-
-def parse_count(text: str) -> int:
-    """Read a whole number of at least one."""
-    if not re.fullmatch(r"\d{1,6}", text) or int(text) == 0:
-        raise ValueError("must be a whole number of at least 1")
-    return int(text)
 
 
 def parse_prefetch(text: str) -> int:

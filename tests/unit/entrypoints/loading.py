@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,11 @@ ABSENT = Path("absent.toml")
 
 def load(environ: Mapping[str, str], toml: Path = ABSENT) -> Settings:
     return load_settings(environ, toml).settings
+
+
+def of_channel(environ: Mapping[str, str], channel: str) -> Any:
+    """The settings of one channel."""
+    return load(environ).channel_settings[channel]
 
 
 def faults(environ: Mapping[str, str], toml: Path = ABSENT) -> list[str]:

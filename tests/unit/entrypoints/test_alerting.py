@@ -41,6 +41,7 @@ class Office:
             targets=targets,
             notifiers={"email": self.notifier, "slack": self.notifier},
             paused=lambda: self.paused,
+            without_subject=("slack",),
         )
 
     def dies(self, template: str = "invoice") -> None:

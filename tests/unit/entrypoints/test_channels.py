@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from entrypoints.channels import apprise_notifier, webhook_notifier
+from entrypoints.container import Container
 from entrypoints.settings import SettingsInvalid
 from tests.unit.entrypoints.loading import RABBIT, load
 
@@ -19,7 +19,7 @@ def test_targets_that_apprise_does_not_know_are_named_all_at_once_without_their_
     )
 
     with pytest.raises(SettingsInvalid) as refusal:
-        apprise_notifier(settings)
+        Container(settings=settings).notifiers()["apprise"]()
 
     assert sorted(refusal.value.faults) == [
         "DISPATCHER_TARGETS__DEV: is no URL that Apprise knows",
@@ -31,14 +31,16 @@ def test_targets_without_the_extra_say_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.delitem(sys.modules, "adapters.channels.apprise.notifier", raising=False)
     monkeypatch.setitem(sys.modules, "apprise", None)  # as if it were not installed
 
+    settings = load({**RABBIT, "DISPATCHER_TARGETS__OPS": "json://127.0.0.1"})
+
     with pytest.raises(SettingsInvalid, match=r"dispatcher-worker\[apprise\]"):
-        apprise_notifier(load({**RABBIT, "DISPATCHER_TARGETS__OPS": "json://127.0.0.1"}))
+        Container(settings=settings).notifiers()["apprise"]()
 
 
 def test_a_webhook_secret_that_is_no_key_is_named() -> None:
     settings = load({**RABBIT, "DISPATCHER_WEBHOOK_SECRET": "whsec_no base64"})
 
     with pytest.raises(SettingsInvalid) as refusal:
-        webhook_notifier(settings)
+        Container(settings=settings).notifiers()["webhook"]()
 
     assert refusal.value.faults == ["DISPATCHER_WEBHOOK_SECRET: what follows whsec_ must be base64"]

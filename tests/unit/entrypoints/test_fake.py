@@ -8,14 +8,22 @@ import pytest
 from adapters.message_format.message import decode
 from adapters.templates import FilesystemTemplates
 from adapters.templates.snapshot import Snapshot
-from entrypoints.cli.addressing import address_fault
+from entrypoints.cli.send import address_fault
 from entrypoints.fake import fake_messages
 from entrypoints.settings import Settings
+from tests.unit.entrypoints.loading import load
 
 PAGE = "{% set subject = 'Hi' %}<p>{{ name }}</p>"
-SETTINGS = Settings.model_validate(
-    {"telegram_token": "1:a", "slack_token": "xoxb-1", "webhook_secret": "s" * 32}
+SETTINGS = load(
+    {
+        "DISPATCHER_TELEGRAM_TOKEN": "1:a",
+        "DISPATCHER_SLACK_TOKEN": "xoxb-1",
+        "DISPATCHER_WEBHOOK_SECRET": "s" * 32,
+        "DISPATCHER_TARGETS__OPS": "json://127.0.0.1",
+        "DISPATCHER_TARGETS__TEAM": "json://127.0.0.1",
+    }
 )
+OWN = SETTINGS.channel_settings
 EXAMPLE = {
     "to": "ann@example.com",
     "cc": "cy@example.com",
@@ -38,7 +46,7 @@ def test_field_8_2_a_made_up_message_goes_to_an_address_that_its_channel_takes(
 ) -> None:
     snapshot = snapshot_of(tmp_path, EXAMPLE)
 
-    for message in fake_messages(snapshot, "note", 20, channel=channel):
+    for message in fake_messages(snapshot, "note", 20, OWN, channel=channel):
         body = json.dumps({**message, "template": "note"}).encode()
         (notification,) = decode(body, channel=channel).notifications
         assert notification.channel == channel
@@ -50,7 +58,7 @@ def test_field_8_2_a_made_up_message_goes_to_an_address_that_its_channel_takes(
 
 def test_field_8_2_an_example_for_several_channels_stays_one_for_them(tmp_path: Path) -> None:
     both = {"channels": ["email", "telegram"], "to": {}, "parameters": {"name": "Ann"}}
-    (message,) = fake_messages(snapshot_of(tmp_path, both), "note", 1, channel="email")
+    (message,) = fake_messages(snapshot_of(tmp_path, both), "note", 1, OWN, channel="email")
 
     decoded = decode(json.dumps({**message, "template": "note"}).encode(), channel="email")
 
@@ -61,7 +69,7 @@ def test_field_8_2_an_example_for_several_channels_stays_one_for_them(tmp_path: 
 def test_field_8_2_a_target_is_one_of_those_that_are_set(tmp_path: Path) -> None:
     snapshot = snapshot_of(tmp_path, EXAMPLE)
 
-    found = fake_messages(snapshot, "note", 20, channel="apprise", targets=["ops", "team"])
+    found = fake_messages(snapshot, "note", 20, OWN, channel="apprise")
 
     assert {message["to"] for message in found} <= {"ops", "team"}
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.cli.captured_messages import CapturedPlace, newest
+from entrypoints.cli.captured_messages import newest
 from entrypoints.cli.local_server import FOREIGN_POLICY
 from entrypoints.cli.mailbox import CapturedMailbox, places
 from entrypoints.settings import Settings
+from tests.unit.entrypoints.loading import load
 
 EVIL = "<script src=https://evil.example/x.js></script><img src=x onerror=alert(1)>"
 
@@ -168,7 +169,7 @@ def test_what_is_not_there_is_404(box: CapturedMailbox, home: Path, path: str) -
 
 
 def test_a_maildir_of_its_own_is_looked_into(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"home": "var", "email_url": f"maildir:{tmp_path}/box"})
+    settings = load({"DISPATCHER_EMAIL_URL": f"maildir:{tmp_path}/box"})
     keep(tmp_path / "box/new/1", a_mail(subject="Mine").as_bytes())
 
     assert "Mine" in shown(CapturedMailbox(places(settings)), "/")
@@ -179,10 +180,7 @@ def test_any_bytes_can_be_shown(tmp_path_factory: pytest.TempPathFactory, source
     folder = tmp_path_factory.mktemp("any")
     keep(folder / "mail/new/1", source)
     keep(folder / "slack/1.txt", source)
-    found = [
-        CapturedPlace("", "email", folder / "mail"),
-        CapturedPlace("", "slack", folder / "slack"),
-    ]
+    found = places(Settings(home=folder))
     box = CapturedMailbox(found)
 
     for address in links(box):

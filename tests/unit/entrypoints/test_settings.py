@@ -8,15 +8,16 @@ import pytest
 from adapters.rabbitmq.settings import Binding
 from adapters.urls import redacted
 from entrypoints.settings import SettingsInvalid, load_settings
+from entrypoints.settings.channel_settings import shown
 from entrypoints.start import worker_settings
-from tests.unit.entrypoints.loading import RABBIT, faults, load
+from tests.unit.entrypoints.loading import RABBIT, faults, load, of_channel
 
 
 def test_without_any_variable_the_embedded_queue_and_a_local_mailbox_are_used() -> None:
     settings = load({})
 
     assert settings.broker == "sqlite:///var/queue.db"
-    assert settings.email == "maildir:var/mail"
+    assert shown(settings, "email_url") == ("maildir:var/mail", True)
     assert settings.active_queues == {"email": "email", "telegram": "telegram", "slack": "slack"}
 
 
@@ -100,7 +101,7 @@ def test_a_secret_may_come_from_a_file_but_not_from_two_places(tmp_path: Path) -
     secret.write_text("smtp+starttls://user:pass@relay.example.com\n")
     twin = {"DISPATCHER_EMAIL_URL_FILE": str(secret)}
 
-    assert load(twin).email == "smtp+starttls://user:pass@relay.example.com"
+    assert of_channel(twin, "email").url.value == "smtp+starttls://user:pass@relay.example.com"
     assert "set only one" in faults({**twin, "DISPATCHER_EMAIL_URL": "smtp://relay"})[0]
     missing = faults({"DISPATCHER_EMAIL_URL_FILE": str(tmp_path / "absent")})
     assert missing[0].startswith("DISPATCHER_EMAIL_URL_FILE: cannot read")

@@ -13,7 +13,7 @@ from entrypoints.cli.config import command as config
 from entrypoints.cli.doctor import command as doctor
 from entrypoints.settings import SettingsInvalid
 from entrypoints.start import worker_settings
-from tests.unit.entrypoints.loading import RABBIT, faults, load
+from tests.unit.entrypoints.loading import RABBIT, faults, load, of_channel
 
 TOKEN = "123456789:AAE-x_Y"
 
@@ -29,11 +29,10 @@ def test_field_7_7_what_editors_put_around_a_value_is_stripped(
     (tmp_path / "token").write_text(text, encoding="utf-8")
     name, value = ("_FILE", str(tmp_path / "token")) if in_file else ("", text)
 
-    settings = load({f"DISPATCHER_TELEGRAM_TOKEN{name}": value})
+    token = of_channel({f"DISPATCHER_TELEGRAM_TOKEN{name}": value}, "telegram").token
 
-    assert settings.telegram_token is not None
-    assert settings.telegram_token.get_secret_value() == TOKEN
-    assert settings.secret_now("telegram_token") == TOKEN
+    assert token.value == TOKEN
+    assert token.now() == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -73,13 +72,14 @@ def test_field_7_7_a_tilde_is_the_home_folder_in_every_path(
     from adapters.channels.email.url import MaildirSettings, parse_email_url
     from adapters.sqlite.url import parse_sqlite_url
 
-    assert parse_email_url(settings.email or "") == MaildirSettings(folder=tmp_path / "mail")
+    email = settings.channel_settings["email"]
+    assert parse_email_url(email.url.value) == MaildirSettings(folder=tmp_path / "mail")
     assert parse_sqlite_url(settings.broker) == tmp_path / "queue.db"
     assert settings.home == tmp_path / "home"
     assert settings.templates_dir == tmp_path / "templates"
     assert settings.attachments_dir == tmp_path / "files"
-    assert settings.email_ca_file == tmp_path / "ca.pem"
-    assert settings.secret_now("telegram_token") == TOKEN
+    assert email.ca_file == tmp_path / "ca.pem"
+    assert settings.channel_settings["telegram"].token.now() == TOKEN
     [fault] = faults({"DISPATCHER_HOME": "~no-such-user/home"})
     assert fault == "DISPATCHER_HOME: begins with ~, and there is no such user's home folder"
 
@@ -95,7 +95,7 @@ def test_field_7_7_a_switch_takes_the_usual_words_and_http_can_be_off(
     word: str, is_on: bool
 ) -> None:
     assert load({"DISPATCHER_AUTO_RELEASE": word}).auto_release is is_on
-    assert load({"DISPATCHER_WEBHOOK_ALLOW_PRIVATE": word}).webhook_allow_private is is_on
+    assert of_channel({"DISPATCHER_WEBHOOK_ALLOW_PRIVATE": word}, "webhook").allow_private is is_on
     if not is_on:
         assert load({"DISPATCHER_HTTP": word}).http is None
 

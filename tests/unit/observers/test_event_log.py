@@ -40,7 +40,7 @@ ABOUT = {
 
 
 def lines_of(*events: Event) -> list[MutableMapping[str, Any]]:
-    log = EventLog()
+    log = EventLog(hidden=("telegram", "slack"))
     with capture_logs() as lines:
         for event in events:
             log.emit(event)

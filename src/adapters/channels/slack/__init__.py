@@ -1,5 +1,1 @@
 """Slack: one call of the Web API for each recipient, or one post to an incoming webhook."""
-
-from adapters.channels.slack.notifier import SlackNotifier
-
-__all__ = ["SlackNotifier"]

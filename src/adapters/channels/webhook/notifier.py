@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -30,7 +30,6 @@ ALLOW_PRIVATE = "DISPATCHER_WEBHOOK_ALLOW_PRIVATE"
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "Dispatcher"}
 _MAX_ADDRESSES = 4
-_WISHES = ("telegram", "slack")  # metadata that is for other channels
 _PATIENCE = 3  # a connection, its handshake and the wait for an answer may each take `timeout`
 
 # RFC 9110 section 15.5, RFC 6585, RFC 8470: passing, whoever is to blame.
@@ -73,11 +72,13 @@ class WebhookNotifier:
         secret: Callable[[], str],
         *,
         allow_private: bool = False,
+        wishes: Collection[str] = (),
         timeout: float = TIMEOUT,
         client: Callable[..., httpx2.AsyncClient] = httpx2.AsyncClient,
     ) -> None:
         """`secret` is asked for each message, so a changed one needs no restart. `allow_private`:
-        whether addresses that are not public may be posted to. `timeout`: seconds for a
+        whether addresses that are not public may be posted to. `wishes`: metadata that is for other
+        channels, and is left out. `timeout`: seconds for a
         connection, and for an answer. `client` makes the HTTP client at the first request.
 
         Raises ValueError, naming the variable, when the secret is invalid.
@@ -85,6 +86,7 @@ class WebhookNotifier:
         signing_key(secret())
         self._secret = secret
         self._allow_private = allow_private
+        self._wishes = frozenset(wishes)
         self._timeout = timeout
         self._make = client
         self._client: httpx2.AsyncClient | None = None
@@ -99,7 +101,7 @@ class WebhookNotifier:
         """Post one message; see `Notifier.notify`."""
         (recipient,) = recipients
         target = await self._resolved(url_of(recipient.address))
-        body = payload(notification, content)
+        body = payload(notification, content, self._wishes)
         key = self._key()
         await about_to_send()
         # Signed last: the receiver compares the time with its own clock.
@@ -116,7 +118,7 @@ class WebhookNotifier:
         """See `Notifier.check`."""
         (recipient,) = recipients
         url = url_of(recipient.address)
-        payload(notification, content)
+        payload(notification, content, self._wishes)
         with suppress(Transient):  # a name: what it stands for is only known once it is looked up
             await self._resolved(url, flags=socket.AI_NUMERICHOST)
         return {recipient: None}
@@ -203,7 +205,7 @@ class WebhookNotifier:
         return self._client
 
 
-def payload(notification: Notification, content: Content) -> bytes:
+def payload(notification: Notification, content: Content, wishes: Collection[str] = ()) -> bytes:
     """The body: a JSON object, the same bytes at each try from the same templates. Raises
     Permanent for what it cannot hold."""
     if notification.attachments:
@@ -216,7 +218,7 @@ def payload(notification: Notification, content: Content) -> bytes:
         "template": notification.template,
         "subject": content.subject,
         "text": content.parts.get("text", ""),
-        "metadata": {k: v for k, v in notification.metadata.items() if k not in _WISHES},
+        "metadata": {k: v for k, v in notification.metadata.items() if k not in wishes},
     }
     try:
         text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,48 @@
+"""The channel `apprise`: any Apprise URL as a named target (the extra `apprise`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.setting import named_secrets
+from adapters.secret import Secret
+from domain.ports import Notifier
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppriseSettings:
+    """DISPATCHER_TARGETS__NAME, one for each target."""
+
+    targets: Mapping[str, Secret] = named_secrets()
+
+
+def _make(settings: AppriseSettings, _context: ChannelContext) -> Notifier:
+    try:
+        from adapters.channels.apprise.notifier import AppriseNotifier
+    except ImportError:
+        fault = "needs the extra: pip install 'dispatcher-worker[apprise]'"
+        raise ValueError(f"DISPATCHER_TARGETS__*: {fault}") from None
+    return AppriseNotifier({name: url.value for name, url in settings.targets.items()})
+
+
+def _fake_target(fake: "Faker", settings: AppriseSettings) -> str:
+    if settings.targets:
+        return str(fake.random_element(sorted(settings.targets)))
+    return f"{fake.name()} <{fake.email()}>"
+
+
+CHANNEL = Channel(
+    name="apprise",
+    title="Apprise",
+    settings=AppriseSettings,
+    family="targets",
+    outlets=("targets",),
+    make=_make,
+    capture=None,
+    proxy_library=lambda settings: "socks" if settings.targets else None,
+    fake_address=_fake_target,
+)

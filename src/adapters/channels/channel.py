@@ -1,0 +1,198 @@
+"""What a channel is to the rest of the program: one value, from which all else follows."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from adapters.channels.finding import TIMEOUT, Finding
+from adapters.channels.setting import SettingFault
+from domain.errors import Permanent
+from domain.notification import JsonValue, Recipient
+from domain.pace import PaceStore
+from domain.ports import EventSink, Notifier
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+    from adapters.channels.captured_message import CapturedContent
+    from adapters.channels.email.learned import Learned
+
+S = TypeVar("S")
+"""A channel's own settings: a frozen dataclass whose fields are made by `setting` or `secret`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelContext:
+    """What a notifier needs beyond its own settings. `attachments_most`: bytes of the files that
+    one message may name by path. `wishes`: the metadata that some channel reads as instructions."""
+
+    home: Path
+    attachments_dir: Path | None
+    attachments_most: int
+    retry_delays: tuple[timedelta, ...]
+    paces: PaceStore
+    events: EventSink
+    learned: "Learned"
+    wishes: frozenset[str]
+
+
+def _text_capture(context: ChannelContext, name: str) -> Notifier:
+    from adapters.channels.shared.captured import CapturedNotifier
+
+    return CapturedNotifier(context.home / name)
+
+
+def _read_text(source: bytes) -> "CapturedContent":
+    from adapters.channels.captured_message import read_text
+
+    return read_text(source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture(Generic[S]):
+    """How messages are kept on this machine instead of being sent. `folder`: its name in HOME,
+    where it is not the channel's. `subfolders`: where in it the messages are. `elsewhere`: a folder
+    that the channel's own settings name. `checks_addresses`: not every address is kept."""
+
+    folder: str = ""
+    subfolders: tuple[str, ...] = (".",)
+    notifier: Callable[[S, ChannelContext], Notifier] | None = None
+    read: Callable[[bytes], "CapturedContent"] = _read_text
+    elsewhere: Callable[[S], Path | None] = lambda _settings: None
+    checks_addresses: bool = False
+
+
+async def _cannot_be_asked(channel: "Channel[Any]", settings: Any, context: ChannelContext) -> Any:
+    notifier = channel.notifier(settings, context)
+    await notifier.close()
+    if not channel.is_configured(settings):
+        return [Finding.kept_in(channel.name, channel.captured_in(context.home))]
+    return [Finding(channel.name, "is configured; it cannot be checked without sending something")]
+
+
+def _takes_any(_address: str, _settings: Any) -> None:
+    """Accept what has no form."""
+
+
+def _no_faults(_settings: Any, *, is_production: bool) -> Iterable[SettingFault]:
+    return ()
+
+
+def _mailbox(fake: "Faker", _settings: Any) -> JsonValue:
+    return f"{fake.name()} <{fake.email()}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel(Generic[S]):
+    """A way to reach people.
+
+    `settings`: the type of its own settings, named `DISPATCHER_<NAME>_<FIELD>`. `outlets`: those
+    of them of which one must be set, so that there is somewhere to send to; the first is asked for.
+    `outlet_forms`: what the first may be. `family`: the word before the names that an operator
+    chooses, `DISPATCHER_<FAMILY>__<NAME>`. `sender`: the setting that names a default sender.
+
+    `make` builds the notifier; raises ValueError, a line for each fault, which names its variable.
+    `faults` says what of the settings does not fit together. `ping` asks the provider, sends
+    nothing, and raises DeliveryError, TimeoutError or ValueError; `ping_timeout` in seconds.
+
+    `recipient` reads an address as a setting names it, `check_address` judges it; both raise
+    ValueError or Permanent. `has_secret_addresses`: an address may hold a secret, as a URL does.
+    `number_addresses`: a number is an address. `comma_addresses`: an address may hold a comma.
+    `example`: an address for the demo; `fake_address` makes one up.
+    """
+
+    name: str
+    title: str
+    settings: type[S]
+    outlets: tuple[str, ...]
+    make: Callable[[S, ChannelContext], Notifier]
+    outlet_forms: str = ""
+    family: str = ""
+    sender: str = ""
+    capture: Capture[S] | None = Capture()
+    has_queue: bool = False
+    """Whether there is a queue of its name where QUEUES is not set."""
+    has_relays: bool = False
+    """Whether its provider is one or more relays, of which is learned what they take."""
+    prefetch: Callable[[S], int] | None = None
+    """Messages in hand at once; None: as the first channel has them."""
+    reads_metadata: bool = False
+    """Whether the metadata of its name are instructions to it."""
+
+    faults: Callable[..., Iterable[SettingFault]] = _no_faults
+    ping: Callable[[S, ChannelContext], Awaitable[list[Finding]]] | None = None
+    ping_timeout: float = TIMEOUT
+    proxy_library: Callable[[S], str | None] = lambda _settings: None
+    """The module that it needs for a SOCKS proxy; None: it uses no proxy."""
+
+    recipient: Callable[[str], Recipient] = Recipient.parse
+    check_address: Callable[[str, S], object] = _takes_any
+    has_secret_addresses: bool = False
+    number_addresses: bool = False
+    comma_addresses: bool = True
+    example: JsonValue = None
+    fake_address: Callable[["Faker", S], JsonValue] = _mailbox
+
+    carries_copies: bool = False
+    carries_files: bool = False
+    carries_subject: bool = True
+
+    def is_configured(self, settings: S) -> bool:
+        """Whether there is somewhere to send to."""
+        return any(getattr(settings, name) for name in self.outlets)
+
+    def address_fault(self, address: str, settings: S) -> str | None:
+        """Why a message to this address would be refused; None where it would not, or where the
+        channel is captured and takes anything."""
+        is_kept = not self.is_configured(settings) and self.capture is not None
+        if is_kept and not (self.capture and self.capture.checks_addresses):
+            return None
+        try:
+            self.check_address(address, settings)
+        except (ValueError, Permanent) as error:
+            return str(error)
+        return None
+
+    def without_outlets(self, settings: S) -> S:
+        """The settings of a channel that sends nothing."""
+        bare: Any = self.settings()
+        unset = {name: getattr(bare, name) for name in self.outlets}
+        return replace(settings, **unset)  # type: ignore[type-var]
+
+    def captured_in(self, home: Path) -> Path:
+        """The folder that messages are kept in where the channel is not configured."""
+        return home / ((self.capture and self.capture.folder) or self.name)
+
+    def notifier(self, settings: S, context: ChannelContext) -> Notifier:
+        """What sends its messages, or keeps them where the channel is not configured. Raises
+        ValueError as `make` does."""
+        if self.is_configured(settings) or self.capture is None:
+            return self.make(settings, context)
+        if self.capture.notifier is not None:
+            return self.capture.notifier(settings, context)
+        return _text_capture(context, self.name)
+
+    async def look(self, settings: S, context: ChannelContext) -> list[Finding]:
+        """What `doctor` says of it. Raises as `ping` does."""
+        if self.ping is None:
+            found: list[Finding] = await _cannot_be_asked(self, settings, context)
+            return found
+        return await self.ping(settings, context)
+
+    def field_of(self, name: str) -> str:
+        """The setting of that name, in lower case: `url` -> `email_url`."""
+        return f"{self.name}_{name}"
+
+    @property
+    def needed(self) -> str:
+        """The setting that gives it somewhere to send to, in lower case."""
+        return f"{self.family}__NAME" if self.family else self.field_of(self.outlets[0])
+
+
+def by_folder(*folders: str) -> Mapping[str, Channel[Any]]:
+    """The channels of these folders by name, in this order."""
+    found = (import_module(f"adapters.channels.{folder}.channel").CHANNEL for folder in folders)
+    return {channel.name: channel for channel in found}

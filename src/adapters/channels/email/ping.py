@@ -1,0 +1,89 @@
+"""What `doctor` finds out about the relays: nothing is sent."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.channels.channel import ChannelContext
+from adapters.channels.email.connect import Connector
+from adapters.channels.email.relays import email_notifier, maildir_notifier, tokens_of
+from adapters.channels.email.sender_check import refusal_of_sender
+from adapters.channels.email.session import Session
+from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.url import MaildirSettings, SmtpSettings, parse_email_urls
+from adapters.channels.finding import Finding, FindingState, reason_of
+from domain.errors import DeliveryError, DispatcherError, Permanent, Unavailable
+
+if TYPE_CHECKING:
+    from adapters.channels.email.channel import EmailSettings
+
+_NAME = "email"
+_PATIENCE = 33.0  # a relay may be slow to greet: some are on purpose
+_COMMAND = 10.0
+
+
+async def ping(settings: "EmailSettings", context: ChannelContext, folder: Path) -> list[Finding]:
+    """Greet each relay and sign in. `folder` is where mail is kept while no URL is set. Raises
+    ValueError where a default or the authorities cannot be used."""
+    if settings.url is None:
+        maildir_notifier(folder, settings, context)
+        return [_kept_in(folder)]
+    email_notifier(settings, context)
+    places = parse_email_urls(settings.url.now())
+    if isinstance(places, MaildirSettings):
+        return [_kept_in(places.folder)]
+    found = await asyncio.gather(*(_greet(settings, context, place) for place in places))
+    return [one for findings in found for one in findings]
+
+
+def _kept_in(folder: Path) -> Finding:
+    return Finding.kept_in(_NAME, folder, "mail is")
+
+
+async def _greet(
+    settings: "EmailSettings", context: ChannelContext, relay: SmtpSettings
+) -> list[Finding]:
+    tokens = tokens_of(settings, context)
+    connector = Connector(
+        relay,
+        tokens=tokens,
+        ca_file=settings.ca_file,
+        timeouts=Timeouts(connect=10, greeting=30, command=_COMMAND),
+        ehlo=settings.ehlo,
+        on_late=lambda _server, _hint: None,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            session = await connector.open()
+    except (DispatcherError, TimeoutError) as error:
+        return [Finding.unreachable(_NAME, error, _PATIENCE)]
+    finally:
+        if tokens is not None:
+            await tokens.close()
+    try:
+        refusal = await refusal_of_sender(session, settings.sender, _COMMAND)
+    finally:
+        await session.quit(1.0)
+    if refusal is not None:
+        return [_refused(refusal, settings)]
+    login = "lets us in" if relay.username else "answers"
+    return [Finding(_NAME, f"{relay.server} {login}"), *_replies(settings, session)]
+
+
+def _refused(refusal: DeliveryError, settings: "EmailSettings") -> Finding:
+    if isinstance(refusal, Unavailable):
+        return Finding.unreachable(_NAME, refusal)
+    if isinstance(refusal, Permanent) and settings.sender is not None:
+        remedy = "DISPATCHER_EMAIL_FROM is what it was asked with"
+        return Finding(_NAME, reason_of(refusal), FindingState.UNREACHABLE, remedy)
+    sender = "this sender" if settings.sender is not None else "the empty sender"
+    remedy = f"it was asked with {sender}; try again later"
+    return Finding.notable(_NAME, reason_of(refusal, _COMMAND), remedy)
+
+
+def _replies(settings: "EmailSettings", session: Session) -> list[Finding]:
+    replies = settings.reply_to or ""
+    if replies.rpartition("@")[0].isascii() or "smtputf8" in session.extensions:
+        return []
+    detail = f"{session.server} does not offer SMTPUTF8: DISPATCHER_EMAIL_REPLY_TO is left out"
+    return [Finding.notable(_NAME, detail, "give an address that is ASCII before the @")]

@@ -1,0 +1,103 @@
+"""The channel `slack`: the Web API, or an incoming webhook."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.finding import Finding, clock_findings
+from adapters.channels.setting import SettingFault, check_secrets, secret
+from adapters.secret import Secret, now
+from adapters.setting_values import check_http_url
+from adapters.urls import without_path
+from domain.ports import Notifier
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+    from adapters.channels.slack.notifier import SlackNotifier
+
+_NAME = "slack"
+_TOKEN = re.compile(r"[!-~]+")  # what a header can hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackSettings:
+    """What an operator sets for the channel."""
+
+    token: Secret | None = secret()
+    webhook_url: Secret | None = secret()
+    api_url: Secret = secret("https://slack.com/api/", shown=without_path)
+
+
+def _faults(settings: SlackSettings, *, is_production: bool) -> Iterable[SettingFault]:
+    return check_secrets(
+        settings, token=_check_token, webhook_url=check_http_url, api_url=check_http_url
+    )
+
+
+def _check_token(token: str) -> None:
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("must be a token: no blanks, and ASCII only")
+
+
+def _notifier(settings: SlackSettings, context: ChannelContext) -> "SlackNotifier":
+    from adapters.channels.slack.notifier import SlackNotifier
+
+    return SlackNotifier(
+        token=lambda: now(settings.token),
+        webhook_url=lambda: now(settings.webhook_url),
+        api_url=settings.api_url.value,
+        events=context.events,
+        paces=context.paces,
+    )
+
+
+def _make(settings: SlackSettings, context: ChannelContext) -> Notifier:
+    from adapters.channels.shared.blips import BlipTolerantNotifier
+
+    return BlipTolerantNotifier(_notifier(settings, context))
+
+
+async def _ping(settings: SlackSettings, context: ChannelContext) -> list[Finding]:
+    if settings.token is None and settings.webhook_url is None:
+        return [Finding.kept_in(_NAME, context.home / _NAME)]
+    if settings.token is None:
+        return [Finding(_NAME, "has a webhook, which cannot be asked anything without posting")]
+    notifier = _notifier(settings, context)
+    try:
+        pong = await notifier.ping()
+    finally:
+        await notifier.close()
+    return [Finding(_NAME, f"we are {pong.name}"), *clock_findings("Slack", pong)]
+
+
+def _check_address(address: str, settings: SlackSettings) -> None:
+    from adapters.channels.slack.people import is_email
+
+    if settings.token is not None or settings.webhook_url is None:
+        is_email(address)  # for an incoming webhook it is but a label
+
+
+def _fake_room(fake: "Faker", _settings: SlackSettings) -> str:
+    return f"#{fake.word()}-{fake.random_int(100, 999)}"
+
+
+CHANNEL = Channel(
+    name=_NAME,
+    title="Slack",
+    settings=SlackSettings,
+    outlets=("token", "webhook_url"),
+    make=_make,
+    has_queue=True,
+    reads_metadata=True,
+    faults=_faults,
+    ping=_ping,
+    proxy_library=lambda settings: "socksio" if settings.token or settings.webhook_url else None,
+    check_address=_check_address,
+    comma_addresses=False,
+    example="#orders",
+    fake_address=_fake_room,
+    carries_subject=False,
+)

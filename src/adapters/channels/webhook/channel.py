@@ -1,0 +1,56 @@
+"""The channel `webhook`: signed JSON to the URL that a message names."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.setting import secret, setting
+from adapters.secret import Secret, now
+from adapters.setting_values import parse_switch
+from domain.ports import Notifier
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """What an operator sets for the channel."""
+
+    secret: Secret | None = secret()
+    allow_private: bool = setting(default=False, parse=parse_switch)
+
+
+def _make(settings: WebhookSettings, context: ChannelContext) -> Notifier:
+    from adapters.channels.shared.blips import BlipTolerantNotifier
+    from adapters.channels.webhook.notifier import WebhookNotifier
+
+    return BlipTolerantNotifier(
+        WebhookNotifier(
+            secret=lambda: now(settings.secret) or "",
+            allow_private=settings.allow_private,
+            wishes=context.wishes,
+        )
+    )
+
+
+def _check_address(address: str, _settings: WebhookSettings) -> None:
+    from adapters.channels.webhook.url import url_of
+
+    url_of(address)
+
+
+def _fake_url(fake: "Faker", _settings: WebhookSettings) -> str:
+    return f"https://example.com/hooks/{fake.uuid4()}"
+
+
+CHANNEL = Channel(
+    name="webhook",
+    title="Webhooks",
+    settings=WebhookSettings,
+    outlets=("secret",),
+    make=_make,
+    check_address=_check_address,
+    has_secret_addresses=True,
+    fake_address=_fake_url,
+)
