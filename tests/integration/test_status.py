@@ -12,8 +12,8 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.inbound.contract import DeadCopy, RetryCopy
 from adapters.message_format.properties import Properties
-from adapters.sqlite.leased import Ended
 from adapters.sqlite.queue import SqliteQueue
+from adapters.sqlite.queue_rows import Ended
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command
 

@@ -2,26 +2,19 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from hashlib import blake2b, sha1
+from hashlib import blake2b
 from typing import Any, Final
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
-
-from adapters.redis import scripts
-from adapters.redis.address import RedisAddress
-from adapters.redis.connecting import PATIENCE, advice, connection_pool
+from adapters.redis import rules, scripts
+from adapters.redis.client import RedisScripts
 from domain.delivery import Delivery
 from domain.ledger import RETRY_AFTER, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 
 RETENTION: Final = timedelta(days=14)
 _UNDONE_AT_ONCE: Final = 100
-_SHA: Final = {
-    script: sha1(script.encode(), usedforsecurity=False).hexdigest() for script in scripts.ALL
-}
 
 
 class RedisLedger:
@@ -42,22 +35,19 @@ class RedisLedger:
     ) -> None:
         """`url`: see `RedisAddress`. Workers with the same `prefix` know of each
         other. Raises ValueError for an invalid URL; connects when first used."""
-        self._address = RedisAddress.parse(url)
-        self._pool = connection_pool(self._address)
-        self._redis = Redis.from_pool(self._pool)
-        self._name = self._address.name
+        self._scripts = RedisScripts(url)
         self._prefix = prefix
         self._owner = secrets.token_hex(16)
         self._lease = max(int(lease.total_seconds() * 1000), 1)
         self._retention = max(int(retention.total_seconds() * 1000), 1)
-        self._unheard: list[str] = []
+        self._given_up: list[str] = []
         self._keeper: asyncio.Task[None] | None = None
         self._is_closed = False
 
     async def start(self, delivery: Delivery) -> Start:
         claim = f"{_prefix(delivery)}.{secrets.token_hex(8)}"
         recipients = delivery.addresses
-        unheard = self._unheard[:_UNDONE_AT_ONCE]
+        given_up = self._given_up[:_UNDONE_AT_ONCE]
         head = (
             claim,
             _digest(delivery.session),
@@ -66,15 +56,15 @@ class RedisLedger:
         )
         digests = map(_digest, recipients)
         try:
-            answer = await self._run(scripts.START, *head, len(unheard), *unheard, *digests)
+            answer = await self._run(rules.START, *head, len(given_up), *given_up, *digests)
         except (asyncio.CancelledError, LedgerUnavailable):
             # It may have happened, or may yet, and its caller will never finish it.
-            self._unheard.append(claim)
+            self._given_up.append(claim)
             raise
-        self._undone(unheard)
+        self._undone(given_up)
         happened, *rest = answer
         if not happened:
-            raise LedgerUnavailable(f"ledger {self._name}: the answer came too late")
+            raise LedgerUnavailable(f"{self._scripts.name}: the answer came too late")
         is_recovered, *found = rest
         states = [RecipientState(state.decode()) for state in found]
         return Start(
@@ -87,7 +77,7 @@ class RedisLedger:
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         recipients = delivery.addresses
         head = (_prefix(delivery), _digest(delivery.fingerprint), int(delivery.redelivered))
-        answer = await self._evaluate(scripts.PEEK, *head, *map(_digest, recipients))
+        answer = await self._evaluate(rules.PEEK, *head, *map(_digest, recipients))
         _happened, _is_recovered, *found = answer
         states = [RecipientState(state.decode()) for state in found]
         return dict(zip(recipients, states, strict=True))
@@ -95,7 +85,7 @@ class RedisLedger:
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
         if not await self._run(scripts.SENDING, claim.name, *map(_digest, recipients)):
             raise ClaimLost(
-                f"ledger {self._name}: it has forgotten this delivery, or this process was taken"
+                f"{self._scripts.name}: it has forgotten this delivery, or this process was taken"
                 " for dead and another has taken the delivery over: start it again"
             )
 
@@ -121,31 +111,18 @@ class RedisLedger:
             with suppress(LedgerUnavailable):  # then the lease runs out by itself
                 await self._evaluate(scripts.END)
         self._is_closed = True
-        await self._redis.aclose()
-        await self._pool.disconnect()
+        await self._scripts.close()
 
     async def _run(self, script: str, *arguments: str | int) -> Any:
         if self._is_closed:
-            raise LedgerUnavailable(f"ledger {self._name}: it is closed; this process is ending")
+            raise LedgerUnavailable(f"{self._scripts.name}: it is closed; this process is ending")
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
         return await self._evaluate(script, *arguments)
 
     async def _evaluate(self, script: str, *arguments: str | int) -> Any:
         common = (self._prefix, self._owner, self._lease, self._retention)
-        call: Callable[..., Awaitable[Any]] = self._redis.execute_command
-        try:
-            async with asyncio.timeout(PATIENCE):
-                try:
-                    return await call("EVALSHA", _SHA[script], 0, *common, *arguments)
-                except NoScriptError:  # the server does not know it, as after a restart
-                    return await call("EVAL", script, 0, *common, *arguments)
-        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-            # What else is in the pool is likely as dead; the next call connects again.
-            await self._pool.disconnect(inuse_connections=False)
-            raise LedgerUnavailable(
-                f"ledger {self._name}: {advice(error, self._address)}"
-            ) from error
+        return await self._scripts.run(script, *common, *arguments)
 
     async def _keep(self) -> None:
         """Renew the lease while the process lives, and undo what was given up."""
@@ -153,15 +130,15 @@ class RedisLedger:
         while True:
             await asyncio.sleep(pause)
             pause = self._lease / 9000  # sooner after a failure; whoever needs the ledger says so
-            unheard = self._unheard[:_UNDONE_AT_ONCE]
+            given_up = self._given_up[:_UNDONE_AT_ONCE]
             with suppress(LedgerUnavailable):
-                await self._run(scripts.RENEW, *unheard)
-                self._undone(unheard)
+                await self._run(scripts.RENEW, *given_up)
+                self._undone(given_up)
                 pause = self._lease / 3000
 
     def _undone(self, claims: Sequence[str]) -> None:
         if claims:
-            self._unheard = [claim for claim in self._unheard if claim not in claims]
+            self._given_up = [claim for claim in self._given_up if claim not in claims]
 
 
 def _prefix(delivery: Delivery) -> str:

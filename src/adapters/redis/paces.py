@@ -1,16 +1,8 @@
 """Turns and notes of a fleet, on a Redis server and by its clock."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from hashlib import sha1
 from typing import Any, Final
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
-
-from adapters.redis.address import RedisAddress
-from adapters.redis.connecting import PATIENCE, advice, connection_pool
-from domain.ledger import LedgerUnavailable
+from adapters.redis.client import RedisScripts
 from domain.pace import CLOCK_SET_BACK, PARTS, Spacing, Turn
 
 # `domain.pace.Lane`, inside the server. A lane is a hash: `n` is when the next turn is due,
@@ -100,11 +92,6 @@ return 1
 
 _NOTES: Final = "return redis.call('HGETALL', ARGV[1] .. 'notes')"
 
-_SHA: Final = {
-    script: sha1(script.encode(), usedforsecurity=False).hexdigest()
-    for script in (_TAKE, _GIVE_BACK, _HOLD, _NOTE, _SWAP, _NOTES)
-}
-
 
 class RedisPaces:
     """The PaceStore contract on a Redis server."""
@@ -112,9 +99,7 @@ class RedisPaces:
     def __init__(self, url: str, *, prefix: str = "dispatcher:ledger:pace:") -> None:
         """`url`: see `RedisAddress`. The default prefix begins with the ledger's, so that the same
         rights do. Raises ValueError for an invalid URL; connects when first used."""
-        self._address = RedisAddress.parse(url)
-        self._pool = connection_pool(self._address)
-        self._redis = Redis.from_pool(self._pool)
+        self._scripts = RedisScripts(url)
         self._prefix = prefix
 
     async def take(self, key: str, spacing: Spacing, patience: float) -> Turn:
@@ -142,22 +127,10 @@ class RedisPaces:
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def close(self) -> None:
-        await self._redis.aclose()
-        await self._pool.disconnect()
+        await self._scripts.close()
 
     async def _run(self, script: str, *arguments: str | int) -> Any:
-        call: Callable[..., Awaitable[Any]] = self._redis.execute_command
-        try:
-            async with asyncio.timeout(PATIENCE):
-                try:
-                    return await call("EVALSHA", _SHA[script], 0, self._prefix, *arguments)
-                except NoScriptError:  # the server does not know it, as after a restart
-                    return await call("EVAL", script, 0, self._prefix, *arguments)
-        except (RedisError, OSError) as error:  # a TimeoutError is an OSError
-            await self._pool.disconnect(inuse_connections=False)
-            raise LedgerUnavailable(
-                f"ledger {self._address.name}: {advice(error, self._address)}"
-            ) from error
+        return await self._scripts.run(script, self._prefix, *arguments)
 
 
 def _text(number: float) -> str:

@@ -12,8 +12,8 @@ import structlog
 
 from adapters.inbound.contract import Acked, BrokerUnavailable, Handler, SessionEnded, not_kept
 from adapters.inbound.in_hand import InHand
-from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
+from adapters.sqlite.queue_rows import Ended, Leased
 from domain.events import BROKER, TroubleBegan, TroubleEnded
 from domain.ports import Clock, EventSink, NoObserver
 

@@ -20,7 +20,7 @@ LOCK_PATIENCE: Final = 10.0
 _BUSY_MS: Final = 5
 _BUSY_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _OLDEST_SQLITE: Final = (3, 35)  # the first with RETURNING
-ADVICE: Final = {
+_ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_READONLY: "it cannot be written: check its owner and permissions",
     sqlite3.SQLITE_PERM: "it cannot be written: check its owner and permissions",
@@ -48,7 +48,7 @@ QUEUE: Final = Kind(name="embedded queue", error=BrokerUnavailable, survives_pow
 
 def fault(error: sqlite3.DatabaseError) -> str:
     """What is wrong with the file and what to do."""
-    return ADVICE.get(_code(error), f"SQLite says: {error}")
+    return _ADVICE.get(_code(error), f"SQLite says: {error}")
 
 
 class Database:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -12,28 +12,12 @@ from uuid import uuid4
 from adapters.inbound.contract import DeadCopy, Decision, InboundMessage, Keep, Release, RetryCopy
 from adapters.message_format.properties import Properties
 from adapters.sqlite.database import Database
-from adapters.sqlite.leased import Ended, Leased, leased_from
 from adapters.sqlite.processes import LockFiles
+from adapters.sqlite.queue_rows import SCHEMA, Ended, Leased, dead, leased_from, stored
 from adapters.sqlite.successor import Successor
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
-# `visible_at` (microseconds since the epoch) is when a message may be taken: when it is due, or,
-# while `owner` holds it, when the lease ends. Dead letters are the messages of `<queue>.dead`.
-# AUTOINCREMENT: an id is never used again, so a late settlement cannot hit another message.
-_SCHEMA: Final = """
-CREATE TABLE message (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    queue TEXT NOT NULL,
-    visible_at INTEGER NOT NULL,
-    owner TEXT,
-    handed_out INTEGER NOT NULL DEFAULT 0,
-    properties TEXT NOT NULL,
-    headers TEXT NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX message_by_time ON message (queue, visible_at, owner)
-"""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LATEST: Final = 2**63 - 1  # what an INTEGER of SQLite holds
@@ -47,7 +31,7 @@ class SqliteQueue:
     def __init__(self, path: Path, clock: Clock) -> None:
         """`path` is created when first used, with its folder."""
         self._path = path
-        self._database = Database(path, schema=_SCHEMA, version=SCHEMA_VERSION)
+        self._database = Database(path, schema=SCHEMA, version=SCHEMA_VERSION)
         self._clock = clock
         self._listeners: list[Callable[[], None]] = []
 
@@ -70,12 +54,12 @@ class SqliteQueue:
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
         """Store a dead letter of `queue` for good, as it is. Raises BrokerUnavailable."""
-        await self._add(_dead(queue), body, properties, headers)
+        await self._add(dead(queue), body, properties, headers)
 
     async def _add(
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        row = (queue, _stored(properties), json.dumps(dict(headers)), body)
+        row = (queue, stored(properties), json.dumps(dict(headers)), body)
         await self._database.write(
             lambda c: c.execute(
                 "INSERT INTO message (visible_at, queue, properties, headers, body)"
@@ -138,7 +122,7 @@ class SqliteQueue:
     async def dead_ids(self, queue: str) -> list[int]:
         """The dead letters of `queue`, oldest first. Raises BrokerUnavailable."""
         sql = "SELECT id FROM message WHERE queue = ? ORDER BY id"
-        rows = await self._database.read(lambda c: c.execute(sql, (_dead(queue),)).fetchall())
+        rows = await self._database.read(lambda c: c.execute(sql, (dead(queue),)).fetchall())
         return [id_ for (id_,) in rows]
 
     async def dead_letter(self, id_: int, queue: str) -> InboundMessage | None:
@@ -187,7 +171,7 @@ class SqliteQueue:
         if isinstance(copy, RetryCopy):
             target, at = queue, self._now(copy.delay)
         else:
-            target, at = _dead(queue), self._now()
+            target, at = dead(queue), self._now()
         self._copy(connection, id_, target, at, copy.headers, priority=copy.priority)
 
     @staticmethod
@@ -201,7 +185,7 @@ class SqliteQueue:
         priority: int | None = None,
     ) -> None:
         body = changed and changed.body
-        others = _stored(changed.properties) if changed and changed.properties else None
+        others = stored(changed.properties) if changed and changed.properties else None
         connection.execute(
             "INSERT INTO message (queue, visible_at, headers, properties, body) SELECT"
             " ?, ?, ?, coalesce(?, json_patch(json_object('priority', ?), properties)),"
@@ -260,11 +244,3 @@ class SqliteQueue:
     def _ring(self) -> None:
         for on_stored in self._listeners:
             on_stored()
-
-
-def _stored(properties: Properties) -> str:
-    return json.dumps({k: v for k, v in asdict(properties).items() if v is not None})
-
-
-def _dead(queue: str) -> str:
-    return f"{queue}.dead"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from adapters.inbound.survey import QueueState, Waiting
-from adapters.sqlite.database import ADVICE, QUEUE, Kind
+from adapters.sqlite.database import QUEUE, Kind, fault
 
 _PATIENCE: Final = 2.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,6 +82,4 @@ def _opened(path: Path, kind: Kind) -> Iterator[sqlite3.Connection]:
         ) as connection:
             yield connection
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte of extended codes
-        advice = ADVICE.get(code, f"SQLite says: {error}")
-        raise kind.error(f"{kind.name} {path}: {advice}") from error
+        raise kind.error(f"{kind.name} {path}: {fault(error)}") from error

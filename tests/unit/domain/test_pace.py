@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.pace import PARTS, Lane, Pace, Rate, Spacing
+from domain.learned_pace import Pace
+from domain.pace import PARTS, Lane, Rate, Spacing
 
 TIMES = st.lists(st.floats(0, 30), min_size=1, max_size=300)
 

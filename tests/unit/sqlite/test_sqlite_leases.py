@@ -9,8 +9,8 @@ import pytest
 
 from adapters.inbound.contract import DeadCopy, Release, RetryCopy
 from adapters.message_format.properties import Properties
-from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
+from adapters.sqlite.queue_rows import Ended, Leased
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)

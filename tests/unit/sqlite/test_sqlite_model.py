@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from adapters.inbound.contract import DeadCopy, Release, Remove, RetryCopy
 from adapters.message_format.properties import Properties
-from adapters.sqlite.leased import Ended, Leased
 from adapters.sqlite.queue import SqliteQueue
+from adapters.sqlite.queue_rows import Ended, Leased
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)

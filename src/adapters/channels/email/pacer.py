@@ -14,8 +14,9 @@ from adapters.channels.email.limits import RateRefused
 from adapters.channels.email.line import Line
 from adapters.channels.email.permit import PaceRules, Permit, RelayPlace
 from domain.errors import Throttled
+from domain.learned_pace import Pace
 from domain.ledger import LedgerUnavailable
-from domain.pace import Pace, PaceStore, Rate, Spacing
+from domain.pace import PaceStore, Rate, Spacing
 
 _PROBE = 10.0
 """Seconds for the answer to a probe; then another may go."""

@@ -1,12 +1,30 @@
-"""A message of the embedded queue in a consumer's hands, and what becomes of it."""
+"""A message as a row of the embedded queue: its columns, in a consumer's hands, and its end."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Final
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.message_format.properties import Properties
+
+# `visible_at` (microseconds since the epoch) is when a message may be taken: when it is due, or,
+# while `owner` holds it, when the lease ends. Dead letters are the messages of `<queue>.dead`.
+# AUTOINCREMENT: an id is never used again, so a late settlement cannot hit another message.
+SCHEMA: Final = """
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    visible_at INTEGER NOT NULL,
+    owner TEXT,
+    handed_out INTEGER NOT NULL DEFAULT 0,
+    properties TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX message_by_time ON message (queue, visible_at, owner)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +57,13 @@ def leased_from(queue: str, row: tuple[int, int, str, str, bytes]) -> Leased:
         delivery_count=handed_out - 1,
     )
     return Leased(id=id_, message=message)
+
+
+def stored(properties: Properties) -> str:
+    """The properties as their column has them."""
+    return json.dumps({k: v for k, v in asdict(properties).items() if v is not None})
+
+
+def dead(queue: str) -> str:
+    """The queue that has the dead letters of `queue`."""
+    return f"{queue}.dead"
