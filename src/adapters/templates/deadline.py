@@ -69,8 +69,9 @@ def _limit_memory(growth: int, soft: int, hard: int) -> None:
         in_use = int(os.pread(_statm(), 32, 0).split(maxsplit=1)[0]) * _PAGE
     except FileNotFoundError:
         return
-    unbounded = resource.RLIM_INFINITY
-    limit = min(bound for bound in (in_use + growth, soft, hard) if bound != unbounded)
+    limit = in_use + growth
+    if soft != resource.RLIM_INFINITY:  # it is at most the hard one
+        limit = min(limit, soft)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 

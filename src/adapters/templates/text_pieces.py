@@ -50,11 +50,9 @@ class Pages:
             return pieces_by_rule(source, self._hidden_classes)
 
     def _learn(self, source: str) -> Piece:
-        if link := _PLAIN_LINK.fullmatch(source):
-            tag: Tag = PlainLink(link[1])
-            text = link[2]
-        else:
-            tag, text = self._read(source)
+        if link := _PLAIN_LINK.fullmatch(source):  # not kept: its address may differ each time
+            return PlainLink(link[1]), _words(link[2])
+        tag, text = self._read(source)
         piece = (tag, _words(text))
         if len(source) <= _LONGEST_KEPT:
             _keep(self._pieces, source, piece)
