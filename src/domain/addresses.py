@@ -18,6 +18,12 @@ _PLAIN = re.compile(
 )
 """`a@b.c` or `Name <a@b.c>` without anything that might separate addresses."""
 
+SIMPLE = re.compile(
+    r"(?:(?P<name>\w[^\r\n\0<>\"@]*+)<)?+(?P<address>[\w!#$%&'*+/=?^`{|}~.-]+@[\w.-]+)(?(name)>)"
+)
+"""As nearly all are written: `a@b.c` or `Name <a@b.c>`. That is one address, with nothing to take
+off but the space behind the name."""
+
 # RFC 5322 3.2.4. A quote inside a word, as in O"Brien, begins no quoted string.
 _QUOTED = re.compile(r'(?:(?<=[\s,;:<.])|\A)"(?:[^"\\]|\\.)*+"(?=\Z|[\s<@,;.])', re.DOTALL)
 _BRACKETED = re.compile(r"<[^<>@]*@[^<>]*>")

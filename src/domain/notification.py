@@ -4,9 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain.addresses import BLANK, holds_several, trimmed
 
@@ -16,10 +14,6 @@ JsonValue: TypeAlias = (
 
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
-_POSIX_LOCALE = re.compile(
-    r"(?P<tag>C|POSIX|[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3})"
-    r"(?:\.[A-Za-z0-9_:-]{1,20})?(?:@[A-Za-z0-9_=;-]{1,20})?"
-)
 _HEADER_NAME = re.compile(
     r"X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance|Precedence|Feedback-ID",
     re.IGNORECASE | re.ASCII,
@@ -28,6 +22,7 @@ _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 _UNSAFE = re.compile(r"[\r\n\0]")
 _NAMED_ADDRESS = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>", re.DOTALL)
 _MAX_NAME = 200
+_NOT_GIVEN = (None, None, None)
 
 
 class InvalidNotification(ValueError):
@@ -42,31 +37,11 @@ def header_fault(text: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=256)
-def is_timezone(name: str) -> bool:
-    """Whether the IANA database has a time zone of this name."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
 def template_name_fault(name: str) -> str | None:
     """What is wrong with a template name, or None. It becomes a path below the root."""
     if len(name) <= _MAX_NAME and _TEMPLATE_NAME.fullmatch(name):
         return None
     return "must be letters, digits, _ and -, with single inner / or ."
-
-
-def language_tag(locale: str) -> str:
-    """A POSIX locale such as `en_US.UTF-8` or `de_DE@euro` as a language tag: en-US, de-DE; `C`
-    and `POSIX` as an empty one. Anything else is given back as it is."""
-    match = _POSIX_LOCALE.fullmatch(locale)
-    if match is None:
-        return locale
-    tag = match["tag"].replace("_", "-")
-    return "" if tag in {"C", "POSIX"} else tag
 
 
 def locale_fault(locale: str) -> str | None:
@@ -98,11 +73,11 @@ class Recipient:
     resume: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.address.strip(BLANK):
+        if self.address[:1] in BLANK and not self.address.strip(BLANK):
             raise InvalidNotification("recipient: must not be empty")
-        for text in (self.address, self.name):
-            if _UNSAFE.search(text):
-                raise InvalidNotification(f"recipient: {header_fault(text)}")
+        if _UNSAFE.search(self.address + self.name):
+            fault = header_fault(self.address) or header_fault(self.name)
+            raise InvalidNotification(f"recipient: {fault}")
 
     @classmethod
     def parse(cls, text: str) -> "Recipient":
@@ -196,6 +171,17 @@ class Notification:
     seed: str = ""
 
     def __post_init__(self) -> None:
+        is_usual = (
+            self.to
+            and self.id
+            and len(self.template) <= _MAX_NAME
+            and _TEMPLATE_NAME.fullmatch(self.template)
+            and not _UNSAFE.search(f"{self.id}{self.subject}")
+            and (self.send_at, self.expires_at, self.locale) == _NOT_GIVEN
+            and not self.headers
+        )
+        if is_usual:  # and has no fault: seen at one glance
+            return
         faults = [f"{name}: {fault}" for name, fault in self._faults() if fault]
         if faults:
             raise InvalidNotification("; ".join(faults))

@@ -103,7 +103,7 @@ class MessageHandler:
         """Copies for those not reached, and what the ledger must be given before the ack."""
         copies: list[RetryCopy | DeadCopy] = []
         for one in done:
-            outcome = explained(one.outcome, decoded.meant)
+            outcome = explained(one.outcome, decoded.meant) if decoded.meant else one.outcome
             self.events.emit(NotificationDispatched(message.queue, one.notification, outcome))
             if not outcome.is_sent:
                 priority = self._priority(one.notification)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from pydantic import ValidationInfo
 
-from domain.addresses import GIVE_A_LIST, holds_several
+from domain.addresses import GIVE_A_LIST, SIMPLE, holds_several
 from domain.notification import Recipient
 
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -23,13 +23,20 @@ def text_of(value: object) -> str:
 
 
 def _recipient(value: object, channel: str | None) -> Recipient:
+    if isinstance(value, str) and len(value) <= _LONGEST_KEPT:
+        return _known(value, channel)
     if _is_number(value) and channel == "telegram":
         return Recipient(address=str(value))  # a chat id
-    text = text_of(value)
-    return _known(text, channel) if len(text) <= _LONGEST_KEPT else _parsed(text, channel)
+    return _parsed(text_of(value), channel)
 
 
 def _parsed(text: str, channel: str | None) -> Recipient:
+    if simple := SIMPLE.fullmatch(text):
+        return Recipient(address=simple["address"], name=(simple["name"] or "").rstrip())
+    return _with_care(text, channel)
+
+
+def _with_care(text: str, channel: str | None) -> Recipient:
     is_several = holds_several(text)
     try:
         recipient = Recipient.parse(text)
@@ -77,6 +84,8 @@ def by_channel(value: object, info: ValidationInfo) -> Mapping[str, tuple[Recipi
         if info.data.get("channels") or info.data.get("fallback"):
             raise ValueError("must be an object, channel to recipients")
         channel = _own_channel(info)
+        if isinstance(value, str):
+            return {channel: (_recipient(value, channel),)}
         return {channel: _some_recipients(value, channel)}
     if not {"channels", "fallback"} <= info.data.keys():
         return {}  # their own fault is reported
@@ -101,7 +110,9 @@ def _own_channel(info: ValidationInfo) -> str:
 
 def optional_recipients(value: object, info: ValidationInfo) -> tuple[Recipient, ...]:
     """Return all recipients; an empty string counts as absent."""
-    return () if value == "" else _recipients(value, _own_channel(info))
+    if isinstance(value, str):
+        return (_recipient(value, _own_channel(info)),) if value else ()
+    return _recipients(value, _own_channel(info))
 
 
 def optional_recipient(value: object, info: ValidationInfo) -> Recipient | None:

@@ -22,6 +22,8 @@ MAX_BODY = 10 * 1024 * 1024
 
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
+_MOST_BYTES = 6  # of a character in the header of recipients: a control character's escape
+_BYTES_AROUND = 12  # quotes, angle brackets and commas for each recipient
 _WITH_COPIES = "email"  # of several channels the one that cc and bcc are for
 _WITH_FILES = ("email", "telegram")  # of several channels those that attachments are for
 
@@ -87,6 +89,8 @@ def decode(
     fields = loads_object(plain)
     message_id = properties.message_id
     wire = _validate(fields, channel)
+    if wire.attachments:
+        _check_content_ids(wire)
     _check_size(wire)
     key = wire.id or message_id or content_key(body)
     name = key if wire.id or message_id else key[:_SHORT_KEY]
@@ -95,6 +99,7 @@ def decode(
         notifications = tuple(_notification(wire, name, own_seed, one) for one in wire.to)
     except InvalidNotification as error:
         raise MalformedMessage([str(error)]) from None
+    unknown = tuple(sorted(wire.model_extra or ()))
     return DecodedMessage(
         notifications=notifications,
         is_multiple=bool(wire.channels or wire.fallback),
@@ -103,8 +108,8 @@ def decode(
         has_id=bool(wire.id or message_id),
         plain_key=None if plain is body else content_key(plain),
         delay=wire.delay,
-        unknown_fields=tuple(sorted(wire.model_extra or ())),
-        meant=probably_meant(sorted(wire.model_extra), fields) if wire.model_extra else {},
+        unknown_fields=unknown,
+        meant=probably_meant(unknown, fields) if unknown else {},
     )
 
 
@@ -114,10 +119,11 @@ def content_key(body: bytes) -> str:
 
 
 def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
+    given = fields
+    if None in fields.values():
+        given = {name: value for name, value in fields.items() if value is not None}
     try:
-        return WireMessage.model_validate(
-            {k: v for k, v in fields.items() if v is not None}, context=channel
-        )
+        return WireMessage.model_validate(given, context=channel)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         texts = [_fault(f["loc"], f["type"], f["msg"]) for f in faults]
@@ -134,6 +140,15 @@ def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
     return f"{path}: {said}" if path else said
 
 
+def _check_content_ids(wire: WireMessage) -> None:
+    seen: set[str | None] = set()
+    for attachment in wire.attachments:
+        name = attachment.content_id
+        if name is not None and name in seen:
+            raise MalformedMessage([f"attachments: the content_id {name!r} is used twice"])
+        seen.add(name)
+
+
 def _check_size(wire: WireMessage) -> None:
     everybody = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
     is_multiple = wire.channels or wire.fallback
@@ -143,6 +158,9 @@ def _check_size(wire: WireMessage) -> None:
         raise MalformedMessage(
             [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
         )
+    texts = len("".join([r.address + r.name for r in everybody]))
+    if texts * _MOST_BYTES + len(everybody) * _BYTES_AROUND <= MAX_REMAINING:
+        return
     size = len(remaining_to_wire(everybody).encode())
     if size > MAX_REMAINING:
         raise MalformedMessage(
@@ -173,7 +191,7 @@ def _notification(wire: WireMessage, notification_id: str, seed: str, channel: s
         send_at=wire.send_at,
         expires_at=wire.expires_at,
         priority=wire.priority,
-        attachments=tuple(a.to_domain() for a in wire.attachments) if has_files else (),
+        attachments=tuple([a.to_domain() for a in wire.attachments]) if has_files else (),
         headers=tuple(wire.headers.items()),
         metadata=wire.metadata,
     )

@@ -24,6 +24,7 @@ from adapters.message_format.addressing import (
     optional_recipients,
     text_of,
 )
+from adapters.message_format.localization import language_tag, timezone_name
 from domain.duration import parse_duration
 from domain.media_type import MediaType
 from domain.notification import (
@@ -31,13 +32,12 @@ from domain.notification import (
     Recipient,
     extra_header_fault,
     header_fault,
-    is_timezone,
-    language_tag,
-    locale_fault,
     template_name_fault,
 )
 
 _MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
+_USUAL_ID = re.compile(rf"[!-~]{{1,{_MAX_ID}}}")
+_ONE_LINE = re.compile(r"[^\r\n\0]*+")
 _MAX_DELAY = timedelta(days=366)
 _CONTENT_ID = re.compile(r"<?(?P<id>[A-Za-z0-9!#$&'*+/=?^_`{|}~.@-]{1,200})>?")  # RFC 2392
 _BASE64_SPACE = re.compile(r"[ \t\r\n]+")
@@ -49,8 +49,12 @@ _LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60", re.ASCII)
 JsonObject = dict[str, Any]
 
 
-def _checked(fault: Callable[[str], str | None]) -> Callable[[object], str]:
+def _checked(fault: Callable[[str], str | None], usual: re.Pattern[str]) -> Callable[[object], str]:
+    """A text without that fault. What is `usual` has none, and is not looked at further."""
+
     def validate(value: object) -> str:
+        if isinstance(value, str) and usual.fullmatch(value):
+            return value
         text = text_of(value)
         if text and (found := fault(text)):
             raise ValueError(found)
@@ -105,11 +109,11 @@ def _delay(value: object) -> timedelta:
 
 def _object(value: object) -> JsonObject:
     """An object, or the empty list that PHP makes of an empty one."""
+    if isinstance(value, dict):
+        return value
     if value == [] and isinstance(value, list):
         return {}
-    if not isinstance(value, dict):
-        raise ValueError("must be an object")  # noqa: TRY004 - pydantic collects ValueError
-    return value
+    raise ValueError("must be an object")
 
 
 def _headers(value: object) -> dict[str, str]:
@@ -158,20 +162,6 @@ def _content_id(value: object) -> str:
     if match is None:
         raise ValueError("must be a name such as logo, which an image has as cid:logo")
     return match["id"]
-
-
-def _timezone(value: object) -> str:
-    name = text_of(value)
-    if name and not is_timezone(name):
-        raise ValueError("must be the name of a time zone such as Europe/Rome")
-    return name
-
-
-def _locale(value: object) -> str:
-    tag = language_tag(text_of(value))
-    if tag and (found := locale_fault(tag)):
-        raise ValueError(found)
-    return tag
 
 
 class WireAttachment(BaseModel):
@@ -226,18 +216,18 @@ class WireMessage(BaseModel):
     fallback: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
     to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(by_channel)]
     template: Annotated[str, PlainValidator(_template)]
-    id: Annotated[str | None, PlainValidator(_checked(_id_fault))] = None
+    id: Annotated[str | None, PlainValidator(_checked(_id_fault, _USUAL_ID))] = None
     sender: Annotated[Recipient | None, Field(alias="from"), PlainValidator(optional_recipient)] = (
         None
     )
     reply_to: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
     cc: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
     bcc: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
-    subject: Annotated[str | None, PlainValidator(_checked(header_fault))] = None
+    subject: Annotated[str | None, PlainValidator(_checked(header_fault, _ONE_LINE))] = None
     parameters: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
     individually: StrictBool = False
-    locale: Annotated[str | None, PlainValidator(_locale)] = None
-    timezone: Annotated[str | None, PlainValidator(_timezone)] = None
+    locale: Annotated[str | None, PlainValidator(language_tag)] = None
+    timezone: Annotated[str | None, PlainValidator(timezone_name)] = None
     send_at: Annotated[datetime | None, PlainValidator(_time)] = None
     delay: Annotated[timedelta | None, PlainValidator(_delay)] = None
     expires_at: Annotated[datetime | None, PlainValidator(_time)] = None
@@ -247,14 +237,3 @@ class WireMessage(BaseModel):
     envelope_from: Annotated[Recipient | None, PlainValidator(optional_recipient)] = None
     headers: Annotated[dict[str, str], PlainValidator(_headers), Field(default_factory=dict)]
     metadata: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
-
-    @model_validator(mode="after")
-    def _each_content_id_once(self) -> "WireMessage":
-        seen: set[str] = set()
-        for attachment in self.attachments:
-            name = attachment.content_id
-            if name in seen:
-                raise ValueError(f"attachments: the content_id {name!r} is used twice")
-            if name is not None:
-                seen.add(name)
-        return self

@@ -5,14 +5,16 @@ The standard parser comes first because pydantic's own takes NaN, duplicate keys
 """
 
 import json
-import math
 import re
+import sys
 
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue
 
 MAX_DEPTH = 64
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LARGEST = sys.float_info.max
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -28,10 +30,10 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
     Raises MalformedMessage naming what is wrong and, where known, where. Depth is checked before
     parsing, so a hostile body costs no stack.
     """
-    if _depth_exceeds(body, MAX_DEPTH):
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth_exceeds(body, MAX_DEPTH):
         raise MalformedMessage([f"body: nested deeper than {MAX_DEPTH} levels"])
     try:
-        value = _DECODER.decode(body.decode("utf-8-sig"))
+        value = _DECODER.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
     except UnicodeDecodeError as error:
         raise MalformedMessage([f"body: not UTF-8 at byte {error.start}"]) from None
     except json.JSONDecodeError as error:
@@ -43,14 +45,14 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
         raise MalformedMessage(["body: a number has too many digits"]) from None
     if not isinstance(value, dict):
         raise MalformedMessage([f"body: must be a JSON object, not {_kind(value)}"])
-    if _SURROGATE_ESCAPE.search(body) and (path := _lone_surrogate(value, "")) is not None:
-        raise MalformedMessage([f"{path or 'body'}: holds half of a surrogate pair"])
+    if b"\\u" in body and _SURROGATE_ESCAPE.search(body):
+        path = _lone_surrogate(value, "")
+        if path is not None:
+            raise MalformedMessage([f"{path or 'body'}: holds half of a surrogate pair"])
     return value
 
 
 def _depth_exceeds(body: bytes, limit: int) -> bool:
-    if body.count(b"[") + body.count(b"{") <= limit:
-        return False
     depth = 0
     for bracket in _BRACKET.finditer(_STRING.sub(b"", body)):
         depth += 1 if bracket[0] in b"[{" else -1
@@ -61,11 +63,11 @@ def _depth_exceeds(body: bytes, limit: int) -> bool:
 
 def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"duplicate key {twice[:80]!a}")
-    return result
+    if len(result) == len(pairs):
+        return result
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise _Refused(f"duplicate key {twice[:80]!a}")
 
 
 def _refuse_constant(name: str) -> JsonValue:
@@ -74,9 +76,9 @@ def _refuse_constant(name: str) -> JsonValue:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if math.isinf(number):
-        raise _Refused(f"the number {text[:40]} is out of range")
-    return number
+    if -_LARGEST <= number <= _LARGEST:
+        return number
+    raise _Refused(f"the number {text[:40]} is out of range")
 
 
 _DECODER = json.JSONDecoder(
