@@ -1,6 +1,7 @@
 """`dispatcher doctor` against peers that answer, refuse, and are away."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.support.http_server import Answer, Hang, HttpServer
 from tests.support.rabbit import Broker, Peer
 from tests.support.redis_server import RedisServer
 from tests.support.smtp_server import Cut, Say, SmtpServer
+from tests.support.smtp_server import Hang as Silence
 from tests.support.threads import in_thread
 from tests.support.worker import run_command
 
@@ -207,6 +209,22 @@ def test_a_ledger_of_another_program_is_69(home: Path) -> None:
 
     assert code == 69
     assert "no SQLite database" in checks["ledger"][1]
+
+
+@pytest.mark.slow
+def test_field_5_8_a_relay_that_never_greets_is_given_up_after_thirty_seconds_with_a_hint(
+    home: Path,
+) -> None:
+    with in_thread(SmtpServer()) as relay:
+        relay.on("connect", Silence())
+        began = time.monotonic()
+        code, checks = doctor(home, email_url=f"smtp://127.0.0.1:{relay.port}")
+        took = time.monotonic() - began
+
+    assert code == 69
+    assert took < 40
+    assert f"127.0.0.1:{relay.port}: no greeting within 30 s" in checks["email"][1]
+    assert "smtps://" in checks["email"][1]
 
 
 def test_a_redis_ledger_is_asked_for_a_write_that_leaves_nothing(

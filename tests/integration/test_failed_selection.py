@@ -56,6 +56,7 @@ def test_field_8_5_the_beginning_of_an_id_names_a_letter(office: Office) -> None
 
     assert [letter["id"] for letter in json.loads(shown.stdout)] == [LONG]
     assert (short.returncode, short.stdout) == (1, "")
+    assert "needs 8 characters" in short.stderr
     assert retried.stdout.split() == [LONG]
     assert office.dead() == ["another"]
 

@@ -206,6 +206,41 @@ def test_field_7_1_what_cannot_be_seen_is_a_finding_of_its_own(
     rabbitmq_new.api("DELETE", f"users/{queue}")
 
 
+def test_field_7_1_apply_is_not_done_with_what_the_user_may_not_look_at(
+    rabbitmq_new: Broker, queue: str, tmp_path: Path
+) -> None:
+    rabbitmq_new.add_user(queue, configure="^$", write="^$", read="^$")
+    settings = {"queues": f"email={queue}", "email_url": "maildir:mail"}
+
+    applied = run_command(
+        *("topology", "apply"),
+        settings={**settings, "broker_url": rabbitmq_new.with_(user=queue)},
+        cwd=_home(tmp_path),
+    )
+
+    assert applied.returncode == 1
+    assert f"this user may not look at dispatcher, {queue}, {queue}.dead" in applied.stderr
+    assert "done" not in applied.stderr.splitlines()
+    rabbitmq_new.api("DELETE", f"users/{queue}")
+
+
+@pytest.mark.parametrize("vhost", ["absent", "a%2Fb"])
+def test_field_7_3_a_virtual_host_that_cannot_be_opened_is_no_refused_login(
+    rabbitmq_new: Broker, queue: str, tmp_path: Path, vhost: str
+) -> None:
+    url = rabbitmq_new.url.partition("?")[0].rpartition("/")[0]
+    settings = {"queues": f"email={queue}", "email_url": "maildir:mail"}
+
+    looked = run_command(
+        "status", settings={**settings, "broker_url": f"{url}/{vhost}"}, cwd=_home(tmp_path)
+    )
+
+    assert looked.returncode == 69
+    assert f"vhost {vhost.replace('%2F', '/')} not found" in looked.stderr
+    assert "check the path of DISPATCHER_BROKER_URL" in looked.stderr
+    assert "refuses the login" not in looked.stderr
+
+
 def test_field_7_1_a_producer_needs_to_write_to_our_exchange_alone(
     any_broker: Broker, queue: str, user: str
 ) -> None:

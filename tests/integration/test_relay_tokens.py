@@ -8,6 +8,7 @@ from adapters.channels.email.tokens import GivenToken
 from adapters.channels.email.url import Auth
 from domain.errors import Unavailable
 from tests.support.oauth2 import USER, signed_in, token_server
+from tests.support.smtp_server import Say
 
 
 @pytest.mark.parametrize("auth", [Auth.XOAUTH2, Auth.OAUTHBEARER])
@@ -35,6 +36,29 @@ def test_field_5_7_a_refused_token_names_the_status_and_is_never_repeated(
         assert "S3cret" not in repr(caught.value) + repr(caught.value.__context__)
         assert server.sessions[0].commands[-1] == answer
         assert len(server.sessions) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_login"),
+    [
+        ("501 5.5.2 Cannot Decode response", True),
+        ("500 5.5.1 command unrecognized", True),
+        ("554 5.7.0 no", True),
+        ("454 4.7.0 Temporary authentication failure", False),
+    ],
+)
+def test_field_5_7_a_challenge_is_a_refusal_whatever_code_ends_the_dialogue(
+    reply: str, is_login: bool
+) -> None:
+    async def main() -> None:
+        async with token_server("another") as server:
+            server.on("badauth", Say(reply))
+            with pytest.raises(Unavailable) as caught:
+                await signed_in(server, GivenToken(lambda: "access"))
+        assert caught.value.is_login is is_login
+        assert reply in str(caught.value)
 
     asyncio.run(main())
 

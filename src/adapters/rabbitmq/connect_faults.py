@@ -19,8 +19,10 @@ from pika.exceptions import (
 
 from adapters.inbound.contract import BrokerUnavailable
 
-_REFUSED = re.compile(r"\((403|530)\)")
-"""access-refused and not-allowed (no such vhost), AMQP 0-9-1 section 1.2."""
+_REFUSED = re.compile(r"\((?P<code>403|530)\)(?: ['\"](?P<reply>.+)['\"])?")
+_NOT_ALLOWED = "530"
+"""Access-refused, and not-allowed (no such virtual host, or no access to it): AMQP 0-9-1 section
+1.2. The broker's own words follow in quotes."""
 
 _CERTIFICATES = {
     9: "its certificate is not valid yet: check the clocks",
@@ -64,8 +66,14 @@ def unavailable(error: BaseException | None, parameters: Parameters) -> BrokerUn
     if by_certificate and isinstance(error, AuthenticationError) and not _REFUSED.search(text):
         words = "it does not offer to sign in by certificate (EXTERNAL), and the URL names no user"
         return LoginRefused(f"the broker at {where} refuses the login: {words}")
-    if _REFUSED.search(text):
-        return LoginRefused(f"the broker at {where} refuses the login: {text}")
+    if refused := _REFUSED.search(text):
+        words = refused["reply"] or text
+        if refused["code"] == _NOT_ALLOWED:
+            return LoginRefused(
+                f"the broker at {where} does not open the virtual host: {words}; check the path of"
+                " DISPATCHER_BROKER_URL and the user's rights"
+            )
+        return LoginRefused(f"the broker at {where} refuses the login: {words}")
     if isinstance(_innermost(error), socket.gaierror):
         text = "the host name does not resolve: check the host in DISPATCHER_BROKER_URL"
     words = _tls(_innermost(error)) or _hung_up(error, text, parameters) or text

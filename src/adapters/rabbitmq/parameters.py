@@ -1,5 +1,6 @@
 """From a broker's address to pika's parameters, with our own defaults where a URL says nothing."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -36,6 +37,8 @@ _OPTIONS = (
 # soon after its return.
 _SOCKET_TIMEOUT = 4.0
 _STACK_TIMEOUT = 10.0
+_LONGEST_HEARTBEAT = 65535
+_LONGEST_TIME = 86400.0  # a day: beyond any wait that is meant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +101,37 @@ def _broker_url(text: str) -> ServerUrl:
             "must not have an unencoded / in the virtual host: write %2F for each / of its name,"
             " and nothing or %2F for the default one"
         )
-    for option in url.options:
+    for option, value in url.options.items():
         if option not in _OPTIONS:
             raise ValueError(_unknown(option))
+        if option in _SECONDS and value and not _SECONDS[option](value):
+            raise ValueError(_unusable(option))
     return url
+
+
+def _is_short(value: str) -> bool:
+    """Whether the protocol can carry it: an unsigned number of 16 bits."""
+    is_number = value.isascii() and value.isdecimal() and len(value) <= len("65535")
+    return is_number and int(value) <= _LONGEST_HEARTBEAT
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return 0 <= float(value) <= _LONGEST_TIME
+    except ValueError:
+        return False
+
+
+_SECONDS: Mapping[str, Callable[[str], bool]] = {
+    "heartbeat": _is_short,
+    **dict.fromkeys(
+        ("blocked_connection_timeout", "retry_delay", "socket_timeout", "stack_timeout"), _is_time
+    ),
+}
+
+
+def _unusable(option: str) -> str:
+    return f"must not have option {option!r} with a value that cannot be used"
 
 
 def _unknown(option: str) -> str:
@@ -125,5 +155,5 @@ def _unreadable(url: ServerUrl) -> str:
         try:
             URLParameters(f"{url.scheme}://host/?{urlencode({option: value})}")
         except (ValueError, TypeError, AttributeError, SyntaxError, OSError):
-            return f"must not have option {option!r} with a value that cannot be used"
+            return _unusable(option)
     return f"must be {FORM}"

@@ -27,6 +27,8 @@ class Preparer:
         self._events = events or NoObserver()
         self._seen: set[str] = set()
         self._refused_bindings: set[tuple[str, str, str]] = set()
+        self.unseen: set[str] = set()
+        """Names of what this user may not look at, so that it was left as it is."""
 
     async def prepare(self, connection: AmqpConnection, queue: str) -> bool:
         """Put in place all that `queue` needs; whether it is there to be consumed, which in mode
@@ -56,7 +58,11 @@ class Preparer:
         what = f"exchange {name}"
         if self._settings.topology is TopologyMode.OWN:
             await _insist(declarer.declare_exchange(name, kind), what)
-        elif await declarer.exchange(name) is Presence.ABSENT:
+            return
+        presence = await declarer.exchange(name)
+        if presence is Presence.UNSEEN:
+            self.unseen.add(name)
+        if presence is Presence.ABSENT:
             await _create(declarer.declare_exchange(name, kind), what)
         elif name == EXCHANGE:
             await self._insist_if_allowed(declarer, what)
@@ -76,11 +82,15 @@ class Preparer:
         if self._settings.topology is TopologyMode.OWN:
             is_gone = is_seen and await declarer.queue(plan.name) is Presence.ABSENT
             await _insist(declarer.declare_queue(plan.name, plan.arguments), what)
-        elif await declarer.queue(plan.name) is Presence.ABSENT:
-            if plan.is_work and self._settings.topology is TopologyMode.NONE:
-                return False
-            await _create(declarer.declare_queue(plan.name, plan.arguments), what)
-            is_gone = is_seen
+        else:
+            presence = await declarer.queue(plan.name)
+            if presence is Presence.UNSEEN:
+                self.unseen.add(plan.name)
+            if presence is Presence.ABSENT:
+                if plan.is_work and self._settings.topology is TopologyMode.NONE:
+                    return False
+                await _create(declarer.declare_queue(plan.name, plan.arguments), what)
+                is_gone = is_seen
         if is_gone:
             self._events.emit(QueueRecreated(plan.name))
         self._seen.add(plan.name)

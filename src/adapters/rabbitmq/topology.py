@@ -64,9 +64,10 @@ class Topology:
         ]
         return tuple(rows)
 
-    async def apply(self) -> None:
-        """Put everything in place as the mode allows. Raises BrokerUnavailable, or
-        TopologyMismatch where something differs (mode `own`) or may not be created."""
+    async def apply(self) -> tuple[str, ...]:
+        """Put everything in place as the mode allows; the names of what this user may not look at,
+        which was left as it is. Raises BrokerUnavailable, or TopologyMismatch where something
+        differs (mode `own`) or may not be created."""
         connection = await self._connect()
         preparer = Preparer(self._settings)
         try:
@@ -78,6 +79,7 @@ class Topology:
             raise BrokerUnavailable(str(lost)) from lost
         finally:
             await connection.close()
+        return tuple(sorted(preparer.unseen))
 
     async def check(self) -> tuple[Difference, ...]:
         """What is absent or differs; the broker names only the first argument of each that does,

@@ -208,5 +208,7 @@ def fetch(settings: Settings, wanted: Wanted) -> list[InboundMessage]:
 def unknown(*ids: str) -> int:
     """Say that no letter has these ids; the exit code."""
     for letter_id in ids:
-        words(f"no dead letter has the id {printable(letter_id)}")
+        is_short = len(letter_id) < _SHORTEST_PREFIX
+        hint = f"; the beginning of an id needs {_SHORTEST_PREFIX} characters" if is_short else ""
+        words(f"no dead letter has the id {printable(letter_id)}{hint}")
     return 1

@@ -59,12 +59,20 @@ def check(as_json: bool) -> int:
 
 
 @command.command("apply")
-def apply() -> None:
-    """Create what is missing, as far as DISPATCHER_TOPOLOGY allows. Deletes nothing."""
+def apply() -> int:
+    """Create what is missing, as far as DISPATCHER_TOPOLOGY allows. Deletes nothing.
+
+    Exits with 1 where this user may not look at something: it is named.
+    """
     topology = _topology()
-    if topology:
-        asyncio.run(topology.apply())
+    if topology is None:
+        return 0
+    unseen = asyncio.run(topology.apply())
+    if unseen:
+        words(f"this user may not look at {', '.join(unseen)}: it is left as it is")
+    else:
         words("done")
+    return int(bool(unseen))
 
 
 def _topology() -> "Topology | None":

@@ -35,6 +35,8 @@ def url_faults(settings: Settings) -> list[str]:
 def _broker(url: str, files: TlsFiles) -> None:
     if not url.startswith(_BROKERS):
         raise ValueError(f"must begin with {', '.join(_BROKERS)}")
+    if "sqlite:" in url and "," in url and "://" in url.partition(",")[2]:
+        raise ValueError("must not have the embedded queue (sqlite:///) in a list of brokers")
     if url.startswith("sqlite:"):
         _sqlite(url)
         return
@@ -44,7 +46,7 @@ def _broker(url: str, files: TlsFiles) -> None:
 
 
 def _ledger(url: str) -> None:
-    if not url.startswith((*_LEDGERS, "rediss+", "redis+")):
+    if not url.startswith((*_LEDGERS, "rediss+sentinel:", "redis+cluster:", "rediss+cluster:")):
         raise ValueError(f"must begin with {', '.join(_LEDGERS)}")
     if url.startswith("sqlite:"):
         _sqlite(url)

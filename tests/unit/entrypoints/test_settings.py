@@ -227,3 +227,29 @@ def test_a_file_that_cannot_be_made_is_told_at_once(name: str, tmp_path: Path) -
     assert in_the_way == f"{name}: {tmp_path}/file is in the way: it must name a file in a folder"
     assert a_folder == f"{name}: {tmp_path} is in the way: it must name a file in a folder"
     load({name: f"sqlite:///{tmp_path}/new/folders/queue.db"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///queue.db,amqp://user:s3cret@host/",
+        "amqp://user:s3cret@host/,sqlite:///queue.db",
+        "amqp://user:s3cret@host/, sqlite:////var/queue.db",
+        "sqlite:///one.db,sqlite:///two.db",
+    ],
+)
+def test_field_7_3_the_embedded_queue_in_a_list_of_brokers_is_refused_by_name(url: str) -> None:
+    [fault] = faults({"DISPATCHER_BROKER_URL": url})
+
+    assert fault.startswith("DISPATCHER_BROKER_URL: must not have the embedded queue")
+    assert "s3cret" not in fault
+
+
+@pytest.mark.parametrize("scheme", ["redis+socket", "redis+unix", "rediss+tcp"])
+def test_field_7_12_a_scheme_of_redis_that_is_not_supported_is_refused_with_those_that_are(
+    scheme: str,
+) -> None:
+    [fault] = faults({"DISPATCHER_LEDGER_URL": f"{scheme}:///run/redis.sock"})
+
+    assert fault.startswith("DISPATCHER_LEDGER_URL: must begin with")
+    assert "unix://" in fault

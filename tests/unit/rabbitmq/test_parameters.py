@@ -32,6 +32,12 @@ def test_what_the_url_says_wins() -> None:
     assert parameters.blocked_connection_timeout == 9
 
 
+def test_the_longest_heartbeat_and_times_in_fractions_are_accepted() -> None:
+    parameters = parameters_of("amqp://localhost/?heartbeat=65535&socket_timeout=0.5")
+
+    assert (parameters.heartbeat, parameters.socket_timeout) == (65535, 0.5)
+
+
 def test_amqps_verifies_the_certificate_and_the_host_name() -> None:
     options = parameters_of("amqps://localhost/").ssl_options
 
@@ -52,6 +58,12 @@ def test_amqps_verifies_the_certificate_and_the_host_name() -> None:
         ("amqp://host/?cacertfile=/x", "unknown option 'cacertfile'.*DISPATCHER_BROKER_CA_FILE"),
         ("amqp://host/?heartbeat=often", "option 'heartbeat' with a value"),
         ("amqp://host/?tcp_options=(", "option 'tcp_options' with a value"),
+        ("amqp://host/?heartbeat=65536", "option 'heartbeat' with a value"),
+        ("amqp://host/?heartbeat=99999999999999", "option 'heartbeat' with a value"),
+        ("amqp://host/?heartbeat=1.5", "option 'heartbeat' with a value"),
+        ("amqp://host/?socket_timeout=nan", "option 'socket_timeout' with a value"),
+        ("amqp://host/?stack_timeout=1e999", "option 'stack_timeout' with a value"),
+        ("amqp://host/?retry_delay=-1", "option 'retry_delay' with a value"),
         ("amqp://host/?heartbeat=1&heartbeat=2", "'heartbeat' must not be given twice"),
         ("amqp://user@host/", "must have a user name with a password"),
         ("amqp://:word@host/", "a user name with a password"),

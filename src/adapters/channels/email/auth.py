@@ -18,6 +18,11 @@ _BY_PASSWORD = (Auth.PLAIN, Auth.LOGIN, Auth.CRAM_MD5)
 _STATUS_FIELDS = ("status", "error", "error_description", "schemes", "scope")
 
 
+class TokenRefused(SMTPAuthenticationError):
+    """A server answered an access token with a challenge, which is a refusal whatever code ends the
+    dialogue."""
+
+
 class SignIn:
     """One signing in over `smtp`, which has said EHLO."""
 
@@ -110,8 +115,9 @@ class SignIn:
             status = _status(reply.message) if reply.code == _GO_ON else ""
         if reply.code == _GO_ON:
             reply = await self._say(after_status)
-        if reply.code != _SIGNED_IN and status:
-            raise SMTPAuthenticationError(reply.code, f"{reply.message} ({status})")
+            if reply.code not in {_SIGNED_IN, _GO_ON}:
+                reason = f" ({status})" if status else ""
+                raise TokenRefused(reply.code, f"{reply.message}{reason}")
         await self._finish(reply)
 
     async def _say(self, *words: bytes) -> SMTPResponse:

@@ -7,7 +7,7 @@ from base64 import b64encode
 import aiosmtplib
 
 from adapters.channels.email.about_us import sign_in_advice
-from adapters.channels.email.auth import METHOD_NOT_KNOWN
+from adapters.channels.email.auth import METHOD_NOT_KNOWN, TokenRefused
 from adapters.channels.email.endings import Crowded
 from adapters.channels.email.limits import Limit, limit_of
 from adapters.channels.email.phase import Phase
@@ -95,7 +95,8 @@ class Failures:
                 return Unavailable(f"{self._server} cannot sign us in at the moment: {said}")
             advice = _OAUTH2 if self._settings.wants_token else sign_in_advice(reply)
             text = f"{self._server} refused to sign us in: {said}; {advice}"
-            return Unavailable(text, is_login=error.code not in _WANTS_TLS | METHOD_NOT_KNOWN)
+            is_login = error.code not in _WANTS_TLS | METHOD_NOT_KNOWN
+            return Unavailable(text, is_login=is_login or isinstance(error, TokenRefused))
         if isinstance(error, aiosmtplib.SMTPHeloError):
             return Unavailable(
                 f"{self._server} does not take our greeting: {said}; if it refuses our name, set"

@@ -204,7 +204,8 @@ def _refusal(status: int, fields: object, secrets: list[str]) -> Unavailable:
     text = f"the token endpoint answered {status}{': ' if said else ''}{said}"
     if status == 429 or status >= 500 or code in {"temporarily_unavailable", "server_error"}:
         return Unavailable(text, safe_to_repeat=True)
-    advice = f"check {_PREFIX}{_SECRET_ERRORS.get(code, 'CLIENT_ID')}"
+    usual = "CLIENT_ID" if status in {400, 401, 403} else "TOKEN_URL"
+    advice = f"check {_PREFIX}{_SECRET_ERRORS.get(code, usual)}"
     if code == "invalid_grant":
         return _GrantRefused(f"{text}; {advice}: have a new one made", is_login=True)
     return Unavailable(f"{text}; {advice}", is_login=True)

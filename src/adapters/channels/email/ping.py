@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapters.channels.channel import ChannelContext
 from adapters.channels.email.connect import Connector
+from adapters.channels.email.failures import no_greeting
 from adapters.channels.email.relays import email_notifier, maildir_notifier, tokens_of
 from adapters.channels.email.sender_check import refusal_of_sender
 from adapters.channels.email.session import Session
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from adapters.channels.email.channel import EmailSettings
 
 _NAME = "email"
-_PATIENCE = 33.0  # a relay may be slow to greet: some are on purpose
+_PATIENCE = 30.0  # a relay may be slow to greet: some are on purpose
 _COMMAND = 10.0
 
 
@@ -44,19 +45,23 @@ async def _greet(
     settings: "EmailSettings", context: ChannelContext, relay: SmtpSettings
 ) -> list[Finding]:
     tokens = tokens_of(settings, context)
+    late: list[str] = []
     connector = Connector(
         relay,
         tokens=tokens,
         ca_file=settings.ca_file,
-        timeouts=Timeouts(connect=10, greeting=30, command=_COMMAND),
+        timeouts=Timeouts(connect=10, greeting=_PATIENCE, command=_COMMAND),
         ehlo=settings.ehlo,
-        on_late=lambda _server, _hint: None,
+        on_late=lambda server, _hint: late.append(server),
     )
     try:
         async with asyncio.timeout(_PATIENCE):
             session = await connector.open()
-    except (DispatcherError, TimeoutError) as error:
-        return [Finding.unreachable(_NAME, error, _PATIENCE)]
+    except TimeoutError as error:
+        silent = Unavailable(no_greeting(relay, _PATIENCE)) if late else error
+        return [Finding.unreachable(_NAME, silent, _PATIENCE)]
+    except DispatcherError as error:
+        return [Finding.unreachable(_NAME, error)]
     finally:
         if tokens is not None:
             await tokens.close()
