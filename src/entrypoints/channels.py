@@ -59,4 +59,7 @@ def guarded_notifiers(
     from adapters.channels.shared.guard import GuardedNotifier, GuardRules
 
     rules = GuardRules(only_to=settings.only_to, redirect_to=settings.redirect_to)
-    return {name: GuardedNotifier(notifier, name, rules) for name, notifier in made.items()}
+    return {
+        name: GuardedNotifier(notifier, name, rules, CHANNELS[name].parts)
+        for name, notifier in made.items()
+    }

@@ -54,7 +54,7 @@ def render_options(settings: Settings) -> RenderOptions:
         lenient=settings.templates_undefined is Undefined.LENIENT,
         autoescape_flat=settings.templates_autoescape,
         settle=settings.templates_settle.total_seconds(),
-        channels=tuple(CHANNELS),
+        channels={name: one.parts for name, one in CHANNELS.items()},
     )
 
 

@@ -6,6 +6,7 @@ from mailbox import Maildir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from adapters.channels import CHANNELS
 from adapters.channels.email.maildir import MaildirNotifier
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.email.transaction import Timeouts
@@ -173,7 +174,8 @@ async def blip_tolerant_peer() -> AsyncIterator[FakePeer]:
 @asynccontextmanager
 async def guarded_peer() -> AsyncIterator[FakePeer]:
     peer = FakePeer()
-    peer.notifier = GuardedNotifier(peer.fake, "email", GuardRules(only_to=("*",)))
+    rules = GuardRules(only_to=("*",))
+    peer.notifier = GuardedNotifier(peer.fake, "email", rules, CHANNELS["email"].parts)
     yield peer
 
 

@@ -23,7 +23,7 @@ SEES = {
     "dead_letters": SHARED_INBOUND,
     "inbound": ("message_format",),
 }
-SEEN_BY_ALL = {"clock", "paths", "urls", "html", "secret", "setting_values"}
+SEEN_BY_ALL = {"clock", "paths", "urls", "html", "secret", "setting_values", "template_parts"}
 
 
 def name_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from adapters.channels.finding import TIMEOUT, Finding
 from adapters.channels.setting import SettingFault
+from adapters.template_parts import ChannelParts
 from domain.errors import Permanent
 from domain.notification import JsonValue, Recipient
 from domain.pace import PaceStore
@@ -136,6 +137,7 @@ class Channel(Generic[S]):
     example: JsonValue = None
     fake_address: Callable[["Faker", S], JsonValue] = _mailbox
 
+    parts: ChannelParts = ChannelParts()
     carries_copies: bool = False
     carries_files: bool = False
     carries_subject: bool = True

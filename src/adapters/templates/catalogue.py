@@ -8,11 +8,31 @@ from domain.notification import locale_fault, template_name_fault
 
 SUFFIX = ".jinja2"
 MANIFEST = "template.toml"
-PARTS = ("subject", "html", "text", "telegram", "slack", "slack.json")
 
-_PART_FILE = re.compile(
-    r"(?P<part>subject|html|text|telegram|slack\.json|slack)(?:\.(?P<locale>[^.]+))?\.jinja2"
-)
+
+class PartNames:
+    """Which parts there are, and which part a file is by its name."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        longest_first = sorted(self.names, key=len, reverse=True)
+        self._file = re.compile(
+            rf"(?P<part>{'|'.join(map(re.escape, longest_first))})(?:\.(?P<locale>[^.]+))?\.jinja2"
+        )
+
+    def part_and_locale(self, filename: str) -> tuple[str, str] | None:
+        """Which part in which locale a file is by its name; None: it is no part."""
+        match = self._file.fullmatch(filename)
+        if match is None or (match["locale"] and locale_fault(match["locale"])):
+            return None
+        return match["part"], _normal(match["locale"] or "")
+
+    def is_part_in_no_locale(self, filename: str) -> bool:
+        """Whether a file such as `html.italiano.jinja2` would be a part if its locale were one."""
+        match = self._file.fullmatch(filename)
+        return (
+            match is not None and bool(match["locale"]) and self.part_and_locale(filename) is None
+        )
 
 
 @dataclass(slots=True)
@@ -44,7 +64,7 @@ class Catalogue:
         self.faults.setdefault(name, []).append(fault)
 
 
-def catalogue(paths: Iterable[str]) -> Catalogue:
+def catalogue(paths: Iterable[str], known: PartNames) -> Catalogue:
     """Sort paths into templates by name.
 
     `NAME.jinja2` is a flat template. A folder with a part file or a `template.toml` is a template
@@ -59,29 +79,15 @@ def catalogue(paths: Iterable[str]) -> Catalogue:
         folder, _, filename = path.rpartition("/")
         if filename.endswith(".json"):
             examples.append((folder, path))
-        elif folder and (filename == MANIFEST or part_and_locale(filename)):
-            _add_to_folder(found, folder, path)
-        elif filename.endswith(SUFFIX) and not (folder and is_part_in_no_locale(filename)):
+        elif folder and (filename == MANIFEST or known.part_and_locale(filename)):
+            _add_to_folder(found, folder, path, known)
+        elif filename.endswith(SUFFIX) and not (folder and known.is_part_in_no_locale(filename)):
             _add_flat(found, path)
     for folder, path in examples:
         name = folder.removesuffix("/examples").removesuffix(".examples")
         if name != folder and name in found.entries:
             found.entries[name].examples.append(path)
     return found
-
-
-def part_and_locale(filename: str) -> tuple[str, str] | None:
-    """Which part in which locale a file is by its name; None: it is no part."""
-    match = _PART_FILE.fullmatch(filename)
-    if match is None or (match["locale"] and locale_fault(match["locale"])):
-        return None
-    return match["part"], _normal(match["locale"] or "")
-
-
-def is_part_in_no_locale(filename: str) -> bool:
-    """Whether a file such as `html.italiano.jinja2` would be a part if its locale were one."""
-    match = _PART_FILE.fullmatch(filename)
-    return match is not None and bool(match["locale"]) and part_and_locale(filename) is None
 
 
 def localized(files: Container[str], locale: str | None) -> str | None:
@@ -98,7 +104,7 @@ def _normal(locale: str) -> str:
     return locale.replace("_", "-").lower()
 
 
-def _add_to_folder(found: Catalogue, name: str, path: str) -> None:
+def _add_to_folder(found: Catalogue, name: str, path: str, names: PartNames) -> None:
     if template_name_fault(name):
         return
     entry = found.entries.setdefault(name, Entry(name))
@@ -107,7 +113,7 @@ def _add_to_folder(found: Catalogue, name: str, path: str) -> None:
         found.refuse(name, fault)
         return
     filename = path.rpartition("/")[2]
-    known = part_and_locale(filename)
+    known = names.part_and_locale(filename)
     if known is None:
         entry.manifest = path
         return

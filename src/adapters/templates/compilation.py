@@ -6,20 +6,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 import jinja2
 from jinja2 import nodes
 
+from adapters.template_parts import HTML_ESCAPING, Escaping, TemplatePart
 from adapters.templates.catalogue import SUFFIX, Entry
-from adapters.templates.environment import Escaping
 from adapters.templates.failures import compile_fault
 from adapters.templates.manifest import Manifest, read_manifest
 from adapters.templates.source import MUST_BE_TEXT, FileSet
 
-_ESCAPING_OF_PART = {
-    "subject": Escaping.NONE,
-    "text": Escaping.NONE,
-    "html": Escaping.HTML,
-    "telegram": Escaping.HTML,  # Telegram's parse mode HTML
-    "slack": Escaping.SLACK,
-    "slack.json": Escaping.SLACK_JSON,
-}
 _REFERENCES: tuple[type[nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport], ...] = (
     nodes.Extends,
     nodes.Include,
@@ -40,11 +32,13 @@ class Compilation:
         self,
         files: FileSet,
         environments: Mapping[Escaping, jinja2.Environment],
+        parts: Mapping[str, TemplatePart],
         channels: Collection[str],
     ) -> None:
         self.faults: dict[str, list[str]] = {path: [text] for path, text in files.faults.items()}
         self._texts = files.texts
         self._environments = environments
+        self._parts = parts
         self._channels = channels
         self._done: set[tuple[Escaping, str]] = set()
         self._references: dict[str, list[str]] = {}
@@ -72,7 +66,7 @@ class Compilation:
         """Compile all files of an entry. `flat`: the escaping of a flat file."""
         compiled: dict[str, dict[str, jinja2.Template]] = {}
         for part, files in entry.parts.items():
-            escaping = flat if entry.is_flat else _ESCAPING_OF_PART[part]
+            escaping = flat if entry.is_flat else self._parts[part].escaping
             for locale, path in files.items():
                 self._check_body(part, path)
                 template = self._compile(escaping, path)
@@ -85,7 +79,7 @@ class Compilation:
         done = {path for _, path in self._done}
         for path in self._texts:
             if path.endswith(SUFFIX) and path not in done:
-                self._compile(Escaping.HTML, path)
+                self._compile(HTML_ESCAPING, path)
 
     def paths_of(self, entry: Entry) -> set[str]:
         """The files of an entry and all that they name."""

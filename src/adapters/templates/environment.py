@@ -1,9 +1,7 @@
 """The Jinja2 environments: sandboxed, one for each way of escaping."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -24,6 +22,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from adapters.template_parts import Escaping
 from adapters.templates.generator import Generator
 from adapters.templates.nulls import ACCEPT_NULL, NullItem, NullUsed, is_none, tojson
 from adapters.templates.parser import PlacingParser
@@ -37,19 +36,6 @@ _METHODS = {
     for kind in (dict, list, tuple, str, Markup, int, float, bool)
 }
 """What Python adds to the values of a message: its methods are no part of the data."""
-_SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-# What a template's own "<" in front of it would make a mention or a command of.
-_SLACK_COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
-_ZERO_WIDTH_SPACE = "\u200b"
-
-
-class Escaping(StrEnum):
-    """How values are escaped. Included files are escaped like the part that includes them."""
-
-    HTML = "html"
-    SLACK = "slack"
-    SLACK_JSON = "slack.json"
-    NONE = "none"
 
 
 class LimitExceeded(Exception):
@@ -174,14 +160,14 @@ def make_environment(
     environment = _Sandbox(
         loader=_SetLoader(texts),
         undefined=Undefined if lenient else StrictUndefined,
-        autoescape=escaping is not Escaping.NONE,
-        finalize=_FINALIZE.get(escaping),
+        autoescape=escaping.is_on,
+        finalize=_finalizer(escaping),
         auto_reload=False,
         cache_size=-1,
         bytecode_cache=cache,
     )
     environment.refuse_null = refuse_null
-    environment.writes_json = escaping is Escaping.SLACK_JSON
+    environment.writes_json = escaping.in_json
     environment.globals["range"] = _bounded_range
     environment.filters["tojson"] = tojson
     environment.tests["none"] = is_none
@@ -218,37 +204,26 @@ def _bounded_range(*arguments: int) -> range:
     return numbers
 
 
-def _slack_text(value: object) -> str:
-    """Escape the three characters that Slack's own markup uses, and no others.
-
-    https://docs.slack.dev/messaging/formatting-message-text#escaping
-    """
-    text = str(value).translate(_SLACK)
-    return _ZERO_WIDTH_SPACE + text if _SLACK_COMMAND.match(text) else text
-
-
 # Both take the context, unused, since Jinja2 then leaves constants to them as well; escaping by
 # a Markup value keeps what a macro or a block has already escaped from being escaped again.
-@pass_context
-def _for_slack(_context: Context, value: object) -> object:
-    """Escape a value for a text in Slack's markup."""
-    if hasattr(value, "__html__"):
-        return value
-    return Markup(_slack_text(value))  # noqa: S704 - just escaped
+def _finalizer(escaping: Escaping) -> Callable[..., Any] | None:
+    escape = escaping.escape
+    if escape is None:
+        return None
 
+    @pass_context
+    def in_text(_context: Context, value: object) -> object:
+        if hasattr(value, "__html__"):
+            return value
+        return Markup(escape(value))  # noqa: S704 - just escaped
 
-@pass_context
-def _for_slack_json(_context: Context, value: object) -> object:
-    """Escape a text for Slack and for the inside of a JSON string; write others as JSON."""
-    if hasattr(value, "__html__"):
-        return value
-    if isinstance(value, str | Undefined):
-        text = json.dumps(_slack_text(value), ensure_ascii=False)
-        return Markup(text[1:-1])  # noqa: S704 - just escaped
-    return Markup(json.dumps(value, default=str, ensure_ascii=False))  # noqa: S704
+    @pass_context
+    def in_json(_context: Context, value: object) -> object:
+        if hasattr(value, "__html__"):
+            return value
+        if isinstance(value, str | Undefined):
+            text = json.dumps(escape(value), ensure_ascii=False)
+            return Markup(text[1:-1])  # noqa: S704 - just escaped
+        return Markup(json.dumps(value, default=str, ensure_ascii=False))  # noqa: S704
 
-
-_FINALIZE: dict[Escaping, Callable[..., Any]] = {
-    Escaping.SLACK: _for_slack,
-    Escaping.SLACK_JSON: _for_slack_json,
-}
+    return in_json if escaping.in_json else in_text

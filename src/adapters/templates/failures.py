@@ -121,11 +121,8 @@ def wrong_channel(template: str, channel: str, channels: Sequence[str]) -> Perma
     )
 
 
-def no_part(template: str, channel: str, locale: str | None) -> Permanent:
+def no_part(template: str, channel: str, locale: str | None, wanted: str) -> Permanent:
     """The template is there, but has nothing for this channel."""
-    wanted = {"email": "html or text", "slack": "slack.json, slack, text or html"}.get(
-        channel, "text or html"
-    )
     language = f" and locale {locale!r}" if locale else " without a locale"
     return Permanent(
         f"template {template!r} has no part for channel {channel!r}{language}: it needs {wanted}",

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import jinja2
 from jinja2 import meta, nodes
@@ -16,11 +15,6 @@ from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
-_PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
-    "email": ("html", "text"),
-    "telegram": ("telegram",),
-    "slack": ("slack", "slack.json"),
-}
 _ALWAYS_THERE = frozenset(("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE))
 
 
@@ -88,7 +82,7 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
             name=name,
             parts=template.entry.parts,
             locales=template.entry.locales,
-            channels=_channels(template),
+            channels=_channels(template, snapshot),
             examples=tuple(template.entry.examples),
         )
         for name, template in sorted(snapshot.templates.items())
@@ -153,10 +147,10 @@ def _read_example(path: str, text: str | None) -> Example:
     return Example(name=Path(path).stem, path=path, message=message)
 
 
-def _channels(template: CompiledTemplate) -> tuple[str, ...]:
+def _channels(template: CompiledTemplate, snapshot: Snapshot) -> tuple[str, ...]:
     """Those that the template names, else those that it has parts of their own for."""
     return template.manifest.envelope.channels or tuple(
-        channel
-        for channel, parts in _PARTS_OF_CHANNEL.items()
-        if any(part in template.entry.parts for part in parts)
+        name
+        for name, channel in snapshot.channels.items()
+        if channel.serves(tuple(template.entry.parts))
     )

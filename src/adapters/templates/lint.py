@@ -1,14 +1,13 @@
 """What is wrong in a template folder, found before a message finds it."""
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from adapters.template_parts import ChannelParts
 from adapters.templates.failures import RenderFailure
 from adapters.templates.inspection import (
     Example,
@@ -23,7 +22,6 @@ from adapters.templates.snapshot import Snapshot, TemplateSetBroken
 from domain.errors import Permanent
 
 _FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
-_BLOCK_TEXTS = ("text", "alt_text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,32 +119,21 @@ def _of_example(
             text=f"{failure} (with {example.path})",
         )
     else:
-        if channel == "email" and not content.subject:
+        sent = templates.snapshot.channels.get(channel, ChannelParts())
+        if sent.needs_subject and not content.subject:
             text = "the example gives no subject, and the template has none"
             yield _warning(info, example.path, text)
-        if blocks := content.parts.get("slack.json"):
-            yield from _null_texts(info, example, blocks)
+        for part in sent.own:
+            if part.hints and (rendered := content.parts.get(part.name)):
+                yield from _hints(info, example, part.name, part.hints(rendered))
 
 
-def _null_texts(info: TemplateInfo, example: Example, blocks: str) -> Iterator[Finding]:
-    """Texts of Slack blocks that are null, which Slack refuses."""
-    with suppress(ValueError):  # what is no JSON is another matter
-        for path in _nulls_in(json.loads(blocks), ""):
-            text = f"{path} is null, and Slack wants a text (with {example.path})"
-            for file in sorted(set(info.parts.get("slack.json", {}).values())):
-                yield _warning(info, file, text)
-
-
-def _nulls_in(value: object, path: str) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            inner = f"{path}.{key}" if path else key
-            if item is None and key in _BLOCK_TEXTS:
-                yield inner
-            yield from _nulls_in(item, inner)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _nulls_in(item, f"{path}[{index}]")
+def _hints(
+    info: TemplateInfo, example: Example, part: str, hints: Iterable[str]
+) -> Iterator[Finding]:
+    for hint in hints:
+        for file in sorted(set(info.parts.get(part, {}).values())):
+            yield _warning(info, file, f"{hint} (with {example.path})")
 
 
 def _printed_nulls(

@@ -1,8 +1,10 @@
 """The renderer over a template folder: one snapshot in use, exchanged whole when files change."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from adapters.template_parts import ChannelParts
 from adapters.templates.deadline import DeadlineExceeded, within_limits
 from adapters.templates.failures import (
     does_not_compile,
@@ -30,7 +32,7 @@ class RenderOptions:
     `lenient`: undefined variables print nothing and null prints None, as in plain Jinja2;
     `refuse_null`: that null is an error all the same. `autoescape_flat`: bare NAME.jinja2 files are
     escaped. `settle`: seconds that a file written in place must rest before it is taken.
-    `channels`: those that a template.toml may name; empty: any.
+    `channels`: what each sends; a template.toml may name these; empty: any.
     """
 
     max_output: int = 5 * 2**20
@@ -39,7 +41,7 @@ class RenderOptions:
     refuse_null: bool = False
     autoescape_flat: bool = True
     settle: float = 2.0
-    channels: tuple[str, ...] = ()
+    channels: Mapping[str, ChannelParts] = field(default_factory=dict)
 
     @property
     def memory(self) -> int:
@@ -143,7 +145,7 @@ class FilesystemTemplates:
         channels = template.manifest.envelope.channels
         if channels and request.channel not in channels:
             raise wrong_channel(request.template, request.channel, channels)
-        rendering = Rendering(template, request, snapshot.version, self._options.max_output)
+        rendering = Rendering(template, request, snapshot, self._options.max_output)
         try:
             content = within_limits(
                 rendering.content, seconds=self._options.timeout, memory=self._options.memory
@@ -153,7 +155,8 @@ class FilesystemTemplates:
                 request.template, error, snapshot.texts, rendering.context
             ) from None
         if not content.parts:
-            raise no_part(request.template, request.channel, request.locale)
+            wanted = snapshot.channels.get(request.channel, ChannelParts()).wanted
+            raise no_part(request.template, request.channel, request.locale, wanted)
         return content
 
     def _is_unchanged(self) -> bool:

@@ -1,28 +1,20 @@
 """One rendering: the subject, then the parts that the channel uses."""
 
-import json
 import re
-from collections.abc import Mapping
 from itertools import islice
-from typing import Final
 
 import jinja2
 
+from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
 from adapters.templates.environment import LimitExceeded
 from adapters.templates.nulls import NOTHING
-from adapters.templates.snapshot import CompiledTemplate
+from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_alternative import text_from_html
 from domain.content import Content
 from domain.ports import RenderRequest
 
-# All of a channel's parts that exist are sent. Text is every channel's last resort, derived from
-# the HTML where no file has it; a mail has it in any case.
-_PARTS_OF_CHANNEL: Final[Mapping[str, tuple[str, ...]]] = {
-    "email": ("html",),
-    "telegram": ("telegram",),
-    "slack": ("slack.json", "slack"),
-}
+_NOTHING_OWN = ChannelParts()
 _CHUNKS_AT_ONCE = 512
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
 
@@ -31,11 +23,16 @@ class Rendering:
     """One request against one template. `context`: the variables that the template sees."""
 
     def __init__(
-        self, template: CompiledTemplate, request: RenderRequest, version: str, max_output: int
+        self,
+        template: CompiledTemplate,
+        request: RenderRequest,
+        snapshot: Snapshot,
+        max_output: int,
     ) -> None:
         self._template = template
         self._request = request
-        self._version = version
+        self._version = snapshot.version
+        self._parts_of_channel = snapshot.channels.get(request.channel, _NOTHING_OWN)
         self._max_output = max_output
         self.context: dict[str, object] = {
             "subject": "",
@@ -68,11 +65,17 @@ class Rendering:
         return self._template.manifest.subject
 
     def _parts(self) -> dict[str, str]:
-        wanted = _PARTS_OF_CHANNEL.get(self._request.channel, ())
-        parts = {name: text for name in wanted if (text := self._render(name)) is not None}
-        if "slack.json" in parts:
-            _check_slack_json(parts["slack.json"])
-        if parts and self._request.channel != "email":
+        """All of the channel's parts that exist. The text is every channel's last resort, derived
+        from the HTML where no file has it."""
+        wanted = self._parts_of_channel
+        parts = {}
+        for part in wanted.own:
+            rendered = self._render(part.name)
+            if rendered is not None:
+                parts[part.name] = rendered
+                if part.check is not None:
+                    part.check(rendered)
+        if parts and not wanted.always_text:
             return parts
         text = None if self._html_speaks_the_language_alone() else self._render("text")
         if text is None:
@@ -108,12 +111,3 @@ class Rendering:
             if size > self._max_output:
                 raise LimitExceeded(f"an output of more than {self._max_output} bytes")
         return "".join(texts)
-
-
-def _check_slack_json(text: str) -> None:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"slack.json is not JSON: {error}") from None
-    if not isinstance(value, list | dict):
-        raise TypeError("slack.json must be a list of blocks or an object")

@@ -6,15 +6,21 @@ from itertools import chain
 
 import jinja2
 
-from adapters.templates.catalogue import Catalogue, Entry, catalogue
+from adapters.template_parts import (
+    COMMON,
+    HTML_ESCAPING,
+    NO_ESCAPING,
+    SUBJECT,
+    ChannelParts,
+    Escaping,
+)
+from adapters.templates.catalogue import Catalogue, Entry, PartNames, catalogue
 from adapters.templates.compilation import Compilation
-from adapters.templates.environment import CodeCache, Escaping, make_environment
+from adapters.templates.environment import CodeCache, make_environment
 from adapters.templates.manifest import Manifest
 from adapters.templates.source import FileSet
 from adapters.templates.unknown_files import UnknownFile, unknown_files
 from domain.errors import DispatcherError
-
-_BODIES = frozenset(("html", "text", "telegram", "slack", "slack.json"))
 
 
 class TemplateSetBroken(DispatcherError):
@@ -41,6 +47,7 @@ class Snapshot:
 
     `broken`: the faults of each template that cannot be used. `stray`: those of each other file,
     which no template names, by its path. `unknown`: files whose name is probably a slip.
+    `channels`: what each sends.
     """
 
     version: str
@@ -49,6 +56,7 @@ class Snapshot:
     broken: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stray: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: tuple[UnknownFile, ...] = ()
+    channels: Mapping[str, ChannelParts] = field(default_factory=dict, repr=False)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -72,27 +80,30 @@ class Compiler:
         lenient: bool,
         refuse_null: bool,
         autoescape_flat: bool,
-        channels: Collection[str] = (),
+        channels: Mapping[str, ChannelParts],
     ) -> None:
         """`lenient`: undefined variables print nothing. `refuse_null`: a null that is printed is
-        an error. `autoescape_flat`: bare NAME.jinja2 files are escaped as HTML. `channels`: those
-        that a template.toml may name; empty: any."""
+        an error. `autoescape_flat`: bare NAME.jinja2 files are escaped as HTML. `channels`: what
+        each sends; a template.toml may name these; empty: any."""
         self._lenient = lenient
         self._refuse_null = refuse_null
-        self._flat = Escaping.HTML if autoescape_flat else Escaping.NONE
+        self._flat = HTML_ESCAPING if autoescape_flat else NO_ESCAPING
         self._channels = channels
-        self._caches = {escaping: CodeCache() for escaping in Escaping}
+        own = chain.from_iterable(one.own for one in channels.values())
+        self._parts = {part.name: part for part in (*COMMON, *own)}
+        self._names = PartNames(self._parts)
+        self._caches = {part.escaping: CodeCache() for part in self._parts.values()}
 
     def compile(self, files: FileSet) -> Snapshot:
         """Compile every template, layout and include; `broken` says which cannot be used."""
-        found = catalogue((*files.texts, *files.faults))
-        work = Compilation(files, self._environments(files.texts), self._channels)
+        found = catalogue((*files.texts, *files.faults), self._names)
+        work = Compilation(files, self._environments(files.texts), self._parts, self._channels)
         compiled = {
             name: CompiledTemplate(entry, work.manifest(entry), work.parts(entry, self._flat))
             for name, entry in found.entries.items()
         }
         work.compile_the_rest()
-        unknown = tuple(unknown_files(files.texts, found.entries, work.included))
+        unknown = tuple(unknown_files(files.texts, found.entries, work.included, self._names))
         broken, stray = _broken(found, work, unknown)
         return Snapshot(
             files.version,
@@ -101,6 +112,7 @@ class Compiler:
             broken,
             stray,
             unknown,
+            self._channels,
         )
 
     def _environments(self, texts: Mapping[str, str]) -> dict[Escaping, jinja2.Environment]:
@@ -127,7 +139,7 @@ def _broken(
         if faults := (*found.faults.get(name, ()), *work.faults_of(paths)):
             broken[name] = faults
     for one in unknown:
-        parts = found.entries[one.template].parts if one.template in found.entries else {}
-        if not _BODIES.intersection(parts):  # the file was probably meant to be the body
+        parts = (found.entries.get(one.template) or Entry(one.template)).parts
+        if not parts.keys() - {SUBJECT.name}:  # the file was probably meant to be the body
             broken[one.template] = (str(one),)
     return broken, {path: work.faults_of([path]) for path in sorted(rest)}

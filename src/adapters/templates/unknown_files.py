@@ -4,17 +4,9 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from adapters.templates.catalogue import (
-    MANIFEST,
-    PARTS,
-    SUFFIX,
-    Entry,
-    is_part_in_no_locale,
-    part_and_locale,
-)
+from adapters.templates.catalogue import MANIFEST, SUFFIX, Entry, PartNames
 
 _EXAMPLES = "examples"
-_STEMS = (*PARTS, MANIFEST.removesuffix(".toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +22,10 @@ class UnknownFile:
 
 
 def unknown_files(
-    paths: Collection[str], entries: Mapping[str, Entry], included: Collection[str]
+    paths: Collection[str],
+    entries: Mapping[str, Entry],
+    included: Collection[str],
+    known: PartNames,
 ) -> Iterator[UnknownFile]:
     """Those among `paths` that are next to the parts, manifest or examples of a template.
 
@@ -42,30 +37,32 @@ def unknown_files(
         folder, _, filename = path.rpartition("/")
         if folder.endswith(f"/{_EXAMPLES}"):
             folders.add(folder.removesuffix(f"/{_EXAMPLES}"))
-        elif folder and is_part_in_no_locale(filename):
+        elif folder and known.is_part_in_no_locale(filename):
             folders.add(folder)
     for path in sorted(set(named).difference(included)):
         folder, _, filename = path.rpartition("/")
         if folder in folders and not _is_flat_on_purpose(path, entries):
-            if hint := _hint(filename):
+            if hint := _hint(filename, known):
                 yield UnknownFile(folder, path, hint)
         elif filename.endswith(".json") and (owner := _owner_of_examples(folder, entries)):
             name, right = owner
             yield UnknownFile(name, path, f"did you mean the folder {right!r}?")
 
 
-def _hint(filename: str) -> str | None:
-    if filename == MANIFEST or part_and_locale(filename):
+def _hint(filename: str, known: PartNames) -> str | None:
+    if filename == MANIFEST or known.part_and_locale(filename):
         return None
-    if is_part_in_no_locale(filename):
+    if known.is_part_in_no_locale(filename):
         locale = filename.removesuffix(SUFFIX).rpartition(".")[2]
         return f"{locale!r} is no language tag such as it or it-IT"
-    near = difflib.get_close_matches(filename.partition(".")[0].lower(), _STEMS, n=1, cutoff=0.7)
+    stems = (*known.names, MANIFEST.removesuffix(".toml"))
+    near = difflib.get_close_matches(filename.partition(".")[0].lower(), stems, n=1, cutoff=0.7)
     if not near:
         return None
     if f"{near[0]}.toml" == MANIFEST:
         return f"did you mean {MANIFEST!r}?"
-    part = "slack.json" if filename.startswith("slack.json") else near[0]
+    written_out = [name for name in known.names if filename.startswith(name)]
+    part = max(written_out, key=len, default=near[0])
     return f"did you mean {part + SUFFIX!r}?"
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates import FilesystemTemplates, RenderOptions
+from adapters.templates import FilesystemTemplates
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder, render
 
 SETTLE = 0.6
@@ -25,7 +26,7 @@ class Watched:
 
     def __init__(self, root: Path, settle: float) -> None:
         self.path = root / "t.jinja2"
-        self.templates = FilesystemTemplates(root, options=RenderOptions(settle=settle))
+        self.templates = FilesystemTemplates(root, options=render_options(settle=settle))
         self.seen: list[str] = []
 
     def during(self, save: Callable[[Path], None], *, until: str = NEW) -> float:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates import FilesystemTemplates, RenderOptions
+from adapters.templates import FilesystemTemplates
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder, render
 
 ROUNDS = 300
@@ -86,7 +87,7 @@ def test_a_set_swapped_by_symlink_with_kept_times_is_never_mixed(
         for name in ("page.jinja2", "_part.jinja2", "_base.jinja2", "_filler"):
             (root / name).symlink_to(f"..data/{name}")
     served = link / inner if layout == "parent" else root
-    templates = FilesystemTemplates(served, options=RenderOptions(settle=0.0))
+    templates = FilesystemTemplates(served, options=render_options(settle=0.0))
 
     with swapping(swap):
         assert_never_mixed(templates)
@@ -109,7 +110,7 @@ def test_releases_that_are_made_and_removed_meanwhile_are_never_mixed(tmp_path: 
         previous[:] = [release]
 
     swap("one")
-    templates = FilesystemTemplates(link, options=RenderOptions(settle=0.0))
+    templates = FilesystemTemplates(link, options=render_options(settle=0.0))
 
     with swapping(swap):
         assert_never_mixed(templates)

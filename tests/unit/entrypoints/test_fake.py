@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from adapters.message_format.message import decode
-from adapters.templates import FilesystemTemplates
 from adapters.templates.snapshot import Snapshot
 from entrypoints.cli.send import address_fault
 from entrypoints.fake import fake_messages
 from entrypoints.settings import Settings
+from tests.support.rendering import templates_in
 from tests.unit.entrypoints.loading import load
 
 PAGE = "{% set subject = 'Hi' %}<p>{{ name }}</p>"
@@ -37,7 +37,7 @@ def snapshot_of(folder: Path, example: object) -> Snapshot:
     (folder / "note/examples").mkdir(parents=True)
     (folder / "note/html.jinja2").write_text(PAGE)
     (folder / "note/examples/one.json").write_text(json.dumps(example))
-    return FilesystemTemplates(folder).snapshot
+    return templates_in(folder).snapshot
 
 
 @pytest.mark.parametrize("channel", ["email", "telegram", "slack", "webhook"])

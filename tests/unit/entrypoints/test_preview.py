@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates import RenderOptions
 from entrypoints.cli.local_server import FOREIGN_POLICY
 from entrypoints.cli.preview import Preview
+from tests.support.rendering import render_options
 from tests.support.worker import ROOT
 
 
@@ -19,7 +19,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def preview(root: Path) -> Preview:
-    return Preview(root, RenderOptions(timeout=0.3))
+    return Preview(root, render_options(timeout=0.3))
 
 
 def write(root: Path, name: str, content: object) -> None:
@@ -154,7 +154,7 @@ def test_a_missing_folder_is_told(preview: Preview) -> None:
 
 
 def test_every_shipped_template_renders_on_its_page() -> None:
-    preview = Preview(ROOT / "templates", RenderOptions())
+    preview = Preview(ROOT / "templates", render_options())
     front = shown(preview, "/")
 
     for address in re.findall(r'href="(/t/[^"]+)"', front):

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import structlog
 
+from adapters.channels import CHANNELS
 from adapters.channels.shared.guard import GuardedNotifier, GuardRules
+from adapters.template_parts import ChannelParts
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
 from domain.notification import Recipient
@@ -18,11 +20,12 @@ ANN, BOB, DEV = (
     Recipient(address=f"{name}@example.{end}")
     for name, end in [("ann", "org"), ("bob", "com"), ("dev", "org")]
 )
+PARTS = ChannelParts(own=tuple(part for one in CHANNELS.values() for part in one.parts.own))
 CONTENT = Content(subject="Hello", parts={"text": "Hi", "html": "<html><BODY class='a'>Hi</body>"})
 
 
 def guard(notifier: FakeNotifier, **rules: Any) -> GuardedNotifier:
-    return GuardedNotifier(notifier, "email", GuardRules(**rules))
+    return GuardedNotifier(notifier, "email", GuardRules(**rules), PARTS)
 
 
 def notify(

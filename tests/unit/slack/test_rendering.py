@@ -14,6 +14,7 @@ from adapters.templates import FilesystemTemplates, examples_of, list_templates
 from domain.notification import JsonValue
 from domain.ports import RenderRequest
 from tests.fakes import NOON, a_notification
+from tests.support.rendering import templates_in
 
 BLOCKS = """[
   {% for word in [value, value] %}
@@ -51,7 +52,7 @@ def templates() -> Iterator[FilesystemTemplates]:
             path = Path(folder) / name
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
-        yield FilesystemTemplates(Path(folder))
+        yield templates_in(Path(folder))
 
 
 def call(templates: FilesystemTemplates, template: str, value: JsonValue) -> dict[str, JsonValue]:
@@ -154,7 +155,7 @@ def check_blocks(templates: FilesystemTemplates, value: str) -> None:
 
 
 def samples() -> list[RenderRequest]:
-    snapshot = FilesystemTemplates(SAMPLES).snapshot
+    snapshot = templates_in(SAMPLES).snapshot
     return [
         example.request(template.name, "slack", NOON)
         for template in list_templates(snapshot)
@@ -165,6 +166,6 @@ def samples() -> list[RenderRequest]:
 
 @pytest.mark.parametrize("request_", samples(), ids=lambda request: request.template)
 def test_the_shipped_samples_are_messages_that_slack_takes(request_: RenderRequest) -> None:
-    content = FilesystemTemplates(SAMPLES).render(request_)
+    content = templates_in(SAMPLES).render(request_)
 
     assert message_of(a_notification(channel="slack"), content)["text"]

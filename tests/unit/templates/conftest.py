@@ -9,7 +9,6 @@ import pytest
 
 from adapters.templates import (
     FilesystemTemplates,
-    RenderOptions,
     TemplateSetBroken,
 )
 from domain.content import Content
@@ -17,6 +16,7 @@ from domain.errors import Permanent
 from domain.events import Event, TemplatesChanged
 from domain.ports import RenderRequest
 from tests.contracts.template_renderer import NOW
+from tests.support.rendering import render_options
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Folder:
         """`settle` is zero, so that a test need not wait after a write."""
         return FilesystemTemplates(
             self.root,
-            options=RenderOptions(**{"settle": 0.0, **options}),
+            options=render_options(**{"settle": 0.0, **options}),
             events=Reports([] if reports is None else reports),
         )
 

@@ -8,12 +8,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.templates import FilesystemTemplates, RenderOptions, TemplateSetBroken
+from adapters.templates import FilesystemTemplates, TemplateSetBroken
 from domain.content import Content
 from domain.errors import Permanent
+from tests.support.rendering import render_options, templates_in
 from tests.unit.templates.conftest import Folder, render
 
-SHIPPED = FilesystemTemplates(Path(__file__).parents[3] / "templates")
+SHIPPED = templates_in(Path(__file__).parents[3] / "templates")
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -60,6 +61,6 @@ def test_any_source_is_rendered_or_refused(source: str, value: object) -> None:
         folder = Folder(Path(root)).write({"t.jinja2": source})
         with suppress(TemplateSetBroken):
             templates = FilesystemTemplates(
-                folder.root, options=RenderOptions(timeout=0.2, max_output=10_000)
+                folder.root, options=render_options(timeout=0.2, max_output=10_000)
             )
             render_or_refuse(templates, "t", parameters={"a": value})

@@ -6,7 +6,6 @@ from adapters.templates import (
     Example,
     ExampleBroken,
     Finding,
-    RenderOptions,
     examples_of,
     lint,
     list_templates,
@@ -14,6 +13,7 @@ from adapters.templates import (
 )
 from domain.notification import JsonValue
 from tests.contracts.template_renderer import NOW
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder
 
 SOUND = {
@@ -30,7 +30,7 @@ SOUND = {
 
 
 def findings(folder: Folder) -> list[Finding]:
-    return lint(folder.root, RenderOptions(), NOW)
+    return lint(folder.root, render_options(), NOW)
 
 
 def test_a_list_says_what_there_is(folder: Folder) -> None:

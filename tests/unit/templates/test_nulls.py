@@ -2,9 +2,10 @@
 
 import pytest
 
-from adapters.templates import RenderOptions, lint
+from adapters.templates import lint
 from domain.errors import FailureReason
 from tests.contracts.template_renderer import NOW
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder
 
 LENIENT = {"lenient": True}
@@ -137,7 +138,7 @@ def test_field_3_4_lint_warns_of_a_null_that_is_the_text_of_a_slack_block(folder
         }
     )
 
-    (finding,) = lint(folder.root, RenderOptions(), NOW)
+    (finding,) = lint(folder.root, render_options(), NOW)
 
     assert (finding.severity, finding.file) == ("warning", "t/slack.json.jinja2")
     assert "blocks[0].text.text is null" in finding.text
@@ -148,7 +149,7 @@ def test_field_3_4_lint_says_once_that_a_null_fails_in_lenient_mode(folder: Fold
     example = '{"subject": "S", "parameters": {"n": null}}'
     folder.write({"t.jinja2": "{{ 'a' + n }}", "t.examples/a.json": example})
 
-    (finding,) = lint(folder.root, RenderOptions(lenient=True), NOW)
+    (finding,) = lint(folder.root, render_options(lenient=True), NOW)
 
     assert finding.severity == "error"
     assert "'n' is null" in finding.text

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from adapters.templates import FilesystemTemplates, examples_of
+from adapters.templates import examples_of
 from adapters.templates.parameters import parameters_schema
+from tests.support.rendering import templates_in
 
 SHIPPED = Path(__file__).resolve().parents[3] / "templates"
 
@@ -20,7 +21,7 @@ def schema_of(root: Path, text: str, *examples: object, is_strict: bool = True) 
     for number, parameters in enumerate(examples):
         message = json.dumps({"to": "a@example.com", "parameters": parameters})
         (folder / f"examples/{number}.json").write_text(message)
-    snapshot = FilesystemTemplates(root).snapshot
+    snapshot = templates_in(root).snapshot
     schema = parameters_schema(snapshot, "order", is_strict=is_strict)
     Draft202012Validator.check_schema(schema)
     return schema
@@ -96,7 +97,7 @@ def test_what_includes_read_counts(tmp_path: Path) -> None:
 
 
 def test_every_shipped_example_fits_its_schema() -> None:
-    snapshot = FilesystemTemplates(SHIPPED).snapshot
+    snapshot = templates_in(SHIPPED).snapshot
 
     for template in snapshot.templates:
         validator = Draft202012Validator(parameters_schema(snapshot, template, is_strict=True))

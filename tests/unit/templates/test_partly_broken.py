@@ -4,13 +4,13 @@ import pytest
 
 from adapters.templates import (
     ExampleBroken,
-    RenderOptions,
     examples_of,
     lint,
 )
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder, faults, render
 
 PARTLY = {
@@ -112,7 +112,7 @@ def test_field_3_7_an_empty_body_or_subject_is_refused(
     assert faults(folder.write({path: text, **others})) == (
         f"{path}: is empty; write what people read, or remove the file",
     )
-    (finding,) = lint(folder.root, RenderOptions(), NOW)
+    (finding,) = lint(folder.root, render_options(), NOW)
     assert (finding.severity, finding.file, finding.template) == ("error", path, "t")
 
 
@@ -156,7 +156,7 @@ def test_field_3_7_what_a_merge_left_is_refused(folder: Folder, path: str, text:
     assert not templates.refresh()
     assert any("is left from a merge" in fault for fault in reports[0].faults)
     assert reports[0].faults[0].startswith(path)
-    assert any("is left from a merge" in f.text for f in lint(folder.root, RenderOptions(), NOW))
+    assert any("is left from a merge" in f.text for f in lint(folder.root, render_options(), NOW))
 
 
 def test_field_3_7_an_underlined_heading_in_a_text_is_no_merge(folder: Folder) -> None:

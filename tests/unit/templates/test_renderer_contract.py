@@ -9,6 +9,7 @@ import pytest
 from domain.ports import TemplateRenderer
 from tests.contracts.template_renderer import TemplateRendererContract
 from tests.fakes import FakeTemplateRenderer
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder
 
 
@@ -30,9 +31,9 @@ class TestFakeTemplateRenderer(TemplateRendererContract):
 
 
 def test_the_shipped_templates_are_a_sound_set() -> None:
-    from adapters.templates import RenderOptions, lint
+    from adapters.templates import lint
     from tests.contracts.template_renderer import NOW
 
     shipped = Path(__file__).parents[3] / "templates"
 
-    assert lint(shipped, RenderOptions(), NOW) == []
+    assert lint(shipped, render_options(), NOW) == []

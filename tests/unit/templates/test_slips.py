@@ -2,10 +2,11 @@
 
 import pytest
 
-from adapters.templates import RenderOptions, lint
+from adapters.templates import lint
 from domain.errors import FailureReason
 from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW
+from tests.support.rendering import PARTS, render_options
 from tests.unit.templates.conftest import Folder, faults, render
 
 
@@ -68,7 +69,7 @@ def test_field_3_9_lint_and_load_name_a_file_that_is_nearly_a_part(
     (report,) = reports
     assert report.faults == ()
     assert report.unknown[0].startswith(f"{path}: unknown file, {hint}")
-    errors = [f for f in lint(folder.root, RenderOptions(), NOW) if f.severity == "error"]
+    errors = [f for f in lint(folder.root, render_options(), NOW) if f.severity == "error"]
     assert [(error.template, error.file) for error in errors] == [("t", path)]
     assert hint in errors[0].text
 
@@ -112,7 +113,8 @@ def test_field_3_9_an_unknown_channel_in_template_toml_is_named(
 ) -> None:
     folder.write({**FOLDER, "good.jinja2": "x", "t/template.toml": f"channels = {channels}"})
 
-    failure = folder.failure("t", options={"channels": ("email", "slack")})
+    known = {name: PARTS[name] for name in ("email", "slack")}
+    failure = folder.failure("t", options={"channels": known})
 
     assert failure.reason is FailureReason.TEMPLATE_ERROR
     assert f"t/template.toml: channels: {hint}" in str(failure)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from adapters.templates import RenderOptions, lint
+from adapters.templates import lint
 from domain.errors import FailureReason
 from tests.contracts.template_renderer import NOW
+from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder
 
 METHODS = ["items", "keys", "values", "get", "copy", "pop", "update", "clear", "fromkeys"]
@@ -111,7 +112,7 @@ def test_field_3_2_an_undefined_value_in_a_list_is_a_fault(folder: Folder, sourc
 def test_field_3_2_lint_finds_printed_code(folder: Folder) -> None:
     folder.write({"t.jinja2": "{{ now.date }}", "t.examples/a.json": '{"subject": "S"}'})
 
-    (finding,) = lint(folder.root, RenderOptions(), NOW)
+    (finding,) = lint(folder.root, render_options(), NOW)
 
     assert (finding.severity, finding.file, finding.line) == ("error", "t.jinja2", 1)
     assert "'now.date' is no value" in finding.text
@@ -231,7 +232,7 @@ def test_field_3_4_lint_warns_in_lenient_mode_of_a_null_that_is_printed(folder: 
         }
     )
 
-    findings = lint(folder.root, RenderOptions(lenient=True), NOW)
+    findings = lint(folder.root, render_options(lenient=True), NOW)
     null, unseen = findings
 
     assert (null.severity, null.file, null.line) == ("warning", "t.jinja2", 2)

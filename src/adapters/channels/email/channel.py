@@ -11,6 +11,7 @@ from adapters.channels.setting import SettingFault, secret, setting
 from adapters.paths import parse_path
 from adapters.secret import Secret
 from adapters.setting_values import parse_count
+from adapters.template_parts import HTML, ChannelParts
 from adapters.urls import redacted
 from domain.notification import Recipient, one_recipient
 from domain.pace import Rate
@@ -118,6 +119,7 @@ CHANNEL = Channel(
     proxy_library=lambda settings: "socksio" if settings.oauth2_token_url else None,
     recipient=_recipient,
     check_address=_check_address,
+    parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True),
     carries_copies=True,
     carries_files=True,
 )

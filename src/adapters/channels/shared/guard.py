@@ -1,23 +1,19 @@
 """The recipient guard: outside production, no message reaches a real person by accident."""
 
 import hashlib
-import html
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 import structlog
 
+from adapters.template_parts import ChannelParts
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
-from domain.notification import JsonValue, Notification, Recipient
+from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Notifier, proceed
 
-_MAX_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
 _NAMED_IN_SUBJECT = 2
-_BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 log = structlog.get_logger()
 
@@ -42,7 +38,11 @@ class GuardedNotifier:
     """Sends only to those whom the rules let through; the others' messages go to the redirect
     target, with a note for whom they were, or are refused as `guarded`."""
 
-    def __init__(self, notifier: Notifier, channel: str, rules: GuardRules) -> None:
+    def __init__(
+        self, notifier: Notifier, channel: str, rules: GuardRules, parts: ChannelParts
+    ) -> None:
+        """`parts`: those that the channel sends."""
+        self._parts = parts
         self._notifier = notifier
         self._channel = channel
         self._rules = rules
@@ -113,7 +113,7 @@ class GuardedNotifier:
             channel=self._channel,
             meant_for=[_shown(r) for r in recipients],  # a list: shown, where a text is masked
         )
-        redirected, marked = _redirected(notification, content, recipients, target)
+        redirected, marked = _redirected(notification, content, recipients, target, self._parts)
         answers = await self._notifier.notify(redirected, marked, (target,), about_to_send)
         return dict.fromkeys(recipients, answers[target])
 
@@ -121,7 +121,7 @@ class GuardedNotifier:
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> Mapping[Recipient, DeliveryError | None]:
         target = self._target(recipients)
-        redirected, marked = _redirected(notification, content, recipients, target)
+        redirected, marked = _redirected(notification, content, recipients, target, self._parts)
         answers = await self._notifier.check(redirected, marked, (target,))
         return dict.fromkeys(recipients, answers[target])
 
@@ -143,12 +143,13 @@ def _redirected(
     content: Content,
     recipients: Sequence[Recipient],
     target: Recipient,
+    parts: ChannelParts,
 ) -> tuple[Notification, Content]:
     """What the target gets in place of the recipients."""
     own_id = _id_for(notification, recipients)
     return (
         replace(notification, id=own_id, to=(target,), cc=(), bcc=()),
-        _marked(content, [_shown(r) for r in recipients]),
+        _marked(content, [_shown(r) for r in recipients], parts),
     )
 
 
@@ -167,7 +168,7 @@ def _shown(recipient: Recipient) -> str:
     return f"{scheme}://{host}" if colon else str(recipient)
 
 
-def _marked(content: Content, names: Sequence[str]) -> Content:
+def _marked(content: Content, names: Sequence[str], parts: ChannelParts) -> Content:
     """The content with a note of whom it was meant for, in every part."""
     more = len(names) - _NAMED_IN_SUBJECT
     subject = ", ".join(names[:_NAMED_IN_SUBJECT]) + (f" and {more} more" if more > 0 else "")
@@ -175,31 +176,5 @@ def _marked(content: Content, names: Sequence[str]) -> Content:
     return replace(
         content,
         subject=f"[to {subject}] {content.subject or ''}".rstrip(),
-        parts={name: _with_note(name, part, note) for name, part in content.parts.items()},
+        parts={name: parts.with_note(name, note, part) for name, part in content.parts.items()},
     )
-
-
-def _with_note(name: str, part: str, note: str) -> str:
-    match name:
-        case "html":
-            body = _BODY_TAG.search(part)
-            at = body.end() if body else 0
-            return f"{part[:at]}<p>{html.escape(note)}</p>{part[at:]}"
-        case "slack.json":
-            return json.dumps(_in_blocks(json.loads(part), note), ensure_ascii=False)
-        case "telegram" | "slack":
-            return f"{html.escape(note, quote=False)}\n\n{part}"
-        case _:
-            return f"{note}\n\n{part}"
-
-
-def _in_blocks(value: JsonValue, note: str) -> JsonValue:
-    block: JsonValue = {"type": "section", "text": {"type": "plain_text", "text": note[:3000]}}
-    if isinstance(value, list):
-        return [block, *value[: _MAX_BLOCKS - 1]]
-    if isinstance(value, dict) and isinstance(value.get("blocks"), list):
-        return {**value, "blocks": _in_blocks(value["blocks"], note)}
-    if isinstance(value, dict):
-        text = f"{html.escape(note, quote=False)}\n\n{value.get('text') or ''}"
-        return {**value, "text": text.rstrip()}
-    return value

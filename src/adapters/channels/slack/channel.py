@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.finding import Finding, clock_findings
 from adapters.channels.setting import SettingFault, check_secrets, secret
+from adapters.channels.slack.parts import PARTS
 from adapters.secret import Secret, now
 from adapters.setting_values import check_http_url
 from adapters.urls import without_path
@@ -99,5 +100,6 @@ CHANNEL = Channel(
     comma_addresses=False,
     example="#orders",
     fake_address=_fake_room,
+    parts=PARTS,
     carries_subject=False,
 )

@@ -10,6 +10,7 @@ from adapters.channels.finding import Finding, clock_findings
 from adapters.channels.setting import SettingFault, check_secrets, secret
 from adapters.secret import Secret
 from adapters.setting_values import check_http_url
+from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
 from adapters.urls import without_path
 from domain.ports import Notifier
 
@@ -101,6 +102,8 @@ CHANNEL = Channel(
     comma_addresses=False,
     example=123456789,
     fake_address=_fake_chat,
+    # The parse mode HTML of the Bot API.
+    parts=ChannelParts(own=(TemplatePart(name=_NAME, with_note=note_in_markup),)),
     carries_files=True,
     carries_subject=False,
 )

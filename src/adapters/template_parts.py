@@ -1,0 +1,91 @@
+"""The parts of a template: how each is escaped, and which of them a channel sends."""
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+_BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Escaping:
+    """How values are escaped; files that a part includes are escaped like the part. `escape`: what
+    is done to a text, where it is not HTML. `in_json`: values are written into a JSON text."""
+
+    name: str
+    is_on: bool = True
+    escape: Callable[[object], str] | None = None
+    in_json: bool = False
+
+
+NO_ESCAPING = Escaping("none", is_on=False)
+HTML_ESCAPING = Escaping("html")
+
+
+def _above(note: str, text: str) -> str:
+    return f"{note}\n\n{text}"
+
+
+def note_in_markup(note: str, text: str) -> str:
+    """A text in a markup that has `&`, `<` and `>` of its own, below a note in plain text."""
+    return _above(html.escape(note, quote=False), text)
+
+
+def _note_in_html(note: str, text: str) -> str:
+    body = _BODY_TAG.search(text)
+    at = body.end() if body else 0
+    return f"{text[:at]}<p>{html.escape(note)}</p>{text[at:]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatePart:
+    """A file of a template, `<name>.jinja2`.
+
+    `check` raises ValueError or TypeError for a rendered text that cannot be sent. `hints` says
+    what in one is probably a mistake. `with_note` puts a note in plain text above one.
+    """
+
+    name: str
+    escaping: Escaping = HTML_ESCAPING
+    check: Callable[[str], None] | None = None
+    hints: Callable[[str], Iterator[str]] | None = None
+    with_note: Callable[[str, str], str] = _above
+
+
+SUBJECT = TemplatePart(name="subject", escaping=NO_ESCAPING)
+HTML = TemplatePart(name="html", with_note=_note_in_html)
+TEXT = TemplatePart(name="text", escaping=NO_ESCAPING)
+COMMON = (SUBJECT, HTML, TEXT)
+"""The parts that are no single channel's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelParts:
+    """What a channel sends of a template: all of its `own` parts that there are, else the text.
+    `always_text`: the text as well. `needs_subject`: a message without one is probably a
+    mistake."""
+
+    own: tuple[TemplatePart, ...] = ()
+    always_text: bool = False
+    needs_subject: bool = False
+
+    @property
+    def wanted(self) -> str:
+        """The parts of which it needs one, as an error names them."""
+        *others, last = dict.fromkeys([*(part.name for part in self.own), *self._last_resort])
+        return f"{', '.join(others)} or {last}"
+
+    @property
+    def _last_resort(self) -> tuple[str, ...]:
+        return (TEXT.name, HTML.name)
+
+    def serves(self, parts: "tuple[str, ...]") -> bool:
+        """Whether a template with these parts has one for this channel alone."""
+        own = [part.name for part in self.own] + [TEXT.name] * self.always_text
+        return any(name in parts for name in own)
+
+    def with_note(self, name: str, note: str, text: str) -> str:
+        """The rendered part of that name with a note above it."""
+        part = next((one for one in (*self.own, *COMMON) if one.name == name), TEXT)
+        return part.with_note(note, text)
