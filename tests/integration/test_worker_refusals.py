@@ -97,8 +97,8 @@ def test_while_the_server_is_away_nothing_is_spent_and_all_arrive_after(
         worker.wait_for("channel is paused: what it needs is away")
         server.rules.clear()
         wait_until(lambda: len(server.accepted) == 30, seconds=40, on_failure=lambda: worker.output)
-        sent = worker.events("notification sent")
         assert worker.terminate() == 0
+        sent = worker.events("notification sent")
         assert (peer.ready(queue), peer.ready(f"{queue}.dead")) == (0, 0)
 
     assert len(set(server.deliveries)) == len(server.deliveries) == 30

@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.message_format.headers import MAX_REMAINING, remaining_to_wire
@@ -42,6 +42,7 @@ near_simple = st.builds(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
 @given(text=near_simple | addresses, channel=st.sampled_from(["email", "telegram", "slack"]))
 def test_a_simple_address_is_read_as_the_careful_way_reads_it(text: str, channel: str) -> None:
     assume(SIMPLE.fullmatch(text))
