@@ -33,7 +33,7 @@ def tokens(source: str) -> list[str]:
 
 def whole_tag(piece: str) -> tuple[str, str] | None:
     """Of what stands between two `<`: the tag, without `<` and `>`, and the text after it. None
-    where it is no whole tag, so that only `tokens` can tell what it is."""
+    where it is no whole tag, so that only `tokens` can say what it is."""
     found = _WHOLE_TAG.fullmatch(piece)
     return None if found is None else (found[1], found[2])
 

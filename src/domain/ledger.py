@@ -84,8 +84,9 @@ class DeliveryLedger(Protocol):
         has ended, and which is not important, since equal messages are interchangeable: first for
         an unfinished one (BUSY while its process lives), then for a sent one whose ack was not
         written (SENT, and that row is used up). Unfinished first: so a message is never taken for
-        an equal one that was sent. Where there is none it is BUSY while another process has a row
-        whose session goes on, since that process may have just died or been cut off, else CLEAR.
+        an equal one that was sent. Where no such row exists it is BUSY while another process has
+        a row whose session goes on, since that process may have just died or been cut off, else
+        CLEAR.
 
         A row started by a process that died is taken over, and the delivery is recovered: IN_DOUBT
         if the payload was on its way, else CLEAR; POISON for all, and forgotten, where two such

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from adapters.redis.address import RedisAddress
+from adapters.redis.connecting import advice
 from tests.support.certificates import throwaway_certificate
 
 
@@ -81,3 +83,18 @@ def test_field_7_12_certificates_are_read_at_start(tmp_path: Path) -> None:
     )
 
     assert address.options["ssl_ca_certs"] == str(certificate)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("rediss://host/0", "ssl_certfile="),
+        ("redis://host/0", "a port that speaks TLS needs rediss"),
+    ],
+)
+def test_field_7_12_a_server_that_hangs_up_may_want_a_certificate_or_tls(
+    url: str, words: str
+) -> None:
+    hung_up = RedisConnectionError("Connection closed by server.")
+
+    assert words in advice(hung_up, RedisAddress.parse(url))

@@ -80,7 +80,7 @@ async def _ledger(container: Container, settings: Settings) -> list[Check]:
             try:
                 await ledger.sending(
                     Claim("i0.0", has_id=True), ()
-                )  # of nobody: renews a lease, no more
+                )  # without a recipient: renews a lease, no more
             finally:
                 await ledger.close()
     except SettingsInvalid as invalid:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from apprise import Apprise, AppriseAsset, NotifyFormat
 
-from adapters.channels.shared.http import told
+from adapters.channels.shared.http import short_text
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
@@ -55,7 +55,7 @@ class _AppriseTarget:
         if result:
             return None
         longest_first = sorted(self.secrets, key=len, reverse=True)
-        return told("; ".join(entry.message for entry in result.logs()), longest_first)
+        return short_text("; ".join(entry.message for entry in result.logs()), longest_first)
 
 
 class AppriseNotifier:
@@ -120,7 +120,8 @@ class AppriseNotifier:
         target = self._targets.get(address.lower())
         if target is None:
             raise Permanent(
-                f"there is no target {told(address)!r}, only {', '.join(sorted(self._targets))};"
+                f"there is no target {short_text(address)!r},"
+                f" only {', '.join(sorted(self._targets))};"
                 f" targets are named by {_variable('NAME')}",
                 reason=FailureReason.RECIPIENT_INVALID,
             )

@@ -11,7 +11,7 @@ import structlog
 
 from adapters.channels.email.refresh_token import RefreshTokenFile
 from adapters.channels.email.tokens import is_token
-from adapters.channels.shared.http import HttpClient, HttpReply, told
+from adapters.channels.shared.http import HttpClient, HttpReply, short_text
 from domain.errors import InDoubt, Unavailable
 
 log = structlog.get_logger()
@@ -200,7 +200,9 @@ def _refusal(status: int, fields: object, secrets: list[str]) -> Unavailable:
     answer = fields if isinstance(fields, dict) else {}
     error = answer.get("error")
     code = error if isinstance(error, str) else ""
-    said = told(" ".join(filter(None, (code, str(answer.get("error_description") or "")))), secrets)
+    said = short_text(
+        " ".join(filter(None, (code, str(answer.get("error_description") or "")))), secrets
+    )
     text = f"the token endpoint answered {status}{': ' if said else ''}{said}"
     if status == 429 or status >= 500 or code in {"temporarily_unavailable", "server_error"}:
         return Unavailable(text, safe_to_repeat=True)

@@ -20,7 +20,7 @@ TIMEOUT = 30.0
 _PATIENCE = 4
 _PATIENCE_WITH_FILES = 20  # times the timeout from a request's first byte to its answer's last
 _LONGEST_ANSWER = 1 << 20  # bytes; theirs are a few thousand
-_MAX_TOLD = 200
+_LONGEST_TEXT = 200
 _LONGEST_WAIT = 10**8  # seconds, three years
 _DIGITS = 18
 
@@ -172,16 +172,16 @@ class HttpClient:
         )
 
 
-def told(text: object, secrets: Collection[str] = ()) -> str:
+def short_text(text: object, secrets: Collection[str] = ()) -> str:
     """A provider's words, fit for an error: one short line without our secrets."""
     line = " ".join(str(text).split())
     for secret in secrets:
         if secret:
             line = line.replace(secret, "***")
-    return line if len(line) <= _MAX_TOLD else line[: _MAX_TOLD - 1] + "…"
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
 
 
 def _kind(error: httpx2.TransportError) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return "no connection in time"
-    return told(error) or "the connection was refused"
+    return short_text(error) or "the connection was refused"

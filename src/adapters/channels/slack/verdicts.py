@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
-from adapters.channels.shared.http import HttpReply, told
+from adapters.channels.shared.http import HttpReply, short_text
 from adapters.channels.slack import codes
 from domain.errors import (
     DeliveryError,
@@ -51,7 +51,7 @@ class Verdicts:
         answer = reply.json()
         if answer.get("ok") is True and 200 <= reply.status < 300:
             return None
-        detail = told(_detail(answer), self._secrets())
+        detail = short_text(_detail(answer), self._secrets())
         return self._of(reply, _code(answer), detail)
 
     def of_webhook(self, reply: HttpReply) -> DeliveryError | None:

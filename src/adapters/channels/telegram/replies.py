@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.channels.shared.http import HttpReply, told
+from adapters.channels.shared.http import HttpReply, short_text
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -60,7 +60,7 @@ def verdict(reply: HttpReply, secrets: Collection[str]) -> Verdict:
     code = answer.get("error_code")
     if not isinstance(answer.get("ok"), bool) or not isinstance(code, int):
         return _from_somebody_else(reply)
-    description = told(_ADDRESS.sub("…", str(answer.get("description") or code)), secrets)
+    description = short_text(_ADDRESS.sub("…", str(answer.get("description") or code)), secrets)
     parameters = answer.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     new_chat = parameters.get("migrate_to_chat_id")

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 
 import httpx2
 
-from adapters.channels.shared.http import TIMEOUT, HttpReply, told
+from adapters.channels.shared.http import TIMEOUT, HttpReply, short_text
 from adapters.channels.webhook.signature import SECRET, signed_headers, signing_key
 from adapters.channels.webhook.url import is_public, port_of, url_of
 from domain.content import Content
@@ -257,4 +257,4 @@ def _why(error: httpx2.TransportError) -> str:
         return "no connection in time"
     if "certificate" in str(error).lower():
         return "its certificate is not trusted"
-    return told(error) or "the connection was refused"
+    return short_text(error) or "the connection was refused"
