@@ -76,6 +76,17 @@ def test_a_hundred_and_twenty_recipients_read_back_from_folded_lines() -> None:
     assert [(a.display_name, a.addr_spec) for a in found] == [tuple(box) for box in boxes]
 
 
+@pytest.mark.parametrize("name", ["", "Ann Lee"])
+@pytest.mark.parametrize("length", range(60, 79))
+def test_an_address_header_has_one_line_exactly_as_long_as_it_fits(name: str, length: int) -> None:
+    box = Mailbox(name, "u" * length + "@x.de")
+    whole = f"To: {name} <{box.address}>" if name else f"To: {box.address}"
+
+    lines = head_lines(write(a_mail(to=[box]), eight_bit=True))
+
+    assert (whole.encode() in lines) == (len(whole) <= 78)
+
+
 @pytest.mark.parametrize("character", ["\r", "\n", "\0"])
 @pytest.mark.parametrize(
     "field", ["subject", "sender", "to", "cc", "reply_to", "name", "value", "file"]

@@ -40,8 +40,9 @@ def unstructured(name: str, value: str) -> str:
 
     Raises UnsafeText for CR, LF and NUL, which would smuggle in another header.
     """
-    _refuse_unsafe(name, value)
-    if value.isascii() and value.isprintable() and "=?" not in value:
+    if not value.isprintable():
+        _refuse_unsafe(name, value)
+    elif value.isascii() and "=?" not in value:
         words = value.split(" ")
         if len(name) + 2 + len(value) <= _PREFERRED_LINE:
             if words[0] and words[-1]:
@@ -56,7 +57,8 @@ def verbatim(name: str, value: str) -> str:
 
     Text outside ASCII is encoded all the same. Raises UnsafeText for CR, LF and NUL.
     """
-    _refuse_unsafe(name, name + value)
+    if not (name.isprintable() and value.isprintable()):
+        _refuse_unsafe(name, name + value)
     value = value.strip()
     if not (value.isascii() and value.isprintable()):
         return fold(name, encoded_words(value))
@@ -69,17 +71,17 @@ def mailboxes(name: str, boxes: Sequence[Mailbox]) -> str:
     """An address header such as To. Raises UnsafeText for CR, LF and NUL."""
     words: list[str] = []
     for box in boxes:
-        _refuse_unsafe(name, box.name + box.address)
-        words += _mailbox_words(box)
+        if not (box.name.isprintable() and box.address.isprintable()):
+            _refuse_unsafe(name, box.name + box.address)
+        words += _mailbox_words(box) if box.name else (box.address,)
         words[-1] += ","
     words[-1] = words[-1][:-1]
-    return fold(name, words)
+    line = f"{name}: {' '.join(words)}"
+    return line if len(line) <= _PREFERRED_LINE else fold(name, words)
 
 
 def _mailbox_words(box: Mailbox) -> list[str]:
     name = box.name
-    if not name:
-        return [box.address]
     address = f"<{box.address}>"
     if len(name) > _LONGEST_PLAIN_NAME or not (name.isascii() and name.isprintable()):
         return [*encoded_words(name), address]
@@ -96,7 +98,11 @@ def encoded_words(text: str) -> list[str]:
     data = text.encode()
     return [
         f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?="
-        for piece in _pieces(data, _BYTES_PER_ENCODED_WORD)
+        for piece in (
+            [data]
+            if len(data) <= _BYTES_PER_ENCODED_WORD
+            else _pieces(data, _BYTES_PER_ENCODED_WORD)
+        )
     ]
 
 

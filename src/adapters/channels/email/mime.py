@@ -107,22 +107,16 @@ def _root(mail: Mail, *, eight_bit: bool) -> bytes:
         if text is not None
     ]
     parts = [_text(subtype, text, digest, eight_bit=eight_bit) for subtype, text in bodies]
-    if not mail.files:
-        return _alternative(parts, digest)
     shown = [file for file in mail.files if file.content_id] if mail.html is not None else []
     if shown:
         related = [parts[-1], *map(inline, shown)]
         parts[-1] = _multipart('related;\r\n type="text/html"', f"=_r{digest}", related)
     invitations = filter(None, map(invitation, mail.files))
     parts += islice(invitations, 1)  # two would be two forms of one meeting
-    files = [attached(file) for file in mail.files if file not in shown]
-    body = _alternative(parts, digest)
-    return _multipart("mixed", f"=_m{digest}", [body, *files]) if files else body
-
-
-def _alternative(parts: Sequence[bytes], digest: str) -> bytes:
     # RFC 2046 5.1.4: the part a reader should prefer comes last.
-    return parts[0] if len(parts) == 1 else _multipart("alternative", f"=_a{digest}", parts)
+    body = parts[0] if len(parts) == 1 else _multipart("alternative", f"=_a{digest}", parts)
+    files = [attached(file) for file in mail.files if file not in shown]
+    return _multipart("mixed", f"=_m{digest}", [body, *files]) if files else body
 
 
 def _multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
@@ -145,7 +139,11 @@ def _text(subtype: str, text: str, digest: str, *, eight_bit: bool) -> bytes:
     data = text.encode()
     # A line that is a boundary would end the part. Quoted-printable writes "=" as "=3D", so the
     # "=_" that boundaries begin with cannot come up in it.
-    plain = (eight_bit or text.isascii()) and digest.encode() not in data and _short_lines(data)
+    plain = (
+        (eight_bit or text.isascii())
+        and digest.encode() not in data
+        and (len(data) <= _LONGEST_LINE or _short_lines(data))
+    )
     if plain:
         encoding = "7bit" if text.isascii() else "8bit"
     else:

@@ -34,7 +34,8 @@ class EmailDefaults:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMail:
     """One mail to be: `addressees` can be served, `refused` cannot and say why. `envelope_from` is
-    where bounces go."""
+    where bounces go. `unshown_replies`: only a server with SMTPUTF8 carries some Reply-To address.
+    """
 
     notification: Notification
     content: Content
@@ -42,13 +43,9 @@ class OutgoingMail:
     sender_address: EmailAddress
     envelope_from: EmailAddress
     reply_to: tuple[Mailbox, ...]
+    unshown_replies: bool
     addressees: Letters
     refused: dict[Recipient, DeliveryError]
-
-    @property
-    def unshown_replies(self) -> bool:
-        """Whether some Reply-To address is carried only by a server with SMTPUTF8."""
-        return not all(box.address.isascii() for box in self.reply_to)
 
 
 class Composer:
@@ -56,18 +53,10 @@ class Composer:
 
     def __init__(self, defaults: EmailDefaults) -> None:
         """Raises ValueError, naming the variable, when a default is no address."""
-        self._defaults = defaults
         self._attachments = AttachmentFolder(defaults.attachments_dir, defaults.attachments_most)
-        given = {
-            "DISPATCHER_EMAIL_FROM": defaults.sender,
-            "DISPATCHER_EMAIL_REPLY_TO": defaults.reply_to,
-        }
-        for variable, text in given.items():
-            if text is not None:
-                try:
-                    _mailbox(one_recipient(text))
-                except ValueError as error:
-                    raise ValueError(f"{variable}: {error}") from None
+        self._sender = _default("DISPATCHER_EMAIL_FROM", defaults.sender)
+        reply_to = _default("DISPATCHER_EMAIL_REPLY_TO", defaults.reply_to)
+        self._reply_to = () if reply_to is None else (reply_to,)
 
     def compose(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
@@ -78,7 +67,7 @@ class Composer:
                 f"template {notification.template!r} has neither an html nor a text part",
                 reason=FailureReason.TEMPLATE_MISSING,
             )
-        sender = self._sender(notification, content)
+        sender = notification.sender or self._usual_sender(content)
         addressees: Letters = []
         refused: dict[Recipient, DeliveryError] = {}
         for recipient in recipients:
@@ -86,24 +75,33 @@ class Composer:
                 addressees.append((recipient, parse_address(recipient.address)))
             except InvalidAddress as error:
                 refused[recipient] = Permanent(str(error), reason=FailureReason.RECIPIENT_INVALID)
-        sender_box = _checked("from", sender)
-        bounces = notification.envelope_from or sender
+        sender_address = _checked("from", sender)
+        bounces = notification.envelope_from
+        envelope_from = sender_address if bounces is None else _checked("envelope_from", bounces)
+        reply_to = tuple(
+            [
+                Mailbox(one.name, _checked("reply_to", one).wire)
+                for one in notification.reply_to or self._reply_to
+            ]
+        )
         return OutgoingMail(
             notification=notification,
             content=content,
-            sender=sender_box,
-            sender_address=parse_address(sender.address),
-            envelope_from=parse_address(_checked("envelope_from", bounces).address),
-            reply_to=self._reply_to(notification),
+            sender=Mailbox(sender.name, sender_address.wire),
+            sender_address=sender_address,
+            envelope_from=envelope_from,
+            reply_to=reply_to,
+            unshown_replies=not all(box.address.isascii() for box in reply_to),
             addressees=addressees,
             refused=refused,
         )
 
-    def _sender(self, notification: Notification, content: Content) -> Recipient:
-        if notification.sender is not None:
-            return notification.sender
-        text = content.envelope.sender or self._defaults.sender
-        if text is None:
+    def _usual_sender(self, content: Content) -> Recipient:
+        """The template's, else ours."""
+        text = content.envelope.sender
+        if not text and self._sender is not None:
+            return self._sender
+        if not text:
             raise Permanent(
                 "no sender: give the message a field 'from', or set DISPATCHER_EMAIL_FROM",
                 reason=FailureReason.MALFORMED,
@@ -112,12 +110,6 @@ class Composer:
             return Recipient.parse(text)
         except ValueError as error:
             raise _malformed("from", error) from None
-
-    def _reply_to(self, notification: Notification) -> tuple[Mailbox, ...]:
-        reply_to = notification.reply_to
-        if not reply_to and self._defaults.reply_to is not None:
-            reply_to = (Recipient.parse(self._defaults.reply_to),)
-        return tuple(_checked("reply_to", mailbox) for mailbox in reply_to)
 
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
@@ -134,7 +126,8 @@ class Composer:
 
         `eight_bit` and `utf8`: the server takes 8BITMIME and SMTPUTF8.
         """
-        files = await self._attachments.load(letter.notification.attachments)
+        attachments = letter.notification.attachments
+        files = await self._attachments.load(attachments) if attachments else ()
         mail = _mail(letter, files, utf8=utf8)
         size = sum(map(len, letter.content.parts.values())) + sum(len(f.content) for f in files)
         try:
@@ -153,7 +146,7 @@ def _mail(letter: OutgoingMail, files: Sequence[File], *, utf8: bool) -> mime.Ma
     return mime.Mail(
         sender=letter.sender,
         to=_shown(notification.to, utf8=utf8),
-        cc=_shown(notification.cc, utf8=utf8),
+        cc=_shown(notification.cc, utf8=utf8) if notification.cc else (),
         reply_to=[box for box in letter.reply_to if utf8 or box.address.isascii()],
         subject=content.subject if content.subject is not None else notification.subject or "",
         date=time.time(),
@@ -180,13 +173,19 @@ def _shown(recipients: Sequence[Recipient], *, utf8: bool) -> list[Mailbox]:
     return list(shown.values())
 
 
-def _mailbox(recipient: Recipient) -> Mailbox:
-    return Mailbox(recipient.name, parse_address(recipient.address).wire)
-
-
-def _checked(field: str, recipient: Recipient) -> Mailbox:
+def _default(variable: str, text: str | None) -> Recipient | None:
     try:
-        return _mailbox(recipient)
+        recipient = one_recipient(text) if text is not None else None
+        if recipient is not None:
+            parse_address(recipient.address)
+    except ValueError as error:
+        raise ValueError(f"{variable}: {error}") from None
+    return recipient
+
+
+def _checked(field: str, recipient: Recipient) -> EmailAddress:
+    try:
+        return parse_address(recipient.address)
     except InvalidAddress as error:
         raise _malformed(field, error) from None
 
