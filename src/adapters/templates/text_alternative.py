@@ -6,6 +6,7 @@ row ends) follows the standard's rules for the elements whose text it changes.
 
 from adapters.html import without_unseen
 from adapters.templates.hidden import Hidden
+from adapters.templates.kept_lines import with_breaks
 from adapters.templates.text_pieces import Piece, pages
 from adapters.templates.text_table import Table
 from adapters.templates.text_tags import VOID, Tag
@@ -23,7 +24,7 @@ def text_from_html(html: str) -> str:
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
     source, styles = without_unseen(html)
-    first, pieces = pages(hidden_classes(styles)).pieces(source)
+    first, pieces = pages(hidden_classes(styles)).pieces(with_breaks(source))
     reader = _Reader()
     if first is not None:
         reader.writer.write(first)

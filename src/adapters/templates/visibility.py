@@ -9,6 +9,7 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _BRACE = re.compile(r"([{}])")
 _CLASS = re.compile(r"(?:\w+)?\.([\w-]+)\Z")
 _ZERO = re.compile(r"0+(?:\.0*)?(?:px|em|rem|pt|%)?\Z")
+_LINE_KEEPING = ("pre", "pre-line", "pre-wrap", "break-spaces")
 _BLOCKS = ("block", "table", "flex", "grid", "list-item", "flow-root")
 
 
@@ -31,6 +32,11 @@ def look_of(values: Mapping[str, str], hidden_classes: frozenset[str]) -> Look:
     if not style:
         return Look.INLINE
     return Look.BLOCK if _declared(style).get("display") in _BLOCKS else Look.INLINE
+
+
+def keeps_lines(style: str) -> bool:
+    """Whether a `style` attribute keeps the line ends of the text in its element."""
+    return _declared(style).get("white-space") in _LINE_KEEPING
 
 
 def hidden_classes(styles: list[str]) -> frozenset[str]:
