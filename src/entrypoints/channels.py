@@ -7,12 +7,25 @@ from typing import Any
 from adapters.channels import CHANNELS
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.email.learned import Learned
+from adapters.message_format.rules import MessageRules
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier
 from entrypoints.settings import Settings, SettingsInvalid
 
 WISHES = frozenset(name for name, channel in CHANNELS.items() if channel.reads_metadata)
 """The metadata that are a channel's to read."""
+
+
+def message_rules(settings: Settings) -> MessageRules:
+    """What a message may hold."""
+    channels = CHANNELS.values()
+    return MessageRules(
+        max_body=settings.max_body,
+        number_addresses=frozenset(one.name for one in channels if one.number_addresses),
+        comma_free=frozenset(one.name for one in channels if not one.comma_addresses),
+        with_copies=frozenset(one.name for one in channels if one.carries_copies),
+        with_files=frozenset(one.name for one in channels if one.carries_files),
+    )
 
 
 def channel_context(

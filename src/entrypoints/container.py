@@ -37,6 +37,7 @@ from entrypoints.channels import (
     WISHES,
     channel_context,
     guarded_notifiers,
+    message_rules,
     notifier_factories,
 )
 from entrypoints.ledgers import delivery_ledger, pace_store
@@ -128,7 +129,7 @@ def _releaser(
         dispatcher=dispatcher,
         channels=settings.active_queues,
         version=lambda: renderer.version,
-        max_body=settings.max_body,
+        rules=message_rules(settings),
     )
 
 
@@ -192,20 +193,21 @@ class Container(containers.DeclarativeContainer):
         paused=readiness.provided.paused_channels,
         without_subject=[n for n, one in CHANNELS.items() if not one.carries_subject],
     )
+    rules = providers.Singleton(message_rules, settings)
     handler = providers.Singleton(
         MessageHandler,
         dispatcher=dispatcher,
         channels=settings.provided.queue_channels,
         clock=clock,
         events=events,
-        max_body=settings.provided.max_body,
+        rules=rules,
     )
 
     rehearsal = providers.Singleton(
         Rehearsal,
         dispatcher=dispatcher,
         channels=settings.provided.queue_channels,
-        max_body=settings.provided.max_body,
+        rules=rules,
     )
 
     # Inbound: RabbitMQ, or the embedded queue

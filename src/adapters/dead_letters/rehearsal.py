@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from adapters.inbound.contract import InboundMessage
 from adapters.inbound.deliveries import Attempt, attempts_of, delivery_of
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import MAX_BODY, DecodedMessage, decode
+from adapters.message_format.message import DecodedMessage, decode
 from adapters.message_format.misspelt import explained
+from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
 from domain.errors import FailureReason, MalformedMessage, Permanent
 from domain.outcome import Outcome, Sent
@@ -27,11 +28,11 @@ class Forecast:
 @dataclass(slots=True, kw_only=True)
 class Rehearsal:
     """Goes the way of a message up to the provider, who is not asked. `channels`: queue to channel.
-    `max_body`: bytes."""
+    `rules`: what is a fault."""
 
     dispatcher: Dispatcher
     channels: Mapping[str, str]
-    max_body: int = MAX_BODY
+    rules: MessageRules
 
     async def forecast(self, message: InboundMessage) -> Forecast:
         """Judge one message as it would arrive. Raises LedgerUnavailable."""
@@ -41,7 +42,7 @@ class Rehearsal:
                 message.body,
                 channel=self.channels[message.queue],
                 properties=message.properties,
-                max_body=self.max_body,
+                rules=self.rules,
             )
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")

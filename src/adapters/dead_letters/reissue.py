@@ -9,8 +9,9 @@ from adapters.inbound.contract import InboundMessage, Release
 from adapters.inbound.identity import identity
 from adapters.message_format.encoding import in_plain, plain_body
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import MAX_BODY, decode
+from adapters.message_format.message import decode
 from adapters.message_format.properties import NO_PROPERTIES, Properties
+from adapters.message_format.rules import MAX_BODY, MessageRules
 from adapters.message_format.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification, Recipient
@@ -56,7 +57,7 @@ def edited(
     text: bytes,
     *,
     channel: str,
-    max_body: int = MAX_BODY,
+    rules: MessageRules,
     mark: str = "",
 ) -> Release:
     """Send `text` in place of the letter's body, under a new id unless it brings one. `mark` goes
@@ -71,7 +72,7 @@ def edited(
     if fields.get("id") in (None, "", identity(message), headers.key):
         fields = {**fields, "id": _new_id(fields, message, mark)}
     body = _dumps(fields)
-    decoded = decode(body, channel=channel, max_body=max_body)
+    decoded = decode(body, channel=channel, rules=rules)
     about = decoded.about(headers.channel)
     if decoded.is_multiple and about.notifications[0].channel != headers.channel:
         raise MalformedMessage(
@@ -79,7 +80,7 @@ def edited(
         )
     fresh = DeliveryHeaders(
         queue=headers.queue,
-        remaining=_still_to_send(message, headers, about.notifications[0], channel, max_body),
+        remaining=_still_to_send(message, headers, about.notifications[0], channel, rules),
         channel=headers.channel,
         traceparent=headers.traceparent,
     )
@@ -96,15 +97,13 @@ def _still_to_send(
     headers: DeliveryHeaders,
     notification: Notification,
     channel: str,
-    max_body: int,
+    rules: MessageRules,
 ) -> tuple[Recipient, ...] | None:
     remaining = headers.remaining
     if remaining is None:
         return None
     try:
-        before = decode(
-            message.body, channel=channel, properties=message.properties, max_body=max_body
-        )
+        before = decode(message.body, channel=channel, properties=message.properties, rules=rules)
     except MalformedMessage:
         return None
     everybody = before.about(headers.channel).notifications[0].recipients

@@ -17,7 +17,8 @@ from adapters.inbound.contract import (
 )
 from adapters.inbound.deliveries import delivery_of
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import MAX_BODY, decode
+from adapters.message_format.message import decode
+from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError, FailureReason
 
@@ -37,14 +38,14 @@ class TemplateReleaser:
 
     Only those dead for a missing or broken template or an undefined variable, and only where
     today's set renders them. `channels`: queue to channel. `version` gives the set in use.
-    `max_body`: bytes.
+    `rules`: what is a fault.
     """
 
     dead_letters: DeadLetters
     dispatcher: Dispatcher
     channels: Mapping[str, str]
     version: Callable[[], str]
-    max_body: int = MAX_BODY
+    rules: MessageRules
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def templates_changed(self) -> None:
@@ -89,7 +90,7 @@ class TemplateReleaser:
                 message.body,
                 channel=self.channels[message.queue],
                 properties=message.properties,
-                max_body=self.max_body,
+                rules=self.rules,
             )
             headers = replace(headers, first_seen=None)  # its age is judged when it is sent
             for notification in decoded.about(headers.channel).at_first:

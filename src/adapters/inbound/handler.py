@@ -12,8 +12,9 @@ from adapters.inbound.identity import identity
 from adapters.inbound.settlement import settle
 from adapters.inbound.several_channels import SeveralChannels
 from adapters.message_format.headers import DeliveryHeaders, new_seed
-from adapters.message_format.message import MAX_BODY, DecodedMessage, content_key, decode, due_time
+from adapters.message_format.message import DecodedMessage, content_key, decode, due_time
 from adapters.message_format.misspelt import explained
+from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
 from domain.errors import MalformedMessage
 from domain.events import MessageMalformed, NotificationDispatched
@@ -30,13 +31,14 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class MessageHandler:
-    """Turns a message into its settlement. `channels`: queue to channel. `max_body`: bytes."""
+    """Turns a message into its settlement. `channels`: queue to channel. `rules`: what of
+    it is a fault."""
 
     dispatcher: Dispatcher
     channels: Mapping[str, str]
     clock: Clock
     events: EventSink
-    max_body: int = MAX_BODY
+    rules: MessageRules
     _unknown_fields: set[str] = field(default_factory=set, init=False)
 
     async def handle(self, message: InboundMessage) -> Settlement:
@@ -78,7 +80,7 @@ class MessageHandler:
             message.body,
             channel=self.channels.get(message.queue, message.queue),
             properties=message.properties,
-            max_body=self.max_body,
+            rules=self.rules,
             seed=seed,
         )
         if decoded.unknown_fields:

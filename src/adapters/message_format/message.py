@@ -12,20 +12,16 @@ from adapters.message_format.encoding import plain_body
 from adapters.message_format.headers import MAX_REMAINING, remaining_to_wire
 from adapters.message_format.misspelt import hints, probably_meant
 from adapters.message_format.properties import NO_PROPERTIES, Properties
+from adapters.message_format.rules import MessageRules, Reading
 from adapters.message_format.schema import WireMessage
 from adapters.message_format.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, JsonValue, Notification
 
-MAX_BODY = 10 * 1024 * 1024
-"""Default limit of a message's body, in bytes."""
-
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
 _MOST_BYTES = 6  # of a character in the header of recipients: a control character's escape
 _BYTES_AROUND = 12  # quotes, angle brackets and commas for each recipient
-_WITH_COPIES = "email"  # of several channels the one that cc and bcc are for
-_WITH_FILES = ("email", "telegram")  # of several channels those that attachments are for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,32 +67,33 @@ def decode(
     body: bytes,
     *,
     channel: str,
+    rules: MessageRules,
     properties: Properties = NO_PROPERTIES,
-    max_body: int = MAX_BODY,
     seed: str = "",
 ) -> DecodedMessage:
     """Decode and check a message. `channel` is its queue's, used where the message names none;
-    `properties` say how the body is to be read; the `message_id` among them is the idempotency key
-    where the message has no `id`. `seed` distinguishes a message without an id from equal ones.
+    `rules`: what is a fault. `properties` say how the body is to be read; the `message_id` among
+    them is the idempotency key where the message has no `id`. `seed` distinguishes a message
+    without an id from equal ones.
 
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """
-    if len(body) > max_body:
+    if len(body) > rules.max_body:
         raise MalformedMessage(
-            [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({max_body})"]
+            [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({rules.max_body})"]
         )
-    plain = plain_body(body, properties, max_body)
+    plain = plain_body(body, properties, rules.max_body)
     fields = loads_object(plain)
     message_id = properties.message_id
-    wire = _validate(fields, channel)
+    wire = _validate(fields, Reading(channel, rules))
     if wire.attachments:
         _check_content_ids(wire)
-    _check_size(wire)
+    _check_size(wire, rules)
     key = wire.id or message_id or content_key(body)
     name = key if wire.id or message_id else key[:_SHORT_KEY]
     try:
         own_seed = "" if wire.id or message_id else seed
-        notifications = tuple(_notification(wire, name, own_seed, one) for one in wire.to)
+        notifications = tuple(_notification(wire, name, own_seed, one, rules) for one in wire.to)
     except InvalidNotification as error:
         raise MalformedMessage([str(error)]) from None
     unknown = tuple(sorted(wire.model_extra or ()))
@@ -118,12 +115,12 @@ def content_key(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _validate(fields: Mapping[str, JsonValue], channel: str) -> WireMessage:
+def _validate(fields: Mapping[str, JsonValue], reading: Reading) -> WireMessage:
     given = fields
     if None in fields.values():
         given = {name: value for name, value in fields.items() if value is not None}
     try:
-        return WireMessage.model_validate(given, context=channel)
+        return WireMessage.model_validate(given, context=reading)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         texts = [_fault(f["loc"], f["type"], f["msg"]) for f in faults]
@@ -149,11 +146,12 @@ def _check_content_ids(wire: WireMessage) -> None:
         seen.add(name)
 
 
-def _check_size(wire: WireMessage) -> None:
+def _check_size(wire: WireMessage, rules: MessageRules) -> None:
     everybody = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
     is_multiple = wire.channels or wire.fallback
-    if is_multiple and (wire.cc or wire.bcc) and _WITH_COPIES not in wire.to:
-        raise MalformedMessage([f"cc: is for {_WITH_COPIES}, which is not among the channels"])
+    if is_multiple and (wire.cc or wire.bcc) and rules.with_copies.isdisjoint(wire.to):
+        carrier = ", ".join(sorted(rules.with_copies))
+        raise MalformedMessage([f"cc: is for {carrier}, which is not among the channels"])
     if len(everybody) > _MAX_RECIPIENTS:
         raise MalformedMessage(
             [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
@@ -168,10 +166,12 @@ def _check_size(wire: WireMessage) -> None:
         )
 
 
-def _notification(wire: WireMessage, notification_id: str, seed: str, channel: str) -> Notification:
+def _notification(
+    wire: WireMessage, notification_id: str, seed: str, channel: str, rules: MessageRules
+) -> Notification:
     is_only_one = not (wire.channels or wire.fallback)
-    has_copies = is_only_one or channel == _WITH_COPIES
-    has_files = is_only_one or channel in _WITH_FILES
+    has_copies = is_only_one or channel in rules.with_copies
+    has_files = is_only_one or channel in rules.with_files
     return Notification(
         id=notification_id,
         seed=seed,

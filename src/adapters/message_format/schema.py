@@ -206,7 +206,7 @@ class WireAttachment(BaseModel):
 class WireMessage(BaseModel):
     """One message as producers write it. Only `to` and `template` are required.
 
-    To be validated with its queue's channel as the context. `to` is by channel.
+    To be validated with a Reading as the context. `to` is by channel.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)

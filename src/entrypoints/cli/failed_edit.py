@@ -12,6 +12,7 @@ from adapters.dead_letters.reissue import editable, edited
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.message_format.strict_json import loads_object
 from domain.errors import MalformedMessage
+from entrypoints.channels import message_rules
 from entrypoints.cli.letters import Filter, a_filter, fetch, filters, open_queue, unknown, walk
 from entrypoints.cli.output import printable, words
 from entrypoints.settings import Settings
@@ -72,7 +73,7 @@ def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | N
                 message,
                 text,
                 channel=settings.queue_channels[message.queue],
-                max_body=settings.max_body,
+                rules=message_rules(settings),
                 mark=mark,
             )
         except MalformedMessage as error:

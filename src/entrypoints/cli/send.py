@@ -16,10 +16,12 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.inbound.contract import Publisher
 from adapters.message_format.message import decode
 from adapters.message_format.properties import Properties
+from adapters.message_format.rules import MessageRules
 from adapters.message_format.strict_json import loads_object
 from adapters.templates.snapshot import Snapshot
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
+from entrypoints.channels import message_rules
 from entrypoints.cli.output import words
 from entrypoints.cli.progress import Bar
 from entrypoints.container import Container
@@ -80,7 +82,7 @@ def command(
         messages = _fake(container.renderer().snapshot, template, fake, channel, settings)
     else:
         messages = iter([message_from(data)])
-    check = partial(_checked, channel=channel, settings=settings)
+    check = partial(_checked, channel=channel, settings=settings, rules=message_rules(settings))
     prepared = map(check, _prepare(messages, template, given, message_id, fake or 1))
     asyncio.run(_publish_all(container.publisher(), queue, prepared, fake or 1))
 
@@ -150,10 +152,12 @@ def _prepare(
         yield identity, body
 
 
-def _checked(prepared: tuple[str, bytes], channel: str, settings: Settings) -> tuple[str, bytes]:
+def _checked(
+    prepared: tuple[str, bytes], channel: str, settings: Settings, rules: MessageRules
+) -> tuple[str, bytes]:
     """The same, once it is checked as the worker will check it: a typo is better found here."""
     try:
-        decoded = decode(prepared[1], channel=channel, max_body=settings.max_body)
+        decoded = decode(prepared[1], channel=channel, rules=rules)
     except MalformedMessage as error:
         raise click.UsageError(f"this message would be refused: {error}") from None
     for notification in decoded.notifications:

@@ -30,7 +30,7 @@ def forecast(
     rehearsal = Rehearsal(
         dispatcher=office.handler.dispatcher,
         channels=office.handler.channels,
-        max_body=office.handler.max_body,
+        rules=office.handler.rules,
     )
     return asyncio.run(rehearsal.forecast(office.message(body, headers)))
 

@@ -10,9 +10,9 @@ from adapters.dead_letters.dead_letter import describe
 from adapters.dead_letters.reissue import again, editable, edited, next_id
 from adapters.inbound.contract import InboundMessage, Release
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import decode
 from adapters.message_format.properties import Properties
 from domain.errors import MalformedMessage
+from tests.support.decoding import RULES, decode
 
 ANN, BOB, CLARA = "ann@x.example", "bob@x.example", "clara@x.example"
 
@@ -31,7 +31,7 @@ def letter(*to: str, remaining: tuple[str, ...] = (), **fields: object) -> Inbou
 
 def mended(message: InboundMessage, **changes: object) -> Release:
     text = json.dumps({**json.loads(message.body), **changes}).encode()
-    return edited(message, text, channel="email")
+    return edited(message, text, channel="email", rules=RULES)
 
 
 def body_of(release: Release) -> dict[str, object]:
@@ -133,7 +133,9 @@ def test_what_was_not_json_can_be_mended() -> None:
     broken = InboundMessage(queue="email", body=b'{"to": "ann@x.example",', headers={})
     assert editable(broken.body) == broken.body
 
-    release = edited(broken, b'{"to": "ann@x.example", "template": "a"}', channel="email")
+    release = edited(
+        broken, b'{"to": "ann@x.example", "template": "a"}', channel="email", rules=RULES
+    )
 
     assert release.body is not None
     assert decode(release.body, channel="email").key == describe(broken, {}).id + "~1"
@@ -147,7 +149,7 @@ def test_a_body_is_indented_for_the_editor_where_that_changes_nothing() -> None:
 
 def test_a_mark_tells_apart_what_letters_of_one_id_become() -> None:
     new, own = (
-        edited(letter(ANN), text, channel="email", mark="-b")
+        edited(letter(ANN), text, channel="email", rules=RULES, mark="-b")
         for text in (
             b'{"to": "bob@x.example", "template": "a"}',
             b'{"id": "own", "to": "bob@x.example", "template": "a"}',

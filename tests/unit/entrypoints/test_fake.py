@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters.message_format.message import decode
 from adapters.templates.snapshot import Snapshot
 from entrypoints.cli.send import address_fault
 from entrypoints.fake import fake_messages
 from entrypoints.settings import Settings
+from tests.support.decoding import decode
 from tests.support.rendering import templates_in
 from tests.unit.entrypoints.loading import load
 

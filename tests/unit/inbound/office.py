@@ -17,6 +17,7 @@ from domain.ledger_access import LedgerAccess
 from domain.ports import RenderRequest
 from domain.retry_policy import RetryPolicy
 from tests.fakes import NOON, FakeClock, FakeNotifier, FakeTemplateRenderer
+from tests.support.decoding import rules
 from tests.support.ledger_store import LedgerStore
 
 SECOND = timedelta(seconds=1)
@@ -79,7 +80,7 @@ class Office:
             channels={"letters": "email", "slack": "slack"},
             clock=self.clock,
             events=self.observer,
-            max_body=1_000,
+            rules=rules(max_body=1_000),
         )
 
     def handle(

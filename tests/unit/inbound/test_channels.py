@@ -7,8 +7,8 @@ import pytest
 
 from adapters.inbound.contract import DeadCopy, RetryCopy
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import decode
 from domain.errors import FailureReason, MalformedMessage, Permanent, Transient, Unavailable
+from tests.support.decoding import decode
 from tests.unit.inbound.office import Copies, Office, past
 
 TO = {"email": ["ann@example.com", "bob@example.com"], "slack": "#orders"}

@@ -16,9 +16,10 @@ from adapters.dead_letters.lines import from_line, to_line
 from adapters.dead_letters.reissue import again, editable, edited
 from adapters.inbound.contract import DeadCopy, InboundMessage
 from adapters.message_format.encoding import plain_body
-from adapters.message_format.message import content_key, decode
+from adapters.message_format.message import content_key
 from adapters.message_format.properties import Properties
 from domain.errors import FailureReason, MalformedMessage
+from tests.support.decoding import RULES, decode
 from tests.unit.inbound.office import GOOD, Office
 
 TEXT = json.dumps({**GOOD, "id": "né-1", "subject": "Größe"}, ensure_ascii=False)
@@ -173,7 +174,7 @@ def test_field_7_5_commands_read_it_and_send_it_on_in_plain() -> None:
     assert describe(letter, {"letters": "email"}).id == "né-1"
     text = editable(letter.body, letter.properties)
     assert json.loads(text)["subject"] == "Größe"
-    for release in (again(letter), edited(letter, text, channel="email")):
+    for release in (again(letter), edited(letter, text, channel="email", rules=RULES)):
         assert json.loads(release.body or b"")["id"] == "né-1~1"
         assert release.properties == Properties(content_type="application/json")
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from adapters.message_format.message import DecodedMessage, decode
+from adapters.message_format.message import DecodedMessage
 from adapters.message_format.properties import Properties
 from domain.errors import MalformedMessage
+from tests.support.decoding import decode
 
 
 def read(

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.message_format.message import decode
 from domain.errors import MalformedMessage
+from tests.support.decoding import decode
 from tests.unit.message_format.reading import faults, read
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from adapters.message_format.json_schema import message_schema
-from adapters.message_format.message import decode
 from domain.errors import MalformedMessage
+from tests.support.decoding import decode
 
 SCHEMA = Draft202012Validator(message_schema())
 LEAST = {"to": "ann@example.com", "template": "welcome"}

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.message_format.message import content_key, decode, due_time
+from adapters.message_format.message import content_key, due_time
 from domain.errors import MalformedMessage
 from domain.notification import Recipient
 from tests.fakes import NOON, recipients
+from tests.support.decoding import decode
 from tests.unit.message_format.reading import faults, read
 
 FIELDS = [

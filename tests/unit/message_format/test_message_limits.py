@@ -4,9 +4,10 @@ import base64
 
 import pytest
 
-from adapters.message_format.message import MAX_BODY, decode
+from adapters.message_format.rules import MAX_BODY
 from domain.errors import MalformedMessage
 from domain.notification import Attachment
+from tests.support.decoding import decode
 from tests.unit.message_format.reading import faults, read
 
 

@@ -1,0 +1,30 @@
+"""What a message may hold, by the limits of the worker and by what its channels carry."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+MAX_BODY = 10 * 1024 * 1024
+"""Default limit of a message's body, in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRules:
+    """`max_body`: bytes. The others are names of channels.
+
+    `number_addresses`: a number is an address. `comma_free`: no address has a comma or a semicolon.
+    `with_copies` and `with_files`: of several channels that one message names, those that `cc` and
+    `bcc`, and the attachments, are for.
+    """
+
+    max_body: int = MAX_BODY
+    number_addresses: frozenset[str] = frozenset()
+    comma_free: frozenset[str] = frozenset()
+    with_copies: frozenset[str] = frozenset()
+    with_files: frozenset[str] = frozenset()
+
+
+class Reading(NamedTuple):
+    """The context in which a message's fields are checked. `channel`: its queue's."""
+
+    channel: str
+    rules: MessageRules
