@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.channels import CHANNELS
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.email.learned import Learned
+from adapters.channels.shared.learned import Learned
 from adapters.message_format.rules import MessageRules
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier

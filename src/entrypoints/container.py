@@ -9,8 +9,8 @@ from pathlib import Path
 from dependency_injector import containers, providers
 
 from adapters.channels import CHANNELS
-from adapters.channels.email.attachments import AttachmentFolder
-from adapters.channels.email.learned import Learned
+from adapters.channels.shared.attachments import AttachmentFolder
+from adapters.channels.shared.learned import Learned
 from adapters.clock import SystemClock
 from adapters.dead_letters.rehearsal import Rehearsal
 from adapters.dead_letters.releaser import TemplateReleaser

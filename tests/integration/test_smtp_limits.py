@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.pool import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Unavailable
 from tests.fakes import a_notification, eventually
 from tests.support.smtp_dispatching import Desk

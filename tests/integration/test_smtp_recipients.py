@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import FailureReason
 from domain.outcome import Deferred, Outcome, Sent
 from tests.fakes import a_notification

@@ -6,9 +6,9 @@ from contextlib import nullcontext
 
 import pytest
 
-from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.pool import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Transient
 from tests.fakes import a_notification
 from tests.support.smtp_dispatching import Desk

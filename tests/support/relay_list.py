@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from adapters.channels.email.failover import FailoverNotifier
-from adapters.channels.email.learned import Learned
 from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.relay import Relay
 from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.shared.learned import Learned
 from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import AboutToSend, Notifier, proceed

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from adapters.channels.email.learned import Learned
 from adapters.channels.email.limits import RateRefused
 from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.permit import PaceRules
+from adapters.channels.shared.learned import Learned
 from domain.content import Content
 from domain.errors import Throttled
 from domain.notification import Notification

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.shared.learned import Fact, Learned
 from tests.support.smtp_conversation import Conversation, Ended
 from tests.support.smtp_sending import Answers, send, with_server
 from tests.support.smtp_server import EXTENSIONS, SmtpServer

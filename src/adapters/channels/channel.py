@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faker import Faker
 
     from adapters.channels.captured_message import CapturedContent
-    from adapters.channels.email.learned import Learned
+    from adapters.channels.shared.learned import Learned
 
 S = TypeVar("S")
 """A channel's own settings: a frozen dataclass whose fields are made by `setting` or `secret`."""

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.files import File
 from adapters.channels.email.headers import UnsafeText
 from adapters.channels.email.mime import write
+from adapters.channels.shared.attachments import File
 from domain.media_type import MediaType
 from tests.support.mail_reading import (
     a_mail,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.channels.email.learned import Fact, Learned
+from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Throttled
 from tests.support.ledger_store import MemoryPaces
 from tests.support.slow_relay import RELAY, Relay, deliver, deliver_once, names, paced, work

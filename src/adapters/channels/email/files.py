@@ -2,9 +2,9 @@
 
 import re
 from binascii import b2a_base64
-from dataclasses import dataclass
 
 from adapters.channels.email.headers import UnsafeText, legacy_parameter, parameter
+from adapters.channels.shared.attachments import File
 from domain.media_type import MediaType
 
 _BASE64_LINE = 76
@@ -12,16 +12,6 @@ _BLOCK = _BASE64_LINE // 4 * 3 * 1024
 """Bytes that are encoded at once, a whole number of lines: a list of all lines of a large file
 takes several times its memory."""
 _METHOD = re.compile(rb"^METHOD:([A-Za-z-]{1,40})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """An attachment with its bytes at hand."""
-
-    filename: str
-    content_type: str
-    content: bytes
-    content_id: str | None = None
 
 
 def attached(file: File) -> bytes:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 
-from adapters.channels.email.files import File, attached, inline, invitation
+from adapters.channels.email.files import attached, inline, invitation
 from adapters.channels.email.headers import (
     Mailbox,
     UnsafeText,
@@ -21,6 +21,7 @@ from adapters.channels.email.headers import (
     unstructured,
     verbatim,
 )
+from adapters.channels.shared.attachments import File
 
 # RFC 5322 2.1.1, in octets without the CRLF.
 _LONGEST_LINE = 998

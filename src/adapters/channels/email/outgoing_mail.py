@@ -8,9 +8,8 @@ from pathlib import Path
 
 from adapters.channels.email import mime
 from adapters.channels.email.addresses import EmailAddress, InvalidAddress, parse_address
-from adapters.channels.email.attachments import AttachmentFolder
-from adapters.channels.email.files import File
 from adapters.channels.email.headers import Mailbox, UnsafeText
+from adapters.channels.shared.attachments import AttachmentFolder, File
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.notification import Notification, Recipient, one_recipient

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from adapters.channels.email.learned import Learned
 from adapters.channels.email.limits import RateRefused
 from adapters.channels.email.pacer import Pacer
 from adapters.channels.email.permit import PaceRules, Permit, RelayPlace
+from adapters.channels.shared.learned import Learned
 from domain.content import Content
 from domain.errors import DeliveryError, InDoubt, Throttled, Unavailable
 from domain.ledger import LedgerUnavailable

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.limits import RateRefused
 from adapters.channels.email.line import Line
 from adapters.channels.email.permit import PaceRules, Permit, RelayPlace
+from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Throttled
 from domain.learned_pace import Pace
 from domain.ledger import LedgerUnavailable

@@ -10,9 +10,9 @@ from typing import Any
 
 from adapters.channels.email.ceiling import Ceiling
 from adapters.channels.email.endings import Crowded
-from adapters.channels.email.learned import Fact
 from adapters.channels.email.session import Session
 from adapters.channels.email.width import Patience, Width
+from adapters.channels.shared.learned import Fact
 
 _GOODBYE = 2.0
 

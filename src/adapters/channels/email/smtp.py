@@ -17,7 +17,6 @@ from adapters.channels.email.endings import (
     PipeliningBroken,
     TooManyRecipients,
 )
-from adapters.channels.email.learned import Fact, Learned
 from adapters.channels.email.limits import Limit
 from adapters.channels.email.outgoing_mail import Composer, EmailDefaults, OutgoingMail
 from adapters.channels.email.pool import Pool, PoolLimits
@@ -27,6 +26,7 @@ from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Mailing, Timeouts, Transaction
 from adapters.channels.email.url import SmtpSettings
 from adapters.channels.email.verdicts import raise_if_unavailable
+from adapters.channels.shared.learned import Fact, Learned
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Unavailable
 from domain.notification import Notification, Recipient

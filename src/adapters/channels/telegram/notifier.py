@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from adapters.channels.email.attachments import AttachmentFolder
+from adapters.channels.shared.attachments import AttachmentFolder
 from adapters.channels.shared.checking import check_each
 from adapters.channels.shared.http import HttpClient
 from adapters.channels.shared.pong import Pong

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.channels.email.files import File
+from adapters.channels.shared.attachments import File
 from adapters.channels.shared.http import Files
 from adapters.channels.telegram import markup
 from adapters.channels.telegram.options import Options

@@ -1,6 +1,6 @@
 """What is learned about a relay is kept by its name."""
 
-from adapters.channels.email.learned import Fact, Learned
+from adapters.channels.shared.learned import Fact, Learned
 
 
 def test_a_number_is_kept_by_relay_and_fact() -> None:

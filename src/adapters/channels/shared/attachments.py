@@ -2,11 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.channels.email.files import File
 from domain.errors import FailureReason, Permanent
 from domain.notification import Attachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """An attachment with its bytes at hand."""
+
+    filename: str
+    content_type: str
+    content: bytes
+    content_id: str | None = None
 
 
 class AttachmentFolder:

@@ -21,10 +21,9 @@ class Fact(StrEnum):
 
 class Learned:
     """Numbers by relay and fact. One for the process: the container makes it and gives it to the
-    email notifier, which writes; `status` and the metrics read.
+    notifiers, which write; `status` and the metrics read.
 
-    A relay is named by host and port, as `Session.server` has it. A relay without a number for a
-    fact takes all that was tried.
+    A relay is named by host and port. A relay without a number for a fact takes all that was tried.
     """
 
     def __init__(self) -> None:
