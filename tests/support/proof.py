@@ -86,7 +86,7 @@ def _send(broker: Broker, kind: str, mails: int, workers: int, *, lifted: bool) 
 
 def rate(_: Amounts) -> Iterator[Row]:
     """A relay of 14 mails a second."""
-    file = f"{_TESTS}/test_relay_pace.py"
+    file = f"{_TESTS}/channels/email/test_relay_pace.py"
     yield _tests("600 mails to a relay of 14/s, one worker", file, "600_mails_at_14")
     yield _tests("600 mails to it, two workers with Redis", file, "two_workers_that_share_redis")
 
@@ -95,7 +95,7 @@ def quota(_: Amounts) -> Iterator[Row]:
     """A quota that is used up while mails wait."""
     yield _tests(
         "a quota refusal met by 60 mails: at most five dead, the rest is sent later",
-        f"{_TESTS}/test_worker_about_us.py",
+        f"{_TESTS}/entrypoints/test_worker_about_us.py",
         "a_refusal_that_is_about_us_pauses",
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.channels import CHANNELS
 from tests.contracts.notifier import NotifierContract
-from tests.integration import test_notifier_contract
+from tests.integration.channels import test_notifier_contract
 
 ADAPTERS = Path(__file__).parents[2] / "src/adapters/channels"
 NO_CHANNELS = {"shared"}

@@ -7,7 +7,7 @@ from tests.support.ledger_store import LedgerStore
 
 
 class Sqlite(LedgerMachine):
-    """Redis is compared with both: tests/integration/test_redis_ledger.py."""
+    """Redis is compared with both: tests/integration/redis/test_ledger.py."""
 
     def make(self) -> list[Make]:
         self.store = LedgerStore()

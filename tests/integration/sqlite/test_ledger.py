@@ -149,7 +149,7 @@ def test_a_ledger_on_sqlite_loads_no_other_store_and_little_else() -> None:
 import sys, adapters.sqlite.ledger
 print(*sorted({name.split(".")[0] for name in sys.modules}))
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "src")}
 
     done = subprocess.run(
         [sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True

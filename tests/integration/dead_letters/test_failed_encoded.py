@@ -5,7 +5,7 @@ import gzip
 import json
 from pathlib import Path
 
-from tests.integration.test_failed import edit
+from tests.integration.dead_letters.test_failed import edit
 from tests.support.dead_letters import Office
 
 PROPERTIES = {"content_encoding": "gzip", "content_type": "application/json"}

@@ -18,7 +18,7 @@ from tests.support.consuming import Recorder, Troubles, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
 from tests.support.worker import run_command
 
-DOCUMENT = Path(__file__).parents[2] / "docs/queues.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/queues.md"
 
 
 @dataclass(frozen=True)

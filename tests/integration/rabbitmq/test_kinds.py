@@ -232,7 +232,7 @@ def test_field_7_3_where_no_broker_of_a_list_answers_each_is_named(
 def test_field_8_4_the_page_on_migrating_works_in_the_order_that_it_advises(
     rabbitmq: Broker, queue: str, tmp_path: Path
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs/migrating.md").read_text()
+    page = (Path(__file__).parents[3] / "docs/migrating.md").read_text()
     section = page.split("## A producer that publishes to an exchange")[1].split("\n## ")[0]
     bindings = re.findall(r"DISPATCHER_BINDINGS='([^']+)' dispatcher topology apply", section)
     [producer] = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
