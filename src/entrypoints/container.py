@@ -33,6 +33,7 @@ from domain.retry_policy import RetryPolicy
 from domain.room import AttachmentRoom
 from entrypoints import brokers
 from entrypoints.alerts.alerter import Alerter
+from entrypoints.alerts.all_clear import AllClear
 from entrypoints.channels import (
     WISHES,
     channel_context,
@@ -44,7 +45,7 @@ from entrypoints.ledgers import delivery_ledger, pace_store
 from entrypoints.settings import Settings, SettingsInvalid
 from entrypoints.settings.model import Undefined
 from entrypoints.settings.sources import variable
-from entrypoints.settling import PERIOD, SettlementWatch
+from entrypoints.watching.periodic import PERIOD, SettlementWatch
 
 
 def render_options(settings: Settings) -> RenderOptions:
@@ -219,6 +220,12 @@ class Container(containers.DeclarativeContainer):
     publisher = providers.Singleton(brokers.publisher, settings, rabbit.provider, sqlite.provider)
     dead_letters = providers.Singleton(
         brokers.dead_letters, settings, rabbit.provider, sqlite.provider
+    )
+    all_clear = providers.Singleton(
+        AllClear,
+        policy=alerts,
+        dead_letters=dead_letters,
+        channels=settings.provided.queue_channels,
     )
     releaser = providers.Singleton(_releaser, settings, dead_letters, dispatcher, renderer)
     topology = providers.Singleton(brokers.topology, rabbit)

@@ -1,30 +1,35 @@
-"""A running worker: consume until a signal to stop, keep templates fresh, watch limits."""
+"""A running worker: consume until a signal to stop, and all that goes on meanwhile."""
 
 import asyncio
+import gc
 import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 
-from adapters.inbound.contract import (
-    Acked,
-    Consumer,
-    Handler,
-    InboundMessage,
-    SessionEnded,
-    Settlement,
-)
-from entrypoints.background import in_background
+from adapters.inbound.contract import Handler, InboundMessage, Settlement
+from adapters.observers.sink import LogSink
+from entrypoints.container import Container, close_outbound
+from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings.sources import variable
+from entrypoints.settings.values import HttpAddress
+from entrypoints.start import announce
+from entrypoints.watching.notes import EVERY, WorkerNotes
+from entrypoints.watching.periodic import TICK, repeated
 
-TEMPLATE_POLL = 0.5
-"""Seconds between looks at the template folder: an edit must show within a second."""
+# Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
+_GARBAGE_THRESHOLD = 10_000
 
-_LIMIT_POLL = 0.5
+_LAST_WORDS = 0.2
+"""Seconds for the log of a worker that must exit at once."""
+
+_PATIENCE = 5.0  # seconds for the last notes of a worker that ends
+_RELEASE_PAUSE = 30.0  # seconds until the releaser starts again after a fault of it
 
 log = structlog.get_logger()
 
@@ -38,107 +43,124 @@ class WorkerLimits:
     memory: int | None = None
 
 
-async def serve(
-    *,
-    consumer: Consumer,
-    handler: Handler,
-    acked: Acked,
-    session_ended: SessionEnded,
-    refresh_templates: Callable[[], object],
-    stop_waiting: Callable[[], None],
-    close: Callable[[], Awaitable[None]],
-    limits: WorkerLimits,
-    drain: bool,
-    last_words: Callable[[], None] = lambda: None,
-    alongside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
-    within: Sequence[AbstractAsyncContextManager[object]] = (),
-) -> None:
+async def serve(settings: Settings, sink: LogSink, limits: WorkerLimits, *, drain: bool) -> None:
     """Consume until a signal, a limit, or (with `drain`) empty queues. A second signal exits at
-    once with code 1, after `last_words`; what was in hand is handed out again by the broker. What
-    runs `alongside` is cancelled at the end. What is in `within` is entered before anything is
-    consumed and left when all is settled, before `close`."""
+    once with code 1; what was in hand is handed out again by the broker."""
+    container = Container(settings=settings, log=sink)
+    renderer, handler = container.renderer(), container.handler()
+    consumer, ledger = container.consumer(), container.ledger_access()
+    announce(settings, renderer.version)
+    gc.freeze()  # what start-up made lives as long as the process
+    gc.set_threshold(_GARBAGE_THRESHOLD)
+    causes: set[str] = set()
 
     def stop(cause: str) -> None:
-        log.info("stopping", cause=cause)
-        stop_waiting()
-        consumer.stop()
+        if cause not in causes:
+            causes.add(cause)
+            log.info("stopping", cause=cause)
+            container.clock().stop()
+            consumer.stop()
 
-    limited = handler if limits.messages is None else _Counted(handler, limits.messages, stop)
+    _stop_on_signals(stop, sink)
+    if limits.seconds is not None:
+        asyncio.get_running_loop().call_later(limits.seconds, stop, "time limit reached")
+    limited: Handler = handler.handle
+    if limits.messages is not None:
+        limited = _at_most(limits.messages, limited, stop)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_signals(stop, last_words))
-        work = [
-            _keep_fresh(refresh_templates),
-            _watch(limits, stop),
-            *(start() for start in alongside),
-        ]
-        for each in work:
-            await stack.enter_async_context(in_background(each))
-        stack.push_async_callback(close)
-        for context in within:
-            await stack.enter_async_context(context)
-        await consumer.run(limited, drain=drain, acked=acked, session_ended=session_ended)
+        stack.push_async_callback(close_outbound, container)
+        await _enter_companions(stack, container, limits.memory, stop)
+        await consumer.run(
+            limited, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
+        )
 
 
-class _Counted:
-    """Lets a number of messages through, then stops; later ones are handed back."""
+async def _enter_companions(
+    stack: AsyncExitStack, container: Container, memory: int | None, stop: Callable[[str], None]
+) -> None:
+    """Begin what goes on next to the messages; it ends once all of them are settled."""
+    settings, renderer, releaser = container.settings(), container.renderer(), container.releaser()
+    notes = WorkerNotes(
+        container.paces(), container.in_hand(), container.learned(), container.dispatcher().pauses
+    )
 
-    def __init__(self, handler: Handler, limit: int, stop: Callable[[str], None]) -> None:
-        self._handler = handler
-        self._left = limit
-        self._stop = stop
+    def refresh_templates() -> None:
+        if renderer.refresh():
+            releaser.templates_changed()
 
-    async def __call__(self, message: InboundMessage) -> Settlement:
-        if self._left == 0:
+    def look_at_memory() -> None:
+        if memory is not None and peak_memory() > memory:
+            stop("memory limit reached")
+
+    releaser.templates_changed()  # what was fixed while no worker ran is released, too
+    for look in (refresh_templates, look_at_memory, container.settlement_watch().look):
+        await stack.enter_async_context(repeated(look, TICK))
+    if settings.auto_release:
+        await stack.enter_async_context(repeated(releaser.run, _RELEASE_PAUSE))
+    at_work = repeated(notes.renew, EVERY, at_end=notes.withdraw, patience=_PATIENCE)
+    await stack.enter_async_context(at_work)
+    if settings.http is not None:
+        await stack.enter_async_context(_probes(container, settings.http))
+    if settings.alerts_to:
+        stack.push_async_callback(container.dead_letters().close)
+        await stack.enter_async_context(container.alerter().at_work())
+        await stack.enter_async_context(container.all_clear().at_work())
+
+
+def _at_most(count: int, handler: Handler, stop: Callable[[str], None]) -> Handler:
+    """The handler for so many messages, then stop; later ones are handed back."""
+    left = count
+
+    async def handle(message: InboundMessage) -> Settlement:
+        nonlocal left
+        if left == 0:
             raise asyncio.CancelledError
-        self._left -= 1
-        settlement = await self._handler(message)
-        if self._left == 0:
-            self._stop("message limit reached")
+        left -= 1
+        settlement = await handler(message)
+        if left == 0:
+            stop("message limit reached")
         return settlement
 
+    return handle
 
-@asynccontextmanager
-async def _signals(
-    stop: Callable[[str], None], last_words: Callable[[], None]
-) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
+
+def _stop_on_signals(stop: Callable[[str], None], sink: LogSink) -> None:
     received: list[str] = []
 
     def on_signal(name: str) -> None:
         if received:
-            last_words()
+            sink.close(_LAST_WORDS)
             os._exit(1)
         received.append(name)
         stop(name)
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal, number.name)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-
-async def _keep_fresh(refresh: Callable[[], object]) -> None:
-    while True:
-        await asyncio.sleep(TEMPLATE_POLL)
-        refresh()
-
-
-async def _watch(limits: WorkerLimits, stop: Callable[[str], None]) -> None:
-    loop = asyncio.get_running_loop()
-    end = None if limits.seconds is None else loop.time() + limits.seconds
-    while True:
-        if end is not None and loop.time() >= end:
-            return stop("time limit reached")
-        if limits.memory is not None and peak_memory() > limits.memory:
-            return stop("memory limit reached")
-        await asyncio.sleep(_LIMIT_POLL if end is None else min(_LIMIT_POLL, end - loop.time()))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number.name)
 
 
 def peak_memory() -> float:
     """The process's highest resident memory so far, in MiB."""
     unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+@asynccontextmanager
+async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[None]:
+    from adapters.observers.health import HealthPages, listen
+
+    readiness, consumer = container.readiness(), container.consumer()
+    pages = HealthPages(
+        troubles=lambda: readiness.causes(is_consuming=consumer.is_ready),
+        metrics=container.metrics().render,
+    )
+    try:
+        server = await listen(address.host, address.port, pages)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsInvalid(
+            [f"{variable('http')}: cannot listen on {address}: {reason}"]
+        ) from None
+    try:
+        yield
+    finally:
+        server.close()

@@ -1,9 +1,10 @@
 """Sends what the alert policy finds due, over our own notifiers and past the queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -14,12 +15,13 @@ from domain.errors import DeliveryError, Throttled
 from domain.notification import Notification
 from domain.ports import Notifier
 from entrypoints.alerts.words import subject_of, text_of
+from entrypoints.watching.periodic import repeated
 
 TEMPLATE = "dispatcher-alert"
 """What an alert's mail names as its template; there is no such file."""
 
 _PATIENCE = timedelta(minutes=1)  # with a provider that is busy; meanwhile other alerts wait
-_LOOK = 1.0
+_PAUSE = 1.0
 _LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
 
 log = structlog.get_logger()
@@ -46,29 +48,11 @@ class Alerter:
         self._without_subject = without_subject
         self._failing: set[AlertTarget] = set()
 
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
+    def at_work(self) -> AbstractAsyncContextManager[None]:
         """Send what is due while this is entered, and at the end what is left."""
-        ending = asyncio.Event()
-        telling = asyncio.create_task(self._keep_telling(ending))
-        try:
-            yield
-        finally:
-            ending.set()
-            await asyncio.wait([telling], timeout=_LAST_WORD)
-            telling.cancel()
-
-    async def _keep_telling(self, ending: asyncio.Event) -> None:
-        is_last = False
-        while not is_last:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
-                    await ending.wait()
-            is_last = ending.is_set()
-            try:
-                await self.tell(is_last=is_last)
-            except Exception:  # a fault of ours must neither end the alerts nor be silent
-                log.exception("alerting failed")
+        rest = partial(self.tell, is_last=True)
+        fault = "alerting failed"
+        return repeated(self.tell, _PAUSE, fault=fault, at_end=rest, patience=_LAST_WORD)
 
     async def tell(self, *, is_last: bool = False) -> None:
         """Send what is due now."""

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-
-import structlog
 
 from adapters.dead_letters.dead_letter import describe
 from adapters.inbound.contract import (
@@ -19,6 +17,7 @@ from adapters.inbound.contract import (
 )
 from domain.alerts import Alert, AlertPolicy
 from domain.alerts import DeadLetterCause as Cause
+from entrypoints.watching.periodic import repeated
 
 PAUSE = 60.0
 """Seconds between two looks."""
@@ -29,10 +28,6 @@ and they cannot be seen meanwhile."""
 
 READ_AT_MOST = 1000
 """Dead letters that are read to keep causes apart. Of more, only the end of all is noticed."""
-
-_LAST_WORD = 5.0  # seconds until letters that are being looked at are back
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +62,9 @@ class AllClear:
         self._open: Mapping[Cause, Alert] = {}
         self._calm: Counter[Cause] = Counter()
 
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
+    def at_work(self) -> AbstractAsyncContextManager[None]:
         """Look now and then while this is entered."""
-        looking = asyncio.create_task(self._keep_looking())
-        try:
-            yield
-        finally:
-            looking.cancel()
-            await asyncio.wait([looking], timeout=_LAST_WORD)
-
-    async def _keep_looking(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(PAUSE)
-                try:
-                    await self.look()
-                except Exception:  # a fault of ours must neither end the looks nor be silent
-                    log.exception("looking for remaining dead letters failed")
-        finally:
-            await self._dead_letters.close()
+        return repeated(self.look, PAUSE, fault="looking for remaining dead letters failed")
 
     async def look(self) -> None:
         """Look once, if there is an open alert. While the broker is away nothing is concluded."""

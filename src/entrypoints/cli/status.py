@@ -15,15 +15,15 @@ from entrypoints.cli.status_workers import (
     QueueWork,
     oldest_line,
     pause_lines,
+    relay_line,
     work_of,
     worker_lines,
 )
 from entrypoints.cli.status_workers import as_json as seen_by_workers
 from entrypoints.cli.surveying import survey
 from entrypoints.ledgers import pace_store
-from entrypoints.relay_watch import RelayState, in_words, relay_states
 from entrypoints.settings import Settings
-from entrypoints.worker_states import WorkerState, worker_states
+from entrypoints.watching.notes import RelayState, WorkerState, relay_states, worker_states
 
 _UNKNOWN = "?"
 
@@ -52,7 +52,7 @@ def command(as_json: bool) -> None:
     )
     _say(settings, states)
     oldest = [oldest_line(s.queue, w) for s, w in zip(states, work, strict=True)]
-    relay_lines = [in_words(relay) for relay in relays]
+    relay_lines = [relay_line(relay) for relay in relays]
     for line in (
         *pause_lines(workers),
         *filter(None, oldest),
@@ -78,7 +78,8 @@ async def _from_ledger(settings: Settings) -> tuple[list[RelayState], list[Worke
     """What the workers have learned about the mail relays, and what they say of themselves."""
     store = pace_store(settings)
     try:
-        return await relay_states(store), worker_states(await store.notes())
+        notes = await store.notes()
+        return relay_states(notes), worker_states(notes)
     except LedgerUnavailable as error:
         words(f"what the workers say of themselves cannot be read: {error}")
         return [], []

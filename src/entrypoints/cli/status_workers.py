@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from adapters.inbound.survey import QueueState
 from adapters.message_format.headers import iso
 from domain.events import LEDGER
-from entrypoints.worker_states import PauseState, WorkerState
+from entrypoints.watching.notes import PauseState, RelayState, WorkerState
+
+_FACTS = (
+    ("rate", "mails a second"),
+    ("connections", "connections"),
+    ("session_mails", "mails a connection"),
+    ("mail_recipients", "recipients a mail"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,17 @@ def oldest_line(queue: str, work: QueueWork) -> str | None:
     if work.oldest is None:
         return None
     return f"queue {queue}: the oldest message waits for {age(work.oldest.timestamp())}"
+
+
+def relay_line(state: RelayState) -> str:
+    """What a relay takes, as far as it is learned."""
+    facts = state.facts
+    parts = [f"{round(facts[name], 1):g} {text}" for name, text in _FACTS if name in facts]
+    text = f"takes {', '.join(parts)}" if parts else "takes mail"
+    if (until := facts.get("closed_until", 0)) > time.time():
+        clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
+        text += f"; mails wait until {clock}"
+    return f"relay {state.relay} {text} (seen {round(time.time() - state.seen_at)} s ago)"
 
 
 def age(since: float) -> str:

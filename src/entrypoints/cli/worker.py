@@ -1,21 +1,8 @@
 """`dispatcher worker`."""
 
-import gc
 import math
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from adapters.observers.sink import LogSink
-    from entrypoints.serve import WorkerLimits
-    from entrypoints.settings import Settings
-
-# Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
-_GARBAGE_THRESHOLD = 10_000
-
-_LAST_WORDS = 0.2
-"""Seconds for the log of a worker that must exit at once."""
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
@@ -64,44 +51,8 @@ def command(
         return supervise(processes)
     import uvloop
 
-    from entrypoints.serve import WorkerLimits
+    from entrypoints.serve import WorkerLimits, serve
 
     limits = WorkerLimits(messages=limit, seconds=time_limit, memory=memory_limit)
-    uvloop.run(_work(settings, sink, limits, drain=drain))
+    uvloop.run(serve(settings, sink, limits, drain=drain))
     return 0
-
-
-async def _work(
-    settings: "Settings", sink: "LogSink", limits: "WorkerLimits", *, drain: bool
-) -> None:
-    from entrypoints.companions import companions
-    from entrypoints.container import Container, close_outbound
-    from entrypoints.serve import serve
-    from entrypoints.start import announce
-
-    container = Container(settings=settings, log=sink)
-    renderer, releaser, handler = container.renderer(), container.releaser(), container.handler()
-    consumer, ledger = container.consumer(), container.ledger_access()
-    announce(settings, renderer.version)
-    gc.freeze()  # what start-up made lives as long as the process
-    gc.set_threshold(_GARBAGE_THRESHOLD)
-
-    def refresh_templates() -> None:
-        if renderer.refresh():
-            releaser.templates_changed()
-
-    releaser.templates_changed()  # what was fixed while no worker ran is released, too
-    await serve(
-        consumer=consumer,
-        handler=handler.handle,
-        acked=ledger.acked,
-        session_ended=ledger.session_ended,
-        refresh_templates=refresh_templates,
-        stop_waiting=container.clock().stop,
-        close=lambda: close_outbound(container),
-        last_words=lambda: sink.close(_LAST_WORDS),
-        limits=limits,
-        drain=drain,
-        alongside=[releaser.run] if settings.auto_release else [],
-        within=companions(container, settings),
-    )

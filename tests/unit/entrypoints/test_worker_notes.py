@@ -1,13 +1,21 @@
 """What a worker writes down of itself, and what is read of it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 
+from adapters.channels.shared.learned import Fact, Learned
 from adapters.inbound.contract import InboundMessage
 from adapters.inbound.in_hand import InHand, QueueInHand
 from adapters.message_format.properties import Properties
 from domain.breaker import Pause
-from entrypoints.worker_states import DEAD_AFTER, PauseState, WorkerWatch, worker_states
+from entrypoints.watching.notes import (
+    DEAD_AFTER,
+    PauseState,
+    WorkerNotes,
+    relay_states,
+    worker_states,
+)
 from tests.fakes import NOON
 from tests.support.ledger_store import MemoryPaces
 
@@ -22,12 +30,20 @@ class Scene:
         self.now = NOW
         self.store = MemoryPaces(lambda: self.now)
 
-    def watch(self, name: str, pauses: dict[str, Pause] | None = None) -> WorkerWatch:
-        return WorkerWatch(
-            store=self.store,
-            pauses=lambda: pauses or {},
-            in_hand=lambda: {"email": QueueInHand(count=2, oldest=NOW - 60)},
-            settled_at=lambda: None,
+    def watch(
+        self,
+        name: str,
+        pauses: dict[str, Pause] | None = None,
+        learned: Learned | None = None,
+    ) -> WorkerNotes:
+        in_hand = InHand(clock=lambda: NOW - 60)
+        for _ in range(2):
+            in_hand.take(1, a_message("email"))
+        return WorkerNotes(
+            self.store,
+            in_hand,
+            learned or Learned(),
+            lambda: pauses or {},
             name=name,
             clock=lambda: self.now,
         )
@@ -43,7 +59,7 @@ def run(body: Callable[[Scene], Coroutine[None, None, None]]) -> None:
 
 def test_field_8_8_what_a_worker_says_is_read_back_without_addresses() -> None:
     async def body(scene: Scene) -> None:
-        await scene.watch("a", {"email": PAUSE}).publish()
+        await scene.watch("a", {"email": PAUSE}).renew()
 
         [state] = worker_states(await scene.store.notes(), lambda: NOW)
         assert (state.worker, state.seen_at, state.settled_at) == ("a", NOW, None)
@@ -57,8 +73,8 @@ def test_field_8_8_what_a_worker_says_is_read_back_without_addresses() -> None:
 def test_field_8_8_workers_side_by_side_have_a_place_each() -> None:
     async def body(scene: Scene) -> None:
         watches = [scene.watch(name) for name in "abc"]
-        await asyncio.gather(*(watch.publish() for watch in watches))
-        await asyncio.gather(*(watch.publish() for watch in watches))
+        await asyncio.gather(*(watch.renew() for watch in watches))
+        await asyncio.gather(*(watch.renew() for watch in watches))
 
         assert await scene.seen() == ["a", "b", "c"]
         await watches[1].withdraw()
@@ -70,13 +86,13 @@ def test_field_8_8_workers_side_by_side_have_a_place_each() -> None:
 def test_field_8_8_a_worker_that_is_silent_is_not_shown_and_its_place_is_taken() -> None:
     async def body(scene: Scene) -> None:
         silent = scene.watch("silent")
-        await silent.publish()
+        await silent.renew()
         scene.now += DEAD_AFTER + 1
         assert await scene.seen() == []
-        await scene.watch("new").publish()
+        await scene.watch("new").renew()
         assert len(await scene.store.notes()) == 1
 
-        await silent.publish()
+        await silent.renew()
 
         assert sorted(await scene.seen()) == ["new", "silent"]
 
@@ -87,6 +103,24 @@ def test_field_8_8_nonsense_in_the_ledger_is_passed_over() -> None:
     notes = {"worker 1": "{", "worker 2": "[]", "worker 3": '{"worker": 1}', "learned x": "{}"}
 
     assert worker_states(notes) == []
+
+
+def test_what_is_learned_of_a_relay_is_read_back_until_it_is_forgotten() -> None:
+    async def body(scene: Scene) -> None:
+        scene.now = time.time()
+        learned = Learned()
+        learned.note("relay:25", Fact.RATE, 14.0)
+        watch = scene.watch("a", learned=learned)
+        await watch.renew()
+        [state] = relay_states(await scene.store.notes())
+        assert (state.relay, state.facts) == ("relay:25", {"rate": 14.0})
+
+        learned.note("relay:25", Fact.RATE, None)
+        await watch.withdraw()
+
+        assert relay_states(await scene.store.notes()) == []
+
+    run(body)
 
 
 def a_message(queue: str, timestamp: int | None = None, first_seen: str = "") -> InboundMessage:

@@ -1,10 +1,13 @@
 """The watchdog on settlement: it barks at silence that has no known reason, and at no other."""
 
 import asyncio
+import time
+
+from structlog.testing import capture_logs
 
 from adapters.inbound.in_hand import InHand
 from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
-from entrypoints.settling import SettlementWatch
+from entrypoints.watching.periodic import SettlementWatch, repeated
 from tests.fakes import FakeEvents
 
 
@@ -96,21 +99,47 @@ def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> Non
     assert len(scene.reports) == 1
 
 
-def test_it_looks_by_itself_while_it_is_entered() -> None:
-    reports = FakeEvents()
-    in_hand = InHand()
-    taken = in_hand.take(1)
-    watch = SettlementWatch(in_hand, is_paused=lambda: False, events=reports, period=0.05)
+def test_what_is_repeated_goes_on_after_a_fault_that_is_logged_once() -> None:
+    calls: list[int] = []
 
-    async def work() -> None:
-        async with watch.at_work():
-            async with asyncio.timeout(5):
-                while not reports.events:
-                    await asyncio.sleep(0.01)
-            in_hand.let_go(taken, is_settled=True)
-            async with asyncio.timeout(5):
-                while len(reports.events) < 2:
-                    await asyncio.sleep(0.01)
+    def work() -> None:
+        calls.append(len(calls))
+        if len(calls) in {2, 3}:
+            raise RuntimeError
 
-    asyncio.run(work())
-    assert reports.events[1:] == [TroubleEnded(SETTLEMENT)]
+    async def body() -> None:
+        async with repeated(work, 0.001, fault="looking failed"):
+            async with asyncio.timeout(5):
+                while len(calls) < 5:
+                    await asyncio.sleep(0.001)
+
+    with capture_logs() as logs:
+        asyncio.run(body())
+
+    assert [entry["event"] for entry in logs] == ["looking failed"]
+
+
+def test_what_is_repeated_ends_at_once_and_has_a_last_word_where_it_has_patience() -> None:
+    said: list[str] = []
+
+    async def stuck() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            said.append("put back")
+
+    async def last() -> None:
+        await asyncio.sleep(0)
+        said.append("last word")
+
+    async def body() -> None:
+        async with repeated(stuck, 60):
+            await asyncio.sleep(0.01)
+        async with repeated(lambda: None, 60, at_end=last, patience=5):
+            await asyncio.sleep(0.01)
+
+    started = time.monotonic()
+    asyncio.run(body())
+
+    assert said == ["put back", "last word"]
+    assert time.monotonic() - started < 4
