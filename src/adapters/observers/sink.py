@@ -68,9 +68,9 @@ class LogSink:
             if self._size + len(text) > self._capacity:
                 self._overflow += _count(text)
                 self.dropped += _count(text)
-                return
-            self._waiting.append(text)
-            self._size += len(text)
+            else:
+                self._waiting.append(text)
+                self._size += len(text)
             if not self._wake.is_set():
                 self._idle.clear()
                 self._wake.set()
@@ -123,7 +123,8 @@ class LogSink:
             if done < len(piece):
                 is_written = False
                 break
-        self.dropped += left
+        with self._lock:
+            self.dropped += left
         self._unsaid += left + overflow
         return is_written and self._say()
 
