@@ -202,6 +202,10 @@ def test_further_messages_for_those_the_provider_did_not_take_are_written_down_o
 class HangsInItsSecondCall(FakeNotifier):
     """One recipient a call; the payload of the second is on its way for ever."""
 
+    def __init__(self) -> None:
+        super().__init__(most=1)
+        self.hangs = asyncio.Event()
+
     async def notify(
         self,
         notification: Notification,
@@ -212,6 +216,7 @@ class HangsInItsSecondCall(FakeNotifier):
         async def and_hang(concerned: Sequence[Recipient] | None = None) -> None:
             await about_to_send(concerned)
             if self.calls == 2:
+                self.hangs.set()
                 await asyncio.Event().wait()
 
         return await super().notify(notification, content, recipients, and_hang)
@@ -221,11 +226,12 @@ def test_those_that_wait_for_a_further_message_are_not_in_doubt_when_the_process
     store = LedgerStore()
     people = [f"user{n}@example.com" for n in range(4)]
     notification = a_notification(to=people)
-    first = House(store=store, notifier=HangsInItsSecondCall(most=1))
+    notifier = HangsInItsSecondCall()
+    first = House(store=store, notifier=notifier)
 
     async def last_moments() -> None:
         dying = asyncio.create_task(first.dispatcher.dispatch(a_delivery(notification)))
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(notifier.hangs.wait(), 30)
         await first.ledger.close()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
