@@ -8,6 +8,9 @@ from types import FrameType
 
 import structlog
 
+from entrypoints.settings.supervision import unsupervised
+from entrypoints.watching.service_manager import ServiceManager
+
 _RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop
 _POLL = 0.1
 _CLEAN_ENDS = (0, 2, 78)
@@ -23,11 +26,13 @@ def supervise(count: int) -> int:
     ended by itself, or refused its configuration, is not.
     """
     command = [sys.executable, "-m", "entrypoints.worker", *_without_option(sys.argv[1:])]
+    environ, manager = unsupervised(), ServiceManager()
     stopping = False
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
+        manager.stopping()
         for worker in workers:
             if worker.poll() is None:
                 worker.send_signal(number)
@@ -35,15 +40,17 @@ def supervise(count: int) -> int:
     workers: list[subprocess.Popen[bytes]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
-    workers += [subprocess.Popen(command, process_group=0) for _ in range(count)]
+    workers += [subprocess.Popen(command, process_group=0, env=environ) for _ in range(count)]
+    manager.ready()
     while any(worker.poll() is None for worker in workers):
         time.sleep(_POLL)
+        manager.alive()
         for index, worker in enumerate(workers):
             died = worker.poll() is not None and worker.returncode not in _CLEAN_ENDS
             if died and not stopping:
                 log.error("worker process died; starting another", exit_code=worker.returncode)
                 time.sleep(_RESTART_PAUSE)
-                workers[index] = subprocess.Popen(command, process_group=0)
+                workers[index] = subprocess.Popen(command, process_group=0, env=environ)
     return max(abs(int(worker.returncode)) for worker in workers)
 
 

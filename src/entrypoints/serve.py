@@ -21,6 +21,7 @@ from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
 from entrypoints.watching.notes import EVERY, WorkerNotes
 from entrypoints.watching.periodic import TICK, repeated
+from entrypoints.watching.service_manager import ServiceManager
 
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
 _GARBAGE_THRESHOLD = 10_000
@@ -52,14 +53,19 @@ async def serve(settings: Settings, sink: LogSink, limits: WorkerLimits, *, drai
     announce(settings, renderer.version)
     gc.freeze()  # what start-up made lives as long as the process
     gc.set_threshold(_GARBAGE_THRESHOLD)
-    causes: set[str] = set()
+    manager, causes = ServiceManager(), set[str]()
 
     def stop(cause: str) -> None:
         if cause not in causes:
             causes.add(cause)
+            manager.stopping()
             log.info("stopping", cause=cause)
             container.clock().stop()
             consumer.stop()
+
+    def report_life() -> None:
+        if not container.settlement_watch().standstill():
+            manager.alive()
 
     _stop_on_signals(stop, sink)
     if limits.seconds is not None:
@@ -70,6 +76,8 @@ async def serve(settings: Settings, sink: LogSink, limits: WorkerLimits, *, drai
     async with AsyncExitStack() as stack:
         stack.push_async_callback(close_outbound, container)
         await _enter_companions(stack, container, limits.memory, stop)
+        await stack.enter_async_context(repeated(report_life, TICK))
+        manager.ready()
         await consumer.run(
             limited, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
         )
@@ -152,6 +160,7 @@ async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[N
     pages = HealthPages(
         troubles=lambda: readiness.causes(is_consuming=consumer.is_ready),
         metrics=container.metrics().render,
+        standstill=container.settlement_watch().standstill,
     )
     try:
         server = await listen(address.host, address.port, pages)

@@ -48,15 +48,21 @@ class _PageAnswer:
 class HealthPages:
     """`/livez`, `/readyz` and `/metrics`.
 
-    `troubles`: why no work is taken, cause by name; empty when ready. `metrics`: Prometheus' text.
-    That `/livez` is answered at all is its whole meaning: the loop that works answers it.
+    `troubles`: why no work is taken, cause by name; empty when ready. `standstill`: why only a
+    restart can help; empty while that is not so. `metrics`: Prometheus' text. `/livez` shows first
+    of all that the loop runs, since that loop answers it.
     """
 
     def __init__(
-        self, *, troubles: Callable[[], Mapping[str, str]], metrics: Callable[[], str]
+        self,
+        *,
+        troubles: Callable[[], Mapping[str, str]],
+        metrics: Callable[[], str],
+        standstill: Callable[[], str] = str,
     ) -> None:
         self._troubles = troubles
         self._metrics = metrics
+        self._standstill = standstill
         self._open = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +94,8 @@ class HealthPages:
     def _page(self, path: str) -> _PageAnswer:
         match path:
             case "/livez":
-                return _PageAnswer(200, "alive\n")
+                cause = self._standstill()
+                return _PageAnswer(503 if cause else 200, f"{cause or 'alive'}\n")
             case "/readyz":
                 return self._readiness()
             case "/metrics":

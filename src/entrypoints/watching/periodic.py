@@ -18,6 +18,9 @@ PERIOD = 120.0
 """Seconds. Whatever holds a message longer on purpose is a pause; all other waits are shorter: the
 end of an exact wait (10 s) and the turns of a paced provider (60 s)."""
 
+HOPELESS = 600.0
+"""Seconds without a settlement, as in `PERIOD`, after which a restart is the better bet."""
+
 _LAST_WORD = 5.0  # seconds for what is cancelled to put its things back
 
 log = structlog.get_logger()
@@ -89,6 +92,12 @@ class SettlementWatch:
         self._settled = in_hand.settled
         self._waited = 0.0
         self._is_stalled = False
+
+    def standstill(self) -> str:
+        """Say for how long no message was settled, once that is hopeless; else an empty text."""
+        if self._waited < HOPELESS:
+            return ""
+        return f"messages are in hand and no message was settled for {self._waited:.0f} seconds"
 
     def look(self, waited: float = TICK) -> None:
         """Look once, `waited` seconds after the last time. Looks are counted, not time: a process

@@ -99,6 +99,30 @@ def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> Non
     assert len(scene.reports) == 1
 
 
+def test_a_standstill_of_ten_minutes_is_hopeless_until_a_message_is_settled() -> None:
+    scene = Scene()
+    taken = scene.in_hand.take(1000)
+    scene.pass_time(595)
+    assert scene.watch.standstill() == ""
+
+    scene.pass_time(10)
+    assert "no message was settled for 605 seconds" in scene.watch.standstill()
+
+    scene.in_hand.let_go(taken, is_settled=True)
+    scene.pass_time(5)
+    assert scene.watch.standstill() == ""
+
+
+def test_a_pause_of_any_length_is_not_hopeless() -> None:
+    scene = Scene()
+    scene.in_hand.take(1000)
+    scene.is_paused = True
+
+    scene.pass_time(10_000)
+
+    assert scene.watch.standstill() == ""
+
+
 def test_what_is_repeated_goes_on_after_a_fault_that_is_logged_once() -> None:
     calls: list[int] = []
 

@@ -8,11 +8,17 @@ import pytest
 from adapters.observers.health import HealthPages, listen
 
 
-def asked(*requests: bytes, troubles: dict[str, str] | None = None) -> list[bytes]:
+def asked(
+    *requests: bytes, troubles: dict[str, str] | None = None, standstill: str = ""
+) -> list[bytes]:
     """What each request, on a connection of its own, is answered."""
 
     async def run() -> list[bytes]:
-        pages = HealthPages(troubles=lambda: troubles or {}, metrics=lambda: "dispatcher_x 1\n")
+        pages = HealthPages(
+            troubles=lambda: troubles or {},
+            metrics=lambda: "dispatcher_x 1\n",
+            standstill=lambda: standstill,
+        )
         server = await listen("127.0.0.1", 0, pages)
         port = server.sockets[0].getsockname()[1]
         try:
@@ -52,6 +58,13 @@ def test_a_worker_without_troubles_is_alive_and_ready() -> None:
     assert json.loads(body(ready)) == {"ready": True, "causes": []}
     assert body(metrics) == b"dispatcher_x 1\n"
     assert b"Connection: close" in metrics
+
+
+def test_a_worker_that_only_a_restart_can_help_is_not_alive_and_says_why() -> None:
+    [live] = asked(get("/livez"), standstill="no message was settled for 600 seconds")
+
+    assert status(live) == 503
+    assert body(live) == b"no message was settled for 600 seconds\n"
 
 
 def test_every_trouble_is_named_without_addresses_while_the_worker_stays_alive() -> None:
