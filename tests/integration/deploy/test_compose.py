@@ -1,0 +1,182 @@
+"""The image and compose.yaml, as docs/install.md says it: built, started, used, stopped."""
+
+import json
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import MAILHOG, RABBITMQ, require_image
+from tests.support.ports import free_port
+from tests.support.tools import ROOT, run, tool
+from tests.support.worker import wait_until
+
+pytestmark = pytest.mark.slow
+
+IMAGE = os.environ.get("DISPATCHER_TEST_IMAGE", "dispatcher")
+TRAEFIK = os.environ.get("DISPATCHER_TEST_TRAEFIK_IMAGE", "traefik:v3.6")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """compose.yaml under a project name and a port of its own."""
+
+    port: int
+    templates: Path
+    name: str = field(default_factory=lambda: f"dispatcher-test-{uuid.uuid4().hex[:8]}")
+
+    def compose(self, *arguments: str, seconds: float = 120) -> str:
+        override = self.templates.parent / "override.yaml"
+        volumes = f"    volumes: ['{self.templates}:/templates:ro']\n"
+        override.write_text(f"services:\n  dispatcher:\n{volumes}")
+        env = {
+            **os.environ,
+            "HTTP_PORT": str(self.port),
+            "WORKER_IMAGE": IMAGE,
+            "TRAEFIK_IMAGE": TRAEFIK,
+            "RABBITMQ_IMAGE": os.environ.get(*RABBITMQ),
+            "MAILBOX_IMAGE": os.environ.get(*MAILHOG),
+        }
+        files = ["-f", str(ROOT / "compose.yaml"), "-f", str(override)]
+        return run(
+            *(tool("docker"), "compose", "-p", self.name, *files, *arguments),
+            env=env,
+            seconds=seconds,
+        )
+
+    def get(self, host: str, path: str = "/") -> tuple[int, bytes]:
+        """Ask traefik for a page of `host`: its status and body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Host": host})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def mails(self) -> list[dict[str, Any]]:
+        """All mails in the mailbox, as MailHog shows them behind traefik."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = f"/api/v2/messages?limit=250&start={len(found)}"
+            status, body = self.get("mail.localhost", page)
+            assert status == 200, body
+            items = json.loads(body)["items"]
+            found.extend(items)
+            if not items:
+                return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    for image in (IMAGE, TRAEFIK, os.environ.get(*RABBITMQ), os.environ.get(*MAILHOG)):
+        require_image(str(image))
+    folder = tmp_path_factory.mktemp("compose")
+    run("cp", "-r", ROOT / "templates", folder)
+    run("chmod", "-R", "a+rX", folder, folder.parent, folder.parent.parent)
+    stack = Stack(free_port(), folder / "templates")
+    try:
+        stack.compose("up", "-d", "--wait", "--no-build", seconds=180)
+        yield stack
+    finally:
+        stack.compose("down", "-v", "--timeout", "5")
+
+
+def test_five_fake_mails_are_in_the_mailbox_at_its_subdomain(stack: Stack) -> None:
+    before = len(stack.mails())
+
+    ids = stack.compose("run", "--rm", "dispatcher", "send", "welcome", "--fake", "5").split()
+
+    assert len(ids) == 5
+    wait_until(lambda: len(stack.mails()) == before + 5)
+    sent = [mail["Content"]["Headers"]["X-Dispatcher-Id"][0] for mail in stack.mails()]
+    assert set(ids) <= set(sent)
+
+
+def test_the_console_answers_at_its_subdomain_and_an_unknown_host_is_not_found(
+    stack: Stack,
+) -> None:
+    status, body = stack.get("rabbit.localhost")
+
+    assert status == 200
+    assert b"RabbitMQ" in body
+    assert stack.get("webmail.localhost")[0] == 404
+    assert stack.get("localhost")[0] == 404
+
+
+def test_a_template_that_is_saved_shows_in_the_next_mail(stack: Stack) -> None:
+    template = stack.templates / "welcome.jinja2"
+    text = template.read_text()
+    changed = template.with_suffix(".new")
+    changed.write_text(text.replace("Your account is ready", "Your account waits for you"))
+    changed.replace(template)
+    time.sleep(3)  # a worker looks twice a second, and lets a file rest for two
+
+    [id_] = stack.compose("run", "--rm", "dispatcher", "send", "welcome", "--fake", "1").split()
+
+    def mail() -> list[dict[str, Any]]:
+        return [m for m in stack.mails() if m["Content"]["Headers"]["X-Dispatcher-Id"] == [id_]]
+
+    wait_until(lambda: bool(mail()))
+    assert "Your account waits for you" in mail()[0]["Content"]["Body"]
+
+
+def test_a_stop_in_the_middle_of_two_hundred_mails_sends_none_twice(stack: Stack) -> None:
+    before = len(stack.mails())
+    ids = stack.compose("run", "--rm", "dispatcher", "send", "welcome", "--fake", "200").split()
+
+    wait_until(lambda: len(stack.mails()) > before + 10)
+    stack.compose("stop", "dispatcher")
+    stack.compose("up", "-d", "--wait", "--no-build", "dispatcher")
+
+    def counts() -> Counter[str]:
+        return Counter(mail["Content"]["Headers"]["X-Dispatcher-Id"][0] for mail in stack.mails())
+
+    wait_until(lambda: all(counts()[id_] for id_ in ids), seconds=60)
+    assert [id_ for id_ in ids if counts()[id_] != 1] == []
+
+
+def test_a_worker_is_healthy_while_broker_and_mailbox_are_away(stack: Stack) -> None:
+    stack.compose("stop", "rabbitmq", "mailbox")
+    time.sleep(35)  # three probes
+
+    health = stack.compose("ps", "--format", "{{.Health}}", "dispatcher").strip()
+
+    stack.compose("up", "-d", "--wait", "--no-build")
+    assert health == "healthy"
+
+
+def test_a_thousand_mails_pass_a_worker_with_128_mib_and_a_root_it_cannot_write(
+    stack: Stack,
+) -> None:
+    before = len(stack.mails())
+
+    ids = stack.compose("run", "--rm", "dispatcher", "send", "welcome", "--fake", "1000").split()
+
+    assert len(set(ids)) == 1000
+    wait_until(lambda: len(stack.mails()) == before + 1000, seconds=120)
+    container = stack.compose("ps", "-q", "dispatcher").strip()
+    [facts] = json.loads(run(tool("docker"), "inspect", container))
+    assert facts["HostConfig"]["Memory"] == 128 * 1024 * 1024
+    assert facts["HostConfig"]["ReadonlyRootfs"] is True
+    assert facts["HostConfig"]["CapDrop"] == ["ALL"]
+    assert facts["Config"]["User"] == "10001:10001"
+    assert facts["State"]["OOMKilled"] is False
+    assert facts["RestartCount"] == 0
+
+
+def test_the_image_adds_at_most_60_megabytes_to_its_base() -> None:
+    require_image(IMAGE)
+    base = os.environ.get("DISPATCHER_TEST_PYTHON_IMAGE", "python:3.13-slim-trixie")
+    require_image(base)
+
+    [image, below] = json.loads(run(tool("docker"), "image", "inspect", IMAGE, base))
+
+    assert image["Size"] - below["Size"] < 60_000_000

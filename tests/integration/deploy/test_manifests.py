@@ -1,0 +1,170 @@
+"""Every file in deploy/ is read by the program that it is for."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.support.tools import ROOT, run, tool
+
+DEPLOY = ROOT / "deploy"
+SCHEMAS = Path(__file__).parent / "schemas"
+SECRETS = ("broker-url", "email-url", "ledger-url")
+_METRIC = re.compile(r"\bdispatcher_[a-z_]+")
+_ALL_CHANNELS = {
+    "DISPATCHER_BROKER_URL": "amqp://worker:secret@localhost/",
+    "DISPATCHER_EMAIL_URL": "smtp://localhost",
+    "DISPATCHER_TELEGRAM_TOKEN": "1:token",
+    "DISPATCHER_SLACK_TOKEN": "xoxb-token",
+}
+
+
+@pytest.fixture(scope="module")
+def manifests(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """What kustomize makes of the base, with secrets: the file, and the objects in it."""
+    folder = tmp_path_factory.mktemp("kubernetes") / "base"
+    shutil.copytree(DEPLOY / "kubernetes", folder)
+    for name in SECRETS:
+        (folder / "secrets" / name).write_text("redis://localhost")
+    built = folder.parent / "all.yaml"
+    built.write_text(run(tool("kustomize"), "build", folder))
+    return built, list(yaml.safe_load_all(built.read_text()))
+
+
+def test_the_kubernetes_base_is_valid(manifests: tuple[Path, list[dict[str, Any]]]) -> None:
+    built, objects = manifests
+    known = [entry for entry in objects if not entry["apiVersion"].startswith("keda.sh/")]
+    built.with_name("known.yaml").write_text(yaml.safe_dump_all(known))
+
+    done = subprocess.run(
+        [tool("kubernetes-validate"), "--strict", built.with_name("known.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "WARN" not in said
+    assert said.count("passed for resource") == len(known) == 5
+
+
+def test_the_keda_objects_fit_kedas_own_schemas(
+    manifests: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    schemas = {
+        (schema := yaml.safe_load(path.read_text()))["spec"]["names"]["kind"]: schema
+        for path in SCHEMAS.glob("*.yaml")
+    }
+    objects = [entry for entry in manifests[1] if entry["apiVersion"].startswith("keda.sh/")]
+    assert sorted(entry["kind"] for entry in objects) == sorted(schemas)
+
+    for entry in objects:
+        [version] = schemas[entry["kind"]]["spec"]["versions"]
+        schema = version["schema"]["openAPIV3Schema"]
+        schema["properties"]["metadata"] = {"type": "object", "additionalProperties": True}
+        jsonschema.Draft202012Validator(_strict(schema)).validate(entry)
+
+
+def test_kedas_reference_follows_the_name_of_the_secret(
+    manifests: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    by_kind = {entry["kind"]: entry for entry in manifests[1]}
+
+    [reference] = by_kind["TriggerAuthentication"]["spec"]["secretTargetRef"]
+
+    assert reference["name"] == by_kind["Secret"]["metadata"]["name"] != "dispatcher"
+    assert reference["key"] in by_kind["Secret"]["data"]
+
+
+def test_each_manifest_stops_a_worker_later_than_its_grace() -> None:
+    pod = yaml.safe_load((DEPLOY / "kubernetes/deployment.yaml").read_text())["spec"]["template"]
+    unit = (DEPLOY / "systemd/dispatcher.service").read_text()
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["dispatcher"]
+    grace = 30  # the default of DISPATCHER_GRACE, in seconds
+
+    assert service["environment"]["DISPATCHER_GRACE"] == f"{grace}s"
+    assert pod["spec"]["terminationGracePeriodSeconds"] > grace
+    assert float(service["stop_grace_period"].removesuffix("s")) > grace
+    stop = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    assert stop is not None
+    assert int(stop.group(1)) > grace
+
+
+def test_the_systemd_unit_is_valid_and_has_few_rights(tmp_path: Path) -> None:
+    analyze = tool("systemd-analyze")
+    unit = (DEPLOY / "systemd/dispatcher.service").read_text()
+    command = tmp_path / "dispatcher"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    here = tmp_path / "dispatcher.service"
+    here.write_text(unit.replace("/opt/dispatcher/bin/dispatcher", str(command)))
+
+    run(analyze, "verify", here)
+    exposure = run(analyze, "security", "--offline=true", "--threshold=20", here)
+
+    assert "OK" in exposure.splitlines()[-1]
+
+
+def test_the_alert_rules_are_valid_and_fire_when_they_must() -> None:
+    promtool = tool("promtool")
+    folder = DEPLOY / "prometheus"
+
+    run(promtool, "check", "config", folder / "prometheus.yml")
+    said = run(promtool, "test", "rules", folder / "rules.test.yml")
+
+    assert "SUCCESS" in said
+
+
+@pytest.mark.parametrize(
+    "file", ["prometheus/rules.yml", "grafana/dashboards/dispatcher.json"], ids=str
+)
+def test_the_metrics_that_rules_and_dashboards_name_exist(file: str) -> None:
+    documented = set(_METRIC.findall((ROOT / "docs/monitoring.md").read_text()))
+
+    named = set(_METRIC.findall((DEPLOY / file).read_text()))
+
+    assert named
+    assert named <= documented
+
+
+def test_every_panel_of_the_dashboard_asks_the_data_source_that_is_chosen() -> None:
+    dashboard = json.loads((DEPLOY / "grafana/dashboards/dispatcher.json").read_text())
+
+    assert [variable["name"] for variable in dashboard["templating"]["list"]] == ["datasource"]
+    for panel in dashboard["panels"]:
+        sources = {panel["datasource"]["uid"], *(t["datasource"]["uid"] for t in panel["targets"])}
+        assert sources == {"${datasource}"}
+        assert panel["targets"]
+
+
+def test_rabbitmqs_definitions_are_what_the_worker_declares(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "DISPATCHER_HOME": str(tmp_path), **_ALL_CHANNELS}
+    topology = run(tool("dispatcher"), "topology", "show", "--json", env=env)
+
+    made = run(tool("python3"), DEPLOY / "rabbitmq/definitions.py", stdin=topology)
+
+    assert json.loads(made) == json.loads((DEPLOY / "rabbitmq/definitions.json").read_text())
+
+
+def _strict(schema: Any) -> Any:
+    """Refuse fields that a schema does not name, as a server that prunes them does not."""
+    if not isinstance(schema, dict):
+        return schema
+    strict = {
+        key: [_strict(entry) for entry in value] if isinstance(value, list) else _strict(value)
+        for key, value in schema.items()
+    }
+    if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        strict["properties"] = {
+            name: _strict(entry) for name, entry in schema["properties"].items()
+        }
+        strict.setdefault("additionalProperties", False)
+    return strict
