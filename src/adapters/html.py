@@ -22,6 +22,12 @@ _UNSEEN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+     "track", "wbr")
+)  # fmt: skip
+"""Elements without an end."""
+
 
 def tokens(source: str) -> list[str]:
     """Texts and tags in turn, as they stand in the source; the first and the last are texts.

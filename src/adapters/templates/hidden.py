@@ -4,7 +4,7 @@ The rules are those of HTML's tree construction for the elements that have them
 (https://html.spec.whatwg.org/multipage/parsing.html#parsing-main-inbody).
 """
 
-from adapters.templates.text_tags import VOID
+from adapters.html import VOID
 
 _ENDS_P = frozenset(
     ("address", "article", "aside", "blockquote", "center", "dd", "details", "dialog", "dir", "div",

@@ -2,19 +2,18 @@
 
 import re
 
-from adapters.html import attributes_of, tag_of, tokens
+from adapters.html import VOID, attributes_of, tag_of, tokens
 from adapters.templates.hidden import Hidden
-from adapters.templates.text_tags import VOID
 from adapters.templates.visibility import keeps_lines
 
-_PROPERTY = "white-space"
+KEEPS_LINES = "white-space"
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
 def with_breaks(source: str) -> str:
     """The source with a `<br>` for each line end that a style keeps. Other white space is left as
     it is."""
-    if _PROPERTY not in source:
+    if KEEPS_LINES not in source:
         return source
     found = iter(tokens(source))
     written = [next(found)]
@@ -43,7 +42,7 @@ class _Extent:
             self._tables += 1
         elif name == "/table":
             self._tables = max(0, self._tables - 1)
-        if _PROPERTY not in attributes or name in VOID or name[0] == "/":
+        if KEEPS_LINES not in attributes or name in VOID or name[0] == "/":
             return False
         if not keeps_lines(attributes_of(attributes).get("style", "")):
             return False

@@ -4,13 +4,14 @@ One pass over the tags; what HTML implies (a paragraph that the next one ends, a
 row ends) follows the standard's rules for the elements whose text it changes.
 """
 
-from adapters.html import without_unseen
+from collections.abc import Iterator
+
+from adapters.html import VOID, without_unseen
 from adapters.templates.hidden import Hidden
-from adapters.templates.kept_lines import with_breaks
-from adapters.templates.text_pieces import Piece, pages
-from adapters.templates.text_table import Table
-from adapters.templates.text_tags import VOID, Tag
-from adapters.templates.text_writer import LINE, PARAGRAPH, Words, Writer
+from adapters.templates.kept_lines import KEEPS_LINES, with_breaks
+from adapters.templates.text_pieces import NEUTRAL, Piece, pages
+from adapters.templates.text_tags import LINE, PARAGRAPH, Tag, Words
+from adapters.templates.text_writer import Writer
 from adapters.templates.visibility import Look, hidden_classes
 
 _DEEPEST_TABLE = 12
@@ -24,81 +25,79 @@ def text_from_html(html: str) -> str:
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
     source, styles = without_unseen(html)
-    first, pieces = pages(hidden_classes(styles)).pieces(with_breaks(source))
+    if KEEPS_LINES in source:
+        source = with_breaks(source)
+    hidden = hidden_classes(styles) if styles else frozenset[str]()
     reader = _Reader()
-    if first is not None:
-        reader.writer.write(first)
-    reader.read(pieces)
+    reader.read(iter(pages(hidden).pieces(source)))
     return reader.end()
 
 
 class _Reader:
-    """Takes tags and texts in turn; keeps what is open."""
+    """Takes tags and texts in turn; keeps what is open. `writer`: what they are written to."""
 
     def __init__(self) -> None:
         self.writer = Writer()
-        self._hidden: Hidden | None = None
-        self._tables: list[Table] = []
-        self._undrawn = 0  # tables beyond the deepest
         self._blocks: list[list[str | int]] = []  # [name, depth] of inline elements shown as blocks
-        self._link: tuple[str, int] | None = None
 
-    def read(self, pieces: list[Piece]) -> None:
+    def read(self, pieces: Iterator[Piece]) -> None:
         """Take the tags, each with its words."""
+        writer = self.writer
         for tag, words in pieces:
-            if tag.is_plain and self._hidden is None:
+            if tag.is_plain:
                 if tag.act:
-                    getattr(self, tag.act)(tag)
+                    tag.act(writer, tag)
                 else:
-                    self.writer.leave(tag.gap)
-            elif tag.says_something or self._hidden is not None or self._blocks:
-                self._tag(tag)
-            if words is not None and self._hidden is None:
-                if words.line or self.writer.pre is not None:
-                    self.writer.write(words)
+                    writer.leave(tag.gap)
+            elif tag.is_special or self._blocks:
+                shown, words = self._shown(tag, words, pieces)  # noqa: PLW2901
+                self._take(shown)
+                writer = self.writer
+            if words is not None:
+                if words.line or writer.pre is not None:
+                    writer.write(words)
                 elif words.leads:
-                    self.writer.space = True
-
-    def _tag(self, tag: Tag) -> None:
-        if self._hidden is not None and not self._is_shown_again(tag.name):
-            return
-        if tag.look and self._is_hidden(tag):
-            return
-        if tag.act:
-            getattr(self, tag.act)(tag)
-        elif tag.gap:
-            self.writer.leave(tag.gap)
-        elif self._blocks:
-            self._count_block(tag.name)
-
-    def _is_shown_again(self, name: str) -> bool:
-        """Whether a tag within what is hidden ends it and is about what is shown."""
-        assert self._hidden is not None  # noqa: S101
-        is_shown = self._hidden.take(name, in_table=bool(self._tables))
-        if not self._hidden.is_open:
-            self._hidden = None
-        return is_shown
+                    writer.space = True
 
     def end(self) -> str:
-        """The whole text."""
-        self.close_link()
-        while self._tables:
-            self._close_table()
-        return self.writer.result()
+        """The whole text, with a line feed at the end; empty where there is no word."""
+        self.writer.close_link()
+        while self.writer.around is not None:
+            self.writer.undrawn = 0
+            self.writer = self.writer.end_table()
+        self.writer.end_pre()
+        return "".join(self.writer.pieces) + "\n" if self.writer.pieces else ""
 
-    def _is_hidden(self, tag: Tag) -> bool:
-        """Act on an element's style."""
-        if tag.look is Look.HIDDEN:
-            if tag.name in ("td", "th"):  # a hidden cell has no column
-                self.end_cell()
-            if tag.name not in VOID:
-                self._hidden = Hidden(tag.name)
-            return True
-        if tag.name == "a" or not (tag.gap or tag.act or tag.name in VOID):
+    def _shown(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Piece:
+        """This piece, or where the tag's element is hidden, the one after that."""
+        while tag.look is Look.HIDDEN:
+            if tag.name in ("td", "th") and not self.writer.undrawn:  # it has no column
+                self.writer.cell()
+            if tag.name in VOID:
+                return NEUTRAL, words
+            tag, words = self._after(Hidden(tag.name), pieces)
+        return tag, words
+
+    def _after(self, hidden: Hidden, pieces: Iterator[Piece]) -> Piece:
+        for tag, words in pieces:
+            is_about_another = hidden.take(tag.name, in_table=self.writer.depth > 0)
+            if not hidden.is_open:
+                return (tag if is_about_another else NEUTRAL), words
+        return NEUTRAL, None
+
+    def _take(self, tag: Tag) -> None:
+        if tag.look is Look.BLOCK and (tag.name == "a" or tag.is_inline):
             self.writer.leave(LINE)
             if tag.name != "a":
                 self._blocks.append([tag.name, 0])
-        return False
+        if tag.act:
+            tag.act(self.writer, tag)
+        elif tag.gap:
+            self.writer.leave(tag.gap)
+        elif tag.is_table:
+            self._table(tag)
+        elif self._blocks:
+            self._count_block(tag.name)
 
     def _count_block(self, name: str) -> None:
         innermost = self._blocks[-1]
@@ -110,105 +109,14 @@ class _Reader:
                 self._blocks.pop()
                 self.writer.leave(LINE)
 
-    def line_break(self, _tag: Tag) -> None:
-        """A `br`."""
-        self.writer.line_break()
-
-    def image(self, tag: Tag) -> None:
-        """An `img` is its `alt`."""
-        self.writer.write(Words(tag.attribute("alt")))
-
-    def start_link(self, tag: Tag) -> None:
-        """An `a`; it ends one that is still open."""
-        if self._link is not None:
-            self.close_link()
+    def _table(self, tag: Tag) -> None:
+        """A table begins or ends."""
         writer = self.writer
-        if writer.after_link:  # one that follows another directly is set apart
-            writer.space = True
-        written = writer.pieces if writer.pre is None else writer.pre
-        self._link = (tag.address, len(written))
-
-    def close_link(self, _tag: Tag | None = None) -> None:
-        """The link that is open ends, at its end tag or what implies it: its address is kept."""
-        if self._link is None:
-            return
-        address, start = self._link
-        self._link = None
-        writer = self.writer
-        written = writer.pieces if writer.pre is None else writer.pre
-        label = "".join(written[start:]).strip()
-        if address and label != address:
-            writer.link_address(f"<{address}>", has_label=bool(label))
-        writer.after_link = True
-
-    def start_list(self, tag: Tag) -> None:
-        """A list."""
-        self.writer.begin_list(start=tag.attribute("start") if tag.name == "ol" else None)
-
-    def end_list(self, _tag: Tag) -> None:
-        """The end of a list."""
-        self.writer.end_list()
-
-    def item(self, _tag: Tag) -> None:
-        """An `li`."""
-        self.writer.item()
-
-    def pre(self, _tag: Tag) -> None:
-        """A `pre`."""
-        self.writer.leave(PARAGRAPH)
-        self.writer.begin_pre()
-
-    def end_pre(self, _tag: Tag) -> None:
-        """The end of a `pre`."""
-        self.writer.end_pre()
-
-    def start_table(self, _tag: Tag) -> None:
-        """A table."""
-        self.close_link()
-        if len(self._tables) >= _DEEPEST_TABLE:
-            self._undrawn += 1
-            return
-        self.writer.leave(PARAGRAPH)
-        self._tables.append(Table(self.writer))
-        self.writer = Writer()
-
-    def end_table(self, _tag: Tag) -> None:
-        """The end of a table."""
-        self.close_link()
-        if self._undrawn:
-            self._undrawn -= 1
-        elif self._tables:
-            self._close_table()
-
-    def _close_table(self) -> None:
-        table = self._tables.pop()
-        table.end_cell(self.writer)
-        self.writer = table.around
-        self.writer.leave(PARAGRAPH)
-        self.writer.block(table.lines())
-        self.writer.leave(PARAGRAPH)
-
-    def row(self, _tag: Tag) -> None:
-        """A row or a caption."""
-        if self._undrawn:
-            self.writer.leave(LINE)
-        elif self._tables:
-            if self._link is not None:
-                self.close_link()
-            self._tables[-1].begin_row(self.writer)
-
-    def cell(self, tag: Tag) -> None:
-        """A cell; it ends the one before, whose end tag says nothing more."""
-        if self._undrawn:
-            self.writer.leave(LINE)
-        elif self._tables:
-            if self._link is not None:
-                self.close_link()
-            self._tables[-1].begin_cell(tag.span, tag.rows, self.writer)
-
-    def end_cell(self) -> None:
-        """What was read since the last cell began is its content."""
-        if self._tables and not self._undrawn:
-            if self._link is not None:
-                self.close_link()
-            self._tables[-1].end_cell(self.writer)
+        writer.close_link()
+        if tag.name == "/table":
+            self.writer = writer.end_table()
+        elif writer.depth >= _DEEPEST_TABLE:
+            writer.undrawn += 1
+        else:
+            writer.leave(PARAGRAPH)
+            self.writer = Writer(around=writer)

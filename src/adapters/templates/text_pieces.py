@@ -4,20 +4,47 @@ Most of a mail is its template's and the same in every mail, so each piece of it
 words up to the next, is read once and remembered.
 """
 
-import re
+from collections.abc import Mapping
 from functools import lru_cache
 from html import unescape
 from typing import TypeVar
 
-from adapters.html import tokens, whole_tag
-from adapters.templates.text_tags import AnyTag, PlainLink, Tag
-from adapters.templates.text_writer import Words
+from adapters.html import attributes_of, decoded, tag_of, tokens, whole_tag
+from adapters.templates.text_tags import LINE, PARAGRAPH, Act, Tag, Words, folded
+from adapters.templates.text_writer import Writer
+from adapters.templates.visibility import look_of
 
 Piece = tuple[Tag, Words | None]
 """A tag, and the words up to the next one: None where the next one follows at once."""
 
-_PLAIN_LINK = re.compile(r'a href="([^"]*)">(.*)', re.DOTALL)
+NEUTRAL = Tag("")
+"""A tag that does nothing."""
+
+_ANY = "https://any.invalid"
 _T = TypeVar("_T")
+_GAPS = {
+    **dict.fromkeys(
+        ("address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dt",
+         "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup", "html",
+         "legend", "/li", "main", "nav", "optgroup", "option", "search", "section", "summary"),
+        LINE,
+    ),
+    **dict.fromkeys(
+        ("blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"),
+        PARAGRAPH,
+    ),
+}  # fmt: skip
+_GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
+_ACTS: Mapping[str, Act] = {
+    "br": Writer.line_break, "img": Writer.image, "li": Writer.item,
+    "a": Writer.start_link, "/a": Writer.close_link,
+    "pre": Writer.start_pre, "/pre": Writer.end_pre,
+    "tr": Writer.row, "caption": Writer.row,
+    "td": Writer.cell, "th": Writer.cell,
+    **dict.fromkeys(("ul", "ol", "menu", "dir"), Writer.start_list),
+    **dict.fromkeys(("/ul", "/ol", "/menu", "/dir"), Writer.end_list),
+}  # fmt: skip
+_NO_PAGE = ("#", "javascript:", "data:", "cid:")
 _LONGEST_KEPT = 300  # characters; a longer piece holds a value, and comes only once
 MOST_KEPT = 2048
 """Pieces, and tags, of pages that hide the same classes."""
@@ -40,45 +67,58 @@ class Pages:
         """How many pieces and tags are remembered."""
         return len(self._pieces) + len(self._tags)
 
-    def pieces(self, source: str) -> tuple[Words | None, list[Piece]]:
-        """The words before the first tag, and the pieces of the page."""
+    def pieces(self, source: str) -> list[Piece]:
+        """The pieces of the page; the first has the words before the first tag."""
         first, *pieces = source.split("<")
         known = self._pieces
         try:
-            return _words(first), [known.get(piece) or self._learn(piece) for piece in pieces]
+            return [(NEUTRAL, _words(first)), *[known.get(p) or self._learn(p) for p in pieces]]
         except _Unclear:
             return pieces_by_rule(source, self._hidden_classes)
 
     def _learn(self, source: str) -> Piece:
-        if link := _PLAIN_LINK.fullmatch(source):  # not kept: its address may differ each time
-            return PlainLink(link[1]), _words(link[2])
-        tag, text = self._read(source)
+        before, _, rest = source.partition(' href="')
+        address, _, rest = rest.partition('"')
+        after, end, text = rest.partition(">")
+        if end and self._is_link(f'{before} href="{_ANY}"{after}'):
+            return Tag("a", Writer.start_link, address=_readable(decoded(address))), _words(text)
+        source_of_tag, end, text = source.partition(">")
+        tag = self._tags.get(source_of_tag) if end else None
+        if tag is None:
+            whole = whole_tag(source)
+            if whole is None:
+                raise _Unclear
+            source_of_tag, text = whole
+            tag = self._new_tag(source_of_tag)
         piece = (tag, _words(text))
-        if len(source) <= _LONGEST_KEPT:
-            _keep(self._pieces, source, piece)
+        _keep(self._pieces, source, piece)
         return piece
 
-    def _read(self, source: str) -> tuple[Tag, str]:
-        tag_source, end, text = source.partition(">")
-        tag = self._tags.get(tag_source + end)
-        if tag is not None:
-            return tag, text
-        whole = whole_tag(source)
-        if whole is None:
-            raise _Unclear
-        tag_source, text = whole
-        tag = AnyTag(f"<{tag_source}>", self._hidden_classes)
-        if len(tag_source) <= _LONGEST_KEPT:
-            _keep(self._tags, f"{tag_source}>", tag)
-        return tag, text
+    def _is_link(self, source: str) -> bool:
+        """Whether a tag, of which only the address is another each time, is no more than a link."""
+        tag = self._tags.get(source)
+        if tag is None:
+            if whole_tag(source + ">") != (source, ""):
+                return False
+            tag = self._new_tag(source)
+        return tag.name == "a" and tag.is_plain and tag.address == _ANY
+
+    def _new_tag(self, source: str) -> Tag:
+        tag = _tag(f"<{source}>", self._hidden_classes)
+        _keep(self._tags, source, tag)
+        return tag
 
 
-def pieces_by_rule(source: str, hidden_classes: frozenset[str]) -> tuple[Words | None, list[Piece]]:
+def pieces_by_rule(source: str, hidden_classes: frozenset[str]) -> list[Piece]:
     """As `Pages.pieces`, whatever a `<` means where it stands; nothing is remembered."""
-    found = iter(tokens(source))
-    first = _words(next(found))
-    return first, [
-        (AnyTag(tag, hidden_classes), _words(text)) for tag, text in zip(found, found, strict=True)
+    first, *rest = tokens(source)
+    found = iter(rest)
+    return [
+        (NEUTRAL, _words(first)),
+        *(
+            (_tag(tag, hidden_classes), _words(text))
+            for tag, text in zip(found, found, strict=True)
+        ),
     ]
 
 
@@ -102,6 +142,36 @@ _known_words = lru_cache(maxsize=MOST_KEPT)(_decoded_words)
 
 
 def _keep(known: dict[str, _T], source: str, value: _T) -> None:
-    if len(known) >= MOST_KEPT:
-        known.clear()
-    known[source] = value
+    if len(source) <= _LONGEST_KEPT:
+        if len(known) >= MOST_KEPT:
+            known.clear()
+        known[source] = value
+
+
+def _tag(source: str, hidden_classes: frozenset[str]) -> Tag:
+    """A tag by its source, on a page that hides these classes."""
+    name, attributes = tag_of(source)
+    tag = Tag(name, _ACTS.get(name), _GAPS.get(name, 0))
+    if attributes and name[0] != "/":
+        tag.values = values = attributes_of(attributes)
+        tag.address = _readable(values.get("href", ""))
+        tag.look = look_of(values, hidden_classes)
+        tag.span = _span(values.get("colspan", ""))
+        tag.rows = _span(values.get("rowspan", ""))
+        tag.is_plain = tag.is_plain and not tag.look
+    tag.is_special = bool(tag.look or tag.is_table)
+    return tag
+
+
+def _readable(href: str) -> str:
+    address = folded(href)
+    if address.startswith("http"):  # what most links are
+        return address
+    if address.lower().startswith(_NO_PAGE):
+        return ""
+    return address.removeprefix("mailto:").removeprefix("tel:")
+
+
+def _span(text: str) -> int:
+    """How many columns or rows a `colspan` or `rowspan` says."""
+    return (int(text) if text.isdecimal() and len(text) < 4 else 1) or 1

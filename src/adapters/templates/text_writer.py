@@ -1,45 +1,29 @@
-"""Words into lines: gaps, lists and preformatted text."""
+"""Words into lines: gaps, links, lists, preformatted text and tables."""
 
-import re
-
-LINE, PARAGRAPH = 1, 2
-"""Gaps: a new line, and one with an empty line before it."""
+from adapters.templates.text_table import Cell, table_lines
+from adapters.templates.text_tags import LINE, PARAGRAPH, Tag, Words
 
 _BREAKS = ("", "\n", "\n\n")
-_RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
-_INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
-_JOINERS = "\u200c\u200d"
 _MOST_DIGITS = 9
-
-
-class Words:
-    """A text as it stands between tags, decoded. `line`: its words. `leads`: whether it begins
-    with a blank, or holds one where it has no word. `trails`: whether it ends with one."""
-
-    __slots__ = ("leads", "line", "text", "trails")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.line = folded(text)
-        self.leads = text[:1].isspace() if self.line else any(map(str.isspace, text))
-        self.trails = text[-1:].isspace()
+_MOST_COLUMNS = 1000
+_MOST_COVERED = 100
+"""Columns of which it is remembered that a cell of a row above reaches into them."""
 
 
 class _List:
-    """An open list. `number`: of its last item, None where items have bullets. `indent` stands
+    """An open list. `number`: of its next item, None where items have bullets. `indent` stands
     before an item's bullet, `text_indent` before its further lines."""
 
-    def __init__(self, *, start: str | None, indent: str) -> None:
-        self.number = None if start is None else _number(start) - 1
+    def __init__(self, number: int | None, indent: str) -> None:
+        self.number = number
         self.indent = self.text_indent = indent
 
     def bullet(self) -> str:
         """The next item's."""
-        if self.number is None:
-            bullet = "- "
-        else:
-            self.number += 1
+        bullet = "- "
+        if self.number is not None:
             bullet = f"{self.number}. "
+            self.number += 1
         self.text_indent = self.indent + " " * len(bullet)
         return bullet
 
@@ -50,43 +34,73 @@ class Writer:
     `pieces`: what was written. `first_gap`: the gap that was left before the first word. `gap`: the
     one after the last. `space`: whether the next word is set apart from the one before it.
     `after_link`: whether a link has just ended. `bullet`: stands before the next word. `pre`: the
-    text so far, within preformatted text.
+    text so far, within preformatted text. `link`: the address of the one that is open, and where
+    it begins. `depth`: how many tables are around it. `undrawn`: open tables that are too deep.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, around: "Writer | None" = None) -> None:
+        self.around = around
+        self.depth: int = around.depth + 1 if around else 0
+        self.undrawn = 0
+        self._rows: list[list[Cell]] = [[]]
+        self._column = 0
+        self._span = 0
+        """Columns of the cell that is open or has just ended; 0: no cell in this row yet."""
+        self._covered: dict[int, int] = {}
+        """Column -> rows from this one on that a cell of a row above reaches into."""
         self.first_gap = 0
         self.gap = 0
         self.pieces: list[str] = []
         self.space = False
         self.after_link = False
-        self._lists: list[_List] = []
+        self.lists: list[_List] = []
         self.bullet = ""
         self.pre: list[str] | None = None
+        self.link: tuple[str, int] | None = None
 
     def write(self, words: Words) -> None:
         """Words as they stand between tags."""
         line = words.line
         if self.pre is not None:
             self.pre.append(words.text)
-        elif not line:
-            self.space = self.space or words.leads
-        else:
+        elif line:
             if self.pieces and not (self.gap or self.bullet):
                 self.pieces.append(f" {line}" if self.space or words.leads else line)
                 self.after_link = False
-            elif not (self.pieces or self._lists or self.bullet):
+            elif self.pieces or self.lists or self.bullet:
+                self.put(line)
+            else:  # of a page or a cell the first
                 self.pieces.append(line)
                 self.first_gap, self.gap = self.gap, 0
                 self.after_link = False
-            else:
-                self._put(line)
             self.space = words.trails
+
+    def image(self, tag: Tag) -> None:
+        """An `img` is its `alt`."""
+        self.write(Words(tag.attribute("alt")))
+
+    def put(self, text: str) -> None:
+        """A text, after the gap or bullet that is due."""
+        lists, gap = self.lists, self.gap
+        if self.bullet:
+            text = (lists[-1].indent if lists else "") + self.bullet + text
+            gap = gap or LINE
+        elif lists and (gap or not self.pieces):
+            text = lists[-1].text_indent + text
+        if self.pieces:
+            text = _BREAKS[gap] + text
+        else:
+            self.first_gap = self.gap
+        self.pieces.append(text)
+        self.bullet = ""
+        self.gap = 0
+        self.after_link = False
 
     def block(self, lines: list[str]) -> None:
         """Lines that are laid out already; the first has a word."""
         if lines:
-            further = (f"\n{self._indent}{line}" if line else "\n" for line in lines[1:])
-            self._put(lines[0] + "".join(further))
+            further = f"\n{self.lists[-1].text_indent}" if self.lists else "\n"
+            self.put(lines[0] + "".join(further + line if line else "\n" for line in lines[1:]))
             self.leave(LINE)
 
     def leave(self, gap: int) -> None:
@@ -97,46 +111,64 @@ class Writer:
         elif gap > self.gap and not self.bullet:
             self.gap = gap
 
-    def line_break(self) -> None:
+    def line_break(self, _tag: Tag) -> None:
         """A `br`: the second one in a row leaves a line empty."""
         if self.pre is not None:
             self.pre.append("\n")
         elif not self.bullet:
             self.gap = LINE if self.gap < LINE else PARAGRAPH
 
-    def link_address(self, address: str, *, has_label: bool) -> None:
-        """A link ends, and this is to be read after its label."""
-        if self.pre is not None:
-            self.pre.append(f" {address}" if has_label else address)
-        elif self.pieces and not (self.gap or self.bullet):
-            self.pieces.append(f" {address}")
-        else:
-            self._put(address)
+    def start_link(self, tag: Tag) -> None:
+        """An `a`; it ends one that is still open."""
+        if self.link is not None:
+            self.close_link()
+        if self.after_link:  # one that follows another directly is set apart
+            self.space = True
+        self.link = (tag.address, len(self.pieces if self.pre is None else self.pre))
 
-    def begin_list(self, *, start: str | None) -> None:
-        """A list begins, within an item perhaps. `start`: of an `ol`, as written; None: bullets."""
+    def close_link(self, _tag: Tag | None = None) -> None:
+        """The link that is open ends, at its end tag or what implies it: its address is kept."""
+        if self.link is None:
+            return
+        address, start = self.link
+        self.link = None
+        written = self.pieces if self.pre is None else self.pre
+        label = "".join(written[start:]).strip()
+        if address and label != address:
+            if self.pre is not None:
+                self.pre.append(f" <{address}>" if label else f"<{address}>")
+            elif self.pieces and not (self.gap or self.bullet):
+                self.pieces.append(f" <{address}>")
+            else:
+                self.put(f"<{address}>")
+        self.after_link = True
+
+    def start_list(self, tag: Tag) -> None:
+        """A list begins, within an item perhaps."""
+        number = _number(tag.attribute("start")) if tag.name == "ol" else None
         self.bullet = ""
-        self.leave(LINE if self._lists else PARAGRAPH)
-        self._lists.append(_List(start=start, indent=self._indent))
+        self.leave(LINE if self.lists else PARAGRAPH)
+        self.lists.append(_List(number, self.lists[-1].text_indent if self.lists else ""))
 
-    def end_list(self) -> None:
+    def end_list(self, _tag: Tag) -> None:
         """The innermost list ends."""
         self.bullet = ""
-        del self._lists[-1:]
-        self.leave(LINE if self._lists else PARAGRAPH)
+        del self.lists[-1:]
+        self.leave(LINE if self.lists else PARAGRAPH)
 
-    def item(self) -> None:
+    def item(self, _tag: Tag) -> None:
         """An item begins; one without a word leaves no trace."""
         self.bullet = ""
         self.leave(LINE)
-        self.bullet = self._lists[-1].bullet() if self._lists else "- "
+        self.bullet = self.lists[-1].bullet() if self.lists else "- "
 
-    def begin_pre(self) -> None:
+    def start_pre(self, _tag: Tag) -> None:
         """What comes now keeps its lines and blanks."""
+        self.leave(PARAGRAPH)
         if self.pre is None:
             self.pre = []
 
-    def end_pre(self) -> None:
+    def end_pre(self, _tag: Tag | None = None) -> None:
         """Lines and blanks count no longer."""
         if self.pre is not None:
             text = "".join(self.pre).replace("\r\n", "\n").rstrip()
@@ -147,62 +179,66 @@ class Writer:
             self.block(lines)
             self.leave(PARAGRAPH)
 
-    def lines(self) -> list[str]:
-        """All of it."""
-        if self.pre is not None:
-            self.end_pre()
-        return "".join(self.pieces).split("\n") if self.pieces else []
+    def row(self, _tag: Tag) -> None:
+        """A row or a caption begins, and the cell before ends."""
+        self.cell()
+        if self.undrawn:
+            return
+        if self._rows[-1]:
+            self._rows.append([])
+        self._column = self._span = 0
+        if self._covered:
+            self._covered = {at: rows - 1 for at, rows in self._covered.items() if rows > 1}
 
-    def take(self) -> tuple[list[str], int, int]:
-        """All of it, with the gaps before and after; what comes next begins with an empty page."""
-        if self.pre is not None:
-            self.end_pre()
-        lines = "".join(self.pieces).split("\n") if self.pieces else []
-        before, after = self.first_gap, self.gap
-        self.pieces = []
-        self.first_gap = self.gap = 0
-        self.space = self.after_link = False
-        self.bullet = ""
-        if self._lists:
-            self._lists = []
-        return lines, before, after
-
-    def result(self) -> str:
-        """All of it, with a line feed at the end; empty where there is no word."""
-        lines = self.lines()
-        return "\n".join(lines) + "\n" if lines else ""
-
-    @property
-    def _indent(self) -> str:
-        return self._lists[-1].text_indent if self._lists else ""
-
-    def _put(self, text: str) -> None:
-        self.after_link = False
-        if self.bullet:
-            indent = self._lists[-1].indent if self._lists else ""
-            text = f"{indent}{self.bullet}{text}"
-        elif self._lists and (self.gap or not self.pieces):
-            text = self._indent + text
-        if not self.pieces:
-            self.first_gap = self.gap
-        elif self.gap:
-            text = _BREAKS[self.gap] + text
-        elif self.bullet:
-            text = "\n" + text
-        self.pieces.append(text)
-        self.bullet = ""
+    def cell(self, tag: Tag | None = None) -> None:
+        """A cell begins, and the one before ends; None: only that. What stands before a row's first
+        cell gets a row of its own."""
+        if self.around is None:
+            return
+        if self.undrawn:
+            self.leave(LINE)
+            return
+        if self.link is not None:
+            self.close_link()
+        if self.pieces or self.pre is not None:
+            if self.pre is not None:
+                self.end_pre()
+            if self.pieces:
+                lines = "".join(self.pieces).split("\n")
+                span = self._span or _MOST_COLUMNS
+                self._rows[-1].append((self._column, span, lines, self.first_gap, self.gap))
+                if not self._span:
+                    self._rows.append([])
+            self.pieces, self.lists = [], []
+            self.space = self.after_link = False
+            self.bullet = ""
         self.gap = 0
+        if tag is not None:
+            self._column += self._span
+            self._span = tag.span
+            if self._covered or tag.rows > 1:
+                self._cover(tag)
 
+    def _cover(self, tag: Tag) -> None:
+        """Leave room for the cells of rows above, and in the rows below."""
+        while self._column in self._covered:
+            self._column += 1
+        if tag.rows > 1 and len(self._covered) < _MOST_COVERED:
+            reach = range(self._column, self._column + min(tag.span, _MOST_COVERED))
+            self._covered |= dict.fromkeys(reach, tag.rows)
 
-def folded(text: str) -> str:
-    """The words of a text, one blank between them."""
-    is_common = text.isascii() or not _RARE.search(text)
-    return " ".join(text.split() if is_common else _words(text))
-
-
-def _words(text: str) -> list[str]:
-    """The words, without what has no width; a joiner stays within a word."""
-    return [word for word in text.translate(_INVISIBLE).split() if word.strip(_JOINERS)]
+    def end_table(self) -> "Writer":
+        """What goes on where a table ends, which is this one or too deep to be drawn."""
+        around = self.around
+        if self.undrawn:
+            self.undrawn -= 1
+        elif around is not None:
+            self.cell()
+            around.leave(PARAGRAPH)
+            around.block(table_lines(self._rows))
+            around.leave(PARAGRAPH)
+            return around
+        return self
 
 
 def _number(start: str) -> int:

@@ -1,5 +1,6 @@
 """What the text part remembers from mail to mail changes no text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,8 @@ _NAMES = st.sampled_from(
 )
 _ATTRIBUTES = st.sampled_from(
     ("", " class=h", ' style="display:none"', ' style="display:block"', " hidden", ' alt="a > b"',
-     ' href="/x?a&amp;b"', ' href="mailto:word"', ' title="x<y"', " colspan=2", ' "', " '", "/")
+     ' href="/x?a&amp;b"', ' href="mailto:word"', ' title="x<y"', " colspan=2",
+     ' class="h" href="x"', ' href="x" hidden', ' "', " '", "/")
 )  # fmt: skip
 _TEXTS = st.sampled_from(
     ("word", " ", "\n", " two words ", "&amp;", "&am", "p;", "5 < 6", "\u200b", "\u200d<", "<",
@@ -30,7 +32,7 @@ _CLASSES = st.sampled_from((frozenset[str](), frozenset(("h",))))
 def _seen(piece: Piece) -> tuple[object, ...]:
     tag, words = piece
     text = words and (words.text, words.line, words.leads, words.trails)
-    look = (tag.act, tag.gap, tag.look, tag.span, tag.rows, tag.is_plain, tag.says_something)
+    look = (tag.act, tag.gap, tag.look, tag.span, tag.rows, tag.is_plain, tag.is_special)
     return tag.name, *look, tag.address, tag.attribute("alt"), text
 
 
@@ -49,10 +51,29 @@ def test_remembered_pieces_are_those_that_the_rules_of_html_give(
 ) -> None:
     reader = Pages(hidden_classes)
     for source in [*sources, *sources]:
-        _, found = reader.pieces(source)
-        _, right = pieces_by_rule(source, hidden_classes)
+        found = reader.pieces(source)
+        right = pieces_by_rule(source, hidden_classes)
 
         assert list(map(_seen, found)) == list(map(_seen, right))
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        'a href="{}"', 'a class="button" href="{}" target=_blank', 'a href="{}" hidden',
+        'a href="{}" style="display:block"', "a title=' href=\"{}\"'", 'a HREF="/y" href="{}"',
+        'a href="{}" href="/z"', 'td href="{}"', 'a href="{}" title="a > b"',
+        "a title=' href=\"{}\"",
+    ],
+)  # fmt: skip
+def test_a_link_is_read_right_however_often_only_its_address_is_another(tag: str) -> None:
+    reader = Pages(frozenset())
+    for address in ("/1", "https://e.org/2?a&amp;b", "mailto:a@b", "#", "it's", "a > b", ""):
+        source = f"<{tag.format(address)}>label &amp; more</a>"
+
+        found = list(map(_seen, reader.pieces(source)))
+
+        assert found == list(map(_seen, pieces_by_rule(source, frozenset())))
 
 
 def test_what_is_remembered_is_bounded() -> None:
