@@ -1,12 +1,13 @@
 """An AppriseNotifier whose targets are all played by one server, each by a path of its own."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from adapters.channels.apprise.notifier import AppriseNotifier
 from domain.errors import Transient
 from domain.ports import Notifier
-from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble
+from tests.contracts.notifier import NAMED_WAIT, SECRET, Peer, Trouble
+from tests.contracts.notifier_checking import CheckingContract
 from tests.support.http_server import Action, Answer, Cut, Hang, HttpServer
 
 NAMES = ("ann", "bob", "eve")
@@ -56,3 +57,13 @@ async def apprise_peer(timeout: float) -> AsyncIterator[ApprisePeer]:
             yield peer
         finally:
             await peer.notifier.close()
+
+
+class Contract(CheckingContract):
+    addresses = NAMES
+    channel = "apprise"
+    invalid = "unheard-of"
+    verdicts = APPRISE_VERDICTS
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return apprise_peer(timeout)

@@ -1,12 +1,13 @@
 """A SlackNotifier and the Slack that it posts to."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from adapters.channels.slack.notifier import SlackNotifier
 from adapters.channels.slack.pace import SlackPace
 from domain.ports import Notifier
-from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble
+from tests.contracts.notifier import NAMED_WAIT, SECRET, Peer, RemoteNotifierContract, Trouble
+from tests.contracts.notifier_checking import CheckingContract
 from tests.support.http_server import Action, Answer, Cut, Hang, Request
 from tests.support.slack_server import SlackServer, failed, throttled
 
@@ -60,3 +61,12 @@ async def slack_peer(timeout: float) -> AsyncIterator[SlackPeer]:
             yield peer
         finally:
             await peer.notifier.close()
+
+
+class Contract(CheckingContract, RemoteNotifierContract):
+    addresses = ("C000ANN0000", "#bob", "U000EVE0000")
+    channel = "slack"
+    invalid = "nobody"
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return slack_peer(timeout)

@@ -1,13 +1,14 @@
 """A TelegramNotifier and its Bot API, as the notifiers' contract asks for them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from adapters.channels.shared.http import HttpClient
 from adapters.channels.telegram.limiter import TelegramLimits
 from adapters.channels.telegram.notifier import TelegramNotifier
 from domain.ports import Notifier
-from tests.contracts.notifier import NAMED_WAIT, SECRET, Trouble
+from tests.contracts.notifier import NAMED_WAIT, SECRET, Peer, RemoteNotifierContract, Trouble
+from tests.contracts.notifier_checking import CheckingContract
 from tests.support.http_server import Action, Cut, Hang
 from tests.support.telegram_server import BotApi, blocked, failed, too_many, unauthorized
 
@@ -57,3 +58,12 @@ async def telegram_peer(timeout: float) -> AsyncIterator[TelegramPeer]:
             yield peer
         finally:
             await peer.notifier.close()
+
+
+class Contract(CheckingContract, RemoteNotifierContract):
+    addresses = ("42", "-1001234567890", "7")
+    channel = "telegram"
+    invalid = "ann@example.com"
+
+    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
+        return telegram_peer(timeout)

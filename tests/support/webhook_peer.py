@@ -6,7 +6,15 @@ from contextlib import asynccontextmanager
 from adapters.channels.webhook.notifier import WebhookNotifier
 from domain.errors import Permanent, Transient
 from domain.ports import Notifier
-from tests.contracts.notifier import NAMED_WAIT, REMOTE, SECRET, Trouble
+from tests.contracts.notifier import (
+    NAMED_WAIT,
+    REMOTE,
+    SECRET,
+    Peer,
+    RemoteNotifierContract,
+    Trouble,
+)
+from tests.contracts.notifier_checking import CheckingContract
 from tests.support.http_server import Action, Answer, Cut, Hang, HttpServer
 
 # Each URL is a provider of its own: what one of them says is about it alone.
@@ -57,3 +65,16 @@ async def webhook_peer(timeout: float) -> AsyncIterator[WebhookPeer]:
             yield peer
         finally:
             await peer.notifier.close()
+
+
+class Contract(CheckingContract, RemoteNotifierContract):
+    channel = "webhook"
+    invalid = "ftp://example.com/hook"
+    verdicts = WEBHOOK_VERDICTS
+
+    @asynccontextmanager
+    async def peer(self, timeout: float) -> AsyncIterator[Peer]:
+        async with webhook_peer(timeout) as peer:
+            ann, bob, eve = (f"{peer.server.url}/{name}" for name in ("ann", "bob", "eve"))
+            self.addresses = (ann, bob, eve)
+            yield peer

@@ -13,7 +13,7 @@ from entrypoints.settings import Settings, load_settings
 from entrypoints.settings.channel_settings import FAMILIES, FIELDS
 from entrypoints.settings.load import WITH_FILE_TWIN, setting_names
 from entrypoints.settings.sources import PREFIX, variable
-from tests.support.documents import Document
+from tests.support.documents import EXAMPLE, Document
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -47,7 +47,7 @@ def absent_paths(document: Document) -> Iterator[str]:
     # `NAME` and the like stand for any name: at least one file must fit.
     for path in _PATH.findall("\n".join(document.code())):
         pattern = _PLACEHOLDER.sub("*", path.rstrip("./"))
-        if not any(ROOT.glob(pattern)):
+        if not any((*ROOT.glob(pattern), *EXAMPLE.glob(pattern))):
             yield f"path {path}"
 
 
@@ -72,9 +72,9 @@ def anchors_of(document: Document) -> set[str]:
 def absent_modules(document: Document) -> Iterator[str]:
     for name in _MODULE.findall("\n".join(document.code())):
         parts = name.split(".")
-        root = ROOT if parts[0] == "benchmarks" else ROOT / "src"
+        roots = [ROOT] if parts[0] == "benchmarks" else [ROOT / "src", EXAMPLE / "src"]
         # The last parts may be names inside the module.
-        while len(parts) > 1 and not _is_module(root, parts):
+        while len(parts) > 1 and not any(_is_module(root, parts) for root in roots):
             parts.pop()
         if len(parts) == 1:
             yield f"module {name}"
@@ -121,6 +121,7 @@ def wrong_words(command: click.Command, words: list[str]) -> Iterator[str]:
 def unknown_variables(document: Document) -> Iterator[str]:
     known = {variable(name) for name in setting_names()}
     known |= {variable(name) + "_FILE" for name in WITH_FILE_TWIN}
+    known |= {variable(f"carrier_{name}") for name in ("url", "url_file", "token", "from")}
     known |= {variable("targets__name"), variable("targets__name") + "_FILE"}
     tests = "".join(p.read_text("utf-8") for p in (ROOT / "tests").rglob("conftest.py"))
     known |= set(re.findall(rf"{PREFIX}TEST_[A-Z_]+", tests + _read(".ci/env")))

@@ -66,14 +66,6 @@ class Capture(Generic[S]):
     checks_addresses: bool = False
 
 
-async def _cannot_be_asked(channel: "Channel[Any]", settings: Any, context: ChannelContext) -> Any:
-    notifier = channel.notifier(settings, context)
-    await notifier.close()
-    if not channel.is_configured(settings):
-        return [Finding.kept_in(channel.name, channel.captured_in(context.home))]
-    return [Finding(channel.name, "is configured; it cannot be checked without sending something")]
-
-
 def _takes_any(_address: str, _settings: Any) -> None:
     """Accept what has no form."""
 
@@ -178,11 +170,15 @@ class Channel(Generic[S]):
         return _text_capture(context, self.name)
 
     async def look(self, settings: S, context: ChannelContext) -> list[Finding]:
-        """What `doctor` says of it. Raises as `ping` does."""
-        if self.ping is None:
-            found: list[Finding] = await _cannot_be_asked(self, settings, context)
-            return found
-        return await self.ping(settings, context)
+        """What `doctor` says of it. Raises as `make` and `ping` do."""
+        is_set = self.is_configured(settings)
+        if is_set and self.ping is not None:
+            return await self.ping(settings, context)
+        await self.notifier(settings, context).close()
+        if not is_set:
+            return [Finding.kept_in(self.name, self.captured_in(context.home))]
+        detail = "is configured; it cannot be checked without sending something"
+        return [Finding(self.name, detail)]
 
     def field_of(self, name: str) -> str:
         """The setting of that name, in lower case: `url` -> `email_url`."""

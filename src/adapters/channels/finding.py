@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from domain.errors import InDoubt
 
 if TYPE_CHECKING:
-    from adapters.channels.shared.pong import Pong
+    from adapters.channels.shared.http import HttpReply
 
 TIMEOUT = 12.0
 _SKEW = timedelta(seconds=30)
@@ -49,15 +49,15 @@ class Finding:
         return cls.notable(name, f"{noun} kept in {folder}: nothing is sent")
 
 
-def clock_findings(provider: str, pong: "Pong") -> list[Finding]:
+def clock_findings(provider: str, reply: "HttpReply") -> list[Finding]:
     """How our clock compares with the provider's, where its answer had a time."""
-    if pong.clock_ahead is None:
+    ahead = reply.clock_ahead
+    if ahead is None:
         return []
-    off = abs(pong.clock_ahead)
-    if off <= _SKEW:
+    if abs(ahead) <= _SKEW:
         return [Finding("clock", f"agrees with {provider}'s")]
-    side = "ahead of" if pong.clock_ahead > timedelta(0) else "behind"
-    detail = f"is {off.total_seconds():.0f} s {side} {provider}'s"
+    side = "ahead of" if ahead > timedelta(0) else "behind"
+    detail = f"is {abs(ahead).total_seconds():.0f} s {side} {provider}'s"
     return [Finding.notable("clock", detail, "let NTP set it: waits and expiries go by it")]
 
 

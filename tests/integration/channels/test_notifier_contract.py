@@ -1,16 +1,15 @@
-"""Every notifier under the one contract: a channel's place in this file is its class."""
+"""Every notifier under the one contract: those of the channels, each with its peer in
+`tests/support/<channel>_peer.py`, and those around them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
 from mailbox import Maildir
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adapters.channels import CHANNELS
 from adapters.channels.email.maildir import MaildirNotifier
-from adapters.channels.email.smtp import SmtpNotifier
-from adapters.channels.email.transaction import Timeouts
-from adapters.channels.email.url import SmtpSettings
 from adapters.channels.shared.blips import BlipTolerantNotifier
 from adapters.channels.shared.captured import CapturedNotifier
 from adapters.channels.shared.guard import GuardedNotifier, GuardRules
@@ -25,30 +24,13 @@ from domain.errors import (
 from domain.ports import Notifier
 from tests.contracts.notifier import (
     NAMED_WAIT,
-    REMOTE,
-    SECRET,
     Peer,
-    RemoteNotifierContract,
     Trouble,
 )
 from tests.contracts.notifier_checking import CheckingContract
 from tests.contracts.notifier_splitting import LimitedPeer, SplittingNotifierContract
 from tests.fakes import FakeNotifier
-from tests.support.apprise_peer import APPRISE_VERDICTS, NAMES, apprise_peer
-from tests.support.slack_peer import slack_peer
-from tests.support.smtp_limits import LimitedSmtpServer, Limits
-from tests.support.smtp_server import Action, Cut, Hang, Say
-from tests.support.telegram_peer import telegram_peer
-from tests.support.webhook_peer import WEBHOOK_VERDICTS, webhook_peer
 
-SMTP_TROUBLES: dict[Trouble, tuple[str, Action]] = {
-    Trouble.BUSY: ("mail", Say("451 4.3.2 busy")),
-    Trouble.REFUSES_THE_MESSAGE: ("dot", Say("554 5.6.0 no")),
-    Trouble.REFUSES_OUR_CREDENTIALS: ("auth", Say(f"535 5.7.8 not {SECRET}")),
-    Trouble.VANISHES_HALF_WAY: ("dot", Cut()),
-    Trouble.SILENT: ("dot", Hang()),
-}
-SMTP_VERDICTS = {**REMOTE, Trouble.THROTTLES: None}  # SMTP has no code for a named wait
 FAKE_TROUBLES = {
     Trouble.BUSY: Transient("busy"),
     Trouble.THROTTLES: Throttled("slower", retry_after=NAMED_WAIT),
@@ -57,35 +39,6 @@ FAKE_TROUBLES = {
     Trouble.VANISHES_HALF_WAY: InDoubt("cut"),
     Trouble.SILENT: InDoubt("no answer"),
 }
-
-
-class SmtpPeer:
-    """An SmtpNotifier that signs in to a scripted server."""
-
-    def __init__(self, server: LimitedSmtpServer, timeout: float) -> None:
-        self.server = server
-        settings = SmtpSettings(
-            host="127.0.0.1", port=server.port, username="worker", password=SECRET
-        )
-        self.notifier: Notifier = SmtpNotifier(
-            settings, timeouts=Timeouts(connect=20, command=20, final=timeout)
-        )
-
-    def accepted(self) -> list[str]:
-        return self.server.deliveries
-
-    def refuse(self, address: str) -> None:
-        self.server.on("rcpt", Say("550 5.1.1 no such user"), address=address)
-
-    def limit(self, most: int) -> None:
-        self.server.limits.mail_recipients = most
-
-    def trouble(self, trouble: Trouble) -> None:
-        if trouble is Trouble.AWAY:
-            self.server.stop_listening()
-            return
-        phase, action = SMTP_TROUBLES[trouble]
-        self.server.on(phase, action, times=1)
 
 
 class MaildirPeer:
@@ -155,16 +108,6 @@ class FakePeer:
 
 
 @asynccontextmanager
-async def smtp_peer(timeout: float) -> AsyncIterator[SmtpPeer]:
-    async with LimitedSmtpServer(Limits(), users={"worker": SECRET}) as server:
-        peer = SmtpPeer(server, timeout)
-        try:
-            yield peer
-        finally:
-            await peer.notifier.close()
-
-
-@asynccontextmanager
 async def blip_tolerant_peer() -> AsyncIterator[FakePeer]:
     peer = FakePeer()
     peer.notifier = BlipTolerantNotifier(peer.fake)
@@ -196,14 +139,6 @@ async def fake_peer() -> AsyncIterator[FakePeer]:
     yield FakePeer()
 
 
-class TestSmtpNotifier(CheckingContract, SplittingNotifierContract):
-    invalid = "ann at example.com"
-    verdicts = SMTP_VERDICTS
-
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
-        return smtp_peer(timeout)
-
-
 class TestMaildirNotifier(CheckingContract):
     invalid = "ann at example.com"
 
@@ -226,47 +161,10 @@ class TestGuardedNotifier(CheckingContract, SplittingNotifierContract):
         return guarded_peer()
 
 
-class TestWebhookNotifier(CheckingContract, RemoteNotifierContract):
-    channel = "webhook"
-    invalid = "ftp://example.com/hook"
-    verdicts = WEBHOOK_VERDICTS
-
-    @asynccontextmanager
-    async def peer(self, timeout: float) -> AsyncIterator[Peer]:
-        async with webhook_peer(timeout) as peer:
-            ann, bob, eve = (f"{peer.server.url}/{name}" for name in ("ann", "bob", "eve"))
-            self.addresses = (ann, bob, eve)
-            yield peer
-
-
-class TestSlackNotifier(CheckingContract, RemoteNotifierContract):
-    addresses = ("C000ANN0000", "#bob", "U000EVE0000")
-    channel = "slack"
-    invalid = "nobody"
-
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
-        return slack_peer(timeout)
-
-
-class TestTelegramNotifier(CheckingContract, RemoteNotifierContract):
-    addresses = ("42", "-1001234567890", "7")
-    channel = "telegram"
-    invalid = "ann@example.com"
-
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
-        return telegram_peer(timeout)
-
-
-class TestAppriseNotifier(CheckingContract):
-    addresses = NAMES
-    channel = "apprise"
-    invalid = "unheard-of"
-    verdicts = APPRISE_VERDICTS
-
-    def peer(self, timeout: float) -> AbstractAsyncContextManager[Peer]:
-        return apprise_peer(timeout)
-
-
 class TestFakeNotifier(CheckingContract, SplittingNotifierContract):
     def peer(self, timeout: float) -> AbstractAsyncContextManager[LimitedPeer]:
         return fake_peer()
+
+
+for channel in CHANNELS:
+    globals()[f"Test{channel.title()}"] = import_module(f"tests.support.{channel}_peer").Contract

@@ -13,7 +13,8 @@ from tests.fakes import a_notification
 def captured(folder: Path, content: Content, **changes: object) -> list[str]:
     notification = a_notification(**changes)
     notifier = CapturedNotifier(folder)
-    asyncio.run(notifier.notify(notification, content, notification.recipients))
+    for one in notification.recipients:
+        asyncio.run(notifier.notify(notification.for_one(one), content, [one]))
     return [path.read_text("utf-8") for path in sorted(folder.iterdir())]
 
 

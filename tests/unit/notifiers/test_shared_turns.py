@@ -22,7 +22,7 @@ def shared(store: MemoryPaces, account: str = "token") -> SharedTurns:
 
 
 async def send(limiter: Limiter, chat: int, log: list[float]) -> None:
-    async with limiter.turn(chat, 1) as turn, turn.request():
+    async with limiter.turn(chat, 1) as request, request():
         log.append(now())
 
 
@@ -75,7 +75,7 @@ def test_a_refusal_of_a_chat_is_kept_to_by_the_other_workers() -> None:
         one, other = (Limiter(PATIENT, shared(store)) for _ in range(2))
         began = now()
 
-        await one.share_refusal(7, timedelta(seconds=30))
+        await one.refused(7, timedelta(seconds=30))
         await asyncio.gather(send(other, 7, log), send(other, 8, log))
 
         assert sorted(at - began for at in log) == pytest.approx([0, 30], abs=1)
@@ -100,7 +100,7 @@ def test_another_account_does_not_wait() -> None:
 def test_several_workers_of_one_slack_token_keep_to_its_pace_in_a_channel() -> None:
     async def body() -> None:
         store, log = MemoryPaces(now), list[float]()
-        paces = [SlackPace(clock=now, patience=600, shared=shared(store)) for _ in range(3)]
+        paces = [SlackPace(patience=600, shared=shared(store)) for _ in range(3)]
 
         async def post(pace: SlackPace) -> None:
             await pace.turn("C1")
@@ -119,10 +119,10 @@ def test_several_workers_of_one_slack_token_keep_to_its_pace_in_a_channel() -> N
 def test_a_wait_that_slack_asks_for_holds_for_all_workers() -> None:
     async def body() -> None:
         store = MemoryPaces(now)
-        one, other = (SlackPace(clock=now, patience=600, shared=shared(store)) for _ in range(2))
+        one, other = (SlackPace(patience=600, shared=shared(store)) for _ in range(2))
         began = now()
 
-        await one.share_pause("C1", timedelta(seconds=30))
+        await one.pause("C1", timedelta(seconds=30))
         await other.turn("C1")
 
         assert now() - began == pytest.approx(30, abs=1)

@@ -10,70 +10,43 @@ from hypothesis import strategies as st
 from adapters.channels.slack.pace import SlackPace
 from domain.errors import Throttled
 from tests.support.memory import traced_memory
-
-
-class Time:
-    """A clock that moves on when everybody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        future = asyncio.get_running_loop().create_future()
-        self._sleepers.append((self.now + seconds, future))
-        await future
-
-    async def run(self, *calls: Awaitable[object]) -> None:
-        """Let the calls come to their ends."""
-        everybody = asyncio.gather(*calls)
-        while not everybody.done():
-            for _ in range(5):
-                await asyncio.sleep(0)
-            if self._sleepers:
-                self._sleepers.sort(key=lambda one: one[0])
-                self.now, future = self._sleepers.pop(0)
-                future.set_result(None)
-        everybody.result()
+from tests.support.virtual_time import now, run
 
 
 class Log:
     """When each message went, or when it was to come back, from the beginning of the scene."""
 
-    def __init__(self, time: Time, pace: SlackPace) -> None:
-        self._time, self._pace, self._start = time, pace, time.now
+    def __init__(self, pace: SlackPace) -> None:
+        self._pace, self._start = pace, now()
         self.went: list[float] = []
         self.back: list[float] = []
 
-    async def tell(self, channel: str = "C1") -> None:
+    async def tell(self, channel: str = "C1", *, after: float = 0.0) -> None:
+        await asyncio.sleep(self._start + after - now())
         try:
             await self._pace.turn(channel)
         except Throttled as error:
             wait = error.retry_after.total_seconds()
-            self.back.append(round(self._time.now - self._start + wait, 3))
+            self.back.append(round(now() - self._start + wait, 3))
         else:
-            self.went.append(round(self._time.now - self._start, 3))
+            self.went.append(round(now() - self._start, 3))
 
 
-def play(scene: Callable[[Time, SlackPace, Log], Awaitable[None]]) -> Log:
+def play(scene: Callable[[SlackPace, Log], Awaitable[None]]) -> Log:
     async def main() -> Log:
-        time = Time()
-        pace = SlackPace(per_second=1, burst=3, patience=5, clock=time, sleep=time.sleep)
-        log = Log(time, pace)
-        await scene(time, pace, log)
+        pace = SlackPace(per_second=1, burst=3, patience=5)
+        log = Log(pace)
+        await scene(pace, log)
         return log
 
-    return asyncio.run(main())
+    return run(main())
 
 
 def test_a_few_go_at_once_then_one_a_second_and_the_rest_each_comes_back_at_its_own_moment() -> (
     None
 ):
-    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
-        await time.run(*(log.tell() for _ in range(12)))
+    async def scene(_pace: SlackPace, log: Log) -> None:
+        await asyncio.gather(*(log.tell() for _ in range(12)))
 
     log = play(scene)
 
@@ -82,11 +55,10 @@ def test_a_few_go_at_once_then_one_a_second_and_the_rest_each_comes_back_at_its_
 
 
 def test_whoever_comes_back_in_time_is_served_at_once() -> None:
-    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
-        await time.run(*(log.tell() for _ in range(12)))
+    async def scene(_pace: SlackPace, log: Log) -> None:
+        await asyncio.gather(*(log.tell() for _ in range(12)))
         for moment in list(log.back):
-            time.now = 100 + moment
-            await time.run(log.tell())
+            await log.tell(after=moment)
 
     log = play(scene)
 
@@ -95,16 +67,16 @@ def test_whoever_comes_back_in_time_is_served_at_once() -> None:
 
 
 def test_channels_do_not_wait_for_each_other() -> None:
-    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
-        await time.run(*(log.tell(f"C{n}") for n in range(50)))
+    async def scene(_pace: SlackPace, log: Log) -> None:
+        await asyncio.gather(*(log.tell(f"C{n}") for n in range(50)))
 
     assert play(scene).went == [0] * 50
 
 
 def test_after_a_pause_they_go_one_by_one() -> None:
-    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
-        pace.pause("C1", timedelta(seconds=4))
-        await time.run(*(log.tell() for _ in range(4)))
+    async def scene(pace: SlackPace, log: Log) -> None:
+        await pace.pause("C1", timedelta(seconds=4))
+        await asyncio.gather(*(log.tell() for _ in range(4)))
 
     log = play(scene)
 
@@ -113,12 +85,12 @@ def test_after_a_pause_they_go_one_by_one() -> None:
 
 
 def test_who_waits_already_waits_for_a_pause_that_comes_meanwhile() -> None:
-    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
+    async def scene(pace: SlackPace, log: Log) -> None:
         async def interrupt() -> None:
-            await time.sleep(0.5)
-            pace.pause("C1", timedelta(seconds=3))
+            await asyncio.sleep(0.5)
+            await pace.pause("C1", timedelta(seconds=3))
 
-        await time.run(*(log.tell() for _ in range(4)), interrupt())
+        await asyncio.gather(*(log.tell() for _ in range(4)), interrupt())
 
     log = play(scene)
 
@@ -127,9 +99,9 @@ def test_who_waits_already_waits_for_a_pause_that_comes_meanwhile() -> None:
 
 
 def test_a_pause_is_of_its_channel_alone() -> None:
-    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
-        pace.pause("C1", timedelta(seconds=60))
-        await time.run(log.tell("C1"), log.tell("C2"))
+    async def scene(pace: SlackPace, log: Log) -> None:
+        await pace.pause("C1", timedelta(seconds=60))
+        await asyncio.gather(log.tell("C1"), log.tell("C2"))
 
     log = play(scene)
 
@@ -137,12 +109,11 @@ def test_a_pause_is_of_its_channel_alone() -> None:
 
 
 def test_a_second_channel_that_is_paused_meanwhile_pauses_them_all() -> None:
-    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
-        pace.pause("C1", timedelta(seconds=60))
-        pace.pause("C2", timedelta(seconds=30))
-        await time.run(log.tell("C3"))
-        time.now += 31
-        await time.run(log.tell("C3"))
+    async def scene(pace: SlackPace, log: Log) -> None:
+        await pace.pause("C1", timedelta(seconds=60))
+        await pace.pause("C2", timedelta(seconds=30))
+        await asyncio.gather(log.tell("C3"))
+        await log.tell("C3", after=31)
 
     log = play(scene)
 
@@ -150,10 +121,10 @@ def test_a_second_channel_that_is_paused_meanwhile_pauses_them_all() -> None:
 
 
 def test_two_pauses_of_one_channel_pause_no_other() -> None:
-    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
-        pace.pause("C1", timedelta(seconds=60))
-        pace.pause("C1", timedelta(seconds=30))
-        await time.run(log.tell("C2"), log.tell("C1"))
+    async def scene(pace: SlackPace, log: Log) -> None:
+        await pace.pause("C1", timedelta(seconds=60))
+        await pace.pause("C1", timedelta(seconds=30))
+        await asyncio.gather(log.tell("C2"), log.tell("C1"))
 
     log = play(scene)
 
@@ -161,31 +132,27 @@ def test_two_pauses_of_one_channel_pause_no_other() -> None:
 
 
 def test_of_very_many_channels_the_idle_ones_are_forgotten_and_a_paused_one_is_not() -> None:
-    async def scene(time: Time, pace: SlackPace, log: Log) -> None:
+    async def scene(pace: SlackPace, log: Log) -> None:
         async def use(channels: range) -> None:
             for n in channels:
                 await pace.turn(f"C{n}")
-                time.now += 0.2
+                await asyncio.sleep(0.2)
 
-        pace.pause("paused", timedelta(hours=1))
+        await pace.pause("paused", timedelta(hours=1))
         with traced_memory() as held:
             await use(range(1500))
             before = held()
             await use(range(1500, 11_500))
             assert held() - before < 600_000
-        await time.run(log.tell("paused"))
+        await asyncio.gather(log.tell("paused"))
 
     assert play(scene).back == [3600]
 
 
 @given(st.lists(st.floats(min_value=0, max_value=8), min_size=1, max_size=60))
 def test_no_second_ever_sees_more_than_the_burst_and_one(arrivals: list[float]) -> None:
-    async def scene(time: Time, _pace: SlackPace, log: Log) -> None:
-        async def arrive(after: float) -> None:
-            await time.sleep(after)
-            await log.tell()
-
-        await time.run(*(arrive(after) for after in arrivals))
+    async def scene(_pace: SlackPace, log: Log) -> None:
+        await asyncio.gather(*(log.tell(after=after) for after in arrivals))
 
     log = play(scene)
 
@@ -198,9 +165,8 @@ def test_no_second_ever_sees_more_than_the_burst_and_one(arrivals: list[float]) 
 
 def test_the_default_lets_a_short_burst_through_and_stays_for_ten_seconds() -> None:
     async def main() -> tuple[int, int]:
-        time = Time()
-        log = Log(time, SlackPace(clock=time, sleep=time.sleep))
-        await time.run(*(log.tell() for _ in range(40)))
+        log = Log(SlackPace())
+        await asyncio.gather(*(log.tell() for _ in range(40)))
         return len(log.went), len(log.back)
 
-    assert asyncio.run(main()) == (14, 26)
+    assert run(main()) == (14, 26)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.shared.http import HttpReply
+from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply
 from adapters.channels.slack import codes
-from adapters.channels.slack.verdicts import UNNAMED_WAIT, Verdicts
+from adapters.channels.slack.verdicts import Verdicts
 from domain.errors import (
     DeliveryError,
     FailureReason,

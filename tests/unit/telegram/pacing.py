@@ -13,10 +13,10 @@ LATENCY = 0.05
 
 async def send(limiter: Limiter, chat: int | str, requests: int = 1) -> float:
     """One message; when its first request left."""
-    async with limiter.turn(chat, requests) as turn:
+    async with limiter.turn(chat, requests) as request:
         times = []
         for _ in range(requests):
-            async with turn.request():
+            async with request():
                 times.append(now())
                 await asyncio.sleep(LATENCY)
     return times[0]

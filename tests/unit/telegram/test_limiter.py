@@ -75,7 +75,7 @@ def test_the_bots_limit_holds_wherever_on_its_way_a_request_is_counted() -> None
     counted: list[float] = []
 
     async def send_slowly(limiter: Limiter, chat: int) -> None:
-        async with limiter.turn(chat, 1) as turn, turn.request():
+        async with limiter.turn(chat, 1) as request, request():
             latency = chance.uniform(0, 0.2)
             there = chance.uniform(0, latency)
             await asyncio.sleep(there)
@@ -94,7 +94,7 @@ def test_the_bots_limit_holds_wherever_on_its_way_a_request_is_counted() -> None
 
 def test_slow_uploads_do_not_take_the_others_places() -> None:
     async def upload(limiter: Limiter, chat: int) -> None:
-        async with limiter.turn(chat, 1) as turn, turn.request():
+        async with limiter.turn(chat, 1) as request, request():
             await asyncio.sleep(60)
 
     async def main() -> float:
@@ -156,7 +156,7 @@ def test_a_message_does_not_wait_for_a_request_that_hangs() -> None:
         limiter = Limiter()
 
         async def hang() -> None:
-            async with limiter.turn(7, 1) as turn, turn.request():
+            async with limiter.turn(7, 1) as request, request():
                 await asyncio.sleep(1000)
 
         hanging = asyncio.create_task(hang())
@@ -173,7 +173,7 @@ def test_a_message_does_not_wait_for_a_request_that_hangs() -> None:
 def test_idle_chats_are_forgotten_and_busy_ones_are_not() -> None:
     async def main() -> tuple[int, float]:
         limiter = Limiter(TelegramLimits(bot_per_second=10_000))
-        limiter.refused(7, timedelta(hours=9))
+        await limiter.refused(7, timedelta(hours=9))
 
         async def use(chats: range) -> None:
             for chat in chats:

@@ -15,14 +15,14 @@ from tests.unit.telegram.pacing import send
 def test_a_refused_chat_gets_nothing_until_the_time_is_over() -> None:
     async def main() -> tuple[float, Throttled | None]:
         limiter = Limiter()
-        limiter.refused(7, timedelta(seconds=30))
+        await limiter.refused(7, timedelta(seconds=30))
         refusal = None
         try:
             await send(limiter, 7)
         except Throttled as error:
             refusal = error
         start = now()
-        limiter.refused(8, timedelta(seconds=5))
+        await limiter.refused(8, timedelta(seconds=5))
         return await send(limiter, 8) - start, refusal
 
     waited, refusal = run(main())
@@ -35,8 +35,8 @@ def test_a_refused_chat_gets_nothing_until_the_time_is_over() -> None:
 def test_one_refused_chat_costs_the_others_nothing() -> None:
     async def main() -> float:
         limiter = Limiter()
-        limiter.refused(7, timedelta(seconds=30))
-        limiter.refused(8, timedelta(seconds=30))
+        await limiter.refused(7, timedelta(seconds=30))
+        await limiter.refused(8, timedelta(seconds=30))
         start = now()
         return await send(limiter, 9) - start
 
@@ -47,7 +47,7 @@ def test_three_refused_chats_pause_the_bot() -> None:
     async def main() -> Throttled | None:
         limiter = Limiter()
         for chat in (6, 7, 8):
-            limiter.refused(chat, timedelta(seconds=30))
+            await limiter.refused(chat, timedelta(seconds=30))
         try:
             await send(limiter, 9)
         except Throttled as error:
@@ -67,7 +67,7 @@ def test_a_chats_own_long_wait_is_not_the_bots(waits: tuple[int, ...], pause: in
     async def main() -> Throttled | None:
         limiter = Limiter()
         for chat, wait in enumerate(waits, start=1):
-            limiter.refused(chat, timedelta(seconds=wait))
+            await limiter.refused(chat, timedelta(seconds=wait))
         try:
             await send(limiter, 9)
         except Throttled as error:
@@ -87,7 +87,7 @@ def test_one_chat_refused_again_and_again_does_not_pause_the_bot() -> None:
     async def main() -> float:
         limiter = Limiter()
         for _ in range(5):
-            limiter.refused(7, timedelta(seconds=60))
+            await limiter.refused(7, timedelta(seconds=60))
         start = now()
         return await send(limiter, 9) - start
 
@@ -98,7 +98,7 @@ def test_a_paused_bot_is_told_of_once() -> None:
     async def main() -> None:
         limiter = Limiter()
         for chat in range(1, 9):
-            limiter.refused(chat, timedelta(seconds=30))
+            await limiter.refused(chat, timedelta(seconds=30))
 
     with structlog.testing.capture_logs() as logs:
         run(main())
@@ -110,7 +110,7 @@ def test_refusals_far_apart_do_not_pause_the_bot() -> None:
     async def main() -> float:
         limiter = Limiter()
         for chat in (6, 7, 8):
-            limiter.refused(chat, timedelta(seconds=60))
+            await limiter.refused(chat, timedelta(seconds=60))
             await asyncio.sleep(11)
         start = now()
         return await send(limiter, 9) - start

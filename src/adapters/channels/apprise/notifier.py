@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,10 +12,11 @@ from urllib.parse import unquote
 from apprise import Apprise, AppriseAsset, NotifyFormat
 
 from adapters.channels.shared.http import short_text
+from adapters.channels.shared.one_by_one import OneByOneNotifier, refuse_files
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend
 
 _THREADS = 4
 _TRIES = 3
@@ -58,14 +59,12 @@ class _AppriseTarget:
         return short_text("; ".join(entry.message for entry in result.logs()), longest_first)
 
 
-class AppriseNotifier:
+class AppriseNotifier(OneByOneNotifier):
     """Sends through Apprise to the target that a recipient's address names.
 
     Apprise says whether it went well, and no more: so each failure counts as passing, is tried
     three times in all, and then given up.
     """
-
-    one_by_one = True
 
     def __init__(self, targets: Mapping[str, str]) -> None:
         """`targets`: name -> Apprise URL. Raises ValueError, one line for each target whose URL
@@ -83,17 +82,16 @@ class AppriseNotifier:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="apprise")
         self._slots = asyncio.Semaphore(_THREADS)
 
-    async def notify(
+    async def send(
         self,
         notification: Notification,
         content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """Send one message; see `Notifier.notify`."""
-        (recipient,) = recipients
+        recipient: Recipient,
+        about_to_send: AboutToSend,
+    ) -> None:
+        """Send one message; see `OneByOneNotifier.send`."""
+        await self.refuse(notification, content, recipient)
         target = self._target(recipient.address)
-        _refuse_files(notification)
         async with target.lock, self._slots:
             await about_to_send()
             fault = await asyncio.get_running_loop().run_in_executor(
@@ -101,16 +99,13 @@ class AppriseNotifier:
             )
         if fault is not None:
             raise _failure(target.name, fault, recipient)
-        return {recipient: None}
 
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
-        (recipient,) = recipients
+    async def refuse(
+        self, notification: Notification, content: Content, recipient: Recipient
+    ) -> None:
+        """See `OneByOneNotifier.refuse`."""
         self._target(recipient.address)
-        _refuse_files(notification)
-        return {recipient: None}
+        refuse_files(notification, "this channel")
 
     async def close(self) -> None:
         """Take no more; see `Notifier.close`."""
@@ -126,14 +121,6 @@ class AppriseNotifier:
                 reason=FailureReason.RECIPIENT_INVALID,
             )
         return target
-
-
-def _refuse_files(notification: Notification) -> None:
-    if notification.attachments:
-        raise Permanent(
-            "attachments: this channel cannot carry files; put a link into the text",
-            reason=FailureReason.CONTENT_REFUSED,
-        )
 
 
 def _variable(name: str) -> str:

@@ -3,49 +3,43 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
+from adapters.channels.shared.one_by_one import OneByOneNotifier
 from domain.content import Content
-from domain.errors import DeliveryError, Unavailable
+from domain.errors import Unavailable
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend
 
 _SERIAL = count(1)
 
 
-class CapturedNotifier:
+class CapturedNotifier(OneByOneNotifier):
     """Keeps each message as a text file: who, when, what, an empty line, then the message."""
-
-    one_by_one = True
 
     def __init__(self, folder: Path) -> None:
         """`folder` is created at the first message."""
         self._folder = folder
 
-    async def notify(
+    async def send(
         self,
         notification: Notification,
         content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """Keep one file for each recipient; see `Notifier.notify`."""
+        recipient: Recipient,
+        about_to_send: AboutToSend,
+    ) -> None:
+        """Keep one file; see `OneByOneNotifier.send`."""
         await about_to_send()
         try:
-            for recipient in recipients:
-                text = _text(notification, content, recipient)
-                await asyncio.to_thread(_keep, self._folder, text)
+            await asyncio.to_thread(_keep, self._folder, _text(notification, content, recipient))
         except OSError as error:
             raise Unavailable(f"cannot write to {self._folder}: {error}") from None
-        return dict.fromkeys(recipients)
 
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
-        return dict.fromkeys(recipients)
+    async def refuse(
+        self, notification: Notification, content: Content, recipient: Recipient
+    ) -> None:
+        """Refuse nothing; see `OneByOneNotifier.refuse`."""
 
     async def close(self) -> None:
         """Nothing is held open."""

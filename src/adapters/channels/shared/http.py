@@ -7,16 +7,29 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import httpx2
 
-from domain.errors import DeliveryError, InDoubt, Unavailable
+from domain.errors import (
+    DeliveryError,
+    FailureReason,
+    InDoubt,
+    Permanent,
+    Throttled,
+    Transient,
+    Unavailable,
+)
 from domain.notification import JsonValue
 
 TIMEOUT = 30.0
 """Seconds for a connection, and for each wait for the provider."""
 
+UNNAMED_WAIT = timedelta(seconds=30)
+"""The wait where a provider asks for one and does not name it."""
+
+_ABOUT_US = frozenset({401, 403, 404, 405, 407, 410})
 _PATIENCE = 4
 _PATIENCE_WITH_FILES = 20  # times the timeout from a request's first byte to its answer's last
 _LONGEST_ANSWER = 1 << 20  # bytes; theirs are a few thousand
@@ -52,16 +65,32 @@ class HttpReply:
         return value if isinstance(value, dict) else {}
 
     @property
+    def is_page(self) -> bool:
+        """Whether it is a web page, as of a wrong address, or of a sign-in before the provider."""
+        return self.body.lstrip()[:1] == b"<"
+
+    @property
     def retry_after(self) -> timedelta | None:
         """The wait that the header names, in seconds or as a date (RFC 9110, section 10.2.3)."""
         text = self.headers.get("retry-after", "")
         if text.isascii() and text.isdigit():
             return timedelta(seconds=min(int(text[:_DIGITS]), _LONGEST_WAIT))
-        try:
-            date = parsedate_to_datetime(text).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return None
-        return max(date - datetime.now(UTC), timedelta(0))
+        date = _date(text)
+        return None if date is None else max(date - datetime.now(UTC), timedelta(0))
+
+    @property
+    def clock_ahead(self) -> timedelta | None:
+        """By how much our clock is ahead of the provider's, to the second; None where the answer
+        has no time (the header Date, RFC 9110, section 6.6.1)."""
+        date = _date(self.headers.get("date", ""))
+        return None if date is None else datetime.now(UTC).replace(microsecond=0) - date
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class _TooLong(Exception):
@@ -69,32 +98,36 @@ class _TooLong(Exception):
 
 
 class HttpClient:
-    """Kept connections to one provider. Follows no redirect.
-
-    `provider` names it in errors. `client` makes the HTTP client at the first request.
-    """
+    """Kept connections. Follows no redirect."""
 
     def __init__(
         self,
-        provider: str,
+        provider: str = "",
         *,
         timeout: float = TIMEOUT,
         client: Callable[..., httpx2.AsyncClient] = httpx2.AsyncClient,
+        reads_answers: bool = True,
+        **options: Any,
     ) -> None:
+        """`provider` names in errors whom it posts to. `client` makes the HTTP client at the first
+        request, with these `options`. `reads_answers`: whether an answer's body is read."""
         self._provider = provider
         self._timeout = timeout
-        self._make = client
+        self._make = partial(client, **options)
+        self._reads_answers = reads_answers
         self._client: httpx2.AsyncClient | None = None
 
     async def post(
         self,
-        url: str,
+        url: httpx2.URL | str,
         *,
+        provider: str = "",
         headers: Mapping[str, str] | None = None,
         json: JsonValue = None,
         content: bytes | None = None,
         form: Mapping[str, str] | None = None,
         files: Files | None = None,
+        extensions: Mapping[str, Any] | None = None,
     ) -> HttpReply:
         """Post and read the whole answer.
 
@@ -104,23 +137,23 @@ class HttpClient:
         may have done what we asked.
         """
         failure: DeliveryError
+        name = provider or self._provider
         body = {"headers": headers, "json": json, "content": content, "data": form, "files": files}
         patience = self._timeout * (_PATIENCE_WITH_FILES if files else _PATIENCE)
-        self._connected()
+        client = self._connected()
         try:
-            return await self._exchange(url, body, patience)
+            return await self._exchange(client, url, body, extensions or {}, patience)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-            failure = self._away(error)
+            failure = _away(name, error)
         except _UNWRITABLE:
-            failure = Unavailable(
-                f"no request to {self._provider} can be made of its address and our credentials"
-            )
+            text = f"no request to {name} can be made of its address and our credentials"
+            failure = Unavailable(text)
         except (httpx2.TimeoutException, TimeoutError):
-            failure = self._in_doubt("did not answer in time")
+            failure = _in_doubt(f"{name} did not answer in time")
         except _TooLong:
-            failure = self._in_doubt("answered without end")
+            failure = _in_doubt(f"{name} answered without end")
         except httpx2.HTTPError:
-            failure = self._in_doubt("hung up before it answered")
+            failure = _in_doubt(f"{name} hung up before it answered")
         raise failure  # out here, so that it leads back to nothing that holds the URL
 
     async def close(self) -> None:
@@ -129,7 +162,14 @@ class HttpClient:
         if client is not None:
             await client.aclose()
 
-    async def _exchange(self, url: str, body: Mapping[str, Any], patience: float) -> HttpReply:
+    async def _exchange(
+        self,
+        client: httpx2.AsyncClient,
+        url: httpx2.URL | str,
+        body: Mapping[str, Any],
+        extensions: Mapping[str, Any],
+        patience: float,
+    ) -> HttpReply:
         """Raises TimeoutError when it takes longer than `patience` (seconds), and _TooLong."""
         async with asyncio.timeout(None) as limit:
 
@@ -138,16 +178,10 @@ class HttpClient:
                 if event.endswith("send_request_headers.started"):
                     limit.reschedule(asyncio.get_running_loop().time() + patience)
 
-            extensions = {"trace": begin}
-            async with self._connected().stream(
-                "POST", url, extensions=extensions, **body
-            ) as response:
-                answer = bytearray()
-                async for piece in response.aiter_bytes():
-                    answer += piece
-                    if len(answer) > _LONGEST_ANSWER:
-                        raise _TooLong
-                return HttpReply(response.status_code, response.headers, bytes(answer))
+            traced = {**extensions, "trace": begin}
+            async with client.stream("POST", url, extensions=traced, **body) as response:
+                answer = await _whole(response) if self._reads_answers else b""
+                return HttpReply(response.status_code, response.headers, answer)
 
     def _connected(self) -> httpx2.AsyncClient:
         if self._client is None:
@@ -161,15 +195,41 @@ class HttpClient:
                 raise Unavailable(text) from None  # its own text may hold a proxy's password
         return self._client
 
-    def _in_doubt(self, what: str) -> InDoubt:
-        return InDoubt(f"{self._provider} {what}; the message may have arrived or not")
 
-    def _away(self, error: httpx2.TransportError) -> Unavailable:
-        is_certificate = "certificate" in str(error).lower()
-        why = "its certificate is not trusted" if is_certificate else _kind(error)
-        return Unavailable(
-            f"cannot connect to {self._provider}: {why}", safe_to_repeat=not is_certificate
-        )
+def error_of_status(reply: HttpReply, text: str) -> DeliveryError:
+    """What an answer means that is not in the provider's own words, as a proxy's is. It says
+    nothing about the message but for its size."""
+    status = reply.status
+    if status == 429:
+        return Throttled(text, retry_after=reply.retry_after or UNNAMED_WAIT)
+    if status == 413:
+        return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
+    if status in _ABOUT_US or 300 <= status < 400 or (status < 300 and reply.is_page):
+        return Unavailable(f"{text}; check the provider's address in the settings")
+    if 200 <= status < 300:
+        return _in_doubt(text)
+    return Transient(text, provider_fault=True)
+
+
+async def _whole(response: httpx2.Response) -> bytes:
+    answer = bytearray()
+    async for piece in response.aiter_bytes():
+        answer += piece
+        if len(answer) > _LONGEST_ANSWER:
+            raise _TooLong
+    return bytes(answer)
+
+
+def _in_doubt(what: str) -> InDoubt:
+    return InDoubt(f"{what}; the message may have arrived or not")
+
+
+def _away(provider: str, error: httpx2.TransportError) -> Unavailable:
+    if "certificate" in str(error).lower():
+        return Unavailable(f"cannot connect to {provider}: its certificate is not trusted")
+    is_late = isinstance(error, httpx2.TimeoutException)
+    why = "no connection in time" if is_late else short_text(error) or "the connection was refused"
+    return Unavailable(f"cannot connect to {provider}: {why}", safe_to_repeat=True)
 
 
 def short_text(text: object, secrets: Collection[str] = ()) -> str:
@@ -179,9 +239,3 @@ def short_text(text: object, secrets: Collection[str] = ()) -> str:
         if secret:
             line = line.replace(secret, "***")
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"
-
-
-def _kind(error: httpx2.TransportError) -> str:
-    if isinstance(error, httpx2.TimeoutException):
-        return "no connection in time"
-    return short_text(error) or "the connection was refused"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.finding import Finding, clock_findings
+from adapters.channels.finding import Finding
 from adapters.channels.setting import SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
 from adapters.secret import Secret, now
@@ -62,16 +62,13 @@ def _make(settings: SlackSettings, context: ChannelContext) -> Notifier:
 
 
 async def _ping(settings: SlackSettings, context: ChannelContext) -> list[Finding]:
-    if settings.token is None and settings.webhook_url is None:
-        return [Finding.kept_in(_NAME, context.home / _NAME)]
     if settings.token is None:
         return [Finding(_NAME, "has a webhook, which cannot be asked anything without posting")]
     notifier = _notifier(settings, context)
     try:
-        pong = await notifier.ping()
+        return await notifier.ping()
     finally:
         await notifier.close()
-    return [Finding(_NAME, f"we are {pong.name}"), *clock_findings("Slack", pong)]
 
 
 def _check_address(address: str, settings: SlackSettings) -> None:

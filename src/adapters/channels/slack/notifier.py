@@ -1,11 +1,11 @@
 """The notifier: whom, what, when, and what Slack made of it."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from adapters.channels.shared.checking import check_each
-from adapters.channels.shared.http import TIMEOUT, HttpClient, HttpReply
-from adapters.channels.shared.pong import Pong
+from adapters.channels.finding import Finding, clock_findings
+from adapters.channels.shared.http import TIMEOUT, HttpClient
+from adapters.channels.shared.one_by_one import OneByOneNotifier
 from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.slack.message import message_of
 from adapters.channels.slack.pace import SlackPace
@@ -23,7 +23,7 @@ from domain.errors import (
 )
 from domain.notification import JsonValue, Notification, Recipient
 from domain.pace import PaceStore
-from domain.ports import AboutToSend, EventSink, NoObserver, proceed
+from domain.ports import AboutToSend, EventSink, NoObserver
 
 API_URL = "https://slack.com/api/"
 LOOK_UPS_PER_SECOND = 50 / 60
@@ -34,16 +34,15 @@ _POST = "chat.postMessage"
 _WHO = "auth.test"
 _LOOK_UP = "users.lookupByEmail"
 _WEBHOOK = "the webhook"
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
-class SlackNotifier:
+class SlackNotifier(OneByOneNotifier):
     """Posts to a channel or a person with a token, else to the one channel of a webhook.
 
     There is no idempotency key: `client_msg_id` is for Slack's own clients
     (https://github.com/slackapi/java-slack-sdk/issues/852), so a repeat is a second message.
     """
-
-    one_by_one = True
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ class SlackNotifier:
         self._token = token
         self._webhook_url = webhook_url
         self._api_url = api_url.rstrip("/") + "/"
-        shared = None if paces is None else SharedTurns(paces, self._account)
+        shared = SharedTurns(paces, lambda: token() or webhook_url() or "")
         self._pace = pace or SlackPace(shared=shared)
         self._http = HttpClient("Slack", timeout=timeout)
         self._people = People(self._look_up)
@@ -71,69 +70,47 @@ class SlackNotifier:
         )
         self._verdicts = Verdicts(events or NoObserver(), self._secrets)
 
-    def _account(self) -> str:
-        return self._token() or self._webhook_url() or ""
-
-    async def notify(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """Send each recipient a message of their own; see `Notifier.notify`.
-
-        What concerns the only recipient is raised. Waits up to ten seconds for the channel's turn.
-        """
-        answers: dict[Recipient, DeliveryError | None] = dict.fromkeys(recipients)
-        for recipient in recipients:
-            secrets = self._secrets()
-            try:
-                await self._tell(notification, content, recipient, about_to_send)
-            except DeliveryError as error:
-                if isinstance(error, Unavailable):
-                    error.changed = self._difference_from(secrets)
-                if len(recipients) == 1:
-                    raise
-                answers[recipient] = error
-        return answers
-
-    async def ping(self) -> Pong:
-        """Who we are to Slack, by the token (https://docs.slack.dev/reference/methods/auth.test);
-        nothing is sent. Raises DeliveryError."""
-        reply = await self._http.post(self._api_url + _WHO, headers=self._authorization())
-        if error := self._verdicts.of_method(reply):
-            raise error
-        answer = reply.json()
-        return Pong.of(f"{answer.get('user')} in {answer.get('team')}", reply)
-
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
-        message_of(notification, content)
-        if not self._token():  # a webhook has one channel; `to` is only a label
-            return dict.fromkeys(recipients)
-        return check_each(recipients, is_email)
-
-    async def close(self) -> None:
-        """See `Notifier.close`."""
-        await self._http.close()
-
-    async def _tell(
+    async def send(
         self,
         notification: Notification,
         content: Content,
         recipient: Recipient,
         about_to_send: AboutToSend,
     ) -> None:
+        """Send one message; see `OneByOneNotifier.send`. Waits up to ten seconds for the channel's
+        turn."""
+        secrets = self._secrets()
         message = message_of(notification, content)
-        if self._token():
-            await self._post(recipient.address, message, about_to_send)
-        elif self._webhook_url():
-            await self._post_to_webhook(message, about_to_send)
-        else:
-            raise Unavailable("there is neither a token for Slack nor a webhook's address")
+        try:
+            if self._token():
+                await self._post(recipient.address, message, about_to_send)
+            else:
+                await self._post_to_webhook(message, about_to_send)
+        except Unavailable as error:
+            error.changed = lambda: self._secrets() != secrets
+            raise
+
+    async def ping(self) -> list[Finding]:
+        """Who we are to Slack, by the token (https://docs.slack.dev/reference/methods/auth.test);
+        nothing is sent. Raises DeliveryError."""
+        reply = await self._http.post(self._api_url + _WHO, headers=self._authorization())
+        if error := self._verdicts.of_method(reply):
+            raise error
+        answer = reply.json()
+        name = f"we are {answer.get('user')} in {answer.get('team')}"
+        return [Finding("slack", name), *clock_findings("Slack", reply)]
+
+    async def refuse(
+        self, notification: Notification, content: Content, recipient: Recipient
+    ) -> None:
+        """See `OneByOneNotifier.refuse`."""
+        message_of(notification, content)
+        if self._token():  # a webhook has one channel; `to` is only a label
+            is_email(recipient.address)
+
+    async def close(self) -> None:
+        """See `Notifier.close`."""
+        await self._http.close()
 
     async def _post(
         self, address: str, message: Mapping[str, JsonValue], about_to_send: AboutToSend
@@ -146,52 +123,39 @@ class SlackNotifier:
         await about_to_send()
         reply = await self._http.post(self._api_url + _POST, headers=headers, content=body)
         error = self._verdicts.of_method(reply)
-        if isinstance(error, Throttled):
-            self._pace.pause(channel, error.retry_after)
-            await self._pace.share_pause(channel, error.retry_after)
-        elif is_person and _refuses_recipient(error):
+        if is_person and _refuses_recipient(error):
             self._people.forget(address)
-        if error is not None:
-            raise error
+        await _heed(error, self._pace, channel)
 
     async def _post_to_webhook(
         self, message: Mapping[str, JsonValue], about_to_send: AboutToSend
     ) -> None:
         await self._pace.turn(_WEBHOOK)
+        if not (url := self._webhook_url()):
+            raise Unavailable("there is neither a token for Slack nor a webhook's address")
         await about_to_send()
-        reply = await self._http.post(
-            self._webhook_url() or "", headers=_JSON, content=_bytes(message)
-        )
-        error = self._verdicts.of_webhook(reply)
-        if isinstance(error, Throttled):
-            self._pace.pause(_WEBHOOK, error.retry_after)
-            await self._pace.share_pause(_WEBHOOK, error.retry_after)
-        if error is not None:
-            raise error
+        reply = await self._http.post(url, headers=_JSON, content=_bytes(message))
+        await _heed(self._verdicts.of_webhook(reply), self._pace, _WEBHOOK)
 
     async def _look_up(self, email: str) -> str:
         """The id of the user with this address. Nothing is sent yet, so nothing is in doubt."""
         await self._look_up_pace.turn(_LOOK_UP)
-        user = None
-        error: DeliveryError | None
+        unknown = Transient(
+            "Slack did not say who has this address", safe_to_repeat=True, provider_fault=True
+        )
+        headers = self._authorization()
         try:
             reply = await self._http.post(
-                self._api_url + _LOOK_UP, headers=self._authorization(), form={"email": email}
+                self._api_url + _LOOK_UP, headers=headers, form={"email": email}
             )
-            error = self._verdicts.of_method(reply)
-            user = _user_id(reply)
-        except InDoubt as unanswered:
-            error = unanswered
-        if isinstance(error, Throttled):
-            self._look_up_pace.pause(_LOOK_UP, error.retry_after)
-            await self._look_up_pace.share_pause(_LOOK_UP, error.retry_after)
-        if isinstance(error, InDoubt) or (error is None and user is None):
-            error = Transient(
-                "Slack did not say who has this address", safe_to_repeat=True, provider_fault=True
-            )
-        if error is not None:
-            raise error
-        return user or ""
+            await _heed(self._verdicts.of_method(reply), self._look_up_pace, _LOOK_UP)
+        except InDoubt:
+            raise unknown from None
+        user = reply.json().get("user")
+        found = user.get("id") if isinstance(user, Mapping) else None
+        if not isinstance(found, str):
+            raise unknown
+        return found
 
     def _authorization(self) -> dict[str, str]:
         token = self._token() or ""
@@ -199,24 +163,21 @@ class SlackNotifier:
             raise Unavailable("DISPATCHER_SLACK_TOKEN is no token: it holds what no header can")
         return {"Authorization": f"Bearer {token}"}
 
-    def _difference_from(self, known: list[str]) -> Callable[[], bool]:
-        return lambda: self._secrets() != known
-
     def _secrets(self) -> list[str]:
         return [self._token() or "", self._webhook_url() or ""]
 
 
-_JSON = {"Content-Type": "application/json; charset=utf-8"}
+async def _heed(error: DeliveryError | None, pace: SlackPace, channel: str) -> None:
+    """Raise what Slack refuses with; a wait that it asks for is kept to by all who share the
+    pace."""
+    if isinstance(error, Throttled):
+        await pace.pause(channel, error.retry_after)
+    if error is not None:
+        raise error
 
 
 def _bytes(message: Mapping[str, JsonValue]) -> bytes:
     return json.dumps(message).encode("ascii")
-
-
-def _user_id(reply: HttpReply) -> str | None:
-    user = reply.json().get("user")
-    found = user.get("id") if isinstance(user, Mapping) else None
-    return found if isinstance(found, str) else None
 
 
 def _refuses_recipient(error: DeliveryError | None) -> bool:

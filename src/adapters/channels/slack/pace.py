@@ -4,12 +4,10 @@ https://docs.slack.dev/apis/web-api/rate-limits
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.channels.shared.turns import SharedTurns
+from adapters.channels.shared.turns import SharedTurns, loop_time
 from domain.errors import Throttled
 from domain.pace import Spacing
 
@@ -46,34 +44,29 @@ class SlackPace:
         per_second: float = PER_SECOND,
         burst: int = BURST,
         patience: float = PATIENCE,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         shared: SharedTurns | None = None,
     ) -> None:
         """`shared`: the turns of all processes with this account, if there are others."""
-        self._shared = shared
+        self._shared = shared or SharedTurns(None, str)
         self._spacing = Spacing(interval=1 / per_second, burst=burst)
         self._interval = 1 / per_second
         self._headstart = (burst - 1) / per_second
         self._patience = patience
-        self._clock = clock
-        self._sleep = sleep
         self._lanes: dict[str, _Lane] = {}
         self._all_paused_until = 0.0
 
     async def turn(self, channel: str) -> None:
         """Wait until `channel` takes a message. Raises Throttled when the wait is too long."""
         await self._own_turn(channel)
-        if self._shared is not None:
-            await self._shared.wait(channel, self._spacing, self._patience)
+        await self._shared.wait(channel, self._spacing, self._patience)
 
     async def _own_turn(self, channel: str) -> None:
-        since = self._clock()
+        since = loop_time()
         while True:
             lane = self._lane(channel)
             paused_until = max(lane.paused_until, self._all_paused_until)
             ready = max(lane.next_turn - self._headstart, paused_until)
-            now = self._clock()
+            now = loop_time()
             if ready - since > self._patience:
                 raise self._put_off(lane, ready, now, is_paused=paused_until > now)
             # After a pause one at a time: Slack has just said that a burst is too much.
@@ -81,26 +74,23 @@ class SlackPace:
             lane.next_turn = max(lane.next_turn, earliest) + self._interval
             if ready <= now:
                 return
-            await self._sleep(ready - now)
-            if max(lane.paused_until, self._all_paused_until) <= self._clock():
+            await asyncio.sleep(ready - now)
+            if max(lane.paused_until, self._all_paused_until) <= loop_time():
                 return
 
-    def pause(self, channel: str, wait: timedelta) -> None:
-        """Slack said to wait. Said of a second channel meanwhile, it is meant for all of them: the
-        reply does not say whether the limit is the channel's or the workspace's."""
-        now = self._clock()
+    async def pause(self, channel: str, wait: timedelta) -> None:
+        """Slack said to wait: all processes keep to it. Said of a second channel meanwhile, it is
+        meant for all of them: the reply does not say whether the limit is the channel's or the
+        workspace's."""
+        now = loop_time()
         until = now + wait.total_seconds()
         lane = self._lane(channel)
         others = (one for one in self._lanes.values() if one is not lane)
         if any(one.paused_until > now for one in others):
             self._all_paused_until = max(self._all_paused_until, until)
         lane.paused_until = max(lane.paused_until, until)
-
-    async def share_pause(self, channel: str, wait: timedelta) -> None:
-        """Slack said to wait: the other processes keep to it as well."""
-        if self._shared is not None:
-            # After it one at a time, as here.
-            await self._shared.pause(channel, wait + timedelta(seconds=self._headstart))
+        # After it one at a time, as here.
+        await self._shared.pause(channel, wait + timedelta(seconds=self._headstart))
 
     def _put_off(self, lane: _Lane, ready: float, now: float, *, is_paused: bool) -> Throttled:
         lane.last_put_off = max(lane.last_put_off + self._interval, ready)
@@ -113,7 +103,7 @@ class SlackPace:
     def _lane(self, channel: str) -> _Lane:
         if channel not in self._lanes:
             if len(self._lanes) >= _MOST_LANES:
-                now = self._clock()
+                now = loop_time()
                 self._lanes = {k: one for k, one in self._lanes.items() if one.busy_until > now}
             self._lanes[channel] = _Lane()
         return self._lanes[channel]

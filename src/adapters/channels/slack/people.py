@@ -3,10 +3,10 @@
 import asyncio
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
+from adapters.channels.shared.recent import Recent
 from domain.errors import FailureReason, Permanent
 
 MOST_KNOWN = 10_000
@@ -43,7 +43,7 @@ class People:
     ) -> None:
         self._look_up = look_up
         self._clock = clock
-        self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._known = Recent[str, tuple[str, float]](MOST_KNOWN)
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def id_of(self, email: str) -> str:
@@ -55,9 +55,6 @@ class People:
             if not found or until <= self._clock():
                 found = await self._look_up(email)
                 self._known[email] = (found, self._clock() + KNOWN_FOR)
-                self._known.move_to_end(email)
-                if len(self._known) > MOST_KNOWN:
-                    self._known.popitem(last=False)
             return found
 
     def forget(self, email: str) -> None:

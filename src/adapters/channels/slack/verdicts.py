@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
-from adapters.channels.shared.http import HttpReply, short_text
+from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply, error_of_status, short_text
 from adapters.channels.slack import codes
 from domain.errors import (
     DeliveryError,
@@ -17,9 +17,6 @@ from domain.errors import (
 )
 from domain.events import UnknownCodeReceived
 from domain.ports import EventSink
-
-UNNAMED_WAIT = timedelta(seconds=30)
-"""The wait where Slack asks for one and names none; its documentation's own example."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
 _NO_CODE = "no_code"
@@ -57,8 +54,8 @@ class Verdicts:
     def of_webhook(self, reply: HttpReply) -> DeliveryError | None:
         """An incoming webhook: the status says it, and a plain word why."""
         answer = reply.json()
-        if 200 <= reply.status < 300 and reply.body.lstrip()[:1] == b"<":
-            return Unavailable("a web page answers in place of Slack's webhook; check its address")
+        if reply.is_page and reply.status < 300:
+            return _foreign(reply)
         if 200 <= reply.status < 300 and answer.get("ok") is not False:
             return None
         word = reply.body[:100].decode("utf-8", "replace").strip()
@@ -74,7 +71,7 @@ class Verdicts:
             wait = UNNAMED_WAIT if wait is None else max(wait, _SHORTEST_WAIT)
             return Throttled("Slack asked to wait", retry_after=wait)
         if not code:
-            return _of_status(reply.status)
+            return _foreign(reply)
         text = "; ".join(filter(None, (f"Slack answered {code}", detail, _HINTS.get(code))))
         for known, error in _TABLE:
             if code in known:
@@ -101,16 +98,9 @@ def _detail(answer: Mapping[str, object]) -> str:
     return "; ".join(words)
 
 
-def _of_status(status: int) -> DeliveryError:
-    """A reply that is not Slack's own wording, as a proxy's."""
-    text = f"HTTP {status} came without a word of Slack's"
-    if 200 <= status < 300:
-        return InDoubt(f"{text}; the message may have arrived or not")
-    if status in {401, 403, 404, 405, 407, 410} or 300 <= status < 400:
-        return Unavailable(f"{text}; check the addresses of Slack in the settings")
-    if status == 413:
-        return _content(text)
-    return Transient(text, provider_fault=True)
+def _foreign(reply: HttpReply) -> DeliveryError:
+    """A reply that is not in Slack's own words."""
+    return error_of_status(reply, f"HTTP {reply.status} came without a word of Slack's")
 
 
 def _token(text: str) -> Unavailable:

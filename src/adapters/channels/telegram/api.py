@@ -1,12 +1,14 @@
 """One request to the Bot API; the only place that knows the token."""
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
-from adapters.channels.shared.http import HttpClient
-from adapters.channels.shared.pong import Pong
+from adapters.channels.finding import Finding, clock_findings
+from adapters.channels.shared.http import HttpClient, HttpReply
 from adapters.channels.telegram.plan import Call
-from adapters.channels.telegram.replies import Verdict, verdict
+from adapters.channels.telegram.replies import verdict
 from domain.errors import DeliveryError, Unavailable
 
 _TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
@@ -20,39 +22,43 @@ class BotApi:
         self._url = url.rstrip("/")
         self._token = token
 
-    async def call(self, call: Call, chat: int | str, *, is_plain: bool = False) -> Verdict:
-        """Make the call. Raises Unavailable if nothing was sent, InDoubt if that is not known."""
-        token = self._known_token()
-        url = f"{self._url}/bot{token}/{call.method}"
+    async def call(
+        self, call: Call, chat: int | str, *, is_plain: bool = False
+    ) -> DeliveryError | None:
+        """Make the call; return why it was refused. Raises Unavailable if nothing was sent, InDoubt
+        if that is not known."""
+        body = call.body(chat, is_plain=is_plain)
         if call.files is None:
-            reply = await self._client.post(url, json=call.body(chat, is_plain=is_plain))
-        else:
-            form = call.form(chat, is_plain=is_plain)
-            reply = await self._client.post(url, form=form, files=call.files)
-        answer = verdict(reply, (token,))
-        if isinstance(answer, Unavailable):
-            answer.changed = lambda: self._token() != token
-        return answer
+            return (await self._post(call.method, json=body))[1]
+        # In a form all but text is JSON.
+        form = {k: v if isinstance(v, str) else json.dumps(v) for k, v in body.items()}
+        return (await self._post(call.method, form=form, files=call.files))[1]
 
-    async def ping(self) -> Pong:
-        """The bot's name (https://core.telegram.org/bots/api#getme). Raises DeliveryError."""
-        token = self._known_token()
-        reply = await self._client.post(f"{self._url}/bot{token}/getMe")
-        error = verdict(reply, (token,))
-        if isinstance(error, DeliveryError):
+    async def ping(self) -> list[Finding]:
+        """Ask for the bot's name (https://core.telegram.org/bots/api#getme). Raises
+        DeliveryError."""
+        reply, error = await self._post("getMe")
+        if error is not None:
             raise error
         bot = reply.json().get("result")
-        return Pong.of(bot.get("username") if isinstance(bot, dict) else "a bot", reply)
+        name = bot.get("username") if isinstance(bot, dict) else "a bot"
+        return [Finding("telegram", f"we are @{name}"), *clock_findings("Telegram", reply)]
 
-    def _known_token(self) -> str:
+    async def _post(self, method: str, **body: Any) -> tuple[HttpReply, DeliveryError | None]:
         token = self._token()
+
+        def changed() -> bool:  # no partial, whose repr would hold the token
+            return self._token() != token
+
         if not _TOKEN.fullmatch(token):
-            raise Unavailable(
-                "telegram: the bot's token is not a token: set DISPATCHER_TELEGRAM_TOKEN",
-                is_login=True,
-                changed=lambda: self._token() != token,
-            )
-        return token
+            text = "telegram: the bot's token is not a token: set DISPATCHER_TELEGRAM_TOKEN"
+            raise Unavailable(text, is_login=True, changed=changed)
+        reply = await self._client.post(f"{self._url}/bot{token}/{method}", **body)
+        error = verdict(reply, (token,))
+        if isinstance(error, Unavailable):
+            error.changed = changed
+        return reply, error
 
     async def close(self) -> None:
+        """Let go of the connections."""
         await self._client.close()

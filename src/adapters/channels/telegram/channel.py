@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.finding import Finding, clock_findings
+from adapters.channels.finding import Finding
 from adapters.channels.setting import SettingFault, check_secrets, secret
 from adapters.secret import Secret
 from adapters.setting_values import check_http_url
@@ -64,14 +64,11 @@ def _make(settings: TelegramSettings, context: ChannelContext) -> Notifier:
 
 
 async def _ping(settings: TelegramSettings, context: ChannelContext) -> list[Finding]:
-    if settings.token is None:
-        return [Finding.kept_in(_NAME, context.home / _NAME)]
     notifier = _notifier(settings, context)
     try:
-        pong = await notifier.ping()
+        return await notifier.ping()
     finally:
         await notifier.close()
-    return [Finding(_NAME, f"we are @{pong.name}"), *clock_findings("Telegram", pong)]
 
 
 def _check_address(address: str, _settings: TelegramSettings) -> None:

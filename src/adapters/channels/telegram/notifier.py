@@ -1,32 +1,31 @@
 """Telegram over the Bot API (https://core.telegram.org/bots/api)."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
+from adapters.channels.finding import Finding
 from adapters.channels.shared.attachments import AttachmentFolder
-from adapters.channels.shared.checking import check_each
 from adapters.channels.shared.http import HttpClient
-from adapters.channels.shared.pong import Pong
+from adapters.channels.shared.one_by_one import OneByOneNotifier
+from adapters.channels.shared.recent import Recent
 from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.telegram.api import BotApi
-from adapters.channels.telegram.delivery import Moves, TelegramDelivery, chat_of
-from adapters.channels.telegram.limiter import Limiter, TelegramLimits
+from adapters.channels.telegram.delivery import TelegramDelivery, chat_of
+from adapters.channels.telegram.limiter import Chat, Limiter, TelegramLimits
 from adapters.channels.telegram.options import Options
 from adapters.channels.telegram.plan import Plan, plan
 from domain.content import Content
-from domain.errors import DeliveryError, Unavailable
 from domain.notification import Notification, Recipient
 from domain.pace import PaceStore
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend
 
 _LARGE = 100_000
+_MOVES_REMEMBERED = 1000
 
 
-class TelegramNotifier:
+class TelegramNotifier(OneByOneNotifier):
     """Sends each recipient, a chat id or a public @name, the part `telegram`, else `text`."""
-
-    one_by_one = True
 
     def __init__(
         self,
@@ -44,31 +43,20 @@ class TelegramNotifier:
         `AttachmentFolder`."""
         self._api = BotApi(client or HttpClient("telegram"), api_url, token)
         self._attachments = AttachmentFolder(attachments_dir, attachments_most)
-        shared = None if paces is None else SharedTurns(paces, token)
-        self._limiter = Limiter(limits, shared)
-        self._moves = Moves()
+        self._limiter = Limiter(limits, SharedTurns(paces, token))
+        self._moves = Recent[Chat, int](_MOVES_REMEMBERED)
 
-    async def notify(
+    async def send(
         self,
         notification: Notification,
         content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """Send to each recipient in turn; see `Notifier.notify`."""
+        recipient: Recipient,
+        about_to_send: AboutToSend,
+    ) -> None:
+        """See `OneByOneNotifier.send`."""
         calls = await self._plan(notification, content)
-        answers: dict[Recipient, DeliveryError | None] = {}
-        for recipient in recipients:
-            delivery = TelegramDelivery(self._api, self._limiter, self._moves, calls, about_to_send)
-            try:
-                await delivery.run(recipient)
-                answers[recipient] = None
-            except DeliveryError as error:
-                concerns_all = isinstance(error, Unavailable) and not answers
-                if len(recipients) == 1 or concerns_all:
-                    raise
-                answers[recipient] = error
-        return answers
+        delivery = TelegramDelivery(self._api, self._limiter, self._moves, calls, about_to_send)
+        await delivery.run(recipient)
 
     async def _plan(self, notification: Notification, content: Content) -> Plan:
         options = Options.of(notification)
@@ -78,16 +66,16 @@ class TelegramNotifier:
             return await asyncio.to_thread(plan, content, files, options)
         return plan(content, files, options)
 
-    async def ping(self) -> Pong:
+    async def ping(self) -> list[Finding]:
         """Who we are to Telegram; nothing is sent. Raises DeliveryError."""
         return await self._api.ping()
 
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
+    async def refuse(
+        self, notification: Notification, content: Content, recipient: Recipient
+    ) -> None:
+        """See `OneByOneNotifier.refuse`."""
         await self._plan(notification, content)
-        return check_each(recipients, chat_of)
+        chat_of(recipient.address)
 
     async def close(self) -> None:
         """See `Notifier.close`."""

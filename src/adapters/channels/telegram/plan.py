@@ -1,7 +1,6 @@
 """What is sent for one notification, call by call, and how far an earlier try came with it."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -41,11 +40,6 @@ class Call:
         if is_plain:
             return {**body, self.text_field: self.text.plain}
         return {**body, self.text_field: self.text.html, "parse_mode": "HTML"}
-
-    def form(self, chat: int | str, *, is_plain: bool = False) -> dict[str, str]:
-        """The same for a multipart form, in which all but text is JSON."""
-        body = self.body(chat, is_plain=is_plain)
-        return {k: v if isinstance(v, str) else json.dumps(v) for k, v in body.items()}
 
 
 class Plan:

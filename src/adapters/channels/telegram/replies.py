@@ -6,22 +6,18 @@ documented; these are the ones that the Bot API server has (https://github.com/t
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.channels.shared.http import HttpReply, short_text
+from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply, error_of_status, short_text
 from domain.errors import (
     DeliveryError,
     FailureReason,
-    InDoubt,
     Permanent,
     Throttled,
     Transient,
     Unavailable,
 )
 from domain.notification import JsonValue
-
-_UNNAMED_WAIT = timedelta(seconds=30)
 
 # Said of a chat, a person or a topic in answer to a 400; anything else is said of the message.
 _ABOUT_THE_RECIPIENT = re.compile(
@@ -35,31 +31,29 @@ _INVALID_RECIPIENT = re.compile(r"chat_id is empty|chat identifier is not specif
 _ADDRESS = re.compile(r"\S*://\S*")  # a link may be as secret as a password
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The group has become another chat; nothing was sent."""
+class Moved(Permanent):
+    """The group has become another chat, `to`; nothing was sent. The text is for a group that moves
+    once more while it is followed."""
 
-    to: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Telegram cannot parse the markup; nothing was sent. `error`: if that is to be the end."""
-
-    error: Permanent
+    def __init__(self, to: int) -> None:
+        text = "telegram: the chat has moved to one that has moved as well"
+        super().__init__(text, reason=FailureReason.RECIPIENT_REFUSED)
+        self.to = to
 
 
-Verdict = DeliveryError | Moved | Unreadable | None
+class Unreadable(Permanent):
+    """Telegram cannot parse the markup; nothing was sent."""
 
 
-def verdict(reply: HttpReply, secrets: Collection[str]) -> Verdict:
+def verdict(reply: HttpReply, secrets: Collection[str]) -> DeliveryError | None:
     """What became of the request: None if it was done. No error holds one of the `secrets`."""
     answer = reply.json()
     if answer.get("ok") is True:
         return None
     code = answer.get("error_code")
     if not isinstance(answer.get("ok"), bool) or not isinstance(code, int):
-        return _from_somebody_else(reply)
+        text = f"telegram: status {reply.status} in an answer that is not the Bot API's"
+        return error_of_status(reply, text)
     description = short_text(_ADDRESS.sub("…", str(answer.get("description") or code)), secrets)
     parameters = answer.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
@@ -72,7 +66,7 @@ def verdict(reply: HttpReply, secrets: Collection[str]) -> Verdict:
     return _error(code, description)
 
 
-def _error(code: int, description: str) -> DeliveryError | Unreadable:
+def _error(code: int, description: str) -> DeliveryError:
     text = f"telegram: {description}"
     lower = description.lower()
     if code in {401, 404} or "logged out" in lower:
@@ -85,26 +79,11 @@ def _error(code: int, description: str) -> DeliveryError | Unreadable:
         return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED)
     if _INVALID_RECIPIENT.search(lower):
         return Permanent(text, reason=FailureReason.RECIPIENT_INVALID)
-    error = Permanent(text, reason=FailureReason.CONTENT_REFUSED)
-    return Unreadable(error) if "can't parse" in lower else error
-
-
-def _from_somebody_else(reply: HttpReply) -> DeliveryError:
-    """A proxy, a gateway or a wrong address: it says nothing about the message."""
-    text = f"telegram: status {reply.status} in an answer that is not the Bot API's"
-    if reply.status == 429:
-        return Throttled(text, retry_after=reply.retry_after or _UNNAMED_WAIT)
-    if reply.status == 413:
-        return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
-    if reply.status >= 500:
-        return Transient(text, provider_fault=True)
-    is_page = reply.body.lstrip()[:1] == b"<"  # as of a wrong address, or a sign-in before it
-    if 200 <= reply.status < 300 and not is_page:
-        return InDoubt(f"{text}; the message may have arrived or not")
-    return Unavailable(text)
+    kind = Unreadable if "can't parse" in lower else Permanent
+    return kind(text, reason=FailureReason.CONTENT_REFUSED)
 
 
 def _wait(seconds: JsonValue, reply: HttpReply) -> timedelta:
     if isinstance(seconds, int | float) and 0 < seconds < 10**8:
         return timedelta(seconds=seconds)
-    return reply.retry_after or _UNNAMED_WAIT
+    return reply.retry_after or UNNAMED_WAIT

@@ -36,6 +36,11 @@ def port_of(url: httpx2.URL) -> int:
     return _PORTS[url.scheme] if url.port is None else url.port
 
 
+def name_of(url: httpx2.URL) -> str:
+    """Host and port as an error names them; the path may hold a token."""
+    return url.netloc.decode("ascii")
+
+
 def _invalid(text: str) -> Permanent:
     return Permanent(text, reason=FailureReason.RECIPIENT_INVALID)
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from types import NoneType
 
 import pytest
 
@@ -201,19 +200,6 @@ def test_a_kept_connection_that_slack_has_closed_is_no_trouble() -> None:
 
         assert await send() is None
         assert len(slack.posts) == slack.server.connections == 2
-
-    with_slack(scene)
-
-
-def test_several_recipients_each_have_an_answer_of_their_own() -> None:
-    async def scene(slack: SlackServer, notifier: SlackNotifier, _send: Send) -> None:
-        slack.refuse("C0GONE00000")
-        notification = a_notification(channel="slack", to=["C0GONE00000", CHANNEL, "nobody"])
-
-        answers = await notifier.notify(notification, TEXT, notification.recipients)
-
-        assert [type(answers[one]) for one in notification.to] == [Permanent, NoneType, Permanent]
-        assert [post["channel"] for post in slack.posts] == [CHANNEL]
 
     with_slack(scene)
 
