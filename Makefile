@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# More than the cores of a small machine: most tests wait for another process.
+PROCESSES ?= 4
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ demo: $(VENV)/runtime ## Send ten fake notifications through the real path and s
 	@$(BIN)/dispatcher demo
 
 test: $(VENV)/dev ## Run all tests but the slow ones
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" -n $(PROCESSES) --dist worksteal
 
 test-slow: $(VENV)/dev ## Run the slow tests only
 	$(BIN)/pytest -m slow

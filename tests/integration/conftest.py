@@ -1,24 +1,31 @@
 """Real peers: a given broker, else containers, else a skip that says why; in CI a failure."""
 
-import gc
 import os
 import shutil
-import socket
-import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from docker.errors import ImageNotFound
 
+from tests.support.brokers import shared_rabbitmq, start_rabbitmq
+from tests.support.containers import (
+    MAILHOG,
+    RABBITMQ,
+    RABBITMQ_NEW,
+    RABBITMQ_OLD,
+    TestRun,
+    require_docker,
+    start_container,
+    unavailable,
+)
 from tests.support.dead_letters import Office
 from tests.support.mailbox import Mailbox
 from tests.support.rabbit import Broker, delete_all
+from tests.support.readiness import greeting, page, until_it_answers
 from tests.support.redis_server import BINARY as REDIS_SERVER
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.smtp_server import SmtpServer
@@ -27,10 +34,6 @@ from tests.support.threads import in_thread
 REDIS_URL = "DISPATCHER_TEST_REDIS_URL"
 AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
 MANAGEMENT_URL = "DISPATCHER_TEST_MANAGEMENT_URL"
-MAILHOG = ("DISPATCHER_TEST_MAILHOG_IMAGE", "mailhog/mailhog:v1.0.1")
-RABBITMQ = ("DISPATCHER_TEST_RABBITMQ_IMAGE", "rabbitmq:4-management")
-RABBITMQ_NEW = ("DISPATCHER_TEST_RABBITMQ_NEW_IMAGE", "rabbitmq:4.3-management")
-RABBITMQ_OLD = ("DISPATCHER_TEST_RABBITMQ_OLD_IMAGE", "rabbitmq:3.10-management")
 
 
 @dataclass(frozen=True)
@@ -47,93 +50,24 @@ class MailHog:
         return f"smtp://{self.host}:{self.smtp_port}"
 
 
-def unavailable(reason: str) -> Any:
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def require_docker() -> None:
-    from docker.client import DockerClient
-    from docker.errors import DockerException
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # a client that fails leaks its socket
-        try:
-            client = DockerClient.from_env(timeout=5)
-            client.close()
-            return
-        except DockerException as error:
-            reason = f"neither {AMQP_URL} nor Docker: {type(error).__name__}"
-        gc.collect()
-    unavailable(reason)
-
-
-def require_image(image: str) -> None:
-    """Skip, or fail in CI, where there is no Docker or no such image."""
-    require_docker()
-    from docker.client import DockerClient
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        client = DockerClient.from_env(timeout=5)
-        try:
-            client.images.get(image)
-        except ImageNotFound:
-            unavailable(f"no image {image}: .ci/images builds it")
-        finally:
-            client.close()
-
-
-def start_rabbitmq(stack: ExitStack, image: tuple[str, str], version: str) -> Broker:
-    require_docker()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # testcontainers uses what it deprecates
-        from testcontainers.community.rabbitmq import RabbitMqContainer
-
-        container = RabbitMqContainer(os.environ.get(*image)).with_exposed_ports(15672)
-        stack.callback(container.stop)
-        try:
-            container.start()
-        except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
-            unavailable(f"{image[0]} cannot be started: {error}")
-    host = container.get_container_host_ip()
-
-    def control(*arguments: str) -> None:
-        code, output = container.exec(["rabbitmqctl", *arguments])
-        assert code == 0, output
-
-    return Broker(
-        url=f"amqp://guest:guest@{host}:{container.get_exposed_port(5672)}/%2F",
-        version=version,
-        management=f"http://{host}:{container.get_exposed_port(15672)}",
-        control=control,
-    )
-
-
 @pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[Broker]:
+def rabbitmq(test_run: TestRun) -> Broker:
     """The current RabbitMQ."""
-    given = os.environ.get(AMQP_URL)
-    with ExitStack() as stack:
-        if given:
-            yield Broker(url=given, version="given", management=os.environ.get(MANAGEMENT_URL))
-        else:
-            yield start_rabbitmq(stack, RABBITMQ, "current")
+    if given := os.environ.get(AMQP_URL):
+        return Broker(url=given, version="given", management=os.environ.get(MANAGEMENT_URL))
+    return shared_rabbitmq(test_run, RABBITMQ, "current")
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_old() -> Iterator[Broker]:
+def rabbitmq_old(test_run: TestRun) -> Broker:
     """The oldest RabbitMQ that is supported, 3.10."""
-    with ExitStack() as stack:
-        yield start_rabbitmq(stack, RABBITMQ_OLD, "3.10")
+    return shared_rabbitmq(test_run, RABBITMQ_OLD, "3.10")
 
 
 @pytest.fixture(scope="session")
-def rabbitmq_new() -> Iterator[Broker]:
+def rabbitmq_new(test_run: TestRun) -> Broker:
     """The newest RabbitMQ, 4.3, which asks for a right to look at a queue."""
-    with ExitStack() as stack:
-        yield start_rabbitmq(stack, RABBITMQ_NEW, "4.3")
+    return shared_rabbitmq(test_run, RABBITMQ_NEW, "4.3")
 
 
 FIXTURES = {"current": "rabbitmq", "3.10": "rabbitmq_old", "4.3": "rabbitmq_new"}
@@ -173,21 +107,19 @@ def queue(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mailhog() -> Iterator[MailHog]:
-    """A MailHog that has said its greeting."""
+    """A MailHog of this process's own, since a test empties it; it answers on both ports."""
     require_docker()
-    from testcontainers.core.container import DockerContainer
-
-    container = DockerContainer(os.environ.get(*MAILHOG)).with_exposed_ports(1025, 8025)
     with ExitStack() as stack:
-        stack.callback(container.stop)
         try:
-            container.start()
+            container = start_container(MAILHOG, 1025, 8025)
+            stack.callback(container.remove)
+            smtp, http = container.ports["1025"], container.ports["8025"]
+            found = MailHog(container.host, smtp, f"http://{container.host}:{http}")
+            until_it_answers(partial(greeting, found.host, found.smtp_port))
+            until_it_answers(partial(page, f"{found.api}/api/v2/messages?limit=1"))
         except Exception as error:  # noqa: BLE001 - whatever stands in the way is the reason
             unavailable(f"{MAILHOG[0]} cannot be started: {error}")
-        host = container.get_container_host_ip()
-        smtp_port = int(container.get_exposed_port(1025))
-        _await_greeting(host, smtp_port)
-        yield MailHog(host, smtp_port, f"http://{host}:{container.get_exposed_port(8025)}")
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -221,20 +153,6 @@ def mailbox(mailhog: MailHog) -> Iterator[Mailbox]:
     box.clear()
     yield box
     box.clear()
-
-
-def _await_greeting(host: str, port: int) -> None:
-    # The published port accepts before the program behind it listens.
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up:
-        try:
-            with socket.create_connection((host, port), timeout=2) as connection:
-                if connection.recv(3) == b"220":
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    unavailable("the mailbox never said its greeting")
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ from pathlib import Path
 import pika.exceptions
 
 from tests.integration.faults.scene import Scene
+from tests.support.brokers import start_rabbitmq
 from tests.support.chaos_log import NEVER, ChaoticServer
+from tests.support.containers import RABBITMQ
 from tests.support.orders import an_order
 from tests.support.rabbit import Broker, Peer
 from tests.support.redis_server import redis_server
@@ -205,8 +207,6 @@ class Chaos:
 
 def main() -> int:
     """Run on a broker of its own, which it may restart."""
-    from tests.integration.conftest import RABBITMQ, start_rabbitmq
-
     seed, minutes = int(sys.argv[1]), float(sys.argv[2])
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))

@@ -2,15 +2,16 @@
 
 import io
 import tarfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from tests.support.rabbit import Broker, Peer
+from tests.support.rabbit import Broker
+from tests.support.readiness import amqp, until_it_answers
 
 _COOKIE = b"A-COOKIE-FOR-TESTS"
 
@@ -42,7 +43,7 @@ def rabbitmq_cluster(image: str, size: int = 3) -> Iterator[list[Node]]:
         containers = [_started(client, stack, image, network.name, n) for n in range(1, size + 1)]
         nodes = [_node(container, n) for n, container in enumerate(containers, 1)]
         for node in nodes:
-            _await(node.broker)
+            until_it_answers(partial(amqp, node.broker.url))
         for node in nodes[1:]:
             assert node.broker.control is not None
             node.broker.control("stop_app")
@@ -90,16 +91,3 @@ def _node(container: Any, number: int) -> Node:
         control=control,
     )
     return Node(f"rabbit@n{number}", broker, container.kill, container.pause, container.unpause)
-
-
-def _await(broker: Broker) -> None:
-    import pika.exceptions
-
-    give_up = time.monotonic() + 90
-    while True:
-        try:
-            with Peer(broker.url):
-                return
-        except (pika.exceptions.AMQPError, OSError):
-            assert time.monotonic() < give_up, "the node did not come up"
-            time.sleep(0.5)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.integration.faults.scene import Account, Scene
+from tests.support.brokers import start_rabbitmq
+from tests.support.containers import RABBITMQ
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Cut, Say
 from tests.support.worker import Worker, wait_until
@@ -140,8 +142,6 @@ def _attempts(worker: Worker) -> dict[int, int]:
 
 def main() -> int:
     """Run on a broker of its own."""
-    from tests.integration.conftest import RABBITMQ, start_rabbitmq
-
     minutes, mails = float(sys.argv[1]), int(sys.argv[2])
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outage-")))

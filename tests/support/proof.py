@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from tests.support.brokers import start_rabbitmq
+from tests.support.containers import RABBITMQ
 from tests.support.mail_servers import KINDS, mail_server
 from tests.support.proof_stderr import MAILS as LOGGED
 from tests.support.proof_stderr import seconds_by_stderr
@@ -57,8 +59,6 @@ class Amounts:
 
 def servers(amounts: Amounts) -> Iterator[Row]:
     """Real mail servers at their default limits, against the same with the limits lifted."""
-    from tests.integration.conftest import RABBITMQ, start_rabbitmq
-
     with ExitStack() as stack:
         broker = start_rabbitmq(stack, RABBITMQ, "current")
         for kind in sorted(KINDS):

@@ -22,6 +22,11 @@ class Broker:
     management: str | None = None
     control: Callable[..., None] | None = None
 
+    @property
+    def virtual_host(self) -> str:
+        """As the URL has it and the management API wants it."""
+        return urllib.parse.urlsplit(self.url).path.removeprefix("/") or "%2F"
+
     def with_(self, *, user: str = "", port: int | None = None, query: str = "") -> str:
         """The URL for another user, through another port, or with query parameters."""
         parts = urllib.parse.urlsplit(self.url)
@@ -45,10 +50,14 @@ class Broker:
         return json.loads(answer) if answer else None
 
     def add_user(self, name: str, *, configure: str, write: str, read: str) -> None:
-        """A user whose password is its name, with these permissions on the default vhost."""
+        """A user whose password is its name, with these permissions on the virtual host."""
         self.api("PUT", f"users/{name}", {"password": name, "tags": ""})
+        self.permit(name, configure=configure, write=write, read=read)
+
+    def permit(self, user: str, *, configure: str, write: str, read: str) -> None:
+        """Give a user these permissions on the virtual host."""
         rights = {"configure": configure, "write": write, "read": read}
-        self.api("PUT", f"permissions/%2F/{name}", rights)
+        self.api("PUT", f"permissions/{self.virtual_host}/{user}", rights)
 
 
 class Peer:
@@ -146,6 +155,8 @@ def delete_all(broker: Broker, prefix: str) -> None:
     """Delete the queues of a finished test; quorum queues are too dear to leave lying about."""
     if broker.management is None:
         return
-    names = [queue["name"] for queue in broker.api("GET", "queues/%2F?columns=name")]
+    names = [
+        queue["name"] for queue in broker.api("GET", f"queues/{broker.virtual_host}?columns=name")
+    ]
     with Peer(broker.url) as peer:
         peer.delete(*(name for name in names if name.startswith(prefix)))

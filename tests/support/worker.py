@@ -61,7 +61,7 @@ class Worker:
         lines = [line for line in self.output.splitlines() if line.startswith("{")]
         return [entry for line in lines if (entry := json.loads(line))["event"] == event]
 
-    def wait_for(self, event: str, *, seconds: float = 30) -> dict[str, Any]:
+    def wait_for(self, event: str, *, seconds: float = 60) -> dict[str, Any]:
         wait_until(
             lambda: bool(self.events(event)), seconds=seconds, on_failure=lambda: self.output
         )
@@ -112,7 +112,7 @@ def metrics_of(worker: Worker) -> str:
 def wait_until(
     holds: Callable[[], bool],
     *,
-    seconds: float = 30,
+    seconds: float = 60,
     on_failure: Callable[[], str] = lambda: "",
 ) -> None:
     """Poll until `holds`; fail with what `on_failure` says after `seconds`."""

@@ -58,7 +58,7 @@ def test_fault_16_connections_closed_by_the_operator_are_made_anew(scene: Scene)
 
 def _close_connections_of_workers(broker: Broker) -> int:
     closed = 0
-    for connection in broker.api("GET", "connections"):
+    for connection in broker.api("GET", f"vhosts/{broker.virtual_host}/connections"):
         name = urllib.parse.quote(connection["name"], safe="")
         properties = connection.get("client_properties") or {}
         if str(properties.get("connection_name", "")).startswith("dispatcher"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import RABBITMQ
 from tests.integration.faults.scene import Scene
 from tests.support.chaos_cluster import Node, rabbitmq_cluster
+from tests.support.containers import RABBITMQ
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
 from tests.support.worker import wait_until

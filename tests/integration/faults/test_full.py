@@ -17,9 +17,9 @@ import pytest
 
 from domain.events import queue_trouble
 from tests.fakes import eventually
-from tests.integration.conftest import unavailable
 from tests.integration.faults.scene import Scene
 from tests.support.consuming import Recorder, Troubles, consuming, settings_for
+from tests.support.containers import unavailable
 from tests.support.oracle import mixed
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
@@ -136,7 +136,7 @@ def _causes(worker: Worker) -> dict[str, str]:
 @contextmanager
 def _full(broker: Broker, queue: str) -> Iterator[None]:
     """The queue takes one message meanwhile, by a policy as an operator would set."""
-    policy = f"policies/%2F/{urllib.parse.quote(queue)}"
+    policy = f"policies/{broker.virtual_host}/{urllib.parse.quote(queue)}"
     pattern = f"^{queue.replace('.', chr(92) + '.')}$"
     definition = {"max-length": 1, "overflow": "reject-publish"}
     broker.api("PUT", policy, {"pattern": pattern, "definition": definition, "apply-to": "queues"})

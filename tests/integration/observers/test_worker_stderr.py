@@ -18,7 +18,7 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from tests.integration.conftest import unavailable
+from tests.support.containers import unavailable
 from tests.support.orders import an_order, shop_settings
 from tests.support.ports import free_port
 from tests.support.worker import clean_environment, wait_until

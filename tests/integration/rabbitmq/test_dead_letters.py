@@ -185,7 +185,7 @@ def test_thousands_of_letters_are_listed_quickly(broker: Broker, queue: str) -> 
 
     assert seen == _letters(2_500)
     # 1,000 letters take less than two seconds on an idle machine; this one may be busy.
-    assert took < 15
+    assert took < 45
     assert asyncio.run(_visit(settings)) == _letters(2_500)
 
 

@@ -139,7 +139,7 @@ def test_an_exchange_that_hands_every_copy_to_every_queue_is_refused(
         pytest.skip("needs the management API to make a virtual host")
     rabbitmq.api("PUT", f"vhosts/{queue}", {})
     try:
-        url = rabbitmq.url.replace("%2F", queue)
+        url = f"{rabbitmq.url.rpartition('/')[0]}/{queue}"
         with Peer(url) as peer:
             peer.declare_exchange("dispatcher", "fanout")
 

@@ -5,11 +5,9 @@ where `MailServer.accepted` counts it. Limits are the server's defaults; `lifted
 """
 
 import os
-import socket
-import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +16,13 @@ from typing import Any
 from tests.support.certificates import throwaway_certificate
 from tests.support.mail_servers import exim, opensmtpd, postfix
 from tests.support.ports import free_port
+from tests.support.readiness import greeting, until_it_answers
 
 USER, PASSWORD = "shop", "Tr4ns-port"
 MARK = "X-Order"
 """The header by which a mail is counted; its value is the id and a semicolon."""
 
 KINDS: Mapping[str, Any] = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd}
-_READY = 30.0
 
 
 def image_of(kind: str) -> str:
@@ -58,7 +56,7 @@ class MailServer:
     def restart(self) -> None:
         """Stop it, start it again, and wait until it greets."""
         self._container.restart(timeout=5)
-        _await_greeting(self.port, self.log)
+        until_it_answers(lambda: greeting("127.0.0.1", self.port), self.log)
 
     def log(self) -> str:
         """What it has printed so far."""
@@ -93,21 +91,8 @@ def mail_server(kind: str, folder: Path, *, lifted: bool = False) -> Iterator[Ma
         )
         try:
             server = MailServer(kind, port, certificate.file, container)
-            _await_greeting(port, server.log)
+            until_it_answers(lambda: greeting("127.0.0.1", port), server.log)
             yield server
         finally:
             container.remove(force=True, v=True)
             client.close()
-
-
-def _await_greeting(port: int, log: Callable[[], str]) -> None:
-    give_up = time.monotonic() + _READY
-    while time.monotonic() < give_up:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-                if connection.recv(3) == b"220":
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"the mail server never greeted: {log()[-4000:]}")

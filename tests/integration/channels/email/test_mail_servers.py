@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import require_image
+from tests.support.containers import require_image
 from tests.support.mail_servers import KINDS, MailServer, image_of, mail_server
 from tests.support.rabbit import Broker
 from tests.support.relay_run import RelayRun

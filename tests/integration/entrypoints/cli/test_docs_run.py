@@ -170,7 +170,7 @@ def test_field_8_4_the_blocks_of_the_migrating_page_run_in_order(
 
         assert sent_to(reader) == ["ada@example.com", "ada@example.com"]
     finally:
-        local_broker.api("DELETE", "exchanges/%2F/shop")
+        local_broker.api("DELETE", f"exchanges/{local_broker.virtual_host}/shop")
 
 
 def a_dead_letter(name: str) -> str:
