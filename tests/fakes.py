@@ -207,7 +207,7 @@ def reason_of(error: DeliveryError | None) -> FailureReason:
     return error.reason
 
 
-async def eventually(predicate: Callable[[], object], *, seconds: float = 15.0) -> None:
+async def eventually(predicate: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Wait until `predicate` holds; fail when it has not after `seconds`."""
     async with asyncio.timeout(seconds):
         while not predicate():

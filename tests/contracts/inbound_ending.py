@@ -96,7 +96,7 @@ class EndingContract:
             running = asyncio.create_task(consumer.run(hang))
             await started.wait()
             consumer.stop()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(20):
                 await running
             again = Recorder()
             await drained(inbound, queue, handler=again)

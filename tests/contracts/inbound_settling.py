@@ -63,7 +63,7 @@ class SettlingContract:
             assert (copy.body, copy.properties, copy.queue) == (body, ALL_PROPERTIES, queue)
             assert not copy.redelivered
             # A broker counts milliseconds from when it stored the copy: after the answer.
-            assert inbound.tier.total_seconds() - 0.005 <= times[1] - times[0] < 5
+            assert inbound.tier.total_seconds() - 0.005 <= times[1] - times[0] < 20
             assert await drained(inbound, queue) == []
 
         run(scenario)
@@ -87,7 +87,7 @@ class SettlingContract:
             async with consuming(inbound.consumer(queue), recorder):
                 lateness = await late
 
-            assert lateness < 3
+            assert lateness < 15
             assert await drained(inbound, queue) == []
             if inbound.delays_exactly:
                 assert len(recorder.seen) == 2

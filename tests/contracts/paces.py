@@ -22,7 +22,7 @@ class PaceStoreContract:
 
     def run(self, open_stores: Open, scenario: Callable[[Stores], Awaitable[None]]) -> None:
         async def main() -> None:
-            async with asyncio.timeout(30), open_stores() as stores:
+            async with asyncio.timeout(60), open_stores() as stores:
                 await scenario(stores)
 
         asyncio.run(main())
@@ -37,7 +37,7 @@ class PaceStoreContract:
             assert all(turn.taken for turn in turns)
             gaps = [b.at - a.at for a, b in pairwise(turns)]
             assert gaps == pytest.approx([5.0] * 5, abs=0.001)
-            assert turns[5].wait == pytest.approx(25.0, abs=1.0)
+            assert turns[5].wait == pytest.approx(25.0, abs=4.0)
 
         self.run(open_stores, scenario)
 

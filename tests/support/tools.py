@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.integration.conftest import unavailable
+from tests.support.containers import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -58,7 +58,7 @@ def test_a_thousand_letters_are_listed_and_one_cause_is_replayed(office: Office)
     rows = [line for line in listed.stdout.splitlines()[2:] if not line.startswith(" ")]
     assert [row.split()[0] for row in rows] == ["250"] * 4
     # Two seconds on an idle machine, with the start of the program; this one may be busy.
-    assert took < 10
+    assert took < 30
     assert [letter["id"] for letter in before] == everybody
     assert sorted(replayed.stdout.split()) == sorted(ids["template_missing"])
     assert office.waiting() == 250

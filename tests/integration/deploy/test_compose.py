@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import MAILHOG, RABBITMQ, require_image
+from tests.support.containers import MAILHOG, RABBITMQ, require_image
 from tests.support.ports import free_port
 from tests.support.tools import ROOT, run, tool
 from tests.support.worker import wait_until

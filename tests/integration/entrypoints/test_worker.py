@@ -114,11 +114,11 @@ def test_an_edited_template_shows_once_it_rests_and_a_broken_one_is_not_used(
     with running(tmp_path, settings) as worker, Peer(rabbitmq.url) as peer:
         worker.wait_for("consuming")
         template.write_text("<h1>Goodbye {{ name }}</h1>")
-        worker.wait_for("templates changed", seconds=5)
+        worker.wait_for("templates changed")
         peer.publish(queue, an_order(1))
         wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
         template.write_text("<h1>{{ name </h1>")
-        told = worker.wait_for("templates are broken; the last good set stays in use", seconds=5)
+        told = worker.wait_for("templates are broken; the last good set stays in use")
         peer.publish(queue, an_order(2))
         wait_until(lambda: mailbox.count() == 2, on_failure=lambda: worker.output)
 
@@ -165,7 +165,7 @@ def test_dead_letters_are_listed_shown_retried_and_removed_while_they_stay_in_th
         unknown = run_command("failed", "show", "id-7", settings=settings, cwd=tmp_path)
         refused = run_command("failed", "retry", "id-1", settings=settings, cwd=tmp_path)
         (Path(settings["templates_dir"]) / "later.jinja2").write_text("Later, {{ name }}")
-        worker.wait_for("templates changed", seconds=5)
+        worker.wait_for("templates changed")
         one = run_command("failed", "retry", "id-1", "--yes", settings=settings, cwd=tmp_path)
         wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
         gone = run_command(

@@ -140,7 +140,7 @@ def test_field_5_11_a_wrong_password_is_tried_twice_in_ten_seconds_and_a_new_one
         time.sleep(10)
         assert 1 <= logins() <= 2
         secret.write_text(f"smtp://shop:right@127.0.0.1:{server.port}")
-        wait_until(lambda: bool(server.accepted), seconds=5, on_failure=lambda: worker.output)
+        wait_until(lambda: bool(server.accepted), seconds=14, on_failure=lambda: worker.output)
         settled(worker, peer, queue, server, 500)
         assert {entry["attempt"] for entry in worker.events("notification sent")} == {1}
         assert worker.terminate() == 0

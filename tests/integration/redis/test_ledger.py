@@ -103,7 +103,7 @@ def test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing(
         began = time.monotonic()
         with pytest.raises(LedgerUnavailable, match="cannot be reached"):
             await ledger.start(NO_ID)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 10
         own_redis.start()
 
         assert await state_of(ledger, ID) is SENT
@@ -124,7 +124,7 @@ def test_a_server_that_freezes_is_unavailable_soon_and_what_it_had_read_is_undon
             await ledger.start(NO_ID)
         with pytest.raises(LedgerUnavailable):
             await ledger.start(changed(ID, key="order-2"))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         own_redis.thaw()
 
         assert await state_of(ledger, ID) is SENT

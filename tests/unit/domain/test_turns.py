@@ -105,7 +105,7 @@ def test_however_waiting_ends_one_has_the_turn_and_no_turn_is_lost(seed: int) ->
             turns.dismiss(lambda _p: chance.random() < 0.05, lambda: Unavailable("go"))
         await asyncio.gather(*tasks, return_exceptions=True)
         assert not turns.is_taken
-        async with asyncio.timeout(5), turns.turn(a_place("last")):
+        async with asyncio.timeout(30), turns.turn(a_place("last")):
             pass
 
     run(main())

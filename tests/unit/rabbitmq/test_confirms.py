@@ -56,7 +56,7 @@ def _outcomes(
         await asyncio.sleep(0)
         assert channel.published == keys
         play(channel)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return list(await asyncio.gather(*tasks))
 
     return asyncio.run(scenario())

@@ -48,8 +48,9 @@ def test_a_locked_file_is_unavailable_soon_and_blocks_nothing_meanwhile(machine:
                 longest = max(longest, time.monotonic() - before)
             answers = await refused
 
-            assert time.monotonic() - began < 1
-            assert longest < 0.1
+            took = time.monotonic() - began
+            assert took < 10
+            assert longest < took / 2  # a call that blocked would last as long as all of it
             assert [type(answer) for answer in answers] == [LedgerUnavailable] * 2
             assert f"ledger {machine.path}: another program" in str(answers[0])
             other.execute("COMMIT")

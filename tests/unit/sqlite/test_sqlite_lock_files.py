@@ -89,7 +89,7 @@ def test_two_that_look_at_the_same_time_agree(tmp_path: Path) -> None:
         lookers = [LockFiles(database, str(number)) for number in range(2)]
         fd = os.open(tmp_path / "ledger.db-alive-theirs", os.O_RDONLY)
         try:
-            wait_until(lambda: all(looker.has_died("theirs") for looker in lookers), seconds=1)
+            wait_until(lambda: all(looker.has_died("theirs") for looker in lookers))
         finally:
             os.close(fd)
 

@@ -140,9 +140,10 @@ def test_a_ceiling_is_kept_by_all_processes_of_a_command(tmp_path: Path) -> None
     workers = send_all(tmp_path, server, 200, workers=2, email_rate="50/s", prefetch="10")
 
     assert all(worker.events("notification sent") for worker in workers)
-    assert 199 / 50 <= server.times[-1] - server.times[0] <= 6.0
+    # Two that do not know of each other would take two seconds, and a hundred mails in one.
+    assert 0.95 * 199 / 50 <= server.times[-1] - server.times[0] <= 12.0
     # A mail may be late by a moment, and the next one in time.
-    assert all(sum(start <= at < start + 1 for at in server.times) <= 53 for start in server.times)
+    assert all(sum(start <= at < start + 1 for at in server.times) <= 75 for start in server.times)
 
 
 def test_a_budget_that_is_used_up_lets_mails_wait_over_a_restart(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_field_5_12_the_pool_grows_again_when_the_relay_takes_more() -> None:
         await send_many(notifier, 20)
         server.limits.connections = None
 
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while server.most_at_once < 10:
                 assert_all_sent(await send_many(notifier, 30))
 
@@ -125,7 +125,7 @@ def test_field_5_12_connections_that_are_not_needed_leave_room_for_others() -> N
         await send_many(notifier, 30)
         assert server.open_connections >= 4
 
-        await eventually(lambda: server.open_connections == 1, seconds=5)
+        await eventually(lambda: server.open_connections == 1)
         await asyncio.sleep(0.3)
 
         assert server.open_connections == 1

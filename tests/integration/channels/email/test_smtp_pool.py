@@ -103,7 +103,7 @@ def test_an_idle_connection_is_closed_with_a_goodbye_though_no_mail_follows() ->
     async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
         await send(notifier)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while server.open_connections:
                 await asyncio.sleep(0.02)
 

@@ -160,7 +160,7 @@ def test_field_5_4_a_worker_that_dies_between_two_transactions_sends_to_no_one_t
         server.on("mail", Hang(), address="shop")
         server.on("mail", Say("250 2.1.0 ok"), times=2)
         dying = asyncio.create_task(first.dispatch(a_notification(to=people)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(server.accepted) < 2 or server.rules[0].used == 0:
                 await asyncio.sleep(0.01)
         await first.ledger.close()  # as a process that is no more
