@@ -1,5 +1,6 @@
 """The use case: one delivery in, one outcome out."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,10 @@ from domain.ledger_access import LedgerAccess, SendRecord
 from domain.notification import Notification, Recipient
 from domain.outcome import Outcome, Rejected, Result, Sent
 from domain.ports import Answers, Clock, RenderRequest, TemplateRenderer
-from domain.results import result_of_error, result_of_state
-from domain.retry_policy import RetryPolicy
+from domain.retry_policy import RetryPolicy, result_of_state
+
+Mail = tuple[Notification, tuple[Recipient, ...]]
+"""One message to the provider, and whom of its recipients it is for."""
 
 _BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState.POISON})
 
@@ -43,29 +46,33 @@ class Dispatcher:
 
         Never raises DeliveryError: each failure becomes a result. While the channel's provider or
         the ledger is away this waits, and spends no attempt. Cancelled while nothing is on its way,
-        it leaves no trace; else the ledger has it in doubt.
+        it leaves no trace; else the ledger has it in doubt. Ended by a fault, it ends its start.
         """
         while True:
             start = start or await self.ledger.start(delivery)  # 1: ask the ledger
-            results, unsent = self._known(delivery, start.states)
-            if not unsent and all(isinstance(result, Sent) for result in results):
+            results, mails = self._plan(delivery, start.states)
+            if not mails and all(isinstance(result, Sent) for result in results):
                 made = delivery.attempts_made
                 return Outcome(attempt=made, results=tuple(results), claim=start.claim)
+            record = SendRecord(self.ledger.ledger, start.claim)
             try:
-                async with self.ledger.sending(start) as record:
-                    for mail, people in self._mails(delivery, unsent):
+                async with self.ledger.turn_of(start):
+                    for mail, people in mails:
                         answers: Answers
                         try:
                             request = self._request(delivery, mail, people, record)  # 2: render
                             answers = await self.senders[mail.channel].send(request)  # 3: send
                         except DeliveryError as error:
                             answers = dict.fromkeys(people, error)
-                        results += self._results(delivery, people, answers)
+                        results += [self._result(delivery, r, answers[r]) for r in people]
                         if mail is not delivery.notification:
                             await record.sent([r for r in people if answers[r] is None])
             except ClaimLost:  # we stood still for too long; another process may have it now
                 start = None
                 continue
+            except BaseException as error:
+                await self.ledger.abandon(record, error)
+                raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
             await self.ledger.finish(start.claim, sent)  # 4: write it down
             return Outcome(attempt=delivery.attempt, results=tuple(results), claim=start.claim)
@@ -78,34 +85,37 @@ class Dispatcher:
         start = await self.ledger.start(delivery)
         if start.is_recovered or not _BEGUN.isdisjoint(start.states.values()):
             return start
-        await self.ledger.give_back(start.claim)
+        try:
+            await self.ledger.finish(start.claim)
+        except asyncio.CancelledError as error:
+            await self.ledger.abandon(SendRecord(self.ledger.ledger, start.claim), error)
+            raise
         return None
 
     async def has_begun(self, delivery: Delivery) -> bool:
         """Whether `resume` would start it. Raises LedgerUnavailable."""
-        return not _BEGUN.isdisjoint((await self.ledger.peek(delivery)).values())
+        return not _BEGUN.isdisjoint((await self.ledger.ledger.peek(delivery)).values())
 
     async def foresee(self, delivery: Delivery) -> Outcome:
         """Return the outcome of `dispatch` as it is if the provider takes all that it is asked to
         take. The provider is not asked, nothing is sent or written down, and no pause is waited
         for. Raises LedgerUnavailable."""
-        results, unsent = self._known(delivery, await self.ledger.peek(delivery))
-        for mail, recipients in self._mails(delivery, unsent):
+        results, mails = self._plan(delivery, await self.ledger.ledger.peek(delivery))
+        for mail, people in mails:
             answers: Answers
             try:
-                content = self._render(mail, delivery)
-                notifier = self.senders[mail.channel].notifier
-                answers = await notifier.check(mail, content, recipients)
+                content = self._render(mail, self._refuse_expired(delivery))
+                answers = await self.senders[mail.channel].notifier.check(mail, content, people)
             except DeliveryError as error:
-                answers = dict.fromkeys(recipients, error)
-            results += self._results(delivery, recipients, answers)
+                answers = dict.fromkeys(people, error)
+            results += [self._result(delivery, r, answers[r]) for r in people]
         return Outcome(attempt=delivery.attempt, results=tuple(results))
 
     def rehearse(self, delivery: Delivery) -> None:
         """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it is
         too late."""
-        for mail, _recipients in self._mails(delivery, delivery.remaining):
-            self._render(mail, delivery)
+        for mail, _recipients in self._mails(delivery.notification, delivery.remaining):
+            self._render(mail, self._refuse_expired(delivery))
 
     def after_fault(self, delivery: Delivery, error: Exception) -> Outcome:
         """The outcome where a fault of ours ended the attempt: it costs the attempt."""
@@ -119,10 +129,10 @@ class Dispatcher:
         found[str(LEDGER)] = self.ledger.pause
         return {name: pause for name, pause in found.items() if pause is not None}
 
-    def _known(
+    def _plan(
         self, delivery: Delivery, states: Mapping[str, RecipientState]
-    ) -> tuple[list[Result], tuple[Recipient, ...]]:
-        """Results that need no sending, and who is to be sent to."""
+    ) -> tuple[list[Result], Sequence[Mail]]:
+        """Results that need no sending, and the mails to the others."""
         results: list[Result] = []
         unsent = delivery.remaining
         if any(state is not RecipientState.CLEAR for state in states.values()):
@@ -130,44 +140,44 @@ class Dispatcher:
             known = {r: result_of_state(r, states[r.address], in_doubt) for r in unsent}
             results = [result for result in known.values() if result is not None]
             unsent = tuple([r for r, result in known.items() if result is None])
-        channel = delivery.notification.channel
-        if unsent and channel not in self.senders:
-            error = f"channel {channel!r} is not configured at this worker"
+        notification = delivery.notification
+        if unsent and notification.channel not in self.senders:
+            error = f"channel {notification.channel!r} is not configured at this worker"
             reason = FailureReason.CHANNEL_UNKNOWN
             results += [Rejected(recipient=r, reason=reason, error=error) for r in unsent]
             unsent = ()
-        return results, unsent
+        return results, self._mails(notification, unsent)
 
     def _mails(
-        self, delivery: Delivery, recipients: tuple[Recipient, ...]
-    ) -> Sequence[tuple[Notification, tuple[Recipient, ...]]]:
+        self, notification: Notification, recipients: tuple[Recipient, ...]
+    ) -> Sequence[Mail]:
         """One mail to all, or one for each where the channel or the producer wants it so."""
         if not recipients:
             return ()
-        notification = delivery.notification
         sender = self.senders.get(notification.channel)
-        is_alone = notification.individually or (sender is not None and sender.notifier.one_by_one)
-        return notification.mails(recipients, alone=is_alone)
+        if notification.individually or (sender is not None and sender.notifier.one_by_one):
+            return [(notification.for_one(recipient), (recipient,)) for recipient in recipients]
+        return [(notification, recipients)]
 
     def _request(
         self,
         delivery: Delivery,
         mail: Notification,
-        recipients: tuple[Recipient, ...],
+        people: tuple[Recipient, ...],
         record: SendRecord,
     ) -> SendRequest:
+        now = self._refuse_expired(delivery)
         return SendRequest(
             notification=mail,
-            content=self._render(mail, delivery),
-            recipients=recipients,
+            content=self._render(mail, now),
+            recipients=people,
             record=record,
             check=partial(self._refuse_expired, delivery),
             may_wait=delivery.may_wait,
-            since=self.clock.now(),
+            since=now,
         )
 
-    def _render(self, mail: Notification, delivery: Delivery) -> Content:
-        now = self._refuse_expired(delivery)
+    def _render(self, mail: Notification, now: datetime) -> Content:
         recipients = mail.recipients
         return self.renderer.render(
             RenderRequest(
@@ -193,19 +203,13 @@ class Dispatcher:
                 raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
         return now
 
-    def _results(
-        self, delivery: Delivery, recipients: Sequence[Recipient], answers: Answers
-    ) -> list[Result]:
-        results: list[Result] = []
-        for recipient in recipients:
-            error = answers[recipient]
-            if error is None:
-                results.append(Sent(recipient=recipient))
-            else:
-                policies = self._in_doubt(delivery), self.retry_policy
-                result = result_of_error(recipient, error, delivery.attempt, *policies)
-                results.append(result)
-        return results
+    def _result(
+        self, delivery: Delivery, recipient: Recipient, error: DeliveryError | None
+    ) -> Result:
+        if error is None:
+            return Sent(recipient=recipient)
+        in_doubt = self._in_doubt(delivery)
+        return self.retry_policy.result_of(recipient, error, delivery.attempt, in_doubt)
 
     def _in_doubt(self, delivery: Delivery) -> InDoubtPolicy:
         """What is to be done where it is in doubt whether this delivery was sent."""

@@ -3,8 +3,9 @@
 import asyncio
 import math
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
@@ -57,10 +58,6 @@ class LedgerAccess:
         """The pause while the ledger is away, else None."""
         return self._breaker.pause
 
-    async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
-        """What `start` would answer now. Does not wait: raises LedgerUnavailable."""
-        return await self.ledger.peek(delivery)
-
     async def start(self, delivery: Delivery) -> Start:
         """Start a delivery, once no other process that is alive is sending it."""
         while True:
@@ -69,48 +66,32 @@ class LedgerAccess:
                 return start
             await self._clock.sleep(max(start.retry_after, _LEAST_WAIT))
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+    def turn_of(self, start: Start) -> AbstractAsyncContextManager[object]:
+        """Recovered deliveries are sent one at a time, since one of them has ended a process: side
+        by side, the others would share its guilt."""
+        return self._one_recovered if start.is_recovered else nullcontext()
+
+    def finish(self, claim: Claim, sent: Sequence[str] = ()) -> Awaitable[None]:
         """Write down that the start has ended, and who was sent to."""
-        await self._insist(partial(self.ledger.finish, claim, sent))
+        return self._insist(partial(self.ledger.finish, claim, sent))
 
-    async def give_back(self, claim: Claim) -> None:
-        """End a start of which nothing was sent."""
-        try:
-            await self.finish(claim, ())
-        except asyncio.CancelledError:
-            await self._forget(claim)
-            raise
-
-    async def acked(self, claim: Claim) -> None:
-        """Forget what is only needed until the message is acked."""
-        await self._insist(partial(self.ledger.acked, claim))
-
-    async def session_ended(self, session: str) -> None:
-        """Write down that what this session did not ack will be delivered again."""
-        await self._insist(partial(self.ledger.session_ended, session))
-
-    @asynccontextmanager
-    async def sending(self, start: Start) -> AsyncIterator["SendRecord"]:
-        """What is sent in here is written down; recovered deliveries enter one at a time, since one
-        of them has ended a process: side by side, the others would share its guilt.
-
-        Left by a cancellation while nothing is on its way, it leaves no trace in the ledger; else
-        the ledger has the delivery in doubt. Left by a fault, the start is ended.
-        """
-        record = SendRecord(self.ledger, start.claim)
-        try:
-            async with self._one_recovered if start.is_recovered else nullcontext():
-                yield record
-        except asyncio.CancelledError:
-            if not record.is_sending:
-                await self._forget(start.claim)
-            raise
-        except ClaimLost:
-            raise
-        except Exception:
+    async def abandon(self, record: "SendRecord", error: BaseException) -> None:
+        """End a start that `error` has ended. Where we are stopping and nothing is on its way, the
+        next process must not see a crash in it; that is not waited for."""
+        if not isinstance(error, asyncio.CancelledError):
             # Left as started it would be busy for as long as this process lives.
-            await self.finish(start.claim, ())
-            raise
+            await self.finish(record.claim)
+        elif not record.is_sending:
+            with suppress(LedgerUnavailable):
+                await _translated(partial(self.ledger.finish, record.claim, ()))
+
+    def acked(self, claim: Claim) -> Awaitable[None]:
+        """Forget what is only needed until the message is acked."""
+        return self._insist(partial(self.ledger.acked, claim))
+
+    def session_ended(self, session: str) -> Awaitable[None]:
+        """Write down that what this session did not ack will be delivered again."""
+        return self._insist(partial(self.ledger.session_ended, session))
 
     async def _insist(self, call: Callable[[], Awaitable[_T]]) -> _T:
         if not self._breaker.is_open:
@@ -118,25 +99,25 @@ class LedgerAccess:
                 return await call()
             except Exception as error:  # noqa: BLE001 - see the class
                 self._breaker.trip(_absence(error), Caller())
-        return await self._breaker.call(lambda: _translated(call))
-
-    async def _forget(self, claim: Claim) -> None:
-        """We are stopping, and nothing had left: the next process must not see a crash in it."""
-        with suppress(LedgerUnavailable):
-            await _translated(partial(self.ledger.finish, claim, ()))
+        return await self._breaker.call(partial(_translated, call))
 
 
+@dataclass(slots=True)
 class SendRecord:
-    """What the ledger must know of one start while it is sent.
+    """What the ledger must know of one start while it is sent. `answers`: the provider's, to the
+    message sent last; None while it is on its way."""
 
-    `is_sending`: whether a payload may be on its way that was neither accepted nor refused.
-    """
+    ledger: DeliveryLedger
+    claim: Claim
+    answers: Sequence[DeliveryError | None] | None = ()
+    _has_doubt: bool = field(default=False, init=False)
 
-    def __init__(self, ledger: DeliveryLedger, claim: Claim) -> None:
-        self.is_sending = False
-        self._has_doubt = False
-        self._ledger = ledger
-        self._claim = claim
+    @property
+    def is_sending(self) -> bool:
+        """Whether a payload may be on its way that was neither accepted nor refused."""
+        if self._has_doubt or self.answers is None:
+            return True
+        return any(answer is None or isinstance(answer, InDoubt) for answer in self.answers)
 
     async def about_to_send(
         self, recipients: Sequence[Recipient], concerned: Sequence[Recipient] | None = None
@@ -145,30 +126,22 @@ class SendRecord:
         Unavailable where that cannot be written down, and ClaimLost."""
         addresses = [r.address for r in (recipients if concerned is None else concerned)]
         try:
-            await self._ledger.sending(self._claim, addresses)
+            await self.ledger.sending(self.claim, addresses)
         except ClaimLost:
             raise
         except Exception as error:  # noqa: BLE001 - see LedgerAccess
             away = _absence(error)
             raise Unavailable(f"nothing is sent without the ledger: {away}") from away
-        self.is_sending = True
-
-    def answered(self, answers: Sequence[DeliveryError | None]) -> None:
-        """The provider's answers, one for each recipient, are in."""
-        for answer in answers:
-            if answer is None or isinstance(answer, InDoubt):
-                return
-        self.is_sending = self._has_doubt  # refused for all of them: nothing is on its way
+        self.answers = None
 
     async def sent(self, recipients: Sequence[Recipient]) -> None:
         """These have got it, while others of the same notification go on."""
-        if self.is_sending and not recipients:
-            self._has_doubt = True  # neither refused nor accepted: it may have been sent
+        self._has_doubt |= self.is_sending and not recipients  # it may have been sent
         # A failure here is no loss: `finish` will try again, and until then nothing is acked.
         with suppress(LedgerUnavailable):
             addresses = [r.address for r in recipients]
-            await _translated(partial(self._ledger.sent, self._claim, addresses))
-        self.is_sending = self._has_doubt
+            await _translated(partial(self.ledger.sent, self.claim, addresses))
+        self.answers = ()
 
 
 async def _translated(call: Callable[[], Awaitable[_T]]) -> _T:

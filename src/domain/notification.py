@@ -169,8 +169,17 @@ class Notification:
     headers: tuple[tuple[str, str], ...] = ()
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     seed: str = ""
+    recipients: tuple[Recipient, ...] = field(init=False, compare=False, repr=False)
+    """All of them, each address once, in the order given: to, cc, bcc."""
 
     def __post_init__(self) -> None:
+        everyone = (*self.to, *self.cc, *self.bcc)
+        if len(everyone) > 1:
+            by_address: dict[str, Recipient] = {}
+            for recipient in everyone:
+                by_address.setdefault(recipient.address, recipient)
+            everyone = tuple(by_address.values())
+        object.__setattr__(self, "recipients", everyone)
         is_usual = (
             self.to
             and self.id
@@ -203,26 +212,9 @@ class Notification:
         """The id, and for a message without one the seed too: equal messages differ in it."""
         return f"{self.id}.{self.seed}" if self.seed else self.id
 
-    @property
-    def recipients(self) -> tuple[Recipient, ...]:
-        """Return all recipients, each address once, in the order given: to, cc, bcc."""
-        by_address: dict[str, Recipient] = {}
-        for recipient in (*self.to, *self.cc, *self.bcc):
-            by_address.setdefault(recipient.address, recipient)
-        return tuple(by_address.values())
-
     def for_one(self, recipient: Recipient) -> "Notification":
         """The same notification addressed to `recipient` alone, as `individually` asks."""
         return replace(self, to=(recipient,), cc=(), bcc=())
-
-    def mails(
-        self, recipients: tuple[Recipient, ...], *, alone: bool
-    ) -> list[tuple["Notification", tuple[Recipient, ...]]]:
-        """One mail to all of `recipients`, or one for each of them `alone`; each with whom it is
-        for."""
-        if not alone:
-            return [(self, recipients)]
-        return [(self.for_one(recipient), (recipient,)) for recipient in recipients]
 
 
 def _time_fault(time: datetime | None) -> str | None:

@@ -1,11 +1,29 @@
-"""When to try again, and when an attempt was the last: a pure rule."""
+"""What an answer for one recipient means: sent, when to try again, or the end. A pure rule.
+
+Here, and nowhere else, is decided when an attempt was the last, and what becomes of a recipient who
+is in doubt.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from domain.errors import FailureReason, Transient
+from domain.content import InDoubtPolicy
+from domain.delivery import resumed
+from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Throttled, Transient
+from domain.ledger import RecipientState
 from domain.notification import Recipient
-from domain.outcome import Deferred, Rejected
+from domain.outcome import Deferred, Rejected, Result, Sent
+
+_NEVER_SENT = {
+    RecipientState.CONFLICT: (
+        FailureReason.CONFLICT,
+        "this id was used before with another body; every message needs an id of its own",
+    ),
+    RecipientState.POISON: (
+        FailureReason.POISON,
+        "the worker died each time it had this message in hand; see its log before a retry",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +35,23 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if any(tier <= timedelta(0) for tier in self.tiers):
             raise ValueError("a retry delay must be longer than zero")
+
+    def result_of(
+        self, recipient: Recipient, error: DeliveryError, attempt: int, in_doubt: InDoubtPolicy
+    ) -> Deferred | Rejected:
+        """The result for a recipient that the provider has not accepted in this attempt."""
+        recipient = resumed(recipient, error.resume)
+        text = str(error)
+        match error:
+            case Permanent(reason=reason):
+                return Rejected(recipient=recipient, reason=reason, error=text)
+            case Throttled(retry_after=wait):
+                return Deferred(
+                    recipient=recipient, delay=wait, error=text, attempt_spent=False, exact=True
+                )
+            case InDoubt() if in_doubt is InDoubtPolicy.HOLD:
+                return _held(recipient, text)
+        return self.after(attempt, recipient, text, error if isinstance(error, Transient) else None)
 
     def after(
         self, attempt: int, recipient: Recipient, error: str, cause: Transient | None = None
@@ -44,3 +79,22 @@ class RetryPolicy:
         if at_least is None or tier >= at_least:
             return tier
         return min((t for t in self.tiers if t >= at_least), default=max(self.tiers))
+
+
+def result_of_state(
+    recipient: Recipient, state: RecipientState, in_doubt: InDoubtPolicy
+) -> Result | None:
+    """What the ledger knows of this recipient as a result; None: it is to be sent to."""
+    if state is RecipientState.SENT:
+        return Sent(recipient=recipient, earlier=True)
+    if state in _NEVER_SENT:
+        reason, error = _NEVER_SENT[state]
+        return Rejected(recipient=recipient, reason=reason, error=error)
+    if state is RecipientState.IN_DOUBT and in_doubt is InDoubtPolicy.HOLD:
+        return _held(recipient, "the worker died while sending; whether it arrived cannot be known")
+    return None
+
+
+def _held(recipient: Recipient, error: str) -> Rejected:
+    """Who may or may not have it is not sent to again."""
+    return Rejected(recipient=recipient, reason=FailureReason.IN_DOUBT, error=error)

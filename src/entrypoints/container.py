@@ -25,12 +25,11 @@ from adapters.observers.readiness import Readiness
 from adapters.observers.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from domain.alerts import AlertPolicy
-from domain.channel_sender import ChannelSender
+from domain.channel_sender import AttachmentRoom, ChannelSender
 from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
-from domain.room import AttachmentRoom
 from entrypoints import brokers
 from entrypoints.alerts.alerter import Alerter
 from entrypoints.alerts.all_clear import AllClear

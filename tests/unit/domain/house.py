@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from domain.channel_sender import ChannelSender
+from domain.channel_sender import AttachmentRoom, ChannelSender
 from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError
@@ -13,7 +13,6 @@ from domain.ledger_access import LedgerAccess
 from domain.notification import Notification
 from domain.outcome import Outcome
 from domain.retry_policy import RetryPolicy
-from domain.room import AttachmentRoom
 from tests.fakes import (
     FakeClock,
     FakeNotifier,

@@ -3,18 +3,29 @@
 import asyncio
 from collections.abc import Sequence
 
+from domain.channel_sender import AttachmentRoom
 from domain.notification import Attachment
-from domain.room import AttachmentRoom, Room
+
+
+async def no_files(paths: Sequence[str]) -> int:
+    assert not paths
+    return 0
+
+
+def a_file(size: int) -> list[Attachment]:
+    return [Attachment(filename="a", content=b"x" * size)]
 
 
 class Yard:
+    """Has room for files of so many bytes, in five copies."""
+
     def __init__(self, size: int) -> None:
-        self.room = Room(size)
+        self.room = AttachmentRoom(5 * size, no_files)
         self.under_way: list[int] = []
         self.most = 0
 
     async def work(self, size: int) -> None:
-        async with self.room.hold(size):
+        async with self.room.hold(a_file(size)):
             self.under_way.append(size)
             self.most = max(self.most, sum(self.under_way))
             await asyncio.sleep(0.001)
@@ -45,7 +56,7 @@ def test_who_is_cancelled_while_waiting_holds_nobody_up() -> None:
     yard = Yard(100)
 
     async def scenario() -> None:
-        async with yard.room.hold(60):
+        async with yard.room.hold(a_file(60)):
             large = asyncio.create_task(yard.work(100))
             small = asyncio.create_task(yard.work(40))
             await asyncio.sleep(0)
@@ -62,7 +73,7 @@ def test_who_is_cancelled_just_as_its_turn_comes_gives_the_turn_back() -> None:
     yard = Yard(100)
 
     async def scenario() -> None:
-        holding = yard.room.hold(100)
+        holding = yard.room.hold(a_file(100))
         await holding.__aenter__()
         waiting = asyncio.create_task(yard.work(100))
         await asyncio.sleep(0)
@@ -84,7 +95,7 @@ def test_field_1_3_files_named_by_path_count_with_their_bytes() -> None:
 
     async def send(files: Sequence[Attachment]) -> None:
         nonlocal under_way, most
-        async with room.for_files(files):
+        async with room.hold(files):
             under_way += 1
             most = max(most, under_way)
             await asyncio.sleep(0.001)
