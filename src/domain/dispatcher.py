@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from domain.retry_policy import RetryPolicy, result_of_state
 Mail = tuple[Notification, tuple[Recipient, ...]]
 """One message to the provider, and whom of its recipients it is for."""
 
+_AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 _BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState.POISON})
 
 
@@ -56,7 +58,7 @@ class Dispatcher:
                 return Outcome(attempt=made, results=tuple(results), claim=start.claim)
             record = SendRecord(self.ledger.ledger, start.claim)
             try:
-                async with self.ledger.turn_of(start):
+                async with self.ledger.one_recovered if start.is_recovered else _AT_ONCE:
                     for mail, people in mails:
                         answers: Answers
                         try:
@@ -64,7 +66,7 @@ class Dispatcher:
                             answers = await self.senders[mail.channel].send(request)  # 3: send
                         except DeliveryError as error:
                             answers = dict.fromkeys(people, error)
-                        results += [self._result(delivery, r, answers[r]) for r in people]
+                        results += self._results(delivery, people, answers)
                         if mail is not delivery.notification:
                             await record.sent([r for r in people if answers[r] is None])
             except ClaimLost:  # we stood still for too long; another process may have it now
@@ -108,7 +110,7 @@ class Dispatcher:
                 answers = await self.senders[mail.channel].notifier.check(mail, content, people)
             except DeliveryError as error:
                 answers = dict.fromkeys(people, error)
-            results += [self._result(delivery, r, answers[r]) for r in people]
+            results += self._results(delivery, people, answers)
         return Outcome(attempt=delivery.attempt, results=tuple(results))
 
     def rehearse(self, delivery: Delivery) -> None:
@@ -203,13 +205,18 @@ class Dispatcher:
                 raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
         return now
 
-    def _result(
-        self, delivery: Delivery, recipient: Recipient, error: DeliveryError | None
-    ) -> Result:
-        if error is None:
-            return Sent(recipient=recipient)
-        in_doubt = self._in_doubt(delivery)
-        return self.retry_policy.result_of(recipient, error, delivery.attempt, in_doubt)
+    def _results(
+        self, delivery: Delivery, people: Sequence[Recipient], answers: Answers
+    ) -> list[Result]:
+        results: list[Result] = []
+        for recipient in people:
+            error = answers[recipient]
+            if error is None:
+                results.append(Sent(recipient=recipient))
+            else:
+                policy, in_doubt = self.retry_policy, self._in_doubt(delivery)
+                results.append(policy.result_of(recipient, error, delivery.attempt, in_doubt))
+        return results
 
     def _in_doubt(self, delivery: Delivery) -> InDoubtPolicy:
         """What is to be done where it is in doubt whether this delivery was sent."""

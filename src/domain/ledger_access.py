@@ -4,7 +4,7 @@ import asyncio
 import math
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
@@ -51,7 +51,9 @@ class LedgerAccess:
             trips_on=LedgerUnavailable,
             longest_hold=math.inf,  # what was sent must be written down, however long it takes
         )
-        self._one_recovered = asyncio.Lock()
+        self.one_recovered = asyncio.Lock()
+        """Recovered deliveries are sent one at a time, since one of them has ended a process: side
+        by side, the others would share its guilt."""
 
     @property
     def pause(self) -> Pause | None:
@@ -65,11 +67,6 @@ class LedgerAccess:
             if RecipientState.BUSY not in start.states.values():
                 return start
             await self._clock.sleep(max(start.retry_after, _LEAST_WAIT))
-
-    def turn_of(self, start: Start) -> AbstractAsyncContextManager[object]:
-        """Recovered deliveries are sent one at a time, since one of them has ended a process: side
-        by side, the others would share its guilt."""
-        return self._one_recovered if start.is_recovered else nullcontext()
 
     def finish(self, claim: Claim, sent: Sequence[str] = ()) -> Awaitable[None]:
         """Write down that the start has ended, and who was sent to."""

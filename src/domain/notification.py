@@ -12,7 +12,7 @@ JsonValue: TypeAlias = (
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
 
-_TEMPLATE_NAME = re.compile(r"[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*")
+TEMPLATE_NAME = re.compile(r"(?=.{1,200}\Z)[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _HEADER_NAME = re.compile(
     r"X-[!-9;-~]+|List-[!-9;-~]+|In-Reply-To|References|Importance|Precedence|Feedback-ID",
@@ -21,7 +21,6 @@ _HEADER_NAME = re.compile(
 _UNSAFE_IN_HEADER = {"\r": "CR", "\n": "LF", "\0": "NUL"}
 _UNSAFE = re.compile(r"[\r\n\0]")
 _NAMED_ADDRESS = re.compile(r"(?P<name>.*?)<(?P<address>[^<>]*)>", re.DOTALL)
-_MAX_NAME = 200
 _NOT_GIVEN = (None, None, None)
 
 
@@ -39,9 +38,8 @@ def header_fault(text: str) -> str | None:
 
 def template_name_fault(name: str) -> str | None:
     """What is wrong with a template name, or None. It becomes a path below the root."""
-    if len(name) <= _MAX_NAME and _TEMPLATE_NAME.fullmatch(name):
-        return None
-    return "must be letters, digits, _ and -, with single inner / or ."
+    fault = "must be letters, digits, _ and -, with single inner / or ."
+    return None if TEMPLATE_NAME.fullmatch(name) else fault
 
 
 def locale_fault(locale: str) -> str | None:
@@ -183,8 +181,7 @@ class Notification:
         is_usual = (
             self.to
             and self.id
-            and len(self.template) <= _MAX_NAME
-            and _TEMPLATE_NAME.fullmatch(self.template)
+            and TEMPLATE_NAME.fullmatch(self.template)
             and not _UNSAFE.search(f"{self.id}{self.subject}")
             and (self.send_at, self.expires_at, self.locale) == _NOT_GIVEN
             and not self.headers

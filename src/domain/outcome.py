@@ -69,11 +69,6 @@ class Outcome:
     claim: Claim | None = field(default=None, compare=False, repr=False)
 
     @property
-    def is_sent(self) -> bool:
-        """Whether each recipient has got it."""
-        return all(isinstance(result, Sent) for result in self.results)
-
-    @property
     def sent(self) -> tuple[Sent, ...]:
         return tuple(r for r in self.results if isinstance(r, Sent))
 

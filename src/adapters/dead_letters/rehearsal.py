@@ -1,14 +1,14 @@
 """What would become of a message now, judged by the worker's own rules; nothing is sent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapters.inbound.contract import InboundMessage
-from adapters.inbound.deliveries import Attempt, attempts_of, delivery_of
+from adapters.inbound.deliveries import attempts_of, come_to, explained, fall_back
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import DecodedMessage, decode
-from adapters.message_format.misspelt import explained
+from adapters.message_format.message import decode
 from adapters.message_format.rules import MessageRules
+from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
 from domain.errors import FailureReason, MalformedMessage, Permanent
 from domain.outcome import Outcome, Sent
@@ -48,49 +48,27 @@ class Rehearsal:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
         if decoded.is_multiple:
             decoded = decoded.about(headers.channel)
-        tries = attempts_of(decoded, headers)
+
+        async def foresee(delivery: Delivery) -> Outcome:
+            return explained(await self._foresee(delivery, message.queue), decoded.meant)
+
+        attempts = attempts_of(message, decoded, headers)
         if decoded.is_fallback:
-            outcomes = [await self._fall_back(message, decoded, tries)]
-        else:
-            outcomes = [await self._foresee(message, decoded, one) for one in tries]
-        return _forecast(outcomes)
+            at, _begun = await come_to(attempts, self.dispatcher.has_begun)
+            _attempt, outcome = await fall_back(attempts[at:], foresee)
+            return _forecast([outcome])
+        return _forecast([await foresee(one.delivery) for one in attempts])
 
-    async def _fall_back(
-        self, message: InboundMessage, decoded: DecodedMessage, tries: Sequence[Attempt]
-    ) -> Outcome:
-        """The outcome on the channel where it would come to rest; where each refuses it, all their
-        refusals."""
-        at = 0
-        for index in range(len(tries) - 1, 0, -1):
-            if await self.dispatcher.has_begun(delivery_of(message, decoded, *tries[index])):
-                at = index
-                break
-        refused: list[Outcome] = []
-        errors: list[str] = []
-        for one in tries[at:]:
-            outcome = await self._foresee(message, decoded, one)
-            if not outcome.is_refused_for_good:
-                return outcome
-            refused.append(outcome)
-            errors.append(f"{one[0].channel}: {outcome.rejected[0].error}")
-        return refused[0].explained("; ".join(errors))
-
-    async def _foresee(
-        self, message: InboundMessage, decoded: DecodedMessage, one: Attempt
-    ) -> Outcome:
-        notification, headers = one
-        delivery = delivery_of(message, decoded, notification, headers)
-        is_here = notification.channel in self.dispatcher.senders
-        if is_here or notification.channel != self.channels[message.queue]:
-            outcome = await self.dispatcher.foresee(delivery)
-            return explained(outcome, decoded.meant)
+    async def _foresee(self, delivery: Delivery, queue: str) -> Outcome:
+        channel = delivery.notification.channel
+        if channel in self.dispatcher.senders or channel != self.channels[queue]:
+            return await self.dispatcher.foresee(delivery)
         # A worker that consumes this queue has the channel; its addresses are not known here.
         recipients = delivery.remaining
         try:
             self.dispatcher.rehearse(delivery)
         except Permanent as error:
-            outcome = Outcome.all_rejected(recipients, error.reason, str(error), attempt=1)
-            return explained(outcome, decoded.meant)
+            return Outcome.all_rejected(recipients, error.reason, str(error), attempt=1)
         return Outcome(attempt=1, results=tuple(Sent(recipient=r) for r in recipients))
 
 

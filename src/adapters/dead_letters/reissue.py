@@ -7,12 +7,11 @@ from collections.abc import Mapping
 
 from adapters.inbound.contract import InboundMessage, Release
 from adapters.inbound.identity import identity
-from adapters.message_format.encoding import in_plain, plain_body
+from adapters.message_format.body import in_plain, loads_object, plain_body
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import decode
 from adapters.message_format.properties import NO_PROPERTIES, Properties
 from adapters.message_format.rules import MAX_BODY, MessageRules
-from adapters.message_format.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification, Recipient
 

@@ -15,7 +15,7 @@ from adapters.inbound.contract import (
     Keep,
     PublishRefused,
 )
-from adapters.inbound.deliveries import delivery_of
+from adapters.inbound.deliveries import attempts_of
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import decode
 from adapters.message_format.rules import MessageRules
@@ -93,8 +93,10 @@ class TemplateReleaser:
                 rules=self.rules,
             )
             headers = replace(headers, first_seen=None)  # its age is judged when it is sent
-            for notification in decoded.about(headers.channel).at_first:
-                self.dispatcher.rehearse(delivery_of(message, decoded, notification, headers))
+            about = decoded.about(headers.channel)
+            attempts = attempts_of(message, about, headers)
+            for one in attempts[:1] if about.is_fallback else attempts:  # those tried at first
+                self.dispatcher.rehearse(one.delivery)
         except DeliveryError:
             return False
         return True

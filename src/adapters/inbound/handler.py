@@ -7,18 +7,23 @@ from datetime import timedelta
 import structlog
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
-from adapters.inbound.deliveries import Dispatched, after_fault, claims_of, delivery_of
+from adapters.inbound.deliveries import (
+    Dispatched,
+    after_fault,
+    attempts_of,
+    dispatch_several,
+    explained,
+)
 from adapters.inbound.identity import identity
 from adapters.inbound.settlement import settle
-from adapters.inbound.several_channels import SeveralChannels
-from adapters.message_format.headers import DeliveryHeaders, new_seed
+from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import DecodedMessage, content_key, decode, due_time
-from adapters.message_format.misspelt import explained
 from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
 from domain.errors import MalformedMessage
 from domain.events import MessageMalformed, NotificationDispatched
 from domain.notification import Notification
+from domain.outcome import Sent
 from domain.ports import Clock, EventSink
 
 HOLD = timedelta(seconds=10)
@@ -56,32 +61,30 @@ class MessageHandler:
                 )
                 return Settlement([copy])
             await self.clock.sleep(wait.total_seconds())
-        channel = self.channels.get(message.queue)
+        attempts = attempts_of(message, decoded, headers, self.channels.get(message.queue))
         if decoded.is_multiple:
-            several = SeveralChannels(self.dispatcher, message, decoded, channel)
-            return self._settle(message, decoded, await several.dispatch(headers))
-        [notification] = decoded.notifications
-        may_wait = notification.channel == channel
-        delivery = delivery_of(message, decoded, notification, headers, may_wait=may_wait)
+            done = await dispatch_several(
+                self.dispatcher, attempts, is_fallback=decoded.is_fallback
+            )
+            return self._settle(message, decoded, done)
+        delivery = attempts[0].delivery
         try:
             outcome = await self.dispatcher.dispatch(delivery)
         except Exception as error:  # noqa: BLE001 - a fault of ours
             outcome = after_fault(self.dispatcher, delivery, error)
-        done = Dispatched(notification, headers, outcome, claims_of(outcome))
-        return self._settle(message, decoded, [done])
+        return self._settle(message, decoded, [Dispatched(attempts[0], outcome, [outcome.claim])])
 
     def _decode(
         self, message: InboundMessage, arrived: DeliveryHeaders
     ) -> tuple[DecodedMessage, DeliveryHeaders]:
         """What the message says, and its headers completed: `due` is the time to wait for. Raises
         MalformedMessage."""
-        seed = arrived.seed or new_seed()
         decoded = decode(
             message.body,
             channel=self.channels.get(message.queue, message.queue),
             properties=message.properties,
             rules=self.rules,
-            seed=seed,
+            seed=arrived.seed,
         )
         if decoded.unknown_fields:
             self._log_unknown(decoded)
@@ -94,7 +97,7 @@ class MessageHandler:
             queue=message.queue,
             first_seen=first_seen,
             key=decoded.key,
-            seed=None if decoded.has_id else seed,
+            seed=decoded.notifications[0].seed or None,
             due=arrived.due if arrived.first_seen else due_time(decoded, first_seen),
         )
         return decoded, headers
@@ -102,15 +105,18 @@ class MessageHandler:
     def _settle(
         self, message: InboundMessage, decoded: DecodedMessage, done: Sequence[Dispatched]
     ) -> Settlement:
-        """Copies for those not reached, and what the ledger must be given before the ack."""
+        """Copies for those not reached, and what the ledger must be given before the ack: that a
+        message without an id is about to be acked."""
         copies: list[RetryCopy | DeadCopy] = []
         for one in done:
             outcome = explained(one.outcome, decoded.meant) if decoded.meant else one.outcome
-            self.events.emit(NotificationDispatched(message.queue, one.notification, outcome))
-            if not outcome.is_sent:
-                priority = self._priority(one.notification)
-                copies += settle(one.headers, outcome, self.clock.now(), priority)
-        return Settlement(copies, [claim for one in done for claim in one.claims])
+            notification = one.attempt.delivery.notification
+            self.events.emit(NotificationDispatched(message.queue, notification, outcome))
+            if any(not isinstance(result, Sent) for result in outcome.results):
+                priority = self._priority(notification)
+                copies += settle(one.attempt.headers, outcome, self.clock.now(), priority)
+        claims = [claim for one in done for claim in one.claims if claim and not claim.has_id]
+        return Settlement(copies, claims)
 
     def _malformed(
         self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.encoding import plain_body
+from adapters.message_format.body import plain_body
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import content_key
 from domain.errors import MalformedMessage

@@ -1,11 +1,12 @@
 """Outcome -> what must be stored before the message may be acked. Pure; one copy for each cause."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.inbound.contract import DeadCopy, RetryCopy
 from adapters.message_format.headers import DeliveryHeaders
+from domain.errors import FailureReason
 from domain.outcome import Deferred, Outcome, Rejected
 
 LONGEST_WAIT = timedelta(days=366)
@@ -21,52 +22,51 @@ def settle(
     and a try that spent no attempt leaves it as it was. `priority` is that of the copies.
     """
     failed = replace(headers, failed_at=now, due=None)
-    waits = {(r.delay, r.attempt_spent, r.exact): r for r in outcome.deferred}
-    reasons = {r.reason for r in outcome.rejected}
-    retries = [
-        _retry(failed, [r for r in outcome.deferred if _wait_of(r) == wait], outcome.attempt)
-        for wait in waits
-    ]
-    dead = [
-        _dead(failed, [r for r in outcome.rejected if r.reason is reason], outcome.attempt)
-        for reason in sorted(reasons)
-    ]
-    if priority is None:
-        return [*retries, *dead]
+    waits: dict[tuple[object, ...], list[Deferred]] = {}
+    for result in outcome.deferred:
+        wait = (result.delay, result.attempt_spent, result.exact)
+        waits.setdefault(wait, []).append(result)
+    reasons: dict[FailureReason, list[Rejected]] = {}
+    for rejected in outcome.rejected:
+        reasons.setdefault(rejected.reason, []).append(rejected)
     return [
-        *(replace(copy, priority=priority) for copy in retries),
-        *(replace(copy, priority=priority) for copy in dead),
+        *(_retry(failed, group, outcome.attempt, now, priority) for group in waits.values()),
+        *(_dead(failed, reasons[one], outcome.attempt, priority) for one in sorted(reasons)),
     ]
 
 
-def _wait_of(result: Deferred) -> tuple[object, ...]:
-    return (result.delay, result.attempt_spent, result.exact)
-
-
-def _retry(failed: DeliveryHeaders, group: list[Deferred], attempt: int) -> RetryCopy:
+def _retry(
+    failed: DeliveryHeaders,
+    group: list[Deferred],
+    attempt: int,
+    now: datetime,
+    priority: int | None,
+) -> RetryCopy:
     first = group[0]
     delay = min(first.delay, LONGEST_WAIT)
     headers = replace(
         failed,
         attempt=attempt if first.attempt_spent else failed.attempt,
         reason=None,
-        error=_errors(r.error for r in group),
+        error=_errors(group),
         remaining=tuple(r.recipient for r in group),
-        due=failed.failed_at + delay if first.exact and failed.failed_at else None,
+        due=now + delay if first.exact else None,
     )
-    return RetryCopy(delay=delay, exact=first.exact, headers=headers.to_wire())
+    return RetryCopy(delay=delay, exact=first.exact, headers=headers.to_wire(), priority=priority)
 
 
-def _dead(failed: DeliveryHeaders, group: list[Rejected], attempt: int) -> DeadCopy:
+def _dead(
+    failed: DeliveryHeaders, group: list[Rejected], attempt: int, priority: int | None
+) -> DeadCopy:
     headers = replace(
         failed,
         attempt=attempt,
         reason=group[0].reason,
-        error=_errors(r.error for r in group),
+        error=_errors(group),
         remaining=tuple(r.recipient for r in group),
     )
-    return DeadCopy(headers=headers.to_wire())
+    return DeadCopy(headers=headers.to_wire(), priority=priority)
 
 
-def _errors(texts: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(texts))
+def _errors(group: Sequence[Deferred] | Sequence[Rejected]) -> str:
+    return "; ".join(dict.fromkeys([result.error for result in group]))

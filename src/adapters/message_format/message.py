@@ -1,25 +1,26 @@
 """bytes -> Notification: the wire format, checked in full before anything is done with it."""
 
+import difflib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
 from pydantic import ValidationError
 
-from adapters.message_format.encoding import plain_body
-from adapters.message_format.headers import MAX_REMAINING, remaining_to_wire
-from adapters.message_format.misspelt import hints, probably_meant
+from adapters.message_format.body import loads_object, plain_body
+from adapters.message_format.headers import MAX_REMAINING, new_seed, remaining_to_wire
 from adapters.message_format.properties import NO_PROPERTIES, Properties
 from adapters.message_format.rules import MessageRules, Reading
 from adapters.message_format.schema import WireMessage
-from adapters.message_format.strict_json import loads_object
 from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, JsonValue, Notification
 
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
+_MOST_HINTS = 3
+_KNOWN = frozenset(field.alias or name for name, field in WireMessage.model_fields.items())
 _MOST_BYTES = 6  # of a character in the header of recipients: a control character's escape
 _BYTES_AROUND = 12  # quotes, angle brackets and commas for each recipient
 
@@ -31,8 +32,8 @@ class DecodedMessage:
     `is_multiple`: the message names several channels, so each copy of it says which it is about.
     `is_fallback`: they are to be tried in this order, until one gets through.
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
-    false) the content's hash. `plain_key` is the hash of a body that came compressed or in another
-    charset, as it is in plain: the same text may be compressed to other bytes the next time.
+    false) the content's hash. `fingerprint` tells bodies of one id apart: it is the hash of the
+    body in plain, since the same text may be compressed to other bytes the next time.
     `delay` counts from `first_seen`. `unknown_fields` were accepted and ignored; `meant` has the
     known field that one of them was probably meant as.
     """
@@ -42,15 +43,10 @@ class DecodedMessage:
     is_fallback: bool = False
     key: str
     has_id: bool
-    plain_key: str | None = None
+    fingerprint: str
     delay: timedelta | None = None
     unknown_fields: tuple[str, ...] = ()
     meant: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def at_first(self) -> tuple[Notification, ...]:
-        """Those to be dispatched whatever becomes of the others."""
-        return self.notifications[:1] if self.is_fallback else self.notifications
 
     def about(self, channel: str | None) -> "DecodedMessage":
         """What a copy that names `channel` is about: that channel, and in a fallback those after
@@ -69,12 +65,12 @@ def decode(
     channel: str,
     rules: MessageRules,
     properties: Properties = NO_PROPERTIES,
-    seed: str = "",
+    seed: str | None = "",
 ) -> DecodedMessage:
     """Decode and check a message. `channel` is its queue's, used where the message names none;
     `rules`: what is a fault. `properties` say how the body is to be read; the `message_id` among
     them is the idempotency key where the message has no `id`. `seed` distinguishes a message
-    without an id from equal ones.
+    without an id from equal ones; None: it gets one.
 
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """
@@ -84,26 +80,24 @@ def decode(
         )
     plain = plain_body(body, properties, rules.max_body)
     fields = loads_object(plain)
-    message_id = properties.message_id
     wire = _validate(fields, Reading(channel, rules))
-    if wire.attachments:
-        _check_content_ids(wire)
-    _check_size(wire, rules)
-    key = wire.id or message_id or content_key(body)
-    name = key if wire.id or message_id else key[:_SHORT_KEY]
+    _check_whole(wire, rules)
+    given_id = wire.id or properties.message_id
+    key = given_id or content_key(body)
+    name = given_id or key[:_SHORT_KEY]
+    own_seed = "" if given_id else new_seed() if seed is None else seed
     try:
-        own_seed = "" if wire.id or message_id else seed
-        notifications = tuple(_notification(wire, name, own_seed, one, rules) for one in wire.to)
+        notifications = tuple([_notification(wire, name, own_seed, one, rules) for one in wire.to])
     except InvalidNotification as error:
         raise MalformedMessage([str(error)]) from None
-    unknown = tuple(sorted(wire.model_extra or ()))
+    unknown = tuple(sorted(wire.model_extra)) if wire.model_extra else ()
     return DecodedMessage(
         notifications=notifications,
         is_multiple=bool(wire.channels or wire.fallback),
         is_fallback=bool(wire.fallback),
         key=key,
-        has_id=bool(wire.id or message_id),
-        plain_key=None if plain is body else content_key(plain),
+        has_id=bool(given_id),
+        fingerprint=content_key(plain) if given_id else key,
         delay=wire.delay,
         unknown_fields=unknown,
         meant=probably_meant(unknown, fields) if unknown else {},
@@ -137,29 +131,24 @@ def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
     return f"{path}: {said}" if path else said
 
 
-def _check_content_ids(wire: WireMessage) -> None:
-    seen: set[str | None] = set()
-    for attachment in wire.attachments:
-        name = attachment.content_id
-        if name is not None and name in seen:
-            raise MalformedMessage([f"attachments: the content_id {name!r} is used twice"])
-        seen.add(name)
-
-
-def _check_size(wire: WireMessage, rules: MessageRules) -> None:
-    everybody = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
+def _check_whole(wire: WireMessage, rules: MessageRules) -> None:
+    ids = [a.content_id for a in wire.attachments if a.content_id is not None]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise MalformedMessage([f"attachments: the content_id {twice!r} is used twice"])
+    everyone = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
     is_multiple = wire.channels or wire.fallback
     if is_multiple and (wire.cc or wire.bcc) and rules.with_copies.isdisjoint(wire.to):
         carrier = ", ".join(sorted(rules.with_copies))
         raise MalformedMessage([f"cc: is for {carrier}, which is not among the channels"])
-    if len(everybody) > _MAX_RECIPIENTS:
+    if len(everyone) > _MAX_RECIPIENTS:
         raise MalformedMessage(
-            [f"to: {len(everybody)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
+            [f"to: {len(everyone)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
         )
-    texts = len("".join([r.address + r.name for r in everybody]))
-    if texts * _MOST_BYTES + len(everybody) * _BYTES_AROUND <= MAX_REMAINING:
+    texts = len("".join([r.address + r.name for r in everyone]))
+    if texts * _MOST_BYTES + len(everyone) * _BYTES_AROUND <= MAX_REMAINING:
         return
-    size = len(remaining_to_wire(everybody).encode())
+    size = len(remaining_to_wire(everyone).encode())
     if size > MAX_REMAINING:
         raise MalformedMessage(
             [f"to: {size} bytes of addresses in to, cc and bcc; at most {MAX_REMAINING}"]
@@ -203,3 +192,22 @@ def due_time(decoded: DecodedMessage, first_seen: datetime) -> datetime | None:
     if send_at is not None:
         return send_at
     return first_seen + decoded.delay if decoded.delay is not None else None
+
+
+def probably_meant(unknown: Iterable[str], given: Collection[str]) -> Mapping[str, str]:
+    """Unknown field to known one, where they are nearly equal and the known one is not given."""
+    absent = _KNOWN.difference(given)
+    meant = {}
+    for name in (name for name in unknown if name not in _KNOWN):
+        near = difflib.get_close_matches(name[:80].lower(), absent, n=1, cutoff=0.75)
+        if near:
+            meant[name[:80]] = near[0]
+    return meant
+
+
+def hints(meant: Mapping[str, str]) -> list[str]:
+    """One question for each such field."""
+    return [
+        f"the message has an unknown field {name!r}, did you mean {known!r}?"
+        for name, known in meant.items()
+    ][:_MOST_HINTS]

@@ -19,15 +19,17 @@ from pydantic import (
 from adapters.message_format.addressing import (
     by_channel,
     channel_name,
+    language_tag,
     named_channels,
     optional_recipient,
     optional_recipients,
     text_of,
+    timezone_name,
 )
-from adapters.message_format.localization import language_tag, timezone_name
 from domain.duration import parse_duration
 from domain.media_type import MediaType
 from domain.notification import (
+    TEMPLATE_NAME,
     Attachment,
     Recipient,
     extra_header_fault,
@@ -36,8 +38,9 @@ from domain.notification import (
 )
 
 _MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
-_USUAL_ID = re.compile(rf"[!-~]{{1,{_MAX_ID}}}")
+_USUAL_ID = re.compile(rf"[!-~]{{0,{_MAX_ID}}}")
 _ONE_LINE = re.compile(r"[^\r\n\0]*+")
+_FILENAME = re.compile(r"[^\r\n\0]++")
 _MAX_DELAY = timedelta(days=366)
 _CONTENT_ID = re.compile(r"<?(?P<id>[A-Za-z0-9!#$&'*+/=?^_`{|}~.@-]{1,200})>?")  # RFC 2392
 _BASE64_SPACE = re.compile(r"[ \t\r\n]+")
@@ -56,7 +59,7 @@ def _checked(fault: Callable[[str], str | None], usual: re.Pattern[str]) -> Call
         if isinstance(value, str) and usual.fullmatch(value):
             return value
         text = text_of(value)
-        if text and (found := fault(text)):
+        if found := fault(text):
             raise ValueError(found)
         return text
 
@@ -67,13 +70,6 @@ def _id_fault(text: str) -> str | None:
     if len(text.encode()) > _MAX_ID:
         return f"must be at most {_MAX_ID} bytes"
     return header_fault(text)
-
-
-def _template(value: object) -> str:
-    name = text_of(value)
-    if found := template_name_fault(name):
-        raise ValueError(found)
-    return name
 
 
 def _time(value: object) -> datetime:
@@ -142,13 +138,8 @@ def _content(value: object) -> bytes:
         raise ValueError("must be base64") from None
 
 
-def _filename(value: object) -> str:
-    name = text_of(value)
-    if found := header_fault(name):
-        raise ValueError(found)
-    if not name:
-        raise ValueError("must not be empty")
-    return name
+def _filename_fault(name: str) -> str | None:
+    return header_fault(name) if name else "must not be empty"
 
 
 def _content_type(value: object) -> str:
@@ -169,7 +160,7 @@ class WireAttachment(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    filename: Annotated[str, PlainValidator(_filename)]
+    filename: Annotated[str, PlainValidator(_checked(_filename_fault, _FILENAME))]
     content_type: Annotated[str | None, PlainValidator(_content_type)] = None
     content: Annotated[bytes | None, PlainValidator(_content)] = None
     path: Annotated[str | None, PlainValidator(text_of)] = None
@@ -215,7 +206,7 @@ class WireMessage(BaseModel):
     channels: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
     fallback: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
     to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(by_channel)]
-    template: Annotated[str, PlainValidator(_template)]
+    template: Annotated[str, PlainValidator(_checked(template_name_fault, TEMPLATE_NAME))]
     id: Annotated[str | None, PlainValidator(_checked(_id_fault, _USUAL_ID))] = None
     sender: Annotated[Recipient | None, Field(alias="from"), PlainValidator(optional_recipient)] = (
         None

@@ -9,7 +9,7 @@ import click
 from adapters.dead_letters.cause import Cause, cause_of
 from adapters.dead_letters.dead_letter import DeadLetter, describe
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.encoding import plain_body
+from adapters.message_format.body import plain_body
 from adapters.observers.logs import mask_addresses
 from domain.errors import MalformedMessage
 from entrypoints.cli import failed_edit, failed_files, failed_moves

@@ -10,7 +10,7 @@ import click
 from adapters.dead_letters.dead_letter import DeadLetter, describe
 from adapters.dead_letters.reissue import editable, edited
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
-from adapters.message_format.strict_json import loads_object
+from adapters.message_format.body import loads_object
 from domain.errors import MalformedMessage
 from entrypoints.channels import message_rules
 from entrypoints.cli.letters import Filter, a_filter, fetch, filters, open_queue, unknown, walk

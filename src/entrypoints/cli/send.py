@@ -14,10 +14,10 @@ import click
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.inbound.contract import Publisher
+from adapters.message_format.body import loads_object
 from adapters.message_format.message import decode
 from adapters.message_format.properties import Properties
 from adapters.message_format.rules import MessageRules
-from adapters.message_format.strict_json import loads_object
 from adapters.templates.snapshot import Snapshot
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification

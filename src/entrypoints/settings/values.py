@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.message_format.strict_json import loads_object
+from adapters.message_format.body import loads_object
 from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
 from adapters.setting_values import OFF, parse_count
 from domain.alerts import AlertTarget

@@ -15,7 +15,7 @@ from adapters.dead_letters.dead_letter import describe
 from adapters.dead_letters.lines import from_line, to_line
 from adapters.dead_letters.reissue import again, editable, edited
 from adapters.inbound.contract import DeadCopy, InboundMessage
-from adapters.message_format.encoding import plain_body
+from adapters.message_format.body import plain_body
 from adapters.message_format.message import content_key
 from adapters.message_format.properties import Properties
 from domain.errors import FailureReason, MalformedMessage

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from adapters.message_format.body import loads_object
 from adapters.message_format.headers import MAX_REMAINING, remaining_to_wire
-from adapters.message_format.strict_json import loads_object
 from domain.addresses import BLANK, SIMPLE, holds_several
 from domain.errors import MalformedMessage
 from domain.notification import (

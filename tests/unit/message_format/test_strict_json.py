@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.message_format.strict_json import MAX_DEPTH, loads_object
+from adapters.message_format.body import MAX_DEPTH, loads_object
 from domain.errors import MalformedMessage
 
 text = st.text(st.characters(blacklist_categories=["Cs"]), max_size=20)

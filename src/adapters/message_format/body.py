@@ -1,13 +1,29 @@
-"""A body as it travels, compressed or in another charset, as plain UTF-8."""
+"""A message's body as it travels, compressed or in another charset -> plain UTF-8 -> a JSON object.
+
+JSON without its ambiguities: one object, no NaN, no infinity, no duplicate keys, bounded depth. The
+standard parser comes first because pydantic's own takes NaN, duplicate keys and any depth.
+"""
 
 import codecs
 import json
 import re
+import sys
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 
 from adapters.message_format.properties import Properties
 from domain.errors import MalformedMessage
+from domain.notification import JsonValue
+
+MAX_DEPTH = 64
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LARGEST = sys.float_info.max
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 _AS_IT_IS = frozenset({None, "", "utf-8", "utf8", "UTF-8", "identity", "binary", "8bit", "7bit"})
 _PLAIN_TYPES = frozenset({None, "", "application/json", "text/plain"})
@@ -25,6 +41,96 @@ _MOST_MEMBERS = 100  # of one gzip body; each costs a fresh decompressor
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+
+
+class _Refused(ValueError):
+    """Raised inside the parser's hooks; the text is the fault."""
+
+
+def loads_object(body: bytes) -> dict[str, JsonValue]:
+    """Parse `body` (a byte order mark is accepted) into an object.
+
+    Raises MalformedMessage naming what is wrong and, where known, where. Depth is checked before
+    parsing, so a hostile body costs no stack.
+    """
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth_exceeds(body, MAX_DEPTH):
+        raise MalformedMessage([f"body: nested deeper than {MAX_DEPTH} levels"])
+    try:
+        value = _DECODER.decode(body.removeprefix(_BYTE_ORDER_MARK).decode())
+    except UnicodeDecodeError as error:
+        raise MalformedMessage([f"body: not UTF-8 at byte {error.start}"]) from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise MalformedMessage([f"body: not JSON: {error.msg} at {where}"]) from None
+    except _Refused as error:
+        raise MalformedMessage([f"body: {error}"]) from None
+    except ValueError:  # int() refuses thousands of digits, which would take quadratic time
+        raise MalformedMessage(["body: a number has too many digits"]) from None
+    if not isinstance(value, dict):
+        raise MalformedMessage([f"body: must be a JSON object, not {_kind(value)}"])
+    if b"\\u" in body and _SURROGATE_ESCAPE.search(body):
+        path = _lone_surrogate(value, "")
+        if path is not None:
+            raise MalformedMessage([f"{path or 'body'}: holds half of a surrogate pair"])
+    return value
+
+
+def _depth_exceeds(body: bytes, limit: int) -> bool:
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", body)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > limit:
+            return True
+    return False
+
+
+def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise _Refused(f"duplicate key {twice[:80]!a}")
+
+
+def _refuse_constant(name: str) -> JsonValue:
+    raise _Refused(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if -_LARGEST <= number <= _LARGEST:
+        return number
+    raise _Refused(f"the number {text[:40]} is out of range")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_without_duplicates,
+    parse_constant=_refuse_constant,
+    parse_float=_finite,
+)
+
+
+def _lone_surrogate(value: JsonValue, path: str) -> str | None:
+    """The path of the first string that is not valid Unicode, or None."""
+    if isinstance(value, str):
+        return path if _SURROGATE.search(value) else None
+    if isinstance(value, dict):
+        children = list(value.items())
+    else:
+        children = list(enumerate(value)) if isinstance(value, list) else []
+    for name, child in children:
+        if isinstance(name, str) and _SURROGATE.search(name):
+            return path or "a key"
+        found = _lone_surrogate(child, f"{path}.{name}" if path else str(name))
+        if found is not None:
+            return found
+    return None
+
+
+def _kind(value: object) -> str:
+    names = {"NoneType": "null", "str": "a string", "list": "an array", "bool": "a boolean"}
+    return names.get(type(value).__name__, "a number")
 
 
 def plain_body(body: bytes, properties: Properties, limit: int) -> bytes:
@@ -96,20 +202,13 @@ def _inflated(body: bytes, limit: int) -> bytes:
         and body[0] & 0x0F == zlib.DEFLATED
         and not (int.from_bytes(body[:2], "big") % 31)
     )
-    try:
-        return _inflated_as(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS, body, limit)
-    except zlib.error:
-        if not has_header:
-            raise
-        return _inflated_as(-zlib.MAX_WBITS, body, limit)
-
-
-def _inflated_as(wbits: int, body: bytes, limit: int) -> bytes:
-    decompressor = zlib.decompressobj(wbits)
-    text = decompressor.decompress(body, limit + 1)
-    if len(text) <= limit and not decompressor.eof:
-        raise zlib.error("cut short")
-    return text
+    for wbits in (zlib.MAX_WBITS, -zlib.MAX_WBITS) if has_header else (-zlib.MAX_WBITS,):
+        decompressor = zlib.decompressobj(wbits)
+        with suppress(zlib.error):
+            text = decompressor.decompress(body, limit + 1)
+            if len(text) > limit or decompressor.eof:
+                return text
+    raise zlib.error("cut short")
 
 
 def _codec(charset: str) -> str | None:
