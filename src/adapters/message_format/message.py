@@ -32,7 +32,7 @@ class DecodedMessage:
     `is_multiple`: the message names several channels, so each copy of it says which it is about.
     `is_fallback`: they are to be tried in this order, until one gets through.
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
-    false) the content's hash. `fingerprint` tells bodies of one id apart: it is the hash of the
+    false) the content's hash. `fingerprint` is that of the body: the hash of the
     body in plain, since the same text may be compressed to other bytes the next time.
     `delay` counts from `first_seen`. `unknown_fields` were accepted and ignored; `meant` has the
     known field that one of them was probably meant as.
