@@ -16,9 +16,9 @@ from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Un
 from domain.notification import Recipient
 from tests.fakes import FakeNotifier, a_notification
 
-ANN, BOB, DEV = (
+ANN, BOB, DEV, CY = (
     Recipient(address=f"{name}@example.{end}")
-    for name, end in [("ann", "org"), ("bob", "com"), ("dev", "org")]
+    for name, end in [("ann", "org"), ("bob", "com"), ("dev", "org"), ("cy", "net")]
 )
 PARTS = ChannelParts(own=tuple(part for one in CHANNELS.values() for part in one.parts.own))
 CONTENT = Content(subject="Hello", parts={"text": "Hi", "html": "<html><BODY class='a'>Hi</body>"})
@@ -31,7 +31,7 @@ def guard(notifier: FakeNotifier, **rules: Any) -> GuardedNotifier:
 def notify(
     notifier: GuardedNotifier, *recipients: Recipient, content: Content = CONTENT
 ) -> dict[Recipient, DeliveryError | None]:
-    notification = a_notification(to=[r.address for r in recipients], cc=("cy@example.net",))
+    notification = a_notification(to=[r.address for r in recipients], cc=(CY,))
     return dict(asyncio.run(notifier.notify(notification, content, recipients)))
 
 
