@@ -21,6 +21,37 @@ email_from = "Shop <shop@example.com>"
 # email_url = "smtp+starttls://user:password@mail.example.com:587"
 """
 
+_COMPOSE = """\
+# A RabbitMQ and a mailbox on this machine, to try Dispatcher with: docker compose up -d
+# The console is at http://127.0.0.1:15672, the mails are at http://127.0.0.1:8025.
+# dispatcher.toml then needs these two lines:
+#   broker_url = "amqp://dispatcher:dispatcher@127.0.0.1:5672/"
+#   email_url = "smtp://127.0.0.1:1025"
+services:
+  rabbitmq:
+    image: ${RABBITMQ_IMAGE:-rabbitmq:4-management}
+    hostname: rabbitmq
+    environment:
+      RABBITMQ_DEFAULT_USER: dispatcher
+      RABBITMQ_DEFAULT_PASS: dispatcher
+    ports:
+      - 127.0.0.1:${AMQP_PORT:-5672}:5672
+      - 127.0.0.1:${CONSOLE_PORT:-15672}:15672
+    volumes:
+      - rabbitmq:/var/lib/rabbitmq
+    restart: unless-stopped
+  mailbox:
+    image: ${MAILBOX_IMAGE:-mailhog/mailhog:v1.0.1}
+    ports:
+      - 127.0.0.1:${SMTP_PORT:-1025}:1025
+      - 127.0.0.1:${MAILBOX_PORT:-8025}:8025
+    restart: unless-stopped
+volumes:
+  rabbitmq:
+"""
+
+_STARTERS = {"dispatcher.toml": _SETTINGS, "compose.yaml": _COMPOSE}
+
 
 def write_templates(folder: Path) -> Iterator[Path]:
     """Write the samples below `folder`; each file that was written. What is there stays as it is.
@@ -35,10 +66,12 @@ def write_templates(folder: Path) -> Iterator[Path]:
             yield target
 
 
-def write_settings(file: Path) -> bool:
-    """Write a `dispatcher.toml` to start from; False where there is one. Raises OSError."""
-    if file.exists():
-        return False
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(_SETTINGS, "utf-8")
-    return True
+def write_starters(folder: Path) -> Iterator[Path]:
+    """Write the files to start from into `folder`; each file that was written. What is there stays
+    as it is. Raises OSError."""
+    for name, text in _STARTERS.items():
+        target = folder / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, "utf-8")
+            yield target

@@ -1,7 +1,9 @@
 """Programs that tests run: found on the PATH, or a skip that says why; in CI a failure."""
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def tool(name: str) -> str:
-    """The program's path."""
-    path = shutil.which(name)
+    """The program's path: this environment's, else the machine's."""
+    folders = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))
+    path = shutil.which(name, path=os.pathsep.join(folders))
     if path is None:
         unavailable(f"{name} is not installed: .ci/tools installs it")
     assert path is not None

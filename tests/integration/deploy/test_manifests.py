@@ -145,6 +145,21 @@ def test_every_panel_of_the_dashboard_asks_the_data_source_that_is_chosen() -> N
         assert panel["targets"]
 
 
+def test_the_compose_files_are_valid(tmp_path: Path) -> None:
+    docker = tool("docker")
+    run(tool("dispatcher"), "init", tmp_path)
+
+    ours = run(docker, "compose", "config", "--services").split()
+    written = run(docker, "compose", "-f", tmp_path / "compose.yaml", "config", "--services")
+    shared = run(
+        docker, "compose", "--env-file", "deploy/compose/redis.env", "config", "--services"
+    )
+
+    assert set(ours) == {"traefik", "rabbitmq", "mailbox", "dispatcher"}
+    assert set(written.split()) == {"rabbitmq", "mailbox"}
+    assert set(shared.split()) == {*ours, "redis"}
+
+
 def test_rabbitmqs_definitions_are_what_the_worker_declares(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "DISPATCHER_HOME": str(tmp_path), **_ALL_CHANNELS}
     topology = run(tool("dispatcher"), "topology", "show", "--json", env=env)

@@ -20,7 +20,7 @@ def test_field_8_12_init_writes_samples_and_settings_and_changes_nothing_that_is
     second = run_command("init", "shop", settings={}, cwd=tmp_path)
 
     assert first.returncode == 0, first.stderr
-    assert "shop/dispatcher.toml" in first.stdout.split()
+    assert {"shop/dispatcher.toml", "shop/compose.yaml"} <= set(first.stdout.split())
     assert mine.read_text() == "mine"
     assert "order-confirmation" in listed.stdout
     assert (second.returncode, second.stdout) == (0, "")
