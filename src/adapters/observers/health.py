@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import structlog
 
@@ -25,24 +24,18 @@ _PHRASES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _PageAnswer:
-    status: int
-    body: str
-    content_type: str = "text/plain; charset=utf-8"
-
-    def to_wire(self, *, with_body: bool) -> bytes:
-        body = self.body.encode()
-        lines = [
-            f"HTTP/1.1 {self.status} {_PHRASES[self.status]}",
-            f"Content-Type: {self.content_type}",
-            f"Content-Length: {len(body)}",
-            "Cache-Control: no-store",
-            "Connection: close",
-        ]
-        if self.status == 405:
-            lines.append("Allow: GET, HEAD")
-        return "\r\n".join([*lines, "", ""]).encode() + (body if with_body else b"")
+def _answer(status: int, body: str, kind: str = "text/plain; charset=utf-8") -> tuple[str, bytes]:
+    """The head, and the body."""
+    data = body.encode()
+    lines = [
+        f"HTTP/1.1 {status} {_PHRASES[status]}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(data)}",
+        "Cache-Control: no-store",
+        "Connection: close",
+        *(["Allow: GET, HEAD"] if status == 405 else []),
+    ]
+    return "\r\n".join([*lines, "", ""]), data
 
 
 class HealthPages:
@@ -81,33 +74,34 @@ class HealthPages:
 
     async def _respond(self, reader: asyncio.StreamReader) -> bytes:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            method, target, version = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
+            request = await reader.readuntil(b"\r\n\r\n")
+            method, target, version = request.split(b"\r\n", 1)[0].decode("ascii").split(" ")
         except (asyncio.LimitOverrunError, ValueError):
-            return _PageAnswer(400, "bad request\n").to_wire(with_body=True)
+            method = target = version = ""
         if not version.startswith("HTTP/1."):
-            return _PageAnswer(400, "bad request\n").to_wire(with_body=True)
-        if method not in {"GET", "HEAD"}:
-            return _PageAnswer(405, "GET or HEAD only\n").to_wire(with_body=True)
-        return self._page(target.partition("?")[0]).to_wire(with_body=method == "GET")
+            head, body = _answer(400, "bad request\n")
+        elif method not in {"GET", "HEAD"}:
+            head, body = _answer(405, "GET or HEAD only\n")
+        else:
+            head, body = self._page(target.partition("?")[0])
+        return head.encode() + (b"" if method == "HEAD" else body)
 
-    def _page(self, path: str) -> _PageAnswer:
+    def _page(self, path: str) -> tuple[str, bytes]:
         match path:
             case "/livez":
                 cause = self._standstill()
-                return _PageAnswer(503 if cause else 200, f"{cause or 'alive'}\n")
+                return _answer(503 if cause else 200, f"{cause or 'alive'}\n")
             case "/readyz":
-                return self._readiness()
+                causes = [
+                    {"name": name, "cause": mask_addresses(text)}
+                    for name, text in self._troubles().items()
+                ]
+                text = json.dumps({"ready": not causes, "causes": causes}, ensure_ascii=False)
+                return _answer(503 if causes else 200, text + "\n", "application/json")
             case "/metrics":
-                return _PageAnswer(200, self._metrics(), CONTENT_TYPE)
+                return _answer(200, self._metrics(), CONTENT_TYPE)
             case _:
-                return _PageAnswer(404, "there are /livez, /readyz and /metrics\n")
-
-    def _readiness(self) -> _PageAnswer:
-        troubles = self._troubles()
-        causes = [{"name": n, "cause": mask_addresses(text)} for n, text in troubles.items()]
-        text = json.dumps({"ready": not causes, "causes": causes}, ensure_ascii=False)
-        return _PageAnswer(503 if causes else 200, text + "\n", "application/json")
+                return _answer(404, "there are /livez, /readyz and /metrics\n")
 
 
 async def listen(host: str, port: int, pages: HealthPages) -> asyncio.Server:

@@ -18,19 +18,12 @@ _SILENCED = ("pika", "aiosmtplib", "faker", "asyncio")
 _LAST_LINES = 1.5
 """Seconds that a process which ends waits for its last lines to be written."""
 
-_UNREADABLE = "a log line could not be made\n"
+_UNREADABLE = "a log line could not be made"
 
 
 def mask_addresses(text: str) -> str:
     """`text` with the local part of every mail address hidden: servers quote them in refusals."""
     return _ADDRESS.sub("***@", text) if "@" in text else text
-
-
-def _mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    for key, value in event.items():
-        if isinstance(value, str) and "@" in value:
-            event[key] = mask_addresses(value)
-    return event
 
 
 def configure_logs(
@@ -43,13 +36,11 @@ def configure_logs(
     is_console = log_format == "console" or (log_format is None and is_terminal)
     number = logging.getLevelNamesMapping()[level]
     sink = LogSink(sys.stderr)
-    shared: list[Processor] = [
+    first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if number > logging.DEBUG:
-        shared.append(_mask)
     last: list[Processor] = (
         [
             structlog.dev.ConsoleRenderer(
@@ -60,14 +51,15 @@ def configure_logs(
         if is_console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
+    finish = partial(_finish, sink, last, number > logging.DEBUG)
     structlog.configure(
-        processors=[*shared, *last],
-        wrapper_class=_harmless(structlog.make_filtering_bound_logger(number), sink),
+        processors=[*first, finish],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: _Lines(sink),
         cache_logger_on_first_use=True,
     )
-    _route_library_logs(shared, last, number, sink)
-    sink.notice = lambda count: _notice([*shared, *last], count)
+    _route_library_logs(first, finish, number, sink)
+    sink.notice = partial(_notice, [*first, finish])
     return sink
 
 
@@ -93,19 +85,28 @@ class _Lines:
         self.error = self.critical = self.exception = self.log = self.msg
 
 
-def _harmless(logger: type[Any], sink: LogSink) -> type[Any]:
-    """The logger class, made so that a value which cannot be written costs a line and raises
-    nothing into the code that logs."""
-
-    class Harmless(logger):  # type: ignore[misc]
-        def _proxy_to_logger(self, method_name: str, event: str | None = None, *a: Any, **k: Any):  # type: ignore[no-untyped-def]
-            try:
-                return super()._proxy_to_logger(method_name, event, *a, **k)
-            except Exception:  # noqa: BLE001 - whatever a value's own code raises
-                sink.dropped += 1
-                sink.write(_UNREADABLE)
-
-    return Harmless
+def _finish(
+    sink: LogSink,
+    processors: Sequence[Processor],
+    hides_addresses: bool,  # noqa: FBT001 - bound by name of its place
+    logger: WrappedLogger,
+    method: str,
+    event: EventDict,
+) -> Any:
+    """Make a line of the event. A value that cannot be written costs a line and raises nothing into
+    the code that logs."""
+    line: Any = event
+    try:
+        if hides_addresses:
+            for key, value in event.items():
+                if isinstance(value, str) and "@" in value:
+                    event[key] = mask_addresses(value)
+        for processor in processors:
+            line = processor(logger, method, line)
+    except Exception:  # noqa: BLE001 - whatever a value's own code raises
+        sink.drop(1)
+        return _UNREADABLE
+    return line
 
 
 def _notice(processors: Sequence[Processor], count: int) -> str:
@@ -116,12 +117,12 @@ def _notice(processors: Sequence[Processor], count: int) -> str:
 
 
 def _route_library_logs(
-    shared: list[Processor], last: list[Processor], level: int, sink: LogSink
+    first: Sequence[Processor], finish: Processor, level: int, sink: LogSink
 ) -> None:
     handler = logging.StreamHandler(sink)
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        foreign_pre_chain=first,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, finish],
     )
     handler.setFormatter(formatter)
     root = logging.getLogger()

@@ -2,7 +2,7 @@
 (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format)."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.events import (
@@ -29,13 +29,32 @@ _OTHER = "other"
 _MAX_CODES = 20
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
-_RELAY_FACTS = {
-    "rate": "Mails a second that the relay takes, where it has said so by a refusal.",
-    "connections": "Connections at once that the relay takes.",
-    "session_mails": "Mails over one connection that the relay takes.",
-    "mail_recipients": "Recipients of one mail that the relay takes.",
-    "closed_until": "When the next mail may go to the relay, in seconds since the epoch.",
+_METRICS = {
+    "notifications_total": ("counter", "What became of notifications, by attempt."),
+    "unknown_codes_total": ("counter", "Answers of a provider that are in no table."),
+    "log_lines_dropped_total": ("counter", "Log lines not written."),
+    "in_flight": ("gauge", "Messages in hand."),
+    "in_hand_bytes": ("gauge", "Bytes of the messages in hand."),
+    "settlement_stalled": ("gauge", "1 while messages are in hand and no message is settled."),
+    "channel_paused": ("gauge", "1 while what the channel needs is away."),
+    "ledger_paused": ("gauge", "1 while the ledger is away."),
+    "relay_rate": (
+        "gauge",
+        "Mails a second that the relay takes, where it has said so by a refusal.",
+    ),
+    "relay_connections": ("gauge", "Connections at once that the relay takes."),
+    "relay_session_mails": ("gauge", "Mails over one connection that the relay takes."),
+    "relay_mail_recipients": ("gauge", "Recipients of one mail that the relay takes."),
+    "relay_closed_until": (
+        "gauge",
+        "When the next mail may go to the relay, in seconds since the epoch.",
+    ),
+    "templates_version": ("gauge", "The template set in use, as a label."),
 }
+"""Name -> type and help, in the order in which they are shown."""
+
+_Sample = tuple[Mapping[str, str], float]
+"""Labels, and the number."""
 
 _LASTING = frozenset({TroubleKind.CHANNEL, TroubleKind.LEDGER, TroubleKind.SETTLEMENT})
 """Troubles that have a gauge."""
@@ -118,74 +137,45 @@ class Metrics:
 
     def render(self) -> str:
         """All metrics as text."""
-        sources, troubles = self._sources, self._troubles
-        count, size = sources.in_hand()
-        lines = [
-            "# HELP dispatcher_notifications_total What became of notifications, by attempt.",
-            "# TYPE dispatcher_notifications_total counter",
-        ]
-        names = ("channel", "template", "outcome", "reason")
-        for labels, number in sorted(self._outcomes.items()):
-            sample = _sample("notifications_total", number, dict(zip(names, labels, strict=True)))
-            lines.append(sample)
-        lines += self._unknown_codes()
-        if sources.dropped_lines is not None:
-            lines += _family("log_lines_dropped_total", "counter", "Log lines not written.")
-            lines.append(_sample("log_lines_dropped_total", sources.dropped_lines()))
-        lines += _gauge("in_flight", "Messages in hand.")
-        lines.append(_sample("in_flight", count))
-        lines += _gauge("in_hand_bytes", "Bytes of the messages in hand.")
-        lines.append(_sample("in_hand_bytes", size))
-        lines += _gauge(
-            "settlement_stalled", "1 while messages are in hand and no message is settled."
-        )
-        lines.append(_sample("settlement_stalled", int(SETTLEMENT in troubles)))
-        lines += _gauge("channel_paused", "1 while what the channel needs is away.")
-        for channel in self._channels:
-            is_paused = channel_trouble(channel) in troubles
-            lines.append(_sample("channel_paused", int(is_paused), {"channel": channel}))
-        lines += _gauge("ledger_paused", "1 while the ledger is away.")
-        lines.append(_sample("ledger_paused", int(LEDGER in troubles)))
-        lines += self._relay_facts()
-        lines += _gauge("templates_version", "The template set in use, as a label.")
-        lines.append(_sample("templates_version", 1, {"version": sources.templates_version()}))
+        samples, lines = self._samples(), []
+        for name, (kind, text) in _METRICS.items():
+            if name in samples:
+                lines += [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} {kind}"]
+                lines += [_line(name, *sample) for sample in samples[name]]
         return "\n".join(lines) + "\n"
 
-    def _unknown_codes(self) -> list[str]:
-        samples = [
-            _sample("unknown_codes_total", number, {"channel": channel, "code": code})
-            for channel, counts in self._codes.items()
-            for code, number in sorted(counts.items())
-        ]
-        if not samples:
-            return []
-        return [
-            "# HELP dispatcher_unknown_codes_total Answers of a provider that are in no table.",
-            "# TYPE dispatcher_unknown_codes_total counter",
-            *samples,
-        ]
-
-    def _relay_facts(self) -> list[str]:
-        relays = self._sources.relays()
-        lines = []
-        for fact, text in _RELAY_FACTS.items():
-            known = {relay: facts[fact] for relay, facts in relays.items() if fact in facts}
-            if known:
-                lines += _gauge(f"relay_{fact}", text)
-                lines += [
-                    _sample(f"relay_{fact}", round(n, 3), {"relay": r}) for r, n in known.items()
-                ]
-        return lines
-
-
-def _gauge(name: str, text: str) -> list[str]:
-    return _family(name, "gauge", text)
-
-
-def _family(name: str, kind: str, text: str) -> list[str]:
-    return [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} {kind}"]
+    def _samples(self) -> Mapping[str, Sequence[_Sample]]:
+        sources, troubles = self._sources, self._troubles
+        count, size = sources.in_hand()
+        names = ("channel", "template", "outcome", "reason")
+        samples: dict[str, list[_Sample]] = {
+            "notifications_total": [
+                (dict(zip(names, labels, strict=True)), number)
+                for labels, number in sorted(self._outcomes.items())
+            ],
+            "in_flight": [({}, count)],
+            "in_hand_bytes": [({}, size)],
+            "settlement_stalled": [({}, int(SETTLEMENT in troubles))],
+            "channel_paused": [
+                ({"channel": channel}, int(channel_trouble(channel) in troubles))
+                for channel in self._channels
+            ],
+            "ledger_paused": [({}, int(LEDGER in troubles))],
+            "templates_version": [({"version": sources.templates_version()}, 1)],
+        }
+        for channel, counts in self._codes.items():
+            samples.setdefault("unknown_codes_total", []).extend(
+                ({"channel": channel, "code": code}, n) for code, n in sorted(counts.items())
+            )
+        if sources.dropped_lines is not None:
+            samples["log_lines_dropped_total"] = [({}, sources.dropped_lines())]
+        for relay, facts in sources.relays().items():
+            for fact, number in facts.items():
+                sample = {"relay": relay}, round(number, 3)
+                samples.setdefault(f"relay_{fact}", []).append(sample)
+        return samples
 
 
-def _sample(name: str, value: float, labels: Mapping[str, str] | None = None) -> str:
-    inside = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in (labels or {}).items())
+def _line(name: str, labels: Mapping[str, str], value: float) -> str:
+    inside = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in labels.items())
     return f"dispatcher_{name}{{{inside}}} {value}" if inside else f"dispatcher_{name} {value}"

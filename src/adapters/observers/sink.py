@@ -7,6 +7,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 CAPACITY = 1024 * 1024
@@ -36,7 +37,7 @@ class LogSink:
         self.notice: Callable[[int], str] = _plain_notice
         self.dropped = 0
         self._stream = stream
-        self._fd = _descriptor(stream)
+        self._fd = -1
         self._capacity = capacity
         self._waiting: list[str] = []
         self._size = 0
@@ -53,6 +54,8 @@ class LogSink:
 
     def start(self) -> None:
         """Write in the background from here on; not where there is no file to write to."""
+        with suppress(OSError, ValueError):
+            self._fd = -1 if self._stream is None else self._stream.fileno()
         if self._thread is None and self._fd >= 0:
             self._idle.set()
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -67,13 +70,18 @@ class LogSink:
         with self._lock:
             if self._size + len(text) > self._capacity:
                 self._overflow += _count(text)
-                self.dropped += _count(text)
+                self.drop(_count(text))
             else:
                 self._waiting.append(text)
                 self._size += len(text)
             if not self._wake.is_set():
                 self._idle.clear()
                 self._wake.set()
+
+    def drop(self, count: int) -> None:
+        """Count lines that are not written."""
+        with self._lock:
+            self.dropped += count
 
     def flush(self) -> None:
         """Do nothing: what was taken in is written soon, at the latest by `close`."""
@@ -91,13 +99,13 @@ class LogSink:
 
     def _write_directly(self, text: str) -> None:
         if self._stream is None:
-            self.dropped += _count(text)
+            self.drop(_count(text))
             return
         try:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):  # ValueError: the stream is closed
-            self.dropped += _count(text)
+            self.drop(_count(text))
 
     def _run(self) -> None:
         while True:
@@ -123,8 +131,7 @@ class LogSink:
             if done < len(piece):
                 is_written = False
                 break
-        with self._lock:
-            self.dropped += left
+        self.drop(left)
         self._unsaid += left + overflow
         return is_written and self._say()
 
@@ -155,16 +162,13 @@ class LogSink:
                 done += os.write(self._fd, data[done:])
                 self._written += 1
             except BlockingIOError:
-                self._await_room()
+                # The file does not block, as another program has asked for: do it for it.
+                poll = select.poll()
+                poll.register(self._fd, select.POLLOUT)
+                poll.poll(_POLL)
             except OSError:
                 break
         return done
-
-    def _await_room(self) -> None:
-        """The file does not block, as another program has asked for: do it for it."""
-        poll = select.poll()
-        poll.register(self._fd, select.POLLOUT)
-        poll.poll(_POLL)
 
 
 class LineStream(io.TextIOBase):
@@ -205,13 +209,6 @@ class LineStream(io.TextIOBase):
         """Let go of a line that was not ended."""
         if self._part:
             self.write("\n")
-
-
-def _descriptor(stream: TextIO | None) -> int:
-    try:
-        return -1 if stream is None else stream.fileno()
-    except (OSError, ValueError):
-        return -1
 
 
 def _count(text: str) -> int:
