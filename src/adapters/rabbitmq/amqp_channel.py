@@ -3,17 +3,20 @@ exception there by dropping the connection."""
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosed, ConnectionClosed
+from pika.exceptions import AMQPError, ChannelClosed, ChannelWrongStateError, ConnectionClosed
 from pika.spec import Basic, BasicProperties
 
 from domain.errors import DispatcherError
 
 _log = structlog.get_logger()
+
+_T = TypeVar("_T")
 
 OnMessage = Callable[[Basic.Deliver, BasicProperties, bytes], None]
 OnConfirm = Callable[[int, bool, bool], None]
@@ -55,19 +58,10 @@ class AmqpChannel:
         """Whether deliveries of this channel can still be acked."""
         return bool(self._channel.is_open) and not self.ended.done()
 
-    async def declare_queue(
-        self, name: str, arguments: Mapping[str, object] | None = None, *, passive: bool = False
-    ) -> int:
-        """Declare a durable queue, or with `passive` only look; the count of its ready messages.
-        Raises ChannelLost with NOT_FOUND, ACCESS_REFUSED or PRECONDITION_FAILED."""
-        reply = await self._call(
-            self._channel.queue_declare,
-            name,
-            passive=passive,
-            durable=True,
-            arguments=dict(arguments or {}),
-        )
-        return int(reply.method.message_count)
+    async def declare_queue(self, name: str, arguments: Mapping[str, object]) -> None:
+        """Declare a durable queue. Raises ChannelLost with ACCESS_REFUSED or
+        PRECONDITION_FAILED."""
+        await self._call(self._channel.queue_declare, name, durable=True, arguments=dict(arguments))
 
     async def look(self, queue: str) -> tuple[int, int]:
         """How many messages are ready in a queue, and how many consumers it has. Raises
@@ -119,10 +113,9 @@ class AmqpChannel:
             method = frame.method
             on_confirm(method.delivery_tag, method.multiple, isinstance(method, Basic.Ack))
 
-        def returned(_: Channel, method: Basic.Return, __: BasicProperties, ___: bytes) -> None:
-            on_return(str(method.routing_key), str(method.reply_text))
-
-        self._channel.add_on_return_callback(returned)
+        self._channel.add_on_return_callback(
+            lambda _, method, *__: on_return(str(method.routing_key), str(method.reply_text))
+        )
         await self._call(self._channel.confirm_delivery, confirmed)
 
     def publish(
@@ -136,8 +129,9 @@ class AmqpChannel:
 
     def ack(self, delivery_tag: int) -> None:
         """Acknowledge one message; does nothing once the channel is gone."""
-        if self.is_open:
-            self._channel.basic_ack(delivery_tag)
+        if not self.ended.done():
+            with suppress(ChannelWrongStateError):  # it is closing
+                self._channel.basic_ack(delivery_tag)
 
     def hand_back(self, delivery_tag: int) -> None:
         """Return one message to its queue. It counts as a delivery, so never do this in a loop."""
@@ -146,28 +140,20 @@ class AmqpChannel:
 
     async def close(self) -> None:
         """Close; what is unacked goes back to its queue. Returns when the broker has agreed."""
+        if not self._channel.is_closed:
+            with suppress(ChannelLost):  # which is how all who wait learn of it
+                await self._call(self._begin_to_close)
+
+    def _begin_to_close(self, callback: object) -> None:
+        """Never calls back."""
         if self._channel.is_open:
             self._channel.close()
-        while not self._channel.is_closed:
-            closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.add(closing)
-            try:
-                await closing
-            except ChannelLost:
-                return
-            finally:
-                self._waiting.discard(closing)
 
     async def _call(self, method: Callable[..., object], *args: object, **kwargs: object) -> Any:
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def resolve(frame: object) -> None:
-            if not reply.done():
-                reply.set_result(frame)
-
         self._waiting.add(reply)
         try:
-            method(*args, callback=resolve, **kwargs)
+            method(*args, callback=partial(resolve, reply), **kwargs)
             return await reply
         except AMQPError as error:
             raise self._lost(error) from error
@@ -185,14 +171,18 @@ class AmqpChannel:
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_exception(lost)
-        if not self.ended.done():
-            self.ended.set_result(lost)
+        resolve(self.ended, lost)
 
     def _on_cancel(self, _: object) -> None:
         # The broker does this when the queue is deleted or moves, and from 4.3 on after its
         # consumer timeout. The connection stays healthy, but no message would ever come again.
-        if not self.ended.done():
-            self.ended.set_result(ChannelLost(0, "the broker cancelled the consumer"))
+        resolve(self.ended, ChannelLost(0, "the broker cancelled the consumer"))
+
+
+def resolve(future: "asyncio.Future[_T]", result: _T) -> None:
+    """Set the result, unless there is one already, or the wait was given up."""
+    if not future.done():
+        future.set_result(result)
 
 
 def _guarded(

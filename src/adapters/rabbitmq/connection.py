@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from pika.channel import Channel
@@ -10,10 +12,10 @@ from pika.connection import Parameters
 from pika.exceptions import AMQPError
 
 from adapters.inbound.contract import BrokerUnavailable
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, resolve
 from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
+from adapters.rabbitmq.messages import TolerantConnection
 from adapters.rabbitmq.parameters import BrokerAddress
-from adapters.rabbitmq.tolerant import TolerantConnection
 
 # pika logs one failed connect in five lines and two tracebacks; we log it in one line.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -42,11 +44,7 @@ class AmqpConnection:
     async def open_channel(self) -> AmqpChannel:
         """Open a channel. Raises ChannelLost if the connection goes first."""
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
-
-        def on_open(channel: Channel) -> None:
-            if not opened.done():
-                opened.set_result(channel)
-
+        on_open = partial(resolve, opened)
         try:
             channel = AmqpChannel(self._connection.channel(on_open_callback=on_open))
         except AMQPError as error:
@@ -61,25 +59,43 @@ class AmqpConnection:
     def when_blocked(self, call: Callable[[str | None], None]) -> None:
         """Call back with the broker's words when it stops reading from us for want of memory or
         disk (https://www.rabbitmq.com/docs/connection-blocked), and with None when it reads."""
-
-        def blocked(_: object, frame: Any) -> None:
-            call(str(frame.method.reason))
-
-        def unblocked(_: object, __: object) -> None:
-            call(None)
-
-        self._connection.add_on_connection_blocked_callback(blocked)
-        self._connection.add_on_connection_unblocked_callback(unblocked)
+        self._connection.add_on_connection_blocked_callback(
+            lambda _, frame: call(str(frame.method.reason))
+        )
+        self._connection.add_on_connection_unblocked_callback(lambda *_: call(None))
 
     async def close(self) -> None:
         """Close gracefully, which flushes acks; give up waiting after some seconds."""
         if self._connection.is_open:
             self._connection.close()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT):
                 await asyncio.shield(self.closed)
-        except TimeoutError:
-            return
+
+
+@asynccontextmanager
+async def asking(what: str, seconds: float | None = None) -> AsyncIterator[None]:
+    """Raise BrokerUnavailable, which begins with `what`, where a channel is lost meanwhile, or
+    where it takes more than so many `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except ChannelLost as lost:
+        raise BrokerUnavailable(f"{what}: {lost}") from lost
+    except TimeoutError:
+        if seconds is None:
+            raise
+        raise BrokerUnavailable(f"{what}: no answer within {seconds:.0f} s") from None
+
+
+@asynccontextmanager
+async def connected(address: BrokerAddress, name: str) -> AsyncIterator[AmqpConnection]:
+    """A connection, closed at the end. Raises as `connect` does."""
+    connection = await connect(address, name)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def connect(address: BrokerAddress, name: str) -> AmqpConnection:
@@ -101,28 +117,21 @@ async def connect(address: BrokerAddress, name: str) -> AmqpConnection:
 
 async def _connect(parameters: Parameters) -> AmqpConnection:
     loop = asyncio.get_running_loop()
-    opened: asyncio.Future[None] = loop.create_future()
+    opened: asyncio.Future[BaseException | None] = loop.create_future()
     closed: asyncio.Future[str] = loop.create_future()
-
-    def on_open(_: object) -> None:
-        if not opened.done():
-            opened.set_result(None)
-
-    def on_open_error(_: object, error: BaseException | None) -> None:
-        if not opened.done():
-            opened.set_exception(unavailable(error, parameters))
-
-    def on_close(_: object, error: BaseException) -> None:
-        if not closed.done():
-            closed.set_result(describe(error))
-
     connection = TolerantConnection(
-        parameters, on_open, on_open_error, on_close, custom_ioloop=loop
+        parameters,
+        on_open_callback=lambda _: resolve(opened, None),
+        on_open_error_callback=lambda _, error: resolve(opened, error),
+        on_close_callback=lambda _, error: resolve(closed, describe(error)),
+        custom_ioloop=loop,
     )
     try:
-        await opened
+        error = await opened
     except asyncio.CancelledError:
         if not (connection.is_closed or connection.is_closing):
             connection.close()
         raise
+    if error is not None:
+        raise unavailable(error, parameters)
     return AmqpConnection(connection, closed)

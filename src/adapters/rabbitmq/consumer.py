@@ -1,7 +1,7 @@
 """Consumes the work queues for as long as it takes: reconnects, subscribes again, stops cleanly."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -74,23 +74,13 @@ class RabbitConsumer:
             )
             for queue in self._settings.queues
         ]
-        consuming = asyncio.create_task(self._keep_consuming())
-        ends: list[asyncio.Task[Any]] = [
-            consuming,
-            asyncio.create_task(self._stopping.wait()),
-        ]
+        ends = [self._keep_consuming(), self._stopping.wait()]
         if drain:
-            ends.append(asyncio.create_task(self._drained()))
+            ends.append(self._drained())
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await _until_one_ends(ends)
         finally:
-            for end in ends:
-                end.cancel()
-            await asyncio.wait(ends)
             await self._shut_down()
-        for end in ends:
-            if not end.cancelled():
-                end.result()
 
     def stop(self) -> None:
         """Take no more; what is in flight may end within the grace. May be called twice."""
@@ -133,21 +123,9 @@ class RabbitConsumer:
             await asyncio.sleep(delay)
 
     async def _serve(self, connection: AmqpConnection) -> str:
-        serving = [
-            asyncio.create_task(self._subscribe(connection, subscription))
-            for subscription in self._subscriptions
-        ]
-        try:
-            ends: list[asyncio.Future[Any]] = [*serving, connection.closed]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for task in serving:
-                if task.done():
-                    task.result()
-            return connection.closed.result()
-        finally:
-            for task in serving:
-                task.cancel()
-            await asyncio.wait(serving)
+        subscribing = [self._subscribe(connection, each) for each in self._subscriptions]
+        await _until_one_ends([asyncio.wait([connection.closed]), *subscribing])
+        return connection.closed.result()
 
     async def _subscribe(self, connection: AmqpConnection, subscription: Subscription) -> None:
         """Keep one queue consumed for as long as the connection lives."""
@@ -189,15 +167,29 @@ class RabbitConsumer:
 
     async def _shut_down(self) -> None:
         await asyncio.gather(*(each.take_no_more() for each in self._subscriptions))
-        flights = [flight for s in self._subscriptions for flight in s.flights]
-        if flights:
+        tasks = [task for s in self._subscriptions for task in s.tasks]
+        if tasks:
             grace = self._settings.grace.total_seconds()
-            _, late = await asyncio.wait(flights, timeout=grace)
-            for flight in late:
-                flight.cancel()
+            _, late = await asyncio.wait(tasks, timeout=grace)
+            for task in late:
+                task.cancel()
             if late:
                 _log.warning("grace is over; the rest is handed back", messages=len(late))
                 await asyncio.wait(late)
         connection = self._connection
         closing = (self._link.close(), *((connection.close(),) if connection else ()))
         await asyncio.gather(*closing)
+
+
+async def _until_one_ends(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    """Run all until one ends, and cancel the others. Raises what one of them raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pika.spec import Basic, BasicProperties
 
@@ -17,14 +17,14 @@ from adapters.inbound.contract import (
     not_told,
 )
 from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost
-from adapters.rabbitmq.connection import AmqpConnection, connect
-from adapters.rabbitmq.messages import Delivery, inbound
+from adapters.rabbitmq.connection import AmqpConnection, asking, connected
+from adapters.rabbitmq.messages import inbound
 from adapters.rabbitmq.plan import dead_queue_name
 from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 
 _BATCH = 256
-"""Letters whose bodies are in memory at a time."""
+"""Dead letters whose bodies are in memory at a time."""
 _PATIENCE = 2.0
 """Seconds without a dead letter, after which another consumer must hold the rest."""
 _CONFIRM_TIMEOUT = 60.0
@@ -35,31 +35,14 @@ _BACK_TIMEOUT = 1.0
 _BACK_LOOK = 0.005
 
 
-@dataclass(slots=True)
-class _Batch:
-    """So many letters were fetched over this channel; `unacked` of them are still the broker's."""
-
-    channel: AmqpChannel
-    fetched: int = 0
-    unacked: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Who decides, and what is called once it is done."""
-
-    decide: Decide
-    done: Callable[[InboundMessage], None]
-
-
 class RabbitDeadLetters:
     """The DeadLetters contract over RabbitMQ.
 
-    A letter that was looked at stays unacked until the end, so that it is not shown twice. Each
+    One that was looked at stays unacked until the end, so that it is not shown twice. Each
     batch has its own channel and a consumer that is ended once the batch is here, so that removing
-    a letter fetches no other. Closing a channel hands its letters back in order; the channels are
-    closed one after the other, each only once the letters of the one before are back. A connection
-    that dies meanwhile may put batches back out of order, never lose a letter. Visits of one
+    one fetches no other. Closing a channel hands its dead letters back in order; the channels are
+    closed one after the other, each only once those of the one before are back. A connection
+    that dies meanwhile may put batches back out of order, never lose a message. Visits of one
     process wait for one another, since neither would see what the other holds.
     """
 
@@ -72,82 +55,104 @@ class RabbitDeadLetters:
     async def count(self, queue: str) -> int:
         """Return how many dead letters are there, without those a consumer holds; 0 where the queue
         does not exist. Keeps the connection for the next time. Raises BrokerUnavailable."""
-        try:
-            async with asyncio.timeout(_COUNT_TIMEOUT):
-                counting = await (await self._link.connection()).open_channel()
-                count = await counting.declare_queue(dead_queue_name(queue), passive=True)
-                await counting.close()
-        except ChannelLost as lost:
-            if lost.code == NOT_FOUND:
+        async with asking(f"the dead letters of {queue}", _COUNT_TIMEOUT):
+            counting = await (await self._link.connection()).open_channel()
+            try:
+                count, _ = await counting.look(dead_queue_name(queue))
+            except ChannelLost as lost:
+                if lost.code != NOT_FOUND:
+                    raise
                 return 0
-            raise BrokerUnavailable(f"the letters of {queue}: {lost}") from lost
-        except TimeoutError:
-            text = f"the letters of {queue}: no answer within {_COUNT_TIMEOUT:.0f} s"
-            raise BrokerUnavailable(text) from None
+            await counting.close()
         return count
 
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:
-        """Show `decide` every letter that is there now, oldest first, and do what it says; what
-        dies meanwhile is not shown. Raises BrokerUnavailable or PublishRefused."""
-        async with self._visiting:
-            return await self._visit_alone(queue, _Judge(decide, done))
+        """Show `decide` every dead letter that is there now, oldest first, and do what it says;
+        what dies meanwhile is not shown. Raises BrokerUnavailable or PublishRefused."""
+        visit = _Visit(queue, decide, done, self._link, self._batch)
+        async with (
+            self._visiting,
+            asking(f"the dead letters of {queue}"),
+            connected(self._settings.address, "dispatcher dead letters") as connection,
+        ):
+            try:
+                await visit.run(connection)
+            except ChannelLost as lost:
+                if lost.code != NOT_FOUND:
+                    raise
+        return visit.shown
 
     async def close(self) -> None:
         """Let go of the connection. May be called twice."""
         await self._link.close()
 
-    async def _visit_alone(self, queue: str, judge: _Judge) -> int:
-        connection = await connect(self._settings.address, "dispatcher dead letters")
-        batches: list[_Batch] = []
+
+@dataclass(slots=True)
+class _Batch:
+    """What was fetched over this channel; `unacked` of it is still the broker's."""
+
+    channel: AmqpChannel
+    unacked: int = 0
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One look at the dead letters of `queue`, in batches of `most`."""
+
+    queue: str
+    decide: Decide
+    done: Callable[[InboundMessage], None]
+    link: PublishLink
+    most: int
+    shown: int = 0
+    batches: list[_Batch] = field(default_factory=list)
+
+    async def run(self, connection: AmqpConnection) -> None:
+        """Raises ChannelLost, BrokerUnavailable or PublishRefused."""
+        counting = await connection.open_channel()
         try:
-            counting = await connection.open_channel()
-            try:
-                await self._visit(connection, counting, queue, judge, batches)
-            finally:
-                with suppress(ChannelLost):
-                    await _put_back(counting, dead_queue_name(queue), batches)
-        except ChannelLost as lost:
-            if lost.code != NOT_FOUND:
-                raise BrokerUnavailable(f"the letters of {queue}: {lost}") from lost
+            remaining, _ = await counting.look(dead_queue_name(self.queue))
+            while remaining > 0:
+                wanted = min(self.most, remaining)
+                batch = _Batch(await connection.open_channel())
+                self.batches.append(batch)
+                messages = await self._fetch(batch, wanted)
+                await self._carry_out(batch, messages)
+                remaining = remaining - wanted if len(messages) == wanted else 0
         finally:
-            await connection.close()
-        return sum(batch.fetched for batch in batches)
+            with suppress(ChannelLost):
+                await self._put_back(counting)
 
-    async def _visit(
-        self,
-        connection: AmqpConnection,
-        counting: AmqpChannel,
-        queue: str,
-        judge: _Judge,
-        batches: list[_Batch],
-    ) -> None:
-        remaining = await counting.declare_queue(dead_queue_name(queue), passive=True)
-        while remaining > 0:
-            wanted = min(self._batch, remaining)
-            batch = _Batch(await connection.open_channel())
-            batches.append(batch)
-            letters = await _fetch(batch, queue, wanted)
-            await self._carry_out(queue, batch, letters, judge)
-            remaining = remaining - wanted if len(letters) == wanted else 0
+    async def _fetch(self, batch: _Batch, wanted: int) -> list[InboundMessage]:
+        arrived: asyncio.Queue[InboundMessage] = asyncio.Queue()
 
-    async def _carry_out(
-        self,
-        queue: str,
-        batch: _Batch,
-        letters: Sequence[Delivery],
-        judge: _Judge,
-    ) -> None:
-        # Each waits for a confirm, while the next is judged; tasks start in the letters' order.
+        def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+            arrived.put_nowait(inbound(self.queue, method, properties, body))
+
+        await batch.channel.limit(wanted)
+        tag = await batch.channel.consume(dead_queue_name(self.queue), on_message)
+        messages: list[InboundMessage] = []
+        with suppress(TimeoutError):
+            while len(messages) < wanted:
+                async with asyncio.timeout(_PATIENCE):
+                    messages.append(await arrived.get())
+        batch.unacked = len(messages)
+        self.shown += len(messages)
+        await batch.channel.cancel(tag)
+        return messages
+
+    async def _carry_out(self, batch: _Batch, messages: Sequence[InboundMessage]) -> None:
+        # Each waits for a confirm, while the next is judged; tasks start in the messages' order.
         under_way: list[asyncio.Task[None]] = []
         try:
-            for letter in letters:
-                decision = await judge.decide(letter.message)
+            for message in messages:
+                decision = await self.decide(message)
                 if any(task.done() and task.exception() for task in under_way):
                     break
                 if not isinstance(decision, Keep):
-                    work = self._do(queue, batch, letter, decision, judge)
+                    work = self._do(batch, message, decision)
                     under_way.append(asyncio.create_task(work))
         finally:
             results = await asyncio.gather(*under_way, return_exceptions=True)
@@ -155,57 +160,30 @@ class RabbitDeadLetters:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _do(
-        self, queue: str, batch: _Batch, letter: Delivery, decision: Decision, judge: _Judge
-    ) -> None:
-        if letter.is_stale:
-            raise BrokerUnavailable(f"the letters of {queue} went back: their channel has ended")
+    async def _do(self, batch: _Batch, message: InboundMessage, decision: Decision) -> None:
+        if not batch.channel.is_open:
+            raise BrokerUnavailable(
+                f"the dead letters of {self.queue} went back: their channel has ended"
+            )
         if isinstance(decision, Release):
-            await self._release(queue, letter.message, decision)
-        letter.ack()
-        batch.unacked -= 1
-        judge.done(letter.message)
-
-    async def _release(self, queue: str, message: InboundMessage, release: Release) -> None:
-        body = message.body if release.body is None else release.body
-        try:
-            async with asyncio.timeout(_CONFIRM_TIMEOUT):
-                await self._link.publish(
-                    queue,
-                    body,
-                    properties=release.properties or message.properties,
-                    headers=release.headers,
+            async with asking("it may be released and dead", _CONFIRM_TIMEOUT):
+                await self.link.publish(
+                    self.queue,
+                    message.body if decision.body is None else decision.body,
+                    properties=decision.properties or message.properties,
+                    headers=decision.headers,
                 )
-        except TimeoutError:
-            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it stays, perhaps twice"
-            raise BrokerUnavailable(text) from None
+        batch.channel.ack(message.tag)
+        batch.unacked -= 1
+        self.done(message)
 
-
-async def _fetch(batch: _Batch, queue: str, wanted: int) -> list[Delivery]:
-    letters: list[Delivery] = []
-    arrived: asyncio.Queue[Delivery] = asyncio.Queue()
-
-    def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
-        message = inbound(queue, properties, body, redelivered=bool(method.redelivered))
-        arrived.put_nowait(Delivery(message, batch.channel, method.delivery_tag))
-
-    await batch.channel.limit(wanted)
-    tag = await batch.channel.consume(dead_queue_name(queue), on_message)
-    with suppress(TimeoutError):
-        while len(letters) < wanted:
-            async with asyncio.timeout(_PATIENCE):
-                letters.append(await arrived.get())
-    batch.fetched = batch.unacked = len(letters)
-    await batch.channel.cancel(tag)
-    return letters
-
-
-async def _put_back(counting: AmqpChannel, dead: str, batches: list[_Batch]) -> None:
-    for batch in batches:
-        expected = batch.unacked + await counting.declare_queue(dead, passive=True)
-        await batch.channel.close()
-        # The broker agrees to the close before the queue has the letters back.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_BACK_TIMEOUT):
-                while await counting.declare_queue(dead, passive=True) < expected:  # noqa: ASYNC110 - no event says it
-                    await asyncio.sleep(_BACK_LOOK)
+    async def _put_back(self, counting: AmqpChannel) -> None:
+        dead = dead_queue_name(self.queue)
+        for batch in self.batches:
+            expected = batch.unacked + (await counting.look(dead))[0]
+            await batch.channel.close()
+            # The broker agrees to the close before the queue has its messages back.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BACK_TIMEOUT):
+                    while (await counting.look(dead))[0] < expected:  # noqa: ASYNC110 - no event says it
+                        await asyncio.sleep(_BACK_LOOK)

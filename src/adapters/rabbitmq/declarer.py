@@ -2,7 +2,7 @@
 a channel of their own, opened again when needed."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
@@ -45,12 +45,19 @@ class Presence(Enum):
     of their own."""
 
 
+_PRESENCES = {NOT_FOUND: Presence.ABSENT, ACCESS_REFUSED: Presence.UNSEEN}
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What the broker says of a queue that exists; None where this user may not look."""
 
     ready: int | None = None
     consumers: int | None = None
+
+
+Declare = Callable[[AmqpChannel], Awaitable[object]]
+"""What is asked of the broker on a channel."""
 
 
 class Declarer:
@@ -72,28 +79,45 @@ class Declarer:
         if self._channel is not None:
             await self._channel.close()
 
+    async def open(self) -> AmqpChannel:
+        """The channel, opened again where the broker has closed it."""
+        if self._channel is None or not self._channel.is_open:
+            self._channel = await self._connection.open_channel()
+        return self._channel
+
+    async def refusal(self, declare: Declare, *codes: int) -> ChannelLost | None:
+        """The broker's refusal of a declaration, if it has one of these codes."""
+        try:
+            await declare(await self.open())
+        except ChannelLost as lost:
+            if lost.code not in codes:
+                raise
+            return lost
+        return None
+
     async def queue(self, name: str) -> Presence:
         """Look at a queue, without needing the configure right."""
-        return await self._look(lambda channel: channel.declare_queue(name, passive=True))
+        return await self._look(lambda channel: channel.look(name))
+
+    async def exchange(self, name: str) -> Presence:
+        """Look at an exchange, without needing the configure right."""
+        return await self._look(lambda channel: channel.declare_exchange(name, passive=True))
 
     async def counts(self, name: str) -> Counts | None:
         """Look, as `queue` does; None where there is no such queue."""
-        channel = await self._open()
         try:
-            return Counts(*await channel.look(name))
+            return Counts(*await (await self.open()).look(name))
         except ChannelLost as lost:
-            if lost.code == NOT_FOUND:
-                return None
-            if lost.code == ACCESS_REFUSED:
-                return Counts()
-            raise
+            if lost.code not in _PRESENCES:
+                raise
+            return None if lost.code == NOT_FOUND else Counts()
 
     async def is_stream(self, name: str) -> bool:
         """Whether a queue that exists is a stream, as far as this user may consume it. Takes no
         message: RabbitMQ refuses this consumer on every other kind of queue."""
         if not self._connection.is_rabbitmq:
             return False
-        channel = await self._open()
+        channel = await self.open()
         try:
             await channel.limit(1)
             await channel.consume(name, _ignore, {"x-stream-offset": "next"})
@@ -104,38 +128,9 @@ class Declarer:
         await channel.close()
         return True
 
-    async def exchange(self, name: str) -> Presence:
-        """Look at an exchange, without needing the configure right."""
-        return await self._look(lambda channel: channel.declare_exchange(name, passive=True))
-
-    async def declare_queue(self, name: str, arguments: Mapping[str, object]) -> None:
-        """Create it, or make sure that it has exactly these arguments."""
-        await (await self._open()).declare_queue(name, arguments)
-
-    async def declare_exchange(self, name: str, kind: str = "direct") -> None:
-        """Create it, or make sure that it is durable and of this type."""
-        await (await self._open()).declare_exchange(name, kind)
-
-    async def bind(self, queue: str, exchange: str, routing_key: str) -> None:
-        """Bind, which needs write on the queue and read on the exchange."""
-        await (await self._open()).bind(queue, exchange, routing_key)
-
-    async def _look(self, look: Callable[[AmqpChannel], Awaitable[object]]) -> Presence:
-        channel = await self._open()
-        try:
-            await look(channel)
-        except ChannelLost as lost:
-            if lost.code == NOT_FOUND:
-                return Presence.ABSENT
-            if lost.code == ACCESS_REFUSED:
-                return Presence.UNSEEN
-            raise
-        return Presence.PRESENT
-
-    async def _open(self) -> AmqpChannel:
-        if self._channel is None or not self._channel.is_open:
-            self._channel = await self._connection.open_channel()
-        return self._channel
+    async def _look(self, look: Declare) -> Presence:
+        refusal = await self.refusal(look, *_PRESENCES)
+        return _PRESENCES[refusal.code] if refusal else Presence.PRESENT
 
 
 def _ignore(*_: object) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from adapters.rabbitmq.amqp_channel import AmqpChannel
 from adapters.rabbitmq.settings import RabbitSettings
 
 EXCHANGE = "dispatcher"
@@ -25,6 +26,10 @@ class QueuePlan:
     name: str
     arguments: Mapping[str, object] = field(default_factory=dict)
     is_work: bool = False
+
+    async def declare(self, channel: AmqpChannel) -> None:
+        """Create it, or make sure that it has exactly these arguments. Raises ChannelLost."""
+        await channel.declare_queue(self.name, self.arguments)
 
 
 def work_queue(settings: RabbitSettings, queue: str) -> QueuePlan:

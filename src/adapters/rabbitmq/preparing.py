@@ -1,13 +1,11 @@
 """Puts exchanges, queues and bindings in place, as far as the mode allows."""
 
-from collections.abc import Awaitable
-
 import structlog
 
 from adapters.inbound.contract import TopologyMismatch
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection
-from adapters.rabbitmq.declarer import Declarer, Inequality, Presence
+from adapters.rabbitmq.declarer import Declare, Declarer, Inequality, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 from domain.events import QueueRecreated
@@ -46,93 +44,76 @@ class Preparer:
                     await self._bind(declarer, queue, binding.exchange, binding.routing_key)
         return True
 
-    async def ensure(self, connection: AmqpConnection, plan: QueuePlan) -> bool:
-        """Put one queue in place and bind it; whether it is there. Raises as `prepare` does."""
+    async def ensure(self, connection: AmqpConnection, plan: QueuePlan) -> None:
+        """Put one queue in place and bind it. Raises as `prepare` does."""
         async with Declarer(connection) as declarer:
             await self._ensure_exchange(declarer, EXCHANGE)
-            return await self._ensure_queue(declarer, plan)
+            await self._ensure_queue(declarer, plan)
 
     async def _ensure_exchange(
         self, declarer: Declarer, name: str, kind: str = DEFAULT_KIND
     ) -> None:
         what = f"exchange {name}"
         if self._settings.topology is TopologyMode.OWN:
-            await _insist(declarer.declare_exchange(name, kind), what)
+            await _insist(declarer, lambda channel: channel.declare_exchange(name, kind), what)
             return
-        presence = await declarer.exchange(name)
-        if presence is Presence.UNSEEN:
-            self.unseen.add(name)
+        presence = self._noted(name, await declarer.exchange(name))
         if presence is Presence.ABSENT:
-            await _create(declarer.declare_exchange(name, kind), what)
+            await _create(declarer, lambda channel: channel.declare_exchange(name, kind), what)
         elif name == EXCHANGE:
-            await self._insist_if_allowed(declarer, what)
-
-    async def _insist_if_allowed(self, declarer: Declarer, what: str) -> None:
-        # The one difference that cannot be bridged: a fanout of this name would give every copy
-        # to every queue, and a dead letter would be alive again.
-        try:
-            await _insist(declarer.declare_exchange(EXCHANGE), what)
-        except ChannelLost as lost:
-            if lost.code != ACCESS_REFUSED:
-                raise
+            # The one difference that cannot be bridged: a fanout of this name would give every copy
+            # to every queue, and a dead letter would be alive again.
+            await _insist(
+                declarer, lambda channel: channel.declare_exchange(name), what, ACCESS_REFUSED
+            )
 
     async def _ensure_queue(self, declarer: Declarer, plan: QueuePlan) -> bool:
-        what, is_seen = f"queue {plan.name}", plan.name in self._seen
-        is_gone = False
+        what, is_seen, is_gone = f"queue {plan.name}", plan.name in self._seen, False
         if self._settings.topology is TopologyMode.OWN:
             is_gone = is_seen and await declarer.queue(plan.name) is Presence.ABSENT
-            await _insist(declarer.declare_queue(plan.name, plan.arguments), what)
-        else:
-            presence = await declarer.queue(plan.name)
-            if presence is Presence.UNSEEN:
-                self.unseen.add(plan.name)
-            if presence is Presence.ABSENT:
-                if plan.is_work and self._settings.topology is TopologyMode.NONE:
-                    return False
-                await _create(declarer.declare_queue(plan.name, plan.arguments), what)
-                is_gone = is_seen
+            await _insist(declarer, plan.declare, what)
+        elif self._noted(plan.name, await declarer.queue(plan.name)) is Presence.ABSENT:
+            if plan.is_work and self._settings.topology is TopologyMode.NONE:
+                return False
+            await _create(declarer, plan.declare, what)
+            is_gone = is_seen
         if is_gone:
             self._events.emit(QueueRecreated(plan.name))
         self._seen.add(plan.name)
         await self._bind(declarer, plan.name, EXCHANGE, plan.name)
         return True
 
+    def _noted(self, name: str, presence: Presence) -> Presence:
+        if presence is Presence.UNSEEN:
+            self.unseen.add(name)
+        return presence
+
     async def _bind(self, declarer: Declarer, queue: str, exchange: str, key: str) -> None:
-        try:
-            await declarer.bind(queue, exchange, key)
-        except ChannelLost as lost:
-            if lost.code != ACCESS_REFUSED:
-                raise
-            # It may well be there already; AMQP offers no way to look.
-            if (queue, exchange, key) in self._refused_bindings:
-                return
-            self._refused_bindings.add((queue, exchange, key))
+        binding = queue, exchange, key
+        refusal = await declarer.refusal(lambda channel: channel.bind(*binding), ACCESS_REFUSED)
+        # It may well be there already; AMQP offers no way to look.
+        if refusal and binding not in self._refused_bindings:
+            self._refused_bindings.add(binding)
             _log.warning(
                 "binding was refused; it may be there already",
                 queue=queue,
                 exchange=exchange,
                 key=key,
-                error=lost.text,
+                error=refusal.text,
             )
 
 
-async def _insist(declaration: Awaitable[None], what: str) -> None:
-    try:
-        await declaration
-    except ChannelLost as lost:
-        if lost.code != PRECONDITION_FAILED:
-            raise
-        raise TopologyMismatch(mismatch(what, lost.text)) from lost
+async def _insist(declarer: Declarer, declare: Declare, what: str, *allowed: int) -> None:
+    refusal = await declarer.refusal(declare, PRECONDITION_FAILED, *allowed)
+    if refusal and refusal.code == PRECONDITION_FAILED:
+        raise TopologyMismatch(mismatch(what, refusal.text)) from refusal
 
 
-async def _create(declaration: Awaitable[None], what: str) -> None:
-    try:
-        await declaration
-    except ChannelLost as lost:
-        if lost.code != ACCESS_REFUSED:
-            raise
-        text = f"{what} is missing and this user may not create it: {lost.text}"
-        raise ChannelLost(lost.code, text) from lost
+async def _create(declarer: Declarer, declare: Declare, what: str) -> None:
+    refusal = await declarer.refusal(declare, ACCESS_REFUSED)
+    if refusal:
+        text = f"{what} is missing and this user may not create it: {refusal.text}"
+        raise ChannelLost(refusal.code, text) from refusal
 
 
 def mismatch(what: str, text: str) -> str:

@@ -9,9 +9,8 @@ from pika.spec import BasicProperties
 
 from adapters.inbound.contract import BrokerUnavailable
 from adapters.message_format.properties import Properties
-from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.confirms import ConfirmingChannel
-from adapters.rabbitmq.connection import AmqpConnection, connect
+from adapters.rabbitmq.connection import AmqpConnection, asking, connect
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.plan import EXCHANGE
 from domain.events import ALARM, TroubleBegan, TroubleEnded
@@ -94,10 +93,8 @@ class PublishLink:
         if self._connection is None or not self._connection.is_open:
             self._connection = await connect(self._address, self._name)
             self._connection.when_blocked(self._blocked)
-        try:
+        async with asking("no channel for publishing"):
             self._channel = await ConfirmingChannel.open(await self._connection.open_channel())
-        except ChannelLost as lost:
-            raise BrokerUnavailable(f"no channel for publishing: {lost}") from lost
         return self._channel
 
 

@@ -1,11 +1,11 @@
 """Stores messages in queues, for the commands that send and restore."""
 
-import asyncio
 from collections.abc import Mapping
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
 from adapters.message_format.properties import Properties
 from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.connection import asking
 from adapters.rabbitmq.plan import dead_queue_name
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
@@ -49,15 +49,13 @@ class RabbitPublisher:
         headers: Mapping[str, str | int],
     ) -> None:
         try:
-            async with asyncio.timeout(_CONFIRM_TIMEOUT):
+            async with asking("it is not known whether the message is stored", _CONFIRM_TIMEOUT):
                 await self._prepare(queue)
                 await self._link.publish(target, body, properties=properties, headers=headers)
-        except TimeoutError:
-            await self._link.close()
-            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it may or may not be stored"
-            raise BrokerUnavailable(text) from None
-        except (PublishRefused, BrokerUnavailable):
+        except (PublishRefused, BrokerUnavailable) as error:
             self._prepared.discard(queue)
+            if isinstance(error, BrokerUnavailable):
+                await self._link.close()
             raise
 
     async def _prepare(self, queue: str) -> None:
@@ -70,7 +68,7 @@ class RabbitPublisher:
         except ChannelLost as lost:
             if lost.code:
                 raise PublishRefused(lost.text) from lost
-            raise BrokerUnavailable(lost.text) from lost
+            raise
         if not exists:
             raise PublishRefused(f"queue {queue} does not exist, and its producer declares it")
         self._prepared.add(queue)

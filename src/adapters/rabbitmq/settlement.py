@@ -12,9 +12,9 @@ from adapters.inbound.contract import (
     RetryCopy,
     TopologyMismatch,
 )
-from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.backoff import Backoff, SharedPause
-from adapters.rabbitmq.messages import Delivery, own_headers
+from adapters.rabbitmq.messages import own_headers
 from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue, work_queue
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publish_link import PublishLink
@@ -52,82 +52,76 @@ class Settler:
         """These queues were prepared; any other is looked for before its first copy."""
         self._known.update(queues)
 
-    async def store(self, delivery: Delivery, copies: Sequence[RetryCopy | DeadCopy]) -> bool:
-        """Store the copies; whether the original may be acked now. It may not once the delivery is
-        stale: the broker hands the original out again."""
+    async def store(
+        self,
+        message: InboundMessage,
+        channel: AmqpChannel,
+        copies: Sequence[RetryCopy | DeadCopy],
+    ) -> None:
+        """Return once the copies are stored, or once `channel` is gone, over which the message
+        came: then the broker hands it out again."""
         for copy in copies:
-            target = self._target(delivery.message.queue, copy)
-            if not await self._store(delivery, target, copy.headers, copy.priority):
-                return False
-        return not delivery.is_stale
+            if isinstance(copy, DeadCopy):
+                target = dead_queue(message.queue)
+            else:
+                delay = exact_hop(self._settings, copy.delay) if copy.exact else copy.delay
+                target = retry_queue(message.queue, delay)
+            prioritized = message.with_priority(copy.priority)
+            if not await self._store(prioritized, channel, target, copy.headers):
+                return
 
-    async def renew(self, delivery: Delivery) -> None:
+    async def renew(self, message: InboundMessage, channel: AmqpChannel) -> None:
         """Put a copy at the end of the message's own queue, then ack: its delivery count, which
         might soon exceed a limit that is not visible here, begins at 0."""
-        message = delivery.message
         target = work_queue(self._settings, message.queue)
-        if await self._store(delivery, target, own_headers(message)):
-            delivery.ack()
-
-    def _target(self, queue: str, copy: RetryCopy | DeadCopy) -> QueuePlan:
-        if isinstance(copy, DeadCopy):
-            return dead_queue(queue)
-        return retry_queue(
-            queue, exact_hop(self._settings, copy.delay) if copy.exact else copy.delay
-        )
+        if await self._store(message, channel, target, own_headers(message)):
+            channel.ack(message.tag)
 
     async def _store(
         self,
-        delivery: Delivery,
+        message: InboundMessage,
+        channel: AmqpChannel,
         target: QueuePlan,
         headers: Mapping[str, str | int],
-        priority: int | None = None,
     ) -> bool:
-        message = delivery.message.with_priority(priority)
-        is_stuck = is_stored = False
+        queue, is_stuck, is_stored = target.name, False, False
         try:
-            while not delivery.is_stale:
+            while not is_stored and channel.is_open:
                 try:
                     await self._publish(message, target, headers)
-                except _TROUBLE as error:
-                    self._known.discard(target.name)
-                    self._stuck[target.name] += not is_stuck
-                    is_stuck = True
-                    await self._pause(target.name).wait(error)
-                else:
-                    self._pause(target.name).succeeded()
                     is_stored = True
-                    break
+                except _TROUBLE as error:
+                    self._known.discard(queue)
+                    self._stuck[queue] += not is_stuck
+                    is_stuck = True
+                    await self._wait(queue, error)
         finally:
-            self._stuck[target.name] -= is_stuck
-            if target.name in self._troubled and not self._stuck[target.name]:
-                self._no_longer_stuck(target.name, is_stored=is_stored)
+            self._stuck[queue] -= is_stuck
+            if queue in self._troubled and not self._stuck[queue]:
+                trouble = queue_trouble(queue)
+                if is_stored:
+                    self._troubled.discard(queue)
+                self._events.emit(TroubleEnded(trouble) if is_stored else TroubleUncertain(trouble))
         return is_stored
-
-    def _no_longer_stuck(self, queue: str, *, is_stored: bool) -> None:
-        if is_stored:
-            self._troubled.discard(queue)
-            self._events.emit(TroubleEnded(queue_trouble(queue)))
-        else:
-            self._events.emit(TroubleUncertain(queue_trouble(queue)))
 
     async def _publish(
         self, message: InboundMessage, target: QueuePlan, headers: Mapping[str, str | int]
     ) -> None:
-        if target.name not in self._known:
+        queue = target.name
+        if queue not in self._known:
             await self._preparer.ensure(await self._link.connection(), target)
-            self._known.add(target.name)
+            self._known.add(queue)
         await self._link.publish(
-            target.name, message.body, properties=message.properties, headers=headers
+            queue, message.body, properties=message.properties, headers=headers
         )
+        if queue in self._pauses:
+            self._pauses[queue].succeeded()
 
-    def _pause(self, queue: str) -> SharedPause:
-        pause = self._pauses.get(queue)
-        if pause is None:
-            pause = self._pauses[queue] = SharedPause(
-                partial(self._announce, queue), self._backoff()
-            )
-        return pause
+    async def _wait(self, queue: str, error: Exception) -> None:
+        if queue not in self._pauses:
+            announce = partial(self._announce, queue)
+            self._pauses[queue] = SharedPause(announce, self._backoff())
+        await self._pauses[queue].wait(error)
 
     def _announce(self, queue: str, delay: float, error: Exception) -> None:
         self._troubled.add(queue)

@@ -1,21 +1,21 @@
 """One work queue: deliveries become handler tasks, never more of them than the prefetch."""
 
 import asyncio
-from collections.abc import Set as AbstractSet
+from collections import deque
 from contextlib import suppress
 from functools import partial
+from typing import Literal
 from uuid import uuid4
 
 import structlog
 from pika.spec import Basic, BasicProperties
 
-from adapters.inbound.contract import Acked, Handler, SessionEnded
+from adapters.inbound.contract import Acked, Handler, InboundMessage, SessionEnded
 from adapters.inbound.in_hand import InHand
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, OnMessage
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection
 from adapters.rabbitmq.declarer import Declarer
-from adapters.rabbitmq.intake import Change, Intake
-from adapters.rabbitmq.messages import Delivery, inbound
+from adapters.rabbitmq.messages import inbound
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 
@@ -29,6 +29,51 @@ _CANCEL_TIMEOUT = 2.0
 _HAND_BACK_PAUSE = 1.0
 _QUIET = 2.0
 """Seconds without a delivery after which a queue that cannot be looked at counts as empty."""
+_RECENT = 32
+"""Messages whose sizes are remembered."""
+_CAUTION = 60.0
+"""Seconds before a queue that brought large messages is trusted again: to take less, a consumer is
+cancelled, and what was on its way to it counts as one more delivery."""
+
+Change = Literal["more", "less"]
+"""What to do about the number of messages sent ahead."""
+
+
+class Intake:
+    """How many messages of one queue the broker may send ahead: few until their sizes are known,
+    the whole prefetch while they are small. At most half of the bytes is used for what waits; the
+    other half is for what is made of it."""
+
+    def __init__(self, prefetch: int, *, largest: int, room: int, queues: int) -> None:
+        """`largest`: bytes of the largest message. `room`: bytes of messages in hand, for all
+        `queues` of the worker."""
+        self.always = max(1, min(prefetch, room // (2 * largest * queues)))
+        self.more = prefetch - self.always
+        self._prefetch = prefetch
+        self._room = room // 2
+        self._recent: deque[int] = deque(maxlen=_RECENT)
+        self._is_wide = False
+        self._not_before = -float("inf")
+
+    def begin(self) -> None:
+        """A new channel: only the few are sent ahead."""
+        self._is_wide = False
+
+    def came(self, size: int, in_hand: InHand, now: float) -> Change | None:
+        """A message of so many bytes came, and is in hand."""
+        self._recent.append(size)
+        if self._is_wide:
+            if in_hand.size <= self._room:
+                return None
+            self._is_wide = False
+            self._not_before = now + _CAUTION
+            return "less"
+        if not self.more or now < self._not_before or len(self._recent) < self.always:
+            return None
+        if sum(self._recent) / len(self._recent) * self._prefetch > self._room:
+            return None
+        self._is_wide = True
+        return "more"
 
 
 class Subscription:
@@ -47,7 +92,9 @@ class Subscription:
         session_ended: SessionEnded,
     ) -> None:
         self.queue = queue
-        self._in_hand = in_hand
+        self.handed_out = 0
+        self.tasks: set[asyncio.Task[bool]] = set()
+        """One for each message that is handled or being settled."""
         prefetch = settings.prefetch_of.get(queue, settings.prefetch)
         self._intake = Intake(
             prefetch,
@@ -55,135 +102,84 @@ class Subscription:
             room=settings.max_in_hand,
             queues=len(settings.queues),
         )
-        self._adjusting: asyncio.Task[None] | None = None
+        self._in_hand = in_hand
         self._settler = settler
         self._handler = handler
         self._acked = acked
         self._session_ended = session_ended
         self._session = ""
         self._slots = asyncio.Semaphore(prefetch)
-        self._flights: set[asyncio.Task[bool]] = set()
-        self.handed_out = 0
         self._stopping = False
         self._channel: AmqpChannel | None = None
-        self._consumer_tag: str | None = None
-        self._second_tag: str | None = None
+        self._tags: list[str] = []
+        """Of the consumer, and of the second one that takes what the first does not."""
+        self._adjusting: asyncio.Task[None] | None = None
         self._looks: Declarer | None = None
-        self._quiet = (0, 0.0)
+        self._last_at = 0.0
 
     @property
     def is_consuming(self) -> bool:
         """Whether the broker hands us this queue's messages."""
-        return self._consumer_tag is not None and bool(self._channel and self._channel.is_open)
-
-    @property
-    def flights(self) -> AbstractSet["asyncio.Task[bool]"]:
-        """What is in flight: handled or being settled."""
-        return frozenset(self._flights)
+        return bool(self._tags and self._channel and self._channel.is_open)
 
     async def start(self, connection: AmqpConnection) -> AmqpChannel:
         """Consume on a new channel, which is returned. Raises ChannelLost."""
-        self._consumer_tag = self._second_tag = None
+        self._tags = []
         self._intake.begin()
         if self._session:
             await self._session_ended(self._session)
-        session = self._session = uuid4().hex
+        self._session = uuid4().hex
         channel = self._channel = await connection.open_channel()
         self._looks = Declarer(connection)
-
-        def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
-            message = inbound(
-                self.queue,
-                properties,
-                body,
-                redelivered=bool(method.redelivered),
-                session=session,
-                tag=method.delivery_tag,
-            )
-            self.handed_out += 1
-            flight = asyncio.create_task(self._fly(Delivery(message, channel, method.delivery_tag)))
-            self._flights.add(flight)
-            number = self._in_hand.take(len(body), message)
-            flight.add_done_callback(partial(self._landed, number))
-            change = self._intake.came(len(body), self._in_hand, flight.get_loop().time())
-            if change is not None:
-                self._adjusting = asyncio.create_task(
-                    self._adjust(channel, change, on_message, self._adjusting)
-                )
-
+        on_message = partial(self._take, channel, self._session)
         await channel.limit(self._intake.always)
-        self._consumer_tag = await channel.consume(self.queue, on_message)
+        self._tags = [await channel.consume(self.queue, on_message)]
+        self._last_at = asyncio.get_running_loop().time()
         _log.info("consuming", queue=self.queue)
         return channel
 
-    async def _adjust(
+    def _take(
         self,
         channel: AmqpChannel,
-        change: Change,
-        on_message: OnMessage,
-        before: "asyncio.Task[None] | None",
+        session: str,
+        method: Basic.Deliver,
+        properties: BasicProperties,
+        body: bytes,
     ) -> None:
-        """Begin or end a second consumer: the broker applies another prefetch to new ones only."""
-        if before is not None:
-            await asyncio.wait([before])
-        with suppress(ChannelLost):
-            if change is Change.MORE and not self._stopping:
-                await channel.limit(self._intake.more)
-                self._second_tag = await channel.consume(self.queue, on_message)
-            elif change is Change.LESS and self._second_tag is not None:
-                tag, self._second_tag = self._second_tag, None
-                await channel.cancel(tag)
+        message = inbound(self.queue, method, properties, body, session)
+        self.handed_out += 1
+        task = asyncio.create_task(self._handle(message, channel))
+        self.tasks.add(task)
+        number = self._in_hand.take(len(body), message)
+        task.add_done_callback(partial(self._ended, number))
+        self._last_at = task.get_loop().time()
+        change = self._intake.came(len(body), self._in_hand, self._last_at)
+        if change is not None:
+            adjust = self._adjust(change, channel, session, self._adjusting)
+            self._adjusting = asyncio.create_task(adjust)
 
-    async def take_no_more(self) -> None:
-        """End the consumer, so that the broker gives what comes to others. pika rejects what was
-        already on its way, which costs those few messages one delivery count; holding a prefetch
-        full of them until the end of the grace would cost more of them the same."""
-        self._stopping = True
-        tags = [tag for tag in (self._consumer_tag, self._second_tag) if tag is not None]
-        self._consumer_tag = self._second_tag = None
-        if self._channel is None or not self._channel.is_open:
-            return
-        try:
-            async with asyncio.timeout(_CANCEL_TIMEOUT):
-                await asyncio.gather(*(self._channel.cancel(tag) for tag in tags))
-        except (ChannelLost, TimeoutError):
-            return
+    def _ended(self, number: int, task: "asyncio.Task[bool]") -> None:
+        self.tasks.discard(task)
+        self._in_hand.let_go(number, is_settled=not task.cancelled() and task.result())
 
-    async def idle_since(self) -> int | None:
-        """How many messages were ever handed out, if the queue is empty and nothing is in flight,
-        else None."""
-        if self._flights or self._looks is None or not self.is_consuming:
-            return None
-        try:
-            seen = await self._looks.counts(self.queue)
-        except ChannelLost:
-            return None
-        if seen is None or self._flights:
-            return None
-        is_empty = self._is_quiet() if seen.ready is None else seen.ready == 0
-        return self.handed_out if is_empty else None
-
-    def _is_quiet(self) -> bool:
-        """Whether nothing was handed out for a while: all that can be known of a queue that this
-        user may not look at."""
-        now = asyncio.get_running_loop().time()
-        if self._quiet[0] != self.handed_out or not self._quiet[1]:
-            self._quiet = (self.handed_out, now)
-        return now - self._quiet[1] >= _QUIET
-
-    def _landed(self, number: int, flight: "asyncio.Task[bool]") -> None:
-        self._flights.discard(flight)
-        self._in_hand.let_go(number, is_settled=not flight.cancelled() and flight.result())
-
-    async def _fly(self, delivery: Delivery) -> bool:
+    async def _handle(self, message: InboundMessage, channel: AmqpChannel) -> bool:
         """Whether the message is settled, or not ours any more."""
         async with self._slots:
-            if delivery.is_stale or self._stopping:
-                return delivery.is_stale
+            if self._stopping or channel.ended.done():
+                return channel.ended.done()
             try:
-                await self._handle(delivery)
+                if message.delivery_count >= RENEW_AT:
+                    await self._settler.renew(message, channel)
+                    return True
+                settlement = await self._handler(message)
+                if settlement.copies:
+                    await self._settler.store(message, channel, settlement.copies)
+                if channel.is_open:
+                    for claim in settlement.claims:
+                        await self._acked(claim)
+                    channel.ack(message.tag)
             except asyncio.CancelledError:
-                await self._return(delivery)
+                await self._return(message, channel)
                 raise
             except Exception as error:  # noqa: BLE001 - a fault of ours must not lock up a message
                 _log.exception(
@@ -191,22 +187,58 @@ class Subscription:
                     queue=self.queue,
                     error=type(error).__name__,
                 )
-                await self._return(delivery)
+                await self._return(message, channel)
                 return False
             return True
 
-    async def _handle(self, delivery: Delivery) -> None:
-        if delivery.message.delivery_count >= RENEW_AT:
-            await self._settler.renew(delivery)
-            return
-        settlement = await self._handler(delivery.message)
-        if await self._settler.store(delivery, settlement.copies):
-            for claim in settlement.claims:
-                await self._acked(claim)
-            delivery.ack()
-
-    async def _return(self, delivery: Delivery) -> None:
+    async def _return(self, message: InboundMessage, channel: AmqpChannel) -> None:
         # Unless we stop, it would come back at once and be handed back again.
         if not self._stopping:
             await asyncio.sleep(_HAND_BACK_PAUSE)
-        delivery.hand_back()
+        channel.hand_back(message.tag)
+
+    async def _adjust(
+        self,
+        change: Change,
+        channel: AmqpChannel,
+        session: str,
+        before: "asyncio.Task[None] | None",
+    ) -> None:
+        """Begin or end a second consumer: the broker applies another prefetch to new ones only."""
+        if before is not None:
+            await asyncio.wait([before])
+        with suppress(ChannelLost):
+            if change == "more" and not self._stopping:
+                await channel.limit(self._intake.more)
+                on_message = partial(self._take, channel, session)
+                self._tags.append(await channel.consume(self.queue, on_message))
+            elif change == "less" and len(self._tags) > 1:
+                await channel.cancel(self._tags.pop())
+
+    async def take_no_more(self) -> None:
+        """End the consumer, so that the broker gives what comes to others. pika rejects what was
+        already on its way, which costs those few messages one delivery count; holding a prefetch
+        full of them until the end of the grace would cost more of them the same."""
+        self._stopping = True
+        tags, self._tags = self._tags, []
+        if self._channel is not None and self._channel.is_open:
+            with suppress(ChannelLost, TimeoutError):
+                async with asyncio.timeout(_CANCEL_TIMEOUT):
+                    await asyncio.gather(*(self._channel.cancel(tag) for tag in tags))
+
+    async def idle_since(self) -> int | None:
+        """How many messages were ever handed out, if the queue is empty and nothing is in hand,
+        else None."""
+        if self.tasks or self._looks is None or not self.is_consuming:
+            return None
+        try:
+            seen = await self._looks.counts(self.queue)
+        except ChannelLost:
+            return None
+        if seen is None or self.tasks:
+            return None
+        if seen.ready is None:  # this user may not look at the queue
+            is_empty = asyncio.get_running_loop().time() - self._last_at >= _QUIET
+        else:
+            is_empty = seen.ready == 0
+        return self.handed_out if is_empty else None

@@ -1,12 +1,9 @@
 """Counts the messages of each queue with passive declarations: nothing is made or taken."""
 
-import asyncio
 from collections.abc import Sequence
 
-from adapters.inbound.contract import BrokerUnavailable
 from adapters.inbound.survey import QueueState, Waiting
-from adapters.rabbitmq.amqp_channel import ChannelLost
-from adapters.rabbitmq.connection import connect
+from adapters.rabbitmq.connection import asking, connected
 from adapters.rabbitmq.declarer import Declarer
 from adapters.rabbitmq.plan import LADDER, dead_queue_name, retry_queue
 from adapters.rabbitmq.preparing import a_stream
@@ -21,18 +18,12 @@ async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[Queue
 
     AMQP shows ready messages only, not those that a consumer holds.
     """
-    try:
-        async with asyncio.timeout(_TIMEOUT):
-            connection = await connect(settings.address, "dispatcher status")
-            try:
-                async with Declarer(connection) as declarer:
-                    return tuple([await _state(declarer, settings, queue) for queue in queues])
-            finally:
-                await connection.close()
-    except ChannelLost as lost:
-        raise BrokerUnavailable(f"the broker does not show its queues: {lost}") from lost
-    except TimeoutError:
-        raise BrokerUnavailable(f"no answer of the broker within {_TIMEOUT:.0f} s") from None
+    async with (
+        asking("the broker does not show its queues", _TIMEOUT),
+        connected(settings.address, "dispatcher status") as connection,
+        Declarer(connection) as declarer,
+    ):
+        return tuple([await _state(declarer, settings, queue) for queue in queues])
 
 
 async def _state(declarer: Declarer, settings: RabbitSettings, queue: str) -> QueueState:

@@ -1,16 +1,18 @@
 """What an operator asks about the topology: what there must be, what differs, and to apply it."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.inbound.contract import BrokerUnavailable, TopologyMismatch
+from adapters.inbound.contract import TopologyMismatch
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
-from adapters.rabbitmq.connection import AmqpConnection, connect
-from adapters.rabbitmq.declarer import Declarer, Presence
+from adapters.rabbitmq.connection import asking, connected
+from adapters.rabbitmq.declarer import Declare, Declarer, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.preparing import Preparer, a_stream, mismatch
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
+
+_NAME, _WHAT = "dispatcher topology", "the topology is not known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class TopologyFinding(StrEnum):
     """This user may not look at it, or may not compare its arguments (the configure right)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
     """A finding, in words on one line."""
 
@@ -68,32 +70,28 @@ class Topology:
         """Put everything in place as the mode allows; the names of what this user may not look at,
         which was left as it is. Raises BrokerUnavailable, or TopologyMismatch where something
         differs (mode `own`) or may not be created."""
-        connection = await self._connect()
         preparer = Preparer(self._settings)
-        try:
-            for queue in self._settings.queues:
-                await preparer.prepare(connection, queue)
-        except ChannelLost as lost:
-            if lost.code == ACCESS_REFUSED:
-                raise TopologyMismatch(lost.text) from lost
-            raise BrokerUnavailable(str(lost)) from lost
-        finally:
-            await connection.close()
+        async with asking(_WHAT), connected(self._settings.address, _NAME) as connection:
+            try:
+                for queue in self._settings.queues:
+                    await preparer.prepare(connection, queue)
+            except ChannelLost as lost:
+                if lost.code == ACCESS_REFUSED:
+                    raise TopologyMismatch(lost.text) from lost
+                raise
         return tuple(sorted(preparer.unseen))
 
     async def check(self) -> tuple[Difference, ...]:
         """What is absent or differs; the broker names only the first argument of each that does,
         and no binding can be seen over AMQP. Raises BrokerUnavailable."""
         plans = [p for queue in self._settings.queues for p in queue_plans(self._settings, queue)]
-        connection = await self._connect()
-        try:
-            async with Declarer(connection) as declarer:
-                found = [await _check_exchange(declarer, name) for name in self._exchanges()]
-                found += [await self._check_queue(declarer, plan) for plan in plans]
-        except ChannelLost as lost:
-            raise BrokerUnavailable(str(lost)) from lost
-        finally:
-            await connection.close()
+        async with (
+            asking(_WHAT),
+            connected(self._settings.address, _NAME) as connection,
+            Declarer(connection) as declarer,
+        ):
+            found = [await _check_exchange(declarer, name) for name in self._exchanges()]
+            found += [await self._check_queue(declarer, plan) for plan in plans]
         return tuple(difference for difference in found if difference is not None)
 
     async def _check_queue(self, declarer: Declarer, plan: QueuePlan) -> Difference | None:
@@ -102,18 +100,13 @@ class Topology:
             return _not_seen("queue", plan.name, presence)
         if plan.is_work and await declarer.is_stream(plan.name):
             text = a_stream(plan.name)
-            return Difference(
-                kind="queue", name=plan.name, finding=TopologyFinding.DIFFERS, text=text
-            )
+            return Difference("queue", plan.name, TopologyFinding.DIFFERS, text)
         if plan.is_work and self._settings.topology is TopologyMode.NONE:
             return None  # whatever its producer gave it is right
-        return await _compare(declarer.declare_queue(plan.name, plan.arguments), "queue", plan.name)
+        return await _compare(declarer, plan.declare, "queue", plan.name)
 
     def _exchanges(self) -> dict[str, str]:
         return {EXCHANGE: DEFAULT_KIND, **{b.exchange: b.kind for b in self._settings.bindings}}
-
-    async def _connect(self) -> AmqpConnection:
-        return await connect(self._settings.address, "dispatcher topology")
 
 
 async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:
@@ -122,30 +115,23 @@ async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:
         return _not_seen("exchange", name, presence)
     if name != EXCHANGE:
         return None  # a producer's own, adopted as it is
-    return await _compare(declarer.declare_exchange(name), "exchange", name)
+    return await _compare(declarer, lambda c: c.declare_exchange(name), "exchange", name)
 
 
-async def _compare(declaration: Awaitable[None], kind: str, name: str) -> Difference | None:
+async def _compare(declarer: Declarer, declare: Declare, kind: str, name: str) -> Difference | None:
     # Declaring what exists with our arguments changes nothing and is refused where it differs.
-    try:
-        await declaration
-    except ChannelLost as lost:
-        if lost.code == PRECONDITION_FAILED:
-            text = mismatch(f"{kind} {name}", lost.text)
-            return Difference(kind=kind, name=name, finding=TopologyFinding.DIFFERS, text=text)
-        if lost.code == ACCESS_REFUSED:
-            text = f"{kind} {name} exists; comparing its arguments needs the configure right on it"
-            return Difference(kind=kind, name=name, finding=TopologyFinding.UNSEEN, text=text)
-        raise
-    return None
+    refusal = await declarer.refusal(declare, PRECONDITION_FAILED, ACCESS_REFUSED)
+    if refusal is None:
+        return None
+    if refusal.code == PRECONDITION_FAILED:
+        text = mismatch(f"{kind} {name}", refusal.text)
+        return Difference(kind, name, TopologyFinding.DIFFERS, text)
+    text = f"{kind} {name} exists; comparing its arguments needs the configure right on it"
+    return Difference(kind, name, TopologyFinding.UNSEEN, text)
 
 
 def _not_seen(kind: str, name: str, presence: Presence) -> Difference:
-    if presence is Presence.ABSENT:
-        finding, text = TopologyFinding.ABSENT, f"{kind} {name} is absent"
-    else:
-        finding, text = (
-            TopologyFinding.UNSEEN,
-            f"{kind} {name} cannot be seen without a right on it",
-        )
-    return Difference(kind=kind, name=name, finding=finding, text=text)
+    words = "is absent"
+    if presence is Presence.UNSEEN:
+        words = "cannot be seen without a right on it"
+    return Difference(kind, name, TopologyFinding(presence.value), f"{kind} {name} {words}")

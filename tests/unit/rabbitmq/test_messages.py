@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pika import data
 from pika.frame import Header, decode_frame
-from pika.spec import BasicProperties
+from pika.spec import Basic, BasicProperties
 
 from adapters.rabbitmq.declarer import Inequality
-from adapters.rabbitmq.messages import inbound, own_headers
-from adapters.rabbitmq.tolerant import without_headers
+from adapters.rabbitmq.messages import inbound, own_headers, without_headers
 
 
 def test_a_delivery_keeps_what_is_on_the_whitelist() -> None:
@@ -24,7 +23,7 @@ def test_a_delivery_keeps_what_is_on_the_whitelist() -> None:
         headers={"x-delivery-count": 3, "x-dispatcher-attempt": 2},
     )
 
-    message = inbound("email", properties, b"body", redelivered=True)
+    message = inbound("email", Basic.Deliver(redelivered=True), properties, b"body")
 
     assert (message.queue, message.body, message.redelivered) == ("email", b"body", True)
     assert (message.properties.message_id, message.properties.priority) == ("m", 4)
@@ -35,14 +34,14 @@ def test_a_delivery_keeps_what_is_on_the_whitelist() -> None:
 def test_a_delivery_count_that_is_none_reads_as_zero(count: object) -> None:
     properties = BasicProperties(headers={"x-delivery-count": count})
 
-    assert inbound("email", properties, b"", redelivered=False).delivery_count == 0
+    assert inbound("email", Basic.Deliver(), properties, b"").delivery_count == 0
 
 
 def test_properties_that_are_not_utf8_are_dropped() -> None:
     properties = BasicProperties()
     properties.message_id = b"\xff"
 
-    assert inbound("email", properties, b"", redelivered=False).properties.message_id is None
+    assert inbound("email", Basic.Deliver(), properties, b"").properties.message_id is None
 
 
 def test_a_copy_in_the_same_state_keeps_our_headers_alone() -> None:
@@ -56,7 +55,7 @@ def test_a_copy_in_the_same_state_keeps_our_headers_alone() -> None:
         }
     )
 
-    message = inbound("email", properties, b"", redelivered=False)
+    message = inbound("email", Basic.Deliver(), properties, b"")
 
     assert own_headers(message) == {"x-dispatcher-attempt": 2, "traceparent": "00-1-2-01"}
 
@@ -148,6 +147,6 @@ def test_the_brokers_words_about_a_difference_are_read(
 def test_deliveries_are_counted_as_each_version_counts_them(
     headers: dict[str, object], count: int
 ) -> None:
-    message = inbound("email", BasicProperties(headers=headers), b"", redelivered=False)
+    message = inbound("email", Basic.Deliver(), BasicProperties(headers=headers), b"")
 
     assert message.delivery_count == count
