@@ -150,7 +150,7 @@ def _embedded(folder: Path) -> tuple[str, Callable[[int], None]]:
     async def publish(number: int) -> None:
         queue = SqliteQueue(path, SystemClock())
         await queue.publish("email", an_order(number), Properties(), {})
-        queue.close()
+        await queue.close()
 
     return f"sqlite:///{path}", lambda number: asyncio.run(publish(number))
 

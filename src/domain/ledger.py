@@ -5,7 +5,7 @@ only then is its message acked. So another appearance of the same delivery is re
 crash left unfinished is known to be so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -98,14 +98,14 @@ class DeliveryLedger(Protocol):
         """What `start` would answer now. Writes nothing, and creates no storage: where there is no
         storage yet everything is CLEAR."""
 
-    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+    def sending(self, claim: Claim, recipients: Sequence[str]) -> Awaitable[None]:
         """Write down, durably, that the payload for these is about to leave. Raises ClaimLost, and
         nothing has changed, where one of them is not this claim's any more."""
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         """Write down, durably, that these have got it, while others of the start go on."""
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+    def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
         """The start has ended: these were sent too, durably written down; who was not is forgotten.
         To be called before the message is acked."""
 

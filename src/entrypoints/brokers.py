@@ -80,9 +80,7 @@ def publisher(
 ) -> Publisher:
     """What stores messages, for the commands."""
     if settings.is_embedded:
-        from adapters.sqlite.publisher import SqlitePublisher
-
-        return SqlitePublisher(sqlite())
+        return sqlite()
     from adapters.rabbitmq.publisher import RabbitPublisher
 
     return RabbitPublisher(rabbit())

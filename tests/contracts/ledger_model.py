@@ -225,8 +225,7 @@ class LedgerMachine(RuleBasedStateMachine):
         claim = self.claims[pick % len(self.claims)]
         (self.model.finish if is_last else self.model.sent)(claim, recipients)
         for ledger, name in self.held(claim):
-            end = ledger.finish if is_last else ledger.sent
-            self.runner.run(end(name, recipients))
+            self.runner.run(_end(ledger, name, recipients, is_last=is_last))
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICK)
@@ -257,3 +256,9 @@ async def may_send(ledger: DeliveryLedger, claim: Claim, recipients: tuple[str, 
     except ClaimLost:
         return False
     return True
+
+
+async def _end(
+    ledger: DeliveryLedger, claim: Claim, recipients: tuple[str, ...], *, is_last: bool
+) -> None:
+    await (ledger.finish if is_last else ledger.sent)(claim, recipients)

@@ -75,7 +75,7 @@ async def _publish(folder: Path, mails: int) -> None:
     queue = SqliteQueue(folder / "queue.db", SystemClock())
     for number in range(mails):
         await queue.publish("email", an_order(number), Properties(), {})
-    queue.close()
+    await queue.close()
 
 
 async def _is_empty(folder: Path) -> bool:
@@ -83,4 +83,4 @@ async def _is_empty(folder: Path) -> bool:
     try:
         return await queue.is_empty(["email", "email.dead"])
     finally:
-        queue.close()
+        await queue.close()

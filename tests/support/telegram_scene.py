@@ -129,4 +129,4 @@ class WorkerScene:
         try:
             yield queue
         finally:
-            queue.close()
+            asyncio.run(queue.close())

@@ -81,36 +81,17 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
-    def write(
-        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
-    ) -> Coroutine[Any, Any, _T]:
+    async def write(
+        self,
+        work: Callable[[sqlite3.Connection, *_Ts], _T],
+        *arguments: *_Ts,
+        begin: str = "BEGIN IMMEDIATE",
+    ) -> _T:
         """Run `work` in one durable transaction: all of it is stored for good, or nothing.
 
         `work` may run several times. Raises its kind's error, which names the file and the remedy.
         """
         # IMMEDIATE: a lock taken at the start cannot fail half way, as an upgraded one does.
-        return self._run("BEGIN IMMEDIATE", work, *arguments)
-
-    def read(
-        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
-    ) -> Coroutine[Any, Any, _T]:
-        """Run queries without taking the write lock. Raises as `write` does."""
-        return self._run("BEGIN", work, *arguments)
-
-    def exists(self) -> bool:
-        """Whether there is anything to read: a file, or what is in memory."""
-        return self._path is None or self._path.exists()
-
-    def close(self) -> None:
-        """Let go of the file; the next call opens it again. What was in memory is gone."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
-
-    async def _run(
-        self, begin: str, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
-    ) -> _T:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self._patience
         while True:
@@ -136,6 +117,23 @@ class Database:
             else:
                 return result
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not a secret
+
+    def read(
+        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
+    ) -> Coroutine[Any, Any, _T]:
+        """Run queries without taking the write lock. Raises as `write` does."""
+        return self.write(work, *arguments, begin="BEGIN")
+
+    def exists(self) -> bool:
+        """Whether there is anything to read: a file, or what is in memory."""
+        return self._path is None or self._path.exists()
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it again. What was in memory is gone."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
 
     def _open(self) -> sqlite3.Connection:
         connection = self._connection

@@ -34,4 +34,4 @@ class SqliteDeadLetters:
 
     async def close(self) -> None:
         """Let go of the file."""
-        self._queue.close()
+        await self._queue.close()

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -81,18 +81,14 @@ class SqliteLedger:
             return dict.fromkeys(delivery.addresses, RecipientState.CLEAR)
         return await self._database.read(rows.peek, delivery, self._lease)
 
-    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        if not await self._soon(rows.sending, claim, recipients):
-            raise ClaimLost(
-                f"{self._database.name}: this process was taken for dead and another has taken the"
-                " delivery over: start it again"
-            )
+    def sending(self, claim: Claim, recipients: Sequence[str]) -> Awaitable[None]:
+        return self._soon(rows.sending, claim, recipients)
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         await self._soon(rows.sent, claim, recipients)
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
-        await self._soon(rows.finish, claim, sent)
+    def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
+        return self._soon(rows.finish, claim, sent)
 
     async def acked(self, claim: Claim) -> None:
         if not claim.has_id:
@@ -116,9 +112,10 @@ class SqliteLedger:
         self._database.close()
 
     def _soon(
-        self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
+        self, work: Callable[[sqlite3.Connection, *_Ts], _T | ClaimLost], *arguments: *_Ts
     ) -> "asyncio.Future[_T]":
-        """What `work` returns, once the next transaction has stored it."""
+        """What `work` returns, once the next transaction has stored it, or the error that it
+        returns."""
         if self._is_closed:
             raise LedgerUnavailable(f"{self._database.name}: it is closed; this process is ending")
         loop = asyncio.get_running_loop()
@@ -143,7 +140,10 @@ class SqliteLedger:
                         answer.set_exception(error)
                 continue
             for answer, result in results:
-                answer.set_result(result)
+                if isinstance(result, ClaimLost):
+                    answer.set_exception(result)
+                else:
+                    answer.set_result(result)
             if renewal is not None:
                 self._lease.renewed(renewal)
             if undone:

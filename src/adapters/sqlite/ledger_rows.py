@@ -7,7 +7,7 @@ from typing import Final
 
 from adapters.sqlite.processes import Lease
 from domain.delivery import Delivery
-from domain.ledger import RETRY_AFTER, Claim, RecipientState, Start
+from domain.ledger import RETRY_AFTER, Claim, ClaimLost, RecipientState, Start
 from domain.ledger_rules import Row, RowState, Verdict, judge
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
@@ -83,15 +83,16 @@ def peek(c: sqlite3.Connection, delivery: Delivery, lease: Lease) -> Mapping[str
     ).states
 
 
-def sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> bool:
-    """False, and nothing is written, where a recipient is not this claim's any more."""
+def sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> ClaimLost | None:
+    """An error, and nothing is written, where a recipient is not this claim's any more."""
     mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (int(claim.name, 16),))}
     wanted = _digests(recipients)
     if not mine.keys() >= set(wanted):
-        return False
+        text = "this process was taken for dead and another has taken the delivery over"
+        return ClaimLost(f"ledger: {text}: start it again")
     for recipient in wanted:
         c.execute("UPDATE delivery SET state = max(state, 1) WHERE id = ?", (mine[recipient],))
-    return True
+    return None
 
 
 def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:

@@ -26,7 +26,8 @@ _BATCH: Final = 16
 
 
 class SqliteQueue:
-    """All queues of one file. Any number of processes of one machine may share it."""
+    """All queues of one file. Any number of processes of one machine may share it. As a Publisher
+    it takes any queue name: none is declared."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """`path` is created when first used, with its folder."""
@@ -39,7 +40,7 @@ class SqliteQueue:
         """Call back whenever this process has stored a message, sooner than polling would see."""
         self._listeners.append(on_stored)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of the file; the next call opens it again."""
         self._database.close()
 

@@ -56,7 +56,7 @@ def test_field_7_9_messages_of_a_killed_worker_of_the_embedded_queue_flow_at_onc
         queue = SqliteQueue(tmp_path / "queue.db", SystemClock())
         for number in range(MAILS):
             await queue.publish("email", an_order(number), Properties(), {})
-        queue.close()
+        await queue.close()
 
     asyncio.run(fill())
     with in_thread(SmtpServer()) as server:

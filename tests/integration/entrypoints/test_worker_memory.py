@@ -84,7 +84,7 @@ def test_messages_of_ten_mebibytes_in_the_embedded_queue_fit_into_256_mebibytes(
             server,
             lambda body: asyncio.run(queue.publish("email", body, Properties(), {})),
         )
-        queue.close()
+        asyncio.run(queue.close())
 
 
 @pytest.mark.slow
@@ -110,4 +110,4 @@ def test_field_1_3_files_named_by_path_fit_into_256_mebibytes(
             lambda number: an_order(number, attachments=[file]),
             mails,
         )
-        queue.close()
+        asyncio.run(queue.close())

@@ -70,7 +70,7 @@ def publish_embedded(path: Path, *bodies: bytes) -> None:
         queue = SqliteQueue(path, SystemClock())
         for body in bodies:
             await queue.publish("email", body, Properties(), {})
-        queue.close()
+        await queue.close()
 
     asyncio.run(fill())
 

@@ -16,7 +16,6 @@ from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.dead_letters import SqliteDeadLetters
-from adapters.sqlite.publisher import SqlitePublisher
 from adapters.sqlite.queue import SqliteQueue
 from tests.contracts.inbound import InboundContract
 from tests.contracts.inbound_harness import InboundHarness, Run, runner
@@ -53,8 +52,8 @@ def make_consumer(queue):
         self._names += 1
         return f"queue-{self._names}"
 
-    def publisher(self) -> SqlitePublisher:
-        return SqlitePublisher(self._queue())
+    def publisher(self) -> SqliteQueue:
+        return self._queue()
 
     def consumer(
         self, *queues: str, prefetch: int = 10, grace: timedelta = timedelta(seconds=5)
@@ -67,9 +66,9 @@ def make_consumer(queue):
     def dead_letters(self) -> SqliteDeadLetters:
         return SqliteDeadLetters(self._queue())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         for queue in self._open:
-            queue.close()
+            await queue.close()
 
     def _queue(self) -> SqliteQueue:
         queue = SqliteQueue(self._path, self._clock)
@@ -84,7 +83,7 @@ async def open_sqlite(request: pytest.FixtureRequest) -> AsyncIterator[InboundHa
     try:
         yield inbound
     finally:
-        inbound.close()
+        await inbound.close()
 
 
 class RabbitInbound:

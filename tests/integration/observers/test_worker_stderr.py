@@ -38,7 +38,7 @@ def publish(folder: Path, count: int, first: int = 0) -> None:
         queue = SqliteQueue(folder / "queue.db", SystemClock())
         for number in range(first, first + count):
             await queue.publish("email", an_order(number), Properties(), {})
-        queue.close()
+        await queue.close()
 
     asyncio.run(fill())
 
@@ -49,7 +49,7 @@ def is_settled(folder: Path) -> bool:
         try:
             return await queue.is_empty(["email", "email.dead"])
         finally:
-            queue.close()
+            await queue.close()
 
     return asyncio.run(look())
 

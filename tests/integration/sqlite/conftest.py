@@ -1,5 +1,6 @@
 """The embedded queue in a file of its own."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,4 +19,4 @@ def path(tmp_path: Path) -> Path:
 def queue(path: Path) -> Iterator[SqliteQueue]:
     queue = SqliteQueue(path, SystemClock())
     yield queue
-    queue.close()
+    asyncio.run(queue.close())

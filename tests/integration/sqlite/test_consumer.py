@@ -35,7 +35,7 @@ def test_a_long_handler_keeps_its_message_while_another_worker_looks_for_work(
         await asyncio.gather(
             *(a_consumer(q, lease=SHORT_LEASE).run(slow, drain=True) for q in (queue, other))
         )
-        other.close()
+        await other.close()
         return seen
 
     assert asyncio.run(scenario()) == {b"0": 1, b"1": 1, b"2": 1}
@@ -60,7 +60,7 @@ def test_a_machine_that_slept_does_not_take_its_own_messages_twice(path: Path) -
             clock.time += timedelta(hours=8)
             await asyncio.sleep(0.5)
             release.set()
-        queue.close()
+        await queue.close()
         return recorder.bodies
 
     assert asyncio.run(scenario()) == [b"0", b"1"]
@@ -87,7 +87,7 @@ def test_a_drain_waits_for_a_handler_whose_message_another_worker_took_over(
         await SqliteConsumer(other, SqliteConsumerSettings(queues=("email",)), later).run(
             Recorder(), drain=True
         )
-        other.close()
+        await other.close()
         await asyncio.sleep(0.4)
         was_done = running.done()
         release.set()

@@ -40,12 +40,11 @@ PRODUCER = """
 import asyncio, os, sys
 from pathlib import Path
 from adapters.clock import SystemClock
-from adapters.sqlite.publisher import SqlitePublisher
 from adapters.sqlite.queue import SqliteQueue
 from adapters.message_format.properties import Properties
 
 async def publish():
-    publisher = SqlitePublisher(SqliteQueue(Path(sys.argv[1]), SystemClock()))
+    publisher = SqliteQueue(Path(sys.argv[1]), SystemClock())
     for number in range(100_000):
         body = b"%s-%d" % (sys.argv[2].encode(), number)
         await publisher.publish("email", body, properties=Properties(), headers={})

@@ -54,7 +54,7 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path / "queue.db")
     yield desk
-    desk.queue.close()
+    asyncio.run(desk.queue.close())
 
 
 def test_a_leased_message_is_nobody_elses_until_the_lease_ends(desk: Desk) -> None:

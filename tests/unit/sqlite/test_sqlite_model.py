@@ -46,7 +46,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.published = 0
 
     def teardown(self) -> None:
-        self.queue.close()
+        asyncio.run(self.queue.close())
         self._folder.cleanup()
 
     @rule()
@@ -124,7 +124,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.queue.close()
+        asyncio.run(self.queue.close())
 
     @invariant()
     def the_dead_are_those_expected(self) -> None:

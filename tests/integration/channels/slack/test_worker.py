@@ -97,7 +97,7 @@ class Scene:
         try:
             yield queue
         finally:
-            queue.close()
+            asyncio.run(queue.close())
 
 
 @pytest.fixture

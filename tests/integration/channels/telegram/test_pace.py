@@ -118,4 +118,4 @@ async def fill(path: Path, chats: list[int], mails: int) -> None:
             "parameters": {"words": number},
         }
         await queue.publish(name, json.dumps(message).encode(), Properties(), {})
-    queue.close()
+    await queue.close()

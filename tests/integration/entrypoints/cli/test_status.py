@@ -40,7 +40,7 @@ async def fill(path: Path) -> None:
         for one, settlement in zip(leased, settlements, strict=False)
     ]
     await queue.exchange("me", ended=ended, held=[], room={}, lease=lease)
-    queue.close()
+    await queue.close()
 
 
 def test_the_embedded_queue_is_counted_by_state_and_reason(tmp_path: Path) -> None:
