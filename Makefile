@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More than the cores of a small machine: most tests wait for another process.
 PROCESSES ?= 4
+# The slow ones work harder, and some have a broker of their own.
+SLOW_PROCESSES ?= 2
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ test: $(VENV)/dev ## Run all tests but the slow ones
 	$(BIN)/pytest -m "not slow" -n $(PROCESSES) --dist worksteal
 
 test-slow: $(VENV)/dev ## Run the slow tests only
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n $(SLOW_PROCESSES) --dist loadfile
 
 test-all: $(VENV)/dev ## Run every test
 	$(BIN)/pytest

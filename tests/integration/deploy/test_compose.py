@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from tests.support.containers import MAILHOG, RABBITMQ, require_image
 from tests.support.ports import free_port
+from tests.support.readiness import until_it_answers
 from tests.support.tools import ROOT, run, tool
 from tests.support.worker import wait_until
 
@@ -51,6 +53,17 @@ class Stack:
             seconds=seconds,
         )
 
+    def start(self) -> None:
+        """Start what is not running; traefik then has a page behind each name."""
+        self.compose("up", "-d", "--wait", "--no-build", seconds=180)
+        for host in ("mail.localhost", "rabbit.localhost"):
+            until_it_answers(partial(self._ask, host))
+
+    def _ask(self, host: str) -> None:
+        status, _ = self.get(host)
+        if status != 200:
+            raise ConnectionError(f"{host} answers {status}")
+
     def get(self, host: str, path: str = "/") -> tuple[int, bytes]:
         """Ask traefik for a page of `host`: its status and body."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -83,7 +96,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     run("chmod", "-R", "a+rX", folder, folder.parent, folder.parent.parent)
     stack = Stack(free_port(), folder / "templates")
     try:
-        stack.compose("up", "-d", "--wait", "--no-build", seconds=180)
+        stack.start()
         yield stack
     finally:
         stack.compose("down", "-v", "--timeout", "5")
@@ -149,7 +162,7 @@ def test_a_worker_is_healthy_while_broker_and_mailbox_are_away(stack: Stack) -> 
 
     health = stack.compose("ps", "--format", "{{.Health}}", "dispatcher").strip()
 
-    stack.compose("up", "-d", "--wait", "--no-build")
+    stack.start()
     assert health == "healthy"
 
 

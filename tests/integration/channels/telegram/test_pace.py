@@ -21,7 +21,7 @@ from tests.support.telegram_server import BotApi, ServerLimits
 from tests.support.threads import in_thread
 from tests.support.worker import wait_until
 
-ALLOWANCE = 1.2
+ALLOWANCE = 1.4
 FASTER = 5
 IN_HAND = 80
 """Messages in a worker's hands by default."""
