@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 
-from adapters.channels.email.ceiling import Ceiling
+from adapters.channels.email.bounds import Ceiling
 from tests.support import virtual_time
 
 HOUR = 3600

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from adapters.channels.email.about_us import AboutUs
-from adapters.channels.email.phase import Phase
-from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.limits import Phase
+from adapters.channels.email.session import SmtpReply
 from adapters.channels.email.verdicts import verdict
 from domain.errors import Permanent, Transient
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.width import Patience, Width
+from adapters.channels.email.bounds import Patience, Width
 
 
 def test_it_begins_small_and_grows_to_its_size() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.session import SmtpReply
 
 _URL = "DISPATCHER_EMAIL_URL"
 

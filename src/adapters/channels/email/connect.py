@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -13,8 +14,10 @@ from aiosmtplib import SMTP
 from adapters.channels.email.auth import SignIn
 from adapters.channels.email.dial import Dialer, log_late
 from adapters.channels.email.failures import Failures, said
+from adapters.channels.email.limits import Crowded
 from adapters.channels.email.names import own_name, parse_ehlo
 from adapters.channels.email.session import Session
+from adapters.channels.email.sign_in import SignInGate
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings
@@ -142,6 +145,65 @@ class Connector:
         if smtp.protocol is not None and (rest := bytes(smtp.protocol._buffer)):  # noqa: SLF001
             session.data_received(rest)
         return session
+
+
+class Opener:
+    """Opens sessions to one relay with the settings and the credentials as they are now, so that a
+    changed password needs no restart."""
+
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        ca_file: Path | None,
+        timeouts: Timeouts,
+        ehlo: str | None,
+        tokens: Tokens | None,
+        in_hurry: Callable[[], bool],
+        reread: Callable[[], SmtpSettings],
+    ) -> None:
+        """`reread` gives the settings as they are now, and is asked before each connection. The
+        others: see `Connector`."""
+        self._settings = settings
+        self._tokens = tokens
+        self._in_hurry = in_hurry
+        self._reread = reread
+        self._new_connector = partial(
+            Connector,
+            ca_file=ca_file,
+            timeouts=timeouts,
+            ehlo=ehlo,
+            tokens=tokens,
+            in_hurry=in_hurry,
+        )
+        self._connector = self._new_connector(settings)
+        self._sign_in = SignInGate()
+
+    async def open(self) -> Session:
+        """See `Connector.open`. Raises Crowded where more connections may be open in a moment."""
+        settings = self._reread()
+        if settings != self._settings:
+            self._settings = settings
+            self._connector = self._new_connector(settings)
+        try:
+            if settings.username is None:
+                return await self._connector.open()
+            return await self._sign_in.open(
+                self._connector.open, self._credentials(settings), lambda: self._credentials(None)
+            )
+        except Crowded as crowded:
+            if not self._in_hurry():
+                raise
+            raise Unavailable(str(crowded)) from None  # the other relay need not wait
+
+    async def close(self) -> None:
+        """Let go of what gives the tokens."""
+        if self._tokens is not None:
+            await self._tokens.close()
+
+    def _credentials(self, settings: SmtpSettings | None) -> Hashable:
+        """What we sign in with, by `settings` or as they are now."""
+        tokens = self._tokens.credentials() if self._tokens is not None else None
+        return settings or self._reread(), tokens
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:

@@ -1,69 +1,111 @@
-"""How far one letter has come, over one connection after another, before any of it is sent."""
+"""How far one mail has come, over one connection after another, before any of it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable
 
-from adapters.channels.email.endings import LostBeforePayload, NothingSent, PipeliningBroken
-from adapters.channels.email.limits import Limit
-from domain.errors import DeliveryError, NotYet, Transient, Unavailable
+import structlog
+
+from adapters.channels.email.addresses import needs_extension, not_carried
+from adapters.channels.email.limits import (
+    Answers,
+    Limit,
+    LostBeforePayload,
+    NothingSent,
+    PipeliningBroken,
+)
+from adapters.channels.email.outgoing_mail import OutgoingMail
+from adapters.channels.email.session import Session
+from domain.errors import DeliveryError, FailureReason, NotYet, Transient, Unavailable
+from domain.notification import Recipient
+from domain.ports import AboutToSend
 
 _MOST_TURNS = 10
 """Connections that end without any progress, one after another. Each had served before."""
 
+log = structlog.get_logger()
+
 
 class Course:
-    """What is known of each address that the letter goes to.
+    """What is known of each address that the mail goes to. `asked`: those that the present
+    transaction is for.
 
     A server may end a connection because of too many unknown recipients. Those that it refused have
     their answer. Those that it had accepted by then are the next to be asked for, alone: no further
     refusal can come between.
     """
 
-    def __init__(self) -> None:
-        self.refused: dict[str, DeliveryError] = {}
+    def __init__(self, mail: OutgoingMail, about_to_send: AboutToSend) -> None:
+        self._mail = mail
+        self._about_to_send = about_to_send
+        self.asked: list[str] = []
+        self._served: dict[str, list[Recipient]] = {}
+        self._not_carried: dict[Recipient, DeliveryError | None] = {}
+        self._refused: dict[str, DeliveryError] = {}
         self._accepted: frozenset[str] = frozenset()
         self._turns = 0
-        self._was_asked = True
 
-    def choose(self, addresses: list[str], most: int | None) -> list[str]:
-        """Whom the next transaction is for: at most `most`."""
-        if self.refused:
-            addresses = [address for address in addresses if address not in self.refused]
-            addresses = [a for a in addresses if a in self._accepted] or addresses
-        return addresses if most is None else addresses[:most]
+    def choose(self, session: Session, most: int) -> list[str]:
+        """Whom the next transaction is for: at most `most` of those whom this server can be asked
+        for. Raises Permanent where it cannot carry the sender."""
+        mail, utf8 = self._mail, "smtputf8" in session.extensions
+        self._served, self._not_carried = {}, {}
+        for field, address in (
+            ("from", mail.sender_address),
+            ("envelope_from", mail.envelope_from),
+        ):
+            if address.needs_smtputf8 and not utf8:
+                raise not_carried(session.server, field, FailureReason.SENDER_REFUSED)
+        for recipient, address in mail.addressees:
+            if utf8 or not address.needs_smtputf8:
+                self._served.setdefault(address.wire, []).append(recipient)
+            else:
+                self._not_carried[recipient] = not_carried(
+                    session.server, recipient.address, FailureReason.RECIPIENT_INVALID
+                )
+        if mail.unshown_replies and self._served and not utf8:
+            log.warning(
+                "reply address left out",
+                id=mail.notification.id,
+                template=mail.notification.template,
+                detail=f"reply_to: {needs_extension(session.server)}",
+            )
+        left = [address for address in self._served if address not in self._refused]
+        self.asked = ([one for one in left if one in self._accepted] or left)[:most]
+        return self.asked
 
-    def note(self, asked: Sequence[str], nothing: NothingSent, most_recipients: int | None) -> None:
-        """Take note of a transaction that came to nothing. `most_recipients`: what it showed the
-        server to take."""
-        is_nearer = nothing.limit is Limit.RECIPIENTS or most_recipients is not None
-        is_nearer = is_nearer or isinstance(nothing, PipeliningBroken)
+    def about_to_send(self, answers: Answers) -> Awaitable[None]:
+        """The mail leaves. Names the recipients only where it leaves for a part of them."""
+        if len(self.asked) == len(self._served) and not any(isinstance(a, NotYet) for a in answers):
+            return self._about_to_send()
+        accepted = [one for one, answer in zip(self.asked, answers, strict=True) if answer is None]
+        return self._about_to_send([r for address in accepted for r in self._served[address]])
+
+    def goes_on(self, session: Session, nothing: NothingSent, most_recipients: int | None) -> bool:
+        """Whether another transaction makes sense after one that came to nothing.
+        `most_recipients`: what it showed the server to take."""
+        refused = {}
         if isinstance(nothing, LostBeforePayload):
-            is_nearer = self._note_refusals(asked, nothing) or is_nearer
-        self._turns = 0 if is_nearer else self._turns + 1
-        self._was_asked = not isinstance(nothing, LostBeforePayload) or bool(nothing.answers)
-
-    def goes_on(self, *, is_fresh: bool) -> bool:
-        """Whether another transaction makes sense. `is_fresh`: the last one was the first of its
-        connection. A server may close all connections at once, and with them one just opened: so
-        one farewell before the first command says nothing about the next connection."""
-        if not self._was_asked and self._turns == 1:
-            return True
-        return self._turns == 0 or (not is_fresh and self._turns <= _MOST_TURNS)
-
-    def _note_refusals(self, asked: Sequence[str], lost: LostBeforePayload) -> bool:
-        refused = {
-            address: answer
-            for address, answer in zip(asked, lost.answers, strict=False)
-            if answer is not None and not isinstance(answer, NotYet)
-        }
-        if refused:
-            self.refused |= refused
-            self._accepted = frozenset(asked[number] for number in lost.accepted)
-        return bool(refused)
+            refused = {
+                address: answer
+                for address, answer in zip(self.asked, nothing.answers, strict=False)
+                if answer is not None and not isinstance(answer, NotYet)
+            }
+            if refused:
+                self._refused |= refused
+                self._accepted = frozenset(self.asked[number] for number in nothing.accepted)
+        is_nearer = refused or most_recipients is not None or nothing.limit is Limit.RECIPIENTS
+        self._turns = 0 if is_nearer or isinstance(nothing, PipeliningBroken) else self._turns + 1
+        if self._refused.keys() >= self._served.keys():
+            return False
+        # A server may close all connections at once, and with them one just opened: so one farewell
+        # before the first command says nothing about the next connection.
+        was_asked = not isinstance(nothing, LostBeforePayload) or nothing.answers
+        most = 0 if not session.reused else _MOST_TURNS
+        return self._turns <= (most if was_asked else max(most, 1))
 
     def give_up(self, nothing: NothingSent) -> DeliveryError:
         """Return the error of the recipients without an answer. Raises it where that is every
         recipient."""
-        if self.refused:
+        if self._refused:
             return Transient(str(nothing), safe_to_repeat=True)
         if isinstance(nothing, LostBeforePayload) and not nothing.answers:
             raise Unavailable(str(nothing), safe_to_repeat=True)
@@ -71,3 +113,15 @@ class Course:
         raise Transient(
             str(nothing), safe_to_repeat=True, provider_fault=is_relay, is_certain=is_relay
         )
+
+    def results(self, session: Session, answers: Answers) -> dict[Recipient, DeliveryError | None]:
+        """What became of each recipient; `answers` are those of the addresses asked for."""
+        results = self._not_carried
+        known = dict(zip(self.asked, answers, strict=True)) | self._refused
+        for address, group in self._served.items():
+            if address in known:
+                answer = known[address]
+            else:
+                answer = NotYet(f"{session.server} takes {len(self.asked)} recipients of one mail")
+            results |= dict.fromkeys(group, answer)
+        return results

@@ -8,10 +8,8 @@ import aiosmtplib
 
 from adapters.channels.email.about_us import sign_in_advice
 from adapters.channels.email.auth import METHOD_NOT_KNOWN, TokenRefused
-from adapters.channels.email.endings import Crowded
-from adapters.channels.email.limits import Limit, limit_of
-from adapters.channels.email.phase import Phase
-from adapters.channels.email.replies import SmtpReply, one_line
+from adapters.channels.email.limits import Crowded, Limit, Phase, limit_of
+from adapters.channels.email.session import SmtpReply, one_line
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings
 from domain.errors import Unavailable

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from adapters.channels.email.ceiling import Ceiling
-from adapters.channels.email.endings import Crowded
+from adapters.channels.email.bounds import Ceiling, Patience, Width
+from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
-from adapters.channels.email.width import Patience, Width
 from adapters.channels.shared.learned import Fact
 
 _GOODBYE = 2.0

@@ -73,7 +73,7 @@ def _relay(
     from adapters.channels.email.permit import PaceRules
     from adapters.channels.email.pool import PoolLimits
     from adapters.channels.email.smtp import SmtpNotifier
-    from adapters.channels.shared.blips import BlipTolerantNotifier
+    from adapters.channels.shared.blips import FIRST_WAIT
 
     place = places[number]
     smtp = SmtpNotifier(
@@ -86,9 +86,10 @@ def _relay(
         limits=PoolLimits(size=settings.pool),
         reread=_relay_now(settings, number, places),
         learned=context.learned,
+        blip_wait=FIRST_WAIT,
     )
     return PacedNotifier(
-        BlipTolerantNotifier(smtp),
+        smtp,
         relay=lambda: f"{place.host}:{place.port}",
         store=context.paces,
         learned=context.learned,

@@ -1,9 +1,8 @@
 """Whether a relay takes mail from us, asked as far as that is possible without a mail."""
 
 from adapters.channels.email.addresses import not_carried, parse_address
-from adapters.channels.email.phase import Phase
-from adapters.channels.email.replies import FAREWELL
-from adapters.channels.email.session import Session
+from adapters.channels.email.limits import Phase
+from adapters.channels.email.session import FAREWELL, Session
 from adapters.channels.email.verdicts import verdict
 from domain.errors import DeliveryError, FailureReason, Unavailable
 from domain.notification import one_recipient

@@ -1,34 +1,30 @@
-"""The email channel over SMTP: a letter, a connection from the pool, one transaction."""
+"""The email channel over SMTP: a mail, a connection from the pool, one transaction."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from adapters.channels.email.addresses import needs_extension, not_carried
-from adapters.channels.email.ceiling import Ceiling
-from adapters.channels.email.connect import Connector
+from adapters.channels.email.bounds import Ceiling
+from adapters.channels.email.connect import Opener
 from adapters.channels.email.course import Course
-from adapters.channels.email.endings import (
-    Answers,
-    Crowded,
+from adapters.channels.email.limits import (
+    Limit,
     NothingSent,
     PipeliningBroken,
     TooManyRecipients,
 )
-from adapters.channels.email.limits import Limit
 from adapters.channels.email.outgoing_mail import Composer, EmailDefaults, OutgoingMail
 from adapters.channels.email.pool import Pool, PoolLimits
 from adapters.channels.email.session import Session
-from adapters.channels.email.sign_in import SignInGate
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Mailing, Timeouts, Transaction
 from adapters.channels.email.url import SmtpSettings
-from adapters.channels.email.verdicts import raise_if_unavailable
 from adapters.channels.shared.learned import Fact, Learned
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Unavailable
+from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, proceed
 
@@ -56,59 +52,28 @@ class SmtpNotifier:
         timeouts: Timeouts | None = None,
         reread: Callable[[], SmtpSettings] | None = None,
         learned: Learned | None = None,
+        blip_wait: float | None = None,
     ) -> None:
-        """`reread` gives the settings as they are now, and is asked before each connection: so a
-        changed password needs no restart. `ehlo`, `tokens` and `in_hurry`: see `Connector`.
-        `learned` keeps what the relay turns out to take.
+        """`ehlo`, `tokens`, `in_hurry` and `reread`: see `Opener`. `learned` keeps what the relay
+        turns out to take. `blip_wait`: seconds until what failed before anything was sent is tried
+        again; None leaves that to the caller.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
         self._composer = Composer(defaults or EmailDefaults())
         self._timeouts = timeouts or Timeouts()
-        self._settings = settings
-        self._reread = reread or (lambda: settings)
-        self._tokens = tokens
-        self._in_hurry = in_hurry
-        self._new_connector = partial(
-            Connector,
-            ca_file=ca_file,
-            timeouts=self._timeouts,
-            ehlo=ehlo,
-            tokens=tokens,
-            in_hurry=in_hurry,
+        self._opener = Opener(
+            settings, ca_file, self._timeouts, ehlo, tokens, in_hurry, reread or (lambda: settings)
         )
-        self._connector = self._new_connector(settings)
-        self._sign_in = SignInGate()
+        self._blip_wait = blip_wait
         self._relay = f"{settings.host}:{settings.port}"
-        self._learned = learned or Learned()
         limits = limits or PoolLimits()
-        learn = partial(self._learned.note, self._relay)
+        learn = partial((learned or Learned()).note, self._relay)
         self._recipients = Ceiling(
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
         self._pipelines = True
-        self._pool = Pool(self._open, limits, learn)
-
-    async def _open(self) -> Session:
-        settings = self._reread()
-        if settings != self._settings:
-            self._settings = settings
-            self._connector = self._new_connector(settings)
-        try:
-            if settings.username is None:
-                return await self._connector.open()
-            return await self._sign_in.open(
-                self._connector.open, self._credentials(settings), lambda: self._credentials(None)
-            )
-        except Crowded as crowded:
-            if not self._in_hurry():
-                raise
-            raise Unavailable(str(crowded)) from None  # the other relay need not wait
-
-    def _credentials(self, settings: SmtpSettings | None) -> Hashable:
-        """What we sign in with, by `settings` or as they are now."""
-        tokens = self._tokens.credentials() if self._tokens is not None else None
-        return settings or self._reread(), tokens
+        self._pool = Pool(self._opener.open, limits, learn)
 
     async def notify(
         self,
@@ -118,10 +83,19 @@ class SmtpNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Send one mail; see `Notifier.notify`."""
-        letter = self._composer.compose(notification, content, recipients)
-        results: dict[Recipient, DeliveryError | None] = dict(letter.refused)
-        if letter.addressees:
-            results |= await self._send(letter, about_to_send)
+        mail = self._composer.compose(notification, content, recipients)
+        results: dict[Recipient, DeliveryError | None] = dict(mail.refused)
+        if mail.addressees:
+            began = time.monotonic()
+            try:
+                results |= await self._deliver(mail, about_to_send)
+            except DeliveryError as error:
+                if self._blip_wait is None:
+                    raise
+                from adapters.channels.shared.blips import ride_out
+
+                again = partial(self._deliver, mail, about_to_send)
+                results |= await ride_out(error, again, began, self._blip_wait)
         return {recipient: results[recipient] for recipient in recipients}
 
     async def check(
@@ -133,21 +107,29 @@ class SmtpNotifier:
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
-        if self._tokens is not None:
-            await self._tokens.close()
+        await self._opener.close()
 
-    async def _send(
-        self, letter: OutgoingMail, about_to_send: AboutToSend
+    async def _deliver(
+        self, mail: OutgoingMail, about_to_send: AboutToSend
     ) -> dict[Recipient, DeliveryError | None]:
-        course = Course()
+        course = Course(mail, about_to_send)
         session = await self._pool.acquire()
         try:
-            while True:
+            while course.choose(session, self._recipients.now):
+                transaction = await self._transaction(session, mail, course)
                 try:
-                    return await self._transact(session, letter, about_to_send, course)
+                    return course.results(session, await transaction.run())
                 except NothingSent as nothing:
                     # The server wants no more over this connection: no attempt is spent.
+                    self._learn(session, nothing)
+                    if not course.goes_on(session, nothing, transaction.most_recipients):
+                        failure = course.give_up(nothing)
+                        return course.results(session, [failure] * len(course.asked))
                     session = await self._next_session(session, nothing)
+                finally:
+                    if transaction.most_recipients is not None:
+                        self._recipients.lower(transaction.most_recipients)
+            return course.results(session, [])
         except DeliveryError:
             raise
         except BaseException:
@@ -162,66 +144,6 @@ class SmtpNotifier:
             return session
         return await self._pool.renew(session, is_crowded=nothing.limit is Limit.CONNECTIONS)
 
-    async def _transact(
-        self, session: Session, letter: OutgoingMail, about_to_send: AboutToSend, course: Course
-    ) -> dict[Recipient, DeliveryError | None]:
-        """One transaction. Raises NothingSent where another makes sense."""
-        served, results = self._served(session, letter)
-        chosen = course.choose(list(served), self._recipients.now)
-        if not chosen:
-            return results
-        session.pipelining &= self._pipelines
-        mailing = await self._mailing(session, letter, chosen)
-        journal = _by_address(about_to_send, served, chosen)
-        transaction = Transaction(session, mailing, self._timeouts, journal)
-        try:
-            answers = await transaction.run()
-        except NothingSent as nothing:
-            self._learn(session, nothing)
-            course.note(chosen, nothing, transaction.most_recipients)
-            is_left = not course.refused.keys() >= served.keys()
-            if is_left and course.goes_on(is_fresh=not session.reused):
-                raise
-            answers = [course.give_up(nothing)] * len(chosen)
-        finally:
-            if transaction.most_recipients is not None:
-                self._recipients.lower(transaction.most_recipients)
-        raise_if_unavailable(answers)
-        known = dict(zip(chosen, answers, strict=True)) | course.refused
-        rest = NotYet(f"{session.server} takes {self._recipients.now} recipients of one mail")
-        for address, group in served.items():
-            results |= dict.fromkeys(group, known.get(address, rest))
-        return results
-
-    def _served(
-        self, session: Session, letter: OutgoingMail
-    ) -> tuple[dict[str, list[Recipient]], dict[Recipient, DeliveryError | None]]:
-        """Whom this server can be asked for, by address, and the answers of the others."""
-        utf8 = "smtputf8" in session.extensions
-        for field, address in (
-            ("from", letter.sender_address),
-            ("envelope_from", letter.envelope_from),
-        ):
-            if address.needs_smtputf8 and not utf8:
-                raise not_carried(session.server, field, FailureReason.SENDER_REFUSED)
-        results: dict[Recipient, DeliveryError | None] = {}
-        served: dict[str, list[Recipient]] = {}
-        for recipient, address in letter.addressees:
-            if address.needs_smtputf8 and not utf8:
-                results[recipient] = not_carried(
-                    session.server, recipient.address, FailureReason.RECIPIENT_INVALID
-                )
-            else:
-                served.setdefault(address.wire, []).append(recipient)
-        if served and not utf8 and letter.unshown_replies:
-            log.warning(
-                "reply address left out",
-                id=letter.notification.id,
-                template=letter.notification.template,
-                detail=f"reply_to: {needs_extension(session.server)}",
-            )
-        return served, results
-
     def _learn(self, session: Session, nothing: NothingSent) -> None:
         if nothing.limit is Limit.SESSION and session.mails_sent:
             self._pool.learn_mails(session)
@@ -233,13 +155,15 @@ class SmtpNotifier:
         elif not (session.pipelining or session.is_open or session.reused):
             self._pipelines = True  # it fails one by one, too
 
-    async def _mailing(
-        self, session: Session, letter: OutgoingMail, recipients: Sequence[str]
-    ) -> Mailing:
+    async def _transaction(
+        self, session: Session, mail: OutgoingMail, course: Course
+    ) -> Transaction:
+        """What sends the mail over this connection to those whom the course has chosen."""
+        session.pipelining &= self._pipelines
         extensions = session.extensions
-        utf8 = "smtputf8" in extensions
         eight_bit = "8bitmime" in extensions
-        payload = await self._composer.write(letter, eight_bit=eight_bit, utf8=utf8)
+        utf8 = "smtputf8" in extensions
+        payload = await self._composer.write(mail, eight_bit=eight_bit, utf8=utf8)
         parameters = ""
         if "size" in extensions:  # RFC 1870
             limit = extensions["size"]
@@ -249,31 +173,15 @@ class SmtpNotifier:
                     reason=FailureReason.CONTENT_REFUSED,
                 )
             parameters += f" SIZE={len(payload)}"
-        if eight_bit and not payload.isascii():
+        is_ascii = payload.isascii()
+        if eight_bit and not is_ascii:
             parameters += " BODY=8BITMIME"
+        sender = mail.envelope_from.wire
         # Names and subjects are encoded, so headers hold only what RFC 6531 is for: addresses.
-        head = payload[: payload.index(b"\r\n\r\n")]
-        addresses = (letter.envelope_from.wire, *recipients)
-        if not (head.isascii() and all(map(str.isascii, addresses))):
+        is_ascii = is_ascii or payload[: payload.index(b"\r\n\r\n")].isascii()
+        if not (is_ascii and sender.isascii() and all(map(str.isascii, course.asked))):
             parameters += " SMTPUTF8"
-        return Mailing(
-            sender=letter.envelope_from.wire,
-            recipients=recipients,
-            payload=payload,
-            parameters=parameters,
+        mailing = Mailing(
+            sender=sender, recipients=course.asked, payload=payload, parameters=parameters
         )
-
-
-def _by_address(
-    about_to_send: AboutToSend, served: Mapping[str, list[Recipient]], chosen: Sequence[str]
-) -> Callable[[Answers], Awaitable[None]]:
-    """Names the recipients only where the mail leaves for a part of them."""
-
-    async def about_to_send_some(answers: Answers) -> None:
-        if len(chosen) == len(served) and not any(isinstance(a, NotYet) for a in answers):
-            await about_to_send()
-            return
-        accepted = [a for a, answer in zip(chosen, answers, strict=True) if answer is None]
-        await about_to_send([r for address in accepted for r in served[address]])
-
-    return about_to_send_some
+        return Transaction(session, mailing, self._timeouts, course.about_to_send)

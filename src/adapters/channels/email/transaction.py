@@ -1,21 +1,20 @@
 """One mail over one connection: MAIL, RCPT and DATA, with the phase of every failure known."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from adapters.channels.email.endings import (
+from adapters.channels.email.limits import (
     Answers,
+    Limit,
     LostBeforePayload,
+    Phase,
     PipeliningBroken,
     SessionUsedUp,
-    TooManyRecipients,
+    limit_of,
 )
-from adapters.channels.email.limits import Limit, limit_of
-from adapters.channels.email.phase import Phase
-from adapters.channels.email.replies import FAREWELL, SmtpReply, before_farewell
-from adapters.channels.email.session import Session
-from adapters.channels.email.verdicts import verdict
-from domain.errors import DeliveryError, InDoubt, NotYet, Transient
+from adapters.channels.email.session import FAREWELL, Session, SmtpReply
+from adapters.channels.email.verdicts import refusal, refusal_of_one, verdict
+from domain.errors import DeliveryError, InDoubt, NotYet, Unavailable
 
 _GO_AHEAD = 354
 _DATA = b"DATA\r\n"
@@ -57,21 +56,9 @@ class Mailing:
         ]
 
 
-@dataclass(slots=True)
-class _Envelope:
-    """The replies of the envelope's commands; None where none came."""
-
-    sender: SmtpReply | None = None
-    recipients: list[SmtpReply | None] = field(default_factory=list)
-    data: SmtpReply | None = None
-
-
 class Transaction:
-    """Sends one mailing over `session`.
-
-    `most_recipients`: how many recipients of one mail the server turned out to take, if it refused
-    more.
-    """
+    """Sends one mailing over `session`. `most_recipients`: how many recipients of one mail the
+    server turned out to take, if it refused more."""
 
     most_recipients: int | None = None
 
@@ -87,6 +74,10 @@ class Transaction:
         self._session = session
         self._mailing = mailing
         self._timeouts = timeouts
+        # The replies to the commands; None where none came.
+        self._sender: SmtpReply | None = None
+        self._recipients: list[SmtpReply | None] = []
+        self._data: SmtpReply | None = None
 
     async def run(self) -> Answers:
         """One answer for each of the mailing's recipients, in order; None is accepted for good,
@@ -94,180 +85,159 @@ class Transaction:
 
         Raises NothingSent when the connection ends before the mail has begun, or the server wants
         it over another connection or to fewer recipients; RateRefused where it ends because of
-        our rate. If the connection ends later, those accepted are InDoubt. The session may be
-        closed afterwards.
+        our rate; Unavailable where we are not signed in. If the connection ends later, those
+        accepted are InDoubt. The session may be closed afterwards.
         """
-        if unasked := self._session.unasked:
-            text = f"{self._session.server} said {unasked} unasked"
-            raise LostBeforePayload(text, [], frozenset(), limit_of(unasked, Phase.SENDER))
-        pipelining = self._session.pipelining
-        envelope = await (self._in_one_write() if pipelining else self._one_by_one())
-        try:
-            answers = self._judge(envelope)
-        except SessionUsedUp:
-            if envelope.data is not None and envelope.data.code == _GO_AHEAD:
-                self._session.abort()  # it waits for a mail that will not come
-            raise
-        if not any(answer is None for answer in answers):
-            await self._leave(envelope)
-            return answers
-        count = answers.count(None)
-        if envelope.data is None or envelope.data.code != _GO_AHEAD:
-            assert envelope.data is not None  # noqa: S101 - else the connection was lost
-            try:
-                refusal = self._refusal(envelope.data, Phase.DATA, count)
-            finally:
-                await self._leave(envelope)
-            return self._for_accepted(answers, refusal)
-        try:
-            await self._about_to_send(answers)
-        except BaseException:
-            self._session.abort()  # the server waits for a mail that will not come
-            raise
-        outcome = await self._payload(count)
-        self._session.mails_sent += 1
-        return self._for_accepted(answers, outcome)
-
-    async def _in_one_write(self) -> _Envelope:
-        """RFC 2920: the whole group at once, then as many replies as commands."""
         session, times, commands = self._session, self._timeouts, self._mailing.commands()
-        session.write(b"".join(commands))
-        replies = await session.replies(1, times.command)
-        replies += await session.replies(len(commands) - 1, min(times.group, times.command))
-        if len(replies) < len(commands) and session.broke_off(replies):
-            count = f"{len(replies)} of {len(commands)}"
-            raise PipeliningBroken(f"{session.server} answered {count} commands sent together")
-        padded: list[SmtpReply | None] = [*replies, *[None] * (len(commands) - len(replies))]
-        return _Envelope(padded[0], padded[1:-1], padded[-1])
-
-    async def _one_by_one(self) -> _Envelope:
-        mail, *recipients, data = self._mailing.commands()
-        envelope = _Envelope(recipients=[None] * len(recipients))
-        envelope.sender = await self._ask(mail)
-        if envelope.sender is None or not envelope.sender.accepted:
-            return envelope
-        for number, command in enumerate(recipients):
-            envelope.recipients[number] = reply = await self._ask(command)
-            if reply is None or limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
-                break  # nor does it take the others now
-        if any(reply and reply.accepted for reply in envelope.recipients):
-            envelope.data = await self._ask(data)
-        return envelope
-
-    async def _ask(self, command: bytes) -> SmtpReply | None:
-        self._session.write(command)
-        replies = await self._session.replies(1, self._timeouts.command)
-        return replies[0] if replies else None
-
-    def _judge(self, envelope: _Envelope) -> Answers:
-        sender = envelope.sender
-        if sender is not None and not sender.accepted and sender.code != FAREWELL:
-            return [self._refusal(sender, Phase.SENDER)] * len(envelope.recipients)
-        answers = [
-            None if reply is None or reply.accepted else self._answer(reply)
-            for reply in before_farewell(sender, envelope.recipients)
-        ]
-        if any(isinstance(answer, NotYet) for answer in answers):
-            self._note_limit(envelope, answers)
-        if self._session.lost is not None:
-            self._refuse_if_undecided(envelope, answers)
-        elif all(isinstance(answer, NotYet) for answer in answers):
-            reply = next(filter(None, envelope.recipients))
-            return [self._refusal(reply, Phase.RECIPIENT)] * len(answers)
+        if session.unasked:
+            farewell = session.unasked[0]
+            text = f"{session.server} said {farewell} unasked"
+            raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
+        if session.pipelining:  # RFC 2920: the whole group at once
+            session.write(b"".join(commands))
+            later = min(times.group, times.command)
+            self._take(await session.replies(len(commands), times.command, later), len(commands))
+        else:
+            await self._ask_one_by_one(commands)
+        try:
+            answers = self._judge()
+        except SessionUsedUp:
+            if self._is_awaited():
+                session.abort()
+            raise
+        if None not in answers:
+            await self._leave()
+        elif (outcome := await self._send(answers)) is not None:
+            answers = [outcome if answer is None else answer for answer in answers]
+        for answer in answers:
+            if isinstance(answer, Unavailable):
+                raise answer
         return answers
 
-    def _answer(self, reply: SmtpReply) -> DeliveryError | None:
-        """What a refusal of one recipient means for that one; None: it says nothing about it."""
-        if reply.code == FAREWELL:
-            return None
-        if limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
-            return NotYet(self._text(reply, Phase.RECIPIENT))
-        return self._refusal(reply, Phase.RECIPIENT)
+    def _take(self, replies: list[SmtpReply], count: int) -> None:
+        """Take note of the replies to a group of so many commands."""
+        if len(replies) < count and self._session.broke_off(replies):
+            some = f"{len(replies)} of {count}"
+            raise PipeliningBroken(f"{self._session.server} answered {some} commands sent together")
+        padded: list[SmtpReply | None] = [*replies, *[None] * (count - len(replies))]
+        self._sender, *self._recipients, self._data = padded
 
-    def _refusal(self, reply: SmtpReply, phase: Phase, count: int = 1) -> DeliveryError:
-        """The error of `count` recipients that a reply refuses together."""
-        limit = limit_of(reply, phase)
-        if limit is None or limit is Limit.RATE:
-            return verdict(reply, phase, self._session.server)
-        text = self._text(reply, phase)
-        if limit is Limit.RECIPIENTS and count > 1:
-            raise TooManyRecipients(text, count)
-        if self._session.mails_sent:
-            raise SessionUsedUp(text, limit)
-        is_relay = limit is not Limit.RECIPIENTS
-        return Transient(text, provider_fault=is_relay, is_certain=is_relay)
+    async def _ask_one_by_one(self, commands: list[bytes]) -> None:
+        mail, *recipients, data = commands
+        self._recipients = [None] * len(recipients)
+        self._sender = await self._ask(mail)
+        if self._sender is None or not self._sender.accepted:
+            return
+        for number, command in enumerate(recipients):
+            self._recipients[number] = reply = await self._ask(command)
+            if reply is None or limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
+                break  # nor does it take the others now
+        if any(reply and reply.accepted for reply in self._recipients):
+            self._data = await self._ask(data)
 
-    def _text(self, reply: SmtpReply, phase: Phase) -> str:
-        return f"{self._session.server} answered {phase} with {reply}"
+    async def _ask(self, command: bytes, timeout: float | None = None) -> SmtpReply | None:
+        self._session.write(command)
+        replies = await self._session.replies(1, timeout or self._timeouts.command)
+        return replies[0] if replies else None
 
-    def _note_limit(self, envelope: _Envelope, answers: Answers) -> None:
+    def _is_awaited(self) -> bool:
+        """Whether the server waits for the mail, which it must get whole or never."""
+        return self._data is not None and self._data.code == _GO_AHEAD
+
+    def _judge(self) -> Answers:
+        """What the replies mean for each recipient; None: accepted, or there is no reply."""
+        sender = self._sender
+        is_over = sender is not None and sender.code == FAREWELL
+        if sender is not None and not sender.accepted and not is_over:
+            return [refusal(sender, Phase.SENDER, self._session)] * len(self._recipients)
+        answers: Answers = []
+        for reply in self._recipients:
+            # The rest of a group is refused because of a farewell, as with "503 need MAIL first".
+            is_over = is_over or (reply is not None and reply.code == FAREWELL)
+            if is_over or reply is None or reply.accepted:
+                answers.append(None)
+            else:
+                answers.append(refusal_of_one(reply, self._session))
+        if any(isinstance(answer, NotYet) for answer in answers):
+            self._note_limit(answers)
+        if self._session.lost is not None:
+            self._refuse_if_undecided(answers)
+        elif all(isinstance(answer, NotYet) for answer in answers):
+            reply = next(filter(None, self._recipients))
+            return [refusal(reply, Phase.RECIPIENT, self._session)] * len(answers)
+        return answers
+
+    def _note_limit(self, answers: Answers) -> None:
         """Where the refusals begin is the limit, unless others follow that are accepted."""
         first = next(n for n, answer in enumerate(answers) if isinstance(answer, NotYet))
-        for number, reply in enumerate(envelope.recipients[first:], first):
+        for number, reply in enumerate(self._recipients[first:], first):
             if reply is None and self._session.lost is None:
                 answers[number] = answers[first]  # not asked
-            elif reply is not None and _is_of_another_kind(reply, answers[number]):
+            elif reply and reply.code != FAREWELL and not isinstance(answers[number], NotYet):
                 return
         self.most_recipients = first or None
 
-    def _refuse_if_undecided(self, envelope: _Envelope, answers: Answers) -> None:
+    def _refuse_if_undecided(self, answers: Answers) -> None:
         """Raise unless every reply had come before the connection went."""
-        said = [r for r in (envelope.sender, *envelope.recipients, envelope.data) if r is not None]
+        said = filter(None, (self._sender, *self._recipients, self._data))
         farewell = next((reply for reply in said if reply.code == FAREWELL), None)
-        data_decided = envelope.data is not None and envelope.data.code != _GO_AHEAD
-        all_refused = None not in answers
-        if farewell is not None and limit_of(farewell, Phase.SENDER) is Limit.RATE:
+        limit = limit_of(farewell, Phase.SENDER) if farewell else None
+        if farewell is not None and limit is Limit.RATE:
             raise verdict(farewell, Phase.SENDER, self._session.server)
-        if farewell or not (data_decided or all_refused):
-            accepted = frozenset(n for n, r in enumerate(envelope.recipients) if r and r.accepted)
-            limit = limit_of(farewell, Phase.SENDER) if farewell else None
+        is_decided = None not in answers or (self._data is not None and not self._is_awaited())
+        if farewell or not is_decided:
+            accepted = frozenset(n for n, r in enumerate(self._recipients) if r and r.accepted)
             text = f"{self._session.server}: {self._session.lost}"
             raise LostBeforePayload(text, answers, accepted, limit)
 
-    async def _leave(self, envelope: _Envelope) -> None:
+    async def _leave(self) -> None:
         """End a transaction in which nothing is sent, so that the connection can serve again."""
-        short = self._timeouts.connect
-        if envelope.data is not None and envelope.data.code == _GO_AHEAD:
+        if self._is_awaited():
             # RFC 2920 section 3.1: DATA was let through with no recipient; end it empty, and a
             # server that accepts even that must not be trusted with another mail.
-            self._session.write(_LONE_DOT)
-            replies = await self._session.replies(1, short)
-            if not replies or replies[0].accepted:
+            end = await self._ask(_LONE_DOT, self._timeouts.connect)
+            if end is None or end.accepted:
                 self._session.abort()
                 return
-        if envelope.sender is not None and not envelope.sender.accepted:
+        if self._sender is not None and not self._sender.accepted:
             return  # nothing has begun, and servers count idle commands
-        self._session.write(b"RSET\r\n")
-        replies = await self._session.replies(1, short)
-        if not replies or not replies[0].accepted:
+        reset = await self._ask(b"RSET\r\n", self._timeouts.connect)
+        if reset is None or not reset.accepted:
             self._session.abort()
 
-    async def _payload(self, count: int) -> DeliveryError | None:
-        """Send the mail itself; None once the server has taken it."""
+    async def _send(self, answers: Answers) -> DeliveryError | None:
+        """Send the mail to those whose answer is None; None once the server has taken it."""
+        session, times, count = self._session, self._timeouts, answers.count(None)
+        if not self._is_awaited():
+            assert self._data is not None  # noqa: S101 - else the connection was lost
+            try:
+                return refusal(self._data, Phase.DATA, session, count)
+            finally:
+                await self._leave()
+        try:
+            await self._about_to_send(answers)
+        except BaseException:
+            session.abort()
+            raise
+        is_whole = await session.write_all(stuff(self._mailing.payload), times.command)
+        said = await session.replies(1, times.final) if is_whole else session.unasked[:1]
+        outcome = None
+        if not (is_whole and said and said[0].accepted):
+            outcome = self._failure(said, count, is_whole=is_whole)
+        session.mails_sent += 1
+        return outcome
+
+    def _failure(self, said: list[SmtpReply], count: int, *, is_whole: bool) -> DeliveryError:
+        """What it means that the mail was not accepted, or not before it had left as a whole."""
         session = self._session
-        stuffed = stuff(self._mailing.payload)
-        complete = await session.write_all(stuffed, self._timeouts.command)
-        final = await session.replies(1, self._timeouts.final) if complete else []
-        if not complete:
-            final = await session.replies(1, 0) if session.unasked else []
+        is_refused = bool(said) and 400 <= said[0].code <= 599
+        if not (is_whole and is_refused):
             session.abort()
-        if not final:
-            return InDoubt(f"{session.server}: {session.lost} while the mail was on its way")
-        if final[0].accepted and complete:
-            return None
-        if not 400 <= final[0].code <= 599:
-            session.abort()
-            return InDoubt(f"{session.server} answered the mail with {final[0]}")
-        return self._refusal(final[0], Phase.FINAL, count)
-
-    @staticmethod
-    def _for_accepted(answers: Answers, outcome: DeliveryError | None) -> Answers:
-        return [outcome if answer is None else answer for answer in answers]
-
-
-def _is_of_another_kind(reply: SmtpReply, answer: DeliveryError | None) -> bool:
-    """Whether it is about this recipient, and not about there being too many."""
-    return reply.code != FAREWELL and not isinstance(answer, NotYet)
+        if is_refused:
+            return refusal(said[0], Phase.FINAL, session, count)
+        if said:
+            return InDoubt(f"{session.server} answered the mail with {said[0]}")
+        return InDoubt(f"{session.server}: {session.lost} while the mail was on its way")
 
 
 def stuff(payload: bytes) -> bytes:

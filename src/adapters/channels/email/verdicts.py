@@ -1,14 +1,19 @@
 """What a refusal means for a delivery: RFC 5321 codes and RFC 3463 enhanced ones to our errors."""
 
 import re
-from collections.abc import Sequence
 from datetime import timedelta
 
 from adapters.channels.email.about_us import AboutUs, about_us, sign_in_advice
-from adapters.channels.email.limits import Limit, RateRefused, limit_of
-from adapters.channels.email.phase import Phase
-from adapters.channels.email.replies import SmtpReply
-from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
+from adapters.channels.email.limits import (
+    Limit,
+    Phase,
+    RateRefused,
+    SessionUsedUp,
+    TooManyRecipients,
+    limit_of,
+)
+from adapters.channels.email.session import Session, SmtpReply
+from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Transient, Unavailable
 
 GREYLIST_WAIT = timedelta(minutes=5)
 _WAIT = re.compile(
@@ -49,6 +54,28 @@ def verdict(reply: SmtpReply, phase: Phase, server: str) -> DeliveryError:
     if severity == 4:
         return _temporary(reply, text)
     return Transient(f"{text}, which makes no sense there")
+
+
+def refusal(reply: SmtpReply, phase: Phase, session: Session, count: int = 1) -> DeliveryError:
+    """The error of `count` recipients that a reply refuses together. Raises NothingSent where
+    another transaction makes sense."""
+    limit = limit_of(reply, phase)
+    if limit is None or limit is Limit.RATE:
+        return verdict(reply, phase, session.server)
+    text = f"{session.server} answered {phase} with {reply}"
+    if limit is Limit.RECIPIENTS and count > 1:
+        raise TooManyRecipients(text, count)
+    if session.mails_sent:
+        raise SessionUsedUp(text, limit)
+    is_relay = limit is not Limit.RECIPIENTS
+    return Transient(text, provider_fault=is_relay, is_certain=is_relay)
+
+
+def refusal_of_one(reply: SmtpReply, session: Session) -> DeliveryError:
+    """What it means that one recipient is refused."""
+    if limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
+        return NotYet(f"{session.server} answered {Phase.RECIPIENT} with {reply}")
+    return refusal(reply, Phase.RECIPIENT, session)
 
 
 def _temporary(reply: SmtpReply, text: str) -> Transient:
@@ -130,10 +157,3 @@ def _greylisted(reply: SmtpReply) -> bool:
     if b"greylist" in text or b"graylist" in text:
         return True
     return reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
-
-
-def raise_if_unavailable(answers: Sequence[DeliveryError | None]) -> None:
-    """Raise Unavailable where the server refuses every recipient because we are not signed in."""
-    for answer in answers:
-        if isinstance(answer, Unavailable) and None not in answers:
-            raise answer

@@ -1,32 +1,34 @@
-"""A notifier that rides out blips: errors that are over in seconds and safe to repeat."""
+"""Blips: errors that are over in seconds and safe to repeat, so a try or two more rides them out.
+
+Longer troubles go to the retry tiers and the breaker.
+"""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from domain.content import Content
 from domain.errors import DeliveryError, Transient, Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Notifier, proceed
 
-if TYPE_CHECKING:
-    from tenacity import AsyncRetrying
-
 _TRIES = 3
 _WITHIN = 9.0
-_FIRST_WAIT = 0.25
+FIRST_WAIT = 0.25
 _LONGEST_WAIT = 2.0
+
+_T = TypeVar("_T")
 
 
 class BlipTolerantNotifier:
-    """Repeats what failed before anything was sent: three tries, none begun after nine seconds.
+    """Repeats what failed before anything was sent; see `ride_out`."""
 
-    Longer troubles are not its business: they go to the retry tiers and the breaker.
-    """
-
-    def __init__(self, notifier: Notifier, *, first_wait: float = _FIRST_WAIT) -> None:
-        """`first_wait` is in seconds; it doubles with every try and is jittered."""
-        self._notifier = notifier
+    def __init__(self, notifier: Notifier, *, first_wait: float = FIRST_WAIT) -> None:
+        self.inner = notifier
+        self.one_by_one = notifier.one_by_one
+        self.check = notifier.check
+        self.close = notifier.close
         self._first_wait = first_wait
 
     async def notify(
@@ -37,56 +39,48 @@ class BlipTolerantNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """See `Notifier.notify`; raises the last try's error."""
-        # tenacity costs as much as a whole mail does; the common path goes without it.
-        started = time.monotonic()
+        began = time.monotonic()
         try:
-            return await self._notifier.notify(notification, content, recipients, about_to_send)
+            return await self.inner.notify(notification, content, recipients, about_to_send)
         except DeliveryError as error:
-            left = _WITHIN - (time.monotonic() - started)
-            if not _is_blip(error) or left <= 0:
-                raise
-            failed: DeliveryError | None = error
+            again = partial(self.inner.notify, notification, content, recipients, about_to_send)
+            return await ride_out(error, again, began, self._first_wait)
 
-        async def next_try() -> Mapping[Recipient, DeliveryError | None]:
-            nonlocal failed
-            if failed is not None:  # the try already made is the first that tenacity counts
-                error, failed = failed, None
-                raise error
-            return await self._notifier.notify(notification, content, recipients, about_to_send)
 
-        return await self._repeating(left)(next_try)
+async def ride_out(
+    error: DeliveryError,
+    again: Callable[[], Awaitable[_T]],
+    began: float,
+    first_wait: float = FIRST_WAIT,
+) -> _T:
+    """What `again` returns, after a first try that began then has failed with `error`. There are
+    three tries in all, none begun after nine seconds; raises the last one's error.
 
-    @property
-    def inner(self) -> Notifier:
-        """The notifier whose blips are ridden out."""
-        return self._notifier
+    `first_wait` is in seconds; it doubles with every try and is jittered.
+    """
+    left = _WITHIN - (time.monotonic() - began)
+    if not _is_blip(error) or left <= 0:
+        raise error
+    import tenacity  # costs as much as a whole mail does; the common path goes without it
 
-    @property
-    def one_by_one(self) -> bool:
-        """See `Notifier.one_by_one`."""
-        return self._notifier.one_by_one
+    failed: DeliveryError | None = error
 
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
-        return await self._notifier.check(notification, content, recipients)
+    async def next_try() -> _T:
+        nonlocal failed
+        if failed is not None:  # the try already made is the first that tenacity counts
+            first, failed = failed, None
+            raise first
+        return await again()
 
-    async def close(self) -> None:
-        """See `Notifier.close`."""
-        await self._notifier.close()
-
-    def _repeating(self, seconds: float) -> "AsyncRetrying":
-        import tenacity
-
-        return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_is_blip),
-            wait=tenacity.wait_exponential_jitter(
-                multiplier=self._first_wait, max=_LONGEST_WAIT, jitter=self._first_wait
-            ),
-            stop=tenacity.stop_after_attempt(_TRIES) | tenacity.stop_before_delay(seconds),
-            reraise=True,
-        )
+    repeating = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(_is_blip),
+        wait=tenacity.wait_exponential_jitter(
+            multiplier=first_wait, max=_LONGEST_WAIT, jitter=first_wait
+        ),
+        stop=tenacity.stop_after_attempt(_TRIES) | tenacity.stop_before_delay(left),
+        reraise=True,
+    )
+    return await repeating(next_try)
 
 
 def _is_blip(error: BaseException) -> bool:

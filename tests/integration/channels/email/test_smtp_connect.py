@@ -10,7 +10,6 @@ import pytest
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings
-from adapters.channels.shared.blips import BlipTolerantNotifier
 from domain.content import Content
 from domain.errors import Unavailable
 from tests.fakes import a_notification
@@ -58,8 +57,8 @@ def send_to(
                 **options,
             )
             timeouts = Timeouts(connect=1, greeting=1, command=1, final=1)
-            smtp = SmtpNotifier(settings, ca_file=ca_file, timeouts=timeouts)
-            notifier = BlipTolerantNotifier(smtp, first_wait=0.01) if blips else smtp
+            wait = 0.01 if blips else None
+            notifier = SmtpNotifier(settings, ca_file=ca_file, timeouts=timeouts, blip_wait=wait)
             notification = a_notification()
             try:
                 await notifier.notify(notification, CONTENT, notification.recipients)

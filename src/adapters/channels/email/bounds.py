@@ -1,0 +1,139 @@
+"""How much a relay takes at once, learned from what it refuses: connections, mails, recipients."""
+
+import asyncio
+from collections.abc import Callable
+
+_FIRST = 4
+_RAMP = 0.2
+_LONGEST_STEP = 30.0
+_FIRST_LOOK = 0.25
+_LONGEST_LOOK = 1.0
+_LONGEST_RISE = 3600.0
+_PART = 10
+
+
+class Width:
+    """Additive increase, multiplicative decrease, as TCP shares a line.
+
+    It starts small and grows fast, so that several workers that start together share what the relay
+    takes. A refusal takes a quarter of what is open away; from then on it grows slowly.
+    `is_narrowed`: the relay has refused a connection while it served others of ours.
+    """
+
+    def __init__(self, size: int, patience: float) -> None:
+        """`size`: the most that there may ever be. `patience`: seconds after the first refusal
+        until one more is tried; it doubles with each further refusal."""
+        self._size = size
+        self._patience = patience
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was refused."""
+        self.now = min(self._size, _FIRST)
+        self.step = _RAMP
+        self.is_narrowed = False
+        self._is_fresh = True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it may not grow any more."""
+        return self.now >= self._size
+
+    def grow(self) -> None:
+        """Allow one more: `step` seconds have passed without a refusal."""
+        self._is_fresh = True
+        self.now = min(self.now + 1, self._size)
+
+    def accepted(self, count: int) -> None:
+        """The relay serves us on so many connections now."""
+        self.now = max(self.now, count)
+        if self.is_full:
+            self.reset()
+            self.now = self._size
+
+    def refused(self, count: int) -> None:
+        """The relay refused another one while it serves us on so many."""
+        self.now = max(1, count - count // 4)
+        self.is_narrowed = True
+        if self._is_fresh:  # refusals of the same moment are one
+            self.step = min(max(self.step * 2, self._patience), _LONGEST_STEP)
+            self._is_fresh = False
+
+
+class Patience:
+    """How long to go on asking a relay that serves others to the full, and us not at all."""
+
+    def __init__(self, longest: float) -> None:
+        """`longest`: seconds."""
+        self._longest = longest
+        self._since: float | None = None
+        self._step = _FIRST_LOOK
+
+    def reset(self) -> None:
+        """It serves us."""
+        self._since, self._step = None, _FIRST_LOOK
+
+    def next_try(self, now: float) -> float | None:
+        """Seconds until the next try makes sense; None once it has been enough."""
+        if self._since is None:
+            self._since = now
+        if now - self._since >= self._longest:
+            self.reset()
+            return None
+        step, self._step = self._step, min(self._step * 2, _LONGEST_LOOK)
+        return step
+
+
+class Ceiling:
+    """A number that the relay takes at most: kept to, and tried again with time. `now`: how many
+    may be tried.
+
+    Additive increase: each step tries a tenth of what is known to be taken more than the step
+    before, so that a limit that was lifted is noticed within minutes. A refusal of what was tried
+    brings back what is known, and doubles the time of a step: a limit that stands is met seldom.
+    """
+
+    def __init__(
+        self, top: int, first_step: float, learned: Callable[[float | None], None]
+    ) -> None:
+        """`top`: the most that is ever tried. `first_step`: seconds without a refusal until more is
+        tried. `learned` is called with what is kept to, and with None once no limit is known."""
+        self.now = self._top = top
+        self._learned = learned
+        self._known: int | None = None
+        self._first_step = self._step = first_step
+        self._steps = 0
+        self._rise: asyncio.TimerHandle | None = None
+
+    def lower(self, count: int) -> None:
+        """The relay takes no more than so many. Refusals of the same moment are one."""
+        count = max(1, count)
+        if self._known is not None:
+            if count >= self.now:
+                return
+            if count >= self._known:
+                self._step = min(self._step * 2, _LONGEST_RISE)
+        if self._rise is not None:
+            self._rise.cancel()
+        self._steps = 0
+        self._keep_to(count, count)
+
+    def halve(self, count: int) -> None:
+        """The relay refused so many without a word on how many it takes."""
+        known = self._known
+        self.lower(known if known is not None and known < count else count // 2)
+
+    def _keep_to(self, count: int, known: int) -> None:
+        self.now, self._known = count, known
+        self._learned(count)
+        self._rise = asyncio.get_running_loop().call_later(self._step, self._try_more, known)
+
+    def _try_more(self, known: int) -> None:
+        self._steps += 1
+        # 1 + 2 + 3 … tenths
+        more = max(1, known // _PART) * self._steps * (self._steps + 1) // 2
+        if known + more < self._top:
+            self._keep_to(known + more, known)
+            return
+        self.now, self._known, self._step = self._top, None, self._first_step
+        self._learned(None)
