@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from adapters.channels.email.failover import FailoverNotifier
-from adapters.channels.email.paced import PacedNotifier
+from adapters.channels.email.paced import PacedNotifier, PaceRules, RelayPace
 from adapters.channels.email.relay import Relay
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.shared.learned import Learned
@@ -36,9 +36,7 @@ class Scene:
         def make(member: Relay) -> Notifier:
             return PacedNotifier(
                 SmtpNotifier(settings, timeouts=SHORT, in_hurry=member.in_hurry),
-                relay=lambda: settings.server,
-                store=MemoryPaces(),
-                learned=Learned(),
+                RelayPace(settings.server, MemoryPaces(), Learned(), PaceRules()),
                 connections=2,
                 admit=member.admit,
             )

@@ -6,8 +6,7 @@ from random import Random
 from typing import Any
 
 from adapters.channels.email.limits import RateRefused
-from adapters.channels.email.paced import PacedNotifier
-from adapters.channels.email.permit import PaceRules
+from adapters.channels.email.paced import PacedNotifier, PaceRules, RelayPace
 from adapters.channels.shared.learned import Learned
 from domain.content import Content
 from domain.errors import Throttled
@@ -93,11 +92,8 @@ def paced(
     )
     return PacedNotifier(
         RelayNotifier(relay),
-        relay=lambda: RELAY,
-        store=store or MemoryPaces(now),
-        learned=learned or Learned(),
+        RelayPace(RELAY, store or MemoryPaces(now), learned or Learned(), rules),
         connections=min(relay.connections, 10),
-        rules=rules,
     )
 
 

@@ -69,8 +69,7 @@ def _relay(
 ) -> Notifier:
     """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
     of several. Raises ValueError."""
-    from adapters.channels.email.paced import PacedNotifier
-    from adapters.channels.email.permit import PaceRules
+    from adapters.channels.email.paced import PacedNotifier, PaceRules, RelayPace
     from adapters.channels.email.pool import PoolLimits
     from adapters.channels.email.smtp import SmtpNotifier
     from adapters.channels.shared.blips import FIRST_WAIT
@@ -88,13 +87,11 @@ def _relay(
         learned=context.learned,
         blip_wait=FIRST_WAIT,
     )
+    rules = PaceRules(ceiling=settings.rate)
     return PacedNotifier(
         smtp,
-        relay=lambda: f"{place.host}:{place.port}",
-        store=context.paces,
-        learned=context.learned,
+        RelayPace(f"{place.host}:{place.port}", context.paces, context.learned, rules),
         connections=settings.pool,
-        rules=PaceRules(ceiling=settings.rate),
         admit=member.admit if member else lambda _notification: None,
     )
 

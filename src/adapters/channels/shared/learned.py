@@ -28,7 +28,7 @@ class Learned:
 
     def __init__(self) -> None:
         self._facts: dict[str, dict[Fact, float]] = {}
-        self._sharers: list[Callable[[], Awaitable[None]]] = []
+        self._sharers: list[Callable[[], Awaitable[object]]] = []
 
     def note(self, relay: str, fact: Fact, value: float | None) -> None:
         """Write a number down; None: this limit is not known any more."""
@@ -42,7 +42,7 @@ class Learned:
         """Return the number, or None where none is known."""
         return self._facts.get(relay, {}).get(fact)
 
-    def shared_by(self, refresh: Callable[[], Awaitable[None]]) -> None:
+    def shared_by(self, refresh: Callable[[], Awaitable[object]]) -> None:
         """Name who takes over what other processes learn, when `refresh` is awaited."""
         self._sharers.append(refresh)
 

@@ -1,0 +1,172 @@
+"""The turns of the mails while a relay's pace is limited: in the order in which they came."""
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import NamedTuple
+
+import structlog
+
+from adapters.channels.email.paced import Permit, RelayPace
+from adapters.channels.shared.learned import Fact
+from domain.errors import Throttled, Unavailable
+from domain.ledger import LedgerUnavailable
+from domain.pace import Rate, Spacing
+
+_PROBE = 10.0
+"""Seconds for the answer to a probe; then another may go."""
+_LOOK = 1.0
+_LONGEST_REST = 300.0
+_MARGIN = 1.02
+"""A ceiling for each second is kept with a little room, since mails do not arrive evenly spaced."""
+_MOST_PLACES = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Place(NamedTuple):
+    """A mail's place in the queue; it keeps it when it is refused."""
+
+    number: int
+    since: float
+
+
+class RelayTurns:
+    """Hands out the turns of one relay. `kept`: the places of mails that will come back."""
+
+    def __init__(self, pace: RelayPace) -> None:
+        self.kept: dict[str, Place] = {}
+        self._pace = pace
+        self._clock = pace.rules.clock
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._is_taken = False
+        self._next_return = 0.0
+
+    def place(self) -> Place:
+        """A place at the end of the queue."""
+        return Place(next(self._numbers), self._clock())
+
+    def keep(self, mail: str, place: Place | None) -> None:
+        """Keep the place of a mail of this id, which comes back at once."""
+        if len(self.kept) >= _MOST_PLACES:
+            self.kept.clear()  # of mails that never came back
+        self.kept[mail] = place or self.place()
+
+    async def turn(self, place: Place) -> Permit:
+        """Wait for the turn. Raises Throttled where that would take too long, Unavailable where the
+        pace cannot be asked for."""
+        async with self._first(place.number):
+            try:
+                while self._pace.is_limited:
+                    permit = await self._take(place)
+                    if permit is not None:
+                        return permit
+            except LedgerUnavailable as error:
+                raise Unavailable(f"the pace is in the ledger: {error}") from error
+            return self._pace.free
+
+    @asynccontextmanager
+    async def _first(self, number: int) -> AsyncIterator[None]:
+        """Wait until all with a lower number have gone; like a lock, but for the order."""
+        if self._is_taken:
+            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (number, ready))
+            try:
+                await ready
+            except BaseException:
+                if ready.done() and not ready.cancelled():
+                    self._let_next()
+                raise
+        self._is_taken = True
+        try:
+            yield
+        finally:
+            self._let_next()
+
+    def _let_next(self) -> None:
+        while self._waiting:
+            _, ready = heapq.heappop(self._waiting)
+            if not ready.done():
+                ready.set_result(None)
+                return
+        self._is_taken = False
+
+    async def _take(self, place: Place) -> Permit | None:
+        """The next turn, once it has come; None where the pace has changed meanwhile."""
+        shared = self._pace
+        await shared.refresh()
+        if not shared.is_limited:
+            return None
+        pace, spacing = shared.now, self._spacing()
+        patience = shared.rules.longest_hold - (self._clock() - place.since)
+        turn = await shared.store.take(shared.key, spacing, max(patience, 0))
+        if not turn.taken:
+            raise self._hand_back(turn.wait, spacing)
+        if shared.learned.get(shared.relay, Fact.CLOSED_UNTIL) is not None:
+            shared.learned.note(shared.relay, Fact.CLOSED_UNTIL, None)
+        permit = Permit(episode=pace.episode, is_probe=pace.is_blocked, turn=turn, spacing=spacing)
+        try:
+            has_changed = await self._wait(turn.wait, pace.episode)
+        except BaseException:
+            await shared.ended(permit)
+            raise
+        if has_changed:
+            await shared.unused(permit)
+            return None
+        return permit
+
+    async def _wait(self, seconds: float, episode: int) -> bool:
+        """Whether the pace has changed meanwhile."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0:
+            await self._pace.rules.sleep(min(left, _LOOK))
+            if left > _LOOK:
+                await self._pace.refresh()
+            if self._pace.now.episode != episode:
+                return True
+        return False
+
+    def _spacing(self) -> Spacing:
+        pace, ceiling = self._pace.now, self._pace.rules.ceiling
+        interval = 0.0
+        budgets: tuple[Rate, ...] = ()
+        if ceiling is not None and ceiling.period <= 1:
+            interval = _MARGIN * ceiling.period / ceiling.count
+        elif ceiling is not None:
+            budgets = (ceiling,)
+        if pace.is_blocked:
+            interval = _PROBE
+        elif rate := pace.rate_at(self._clock() - self._pace.offset):
+            interval = max(interval, 1 / rate)
+        return Spacing(interval=interval, budgets=budgets)
+
+    def _hand_back(self, wait: float, spacing: Spacing) -> Throttled:
+        """Each that is handed back gets a time of its own."""
+        relay, learned, now = self._pace.relay, self._pace.learned, self._clock()
+        at = max(now + wait, self._next_return)
+        # A pace that is learned may rise before all of them are through.
+        at = min(at, now + max(wait, _LONGEST_REST))
+        self._next_return = at + (0.0 if self._pace.now.is_blocked else spacing.interval)
+        cause = self._cause()
+        if learned.get(relay, Fact.CLOSED_UNTIL) is None:
+            text = "mails rest until the relay's pace leaves room"
+            log.warning(text, relay=relay, cause=cause, seconds=round(wait))
+        learned.note(relay, Fact.CLOSED_UNTIL, round(time.time() + wait))
+        return Throttled(
+            f"{relay} takes no more mails for now ({cause})",
+            retry_after=timedelta(seconds=at - now),
+        )
+
+    def _cause(self) -> str:
+        """Why mails wait, in words."""
+        if self._pace.now.is_blocked:
+            return "it refuses our rate"
+        rate = self._pace.learned.get(self._pace.relay, Fact.RATE)
+        if rate is not None:
+            return f"it takes about {round(rate, 3)} a second"
+        return f"DISPATCHER_EMAIL_RATE is {self._pace.rules.ceiling}"
