@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.errors import FailureReason
@@ -61,45 +61,32 @@ Cause = DeadLetterCause | Trouble | QueueRecreated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What one message to the operator says. `is_over`: the all-clear, of a trouble or of letters
-    none of which is left. `error` is the last one; `queues` are the work queues whose letters
-    died."""
+    """What one message to the operator says. `is_over`: the all-clear, of a trouble or of dead
+    letters of which not one is left. `error` is the last one; `queues` are the work queues whose
+    messages died."""
 
     cause: Cause
-    count: int
+    count: int = 0
     first_seen: datetime
     last_seen: datetime
-    error: str
+    error: str = ""
     queues: tuple[str, ...] = ()
     is_over: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class _Sighting:
-    first_seen: datetime
-    last_seen: datetime
-    error: str = ""
-    count: int = 0
-    queues: set[str] = field(default_factory=set)
+@dataclass(slots=True)
+class _Occurrence:
+    """What happens again or goes on: the alert to send once the patience is over."""
+
+    alert: Alert
     patience: timedelta = GATHER
-    is_told: bool = False
-    is_unsure: bool = False
+    is_reported: bool = False
+    is_uncertain: bool = False
 
-    def again(self, now: datetime, error: str) -> None:
-        self.last_seen = now
-        self.error = error
-        self.count += 1
-
-    def alert(self, cause: Cause, *, is_over: bool = False) -> Alert:
-        return Alert(
-            cause=cause,
-            count=self.count,
-            first_seen=self.first_seen,
-            last_seen=self.last_seen,
-            error=self.error,
-            queues=tuple(sorted(self.queues)),
-            is_over=is_over,
-        )
+    def again(self, now: datetime, error: str, queues: tuple[str, ...] = ()) -> None:
+        count, known = self.alert.count + 1, self.alert.queues
+        queues = tuple(sorted({*known, *queues}))
+        self.alert = replace(self.alert, last_seen=now, error=error, count=count, queues=queues)
 
 
 class AlertPolicy:
@@ -109,99 +96,93 @@ class AlertPolicy:
     def __init__(self, clock: Clock, *, window: timedelta = WINDOW) -> None:
         self._clock = clock
         self._window = window
-        self._events: dict[DeadLetterCause | QueueRecreated, _Sighting] = {}
-        self._troubles: dict[Trouble, _Sighting] = {}
+        self._events: dict[DeadLetterCause | QueueRecreated, _Occurrence] = {}
+        self._troubles: dict[Trouble, _Occurrence] = {}
         self._over: dict[Cause, Alert] = {}
         self._open: dict[DeadLetterCause, Alert] = {}
-        self._told: dict[Cause, datetime] = {}
+        self._reported: dict[Cause, datetime] = {}
 
     def dead_letter(self, cause: DeadLetterCause, *, queue: str, error: str) -> None:
-        """One more letter has died in `queue`. `error` goes to the operator as it is."""
-        if cause not in self._known_causes() and len(self._known_causes()) >= MAX_CAUSES:
+        """One more message has died in `queue`. `error` goes to the operator as it is."""
+        known = [c for c in {*self._reported, *self._events} if isinstance(c, DeadLetterCause)]
+        if cause not in known and len(known) >= MAX_CAUSES:
             cause = DeadLetterCause()
-        self._happened(cause, error).queues.add(queue)
+        self._happened(cause, error, (queue,))
 
     def recreated(self, cause: QueueRecreated, error: str) -> None:
         """It happened once more to this queue."""
-        self._happened(cause, error)
+        self._happened(cause, error, ())
 
-    def _happened(self, cause: DeadLetterCause | QueueRecreated, error: str) -> _Sighting:
+    def _happened(
+        self, cause: DeadLetterCause | QueueRecreated, error: str, queues: tuple[str, ...]
+    ) -> None:
         now = self._clock.now()
-        sighting = self._events.setdefault(cause, _Sighting(first_seen=now, last_seen=now))
-        sighting.again(now, error)
-        return sighting
+        if cause not in self._events:
+            self._events[cause] = _Occurrence(Alert(cause=cause, first_seen=now, last_seen=now))
+        self._events[cause].again(now, error, queues)
 
     def trouble(self, cause: Trouble, error: str | None, *, patience: timedelta = PATIENCE) -> None:
         """It began, or goes on; None: it is over. It is reported once, after `patience`, and so
         is its end."""
         now = self._clock.now()
         if error is not None:
-            sighting = self._troubles.get(cause)
-            if sighting is None or (sighting.is_unsure and not self._is_quiet(cause)):
-                sighting = _Sighting(first_seen=now, last_seen=now, patience=patience)
-                self._troubles[cause] = sighting
-            sighting.is_unsure = False
-            sighting.again(now, error)
+            going_on = self._troubles.get(cause)
+            if going_on is None or (going_on.is_uncertain and not self._is_quiet(cause)):
+                alert = Alert(cause=cause, first_seen=now, last_seen=now)
+                going_on = self._troubles[cause] = _Occurrence(alert, patience)
+            going_on.is_uncertain = False
+            going_on.again(now, error)
             return
         ended = self._troubles.pop(cause, None)
-        if ended is None:
-            return
-        # Untold though it was long: whatever carries the alerts was away, too.
-        was_missed = now - ended.first_seen >= ended.patience and not self._is_quiet(cause)
-        if ended.is_told or was_missed:
-            ended.last_seen = now
-            self._over[cause] = ended.alert(cause, is_over=True)
-            self._told.setdefault(cause, now)
+        # It may be over and long, but not reported: whatever carries the alerts was away, too.
+        if ended is not None and (ended.is_reported or self._is_ripe(cause, ended)):
+            self._over[cause] = replace(ended.alert, last_seen=now, is_over=True)
+            self._reported.setdefault(cause, now)
 
     @property
-    def open_letters(self) -> Mapping[DeadLetterCause, Alert]:
+    def open_dead_letters(self) -> Mapping[DeadLetterCause, Alert]:
         """Causes of dead letters that were reported and not yet called drained, the newest last.
         An entry changes when more of its cause are reported."""
         return dict(self._open)
 
     def drained(self, cause: DeadLetterCause) -> None:
         """No dead letter of `cause` is left: reported once, after all of them were."""
-        if cause in self._events:
-            return
-        told = self._open.pop(cause, None)
-        if told is not None:
-            self._over[cause] = replace(told, last_seen=self._clock.now(), is_over=True)
+        if cause not in self._events and cause in self._open:
+            reported, now = self._open.pop(cause), self._clock.now()
+            self._over[cause] = replace(reported, last_seen=now, is_over=True)
 
     def unsure(self, cause: Trouble) -> None:
         """Whether it goes on is not known any more. That is no all-clear: a reported trouble
         waits for it, or for the trouble to show again."""
-        sighting = self._troubles.get(cause)
-        if sighting is None:
-            return
-        if sighting.is_told:
-            sighting.is_unsure = True
+        going_on = self._troubles.get(cause)
+        if going_on is not None and going_on.is_reported:
+            going_on.is_uncertain = True
         else:
-            del self._troubles[cause]
+            self._troubles.pop(cause, None)
 
     def due(self, *, is_last: bool = False) -> list[Alert]:
         """Return the alerts to send now, each once. `is_last`: do not wait for more dead letters,
         since there is no later call."""
         now = self._clock.now()
-        self._told = {cause: at for cause, at in self._told.items() if now - at < self._window}
+        self._reported = {c: at for c, at in self._reported.items() if now - at < self._window}
         alerts = list(self._over.values())
         self._over.clear()
-        for trouble, sighting in self._troubles.items():
-            if not sighting.is_told and self._is_ripe(trouble, sighting):
-                sighting.is_told = True
-                self._told[trouble] = now
-                alerts.append(sighting.alert(trouble))
-        for cause, sighting in list(self._events.items()):
-            if self._is_ripe(cause, sighting) or (is_last and not self._is_quiet(cause)):
+        for trouble, going_on in self._troubles.items():
+            if not going_on.is_reported and self._is_ripe(trouble, going_on):
+                going_on.is_reported = True
+                self._reported[trouble] = now
+                alerts.append(going_on.alert)
+        for cause, gathered in list(self._events.items()):
+            if self._is_ripe(cause, gathered) or (is_last and not self._is_quiet(cause)):
                 del self._events[cause]
-                self._told[cause] = now
-                alerts.append(sighting.alert(cause))
+                self._reported[cause] = now
+                alerts.append(gathered.alert)
                 if isinstance(cause, DeadLetterCause):
-                    self._keep_open(cause, alerts[-1])
+                    self._keep_open(cause, gathered.alert)
         return alerts
 
     def _keep_open(self, cause: DeadLetterCause, alert: Alert) -> None:
-        before = self._open.pop(cause, alert)
-        if before is not alert:
+        if before := self._open.pop(cause, None):
             alert = replace(
                 alert,
                 count=before.count + alert.count,
@@ -212,15 +193,10 @@ class AlertPolicy:
         if len(self._open) > MAX_CAUSES + 1:
             del self._open[next(iter(self._open))]
 
-    def _is_ripe(self, cause: Cause, sighting: _Sighting) -> bool:
-        waited = self._clock.now() - sighting.first_seen
-        return waited >= sighting.patience and not self._is_quiet(cause)
+    def _is_ripe(self, cause: Cause, occurrence: _Occurrence) -> bool:
+        waited = self._clock.now() - occurrence.alert.first_seen
+        return waited >= occurrence.patience and not self._is_quiet(cause)
 
     def _is_quiet(self, cause: Cause) -> bool:
-        told = self._told.get(cause)
-        return told is not None and self._clock.now() - told < self._window
-
-    def _known_causes(self) -> set[DeadLetterCause]:
-        return {
-            cause for cause in (*self._told, *self._events) if isinstance(cause, DeadLetterCause)
-        }
+        reported = self._reported.get(cause)
+        return reported is not None and self._clock.now() - reported < self._window

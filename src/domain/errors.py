@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FailureReason(StrEnum):
-    """Why a letter is dead. A closed list: operators filter and alert on it."""
+    """Why a message is dead. A closed list: operators filter and alert on it."""
 
     MALFORMED = "malformed"
     TEMPLATE_MISSING = "template_missing"

@@ -1,5 +1,6 @@
 """A dead letter as an operator reads it: what it was, and why it is dead."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +9,20 @@ from adapters.inbound.contract import InboundMessage, Release
 from adapters.inbound.identity import fields_of, identity_in, text_in
 from adapters.message_format.headers import DeliveryHeaders
 from domain.errors import FailureReason
+
+_VARIABLE = re.compile(
+    r"""
+      (?P<kept>                                # codes: RFC 5321 4.2, RFC 3463 2
+        (?:^|(?<=[:]\s)|(?<=with\s)|(?<=answered\s)|(?<=HTTP\s)) [2-5]\d\d \b(?!\S*@)
+      | (?<![\d.]) [245]\.\d{1,3}\.\d{1,3} \b(?!\.)
+      )
+    | [^\s<>"',;:()]+ @ [^\s<>"',;:()]+                              # an address
+    | \b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b                # a UUID
+    | \b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z\d]{8,}\b               # a queue id, a hash
+    | \d+
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +41,7 @@ class DeadLetter:
 
 
 def describe(message: InboundMessage, channels: Mapping[str, str]) -> DeadLetter:
-    """Read a letter, however broken its body is. `channels` maps queue to channel.
+    """Read a dead letter, however broken its body is. `channels` maps queue to channel.
 
     Its id is the message's own, else a short form of its key.
     """
@@ -77,3 +92,28 @@ def _newest_death(headers: Mapping[str, object]) -> Mapping[str, object]:
     deaths = headers.get("x-death")
     newest = deaths[0] if isinstance(deaths, Sequence) and deaths else None
     return newest if isinstance(newest, Mapping) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """`error` is the text without what differs from one to the next."""
+
+    reason: FailureReason
+    template: str | None
+    channel: str | None
+    error: str
+
+
+def cause_of(letter: DeadLetter) -> Cause:
+    """The cause that this dead letter shares with others."""
+    return Cause(
+        reason=letter.reason,
+        template=letter.template,
+        channel=letter.channel,
+        error=general(letter.error or ""),
+    )
+
+
+def general(error: str) -> str:
+    """`error` with addresses, ids and numbers as `#`; reply codes of a mail server stay."""
+    return _VARIABLE.sub(lambda found: found["kept"] or "#", error)

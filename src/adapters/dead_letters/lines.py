@@ -17,11 +17,11 @@ _SHORT_STRING = 255  # bytes; AMQP 0-9-1, section 4.2.5.3
 
 
 class BrokenLine(ValueError):
-    """A line that is no letter; the text says why."""
+    """A line that is no dead letter; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLetter:
+class StoredDeadLetter:
     """What a line holds. `queue` is the work queue's name."""
 
     queue: str
@@ -31,15 +31,15 @@ class StoredLetter:
 
 
 def to_line(message: InboundMessage, reason: FailureReason) -> str:
-    """The letter without a line's end. `reason` is what an operator sees: it outlives the broker's
-    own records, which no copy may carry."""
+    """The dead letter as a line, without its end. `reason` is what an operator sees: it outlives
+    the broker's own records, which no copy may carry."""
     headers = {k: v for k, v in message.headers.items() if _is_ours(k, v)}
     known = {k: v for k, v in asdict(message.properties).items() if v is not None}
     line = {"queue": message.queue, "headers": {_REASON: str(reason), **headers}}
     return json.dumps({**line, "properties": known, **_body_out(message.body)})
 
 
-def from_line(line: bytes) -> StoredLetter:
+def from_line(line: bytes) -> StoredDeadLetter:
     """Read what `to_line` wrote. Raises BrokenLine."""
     try:
         value = json.loads(line)
@@ -50,7 +50,7 @@ def from_line(line: bytes) -> StoredLetter:
     queue = value.get("queue")
     if not isinstance(queue, str) or not queue:
         raise BrokenLine("queue: must be a queue's name")
-    return StoredLetter(
+    return StoredDeadLetter(
         queue=queue,
         body=_body_in(value),
         headers=_headers(value.get("headers", {})),

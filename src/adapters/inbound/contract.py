@@ -167,7 +167,7 @@ class Release:
 Decision = Keep | Remove | Release
 
 Decide = Callable[[InboundMessage], Awaitable[Decision]]
-"""Judges one dead letter. It may take its time: nothing else waits for it but the next letter."""
+"""Judges one dead letter. It may take its time: nothing else waits for it but the next one."""
 
 
 def not_told(message: InboundMessage) -> None:
@@ -175,7 +175,7 @@ def not_told(message: InboundMessage) -> None:
 
 
 class DeadLetters(Protocol):
-    """The letters in `<queue>.dead`; they live in the broker and nowhere else."""
+    """What is in `<queue>.dead`; dead letters live in the broker and nowhere else."""
 
     async def count(self, queue: str) -> int:
         """Return how many dead letters are there, without those a consumer holds; 0 where the queue
@@ -184,13 +184,13 @@ class DeadLetters(Protocol):
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:
-        """Show `decide` every letter of `<queue>.dead`, oldest first, one after the other, and do
-        what it says, beginning at once. `done` is called with each one released or removed.
+        """Show `decide` each dead letter of `<queue>.dead`, the oldest first, one after the other,
+        and do what it says, beginning at once. `done` is called with each one released or removed.
 
-        Kept letters stay, in their order. A letter is deleted only after its release is confirmed,
-        so an interruption may at worst leave both. Returns how many letters were shown; 0 where
+        Those kept stay, in their order. One is deleted only after its release is confirmed, so an
+        interruption may at worst leave both. Returns how many were shown; 0 where
         the queue does not exist. The message's `queue` is the work queue's name. Raises
-        BrokerUnavailable or PublishRefused (that letter stays, as do those not yet visited), and
+        BrokerUnavailable or PublishRefused (that one stays, as do those not yet visited), and
         what `decide` raises.
         """
 

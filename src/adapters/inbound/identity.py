@@ -27,7 +27,7 @@ def identity_in(
 
 
 def short_key(key: str) -> str:
-    """The id of a letter whose message has none: the beginning of its key."""
+    """The id of a dead letter whose message has none: the beginning of its key."""
     return key[:_SHORT_KEY] if is_key(key) else key
 
 

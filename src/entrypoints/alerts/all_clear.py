@@ -68,7 +68,7 @@ class AllClear:
 
     async def look(self) -> None:
         """Look once, if there is an open alert. While the broker is away nothing is concluded."""
-        before, self._open = self._open, self._policy.open_letters
+        before, self._open = self._open, self._policy.open_dead_letters
         for cause, alert in self._open.items():
             if before.get(cause) != alert:
                 for queue in alert.queues:

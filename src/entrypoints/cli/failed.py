@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from adapters.dead_letters.cause import Cause, cause_of
-from adapters.dead_letters.dead_letter import DeadLetter, describe
+from adapters.dead_letters.dead_letter import Cause, DeadLetter, cause_of, describe
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.body import plain_body
 from adapters.observers.logs import mask_addresses

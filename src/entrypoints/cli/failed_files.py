@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import click
 
 from adapters.dead_letters.dead_letter import DeadLetter
-from adapters.dead_letters.lines import BrokenLine, StoredLetter, from_line, to_line
+from adapters.dead_letters.lines import BrokenLine, StoredDeadLetter, from_line, to_line
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Publisher
 from entrypoints.cli.letters import a_filter, filters, look, open_queue, walk
 from entrypoints.cli.output import words
@@ -45,7 +45,7 @@ def import_(file: BinaryIO) -> int:
     Every line is checked before the first is stored. What you import twice is there twice.
     """
     settings = open_queue()
-    letters: list[StoredLetter] = []
+    letters: list[StoredDeadLetter] = []
     faults: list[str] = []
     for number, line in enumerate(file, start=1):
         if not line.strip():
@@ -68,7 +68,7 @@ def import_(file: BinaryIO) -> int:
     return 0
 
 
-async def _store(publisher: Publisher, letters: list[StoredLetter]) -> None:
+async def _store(publisher: Publisher, letters: list[StoredDeadLetter]) -> None:
     bar = Bar("import", len(letters))
     stored = 0
     try:

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from adapters.dead_letters.cause import Cause, cause_of
-from adapters.dead_letters.dead_letter import DeadLetter
+from adapters.dead_letters.dead_letter import Cause, DeadLetter, cause_of
 from adapters.dead_letters.rehearsal import Forecast
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.observers.logs import mask_addresses

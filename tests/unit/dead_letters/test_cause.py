@@ -2,8 +2,7 @@
 
 import pytest
 
-from adapters.dead_letters.cause import cause_of, general
-from adapters.dead_letters.dead_letter import describe
+from adapters.dead_letters.dead_letter import cause_of, describe, general
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.properties import Properties
 

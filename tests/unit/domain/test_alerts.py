@@ -154,7 +154,7 @@ def test_incidents_are_told_once_in_a_window_with_their_count_and_no_all_clear()
 
     assert (first.cause, first.count) == (QueueRecreated("email"), 1)
     assert (second.count, second.is_over) == (3, False)
-    assert not operator.policy.open_letters
+    assert not operator.policy.open_dead_letters
 
 
 def test_a_broken_template_set_may_be_told_at_once() -> None:

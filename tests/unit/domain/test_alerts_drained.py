@@ -9,7 +9,7 @@ from tests.unit.domain.told import MISSING, Operator
 def test_letters_that_were_told_are_called_drained_once() -> None:
     operator = Operator()
     operator.letter()
-    assert not operator.policy.open_letters
+    assert not operator.policy.open_dead_letters
     operator.wait(GATHER)
     operator.policy.due()
     operator.wait(WINDOW)
@@ -25,7 +25,7 @@ def test_letters_that_were_told_are_called_drained_once() -> None:
     assert (all_clear.cause, all_clear.is_over, all_clear.count) == (MISSING, True, 2)
     assert (all_clear.first_seen, all_clear.last_seen) == (NOON, operator.clock.time)
     assert all_clear.queues == ("email", "vip")
-    assert not operator.policy.open_letters
+    assert not operator.policy.open_dead_letters
 
 
 def test_letters_that_nobody_was_told_of_are_not_called_drained() -> None:
@@ -39,7 +39,7 @@ def test_letters_that_nobody_was_told_of_are_not_called_drained() -> None:
     operator.policy.drained(MISSING)
 
     assert operator.policy.due() == []
-    assert list(operator.policy.open_letters) == [MISSING]
+    assert list(operator.policy.open_dead_letters) == [MISSING]
 
 
 def test_any_number_of_causes_over_days_leaves_a_bounded_number_open() -> None:
@@ -51,6 +51,6 @@ def test_any_number_of_causes_over_days_leaves_a_bounded_number_open() -> None:
         operator.wait(WINDOW)
         operator.policy.due()
 
-    left = [cause.template for cause in operator.policy.open_letters]
+    left = [cause.template for cause in operator.policy.open_dead_letters]
 
     assert left == [f"t{number}" for number in range(100 - MAX_CAUSES - 1, 100)]

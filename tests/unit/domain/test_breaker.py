@@ -15,7 +15,7 @@ from domain.breaker import (
 )
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient, Unavailable
 from domain.events import channel_trouble
-from tests.fakes import EndlessClock, FakeClock, FakePauses
+from tests.fakes import EndlessClock, FakeClock, FakePauses, eventually
 
 AWAY = Unavailable("connection refused")
 
@@ -189,14 +189,17 @@ def test_a_cancelled_pause_leaves_it_open_for_the_next_probe() -> None:
 def test_a_cancelled_probe_leaves_it_open_and_frees_the_place_of_the_probe() -> None:
     reports: list[str | None] = []
 
+    is_probed = []
+
     async def never() -> str:
+        is_probed.append(True)
         await asyncio.Event().wait()
         return "never"
 
     async def scenario() -> tuple[bool, str]:
         breaker = await an_open_breaker(FakeClock(), reports)
         probe = asyncio.create_task(breaker.call(never))
-        await asyncio.sleep(0.01)
+        await eventually(lambda: is_probed)
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
         return breaker.is_open, await breaker.call(Provider().send)

@@ -9,7 +9,7 @@ from domain.errors import Unavailable
 from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, proceed
-from tests.fakes import EndlessClock, FakeNotifier, a_delivery, a_notification
+from tests.fakes import EndlessClock, FakeNotifier, a_delivery, a_notification, eventually
 from tests.support.ledger_store import LedgerStore, MemoryLedger
 from tests.unit.domain.house import House
 
@@ -42,6 +42,8 @@ class FailingLedger(MemoryLedger):
 class HangingNotifier(FakeNotifier):
     """Never ends."""
 
+    is_asked = False
+
     async def notify(
         self,
         notification: Notification,
@@ -49,6 +51,7 @@ class HangingNotifier(FakeNotifier):
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
+        self.is_asked = True
         await asyncio.Event().wait()
         return {}
 
@@ -83,13 +86,14 @@ def test_without_the_ledger_nothing_is_sent_and_it_goes_on_by_itself() -> None:
 
 def test_cancelled_before_the_payload_left_no_trace_remains() -> None:
     store = LedgerStore()
-    worker = House(store=store, notifier=HangingNotifier())
+    notifier = HangingNotifier()
+    worker = House(store=store, notifier=notifier)
     notification = a_notification()
 
     async def cancelled() -> None:
         delivery = a_delivery(notification)
         task = asyncio.create_task(worker.dispatcher.dispatch(delivery))
-        await asyncio.sleep(0.01)
+        await eventually(lambda: notifier.is_asked)
         task.cancel()
         await asyncio.wait([task])
         await worker.ledger.close()
@@ -127,7 +131,7 @@ def test_stopped_while_its_channel_is_paused_after_a_refusal_nothing_is_in_doubt
     async def stopped() -> None:
         delivery = a_delivery(notification)
         task = asyncio.create_task(worker.dispatcher.dispatch(delivery))
-        await asyncio.sleep(0.01)
+        await eventually(lambda: worker.pauses)
         task.cancel()
         await asyncio.wait([task])
         await worker.ledger.close()
