@@ -9,7 +9,7 @@ SLOW_PROCESSES ?= 2
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check format bench chaos outage recovery proof lock clean
+.PHONY: help demo test test-slow test-all check mutants format bench chaos outage recovery proof lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,14 @@ check: $(VENV)/dev ## Lint, types, layers and docs: what CI and the commit hook 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -q tests/unit/test_docs.py tests/unit/test_words.py tests/unit/test_architecture.py
+
+mutants: $(VENV)/dev ## Break src/domain in thousands of small ways; print the share that its unit tests notice, and the others (hours)
+	rm -rf mutants
+	$(BIN)/mutmut run
+	@$(BIN)/mutmut results
+	@$(BIN)/mutmut export-cicd-stats >/dev/null
+	@$(BIN)/python -c 'import json; n = json.load(open("mutants/mutmut-cicd-stats.json")); \
+	    print(f"killed: {(n["killed"] + n["timeout"]) / n["total"]:.1%} of {n["total"]}")'
 
 format: $(VENV)/dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix
