@@ -26,12 +26,8 @@ class _Alarm:
     is_set = False
     is_armed = False
 
-    def set(self) -> None:
-        if not self.is_set:
-            signal.signal(signal.SIGPROF, self._ring)
-            self.is_set = True
-
-    def _ring(self, _signal: int, _frame: FrameType | None) -> None:
+    def ring(self, _signal: int, _frame: FrameType | None) -> None:
+        """End the work that is bounded now."""
         if self.is_armed:
             raise DeadlineExceeded
 
@@ -49,7 +45,9 @@ def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
-    _alarm.set()
+    if not _alarm.is_set:
+        signal.signal(signal.SIGPROF, _alarm.ring)
+        _alarm.is_set = True
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     try:
         try:

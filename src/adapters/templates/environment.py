@@ -115,14 +115,6 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             refuse_unprintable(value, expression, allow_null=not self.refuse_null)
         return value
 
-    def as_items(self, value: Any, expression: str) -> Any:
-        """As `as_text` for the items of a list; others are checked one by one as they are used."""
-        if value is None and self.refuse_null:
-            self.null(value, expression)
-        if type(value) is not list or SCALARS.issuperset(map(type, value)):
-            return value
-        return self.as_text(value, expression)
-
     def null(self, _value: None, expression: str) -> NoReturn:
         """Refuse a null that is used as a value."""
         raise NullUsed(repr(expression))

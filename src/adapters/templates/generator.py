@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 
 from adapters.templates.nulls import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
@@ -19,8 +19,8 @@ _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
 
 
 class Generator(CodeGenerator):
-    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `as_items`,
-    `null` and `refuse_null`."""
+    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `null`
+    and `refuse_null`."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -54,7 +54,17 @@ class Generator(CodeGenerator):
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
         """`order.items` is the message's own key."""
         if not self._is_method(node, node.node, frame):
-            super().visit_Getattr(node, frame)
+            self._item(node, frame)
+
+    @optimizeconst
+    def _item(self, node: nodes.Getattr, frame: Frame) -> None:
+        """A key that an object has is read without a call; the sandbox sees to all else."""
+        self.write(f"(_owner[{node.attr!r}] if (_owner := ")
+        self.visit(node.node, frame)
+        self.write(
+            f").__class__ is dict and {node.attr!r} in _owner"
+            f" else environment.getattr(_owner, {node.attr!r}))"
+        )
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
         """`order["items"]` likewise."""
@@ -114,13 +124,16 @@ class Generator(CodeGenerator):
     def _join(self, node: nodes.Filter, items: nodes.Expr) -> None:
         separator = node.args[:1] or [one.value for one in node.kwargs if one.key == "d"]
         self._make_text(*separator)
-        is_whole = len(separator) == len(node.args) + len(node.kwargs)
-        if is_whole and not isinstance(items, nodes.Dict):  # of an object the keys are joined
-            self._make_text(items, check="as_items")
-        else:  # one attribute of each item is joined
+        if len(separator) < len(node.args) + len(node.kwargs):
+            self._need(items)  # one attribute of each item is joined
+        elif isinstance(items, nodes.List | nodes.Tuple):
+            self._make_text(items)
+        else:
             self._need(items)
+            name: Any = nodes.Keyword("expression", nodes.Const(described(items)))
+            node.kwargs = [*node.kwargs, name]
 
-    def _make_text(self, *expressions: nodes.Expr, check: str = "as_text") -> None:
+    def _make_text(self, *expressions: nodes.Expr) -> None:
         """Check these, and the items of lists and objects that are written out, as texts."""
         for one in expressions:
             match one:
@@ -131,7 +144,7 @@ class Generator(CodeGenerator):
                 case nodes.Dict():
                     self._make_text(*(pair.value for pair in one.items))
                 case _:
-                    self._checks[id(one)] = (check, described(one))
+                    self._checks[id(one)] = ("as_text", described(one))
 
     def _need(self, *expressions: nodes.Node) -> None:
         """Check these for a null."""

@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from adapters.templates.nulls import NullItem, NullUsed
 
-SCALARS = frozenset((str, Markup, int, float, bool))
+_PLAIN = frozenset((str, int, float, bool))
+SCALARS = _PLAIN | {Markup}
 
 
 class NotPrintable(Exception):
@@ -68,11 +69,17 @@ def join(
     value: Iterable[Any],
     d: str = "",
     attribute: str | int | None = None,
+    expression: str = "",
 ) -> str:
-    """The filter `join`, whose items are as printable as what is printed."""
+    """The filter `join`, whose items are as printable as what is printed. `expression`: how the
+    template comes by them, for the error, if that is known."""
     if attribute is not None:
         value = map(make_attrgetter(context.environment, attribute), value)
-    if not (type(value) is list and SCALARS.issuperset(map(type, value))):
+    if type(value) is list and type(d) is str and _PLAIN.issuperset(map(type, value)):
+        return d.join(map(str, value))
+    if type(value) is list and expression:
+        context.environment.as_text(value, expression)  # type: ignore[attr-defined]
+    else:
         value = _printable(context.environment, value)
     text: str = do_join(context, value, d)
     return text
@@ -82,6 +89,5 @@ def _printable(environment: Any, values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
         if value is None and environment.refuse_null:
             raise NullItem("join")
-        if value.__class__ is not str:
-            environment.as_text(value, "an item given to the filter 'join'")
+        environment.as_text(value, "an item given to the filter 'join'")
         yield value

@@ -43,11 +43,6 @@ class RenderOptions:
     settle: float = 2.0
     channels: Mapping[str, ChannelParts] = field(default_factory=dict)
 
-    @property
-    def memory(self) -> int:
-        """Bytes that one rendering may take beyond what the process has."""
-        return max(_LEAST_MEMORY, self.max_output * _MEMORY_PER_OUTPUT_BYTE)
-
 
 class FilesystemTemplates:
     """A TemplateRenderer over a folder."""
@@ -75,6 +70,8 @@ class FilesystemTemplates:
             refuse_null=self._options.refuse_null or not self._options.lenient,
             autoescape_flat=self._options.autoescape_flat,
         )
+        # Bytes that one rendering may take beyond what the process has.
+        self._memory = max(_LEAST_MEMORY, self._options.max_output * _MEMORY_PER_OUTPUT_BYTE)
         self._refused = ""
         try:
             files, look = self._read()
@@ -148,7 +145,7 @@ class FilesystemTemplates:
         rendering = Rendering(template, request, snapshot, self._options.max_output)
         try:
             content = within_limits(
-                rendering.content, seconds=self._options.timeout, memory=self._options.memory
+                rendering.content, seconds=self._options.timeout, memory=self._memory
             )
         except (Exception, DeadlineExceeded) as error:  # noqa: BLE001 - templates raise anything
             raise render_failure(
@@ -177,9 +174,7 @@ class FilesystemTemplates:
 
     def _compile(self, files: FileSet) -> Snapshot:
         # Jinja2 works out constant expressions while it compiles: those have no limit of their own.
-        return within_limits(
-            lambda: self._compiler.compile(files), seconds=0, memory=self._options.memory
-        )
+        return within_limits(lambda: self._compiler.compile(files), seconds=0, memory=self._memory)
 
     def _compile_in_use(self, files: FileSet) -> Snapshot:
         snapshot = self._compile(files)

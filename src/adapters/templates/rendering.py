@@ -3,8 +3,6 @@
 import re
 from itertools import islice
 
-import jinja2
-
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
 from adapters.templates.environment import LimitExceeded
@@ -14,6 +12,7 @@ from adapters.templates.text_alternative import text_from_html
 from domain.content import Content
 from domain.ports import RenderRequest
 
+_TEXT_OR_HTML = ("text", "html")
 _NOTHING_OWN = ChannelParts()
 _CHUNKS_AT_ONCE = 512
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
@@ -32,7 +31,7 @@ class Rendering:
         self._template = template
         self._request = request
         self._version = snapshot.version
-        self._parts_of_channel = snapshot.channels.get(request.channel, _NOTHING_OWN)
+        self._wanted = snapshot.channels.get(request.channel, _NOTHING_OWN)
         self._max_output = max_output
         self.context: dict[str, object] = {
             "subject": "",
@@ -45,63 +44,49 @@ class Rendering:
 
     def content(self) -> Content:
         """Render subject and parts. Raises whatever the template raises, or LimitExceeded."""
-        subject = self._subject()
+        subject = self._request.subject
+        if subject is None:
+            subject = self._template.manifest.subject
+            if (rendered := self._render("subject")) is not None:
+                subject = _BREAKS.sub(" ", rendered).strip()
         for name in ("subject", "altro"):
             if name not in self._request.parameters:
                 self.context[name] = subject or ""
+        parts = {}
+        for part in self._wanted.own:
+            if (rendered := self._render(part.name)) is not None:
+                parts[part.name] = rendered
+                if part.check is not None:
+                    part.check(rendered)
+        if self._wanted.always_text or not parts:
+            self._add_text(parts)
         return Content(
             subject=subject,
-            parts=self._parts(),
+            parts=parts,
             envelope=self._template.manifest.envelope,
             version=self._version,
         )
 
-    def _subject(self) -> str | None:
-        if self._request.subject is not None:
-            return self._request.subject
-        rendered = self._render("subject")
-        if rendered is not None:
-            return _BREAKS.sub(" ", rendered).strip()
-        return self._template.manifest.subject
-
-    def _parts(self) -> dict[str, str]:
-        """All of the channel's parts that exist. The text is every channel's last resort, derived
-        from the HTML where no file has it."""
-        wanted = self._parts_of_channel
-        parts = {}
-        for part in wanted.own:
-            rendered = self._render(part.name)
-            if rendered is not None:
-                parts[part.name] = rendered
-                if part.check is not None:
-                    part.check(rendered)
-        if parts and not wanted.always_text:
-            return parts
-        text = None if self._html_speaks_the_language_alone() else self._render("text")
+    def _add_text(self, parts: dict[str, str]) -> None:
+        """The text is every channel's last resort, derived from the HTML where no file has it, or
+        only one in a more general language."""
+        files, text = self._template.parts, None
+        if "text" in files:
+            tags = (localized(files.get(name, ()), self._request.locale) for name in _TEXT_OR_HTML)
+            text_tag, html_tag = (tag or "" for tag in tags)
+            if len(text_tag) >= len(html_tag):
+                text = self._render("text")
         if text is None:
             html = parts.get("html") or self._render("html")
-            text = text_from_html(html) if html is not None else None
-        return parts if text is None else {**parts, "text": text}
-
-    def _html_speaks_the_language_alone(self) -> bool:
-        """Whether there is HTML in the wanted language, and text only in a more general one."""
-        if self._request.locale is None:
-            return False
-        tags = [
-            localized(self._template.parts.get(part, ()), self._request.locale)
-            for part in ("html", "text")
-        ]
-        html, text = (tag or "" for tag in tags)
-        return len(html) > len(text)
+            text = None if html is None else text_from_html(html)
+        if text is not None:
+            parts["text"] = text
 
     def _render(self, part: str) -> str | None:
-        files = self._template.parts.get(part)
-        if files is None:
+        files, locale = self._template.parts.get(part, {}), self._request.locale
+        template = files.get((localized(files, locale) or "") if locale else "")
+        if template is None:
             return None
-        locale = localized(files, self._request.locale)
-        return None if locale is None else self._run(files[locale])
-
-    def _run(self, template: jinja2.Template) -> str:
         chunks = template.root_render_func(template.new_context(self.context))
         texts: list[str] = []
         size = 0

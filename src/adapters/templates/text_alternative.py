@@ -10,7 +10,7 @@ from adapters.html import VOID, without_unseen
 from adapters.templates.hidden import Hidden
 from adapters.templates.kept_lines import KEEPS_LINES, with_breaks
 from adapters.templates.text_pieces import NEUTRAL, Piece, pages
-from adapters.templates.text_tags import LINE, PARAGRAPH, Tag, Words
+from adapters.templates.text_tags import LINE, PARAGRAPH, TABLE, Tag, Words
 from adapters.templates.text_writer import Writer
 from adapters.templates.visibility import Look, hidden_classes
 
@@ -50,14 +50,25 @@ class _Reader:
                 else:
                     writer.leave(tag.gap)
             elif tag.is_special or self._blocks:
-                shown, words = self._shown(tag, words, pieces)  # noqa: PLW2901
-                self._take(shown)
+                words = self._take(tag, words, pieces)  # noqa: PLW2901
                 writer = self.writer
-            if words is not None:
-                if words.line or writer.pre is not None:
-                    writer.write(words)
-                elif words.leads:
-                    writer.space = True
+            if words is None:
+                continue
+            if writer.pre is not None:
+                writer.pre.append(words.text)
+            elif not words.line:
+                writer.space = writer.space or words.leads
+            else:
+                if writer.pieces and not (writer.gap or writer.bullet):
+                    blank = " " if writer.space or words.leads else ""
+                    writer.pieces.append(blank + words.line)
+                elif writer.pieces or writer.lists or writer.bullet:
+                    writer.put(words.line)
+                else:  # of a page or a cell the first
+                    writer.pieces.append(words.line)
+                    writer.first_gap, writer.gap = writer.gap, 0
+                writer.after_link = False
+                writer.space = words.trails
 
     def end(self) -> str:
         """The whole text, with a line feed at the end; empty where there is no word."""
@@ -85,7 +96,10 @@ class _Reader:
                 return (tag if is_about_another else NEUTRAL), words
         return NEUTRAL, None
 
-    def _take(self, tag: Tag) -> None:
+    def _take(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Words | None:
+        """Take a tag that is hidden, has a style or is a table's; the words after it."""
+        if tag.look is Look.HIDDEN:
+            tag, words = self._shown(tag, words, pieces)
         if tag.look is Look.BLOCK and (tag.name == "a" or tag.is_inline):
             self.writer.leave(LINE)
             if tag.name != "a":
@@ -94,10 +108,11 @@ class _Reader:
             tag.act(self.writer, tag)
         elif tag.gap:
             self.writer.leave(tag.gap)
-        elif tag.is_table:
+        elif tag.name in TABLE:
             self._table(tag)
         elif self._blocks:
             self._count_block(tag.name)
+        return words
 
     def _count_block(self, name: str) -> None:
         innermost = self._blocks[-1]

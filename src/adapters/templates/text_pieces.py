@@ -10,9 +10,9 @@ from html import unescape
 from typing import TypeVar
 
 from adapters.html import attributes_of, decoded, tag_of, tokens, whole_tag
-from adapters.templates.text_tags import LINE, PARAGRAPH, Act, Tag, Words, folded
+from adapters.templates.text_tags import LINE, PARAGRAPH, TABLE, Act, Tag, Words, folded
 from adapters.templates.text_writer import Writer
-from adapters.templates.visibility import look_of
+from adapters.templates.visibility import Look, look_of
 
 Piece = tuple[Tag, Words | None]
 """A tag, and the words up to the next one: None where the next one follows at once."""
@@ -36,7 +36,7 @@ _GAPS = {
 }  # fmt: skip
 _GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
 _ACTS: Mapping[str, Act] = {
-    "br": Writer.line_break, "img": Writer.image, "li": Writer.item,
+    "br": Writer.line_break, "li": Writer.item,
     "a": Writer.start_link, "/a": Writer.close_link,
     "pre": Writer.start_pre, "/pre": Writer.end_pre,
     "tr": Writer.row, "caption": Writer.row,
@@ -45,6 +45,7 @@ _ACTS: Mapping[str, Act] = {
     **dict.fromkeys(("/ul", "/ol", "/menu", "/dir"), Writer.end_list),
 }  # fmt: skip
 _NO_PAGE = ("#", "javascript:", "data:", "cid:")
+_MOST_DIGITS = 9
 _LONGEST_KEPT = 300  # characters; a longer piece holds a value, and comes only once
 MOST_KEPT = 2048
 """Pieces, and tags, of pages that hide the same classes."""
@@ -90,7 +91,7 @@ class Pages:
                 raise _Unclear
             source_of_tag, text = whole
             tag = self._new_tag(source_of_tag)
-        piece = (tag, _words(text))
+        piece = _piece(tag, text)
         _keep(self._pieces, source, piece)
         return piece
 
@@ -115,10 +116,7 @@ def pieces_by_rule(source: str, hidden_classes: frozenset[str]) -> list[Piece]:
     found = iter(rest)
     return [
         (NEUTRAL, _words(first)),
-        *(
-            (_tag(tag, hidden_classes), _words(text))
-            for tag, text in zip(found, found, strict=True)
-        ),
+        *(_piece(_tag(tag, hidden_classes), text) for tag, text in zip(found, found, strict=True)),
     ]
 
 
@@ -126,6 +124,11 @@ def pieces_by_rule(source: str, hidden_classes: frozenset[str]) -> list[Piece]:
 def pages(hidden_classes: frozenset[str]) -> Pages:
     """What reads pages that hide these classes, with what it remembers."""
     return Pages(hidden_classes)
+
+
+def _piece(tag: Tag, text: str) -> Piece:
+    words = _words(text)
+    return tag, words if tag.alt is None else tag.alt.followed_by(words)
 
 
 def _words(text: str) -> Words | None:
@@ -151,15 +154,16 @@ def _keep(known: dict[str, _T], source: str, value: _T) -> None:
 def _tag(source: str, hidden_classes: frozenset[str]) -> Tag:
     """A tag by its source, on a page that hides these classes."""
     name, attributes = tag_of(source)
-    tag = Tag(name, _ACTS.get(name), _GAPS.get(name, 0))
-    if attributes and name[0] != "/":
-        tag.values = values = attributes_of(attributes)
-        tag.address = _readable(values.get("href", ""))
-        tag.look = look_of(values, hidden_classes)
-        tag.span = _span(values.get("colspan", ""))
-        tag.rows = _span(values.get("rowspan", ""))
-        tag.is_plain = tag.is_plain and not tag.look
-    tag.is_special = bool(tag.look or tag.is_table)
+    values = attributes_of(attributes) if attributes and name[0] != "/" else {}
+    tag = Tag(name, _ACTS.get(name), _GAPS.get(name, 0), _readable(values.get("href", "")))
+    tag.look = look_of(values, hidden_classes)
+    tag.is_plain = tag.is_plain and not tag.look
+    tag.is_special = bool(tag.look or name in TABLE)
+    tag.span, tag.rows = _span(values.get("colspan", "")), _span(values.get("rowspan", ""))
+    if name == "ol":
+        tag.number = _number(values.get("start", "").strip())
+    elif name == "img" and tag.look is not Look.HIDDEN:
+        tag.alt = Words(values.get("alt", "").strip())
     return tag
 
 
@@ -175,3 +179,9 @@ def _readable(href: str) -> str:
 def _span(text: str) -> int:
     """How many columns or rows a `colspan` or `rowspan` says."""
     return (int(text) if text.isdecimal() and len(text) < 4 else 1) or 1
+
+
+def _number(text: str) -> int:
+    """The first number of an ordered list; 1 where its `start` is missing or no number."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) if is_number else 1

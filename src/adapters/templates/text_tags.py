@@ -1,7 +1,7 @@
 """What a tag does to the text of a page, and the words between two tags."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from adapters.html import VOID
 from adapters.templates.visibility import Look
@@ -11,6 +11,8 @@ Act = Callable[..., None]
 
 LINE, PARAGRAPH = 1, 2
 """Gaps: a new line, and one with an empty line before it."""
+
+TABLE = ("table", "/table")
 
 _RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
 _INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
@@ -29,41 +31,43 @@ class Words:
         self.leads = text[:1].isspace() if self.line else any(map(str.isspace, text))
         self.trails = text[-1:].isspace()
 
+    def followed_by(self, more: "Words | None") -> "Words | None":
+        """These, which have no blank around them, and more, as if they were written in turn."""
+        if more is None or not self.line:
+            return more or self
+        both = Words(self.text + more.text)
+        both.line = self.line + " " * bool(more.leads and more.line) + more.line
+        both.trails = more.trails if more.line else more.leads
+        return both
+
 
 class Tag:
     """What a tag does to the text: `act` is the writer's method for a tag of a kind of its own,
     else it leaves a `gap`. `is_plain`: it does so, and no style changes how it is shown.
     `is_special`: a style does, or a table begins or ends. `address`: where it leads, as readers are
-    shown it."""
+    shown it. `number`: of the first item of an `ol`. `alt`: the words that an `img` stands for."""
 
     __slots__ = (
-        "act", "address", "gap", "is_plain", "is_special", "look", "name", "rows", "span", "values"
+        "act", "address", "alt", "gap", "is_plain", "is_special", "look", "name", "number", "rows",
+        "span",
     )  # fmt: skip
 
     def __init__(self, name: str, act: Act | None = None, gap: int = 0, address: str = "") -> None:
         self.name = name
-        self.address = address
         self.act = act
         self.gap = gap
+        self.address = address
         self.look = Look.INLINE
-        self.span = self.rows = 1
-        self.values: Mapping[str, str] = {}
+        self.number: int | None = None
+        self.alt: Words | None = None
+        self.rows = self.span = 1
         self.is_plain = bool(act or gap)
         self.is_special = False
 
     @property
-    def is_table(self) -> bool:
-        """Whether a table begins or ends."""
-        return self.name in {"table", "/table"}
-
-    @property
     def is_inline(self) -> bool:
         """Whether its element holds text and changes nothing about it."""
-        return not (self.act or self.gap or self.is_table or self.name in VOID)
-
-    def attribute(self, name: str) -> str:
-        """An attribute's value, empty where it is absent."""
-        return self.values.get(name, "").strip()
+        return not (self.act or self.gap or self.name in VOID or self.name in TABLE)
 
 
 def folded(text: str) -> str:

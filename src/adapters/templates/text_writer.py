@@ -1,10 +1,9 @@
 """Words into lines: gaps, links, lists, preformatted text and tables."""
 
 from adapters.templates.text_table import Cell, table_lines
-from adapters.templates.text_tags import LINE, PARAGRAPH, Tag, Words
+from adapters.templates.text_tags import LINE, PARAGRAPH, Tag
 
 _BREAKS = ("", "\n", "\n\n")
-_MOST_DIGITS = 9
 _MOST_COLUMNS = 1000
 _MOST_COVERED = 100
 """Columns of which it is remembered that a cell of a row above reaches into them."""
@@ -57,27 +56,6 @@ class Writer:
         self.bullet = ""
         self.pre: list[str] | None = None
         self.link: tuple[str, int] | None = None
-
-    def write(self, words: Words) -> None:
-        """Words as they stand between tags."""
-        line = words.line
-        if self.pre is not None:
-            self.pre.append(words.text)
-        elif line:
-            if self.pieces and not (self.gap or self.bullet):
-                self.pieces.append(f" {line}" if self.space or words.leads else line)
-                self.after_link = False
-            elif self.pieces or self.lists or self.bullet:
-                self.put(line)
-            else:  # of a page or a cell the first
-                self.pieces.append(line)
-                self.first_gap, self.gap = self.gap, 0
-                self.after_link = False
-            self.space = words.trails
-
-    def image(self, tag: Tag) -> None:
-        """An `img` is its `alt`."""
-        self.write(Words(tag.attribute("alt")))
 
     def put(self, text: str) -> None:
         """A text, after the gap or bullet that is due."""
@@ -145,10 +123,9 @@ class Writer:
 
     def start_list(self, tag: Tag) -> None:
         """A list begins, within an item perhaps."""
-        number = _number(tag.attribute("start")) if tag.name == "ol" else None
         self.bullet = ""
         self.leave(LINE if self.lists else PARAGRAPH)
-        self.lists.append(_List(number, self.lists[-1].text_indent if self.lists else ""))
+        self.lists.append(_List(tag.number, self.lists[-1].text_indent if self.lists else ""))
 
     def end_list(self, _tag: Tag) -> None:
         """The innermost list ends."""
@@ -239,9 +216,3 @@ class Writer:
             around.leave(PARAGRAPH)
             return around
         return self
-
-
-def _number(start: str) -> int:
-    """The first number of an ordered list; 1 where its `start` is missing or no number."""
-    is_number = start.isascii() and start.isdigit() and len(start) <= _MOST_DIGITS
-    return int(start) if is_number else 1

@@ -33,7 +33,7 @@ def _seen(piece: Piece) -> tuple[object, ...]:
     tag, words = piece
     text = words and (words.text, words.line, words.leads, words.trails)
     look = (tag.act, tag.gap, tag.look, tag.span, tag.rows, tag.is_plain, tag.is_special)
-    return tag.name, *look, tag.address, tag.attribute("alt"), text
+    return tag.name, *look, tag.address, tag.number, text
 
 
 @given(_PAGES)
