@@ -1,16 +1,15 @@
 """How the notifier of each channel is made from the settings."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from functools import cache, partial
-from typing import Any
 
 from adapters.channels import CHANNELS
-from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.shared.learned import Learned
+from adapters.channels.channel import ChannelContext
 from adapters.message_format.rules import MessageRules
-from domain.pace import PaceStore
-from domain.ports import EventSink, Notifier
+from domain.ports import Notifier
 from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.stores import closed_at_end
 
 WISHES = frozenset(name for name, channel in CHANNELS.items() if channel.reads_metadata)
 """The metadata that are a channel's to read."""
@@ -28,45 +27,28 @@ def message_rules(settings: Settings) -> MessageRules:
     )
 
 
-def channel_context(
-    settings: Settings, events: EventSink, learned: Learned, paces: PaceStore
-) -> ChannelContext:
-    """What every notifier may need."""
-    return ChannelContext(
-        home=settings.home,
-        attachments_dir=settings.attachments_dir,
-        attachments_most=settings.attachments_most,
-        retry_delays=settings.retry_delays,
-        paces=paces,
-        events=events,
-        learned=learned,
-        wishes=WISHES,
-    )
-
-
 def notifier_factories(
     settings: Settings, context: ChannelContext
 ) -> Mapping[str, Callable[[], Notifier]]:
     """Channel -> what makes its notifier, once. Each raises SettingsInvalid."""
-    return {
-        name: cache(partial(make_notifier, channel, settings.channel_settings[name], context))
-        for name, channel in CHANNELS.items()
-    }
 
+    @cache
+    def make(name: str) -> Notifier:
+        try:
+            return CHANNELS[name].notifier(settings.channel_settings[name], context)
+        except ValueError as error:  # each line names its variable
+            raise SettingsInvalid(str(error).splitlines()) from None
 
-def make_notifier(channel: Channel[Any], own: Any, context: ChannelContext) -> Notifier:
-    """The notifier of a channel with these settings. Raises SettingsInvalid."""
-    try:
-        return channel.notifier(own, context)
-    except ValueError as error:
-        raise SettingsInvalid(str(error).splitlines()) from None  # each line names its variable
+    return {name: partial(make, name) for name in CHANNELS}
 
 
 def guarded_notifiers(
-    settings: Settings, factories: Mapping[str, Callable[[], Notifier]]
+    closing: AsyncExitStack, settings: Settings, factories: Mapping[str, Callable[[], Notifier]]
 ) -> Mapping[str, Notifier]:
     """The notifiers of the configured channels, behind the recipient guard where one is set."""
-    made = {name: factories[name]() for name in settings.configured_channels}
+    made = {
+        name: closed_at_end(closing, factories[name]()) for name in settings.configured_channels
+    }
     if not settings.only_to and not settings.redirect_to:
         return made
     from adapters.channels.shared.guard import GuardedNotifier, GuardRules

@@ -4,17 +4,17 @@ What a process does not use is not imported: each factory imports its own adapte
 """
 
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import AsyncExitStack
 
 from dependency_injector import containers, providers
 
 from adapters.channels import CHANNELS
+from adapters.channels.channel import ChannelContext
 from adapters.channels.shared.attachments import AttachmentFolder
 from adapters.channels.shared.learned import Learned
 from adapters.clock import SystemClock
 from adapters.dead_letters.rehearsal import Rehearsal
 from adapters.dead_letters.releaser import TemplateReleaser
-from adapters.inbound.contract import DeadLetters
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
 from adapters.observers.alerts import AlertFeed
@@ -30,20 +30,17 @@ from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
-from entrypoints import brokers
+from entrypoints import stores
 from entrypoints.alerts.alerter import Alerter
 from entrypoints.alerts.all_clear import AllClear
 from entrypoints.channels import (
     WISHES,
-    channel_context,
     guarded_notifiers,
     message_rules,
     notifier_factories,
 )
-from entrypoints.ledgers import delivery_ledger, pace_store
-from entrypoints.settings import Settings, SettingsInvalid
+from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.model import Undefined
-from entrypoints.settings.sources import variable
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
 
 
@@ -59,20 +56,15 @@ def render_options(settings: Settings) -> RenderOptions:
     )
 
 
-def _no_folder(path: Path) -> str:
-    if path.exists():
-        return f"{path} is a file; name the folder that holds the templates"
-    return f"the folder {path} is missing; create it with templates in it, or name another folder"
-
-
 def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
-    if not settings.templates_dir.is_dir():
-        raise SettingsInvalid(
-            [f"{variable('templates_dir')}: {_no_folder(settings.templates_dir)}"]
-        )
-    return FilesystemTemplates(
-        settings.templates_dir, options=render_options(settings), events=events
-    )
+    folder = settings.templates_dir
+    if not folder.is_dir():
+        remedy = "create it with templates in it, or name another folder"
+        fault = f"the folder {folder} is missing; {remedy}"
+        if folder.exists():
+            fault = f"{folder} is a file; name the folder that holds the templates"
+        raise SettingsInvalid([f"{variable('templates_dir')}: {fault}"])
+    return FilesystemTemplates(folder, options=render_options(settings), events=events)
 
 
 def _senders(
@@ -118,27 +110,13 @@ def _events(metrics: Metrics, readiness: Readiness, alerts: AlertFeed) -> FanOut
     return events
 
 
-def _releaser(
-    settings: Settings,
-    dead_letters: DeadLetters,
-    dispatcher: Dispatcher,
-    renderer: FilesystemTemplates,
-) -> TemplateReleaser:
-    return TemplateReleaser(
-        dead_letters=dead_letters,
-        dispatcher=dispatcher,
-        channels=settings.active_queues,
-        version=lambda: renderer.version,
-        rules=message_rules(settings),
-    )
-
-
 class Container(containers.DeclarativeContainer):
-    """Every part of the program, made on first use. Tests override a provider here and nowhere
-    else."""
+    """Every part of the program, made on first use. `closing` lets go of what was made, the last
+    first, once nothing is in flight. Tests override a provider here and nowhere else."""
 
     __self__ = providers.Self()
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    closing: "providers.Singleton[AsyncExitStack]" = providers.Singleton(AsyncExitStack)
     clock = providers.Singleton(SystemClock)
     log: providers.Dependency[LogSink] = providers.Dependency(
         instance_of=LogSink, default=LogSink(None)
@@ -165,17 +143,35 @@ class Container(containers.DeclarativeContainer):
         period=settlement_period,
     )
 
-    # How fast each provider is sent to
-    paces = providers.Singleton(pace_store, settings)
-
     # Channels
-    channel_context = providers.Singleton(channel_context, settings, events, learned, paces)
+    paces = providers.Singleton(
+        stores.closed_at_end, closing, providers.Factory(stores.pace_store, settings)
+    )
+    channel_context = providers.Singleton(
+        ChannelContext,
+        home=settings.provided.home,
+        attachments_dir=settings.provided.attachments_dir,
+        attachments_most=settings.provided.attachments_most,
+        retry_delays=settings.provided.retry_delays,
+        paces=paces,
+        events=events,
+        learned=learned,
+        wishes=WISHES,
+    )
     notifiers = providers.Singleton(notifier_factories, settings, channel_context)
-    channel_notifiers = providers.Singleton(guarded_notifiers, settings, notifiers)
+    channel_notifiers = providers.Singleton(guarded_notifiers, closing, settings, notifiers)
     senders = providers.Singleton(_senders, settings, clock, channel_notifiers, events)
-    ledger = providers.Singleton(delivery_ledger, settings, clock)
+    ledger = providers.Singleton(
+        stores.closed_at_end, closing, providers.Factory(stores.delivery_ledger, settings, clock)
+    )
     ledger_access = providers.Singleton(LedgerAccess, ledger, clock, events)
     renderer = providers.Singleton(_renderer, settings, events)
+    templates = providers.Singleton(
+        FilesystemTemplates,
+        settings.provided.templates_dir,
+        options=providers.Callable(render_options, settings),
+    )
+    """The same for commands, which say themselves what is wrong with it."""
     dispatcher = providers.Singleton(
         Dispatcher,
         renderer=renderer,
@@ -211,28 +207,34 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Inbound: RabbitMQ, or the embedded queue
-    rabbit = providers.Singleton(brokers.rabbit_settings, settings)
-    sqlite = providers.Singleton(brokers.sqlite_queue, settings, clock)
+    rabbit = providers.Singleton(stores.rabbit_settings, settings)
+    sqlite = providers.Singleton(stores.sqlite_queue, settings, clock)
     consumer = providers.Singleton(
-        brokers.consumer, settings, clock, events, in_hand, rabbit.provider, sqlite.provider
+        stores.consumer, settings, clock, events, in_hand, rabbit.provider, sqlite.provider
     )
-    publisher = providers.Singleton(brokers.publisher, settings, rabbit.provider, sqlite.provider)
+    publisher = providers.Singleton(
+        stores.closed_at_end,
+        closing,
+        providers.Factory(stores.publisher, settings, rabbit.provider, sqlite.provider),
+    )
     dead_letters = providers.Singleton(
-        brokers.dead_letters, settings, rabbit.provider, sqlite.provider
+        stores.closed_at_end,
+        closing,
+        providers.Factory(stores.dead_letters, settings, rabbit.provider, sqlite.provider),
     )
+    survey = providers.Callable(stores.survey, settings, rabbit.provider)
     all_clear = providers.Singleton(
         AllClear,
         policy=alerts,
         dead_letters=dead_letters,
         channels=settings.provided.queue_channels,
     )
-    releaser = providers.Singleton(_releaser, settings, dead_letters, dispatcher, renderer)
-    topology = providers.Singleton(brokers.topology, rabbit)
-
-
-async def close_outbound(container: Container) -> None:
-    """Let go of providers and the ledger, once nothing is in flight."""
-    for notifier in container.channel_notifiers().values():
-        await notifier.close()
-    await container.paces().close()
-    await container.ledger().close()
+    releaser = providers.Singleton(
+        TemplateReleaser,
+        dead_letters=dead_letters,
+        dispatcher=dispatcher,
+        channels=settings.provided.active_queues,
+        version=providers.Callable(lambda renderer: lambda: renderer.version, renderer),
+        rules=rules,
+    )
+    topology = providers.Singleton(stores.topology, rabbit)

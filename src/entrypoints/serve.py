@@ -8,15 +8,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
-from entrypoints.container import Container, close_outbound
-from entrypoints.settings import Settings, SettingsInvalid
-from entrypoints.settings.sources import variable
+from entrypoints.container import Container
+from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
 from entrypoints.watching.notes import EVERY, WorkerNotes
@@ -35,18 +33,18 @@ _RELEASE_PAUSE = 30.0  # seconds until the releaser starts again after a fault o
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerLimits:
-    """When a worker ends by itself; None: never. Seconds, and MiB of resident memory."""
-
-    messages: int | None = None
-    seconds: float | None = None
-    memory: int | None = None
-
-
-async def serve(settings: Settings, sink: LogSink, limits: WorkerLimits, *, drain: bool) -> None:
-    """Consume until a signal, a limit, or (with `drain`) empty queues. A second signal exits at
-    once with code 1; what was in hand is handed out again by the broker."""
+async def serve(
+    settings: Settings,
+    sink: LogSink,
+    *,
+    limit: int | None = None,
+    seconds: float | None = None,
+    memory: int | None = None,
+    drain: bool = False,
+) -> None:
+    """Consume until a signal, a limit (of messages, seconds, or MiB of resident memory), or (with
+    `drain`) empty queues. A second signal exits at once with code 1; what was in hand is handed out
+    again by the broker."""
     container = Container(settings=settings, log=sink)
     renderer, handler = container.renderer(), container.handler()
     consumer, ledger = container.consumer(), container.ledger_access()
@@ -68,18 +66,16 @@ async def serve(settings: Settings, sink: LogSink, limits: WorkerLimits, *, drai
             manager.alive()
 
     _stop_on_signals(stop, sink)
-    if limits.seconds is not None:
-        asyncio.get_running_loop().call_later(limits.seconds, stop, "time limit reached")
-    limited: Handler = handler.handle
-    if limits.messages is not None:
-        limited = _at_most(limits.messages, limited, stop)
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, stop, "time limit reached")
+    handle = handler.handle if limit is None else _at_most(limit, handler.handle, stop)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(close_outbound, container)
-        await _enter_companions(stack, container, limits.memory, stop)
+        stack.push_async_callback(container.closing().aclose)
+        await _enter_companions(stack, container, memory, stop)
         await stack.enter_async_context(repeated(report_life, TICK))
         manager.ready()
         await consumer.run(
-            limited, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
+            handle, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
         )
 
 
@@ -110,7 +106,6 @@ async def _enter_companions(
     if settings.http is not None:
         await stack.enter_async_context(_probes(container, settings.http))
     if settings.alerts_to:
-        stack.push_async_callback(container.dead_letters().close)
         await stack.enter_async_context(container.alerter().at_work())
         await stack.enter_async_context(container.all_clear().at_work())
 

@@ -1,36 +1,34 @@
 """What every command does first: load the settings, set up logs, say what is about to happen."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 import click
 import structlog
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.observers.logs import configure_logs, write_in_background
+from adapters.observers.logs import configure_logs
 from adapters.observers.sink import LogSink
 from adapters.urls import redacted
 from entrypoints.release import release
-from entrypoints.settings import Settings, SettingsInvalid, load_settings
-from entrypoints.settings.channel_settings import FIELDS
-from entrypoints.settings.sources import variable
-from entrypoints.settings.terminal import may_colour
+from entrypoints.settings import Settings, SettingsInvalid, load_settings, variable
+from entrypoints.settings.load import FIELDS
+from entrypoints.settings.sources import may_colour
 from entrypoints.settings.values import parse_channels
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
 
 def load() -> Settings:
     """Settings checked, logs configured, warnings said. Raises SettingsInvalid."""
-    return _load()[0]
+    return load_with_log()[0]
 
 
-def load_for_worker() -> tuple[Settings, LogSink]:
-    """The same for a process that must go on whatever becomes of its stderr: log lines are written
-    in the background, by the sink that is returned. Raises SettingsInvalid."""
-    settings, sink = _load()
-    write_in_background(sink)
-    return settings, sink
-
-
-def _load() -> tuple[Settings, LogSink]:
+def load_with_log() -> tuple[Settings, LogSink]:
+    """The same, and what writes the log's lines."""
     loaded = load_settings()
     settings = loaded.settings
     sink = configure_logs(settings.log_format, settings.log_level, may_colour=may_colour())
@@ -39,14 +37,20 @@ def _load() -> tuple[Settings, LogSink]:
     return settings, sink
 
 
+def read_option(option: str, parse: Callable[[str], T], text: str) -> T:
+    """What `parse` makes of the option's value. Raises SettingsInvalid where it raises
+    ValueError."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingsInvalid([f"{option}: {error}"]) from None
+
+
 def worker_settings(settings: Settings, channels: str | None) -> Settings:
     """The settings of a worker with `--channels`; raises SettingsInvalid where it would have
     nothing to do, or could not do what it was asked."""
     if channels is not None:
-        try:
-            settings = settings.model_copy(update={"channels": parse_channels(channels)})
-        except ValueError as error:
-            raise SettingsInvalid([f"--channels: {error}"]) from None
+        settings = replace(settings, channels=read_option("--channels", parse_channels, channels))
     if settings.channels is None and not settings.configured_channels:
         raise SettingsInvalid([_no_channel()])
     if not settings.active_channels:
@@ -95,7 +99,7 @@ def unset_sender(settings: Settings, channel: str) -> str | None:
     one, own = CHANNELS[channel], settings.channel_settings[channel]
     if not one.sender or getattr(own, one.sender) is not None:
         return None
-    return next(name for name, field in FIELDS.items() if field.is_(one, one.sender))
+    return next(n for n, f in FIELDS.items() if (f.channel, f.attribute) == (one, one.sender))
 
 
 def announce(settings: Settings, templates_version: str) -> None:

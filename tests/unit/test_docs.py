@@ -10,8 +10,7 @@ import pytest
 from domain.errors import FailureReason
 from entrypoints.cli.app import dispatcher
 from entrypoints.settings import Settings, load_settings
-from entrypoints.settings.channel_settings import FAMILIES, FIELDS
-from entrypoints.settings.load import WITH_FILE_TWIN, setting_names
+from entrypoints.settings.load import FAMILIES, FIELDS, WITH_FILE_TWIN
 from entrypoints.settings.sources import PREFIX, variable
 from tests.support.documents import EXAMPLE, Document
 
@@ -119,7 +118,7 @@ def wrong_words(command: click.Command, words: list[str]) -> Iterator[str]:
 
 
 def unknown_variables(document: Document) -> Iterator[str]:
-    known = {variable(name) for name in setting_names()}
+    known = {variable(name) for name in FIELDS}
     known |= {variable(name) + "_FILE" for name in WITH_FILE_TWIN}
     known |= {variable(f"carrier_{name}") for name in ("url", "url_file", "token", "from")}
     known |= {variable("targets__name"), variable("targets__name") + "_FILE"}
@@ -201,7 +200,7 @@ def test_the_settings_table_has_every_setting_with_its_default() -> None:
     }
 
     families = {variable(f"{family}__name") for family in FAMILIES}
-    assert set(documented) == {variable(name) for name in setting_names()} | families
+    assert set(documented) == {variable(name) for name in FIELDS} | families
     for name, text in documented.items():
         setting = str(name).removeprefix(PREFIX).lower()
         if text is not None:
@@ -212,10 +211,9 @@ def test_the_settings_table_has_every_setting_with_its_default() -> None:
 
 
 def value_of(settings: Settings, name: str) -> object:
-    if name not in FIELDS:
-        return getattr(settings, name)
     field = FIELDS[name]
-    return getattr(settings.channel_settings[field.channel.name], field.attribute)
+    holder = settings.channel_settings[field.channel.name] if field.channel else settings
+    return getattr(holder, field.attribute)
 
 
 def test_every_failure_reason_says_what_to_do() -> None:

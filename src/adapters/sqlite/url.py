@@ -1,5 +1,6 @@
 """`sqlite:///` addresses, read as SQLAlchemy reads them."""
 
+import os
 from pathlib import Path
 
 from adapters.paths import parse_path
@@ -23,3 +24,13 @@ def parse_sqlite_url(url: str) -> Path:
     if "?" in path or "\0" in path:
         raise ValueError("takes no options after '?' and no NUL character")
     return parse_path(path)
+
+
+def check_sqlite_url(url: str) -> None:
+    """Raise ValueError where no file can be made or written there."""
+    path = parse_sqlite_url(url).absolute()
+    place = path if path.exists() else next(one for one in path.parents if one.exists())
+    if path.is_dir() or not (place.is_dir() or place == path):
+        raise ValueError(f"{place} is in the way: it must name a file in a folder")
+    if not os.access(place, os.W_OK):
+        raise ValueError(f"{place} cannot be written by this user")

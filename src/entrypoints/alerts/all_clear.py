@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.dead_letters.dead_letter import describe
 from adapters.inbound.contract import (
@@ -46,21 +46,18 @@ class _Left:
         )
 
 
+@dataclass(slots=True, kw_only=True)
 class AllClear:
     """Reports to the policy the causes of which no dead letter is left. It asks the broker for a
     number only, once a minute and while an alert is open; dead letters are read when that number
-    has changed."""
+    has changed. `channels`: queue to channel."""
 
-    def __init__(
-        self, *, policy: AlertPolicy, dead_letters: DeadLetters, channels: Mapping[str, str]
-    ) -> None:
-        """`channels`: queue to channel."""
-        self._policy = policy
-        self._dead_letters = dead_letters
-        self._channels = channels
-        self._left: dict[str, _Left] = {}
-        self._open: Mapping[Cause, Alert] = {}
-        self._calm: Counter[Cause] = Counter()
+    policy: AlertPolicy
+    dead_letters: DeadLetters
+    channels: Mapping[str, str]
+    _left: dict[str, _Left] = field(default_factory=dict, init=False)
+    _open: Mapping[Cause, Alert] = field(default_factory=dict, init=False)
+    _calm: Counter[Cause] = field(default_factory=Counter, init=False)
 
     def at_work(self) -> AbstractAsyncContextManager[None]:
         """Look now and then while this is entered."""
@@ -68,7 +65,7 @@ class AllClear:
 
     async def look(self) -> None:
         """Look once, if there is an open alert. While the broker is away nothing is concluded."""
-        before, self._open = self._open, self._policy.open_dead_letters
+        before, self._open = self._open, self.policy.open_dead_letters
         for cause, alert in self._open.items():
             if before.get(cause) != alert:
                 for queue in alert.queues:
@@ -85,19 +82,19 @@ class AllClear:
             is_gone = all(one is not None and not one.holds(cause) for one in found)
             calm[cause] = self._calm[cause] + 1 if is_gone else 0
             if calm[cause] >= CALM:
-                self._policy.drained(cause)
+                self.policy.drained(cause)
         self._calm = calm
 
     async def _look_into(self, queue: str) -> _Left | None:
         """What is left in the dead letters of `queue`; None where that would cost too much."""
-        count = await self._dead_letters.count(queue)
+        count = await self.dead_letters.count(queue)
         known = self._left.get(queue)
         if known is not None and known.count == count:
             return known
         causes: set[Cause] = set()
 
         async def read(message: InboundMessage) -> Decision:
-            letter = describe(message, self._channels)
+            letter = describe(message, self.channels)
             causes.add(
                 Cause(reason=letter.reason, template=letter.template, channel=letter.channel)
             )
@@ -106,7 +103,7 @@ class AllClear:
 
         is_read = count == 0
         if 0 < count <= READ_AT_MOST:
-            is_read = await self._dead_letters.visit(queue, read) == count
+            is_read = await self.dead_letters.visit(queue, read) == count
         if not is_read:  # too many, or another consumer holds some
             self._left.pop(queue, None)
             return None

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from contextlib import suppress
+from typing import cast
 
 import click
 
@@ -13,20 +14,40 @@ from entrypoints.release import release
 
 DONE, FAILED, USAGE, UNAVAILABLE, TRY_LATER, BAD_CONFIGURATION = 0, 1, 2, 69, 75, 78
 
+# Command -> its module below `entrypoints`, with the name in it if not `command`, and what it does.
 _COMMANDS = {
-    "worker": "Take messages from the queues and deliver them.",
-    "init": "Write sample templates and settings to start from.",
-    "demo": "Send ten fake notifications through the real path and show what happened.",
-    "send": "Publish notifications.",
-    "failed": "List, show, edit, retry and remove dead letters.",
-    "templates": "List, render and check the templates.",
-    "preview": "Show every template with its examples in a browser, on this machine.",
-    "mailbox": "Show captured mails and messages in a browser, on this machine.",
-    "topology": "Show, check and create the broker's queues and exchanges.",
-    "status": "Show how many messages are ready, in hand, waiting and dead.",
-    "doctor": "Check settings, templates, and whether broker, ledger and providers answer.",
-    "schema": "Print the JSON Schema of the message.",
-    "config": "Show the settings and where each comes from.",
+    "worker": ("cli.worker", "Take messages from the queues and deliver them."),
+    "init": ("cli.sending.init", "Write sample templates and settings to start from."),
+    "demo": (
+        "cli.sending.demo",
+        "Send ten fake notifications through the real path and show what happened.",
+    ),
+    "send": ("cli.sending.send", "Publish notifications."),
+    "failed": ("cli.failed.commands", "List, show, edit, retry and remove dead letters."),
+    "templates": ("cli.templates.commands", "List, render and check the templates."),
+    "preview": (
+        "pages.preview",
+        "Show every template with its examples in a browser, on this machine.",
+    ),
+    "mailbox": (
+        "pages.mailbox",
+        "Show captured mails and messages in a browser, on this machine.",
+    ),
+    "topology": (
+        "cli.topology.commands",
+        "Show, check and create the broker's queues and exchanges.",
+    ),
+    "status": (
+        "cli.status.command",
+        "Show how many messages are ready, in hand, waiting and dead.",
+    ),
+    "doctor": (
+        "cli.doctor.command",
+        "Check settings, templates, and whether broker, ledger and providers answer.",
+    ),
+    "schema": ("cli.about:schema", "Print the JSON Schema of the message."),
+    "config": ("cli.about:config", "Show the settings and where each comes from."),
+    "completion": ("cli.about:completion", "Print a script that completes names in your shell."),
 }
 
 
@@ -39,13 +60,13 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"entrypoints.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        found = getattr(importlib.import_module(f"entrypoints.{module}"), attribute or "command")
+        return cast("click.Command", found)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,7 +80,7 @@ def dispatcher(context: click.Context) -> None:
     them. Exit codes: 0 done, 1 failed, 2 usage, 69 broker or relay unavailable, 75 try later,
     78 bad configuration.
     """
-    from entrypoints.settings.terminal import may_colour
+    from entrypoints.settings.sources import may_colour
 
     context.color = None if may_colour() else False
 
@@ -78,8 +99,9 @@ def run(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     except DispatcherError as error:
-        _say(_text(error))
-        return _exit_code(error)
+        text, code = _text_and_code(error)
+        _say(text)
+        return code
     except BrokenPipeError:
         _print_no_more()  # the reader of our output has gone, as `head` does
         return FAILED
@@ -103,25 +125,19 @@ def _print_no_more() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _text(error: DispatcherError) -> str:
+def _text_and_code(error: DispatcherError) -> tuple[str, int]:
     from adapters.templates import TemplateSetBroken
-    from entrypoints.settings.sources import variable
-
-    if isinstance(error, TemplateSetBroken):
-        return "\n".join(f"{variable('templates_dir')}: {fault}" for fault in error.faults)
-    return str(error)
-
-
-def _exit_code(error: DispatcherError) -> int:
-    from adapters.templates import TemplateSetBroken
-    from entrypoints.settings import SettingsInvalid
+    from entrypoints.settings import SettingsInvalid, variable
 
     match error:
-        case SettingsInvalid() | TopologyMismatch() | TemplateSetBroken():
-            return BAD_CONFIGURATION
+        case TemplateSetBroken():
+            lines = [f"{variable('templates_dir')}: {fault}" for fault in error.faults]
+            return "\n".join(lines), BAD_CONFIGURATION
+        case SettingsInvalid() | TopologyMismatch():
+            return str(error), BAD_CONFIGURATION
         case BrokerUnavailable():
-            return UNAVAILABLE
+            return str(error), UNAVAILABLE
         case PublishRefused():
-            return TRY_LATER
+            return str(error), TRY_LATER
         case _:
-            return FAILED
+            return str(error), FAILED

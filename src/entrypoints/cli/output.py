@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from entrypoints.settings.terminal import may_colour
+from entrypoints.settings.sources import may_colour
 
+_APPEARS_AFTER = 1.0  # seconds
 _PLAIN_WIDTH = 200  # a pipe has no width of its own; do not cut words off for it
 
 
@@ -21,7 +23,7 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on stdout. Cells are plain text: nothing in them is read as markup. The first column
     is never folded: its names have to be copied in one piece."""
     console = Console(
@@ -29,7 +31,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
         highlight=False,
         color_system="auto" if may_colour() else None,
     )
-    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
@@ -79,21 +81,44 @@ def confirm(question: str, *, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def ago(time: datetime | None) -> str:
+def ago(moment: datetime | None) -> str:
     """How long ago, in the largest unit that fits."""
-    if time is None:
+    if moment is None:
         return ""
-    seconds = int((datetime.now(UTC) - time).total_seconds())
+    seconds = int((datetime.now(UTC) - moment).total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size}{unit} ago"
     return f"{max(seconds, 0)}s ago"
 
 
-def duration(time: timedelta) -> str:
+def duration(delay: timedelta) -> str:
     """As settings have it, in the largest unit that fits: `90s`, `5m`."""
-    milliseconds = time // timedelta(milliseconds=1)
+    milliseconds = delay // timedelta(milliseconds=1)
     for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")):
         if milliseconds and milliseconds % size == 0:
             return f"{milliseconds // size}{unit}"
     return f"{milliseconds}ms"
+
+
+class Bar:
+    """A progress bar on stderr that counts up to `length`. It appears only when the work takes
+    longer than a second, on a terminal that can show one. `label` says what is being done."""
+
+    def __init__(self, label: str, length: int) -> None:
+        self._appears_at = time.monotonic() + _APPEARS_AFTER
+        self._bar = click.progressbar(
+            length=length, label=label, file=sys.stderr, hidden=not may_colour()
+        )
+        self._shown = 0
+
+    def show(self, done: int) -> None:
+        """So many are done."""
+        if time.monotonic() >= self._appears_at:
+            self._bar.update(done - self._shown)
+            self._shown = done
+
+    def end(self) -> None:
+        """Leave the bar as it is and go on in the next line."""
+        if self._shown:
+            self._bar.render_finish()

@@ -1,13 +1,30 @@
 """`dispatcher worker`."""
 
 import math
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
 
 import click
+import structlog
+
+from entrypoints.cli.completion import channel_names
+from entrypoints.settings.supervision import unsupervised
+from entrypoints.watching.service_manager import ServiceManager
+
+_RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop
+_POLL = 0.1
+_CLEAN_ENDS = (0, 2, 78)
+_OPTION = "--processes"
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
     " the port; start single workers with an address each"
 )
+
+log = structlog.get_logger()
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -17,7 +34,11 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 
 
 @click.command("worker")
-@click.option("--channels", help="Consume only these channels, comma-separated.")
+@click.option(
+    "--channels",
+    help="Consume only these channels, comma-separated.",
+    shell_complete=channel_names,
+)
 @click.option("--processes", type=click.IntRange(1, 64), default=1, help="Worker processes.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many messages.")
 @click.option(
@@ -38,21 +59,64 @@ def command(
     After the first SIGTERM it finishes the messages in hand. The second one ends it at once. It
     waits for a broker that cannot be reached.
     """
+    from adapters.observers.logs import write_in_background
     from entrypoints.settings import SettingsInvalid
-    from entrypoints.start import load_for_worker, worker_settings
+    from entrypoints.start import load_with_log, worker_settings
 
-    settings, sink = load_for_worker()
+    settings, sink = load_with_log()
+    write_in_background(sink)  # the mails go on whatever becomes of stderr
     settings = worker_settings(settings, channels)
     if processes > 1:
-        from entrypoints.processes import supervise
-
         if settings.http is not None:
             raise SettingsInvalid([_ONE_PORT])
-        return supervise(processes)
+        return _supervise(processes)
     import uvloop
 
-    from entrypoints.serve import WorkerLimits, serve
+    from entrypoints.serve import serve
 
-    limits = WorkerLimits(messages=limit, seconds=time_limit, memory=memory_limit)
-    uvloop.run(serve(settings, sink, limits, drain=drain))
+    work = serve(settings, sink, limit=limit, seconds=time_limit, memory=memory_limit, drain=drain)
+    uvloop.run(work)
     return 0
+
+
+def _supervise(count: int) -> int:
+    """Run `count` workers with this command's other options; returns the worst exit code.
+
+    Signals are passed on. A worker that died (killed, out of memory) is started again; one that
+    ended by itself, or refused its configuration, is not.
+    """
+    command = [sys.executable, "-m", "entrypoints.worker", *_without_option(sys.argv[1:])]
+    environ, manager = unsupervised(), ServiceManager()
+    stopping = False
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+        manager.stopping()
+        for worker in workers:
+            if worker.poll() is None:
+                worker.send_signal(number)
+
+    workers: list[subprocess.Popen[bytes]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, pass_on)
+    workers += [subprocess.Popen(command, process_group=0, env=environ) for _ in range(count)]
+    manager.ready()
+    while any(worker.poll() is None for worker in workers):
+        time.sleep(_POLL)
+        manager.alive()
+        for index, worker in enumerate(workers):
+            died = worker.poll() is not None and worker.returncode not in _CLEAN_ENDS
+            if died and not stopping:
+                log.error("worker process died; starting another", exit_code=worker.returncode)
+                time.sleep(_RESTART_PAUSE)
+                workers[index] = subprocess.Popen(command, process_group=0, env=environ)
+    return max(abs(int(worker.returncode)) for worker in workers)
+
+
+def _without_option(arguments: list[str]) -> list[str]:
+    rest = arguments[1:] if arguments[:1] == ["worker"] else list(arguments)
+    while _OPTION in rest:
+        index = rest.index(_OPTION)
+        del rest[index : index + 2]
+    return [argument for argument in rest if not argument.startswith(f"{_OPTION}=")]

@@ -1,27 +1,29 @@
 """Sources -> Settings, or every fault at once, one line each, by the name of its variable."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
-
+from adapters.channels import CHANNELS
+from adapters.channels.channel import Channel
+from adapters.channels.setting import SettingSpec, specs_of
+from adapters.secret import Secret
 from domain.errors import DispatcherError
-from entrypoints.settings.channel_settings import (
-    FAMILIES,
-    FIELDS,
-    address_faults,
-    channel_faults,
-    read_channels,
-)
-from entrypoints.settings.channel_settings import WITH_FILE_TWIN as CHANNELS_WITH_FILE_TWIN
+from entrypoints.settings.checks import contradictions, proxy_faults
 from entrypoints.settings.model import NOT_YET, Settings
-from entrypoints.settings.proxies import proxy_faults
-from entrypoints.settings.sources import TOML_FILE, RawSettings, label, read_sources, variable
-from entrypoints.settings.urls import url_faults
-
-WITH_FILE_TWIN = ("broker_url", "ledger_url", *CHANNELS_WITH_FILE_TWIN)
+from entrypoints.settings.sources import (
+    PREFIX,
+    TOML_FILE,
+    RawSettings,
+    label,
+    read_environment,
+    read_toml,
+    variable,
+)
+from entrypoints.settings.values import target_name
 
 
 class SettingsInvalid(DispatcherError):
@@ -33,6 +35,34 @@ class SettingsInvalid(DispatcherError):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingField:
+    """One setting: the attribute that holds it, and the channel whose it is; None: the program's
+    own."""
+
+    attribute: str
+    spec: SettingSpec
+    channel: Channel[Any] | None = None
+
+
+def _all_fields() -> Iterator[tuple[str, SettingField]]:
+    own = [(name, SettingField(name, spec)) for name, spec in specs_of(Settings)]
+    at = [name for name, _ in own].index("templates_dir")
+    yield from own[:at]
+    for channel in CHANNELS.values():
+        for attribute, spec in specs_of(channel.settings):
+            yield channel.field_of(spec.name or attribute), SettingField(attribute, spec, channel)
+    yield from own[at:]
+
+
+FIELDS: Mapping[str, SettingField] = dict(_all_fields())
+"""Setting -> what it is, in the order of the table of docs/settings.md; without those whose names
+the operator chooses."""
+
+WITH_FILE_TWIN = tuple(name for name, field in FIELDS.items() if field.spec.is_secret)
+FAMILIES = tuple(channel.family for channel in CHANNELS.values() if channel.family)
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedSettings:
     """The settings, where each value that is not a default came from, and what to warn of."""
 
@@ -41,28 +71,21 @@ class LoadedSettings:
     warnings: tuple[str, ...]
 
 
-def setting_names() -> tuple[str, ...]:
-    """Every setting, in the order of the table of docs/settings.md; without those whose names the
-    operator chooses."""
-    own = list(Settings.model_fields)
-    at = own.index("channel_settings")
-    return (*own[:at], *FIELDS, *own[at + 1 :])
-
-
 def load_settings(
     environ: Mapping[str, str] | None = None, toml_file: Path = TOML_FILE
 ) -> LoadedSettings:
     """Read and check everything. Raises SettingsInvalid with all faults."""
-    raw = read_sources(setting_names(), WITH_FILE_TWIN, FAMILIES, environ, toml_file)
-    faults = list(raw.faults)
-    settings, invalid = _validate(raw)
-    unusable = _unusable_secrets(raw)
-    faults += invalid + list(unusable.values())
-    if settings is not None:
-        said = tuple(f"{variable(name)}:" for name in unusable)
-        faults += [line for line in _contradictions(settings) if not line.startswith(said)]
-        faults += proxy_faults(settings, os.environ if environ is None else environ)
-    if faults or settings is None:
+    environ = os.environ if environ is None else environ
+    raw = RawSettings(FIELDS, WITH_FILE_TWIN, FAMILIES)
+    read_toml(raw, toml_file)
+    read_environment(raw, environ)
+    settings, unreadable = _read_settings(raw)
+    lines = [f"{label(raw, name)}: {fault}" for name, fault in unreadable.items()]
+    # What has a fault already was left out: what does not fit to it is no fault of its own.
+    known = _variables_in(*map(variable, unreadable), *raw.faults)
+    lines += [line for line in contradictions(settings) if known.isdisjoint(_variables_in(line))]
+    faults = [*raw.faults, *lines, *proxy_faults(settings, environ)]
+    if faults:
         raise SettingsInvalid(faults)
     warnings = tuple(
         f"{raw.origins[name]} has no effect in this version"
@@ -72,50 +95,41 @@ def load_settings(
     return LoadedSettings(settings, raw.origins, warnings)
 
 
-def _validate(raw: RawSettings) -> tuple[Settings | None, list[str]]:
-    own = {name: text for name, text in raw.values.items() if name in Settings.model_fields}
-    channels, lines = read_channels(raw)
-    try:
-        settings = Settings.model_validate({**own, "channel_settings": channels})
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
-            name = str(fault["loc"][0])
-            text = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
-            lines.append(f"{label(raw, name)}: {text}")
-        return None, lines
-    return None if lines else settings, lines
-
-
-def _unusable_secrets(raw: RawSettings) -> dict[str, str]:
-    lines = {}
+def _read_settings(raw: RawSettings) -> tuple[Settings, dict[str, str]]:
+    """The settings, and by its name the fault of each text that cannot be read; its setting has its
+    default then."""
+    own: dict[str, Any] = {}
+    channels: dict[str, dict[str, Any]] = {name: {} for name in CHANNELS}
+    faults = {}
     for name, text in raw.values.items():
-        if name in WITH_FILE_TWIN or name.partition("__")[0] in FAMILIES:
-            if any(ord(character) < ord(" ") or character == "\x7f" for character in text):
-                what = "line break" if "\n" in text or "\r" in text else "control character"
-                lines[name] = f"{label(raw, name)}: must not contain a {what}; remove it"
-            elif len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
-                lines[name] = f"{label(raw, name)}: must not be in quotes; remove them"
-    return lines
+        value = Secret(text, raw.files.get(name))
+        family, _, chosen = name.partition("__")
+        try:
+            if raw.is_secret(name):
+                _check_secret(text)
+            if family in FAMILIES:
+                target_name(chosen)
+                [channel] = (one for one in CHANNELS.values() if one.family == family)
+                channels[channel.name].setdefault(family, {})[chosen] = value
+            else:
+                field = FIELDS[name]
+                holder = channels[field.channel.name] if field.channel else own
+                holder[field.attribute] = value if field.spec.is_secret else field.spec.parse(text)
+        except ValueError as error:
+            faults[name] = str(error)
+    made = {name: CHANNELS[name].settings(**given) for name, given in channels.items()}
+    return Settings(**own, channel_settings=made), faults
 
 
-def _contradictions(settings: Settings) -> list[str]:
-    lines = [*url_faults(settings), *channel_faults(settings), *address_faults(settings)]
-    if settings.is_embedded and settings.is_production:
-        lines.append(
-            f"{variable('broker_url')}: must be set to an amqp:// URL: the embedded queue is for"
-            f" trying out and is refused with {variable('env')}=production"
-        )
-    if settings.is_production:
-        lines += [
-            f"{variable(name)}: the recipient guard is refused with {variable('env')}=production"
-            for name in ("only_to", "redirect_to")
-            if getattr(settings, name)
-        ]
-    lines += [
-        f"{variable('bindings')}: {binding.queue!r} is no queue of {variable('queues')}"
-        for binding in settings.bindings
-        if binding.queue not in settings.queue_channels
-    ]
-    if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
-        lines.append(f"{variable('prefetch')}: must not be below {variable('concurrency')}")
-    return lines
+def _variables_in(*lines: str) -> set[str]:
+    """The variables that the lines name; the twin that names a file is the same setting."""
+    names = re.findall(rf"{PREFIX}\w+", "\n".join(lines))
+    return {name.removesuffix("_FILE") for name in names}
+
+
+def _check_secret(text: str) -> None:
+    if any(ord(character) < ord(" ") or character == "\x7f" for character in text):
+        what = "line break" if "\n" in text or "\r" in text else "control character"
+        raise ValueError(f"must not contain a {what}; remove it")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
+        raise ValueError("must not be in quotes; remove them")

@@ -1,30 +1,23 @@
 """All settings with their defaults: the table of docs/settings.md, in code."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    SecretStr,
-)
+from typing import Any, Literal
 
 from adapters.channels import CHANNELS, DEFAULT
+from adapters.channels.setting import SettingSpec, secret, setting
 from adapters.paths import parse_path
 from adapters.rabbitmq.settings import Binding, TopologyMode
 from adapters.rabbitmq.tls import TlsFiles
+from adapters.secret import Secret
 from adapters.setting_values import parse_count, parse_switch
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
-from domain.pace import Rate
 from entrypoints.settings import values
 
 PRODUCTION = "production"
@@ -39,23 +32,6 @@ class Undefined(StrEnum):
 
 DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has_queue)
 
-Wait = Annotated[timedelta, PlainValidator(values.parse_wait)]
-Size = Annotated[int, PlainValidator(values.parse_size)]
-Count = Annotated[int, PlainValidator(parse_count)]
-Switch = Annotated[bool, PlainValidator(parse_switch)]
-Names = Annotated[tuple[str, ...], PlainValidator(values.parse_list)]
-Tiers = Annotated[tuple[timedelta, ...], PlainValidator(values.parse_tiers)]
-Queues = Annotated[tuple[tuple[str, str], ...], PlainValidator(values.parse_queues)]
-Bindings = Annotated[tuple[Binding, ...], PlainValidator(values.parse_bindings)]
-Channels = Annotated[tuple[str, ...] | None, PlainValidator(values.parse_channels)]
-Folder = Annotated[Path, PlainValidator(parse_path)]
-JsonObject = Annotated[dict[str, Any] | None, PlainValidator(values.parse_json_object)]
-Http = Annotated[values.HttpAddress | None, PlainValidator(values.parse_http)]
-Redirects = Annotated[Mapping[str, Recipient], PlainValidator(values.parse_redirects)]
-Alerts = Annotated[tuple[AlertTarget, ...], PlainValidator(values.parse_alerts)]
-Ceiling = Annotated[Rate | None, PlainValidator(Rate.parse)]
-Upper = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
-
 NOT_YET = ("events",)
 """Settings whose feature is still to come: accepted with a warning, so that a configuration
 written for it starts."""
@@ -65,47 +41,52 @@ def _unset_channels() -> dict[str, Any]:
     return {name: channel.settings() for name, channel in CHANNELS.items()}
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """Every setting, checked. Durations are timedeltas, sizes are bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    broker_url: SecretStr | None = None
-    broker_ca_file: Folder | None = None
-    broker_cert_file: Folder | None = None
-    broker_key_file: Folder | None = None
-    home: Folder = Path("var")
-    env: Annotated[str, PlainValidator(values.parse_environment)] = "development"
-    channels: Channels = None
-    queues: Queues = DEFAULT_QUEUES
-    bindings: Bindings = ()
-    topology: TopologyMode = TopologyMode.ADOPT
-    queue_arguments: JsonObject = None
-    channel_settings: Mapping[str, Any] = Field(default_factory=_unset_channels)
-    templates_dir: Folder = Path("templates")
-    attachments_dir: Folder | None = None
-    max_body: Size = 10 * 2**20
-    max_in_hand: Size = 64 * 2**20
-    max_output: Size = 5 * 2**20
-    render_timeout: Wait = timedelta(seconds=2)
-    templates_undefined: Undefined = Undefined.STRICT
-    templates_autoescape: Switch = True
-    templates_settle: Wait = timedelta(seconds=2)
-    retry_delays: Tiers = values.parse_tiers("10s,1m,5m,30m,2h,6h,12h,24h")
-    ledger_url: SecretStr | None = None
-    in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
-    grace: Annotated[timedelta, PlainValidator(parse_duration)] = timedelta(seconds=30)
-    lease: Wait = timedelta(seconds=30)
-    prefetch: Annotated[int | None, PlainValidator(values.parse_prefetch)] = None
-    concurrency: Count | None = None
-    http: Http = None
-    only_to: Names = ()
-    redirect_to: Redirects = Field(default_factory=dict)
-    alerts_to: Alerts = ()
-    events: str | None = None
-    auto_release: Switch = True
-    log_format: Literal["console", "json"] | None = None
-    log_level: Upper = "INFO"
+    broker_url: Secret | None = secret()
+    broker_ca_file: Path | None = setting(parse=parse_path)
+    broker_cert_file: Path | None = setting(parse=parse_path)
+    broker_key_file: Path | None = setting(parse=parse_path)
+    home: Path = setting(Path("var"), parse=parse_path)
+    env: str = setting("development", parse=values.parse_environment)
+    channels: tuple[str, ...] | None = setting(parse=values.parse_channels)
+    queues: tuple[tuple[str, str], ...] = setting(DEFAULT_QUEUES, parse=values.parse_queues)
+    bindings: tuple[Binding, ...] = setting((), parse=values.parse_bindings)
+    topology: TopologyMode = setting(TopologyMode.ADOPT, parse=values.one_of(TopologyMode))
+    queue_arguments: dict[str, Any] | None = setting(parse=values.parse_json_object)
+    channel_settings: Mapping[str, Any] = field(default_factory=_unset_channels)
+    templates_dir: Path = setting(Path("templates"), parse=parse_path)
+    attachments_dir: Path | None = setting(parse=parse_path)
+    max_body: int = setting(10 * 2**20, parse=values.parse_size)
+    max_in_hand: int = setting(64 * 2**20, parse=values.parse_size)
+    max_output: int = setting(5 * 2**20, parse=values.parse_size)
+    render_timeout: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
+    templates_undefined: Undefined = setting(Undefined.STRICT, parse=values.one_of(Undefined))
+    templates_autoescape: bool = setting(default=True, parse=parse_switch)
+    templates_settle: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
+    retry_delays: tuple[timedelta, ...] = setting(
+        values.parse_tiers("10s,1m,5m,30m,2h,6h,12h,24h"), parse=values.parse_tiers
+    )
+    ledger_url: Secret | None = secret()
+    in_doubt: InDoubtPolicy = setting(InDoubtPolicy.RESEND, parse=values.one_of(InDoubtPolicy))
+    grace: timedelta = setting(timedelta(seconds=30), parse=parse_duration)
+    lease: timedelta = setting(timedelta(seconds=30), parse=values.parse_wait)
+    prefetch: int | None = setting(parse=values.parse_prefetch)
+    concurrency: int | None = setting(parse=parse_count)
+    http: values.HttpAddress | None = setting(parse=values.parse_http)
+    only_to: tuple[str, ...] = setting((), parse=values.parse_list)
+    redirect_to: Mapping[str, Recipient] = field(
+        default_factory=dict, metadata={"spec": SettingSpec(parse=values.parse_redirects)}
+    )
+    alerts_to: tuple[AlertTarget, ...] = setting((), parse=values.parse_alerts)
+    events: str | None = setting()
+    auto_release: bool = setting(default=True, parse=parse_switch)
+    log_format: Literal["console", "json"] | None = setting(
+        parse=values.one_of(("console", "json"))
+    )
+    log_level: str = setting("INFO", parse=values.parse_level)
 
     @property
     def is_production(self) -> bool:
@@ -120,7 +101,7 @@ class Settings(BaseModel):
     def broker(self) -> str:
         """The broker's URL, with its password; the embedded queue's where none is set."""
         if self.broker_url is not None:
-            return self.broker_url.get_secret_value()
+            return self.broker_url.value
         return f"sqlite:///{self.home / 'queue.db'}"
 
     @property
@@ -136,7 +117,7 @@ class Settings(BaseModel):
     def ledger(self) -> str:
         """The ledger's URL, with its password; a file of ours where none is set."""
         if self.ledger_url is not None:
-            return self.ledger_url.get_secret_value()
+            return self.ledger_url.value
         return f"sqlite:///{self.home / 'ledger.db'}"
 
     def is_configured(self, channel: str) -> bool:

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,30 +20,48 @@ _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE
 @dataclass(slots=True)
 class RawSettings:
     """Values as text by setting name, where each came from, and what is wrong already. `files`: the
-    files of those that were read from one."""
+    files of those that were read from one.
 
+    `names` are all settings there are; those in `twins` may also be given as the path of a file
+    that holds the value. `families`: the words before secrets whose names the operator chooses,
+    `<family>__<name>`.
+    """
+
+    names: Collection[str]
+    twins: Collection[str]
+    families: Collection[str]
     values: dict[str, str] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
 
+    def is_secret(self, name: str) -> bool:
+        """Whether a file may hold the value."""
+        family, is_member, _ = name.partition("__")
+        return name in self.twins or (bool(is_member) and family in self.families)
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """Which settings there are."""
+    def take(self, name: str, value: str, origin: str) -> None:
+        """Note a value; a later one wins."""
+        self.values[name] = stripped(value)
+        self.origins[name] = origin
 
-    names: frozenset[str]
-    twins: frozenset[str]
-    families: frozenset[str]
-
-    def is_member(self, name: str) -> bool:
-        """Whether the operator chose the name's end."""
-        return name.partition("__")[0] in self.families and "__" in name
+    def refuse_unknown(self, place: str, name: str) -> None:
+        """Note that there is no such setting, with the one that may be meant."""
+        near = difflib.get_close_matches(name, self.names, n=1)
+        hint = f"; did you mean {variable(near[0])}?" if near else ""
+        self.faults.append(f"{place}: unknown setting{hint}")
 
 
 def variable(name: str) -> str:
     """The environment variable of a setting: `broker_url` -> `DISPATCHER_BROKER_URL`."""
     return PREFIX + name.upper()
+
+
+def may_colour(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether colours are wanted on a terminal: not with `NO_COLOR` (https://no-color.org), nor on
+    one that knows no codes."""
+    environ = os.environ if environ is None else environ
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 def label(raw: RawSettings, name: str) -> str:
@@ -52,24 +70,8 @@ def label(raw: RawSettings, name: str) -> str:
     return origin if origin.startswith(PREFIX) else f"{origin}: {name}"
 
 
-def read_sources(
-    names: Iterable[str],
-    with_file_twin: Iterable[str],
-    families: Iterable[str],
-    environ: Mapping[str, str] | None = None,
-    toml_file: Path = TOML_FILE,
-) -> RawSettings:
-    """Collect every value set anywhere. `names` are all settings there are; those in
-    `with_file_twin` may also be given as the path of a file that holds the value. `families`: the
-    words before secrets whose names the operator chooses, `<family>__<name>`."""
-    raw = RawSettings()
-    known = _Known(frozenset(names), frozenset(with_file_twin), frozenset(families))
-    _read_toml(raw, known, toml_file)
-    _read_environment(raw, known, os.environ if environ is None else environ)
-    return raw
-
-
-def _read_toml(raw: RawSettings, known: _Known, path: Path) -> None:
+def read_toml(raw: RawSettings, path: Path) -> None:
+    """Collect the values of the file; one that does not exist has none."""
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -77,19 +79,17 @@ def _read_toml(raw: RawSettings, known: _Known, path: Path) -> None:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raw.faults.append(f"{path}: cannot be read: {error}")
         return
-    for table, entries in content.items():
-        if table in known.families and isinstance(entries, dict):
-            items = [(f"{table}__{name}", value) for name, value in entries.items()]
+    for family in raw.families:
+        if isinstance(content.get(family), dict):
+            members = content.pop(family).items()
+            content |= {f"{family}__{name}": value for name, value in members}
+    for name, value in content.items():
+        if name not in raw.names and not raw.is_secret(name):
+            raw.refuse_unknown(f"{path}: {name}", name)
+        elif isinstance(value, dict):
+            raw.faults.append(f"{path}: {name}: must be a single value")
         else:
-            items = [(table, entries)]
-        for name, value in items:
-            if name not in known.names and not known.is_member(name):
-                raw.faults.append(f"{path}: {name}: unknown setting{_hint(name, known.names)}")
-            elif isinstance(value, dict):
-                raw.faults.append(f"{path}: {name}: must be a single value")
-            else:
-                raw.values[name] = stripped(_toml_text(value))
-                raw.origins[name] = str(path)
+            raw.take(name, _toml_text(value), str(path))
 
 
 def _toml_text(value: object) -> str:
@@ -100,43 +100,36 @@ def _toml_text(value: object) -> str:
     return str(value)
 
 
-def _read_environment(raw: RawSettings, known: _Known, environ: Mapping[str, str]) -> None:
-    for name_in_environment, text in sorted(environ.items()):
-        if not name_in_environment.startswith(PREFIX):
-            continue
-        rest = name_in_environment.removeprefix(PREFIX)
+def read_environment(raw: RawSettings, environ: Mapping[str, str]) -> None:
+    """Collect the values of our variables, and of the files that they name."""
+    for origin, text in sorted(environ.items()):
+        rest = origin.removeprefix(PREFIX)
         name = rest.lower()
-        if name in known.names or (known.is_member(name) and not name.endswith("_file")):
-            if value := stripped(text):  # an empty variable counts as not set, as in compose files
-                raw.values[name] = value
-                raw.origins[name] = name_in_environment
-        elif name.endswith("_file") and _has_twin(name.removesuffix("_file"), known):
-            _read_file(raw, name.removesuffix("_file"), name_in_environment, text, environ)
+        twin_of = name.removesuffix("_file")
+        if rest == origin:
+            continue
+        if name in raw.names or (raw.is_secret(name) and twin_of == name):
+            if stripped(text):  # an empty variable counts as not set, as in compose files
+                raw.take(name, text, origin)
+        elif twin_of != name and raw.is_secret(twin_of):
+            if text and environ.get(variable(twin_of)):
+                raw.faults.append(f"{origin}: {variable(twin_of)} is set too; set only one of them")
+            elif text:
+                _read_file(raw, twin_of, origin, text)
         elif not rest.startswith("TEST_") and not _SERVICE_LINK.fullmatch(rest):
-            raw.faults.append(f"{name_in_environment}: unknown setting{_hint(name, known.names)}")
+            raw.refuse_unknown(origin, name)
 
 
-def _has_twin(name: str, known: _Known) -> bool:
-    return name in known.twins or known.is_member(name)
-
-
-def _read_file(
-    raw: RawSettings, name: str, twin: str, path: str, environ: Mapping[str, str]
-) -> None:
-    if path == "":
-        return
-    if environ.get(variable(name)):
-        raw.faults.append(f"{twin}: {variable(name)} is set too; set only one of them")
-        return
+def _read_file(raw: RawSettings, name: str, twin: str, path: str) -> None:
     try:
         file = Path(path).expanduser()
-        raw.values[name] = read_secret(file)
+        value = read_secret(file)
     except (OSError, UnicodeDecodeError, ValueError, RuntimeError) as error:
         raw.faults.append(f"{twin}: cannot read {_shown_path(path)}: {_reason(error)}")
         return
-    raw.origins[name] = twin
+    raw.take(name, value, twin)
     raw.files[name] = file
-    if not raw.values[name]:
+    if not value:
         raw.faults.append(f"{twin}: {file} is empty; it must hold the value")
 
 
@@ -152,8 +145,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return "its path cannot be used"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {variable(near[0])}?" if near else ""

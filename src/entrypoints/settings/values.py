@@ -1,10 +1,10 @@
 """Text -> value, for each kind of setting. A ValueError says what is expected."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
@@ -14,6 +14,8 @@ from domain.alerts import AlertTarget
 from domain.duration import parse_duration
 from domain.errors import MalformedMessage
 from domain.notification import Recipient
+
+T = TypeVar("T")
 
 FORBIDDEN_QUEUE = "webgui"
 
@@ -55,6 +57,24 @@ def target_name(name: str) -> str:
     if not name or re.search(r"\s", name):
         raise ValueError(f"{name!r} cannot be a target's name: it needs one, without blanks")
     return not_forbidden(name)
+
+
+def one_of(words: Iterable[T]) -> Callable[[str], T]:
+    """What reads one of these words."""
+    by_name = {str(word): word for word in words}
+    *others, last = (f"{name!r}" for name in by_name)
+
+    def parse(text: str) -> T:
+        if text not in by_name:
+            raise ValueError(f"should be {', '.join(others)} or {last}")
+        return by_name[text]
+
+    return parse
+
+
+def parse_level(text: str) -> str:
+    """Read a level of the log, in any case."""
+    return one_of(("DEBUG", "INFO", "WARNING", "ERROR"))(text.upper())
 
 
 def parse_list(text: str) -> tuple[str, ...]:
@@ -147,46 +167,38 @@ def parse_http(text: str) -> HttpAddress | None:
 
 def parse_alerts(text: str) -> tuple[AlertTarget, ...]:
     """Read `email:ops@example.org,…`."""
-    try:
-        return tuple(_alert_target(item) for item in parse_list(text))
-    except ValueError as error:
-        raise _without_urls(error, text) from None
-
-
-def _alert_target(item: str) -> AlertTarget:
-    channel, colon, address = (part.strip() for part in item.partition(":"))
-    if not colon:
-        raise ValueError(f"{item!r} must be channel:address, such as email:ops@example.org")
-    return AlertTarget(channel=_channel(channel), recipient=_recipient(channel, address))
-
-
-def _without_urls(error: ValueError, text: str) -> ValueError:
-    # A comma in a URL ends an item, so that any item may be a piece of a secret.
-    if "://" not in text:
-        return error
-    return ValueError(
-        "one of them cannot be read: each must be channel:address, and a comma in a URL is %2C"
-    )
+    return tuple(AlertTarget(channel=one, recipient=whom) for one, whom in _addressed(text))
 
 
 def parse_redirects(text: str) -> Mapping[str, Recipient]:
     """Read `email:me@example.org,slack:#test,…`; an address alone is for email."""
-    try:
-        return _redirects(text)
-    except ValueError as error:
-        raise _without_urls(error, text) from None
-
-
-def _redirects(text: str) -> Mapping[str, Recipient]:
     redirects: dict[str, Recipient] = {}
-    for item in parse_list(text):
-        channel, colon, address = (part.strip() for part in item.partition(":"))
-        if not colon:
-            channel, address = DEFAULT.name, channel
-        if _channel(channel) in redirects:
+    for channel, recipient in _addressed(text, DEFAULT.name):
+        if redirects.setdefault(channel, recipient) is not recipient:
             raise ValueError(f"names two addresses for {channel}")
-        redirects[channel] = _recipient(channel, address)
     return redirects
+
+
+def _addressed(text: str, default: str = "") -> list[tuple[str, Recipient]]:
+    """Each `channel:address`; the `default` is the channel of an address alone."""
+    try:
+        return [_target(item, default) for item in parse_list(text)]
+    except ValueError:
+        # A comma in a URL ends an item, so that any item may be a piece of a secret.
+        if "://" not in text:
+            raise
+        raise ValueError(
+            "one of them cannot be read: each must be channel:address, and a comma in a URL is %2C"
+        ) from None
+
+
+def _target(item: str, default: str) -> tuple[str, Recipient]:
+    channel, colon, address = (part.strip() for part in item.partition(":"))
+    if not colon:
+        channel, address = default, channel
+    if not colon and not default:
+        raise ValueError(f"{item!r} must be channel:address, such as email:ops@example.org")
+    return _channel(channel), _recipient(channel, address)
 
 
 def _recipient(channel: str, address: str) -> Recipient:

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
@@ -64,59 +64,49 @@ class RelayState:
     seen_at: float
 
 
+@dataclass(slots=True)
 class WorkerNotes:
     """The notes of one worker. Their places are numbered: a new worker takes the place of one that
-    has ended."""
+    has ended. `name`: what `status` calls this worker."""
 
-    def __init__(
-        self,
-        store: PaceStore,
-        in_hand: InHand,
-        learned: Learned,
-        pauses: Callable[[], Mapping[str, Pause]],
-        *,
-        name: str = "",
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """`name`: what `status` calls this worker; else its host and process number."""
-        self._store = store
-        self._in_hand = in_hand
-        self._learned = learned
-        self._pauses = pauses
-        self._name = name or f"{socket.gethostname()}:{os.getpid()}"
-        self._clock = clock
-        self._key = ""
-        self._written = ""
-        self._relays: set[str] = set()
+    store: PaceStore
+    in_hand: InHand
+    learned: Learned
+    pauses: Callable[[], Mapping[str, Pause]]
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    clock: Callable[[], float] = time.time
+    _key: str = field(default="", init=False)
+    _written: str = field(default="", init=False)
+    _relays: set[str] = field(default_factory=set, init=False)
 
     async def renew(self) -> None:
         """Write what is true now, and take over what others have learned. While the ledger is away
         nothing is written: that is reported elsewhere."""
         with suppress(LedgerUnavailable):
             await self._write_state()
-            await self._learned.refresh()
+            await self.learned.refresh()
             await self._write_relays()
 
     async def withdraw(self) -> None:
         """Free the place, and write down what was learned last."""
         with suppress(LedgerUnavailable):
             if self._key:
-                await self._store.swap(self._key, self._written, "")
+                await self.store.swap(self._key, self._written, "")
                 self._key = ""
             await self._write_relays()
 
     async def _write_state(self) -> None:
         note = json.dumps(self._state())
-        if self._key and await self._store.swap(self._key, self._written, note):
+        if self._key and await self.store.swap(self._key, self._written, note):
             self._written = note
             return
-        notes = await self._store.notes()
+        notes = await self.store.notes()
         for number in count(1):
             key = f"{_WORKER}{number}"
             old = notes.get(key, "")
             state = _read(old)
-            is_free = state is None or self._clock() - state.seen_at > DEAD_AFTER
-            if is_free and await self._store.swap(key, old, note):
+            is_free = state is None or self.clock() - state.seen_at > DEAD_AFTER
+            if is_free and await self.store.swap(key, old, note):
                 self._key, self._written = key, note
                 return
 
@@ -128,23 +118,23 @@ class WorkerNotes:
                 "since": pause.since.timestamp(),
                 "next_try": pause.next_try.timestamp(),
             }
-            for name, pause in self._pauses().items()
+            for name, pause in self.pauses().items()
         ]
         return {
-            "worker": self._name,
-            "at": round(self._clock(), 3),
-            "settled_at": self._in_hand.settled_at,
+            "worker": self.name,
+            "at": round(self.clock(), 3),
+            "settled_at": self.in_hand.settled_at,
             "pauses": pauses,
-            "in_hand": {queue: asdict(one) for queue, one in self._in_hand.by_queue().items()},
+            "in_hand": {queue: asdict(one) for queue, one in self.in_hand.by_queue().items()},
         }
 
     async def _write_relays(self) -> None:
-        known = self._learned.snapshot()
+        known = self.learned.snapshot()
         for relay in self._relays | known.keys():
             key = f"{_RELAY}{relay}"
-            note = json.dumps({"facts": known.get(relay, {}), "at": round(self._clock(), 3)})
-            old, _ = await self._store.note(key)
-            await self._store.swap(key, old, note)
+            note = json.dumps({"facts": known.get(relay, {}), "at": round(self.clock(), 3)})
+            old, _ = await self.store.note(key)
+            await self.store.swap(key, old, note)
         self._relays = set(known)
 
 

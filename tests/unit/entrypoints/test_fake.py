@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from adapters.templates.snapshot import Snapshot
-from entrypoints.cli.send import address_fault
-from entrypoints.fake import fake_messages
+from entrypoints.cli.sending.fake import fake_messages
+from entrypoints.cli.sending.send import address_fault
 from entrypoints.settings import Settings
 from tests.support.decoding import decode
 from tests.support.rendering import templates_in

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adapters.clock import SystemClock
 from domain.pace import Spacing
-from entrypoints.ledgers import delivery_ledger, pace_store
+from entrypoints.stores import delivery_ledger, pace_store
 from tests.contracts.ledger_harness import ID, SENT, deliver, state_of
 from tests.unit.entrypoints.loading import load
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.cli.captured_messages import newest
-from entrypoints.cli.local_server import FOREIGN_POLICY
-from entrypoints.cli.mailbox import CapturedMailbox, places
+from entrypoints.pages.mailbox import CapturedMailbox, everything, places
+from entrypoints.pages.web import FOREIGN_POLICY
 from entrypoints.settings import Settings
 from tests.unit.entrypoints.loading import load
 
@@ -186,4 +185,4 @@ def test_any_bytes_can_be_shown(tmp_path_factory: pytest.TempPathFactory, source
     for address in links(box):
         shown(box, address)
 
-    assert len(newest(found, 10)) == 2
+    assert len(list(everything(found))) == 2

@@ -7,8 +7,8 @@ import pytest
 
 from adapters.rabbitmq.settings import Binding
 from adapters.urls import redacted
+from entrypoints.cli.about import value_of
 from entrypoints.settings import SettingsInvalid, load_settings
-from entrypoints.settings.channel_settings import shown
 from entrypoints.start import worker_settings
 from tests.unit.entrypoints.loading import RABBIT, faults, load, of_channel
 
@@ -17,7 +17,7 @@ def test_without_any_variable_the_embedded_queue_and_a_local_mailbox_are_used() 
     settings = load({})
 
     assert settings.broker == "sqlite:///var/queue.db"
-    assert shown(settings, "email_url") == ("maildir:var/mail", True)
+    assert value_of(settings, "email_url") == ("maildir:var/mail", True)
     assert settings.active_queues == {"email": "email", "telegram": "telegram", "slack": "slack"}
 
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from entrypoints.cli.config import command as config
-from entrypoints.cli.doctor import command as doctor
+from entrypoints.cli.about import config
+from entrypoints.cli.doctor.command import command as doctor
 from entrypoints.settings import SettingsInvalid
 from entrypoints.start import worker_settings
 from tests.unit.entrypoints.loading import RABBIT, faults, load, of_channel

@@ -2,7 +2,7 @@
 
 import pytest
 
-from entrypoints.settings.terminal import may_colour
+from entrypoints.settings.sources import may_colour
 
 
 @pytest.mark.parametrize(

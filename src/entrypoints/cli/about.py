@@ -1,0 +1,129 @@
+"""What the program says of itself: `dispatcher config`, `schema` and `completion`."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+import click
+from click.shell_completion import get_completion_class
+
+from adapters.message_format.json_schema import message_schema
+from adapters.secret import Secret
+from adapters.urls import MASK, redacted, without_path
+from domain.alerts import AlertTarget
+from domain.notification import Recipient
+from entrypoints.cli.output import duration, print_json, print_table
+from entrypoints.settings import Settings, load_settings, variable
+from entrypoints.settings.load import FAMILIES, FIELDS
+
+_VARIABLE = "_DISPATCHER_COMPLETE"
+"""By it the script of `completion` asks this program what may follow."""
+
+_COLUMNS = ("variable", "value", "origin")
+
+# Settings that follow from others where they are not set.
+_EFFECTIVE = {"broker_url": "broker", "ledger_url": "ledger", "prefetch": "effective_prefetch"}
+
+
+@click.group("config")
+def config() -> None:
+    """Show the settings and where each comes from."""
+
+
+@config.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(as_json: bool) -> None:
+    """Print every setting, its value (secrets masked) and its origin."""
+    loaded = load_settings()
+    rows = []
+    for name in FIELDS:
+        value, may_follow = value_of(loaded.settings, name)
+        origin = loaded.origins.get(name, "derived" if may_follow else "default")
+        rows.append((variable(name), _shown(name, value), origin))
+    rows += [
+        (variable(name), MASK, origin)
+        for name, origin in loaded.origins.items()
+        if name.partition("__")[0] in FAMILIES
+    ]
+    if as_json:
+        print_json([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+    else:
+        print_table(_COLUMNS, rows)
+
+
+def value_of(settings: Settings, name: str) -> tuple[object, bool]:
+    """The value of a setting as it may be printed, and whether it can follow from others."""
+    field = FIELDS[name]
+    if field.channel is None:
+        return getattr(settings, _EFFECTIVE.get(name, name)), name in _EFFECTIVE
+    value = getattr(settings.channel_settings[field.channel.name], field.attribute)
+    captured = field.spec.captured
+    if value is None and captured is not None and settings.is_embedded:
+        return captured(settings.home), True
+    if isinstance(value, Secret):
+        value = field.spec.shown(value.value)
+    return value, captured is not None
+
+
+def _shown(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return _mapping(value)
+    if isinstance(value, tuple):
+        return ",".join(_item(item) for item in value)
+    return redacted(str(value)) if name in _EFFECTIVE and name.endswith("_url") else _item(value)
+
+
+def _mapping(value: Mapping[str, object]) -> str:
+    """Redirect targets as the setting writes them; the arguments of queues as JSON."""
+    targets = {n: _whom(item) for n, item in value.items() if isinstance(item, Recipient)}
+    if targets or not value:
+        return ",".join(f"{name}:{target}" for name, target in targets.items())
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _item(item: object) -> str:
+    match item:
+        case bool():
+            return "on" if item else "off"
+        case tuple():
+            return "=".join(str(part) for part in item)
+        case timedelta():
+            return duration(item)
+        case AlertTarget():
+            return f"{item.channel}:{_whom(item.recipient)}"
+        case _:
+            return str(item)
+
+
+def _whom(recipient: Recipient) -> str:
+    return without_path(recipient.address) if "://" in recipient.address else str(recipient)
+
+
+@click.command("schema")
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON; this is the default.")
+def schema(_as_json: bool) -> None:
+    """Print the JSON Schema (draft 2020-12) of the message. Producers can check against it.
+
+    It refuses nothing that a worker accepts. Needs no settings and no broker.
+    """
+    print_json(message_schema())
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print a script that completes commands, options, templates and channels in a shell.
+
+    \b
+    For bash, in ~/.bashrc:      eval "$(dispatcher completion bash)"
+    For zsh, in ~/.zshrc:        eval "$(dispatcher completion zsh)"
+    For fish, once:
+      dispatcher completion fish > ~/.config/fish/completions/dispatcher.fish
+    """
+    script = get_completion_class(shell)
+    if script is not None:
+        root = context.find_root().command
+        click.echo(script(root, {}, "dispatcher", _VARIABLE).source())

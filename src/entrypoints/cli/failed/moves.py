@@ -1,0 +1,178 @@
+"""`dispatcher failed retry` and `remove`: many letters, none of them ever in memory alone."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import click
+
+from adapters.dead_letters.dead_letter import DeadLetter, release
+from adapters.dead_letters.reissue import again
+from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, Remove
+from domain.errors import MalformedMessage
+from entrypoints.cli.application import Application, opened
+from entrypoints.cli.failed.letters import Filter, filters, look, unknown, walk
+from entrypoints.cli.failed.rehearsal import rehearse
+from entrypoints.cli.output import Bar, confirm, printable, words
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+
+_ROUND = 600.0
+"""Seconds of one walk: a broker takes back what is held for half an hour unacknowledged
+(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout)."""
+
+_SLOWEST = 0.01
+"""Letters per second; a wait must be shorter than a round."""
+
+
+@click.command("retry")
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
+@filters
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@click.option("--dry-run", is_flag=True, help="Move nothing; show what would pass.")
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: print JSON.")
+@click.option("--rate", type=click.FloatRange(_SLOWEST), help="Dead letters per second.")
+@click.option(
+    "--again", "to_all", is_flag=True, help="Also to recipients that have it; under a new id."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retry(
+    letter_ids: tuple[str, ...],
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+    rate: float | None,
+    to_all: bool,
+    yes: bool,
+    wanted: Filter,
+) -> int:
+    """Move dead letters back to their queue, with a fresh attempt count.
+
+    Only recipients that do not have the message get it. Ctrl-C ends the command after the dead
+    letter in hand; the rest stays.
+    """
+    wanted = _selected(wanted, letter_ids, "retry", everything=everything or dry_run)
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run only")
+    with opened(names_queue=True) as app:
+        decision = partial(_again, max_body=app.settings.max_body) if to_all else release
+        if not dry_run:
+            return _act(app, wanted, "retry", "moved back to the queue", decision, yes, rate)
+        found, would_fail = rehearse(app, wanted, decision, as_json=as_json)
+        missing = wanted.missing(found)
+        return unknown(*missing) if missing else int(would_fail)
+
+
+def _again(message: InboundMessage, max_body: int) -> Release:
+    try:
+        return again(message, max_body=max_body)
+    except MalformedMessage:  # then no recipient has it
+        return release(message)
+
+
+@click.command("remove")
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
+@filters
+@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(letter_ids: tuple[str, ...], everything: bool, yes: bool, wanted: Filter) -> int:
+    """Delete dead letters."""
+    wanted = _selected(wanted, letter_ids, "remove", everything=everything)
+    with opened(names_queue=True) as app:
+        return _act(app, wanted, "remove", "removed", lambda _message: Remove.REMOVE, yes)
+
+
+def _selected(
+    wanted: Filter, letter_ids: tuple[str, ...], verb: str, *, everything: bool
+) -> Filter:
+    wanted = replace(wanted, ids=wanted.ids.union(letter_ids))
+    if wanted == Filter() and not everything:
+        raise click.UsageError(f"say which: ids, a filter, or --all to {verb} every dead letter")
+    return wanted
+
+
+def _act(
+    app: Application,
+    wanted: Filter,
+    verb: str,
+    past: str,
+    decision: Callable[[InboundMessage], Decision],
+    yes: bool,
+    rate: float | None = None,
+) -> int:
+    matching = look(app, wanted)
+    missing = wanted.missing(letter.id for letter in matching)
+    move = Move(matching, decision, Bar(verb, len(matching)), rate)
+    if matching:
+        confirm(f"{verb} {len(matching)} dead letter(s)?", yes=yes)
+        try:
+            app.run(move.run(app))
+        finally:
+            move.bar.end()
+            for letter in move.moved:
+                click.echo(printable(letter.id))
+            left = len(matching) - len(move.moved)
+            words(f"{len(move.moved)} {past}" + (f", {left} not" if left else ""))
+    elif not wanted.ids:
+        words("no dead letter matches")
+    if move.interrupted:
+        return INTERRUPTED
+    return unknown(*missing) if missing else 0
+
+
+@dataclass(slots=True)
+class Move:
+    """Carries out one decision on the letters agreed to, and on no other: what arrived since then
+    was not agreed to. `rate` is in letters per second, None as fast as it goes; `round_` in
+    seconds."""
+
+    agreed: Collection[DeadLetter]
+    decision: Callable[[InboundMessage], Decision]
+    bar: Bar
+    rate: float | None = None
+    round_: float = _ROUND
+    moved: list[DeadLetter] = field(default_factory=list, init=False)
+    _interrupt: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _next_at: float = field(default=0.0, init=False)
+    _ends_at: float = field(default=0.0, init=False)
+    _goes_on: bool = field(default=True, init=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it before its time."""
+        return self._interrupt.is_set()
+
+    async def run(self, app: Application) -> None:
+        """Return when all is done or Ctrl-C is pressed. Raises BrokerUnavailable or
+        PublishRefused; `moved` is right in any case."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._on_interrupt)
+        agreed = frozenset(self.agreed)
+        while self._goes_on:
+            self._goes_on = False
+            self._ends_at = time.monotonic() + self.round_
+            await walk(app, agreed.__contains__, self._act, self._done)
+
+    async def _act(self, message: InboundMessage, _letter: DeadLetter) -> Decision:
+        if self._next_at >= self._ends_at:
+            self._goes_on = True
+            return Keep.KEEP
+        with suppress(TimeoutError):  # meanwhile the letters before are confirmed
+            async with asyncio.timeout(max(self._next_at - time.monotonic(), 0)):
+                await self._interrupt.wait()
+        pause = 1 / self.rate if self.rate else 0.0
+        self._next_at = max(self._next_at, time.monotonic()) + pause
+        return Keep.KEEP if self.interrupted else self.decision(message)
+
+    def _done(self, letter: DeadLetter) -> None:
+        self.moved.append(letter)
+        self.bar.show(len(self.moved))
+
+    def _on_interrupt(self) -> None:
+        self._interrupt.set()
+        words("stopping after this dead letter; press Ctrl-C again to stop at once")
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)

@@ -1,0 +1,1 @@
+"""Commands that put messages into a queue, and what they send."""

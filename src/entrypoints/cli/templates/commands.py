@@ -1,0 +1,171 @@
+"""`dispatcher templates`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from adapters.channels import CHANNELS, DEFAULT
+from adapters.templates import (
+    Example,
+    ExampleBroken,
+    Snapshot,
+    examples_of,
+    lint,
+    list_templates,
+)
+from adapters.templates.parameters import parameters_schema
+from domain.content import Content
+from domain.errors import DeliveryError
+from domain.ports import RenderRequest
+from entrypoints.cli.application import opened
+from entrypoints.cli.completion import channel_names, template_names
+from entrypoints.cli.output import print_json, print_table, words
+from entrypoints.cli.sending.send import message_from
+from entrypoints.container import render_options
+from entrypoints.settings.model import Undefined
+from entrypoints.start import load
+
+
+@click.group("templates")
+def command() -> None:
+    """List, render and check the templates."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """List every template with its channels, parts, locales and examples."""
+    with opened() as app:
+        snapshot = app.container.templates().snapshot
+    infos = list_templates(snapshot)
+    for fault in snapshot.faults:
+        words(f"broken: {fault}")
+    if as_json:
+        print_json([asdict(info) for info in infos])
+        return
+    rows = [
+        (
+            info.name,
+            ", ".join(info.channels),
+            ", ".join(info.parts),
+            ", ".join(info.locales),
+            ", ".join(Path(path).stem for path in info.examples),
+        )
+        for info in infos
+    ]
+    print_table(["template", "channels", "parts", "locales", "examples"], rows)
+
+
+@command.command("render")
+@click.argument("template", shell_complete=template_names)
+@click.option("--channel", default=DEFAULT.name, show_default=True, shell_complete=channel_names)
+@click.option("--example", help="Example to render with. Without it: the first.")
+@click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
+@click.option("--locale")
+@click.option("--subject")
+@click.option("--part", help="Print only this part, such as html.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def render(
+    template: str,
+    channel: str,
+    example: str | None,
+    data: str | None,
+    locale: str | None,
+    subject: str | None,
+    part: str | None,
+    as_json: bool,
+) -> int:
+    """Render a template with an example or with --data, and print what would be sent."""
+    if channel not in CHANNELS:
+        raise click.BadParameter(f"--channel: {channel!r}; there are {', '.join(CHANNELS)}")
+    with opened() as app:
+        templates = app.container.templates()
+    request = _request(templates.snapshot, template, channel, example, data)
+    request = replace(request, locale=locale or request.locale, subject=subject or request.subject)
+    try:
+        content = templates.render(request)
+    except DeliveryError as error:
+        words(str(error))
+        return 1
+    return _print(content, part, as_json=as_json)
+
+
+def _print(content: Content, part: str | None, *, as_json: bool) -> int:
+    if part is not None and part not in content.parts:
+        words(f"there is no part {part!r}; there are {', '.join(content.parts)}")
+        return 1
+    if as_json:
+        print_json({"subject": content.subject, **content.parts})
+    elif part is not None:
+        click.echo(content.parts[part])
+    else:
+        click.echo(f"Subject: {content.subject or ''}")
+        for name, text in content.parts.items():
+            click.echo(f"\n--- {name} ---\n{text}")
+    return 0
+
+
+def _request(
+    snapshot: Snapshot, template: str, channel: str, example: str | None, data: str | None
+) -> RenderRequest:
+    """What to render: --data, else the example of that name, else the first, else no parameters."""
+    found: tuple[Example, ...] = ()
+    if data is not None:
+        found = (Example(name="", path="--data", message=message_from(data)),)
+    elif template in snapshot.templates:
+        with _broken_example_in_words():
+            examples = examples_of(snapshot, template)
+        found = tuple(one for one in examples if example in {None, one.name})
+        if example is not None and not found:
+            names = ", ".join(one.name for one in examples) or "none"
+            raise click.BadParameter(
+                f"template {template!r} has no example {example!r}; it has {names}"
+            )
+    chosen = found[0] if found else Example(name="", path="", message={})
+    return chosen.request(template, channel, datetime.now(UTC))
+
+
+@contextmanager
+def _broken_example_in_words() -> Iterator[None]:
+    try:
+        yield
+    except ExampleBroken as error:
+        raise click.ClickException(str(error)) from None
+
+
+@command.command("lint")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
+def lint_(as_json: bool, strict: bool) -> int:
+    """Compile every template and render every example; exit 1 if something is wrong."""
+    settings = load()
+    findings = lint(settings.templates_dir, render_options(settings), datetime.now(UTC))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            line = f":{finding.line}" if finding.line else ""
+            click.echo(f"{finding.file}{line}: {finding.severity}: {finding.text}")
+        noun = "finding" if len(findings) == 1 else "findings"
+        words(f"{len(findings) or 'no'} {noun}")
+    return int(any(strict or finding.severity == "error" for finding in findings))
+
+
+@command.command("schema")
+@click.argument("template", shell_complete=template_names)
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON; this is the default.")
+def schema(template: str, _as_json: bool) -> None:
+    """Print the JSON Schema of a template's parameters, with the types of its examples."""
+    with opened() as app:
+        snapshot = app.container.templates().snapshot
+    if faults := snapshot.broken.get(template):
+        raise click.ClickException("\n".join(faults))
+    if template not in snapshot.templates:
+        raise click.ClickException(f"there is no template {template!r}")
+    is_strict = app.settings.templates_undefined is Undefined.STRICT
+    with _broken_example_in_words():
+        print_json(parameters_schema(snapshot, template, is_strict=is_strict))

@@ -1,0 +1,80 @@
+"""`dispatcher topology`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+
+from entrypoints.cli.application import Application, opened
+from entrypoints.cli.output import print_json, print_table, words
+
+
+@click.group("topology")
+def command() -> None:
+    """Show, check and create the broker's queues and exchanges."""
+
+
+@command.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(as_json: bool) -> None:
+    """Print the queues and exchanges that must exist. Asks no broker."""
+    with _opened() as app:
+        rows = app.container.topology().describe() if app else ()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+    elif rows:
+        print_table(
+            ["kind", "name", "arguments"],
+            [
+                (row.kind, row.name, "\n".join(f"{k}={v}" for k, v in row.arguments.items()))
+                for row in rows
+            ],
+        )
+
+
+@command.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(as_json: bool) -> int:
+    """Compare with the broker; exit 1 if anything is missing or differs.
+
+    To compare arguments it needs the configure right. Without it, it prints what it could not see.
+    """
+    from adapters.rabbitmq.topology import TopologyFinding
+
+    with _opened() as app:
+        found = app.run(app.container.topology().check()) if app else ()
+    if as_json:
+        print_json([asdict(difference) for difference in found])
+    else:
+        for difference in found:
+            click.echo(difference.text)
+        if app and not found:
+            words("everything is as it should be")
+    return int(any(difference.finding is not TopologyFinding.UNSEEN for difference in found))
+
+
+@command.command("apply")
+def apply() -> int:
+    """Create what is missing, as far as DISPATCHER_TOPOLOGY allows. Deletes nothing.
+
+    Exits with 1 where this user may not look at something: it is named.
+    """
+    with _opened() as app:
+        if app is None:
+            return 0
+        unseen = app.run(app.container.topology().apply())
+    if unseen:
+        words(f"this user may not look at {', '.join(unseen)}: it is left as it is")
+    else:
+        words("done")
+    return int(bool(unseen))
+
+
+@contextmanager
+def _opened() -> Iterator[Application | None]:
+    """None with the embedded queue, which has no topology."""
+    with opened() as app:
+        if app.settings.is_embedded:
+            words("the embedded queue makes its own tables; there is nothing to do")
+        yield None if app.settings.is_embedded else app

@@ -1,0 +1,1 @@
+"""Pages for one person on this machine: the templates, and what was captured."""
