@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -18,7 +19,7 @@ from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
 from entrypoints.watching.notes import EVERY, WorkerNotes
-from entrypoints.watching.periodic import TICK, repeated
+from entrypoints.watching.periodic import TICK, SettlementWatch, repeated
 from entrypoints.watching.service_manager import ServiceManager
 
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
@@ -61,18 +62,13 @@ async def serve(
             container.clock().stop()
             consumer.stop()
 
-    def report_life() -> None:
-        if not container.settlement_watch().standstill():
-            manager.alive()
-
     _stop_on_signals(stop, sink)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop, "time limit reached")
     handle = handler.handle if limit is None else _at_most(limit, handler.handle, stop)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
-        await _enter_companions(stack, container, memory, stop)
-        await stack.enter_async_context(repeated(report_life, TICK))
+        await _enter_companions(stack, container, manager, memory, stop)
         manager.ready()
         await consumer.run(
             handle, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
@@ -80,10 +76,15 @@ async def serve(
 
 
 async def _enter_companions(
-    stack: AsyncExitStack, container: Container, memory: int | None, stop: Callable[[str], None]
+    stack: AsyncExitStack,
+    container: Container,
+    manager: ServiceManager,
+    memory: int | None,
+    stop: Callable[[str], None],
 ) -> None:
     """Begin what goes on next to the messages; it ends once all of them are settled."""
     settings, renderer, releaser = container.settings(), container.renderer(), container.releaser()
+    watch = container.settlement_watch()
     notes = WorkerNotes(
         container.paces(), container.in_hand(), container.learned(), container.dispatcher().pauses
     )
@@ -97,7 +98,8 @@ async def _enter_companions(
             stop("memory limit reached")
 
     releaser.templates_changed()  # what was fixed while no worker ran is released, too
-    for look in (refresh_templates, look_at_memory, container.settlement_watch().look):
+    report_life = partial(_report_life, manager, watch)
+    for look in (refresh_templates, look_at_memory, watch.look, report_life):
         await stack.enter_async_context(repeated(look, TICK))
     if settings.auto_release:
         await stack.enter_async_context(repeated(releaser.run, _RELEASE_PAUSE))
@@ -108,6 +110,11 @@ async def _enter_companions(
     if settings.alerts_to:
         await stack.enter_async_context(container.alerter().at_work())
         await stack.enter_async_context(container.all_clear().at_work())
+
+
+def _report_life(manager: ServiceManager, watch: SettlementWatch) -> None:
+    if not watch.standstill():
+        manager.alive()
 
 
 def _at_most(count: int, handler: Handler, stop: Callable[[str], None]) -> Handler:

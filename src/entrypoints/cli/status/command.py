@@ -97,6 +97,13 @@ def _queue(
         "dead_by_reason": state.dead_by_reason,
         **({"relays": learned} if learned else {}),
         "oldest": _time(min(since, default=None)),
+        **_seen_by_workers(channel, workers),
+    }
+
+
+def _seen_by_workers(channel: str, workers: Sequence[WorkerState]) -> dict[str, Any]:
+    """The pauses of the channel, and of the ledger, which holds up every channel; each worker."""
+    return {
         "pauses": [
             {
                 "name": pause.name,
