@@ -20,8 +20,8 @@ from adapters.inbound.in_hand import InHand
 from adapters.observers.alerts import AlertFeed
 from adapters.observers.event_log import EventLog
 from adapters.observers.fan_out import FanOut
+from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics, MetricSources
-from adapters.observers.readiness import Readiness
 from adapters.observers.sink import LogSink
 from adapters.templates import FilesystemTemplates, RenderOptions
 from domain.alerts import AlertPolicy

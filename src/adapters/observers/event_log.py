@@ -31,6 +31,9 @@ _LOGIN_REFUSED = "broker refuses our login; waiting"
 _TRIED_AGAIN = frozenset({TroubleKind.BROKER, TroubleKind.QUEUE})
 """Troubles that are usually over soon: warnings."""
 
+_REFUSED = "templates are broken; the last good set stays in use"
+_BROKEN = "a template is broken; its messages are dead-lettered until it is fixed"
+
 _ENDED = {
     TroubleKind.CHANNEL: "channel goes on: what it needs is back",
     TroubleKind.LEDGER: "ledger is back",
@@ -124,21 +127,15 @@ def _log_trouble(event: TroubleBegan) -> None:
     about["error"] = event.error
     if event.retry_in is not None:
         about["seconds"] = round(event.retry_in, 1)
-    if event.is_login and kind is TroubleKind.BROKER:
-        log.error(_LOGIN_REFUSED, **about)
-    elif kind in _TRIED_AGAIN:
-        log.warning(_BEGAN[kind], **about)
-    else:
-        log.error(_BEGAN[kind], **about)
+    is_login = event.is_login and kind is TroubleKind.BROKER
+    report = log.warning if kind in _TRIED_AGAIN and not is_login else log.error
+    report(_LOGIN_REFUSED if is_login else _BEGAN[kind], **about)
 
 
 def _log_templates(event: TemplatesChanged) -> None:
     faults, version = "; ".join(event.faults), event.version
-    if event.is_refused:
-        text = "templates are broken; the last good set stays in use"
-        log.error(text, fault=faults, templates_version=version)
-    elif faults:
-        text = "a template is broken; its messages are dead-lettered until it is fixed"
+    if event.is_refused or faults:
+        text = _REFUSED if event.is_refused else _BROKEN
         log.error(text, fault=faults, templates_version=version)
     else:
         log.info("templates changed", templates_version=version)

@@ -20,10 +20,6 @@ _STANDSTILL = 0.3
 """Seconds without a single write, after which the end does not wait for the last lines."""
 
 
-def _plain_notice(count: int) -> str:
-    return f"{count} log lines could not be written\n"
-
-
 class LogSink:
     """A stream for log lines that never raises and, once started, never blocks.
 
@@ -34,7 +30,7 @@ class LogSink:
 
     def __init__(self, stream: TextIO | None, *, capacity: int = CAPACITY) -> None:
         """`capacity` counts characters."""
-        self.notice: Callable[[int], str] = _plain_notice
+        self.notice: Callable[[int], str] = "{} log lines could not be written\n".format
         self.dropped = 0
         self._stream = stream
         self._fd = -1

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 from adapters.observers.alerts import AlertFeed
 from adapters.observers.event_log import EventLog
 from adapters.observers.fan_out import FanOut
+from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics, MetricSources
-from adapters.observers.readiness import Readiness
 from domain.alerts import AlertPolicy
 from domain.ports import EventSink, NoObserver
 from tests.contracts.event_sink import EventSinkContract

@@ -1,6 +1,6 @@
 """Whether a worker is ready, and what keeps it from being so."""
 
-from adapters.observers.readiness import Readiness
+from adapters.observers.health import Readiness
 from domain.events import (
     ALARM,
     BROKER,
