@@ -14,7 +14,7 @@ from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.connection import AmqpConnection, connect
 from adapters.rabbitmq.plan import queue_plans
 from adapters.rabbitmq.preparing import Preparer
-from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
@@ -103,12 +103,10 @@ class RabbitConsumer:
         while True:
             try:
                 self._connection = await connect(self._settings.address, "dispatcher consuming")
-            except LoginRefused as error:
-                delay = refused.failed(clock.time())
-                self._events.emit(TroubleBegan(BROKER, str(error), delay, is_login=True))
             except BrokerUnavailable as error:
-                delay = backoff.failed(clock.time())
-                self._events.emit(TroubleBegan(BROKER, str(error), delay))
+                is_login = isinstance(error, LoginRefused)
+                delay = (refused if is_login else backoff).failed(clock.time())
+                self._events.emit(TroubleBegan(BROKER, str(error), delay, is_login=is_login))
             else:
                 self._events.emit(TroubleEnded(BROKER))
                 backoff.succeeded(clock.time())

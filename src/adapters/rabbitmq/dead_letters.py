@@ -20,7 +20,7 @@ from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection, asking, connected
 from adapters.rabbitmq.messages import inbound
 from adapters.rabbitmq.plan import dead_queue_name
-from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 
 _BATCH = 256

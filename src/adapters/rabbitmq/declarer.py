@@ -120,7 +120,8 @@ class Declarer:
         channel = await self.open()
         try:
             await channel.limit(1)
-            await channel.consume(name, _ignore, {"x-stream-offset": "next"})
+            # What it is handed goes back when the channel closes.
+            await channel.consume(name, lambda *_: None, {"x-stream-offset": "next"})
         except ChannelLost as lost:
             if not lost.code:
                 raise
@@ -131,7 +132,3 @@ class Declarer:
     async def _look(self, look: Declare) -> Presence:
         refusal = await self.refusal(look, *_PRESENCES)
         return _PRESENCES[refusal.code] if refusal else Presence.PRESENT
-
-
-def _ignore(*_: object) -> None:
-    """Takes no notice of a delivery; it goes back when the channel closes."""

@@ -33,10 +33,15 @@ _OPTIONS = (
     "stack_timeout",
     "tcp_options",
 )
-# Seconds. A broker that does not answer must not keep us from the next one, nor from trying again
-# soon after its return.
-_SOCKET_TIMEOUT = 4.0
-_STACK_TIMEOUT = 10.0
+_DEFAULTS = {
+    "heartbeat": HEARTBEAT,
+    "blocked_connection_timeout": BLOCKED_TIMEOUT,
+    # A broker that does not answer must not keep us from the next one, nor from trying again soon
+    # after its return.
+    "socket_timeout": 4.0,
+    "stack_timeout": 10.0,
+}
+"""Seconds, where a URL says nothing."""
 _LONGEST_HEARTBEAT = 65535
 _LONGEST_TIME = 86400.0  # a day: beyond any wait that is meant
 
@@ -75,14 +80,9 @@ class BrokerAddress:
             parameters.ssl_options = SSLOptions(self.files.context())
         if url.user is None and self.files.cert_file is not None:
             parameters.credentials = ExternalCredentials()
-        if "heartbeat" not in url.options:
-            parameters.heartbeat = HEARTBEAT
-        if "blocked_connection_timeout" not in url.options:
-            parameters.blocked_connection_timeout = BLOCKED_TIMEOUT
-        if "socket_timeout" not in url.options:
-            parameters.socket_timeout = _SOCKET_TIMEOUT
-        if "stack_timeout" not in url.options:
-            parameters.stack_timeout = _STACK_TIMEOUT
+        for option, value in _DEFAULTS.items():
+            if option not in url.options:
+                setattr(parameters, option, value)
         parameters.client_properties = {
             "connection_name": name,
             **(parameters.client_properties or {}),

@@ -1,18 +1,193 @@
-"""Stores messages in queues, for the commands that send and restore."""
+"""Publishing with confirms: a message is stored when the broker says so, no sooner.
 
+The publishing connection is not the consuming one, because a broker short of memory or disk stops
+reading from connections that publish, and acks must still get through.
+"""
+
+import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from pika import DeliveryMode
+from pika.spec import BasicProperties
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
 from adapters.message_format.properties import Properties
-from adapters.rabbitmq.amqp_channel import ChannelLost
-from adapters.rabbitmq.connection import asking
-from adapters.rabbitmq.plan import dead_queue_name
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.connection import AmqpConnection, asking, connect
+from adapters.rabbitmq.parameters import BrokerAddress
+from adapters.rabbitmq.plan import EXCHANGE, dead_queue_name
 from adapters.rabbitmq.preparing import Preparer
-from adapters.rabbitmq.publish_link import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
+from domain.events import ALARM, TroubleBegan, TroubleEnded
+from domain.ports import EventSink, NoObserver
 
 _CONFIRM_TIMEOUT = 60.0
 """Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    routing_key: str
+    confirmed: "asyncio.Future[None]"
+    returned: str | None = None
+
+
+class ConfirmingChannel:
+    """Counts the confirms of its channel itself, since pika does not.
+
+    A return names no delivery tag, so it fails every message still pending under its routing key:
+    at worst a message that did arrive is published twice, but never is one believed stored that
+    is not.
+    """
+
+    def __init__(self, channel: AmqpChannel) -> None:
+        self._channel = channel
+        self._last_tag = 0
+        self._pending: dict[int, _Pending] = {}
+
+    @classmethod
+    async def open(cls, channel: AmqpChannel) -> "ConfirmingChannel":
+        """Put `channel`, on which nothing was published yet, into confirm mode."""
+        confirming = cls(channel)
+        channel.ended.add_done_callback(lambda ended: confirming._fail_all(ended.result()))
+        await channel.select_confirms(confirming._on_confirm, confirming._on_return)
+        return confirming
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can publish."""
+        return self._channel.is_open
+
+    async def publish(
+        self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties
+    ) -> None:
+        """Return once the broker has taken responsibility. Raises PublishRefused if it returned or
+        refused the message, BrokerUnavailable if the channel ended first: then it is not known."""
+        if not self.is_open:
+            raise BrokerUnavailable("the publishing channel is closed")
+        pending = _Pending(routing_key, asyncio.get_running_loop().create_future())
+        try:
+            self._channel.publish(exchange, routing_key, body, properties)
+        except ChannelLost as error:
+            raise PublishRefused(f"the message cannot be published: {error}") from error
+        self._last_tag += 1
+        self._pending[self._last_tag] = pending
+        await pending.confirmed
+
+    def _on_confirm(self, tag: int, multiple: bool, ack: bool) -> None:  # noqa: FBT001 - pika's order
+        if multiple:
+            tags = [pending for pending in self._pending if pending <= tag]
+        else:
+            tags = [tag] if tag in self._pending else []
+        for each in tags:
+            pending = self._pending.pop(each)
+            if pending.confirmed.done():
+                continue
+            if pending.returned is not None:
+                refused = f"no queue takes {pending.routing_key!r}: {pending.returned}"
+                pending.confirmed.set_exception(PublishRefused(refused))
+            elif not ack:
+                refused = f"the broker refused it for {pending.routing_key!r}: full or not writable"
+                pending.confirmed.set_exception(PublishRefused(refused))
+            else:
+                pending.confirmed.set_result(None)
+
+    def _on_return(self, routing_key: str, text: str) -> None:
+        for pending in self._pending.values():
+            if pending.routing_key == routing_key:
+                pending.returned = text
+
+    def _fail_all(self, lost: ChannelLost) -> None:
+        for pending in self._pending.values():
+            if not pending.confirmed.done():
+                error = BrokerUnavailable(f"lost before the confirm: {lost}")
+                pending.confirmed.set_exception(error)
+        self._pending.clear()
+
+
+class PublishLink:
+    """Opened when first needed, and again after a loss; whoever publishes decides when to retry.
+    Everything goes through the exchange `dispatcher`, so no right on the default one is needed."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        name: str,
+        events: EventSink | None = None,
+    ) -> None:
+        """`events` gets why the broker takes no messages in, and that it does so again."""
+        self._address = address
+        self._name = name
+        self._events = events or NoObserver()
+        self._is_blocked = False
+        self._connection: AmqpConnection | None = None
+        self._channel: ConfirmingChannel | None = None
+        self._opening: asyncio.Task[ConfirmingChannel] | None = None
+
+    async def publish(
+        self,
+        queue: str,
+        body: bytes,
+        *,
+        properties: Properties,
+        headers: Mapping[str, str | int],
+    ) -> None:
+        """Store a persistent message in `queue`; return once the broker has confirmed it. Raises
+        BrokerUnavailable or PublishRefused."""
+        channel = await self._ready()
+        carried = BasicProperties(
+            headers=dict(headers), delivery_mode=DeliveryMode.Persistent, **asdict(properties)
+        )
+        await channel.publish(EXCHANGE, queue, body, carried)
+        if self._is_blocked:  # it may have ended while there was no connection to say so
+            self._blocked(None)
+
+    async def connection(self) -> AmqpConnection:
+        """The open connection, for declarations. Raises BrokerUnavailable."""
+        await self._ready()
+        if self._connection is None:
+            raise BrokerUnavailable("the publishing connection was closed")
+        return self._connection
+
+    async def close(self) -> None:
+        """Let go of the connection. May be called twice."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            await connection.close()
+
+    async def _ready(self) -> ConfirmingChannel:
+        if self._channel is not None and self._channel.is_open:
+            return self._channel
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._opened)
+        # Shielded: one caller that gives up must not take the connection from the others.
+        return await asyncio.shield(self._opening)
+
+    def _blocked(self, reason: str | None) -> None:
+        self._is_blocked = reason is not None
+        if reason is None:
+            self._events.emit(TroubleEnded(ALARM))
+        else:
+            error = f"the broker takes no messages in: {reason}"
+            self._events.emit(TroubleBegan(ALARM, error))
+
+    def _opened(self, opening: "asyncio.Task[ConfirmingChannel]") -> None:
+        self._opening = None
+        if not opening.cancelled():
+            opening.exception()
+
+    async def _open(self) -> ConfirmingChannel:
+        if self._connection is None or not self._connection.is_open:
+            self._connection = await connect(self._address, self._name)
+            self._connection.when_blocked(self._blocked)
+        async with asking("no channel for publishing"):
+            self._channel = await ConfirmingChannel.open(await self._connection.open_channel())
+        return self._channel
 
 
 class RabbitPublisher:

@@ -17,7 +17,7 @@ from adapters.rabbitmq.backoff import Backoff, SharedPause
 from adapters.rabbitmq.messages import own_headers
 from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue, work_queue
 from adapters.rabbitmq.preparing import Preparer
-from adapters.rabbitmq.publish_link import PublishLink
+from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
 from domain.events import TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble
 from domain.ports import EventSink

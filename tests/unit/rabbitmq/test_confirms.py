@@ -8,7 +8,7 @@ from pika.spec import BasicProperties
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused
 from adapters.rabbitmq.amqp_channel import ChannelLost, OnConfirm
-from adapters.rabbitmq.confirms import ConfirmingChannel
+from adapters.rabbitmq.publisher import ConfirmingChannel
 
 OK = "stored"
 
