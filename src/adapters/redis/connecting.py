@@ -149,8 +149,12 @@ def _patience() -> dict[str, Any]:
 
 def advice(error: BaseException, address: RedisAddress) -> str:
     """What is wrong and what to do, in one line."""
-    if isinstance(error, ResponseError | RedisConnectionError) and (said := _said(error)):
-        return said
+    if isinstance(error, ResponseError | RedisConnectionError):
+        # redis-py takes the code off the text of some answers.
+        text = f"{getattr(error, 'status_code', None) or ''} {error}"
+        for sign, words in _SAID:
+            if sign in text:
+                return words
     for kinds, words in _KINDS:
         if isinstance(error, kinds):
             return words
@@ -162,12 +166,6 @@ def advice(error: BaseException, address: RedisAddress) -> str:
     if isinstance(error, RedisConnectionError | OSError):
         return _unreachable(error, address)
     return f"Redis says: {' '.join(str(error).split())}"
-
-
-def _said(error: Exception) -> str | None:
-    # redis-py takes the code off the text of some answers.
-    text = f"{getattr(error, 'status_code', None) or ''} {error}"
-    return next((words for sign, words in _SAID if sign in text), None)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

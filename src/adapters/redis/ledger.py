@@ -143,12 +143,9 @@ class RedisLedger:
 
 def _prefix(delivery: Delivery) -> str:
     """The beginning of the names of this delivery's claims. The first letter is for the scripts."""
-    return f"{'i' if delivery.has_id else 'n'}{_key(delivery)}"
-
-
-def _key(delivery: Delivery) -> str:
     channel = delivery.notification.channel
-    return _digest(f"{len(channel)}:{channel}{delivery.key}")
+    key = _digest(f"{len(channel)}:{channel}{delivery.key}")
+    return f"{'i' if delivery.has_id else 'n'}{key}"
 
 
 def _digest(text: str) -> str:

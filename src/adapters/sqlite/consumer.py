@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -71,21 +72,17 @@ class SqliteConsumer:
         self._wake = asyncio.Event()
         self._renew_at = clock.now()
         self._pause = 0.0
-        self._is_ready = False
+        self.is_ready = False
+        """Whether the last turn with the file went well and more will follow."""
         self._is_stopping = False
         self._deadline = float("inf")
         self._acked: Acked = not_kept
         queue.listen(self._wake.set)
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether the last turn with the file went well and more will follow."""
-        return self._is_ready
-
     def stop(self) -> None:
         """Take no more; what is in flight has the grace to end. May be called twice."""
         self._is_stopping = True
-        self._is_ready = False
+        self.is_ready = False
         self._wake.set()
 
     async def run(
@@ -126,14 +123,14 @@ class SqliteConsumer:
                 await self._successor.take_over(self._settings.queues, self._settings.lease, now)
             leased = await self._exchange()
         except BrokerUnavailable as error:
-            self._is_ready = False
+            self.is_ready = False
             self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
             self._events.emit(TroubleBegan(BROKER, str(error), self._pause))
             return False
         if self._pause:
             self._events.emit(TroubleEnded(BROKER))
         self._pause = 0.0
-        self._is_ready = not self._is_stopping
+        self.is_ready = not self._is_stopping
         for taken in leased:
             task = asyncio.create_task(self._handle(handler, taken))
             self._tasks[task] = taken
@@ -221,8 +218,6 @@ class SqliteConsumer:
         longest = min(_LONGEST_POLL, self._settings.lease.total_seconds() / 3)
         poll = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
         left = self._deadline - asyncio.get_running_loop().time()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(min(self._pause or poll, left)):
                 await self._wake.wait()
-        except TimeoutError:
-            return

@@ -96,14 +96,9 @@ class Database:
         give_up = loop.time() + self._patience
         while True:
             try:
-                connection = self._open()
-                try:
+                with self._open() as connection:  # commits, or rolls back
                     connection.execute(begin)
-                    result = work(connection, *arguments)
-                    connection.execute("COMMIT")
-                finally:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
+                    return work(connection, *arguments)
             except sqlite3.DatabaseError as error:
                 if _code(error) not in _BUSY_CODES:
                     raise self._given_up(fault(error)) from error
@@ -114,8 +109,6 @@ class Database:
                 folder = self._path.parent if self._path else "for temporary files"
                 words = f"{error.strerror or error}: check the folder {folder}"
                 raise self._given_up(words) from error
-            else:
-                return result
             await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not a secret
 
     def read(
@@ -136,20 +129,14 @@ class Database:
                 connection.close()
 
     def _open(self) -> sqlite3.Connection:
-        connection = self._connection
-        if connection is not None:
+        path = self._path
+        if self._connection is not None:
             # A file deleted under an open connection would take messages that no other process
             # sees.
-            try:
-                if self._path is None or self._path.stat().st_ino == self._inode:
-                    return connection
-            except FileNotFoundError:
-                pass
+            with suppress(FileNotFoundError):
+                if path is None or path.stat().st_ino == self._inode:
+                    return self._connection
             self.close()
-        return self._connect()
-
-    def _connect(self) -> sqlite3.Connection:
-        path = self._path
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
@@ -176,26 +163,18 @@ class Database:
         connection.execute(f"PRAGMA synchronous = {level}")
         if self._version_of(connection) == self._version:
             return
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            self._create(connection)
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-
-    def _create(self, connection: sqlite3.Connection) -> None:
-        found = self._version_of(connection)
-        if found == self._version:  # another process was faster
-            return
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if found or tables:
-            raise self._error(
-                "it belongs to another program or another version: choose another path"
-            )
-        for statement in self._schema.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {self._version:d}")
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            found = self._version_of(connection)
+            if found == self._version:  # another process was faster
+                return
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if found or tables:
+                words = "it belongs to another program or another version: choose another path"
+                raise self._error(words)
+            for statement in self._schema.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {self._version:d}")
 
     @staticmethod
     def _version_of(connection: sqlite3.Connection) -> int:

@@ -108,7 +108,7 @@ class SqliteLedger:
                 await asyncio.wait(tasks)
             with suppress(LedgerUnavailable):  # then the lease runs out by itself
                 await self._database.write(self._lease.end)
-            self._lease.ended()
+            self._lease.locks.release()
         self._database.close()
 
     def _soon(
@@ -175,11 +175,6 @@ class SqliteLedger:
             pause = self._lease.pause / 3
             with suppress(LedgerUnavailable):
                 before = int((self._clock.now() - self._retention).timestamp())
-                has_more, died = await self._soon(_tidy, before, self._lease)
-                self._lease.buried(died)
+                has_more, died = await self._soon(rows.tidy, before, self._lease)
+                self._lease.locks.forget(died)
                 pause = _PURGE_PAUSE if has_more else self._lease.pause
-
-
-def _tidy(connection: sqlite3.Connection, before: int, lease: Lease) -> tuple[bool, list[str]]:
-    died = lease.bury(connection)
-    return rows.purge(connection, before, lease), died

@@ -38,6 +38,10 @@ _FIND: Final = (
     " session IN (SELECT session FROM ended_session) FROM delivery WHERE key = ?"
 )
 _CLAIMED: Final = "SELECT id, recipient, state FROM delivery WHERE claim = ?"
+_RECOVERED: Final = (
+    "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
+    " AND state < 2 LIMIT 1"
+)
 _NO_OWNER: Final = 0
 """An owner that never lives."""
 _PURGED_AT_ONCE: Final = 200
@@ -59,7 +63,15 @@ def start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, n
         )
         states, is_recovered = verdict.states, bool(verdict.taken)
         fresh = _digests(verdict.fresh)
-        _apply(c, verdict, claim, lease.owner, session)
+        c.executemany("DELETE FROM delivery WHERE id = ?", [(id_,) for id_ in verdict.forgotten])
+        c.executemany(
+            "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
+            " WHERE id = ?",
+            [
+                (claim, lease.owner, session, id_ in verdict.taken, id_)
+                for id_ in (*verdict.taken, *verdict.used)
+            ],
+        )
     for recipient in dict.fromkeys(fresh):
         c.execute(
             "INSERT INTO delivery (key, recipient, fingerprint, state, takeovers, owner, claim,"
@@ -141,9 +153,11 @@ def undo(c: sqlite3.Connection, claims: Sequence[int]) -> None:
         )
 
 
-def purge(c: sqlite3.Connection, before: int, lease: Lease) -> bool:
-    """Forget some of what was written before and is in no living process's hands. True if more may
-    be waiting. Looks only at the oldest rows."""
+def tidy(c: sqlite3.Connection, before: int, lease: Lease) -> tuple[bool, list[str]]:
+    """Forget the processes that have died, which are returned, and some of what was written before
+    and is in no living process's hands. True if more may be waiting. Looks only at the oldest
+    rows."""
+    died = lease.bury(c)
     old = c.execute(
         "SELECT id, owner, state FROM (SELECT * FROM delivery ORDER BY id LIMIT ?)"
         " WHERE written_at < ?",
@@ -154,7 +168,7 @@ def purge(c: sqlite3.Connection, before: int, lease: Lease) -> bool:
     ]
     c.executemany("DELETE FROM delivery WHERE id = ?", gone)
     c.execute("DELETE FROM ended_session WHERE ended_at < ?", (before,))
-    return len(gone) == _PURGED_AT_ONCE
+    return len(gone) == _PURGED_AT_ONCE, died
 
 
 def _look(
@@ -193,29 +207,10 @@ def _judge(
         )
         for id_, recipient, written_for, state, takeovers, owner, has_ended in found
     ]
-    is_left = any(row.state is not RowState.SENT and not row.process_lives for row in rows)
-    return judge(delivery, rows, has_recovered=is_left and _has_recovered(c, lease.owner))
-
-
-def _has_recovered(c: sqlite3.Connection, owner: int) -> bool:
-    sql = (
-        "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
-        " AND state < 2 LIMIT 1"
-    )
-    return c.execute(sql, (owner,)).fetchone() is not None
-
-
-def _apply(
-    c: sqlite3.Connection, verdict: Verdict, claim: int, owner: int, session: str | None
-) -> None:
-    for id_ in verdict.forgotten:
-        c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
-    for id_ in (*verdict.taken, *verdict.used):
-        c.execute(
-            "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
-            " WHERE id = ?",
-            (claim, owner, session, id_ in verdict.taken, id_),
-        )
+    has_recovered = False
+    if any(row.state is not RowState.SENT and not row.process_lives for row in rows):
+        has_recovered = c.execute(_RECOVERED, (lease.owner,)).fetchone() is not None
+    return judge(delivery, rows, has_recovered=has_recovered)
 
 
 def _digests(texts: Sequence[str]) -> list[bytes]:

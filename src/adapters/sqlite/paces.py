@@ -77,7 +77,7 @@ class SqlitePaces:
             row = connection.execute("SELECT lane FROM pace WHERE key = ?", (key,)).fetchone()
             lane = _decoded(row[0]) if row and row[0] else Lane()
             result = change(lane)
-            _put(connection, key, "lane", _encoded(lane))
+            _put(connection, key, "lane", json.dumps([lane.next_at, lane.used]))
             return result
 
         return await self._database.write(work)
@@ -89,10 +89,6 @@ def _put(connection: sqlite3.Connection, key: str, column: str, value: str) -> N
         f" ON CONFLICT (key) DO UPDATE SET {column} = excluded.{column}",
         (key, value),
     )
-
-
-def _encoded(lane: Lane) -> str:
-    return json.dumps([lane.next_at, lane.used])
 
 
 def _decoded(text: str) -> Lane:

@@ -63,13 +63,13 @@ CREATE TABLE process (
         """When a third of it has nearly passed."""
         self.connection: sqlite3.Connection | None = None
         """Where it was stored; another one may be to a file that does not have it."""
-        self._locks = LockFiles(path, f"{self.owner:x}")
+        self.locks = LockFiles(path, f"{self.owner:x}")
         self._length = length.total_seconds()
         self._boot = boot_id() if boot is None else boot
 
     def renew(self, connection: sqlite3.Connection) -> Renewal:
         """Write it again. `renewed` is called with the answer once that is committed."""
-        self._locks.hold()
+        self.locks.hold()
         now = self.clock()
         row = (self.owner, self._boot, now, now + self._length)
         connection.execute("INSERT OR REPLACE INTO process VALUES (?, ?, ?, ?)", row)
@@ -84,35 +84,28 @@ CREATE TABLE process (
         """This process is dead to the others from here on."""
         connection.execute("DELETE FROM process WHERE owner = ?", (self.owner,))
 
-    def ended(self) -> None:
-        """The end is stored, or cannot be."""
-        self._locks.release()
-
     def lives(self, connection: sqlite3.Connection, owner: int) -> bool:
         """Whether that process has a lease and has not died. A clock that runs before the lease
         began is another boot's, whatever the system says."""
         sql = "SELECT 1 FROM process WHERE owner = ? AND boot = ? AND since <= ? AND until > ?"
         now = self.clock()
         found = connection.execute(sql, (owner, self._boot, now, now)).fetchone()
-        return found is not None and not self._locks.has_died(f"{owner:x}")
+        return found is not None and not self.locks.has_died(f"{owner:x}")
 
     def bury(self, connection: sqlite3.Connection) -> list[str]:
         """Forget the leases that have run out, and those of processes that have died: a process
-        without a row is dead as well. Returns what `buried` is given once that is committed."""
+        without a row is dead as well. Returns those whose locks may be
+        forgotten once that is committed."""
         now = self.clock()
         connection.execute(
             "DELETE FROM process WHERE boot <> ? OR since > ? OR until <= ?",
             (self._boot, now, now),
         )
-        died = self._locks.died()
+        died = self.locks.died()
         connection.executemany(
             "DELETE FROM process WHERE owner = ?", [(_owner(name),) for name in died]
         )
         return died
-
-    def buried(self, died: list[str]) -> None:
-        """Their rows are gone, so their files may go."""
-        self._locks.forget(died)
 
 
 class LockFiles:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from adapters.inbound.contract import DeadCopy, Decision, InboundMessage, Keep, Release, RetryCopy
+from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, RetryCopy
 from adapters.message_format.properties import Properties
 from adapters.sqlite.database import Database
 from adapters.sqlite.processes import LockFiles
@@ -140,8 +140,7 @@ class SqliteQueue:
 
         def work(connection: sqlite3.Connection) -> bool:
             if isinstance(decision, Release):
-                now, headers = self._now(), decision.headers
-                self._copy(connection, id_, queue, now, headers, decision)
+                self._copy(connection, id_, queue, self._now(), decision.headers, decision)
             deleted = connection.execute("DELETE FROM message WHERE id = ?", (id_,))
             return deleted.rowcount == 1
 
@@ -162,18 +161,14 @@ class SqliteQueue:
         if row is None:
             return False
         for copy in ended.copies:
-            self._store(connection, ended.id, row[0], copy)
+            target, at = (
+                (row[0], self._now(copy.delay))
+                if isinstance(copy, RetryCopy)
+                else (dead(row[0]), self._now())
+            )
+            self._copy(connection, ended.id, target, at, copy.headers, priority=copy.priority)
         connection.execute("DELETE FROM message WHERE id = ?", (ended.id,))
         return True
-
-    def _store(
-        self, connection: sqlite3.Connection, id_: int, queue: str, copy: RetryCopy | DeadCopy
-    ) -> None:
-        if isinstance(copy, RetryCopy):
-            target, at = queue, self._now(copy.delay)
-        else:
-            target, at = dead(queue), self._now()
-        self._copy(connection, id_, target, at, copy.headers, priority=copy.priority)
 
     @staticmethod
     def _copy(
