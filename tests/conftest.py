@@ -1,6 +1,8 @@
 """A run of the tests has a folder that all its processes know; what it shares ends with it."""
 
+import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ _RUN = pytest.StashKey[TestRun]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder, or take that of the process which started this one."""
+    # Hundreds of processes load the same modules: the first one keeps them compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     given: dict[str, Any] = getattr(config, "workerinput", {})
     folder = Path(given.get(_FOLDER) or tempfile.mkdtemp(prefix="dispatcher-tests-"))
     config.stash[_RUN] = TestRun(folder, given.get("workerid", ""))
