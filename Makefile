@@ -39,7 +39,7 @@ mutants: $(VENV)/dev ## Break src/domain in thousands of small ways; print the s
 	@$(BIN)/mutmut results
 	@$(BIN)/mutmut export-cicd-stats >/dev/null
 	@$(BIN)/python -c 'import json; n = json.load(open("mutants/mutmut-cicd-stats.json")); \
-	    print(f"killed: {(n["killed"] + n["timeout"]) / n["total"]:.1%} of {n["total"]}")'
+	    print("{:.1%} of {} are noticed".format((n["killed"] + n["timeout"]) / n["total"], n["total"]))'
 
 format: $(VENV)/dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix

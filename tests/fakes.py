@@ -193,7 +193,9 @@ def a_delivery(notification: Notification, **changes: Any) -> Delivery:
         "fingerprint": "body",
         "has_id": True,
         "session": "s-1",
-        "remaining": still_to_send(notification, named),
+        "remaining": notification.recipients
+        if named is None
+        else still_to_send(notification, named),
     }
     return Delivery(notification=notification, **{**values, **changes})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from domain.breaker import HAND_BACK_DELAY, Breaker, HeldTooLong, Pause
+from domain.breaker import HAND_BACK_DELAY, Breaker, HeldTooLong
 from domain.content import Content
 from domain.errors import DeliveryError, NotYet, Throttled, Unavailable
 from domain.events import channel_trouble
@@ -108,18 +108,13 @@ class ChannelSender:
         `events` gets the channel as a trouble while it is paused."""
         self.notifier = notifier
         self._streak = FaultStreak(waits)
-        self._breaker = Breaker(
+        self.breaker = Breaker(
             clock, channel_trouble(channel), events, is_back=self._streak.is_over
         )
         self._slots: AbstractAsyncContextManager[object] = (
             nullcontext() if concurrency is None else asyncio.Semaphore(concurrency)
         )
         self._room = room
-
-    @property
-    def pause(self) -> Pause | None:
-        """The pause while the provider is away, else None."""
-        return self._breaker.pause
 
     async def send(self, request: SendRequest, *, waits: bool = True) -> Answers:
         """Send in as many messages as the provider wants; return what became of each recipient.
@@ -128,7 +123,7 @@ class ChannelSender:
         Raises DeliveryError where it concerns all recipients: Unavailable only where it must not
         wait, and then it sends one message.
         """
-        if waits and self._breaker.is_open:
+        if waits and self.breaker.is_open:
             return await self._wait_and_send(request)
         mail, people, record = request.notification, request.recipients, request.record
         files = mail.attachments
@@ -149,7 +144,7 @@ class ChannelSender:
             if not waits or (isinstance(error, Throttled) and not error.in_hand):
                 raise
             if isinstance(error, Unavailable):
-                self._breaker.trip(error, caller_of(mail))
+                self.breaker.trip(error, caller_of(mail))
             return await self._wait_and_send(request)
         if judged is not given:
             answers = dict(zip(answers, judged, strict=True))
@@ -164,7 +159,7 @@ class ChannelSender:
         """Wait while the provider is away, and again while the notifier keeps it in hand."""
         while True:
             try:
-                return await self._breaker.call(
+                return await self.breaker.call(
                     partial(self.send, request, waits=False),
                     check=request.check,  # an outage may outlast the notification
                     may_hold=request.may_wait,

@@ -45,14 +45,10 @@ class Delivery:
         return tuple([recipient.address for recipient in self.remaining])
 
 
-def still_to_send(
-    notification: Notification, named: Iterable[Recipient] | None
-) -> tuple[Recipient, ...]:
+def still_to_send(notification: Notification, named: Iterable[Recipient]) -> tuple[Recipient, ...]:
     """Return the notification's own recipients that are `named`, with how far their last attempt
-    came; all of them where None are named, or names that are not its own: that is nonsense."""
+    came; all of them where the names are not its own: that is nonsense."""
     recipients = notification.recipients
-    if named is None:
-        return recipients
     resume = {recipient.address: recipient.resume for recipient in named}
     found = [r for r in recipients if r.address in resume]
     return tuple([resumed(r, resume[r.address]) for r in found]) or recipients

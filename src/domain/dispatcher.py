@@ -127,9 +127,9 @@ class Dispatcher:
 
     def pauses(self) -> Mapping[str, Pause]:
         """What is paused now: channels, and the ledger by its name."""
-        found = {name: sender.pause for name, sender in self.senders.items()}
-        found[str(LEDGER)] = self.ledger.pause
-        return {name: pause for name, pause in found.items() if pause is not None}
+        breakers = {name: sender.breaker for name, sender in self.senders.items()}
+        breakers[str(LEDGER)] = self.ledger.breaker
+        return {name: pause for name, one in breakers.items() if (pause := one.pause)}
 
     def _plan(
         self, delivery: Delivery, states: Mapping[str, RecipientState]

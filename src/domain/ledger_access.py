@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 
-from domain.breaker import Breaker, Pause
+from domain.breaker import Breaker
 from domain.delivery import Delivery
 from domain.errors import DeliveryError, DispatcherError, InDoubt, Unavailable
 from domain.events import LEDGER
@@ -44,7 +44,7 @@ class LedgerAccess:
         """`events` gets `LEDGER` as a trouble while the ledger is away."""
         self.ledger = ledger
         self._clock = clock
-        self._breaker = Breaker(
+        self.breaker = Breaker(
             clock,
             LEDGER,
             events,
@@ -54,11 +54,6 @@ class LedgerAccess:
         self.one_recovered = asyncio.Lock()
         """Recovered deliveries are sent one at a time, since one of them has ended a process: side
         by side, the others would share its guilt."""
-
-    @property
-    def pause(self) -> Pause | None:
-        """The pause while the ledger is away, else None."""
-        return self._breaker.pause
 
     async def start(self, delivery: Delivery) -> Start:
         """Start a delivery, once no other process that is alive is sending it."""
@@ -91,12 +86,12 @@ class LedgerAccess:
         return self._insist(partial(self.ledger.session_ended, session))
 
     async def _insist(self, call: Callable[[], Awaitable[_T]]) -> _T:
-        if not self._breaker.is_open:
+        if not self.breaker.is_open:
             try:
                 return await call()
             except Exception as error:  # noqa: BLE001 - see the class
-                self._breaker.trip(_absence(error), Caller())
-        return await self._breaker.call(partial(_translated, call))
+                self.breaker.trip(_absence(error), Caller())
+        return await self.breaker.call(partial(_translated, call))
 
 
 @dataclass(slots=True)

@@ -57,7 +57,9 @@ def attempts_of(
         Attempt(
             Delivery(
                 notification=notification,
-                remaining=still_to_send(notification, its.remaining),
+                remaining=notification.recipients
+                if its.remaining is None
+                else still_to_send(notification, its.remaining),
                 attempts_made=its.attempt,
                 first_seen=its.first_seen,
                 may_wait=is_alone and notification.channel == own_channel,
