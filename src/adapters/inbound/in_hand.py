@@ -62,16 +62,14 @@ class InHand:
 
     def by_queue(self) -> Mapping[str, QueueInHand]:
         """What is in hand of each queue."""
-        found: dict[str, QueueInHand] = {}
+        times: dict[str, list[float]] = {}
         for taken in self._taken.values():
             queue = taken.message.queue if taken.message is not None else ""
-            before = found.get(queue)
-            since = _since(taken)
-            found[queue] = QueueInHand(
-                count=1 + (before.count if before else 0),
-                oldest=min(since, before.oldest) if before else since,
-            )
-        return found
+            times.setdefault(queue, []).append(_since(taken))
+        return {
+            queue: QueueInHand(count=len(since), oldest=min(since))
+            for queue, since in times.items()
+        }
 
 
 def _since(taken: _Taken) -> float:
