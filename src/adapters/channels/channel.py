@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from adapters.channels.finding import TIMEOUT, Finding
 from adapters.channels.setting import SettingFault
@@ -38,6 +38,20 @@ class ChannelContext:
     events: EventSink
     learned: "Learned"
     wishes: frozenset[str]
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A notifier whose provider can be asked who we are."""
+
+    async def ping(self) -> list[Finding]:
+        """What the provider says; nothing is sent. Raises DeliveryError."""
+
+
+def _without_blips(notifier: Notifier) -> Notifier:
+    from adapters.channels.shared.blips import BlipTolerantNotifier
+
+    return BlipTolerantNotifier(notifier)
 
 
 def _text_capture(context: ChannelContext, name: str) -> Notifier:
@@ -88,8 +102,10 @@ class Channel(Generic[S]):
     chooses, `DISPATCHER_<FAMILY>__<NAME>`. `sender`: the setting that names a default sender.
 
     `make` builds the notifier; raises ValueError, a line for each fault, which names its variable.
-    `faults` says what of the settings does not fit together. `ping` asks the provider, sends
-    nothing, and raises DeliveryError, TimeoutError or ValueError; `ping_timeout` in seconds.
+    `repeats_blips`: what it marks as safe is repeated within seconds. `faults` says what of the
+    settings does not fit together. `ping` asks the provider, sends nothing, and raises
+    DeliveryError, TimeoutError or ValueError; without it the notifier's own `ping` is asked, where
+    it has one. `ping_timeout` in seconds.
 
     `recipient` reads an address as a setting names it, `check_address` judges it; both raise
     ValueError or Permanent. `has_secret_addresses`: an address may hold a secret, as a URL does.
@@ -102,6 +118,7 @@ class Channel(Generic[S]):
     settings: type[S]
     outlets: tuple[str, ...]
     make: Callable[[S, ChannelContext], Notifier]
+    repeats_blips: bool = True
     outlet_forms: str = ""
     family: str = ""
     sender: str = ""
@@ -163,20 +180,26 @@ class Channel(Generic[S]):
     def notifier(self, settings: S, context: ChannelContext) -> Notifier:
         """What sends its messages, or keeps them where the channel is not configured. Raises
         ValueError as `make` does."""
-        if self.is_configured(settings) or self.capture is None:
-            return self.make(settings, context)
-        if self.capture.notifier is not None:
-            return self.capture.notifier(settings, context)
-        return _text_capture(context, self.name)
+        if not self.is_configured(settings) and self.capture is not None:
+            if self.capture.notifier is not None:
+                return self.capture.notifier(settings, context)
+            return _text_capture(context, self.name)
+        made = self.make(settings, context)
+        return _without_blips(made) if self.repeats_blips else made
 
     async def look(self, settings: S, context: ChannelContext) -> list[Finding]:
         """What `doctor` says of it. Raises as `make` and `ping` do."""
         is_set = self.is_configured(settings)
         if is_set and self.ping is not None:
             return await self.ping(settings, context)
-        await self.notifier(settings, context).close()
-        if not is_set:
-            return [Finding.kept_in(self.name, self.captured_in(context.home))]
+        notifier = (self.make if is_set else self.notifier)(settings, context)
+        try:
+            if not is_set:
+                return [Finding.kept_in(self.name, self.captured_in(context.home))]
+            if isinstance(notifier, Answering):
+                return await notifier.ping()
+        finally:
+            await notifier.close()
         detail = "is configured; it cannot be checked without sending something"
         return [Finding(self.name, detail)]
 

@@ -42,6 +42,7 @@ CHANNEL = Channel(
     family="targets",
     outlets=("targets",),
     make=_make,
+    repeats_blips=False,
     capture=None,
     proxy_library=lambda settings: "socks" if settings.targets else None,
     fake_address=_fake_target,

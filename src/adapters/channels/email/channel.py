@@ -102,6 +102,7 @@ CHANNEL = Channel(
     outlet_forms="smtp://host:port, smtp+starttls://, smtps://, or maildir:/path",
     sender="sender",
     make=_make,
+    repeats_blips=False,
     capture=Capture(
         folder=_FOLDER,
         subfolders=("new", "cur"),

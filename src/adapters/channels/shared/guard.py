@@ -1,9 +1,10 @@
 """The recipient guard: outside production, no message reaches a real person by accident."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 import structlog
 
@@ -11,9 +12,13 @@ from adapters.template_parts import ChannelParts
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Notifier, proceed
+from domain.ports import AboutToSend, Answers, Notifier, proceed
 
 _NAMED_IN_SUBJECT = 2
+
+_Message = tuple[Notification, Content, Sequence[Recipient]]
+_Call = Callable[[Notification, Content, Sequence[Recipient]], Awaitable[Answers]]
+_Report = Callable[[Notification, Sequence[Recipient]], None]
 
 log = structlog.get_logger()
 
@@ -42,15 +47,12 @@ class GuardedNotifier:
         self, notifier: Notifier, channel: str, rules: GuardRules, parts: ChannelParts
     ) -> None:
         """`parts`: those that the channel sends."""
+        self.one_by_one = notifier.one_by_one
+        self.close = notifier.close
         self._parts = parts
         self._notifier = notifier
         self._channel = channel
         self._rules = rules
-
-    @property
-    def one_by_one(self) -> bool:
-        """See `Notifier.one_by_one`."""
-        return self._notifier.one_by_one
 
     async def notify(
         self,
@@ -58,72 +60,65 @@ class GuardedNotifier:
         content: Content,
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
+    ) -> Answers:
         """See `Notifier.notify`."""
-        passing = [r for r in recipients if self._rules.lets_through(self._channel, r)]
-        others = [r for r in recipients if r not in passing]
-        if not others:
-            return await self._notifier.notify(notification, content, recipients, about_to_send)
-        if not passing:
-            return await self._redirect(notification, content, others, about_to_send)
-        answers: dict[Recipient, DeliveryError | None] = {}
-        try:
-            answers |= await self._notifier.notify(notification, content, passing, about_to_send)
-        except Unavailable:  # not sent to any yet, so all may wait for the provider
-            raise
-        except DeliveryError as error:
-            answers |= dict.fromkeys(passing, error)
-        try:
-            answers |= await self._redirect(notification, content, others, about_to_send)
-        except DeliveryError as error:
-            answers |= dict.fromkeys(others, error)
-        return answers
+        return await self._each(
+            lambda n, c, r: self._notifier.notify(n, c, r, about_to_send),
+            self._report,
+            (notification, content, recipients),
+        )
 
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
+    ) -> Answers:
         """See `Notifier.check`."""
+        return await self._each(
+            self._notifier.check, lambda *_: None, (notification, content, recipients)
+        )
+
+    async def _each(self, call: _Call, report: _Report, message: _Message) -> Answers:
+        """Make the call for those whom the rules let through, and another for the target of the
+        others. What concerns one of the two groups concerns all only where it is the only one."""
+        notification, content, recipients = message
         passing = [r for r in recipients if self._rules.lets_through(self._channel, r)]
         others = [r for r in recipients if r not in passing]
+        redirect = partial(self._redirect, call, report)
         answers: dict[Recipient, DeliveryError | None] = {}
-        for group, check in ((passing, self._notifier.check), (others, self._check_redirected)):
-            if len(group) == len(recipients):
-                return await check(notification, content, group)
+        for group, way in ((passing, call), (others, redirect)):
             try:
-                answers |= await check(notification, content, group) if group else {}
+                answers |= await way(notification, content, group) if group else {}
             except DeliveryError as error:
+                # Where the provider is away nothing is sent to any yet, so all may wait for it.
+                if len(group) == len(recipients) or (
+                    way is call and isinstance(error, Unavailable)
+                ):
+                    raise
                 answers |= dict.fromkeys(group, error)
         return answers
 
-    async def close(self) -> None:
-        """See `Notifier.close`."""
-        await self._notifier.close()
-
     async def _redirect(
         self,
+        call: _Call,
+        report: _Report,
         notification: Notification,
         content: Content,
         recipients: Sequence[Recipient],
-        about_to_send: AboutToSend,
-    ) -> Mapping[Recipient, DeliveryError | None]:
+    ) -> Answers:
         target = self._target(recipients)
+        report(notification, recipients)
+        own_id = _id_for(notification, recipients)
+        redirected = replace(notification, id=own_id, to=(target,), cc=(), bcc=())
+        marked = _marked(content, [_shown(r) for r in recipients], self._parts)
+        answers = await call(redirected, marked, (target,))
+        return dict.fromkeys(recipients, answers[target])
+
+    def _report(self, notification: Notification, recipients: Sequence[Recipient]) -> None:
         log.warning(
             "redirected by the recipient guard",
             id=notification.id,
             channel=self._channel,
             meant_for=[_shown(r) for r in recipients],  # a list: shown, where a text is masked
         )
-        redirected, marked = _redirected(notification, content, recipients, target, self._parts)
-        answers = await self._notifier.notify(redirected, marked, (target,), about_to_send)
-        return dict.fromkeys(recipients, answers[target])
-
-    async def _check_redirected(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        target = self._target(recipients)
-        redirected, marked = _redirected(notification, content, recipients, target, self._parts)
-        answers = await self._notifier.check(redirected, marked, (target,))
-        return dict.fromkeys(recipients, answers[target])
 
     def _target(self, recipients: Sequence[Recipient]) -> Recipient:
         target = self._rules.redirect_to.get(self._channel)
@@ -136,21 +131,6 @@ class GuardedNotifier:
         if len(recipients) == 1:
             target = replace(target, resume=recipients[0].resume)
         return target
-
-
-def _redirected(
-    notification: Notification,
-    content: Content,
-    recipients: Sequence[Recipient],
-    target: Recipient,
-    parts: ChannelParts,
-) -> tuple[Notification, Content]:
-    """What the target gets in place of the recipients."""
-    own_id = _id_for(notification, recipients)
-    return (
-        replace(notification, id=own_id, to=(target,), cc=(), bcc=()),
-        _marked(content, [_shown(r) for r in recipients], parts),
-    )
 
 
 def _id_for(notification: Notification, recipients: Sequence[Recipient]) -> str:

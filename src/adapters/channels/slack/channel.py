@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.finding import Finding
 from adapters.channels.setting import SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
 from adapters.secret import Secret, now
 from adapters.setting_values import check_http_url
 from adapters.urls import without_path
-from domain.ports import Notifier
 
 if TYPE_CHECKING:
     from faker import Faker
 
     from adapters.channels.slack.notifier import SlackNotifier
 
-_NAME = "slack"
 _TOKEN = re.compile(r"[!-~]+")  # what a header can hold
 
 
@@ -43,7 +40,7 @@ def _check_token(token: str) -> None:
         raise ValueError("must be a token: no blanks, and ASCII only")
 
 
-def _notifier(settings: SlackSettings, context: ChannelContext) -> "SlackNotifier":
+def _make(settings: SlackSettings, context: ChannelContext) -> "SlackNotifier":
     from adapters.channels.slack.notifier import SlackNotifier
 
     return SlackNotifier(
@@ -53,22 +50,6 @@ def _notifier(settings: SlackSettings, context: ChannelContext) -> "SlackNotifie
         events=context.events,
         paces=context.paces,
     )
-
-
-def _make(settings: SlackSettings, context: ChannelContext) -> Notifier:
-    from adapters.channels.shared.blips import BlipTolerantNotifier
-
-    return BlipTolerantNotifier(_notifier(settings, context))
-
-
-async def _ping(settings: SlackSettings, context: ChannelContext) -> list[Finding]:
-    if settings.token is None:
-        return [Finding(_NAME, "has a webhook, which cannot be asked anything without posting")]
-    notifier = _notifier(settings, context)
-    try:
-        return await notifier.ping()
-    finally:
-        await notifier.close()
 
 
 def _check_address(address: str, settings: SlackSettings) -> None:
@@ -83,7 +64,7 @@ def _fake_room(fake: "Faker", _settings: SlackSettings) -> str:
 
 
 CHANNEL = Channel(
-    name=_NAME,
+    name="slack",
     title="Slack",
     settings=SlackSettings,
     outlets=("token", "webhook_url"),
@@ -91,7 +72,6 @@ CHANNEL = Channel(
     has_queue=True,
     reads_metadata=True,
     faults=_faults,
-    ping=_ping,
     proxy_library=lambda settings: "socksio" if settings.token or settings.webhook_url else None,
     check_address=_check_address,
     comma_addresses=False,

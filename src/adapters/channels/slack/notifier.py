@@ -93,6 +93,10 @@ class SlackNotifier(OneByOneNotifier):
     async def ping(self) -> list[Finding]:
         """Who we are to Slack, by the token (https://docs.slack.dev/reference/methods/auth.test);
         nothing is sent. Raises DeliveryError."""
+        if not self._token():
+            return [
+                Finding("slack", "has a webhook, which cannot be asked anything without posting")
+            ]
         reply = await self._http.post(self._api_url + _WHO, headers=self._authorization())
         if error := self._verdicts.of_method(reply):
             raise error

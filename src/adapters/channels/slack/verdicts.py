@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from functools import partial
 
 from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply, error_of_status, short_text
 from adapters.channels.slack import codes
@@ -103,32 +104,13 @@ def _foreign(reply: HttpReply) -> DeliveryError:
     return error_of_status(reply, f"HTTP {reply.status} came without a word of Slack's")
 
 
-def _token(text: str) -> Unavailable:
-    return Unavailable(text, is_login=True)
-
-
-def _recipient(text: str) -> Permanent:
-    return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED)
-
-
-def _recipient_or_us(text: str) -> Permanent:
-    return Permanent(text, reason=FailureReason.RECIPIENT_REFUSED, provider_fault=True)
-
-
-def _content(text: str) -> Permanent:
-    return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
-
-
-def _passing(text: str) -> Transient:
-    return Transient(text, provider_fault=True)
-
-
+_refused = partial(Permanent, reason=FailureReason.RECIPIENT_REFUSED)
 _TABLE: tuple[tuple[frozenset[str], Callable[[str], DeliveryError]], ...] = (
-    (codes.OUR_TOKEN, _token),
+    (codes.OUR_TOKEN, partial(Unavailable, is_login=True)),
     (codes.OUR_ACCOUNT, Unavailable),
-    (codes.RECIPIENT, _recipient),
-    (codes.RECIPIENT_OR_US, _recipient_or_us),
-    (codes.CONTENT, _content),
+    (codes.RECIPIENT, _refused),
+    (codes.RECIPIENT_OR_US, partial(_refused, provider_fault=True)),
+    (codes.CONTENT, partial(Permanent, reason=FailureReason.CONTENT_REFUSED)),
     (codes.DOUBTFUL, InDoubt),
-    (codes.PASSING, _passing),
+    (codes.PASSING, partial(Transient, provider_fault=True)),
 )

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.finding import Finding
 from adapters.channels.setting import SettingFault, check_secrets, secret
 from adapters.secret import Secret
 from adapters.setting_values import check_http_url
 from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
 from adapters.urls import without_path
-from domain.ports import Notifier
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 # BotFather's form: the bot's id and a secret (https://core.telegram.org/bots/api#authorizing-your-bot).
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
-_NAME = "telegram"
 _PREFETCH = 400
 """Many wait in hand: at thirty a second, for up to ten seconds each, those for chats that have had
 their message of this second."""
@@ -44,7 +41,7 @@ def _check_token(token: str) -> None:
         raise ValueError("must be a bot's token, digits:letters, as BotFather gives it")
 
 
-def _notifier(settings: TelegramSettings, context: ChannelContext) -> "TelegramNotifier":
+def _make(settings: TelegramSettings, context: ChannelContext) -> "TelegramNotifier":
     from adapters.channels.telegram.notifier import TelegramNotifier
 
     token = settings.token
@@ -55,20 +52,6 @@ def _notifier(settings: TelegramSettings, context: ChannelContext) -> "TelegramN
         attachments_most=context.attachments_most,
         paces=context.paces,
     )
-
-
-def _make(settings: TelegramSettings, context: ChannelContext) -> Notifier:
-    from adapters.channels.shared.blips import BlipTolerantNotifier
-
-    return BlipTolerantNotifier(_notifier(settings, context))
-
-
-async def _ping(settings: TelegramSettings, context: ChannelContext) -> list[Finding]:
-    notifier = _notifier(settings, context)
-    try:
-        return await notifier.ping()
-    finally:
-        await notifier.close()
 
 
 def _check_address(address: str, _settings: TelegramSettings) -> None:
@@ -83,7 +66,7 @@ def _fake_chat(fake: "Faker", _settings: TelegramSettings) -> int:
 
 
 CHANNEL = Channel(
-    name=_NAME,
+    name="telegram",
     title="Telegram",
     settings=TelegramSettings,
     outlets=("token",),
@@ -92,7 +75,6 @@ CHANNEL = Channel(
     prefetch=lambda _settings: _PREFETCH,
     reads_metadata=True,
     faults=_faults,
-    ping=_ping,
     proxy_library=lambda settings: "socksio" if settings.token else None,
     check_address=_check_address,
     number_addresses=True,
@@ -100,7 +82,7 @@ CHANNEL = Channel(
     example=123456789,
     fake_address=_fake_chat,
     # The parse mode HTML of the Bot API.
-    parts=ChannelParts(own=(TemplatePart(name=_NAME, with_note=note_in_markup),)),
+    parts=ChannelParts(own=(TemplatePart(name="telegram", with_note=note_in_markup),)),
     carries_files=True,
     carries_subject=False,
 )

@@ -22,15 +22,12 @@ class WebhookSettings:
 
 
 def _make(settings: WebhookSettings, context: ChannelContext) -> Notifier:
-    from adapters.channels.shared.blips import BlipTolerantNotifier
     from adapters.channels.webhook.notifier import WebhookNotifier
 
-    return BlipTolerantNotifier(
-        WebhookNotifier(
-            secret=lambda: now(settings.secret) or "",
-            allow_private=settings.allow_private,
-            wishes=context.wishes,
-        )
+    return WebhookNotifier(
+        secret=lambda: now(settings.secret) or "",
+        allow_private=settings.allow_private,
+        wishes=context.wishes,
     )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.finding import Finding
 from adapters.channels.setting import SettingFault, check_secrets, secret, setting
 from adapters.secret import Secret, now
 from adapters.setting_values import check_http_url
@@ -46,14 +45,6 @@ def _make(settings: CarrierSettings, _context: ChannelContext) -> "CarrierNotifi
     )
 
 
-async def _ping(settings: CarrierSettings, context: ChannelContext) -> list[Finding]:
-    notifier = _make(settings, context)
-    try:
-        return await notifier.ping()
-    finally:
-        await notifier.close()
-
-
 def check_number(address: str, _settings: CarrierSettings | None = None) -> None:
     """Raise Permanent for what is no telephone number."""
     if not _NUMBER.fullmatch(address):
@@ -75,7 +66,6 @@ CHANNEL = Channel(
     make=_make,
     has_queue=True,
     faults=_faults,
-    ping=_ping,
     check_address=check_number,
     example="+15550001234",
     fake_address=_fake_number,
