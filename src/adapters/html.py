@@ -5,7 +5,7 @@ a reader can see the difference, in linear time and without a tree.
 """
 
 import re
-from html import unescape
+from html import escape, unescape
 
 _QUOTED = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+"
 _INSIDE = rf"{_QUOTED}|[^>]*"
@@ -72,6 +72,11 @@ def attributes_of(source: str) -> dict[str, str]:
     for name, double, single, bare in _ATTRIBUTE.findall(source):
         found.setdefault(name.lower(), decoded(double or single or bare))
     return found
+
+
+def escaped(text: str) -> str:
+    """A text for where `&`, `<` and `>` are markup: in HTML, at Telegram and at Slack."""
+    return escape(text, quote=False)
 
 
 def decoded(text: str) -> str:

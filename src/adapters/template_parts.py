@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from adapters.html import escaped
+
 _BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 
@@ -29,7 +31,7 @@ def _above(note: str, text: str) -> str:
 
 def note_in_markup(note: str, text: str) -> str:
     """A text in a markup that has `&`, `<` and `>` of its own, below a note in plain text."""
-    return _above(html.escape(note, quote=False), text)
+    return _above(escaped(note), text)
 
 
 def _note_in_html(note: str, text: str) -> str:
@@ -48,7 +50,7 @@ class TemplatePart:
 
     name: str
     escaping: Escaping = HTML_ESCAPING
-    check: Callable[[str], None] | None = None
+    check: Callable[[str], object] | None = None
     hints: Callable[[str], Iterator[str]] | None = None
     with_note: Callable[[str, str], str] = _above
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.slack.message import LONGEST_TEXT, escaped, message_of
+from adapters.channels.slack.message import LONGEST_TEXT, message_of
+from adapters.html import escaped
 from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.notification import JsonValue

@@ -3,12 +3,13 @@
 https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Never
 
 from adapters.channels.slack.blocks import block_faults
+from adapters.channels.slack.parts import arguments_of
+from adapters.html import escaped
 from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.notification import JsonValue, Notification
@@ -17,7 +18,6 @@ LONGEST_TEXT = 40_000
 """Characters; what is longer Slack would cut (the method's page, "Truncating content")."""
 
 _THREAD = re.compile(r"\d{1,20}\.\d{1,10}")
-_CONTROL = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MOST_TOLD = 5
 
 # Where it goes and with whose token is ours to say. `parse` and `link_names` would make mentions
@@ -44,7 +44,13 @@ def message_of(notification: Notification, content: Content) -> dict[str, JsonVa
 
     Raises Permanent with reason CONTENT_REFUSED, naming every field that Slack could not take.
     """
-    message = {**_template_s_own(content), **_wishes(notification.metadata)}
+    message: dict[str, JsonValue] = {}
+    try:
+        if "slack.json" in content.parts:
+            message = arguments_of(content.parts["slack.json"])
+    except ValueError as error:
+        _refuse([str(error)])
+    message |= _wishes(notification.metadata)
     if "text" not in message:
         message |= _text_for(content)
     faults = list(_faults(message))
@@ -55,58 +61,28 @@ def message_of(notification: Notification, content: Content) -> dict[str, JsonVa
     return message
 
 
-def escaped(text: str) -> str:
-    """Plain text, so that nothing in it is a mention, a link or a command to Slack.
-
-    https://docs.slack.dev/messaging/formatting-message-text#escaping
-    """
-    return text.translate(_CONTROL)
-
-
-def _template_s_own(content: Content) -> dict[str, JsonValue]:
-    part = content.parts.get("slack.json")
-    if part is None:
-        return {}
-    try:
-        value = json.loads(part, parse_constant=_no_json)
-    except (ValueError, RecursionError):
-        _refuse(["slack.json: is not JSON"])
-    if isinstance(value, list):
-        return {"blocks": value}
-    if not isinstance(value, dict):
-        _refuse(["slack.json: must be a list of blocks or an object"])
-    return value
-
-
-def _no_json(constant: str) -> Never:
-    raise ValueError(constant)
-
-
 def _wishes(metadata: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """What `metadata.slack` of the message asks for."""
     own = metadata.get("slack", {})
     if not isinstance(own, Mapping):
         _refuse(["metadata.slack: must be an object"])
-    faults = [f"metadata.slack.{name}: {fault}" for name, fault in _wish_faults(own)]
-    if faults:
+    found = ((name, _wish_fault(name, value)) for name, value in own.items())
+    if faults := [f"metadata.slack.{name}: {fault}" for name, fault in found if fault]:
         _refuse(faults)
-    wishes: dict[str, JsonValue] = {}
-    if "thread_ts" in own:
-        wishes["thread_ts"] = own["thread_ts"]
+    wishes = {name: own[name] for name in own if name != "unfurl"}
     if "unfurl" in own:
         wishes |= {"unfurl_links": own["unfurl"], "unfurl_media": own["unfurl"]}
     return wishes
 
 
-def _wish_faults(own: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
-    for name, value in own.items():
-        if name == "thread_ts":
-            if fault := _thread_fault(value):
-                yield name, fault
-        elif name != "unfurl":
-            yield name, "is not known: there are thread_ts and unfurl"
-        elif not isinstance(value, bool):
-            yield name, "must be true or false"
+def _wish_fault(name: str, value: JsonValue) -> str | None:
+    match name:
+        case "thread_ts":
+            return _thread_fault(value)
+        case "unfurl":
+            return None if isinstance(value, bool) else "must be true or false"
+        case _:
+            return "is not known: there are thread_ts and unfurl"
 
 
 def _text_for(content: Content) -> dict[str, JsonValue]:

@@ -4,41 +4,50 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any, Never
 
+from adapters.channels.slack.blocks import MOST_BLOCKS
+from adapters.html import escaped
 from adapters.template_parts import ChannelParts, Escaping, TemplatePart, note_in_markup
-from domain.notification import JsonValue
 
-_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # What a template's own "<" in front of it would make a mention or a command of.
 _COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
 _ZERO_WIDTH_SPACE = "\u200b"
-_MAX_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
-_LONGEST_TEXT = 3000
+_LONGEST_NOTE = 3000
 _BLOCK_TEXTS = ("text", "alt_text")
 
 
-def escaped(value: object) -> str:
+def escaped_value(value: object) -> str:
     """Escape the three characters that Slack's own markup uses, and no others.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    text = str(value).translate(_MARKUP)
+    text = escaped(str(value))
     return _ZERO_WIDTH_SPACE + text if _COMMAND.match(text) else text
 
 
-def _check_blocks(text: str) -> None:
+def arguments_of(part: str) -> dict[str, Any]:
+    """What the part `slack.json` says of the call: an object, or a list of blocks. Raises
+    ValueError."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = json.loads(part, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"slack.json is not JSON: {error}") from None
-    if not isinstance(value, list | dict):
-        raise TypeError("slack.json must be a list of blocks or an object")
+    if isinstance(value, list):
+        return {"blocks": value}
+    if not isinstance(value, dict):
+        raise ValueError("slack.json must be a list of blocks or an object")  # noqa: TRY004
+    return value
 
 
-def _null_texts(text: str) -> Iterator[str]:
+def _no_number(constant: str) -> Never:
+    raise ValueError(constant)
+
+
+def _null_texts(part: str) -> Iterator[str]:
     """Texts of blocks that are null, which Slack refuses."""
     with suppress(ValueError):  # what is no JSON is another matter
-        for path in _nulls_in(json.loads(text), ""):
+        for path in _nulls_in(json.loads(part), ""):
             yield f"{path} is null, and Slack wants a text"
 
 
@@ -54,36 +63,29 @@ def _nulls_in(value: object, path: str) -> Iterator[str]:
             yield from _nulls_in(item, f"{path}[{index}]")
 
 
-def _note_in_blocks(note: str, text: str) -> str:
-    return json.dumps(_noted(json.loads(text), note), ensure_ascii=False)
-
-
-def _noted(value: JsonValue, note: str) -> JsonValue:
-    block: JsonValue = {
-        "type": "section",
-        "text": {"type": "plain_text", "text": note[:_LONGEST_TEXT]},
-    }
-    if isinstance(value, list):
-        return [block, *value[: _MAX_BLOCKS - 1]]
-    if isinstance(value, dict) and isinstance(value.get("blocks"), list):
-        return {**value, "blocks": _noted(value["blocks"], note)}
-    if isinstance(value, dict):
-        return {**value, "text": note_in_markup(note, str(value.get("text") or "")).rstrip()}
-    return value
+def _with_note(note: str, part: str) -> str:
+    call = arguments_of(part)
+    if isinstance(call.get("blocks"), list):
+        text = {"type": "plain_text", "text": note[:_LONGEST_NOTE]}
+        first = {"type": "section", "text": text}
+        call["blocks"] = [first, *call["blocks"][: MOST_BLOCKS - 1]]
+    else:
+        call["text"] = note_in_markup(note, str(call.get("text") or "")).rstrip()
+    return json.dumps(call, ensure_ascii=False)
 
 
 PARTS = ChannelParts(
     own=(
         TemplatePart(
             name="slack.json",
-            escaping=Escaping("slack.json", escape=escaped, in_json=True),
-            check=_check_blocks,
+            escaping=Escaping("slack.json", escape=escaped_value, in_json=True),
+            check=arguments_of,
             hints=_null_texts,
-            with_note=_note_in_blocks,
+            with_note=_with_note,
         ),
         TemplatePart(
             name="slack",
-            escaping=Escaping("slack", escape=escaped),
+            escaping=Escaping("slack", escape=escaped_value),
             with_note=note_in_markup,
         ),
     )

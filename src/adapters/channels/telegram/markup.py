@@ -8,9 +8,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape as html_escape
+from html import escape
 
-from adapters.html import attributes_of, decoded
+from adapters.html import attributes_of, decoded, escaped
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)(\s[^<>]*+|/)?+>")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -54,11 +54,6 @@ def units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
-def escape(text: str) -> str:
-    """Text as Telegram's HTML."""
-    return html_escape(text, quote=False)
-
-
 def parse(source: str) -> list[Run]:
     """Read a rendered template; never fails, whatever is wrong with it."""
     source = _without_comments(_scalar(source))
@@ -87,7 +82,7 @@ def write(runs: Iterable[Run]) -> str:
         kept = shared(opened, run.tags)
         pieces += (tag.closing for tag in reversed(opened[kept:]))
         pieces += (tag.opening for tag in run.tags[kept:])
-        pieces.append(escape(run.text))
+        pieces.append(escaped(run.text))
         opened = run.tags
     pieces += (tag.closing for tag in reversed(opened))
     return "".join(pieces)
@@ -168,7 +163,7 @@ def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:
 
 
 def _with(name: str, attributes: Mapping[str, str]) -> str:
-    pairs = (f' {key}="{html_escape(value)}"' for key, value in attributes.items())
+    pairs = (f' {key}="{escape(value)}"' for key, value in attributes.items())
     return f"<{name}{''.join(pairs)}>"
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from adapters.channels.telegram.markup import Run, Tag, escape, shared, units, write
+from adapters.channels.telegram.markup import Run, Tag, shared, units, write
+from adapters.html import escaped
 
 LONGEST_TEXT = 4096
 LONGEST_CAPTION = 1024
@@ -101,7 +102,7 @@ class _Text:
         for run in self._between(start, min(end, start + budget)):
             new = run.tags[shared(opened, run.tags) :]
             budget -= sum(units(tag.opening) + units(tag.closing) for tag in new)
-            cost = units(escape(run.text))
+            cost = units(escaped(run.text))
             if cost > budget:
                 return reached + _fitting(run.text, budget)
             budget -= cost
@@ -155,7 +156,7 @@ def _affordable(runs: Sequence[Run], budget: int) -> Sequence[Run]:
 def _fitting(text: str, budget: int) -> int:
     """How many characters of `text` fit."""
     for position, character in enumerate(text):
-        budget -= units(escape(character))
+        budget -= units(escaped(character))
         if budget < 0:
             return position
     return len(text)
