@@ -72,7 +72,7 @@ class Dispatcher:
             except ClaimLost:  # we stood still for too long; another process may have it now
                 start = None
                 continue
-            except BaseException as error:
+            except (Exception, asyncio.CancelledError) as error:
                 await self.ledger.abandon(record, error)
                 raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
