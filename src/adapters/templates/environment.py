@@ -24,9 +24,17 @@ from markupsafe import Markup
 
 from adapters.template_parts import Escaping
 from adapters.templates.generator import Generator
-from adapters.templates.nulls import ACCEPT_NULL, NullItem, NullUsed, is_none, tojson
 from adapters.templates.parser import PlacingParser
-from adapters.templates.printable import SCALARS, join, refuse_unprintable
+from adapters.templates.values import (
+    ACCEPT_NULL,
+    SCALARS,
+    NullItem,
+    NullUsed,
+    is_none,
+    join,
+    refuse_unprintable,
+    tojson,
+)
 
 _MAX_NUMBER_BITS = 4096
 _METHODS = {

@@ -11,8 +11,7 @@ from jinja2.exceptions import SecurityError
 
 from adapters.templates.deadline import DeadlineExceeded
 from adapters.templates.environment import LimitExceeded
-from adapters.templates.nulls import NullItem, NullUsed
-from adapters.templates.printable import NotPrintable
+from adapters.templates.values import NotPrintable, NullItem, NullUsed
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along

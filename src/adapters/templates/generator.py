@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 
-from adapters.templates.nulls import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
+from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
 _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
 

@@ -6,9 +6,9 @@ from itertools import islice
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
 from adapters.templates.environment import LimitExceeded
-from adapters.templates.nulls import NOTHING
 from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_alternative import text_from_html
+from adapters.templates.values import NOTHING
 from domain.content import Content
 from domain.ports import RenderRequest
 

@@ -14,12 +14,18 @@ from adapters.template_parts import (
     ChannelParts,
     Escaping,
 )
-from adapters.templates.catalogue import Catalogue, Entry, PartNames, catalogue
+from adapters.templates.catalogue import (
+    Catalogue,
+    Entry,
+    PartNames,
+    UnknownFile,
+    catalogue,
+    unknown_files,
+)
 from adapters.templates.compilation import Compilation
 from adapters.templates.environment import CodeCache, make_environment
 from adapters.templates.manifest import Manifest
 from adapters.templates.source import FileSet
-from adapters.templates.unknown_files import UnknownFile, unknown_files
 from domain.errors import DispatcherError
 
 

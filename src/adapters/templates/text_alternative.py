@@ -7,8 +7,7 @@ row ends) follows the standard's rules for the elements whose text it changes.
 from collections.abc import Iterator
 
 from adapters.html import VOID, without_unseen
-from adapters.templates.hidden import Hidden
-from adapters.templates.kept_lines import KEEPS_LINES, with_breaks
+from adapters.templates.extent import KEEPS_LINES, OpenElement, with_breaks
 from adapters.templates.text_pieces import NEUTRAL, Piece, pages
 from adapters.templates.text_tags import LINE, PARAGRAPH, TABLE, Tag, Words
 from adapters.templates.text_writer import Writer
@@ -86,10 +85,10 @@ class _Reader:
                 self.writer.cell()
             if tag.name in VOID:
                 return NEUTRAL, words
-            tag, words = self._after(Hidden(tag.name), pieces)
+            tag, words = self._after(OpenElement(tag.name), pieces)
         return tag, words
 
-    def _after(self, hidden: Hidden, pieces: Iterator[Piece]) -> Piece:
+    def _after(self, hidden: OpenElement, pieces: Iterator[Piece]) -> Piece:
         for tag, words in pieces:
             is_about_another = hidden.take(tag.name, in_table=self.writer.depth > 0)
             if not hidden.is_open:

@@ -71,15 +71,13 @@ def _rules(style: str) -> Iterator[tuple[str, str]]:
 
 def _is_hidden(style: str) -> bool:
     rules = _declared(style)
+    is_flat = any(_ZERO.match(rules.get(name, "")) for name in ("max-height", "height"))
     return (
         rules.get("display") == "none"
         or rules.get("visibility") == "hidden"
         or rules.get("mso-hide") == "all"
-        or _is_zero(rules.get("opacity"))
-        or (
-            rules.get("overflow") == "hidden"
-            and (_is_zero(rules.get("max-height")) or _is_zero(rules.get("height")))
-        )
+        or _ZERO.match(rules.get("opacity", "")) is not None
+        or (rules.get("overflow") == "hidden" and is_flat)
     )
 
 
@@ -89,7 +87,3 @@ def _declared(style: str) -> dict[str, str]:
         name, _, value = declaration.partition(":")
         rules[name.strip()] = value.partition("!")[0].strip()
     return rules
-
-
-def _is_zero(value: str | None) -> bool:
-    return value is not None and _ZERO.match(value) is not None

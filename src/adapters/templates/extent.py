@@ -1,10 +1,18 @@
-"""Where an element that is not shown ends: its own end tag, or what implies its end.
+"""Where an element ends that is not shown or keeps its lines: its own end tag, or what implies it.
 
 The rules are those of HTML's tree construction for the elements that have them
 (https://html.spec.whatwg.org/multipage/parsing.html#parsing-main-inbody).
 """
 
-from adapters.html import VOID
+import re
+
+from adapters.html import VOID, attributes_of, tag_of, tokens
+from adapters.templates.visibility import keeps_lines
+
+KEEPS_LINES = "white-space"
+"""What a style has that keeps lines, as `white-space: pre-line` does."""
+
+_LINE_END = re.compile(r"\r\n?|\n")
 
 _ENDS_P = frozenset(
     ("address", "article", "aside", "blockquote", "center", "dd", "details", "dialog", "dir", "div",
@@ -24,14 +32,12 @@ _ENDS = {
     "option": (frozenset(("option",)), frozenset(("select", "optgroup"))),
 }
 _ENDS_ANCESTORS = (_ENDS_P | _PARTS_OF_A_TABLE | {"select", "optgroup", "option"}) - {"p"}
-
-
 _DEEPEST = 512
 """Elements within each other; browsers stop counting there, too."""
 
 
-class Hidden:
-    """One element that is not shown, and what is open within it."""
+class OpenElement:
+    """One element, and what is open within it."""
 
     def __init__(self, name: str) -> None:
         self._open = [name]
@@ -43,7 +49,7 @@ class Hidden:
 
     def take(self, name: str, *, in_table: bool) -> bool:
         """Take a tag, its name after a slash where it ends an element. True where the tag ends the
-        hidden element from without, so that it is about what is shown.
+        element from without, so that it is about what comes after it.
 
         `in_table`: whether the element stands in a table."""
         if name[0] == "/":
@@ -108,3 +114,28 @@ class Hidden:
     def _pop_to(self, name: str) -> None:
         while self._open.pop() != name:
             pass
+
+
+def with_breaks(source: str) -> str:
+    """The source with a `<br>` for each line end that a style keeps. Other white space is left as
+    it is."""
+    first, *rest = tokens(source)
+    found = iter(rest)
+    written = [first]
+    element: OpenElement | None = None
+    tables = 0  # open ones around it
+    for tag, text in zip(found, found, strict=True):
+        name, attributes = tag_of(tag)
+        if element is not None:
+            element.take(name, in_table=tables > 0)
+        if element is None or not element.is_open:
+            tables = max(0, tables + (name == "table") - (name == "/table"))
+            element = OpenElement(name) if _keeps_lines(name, attributes) else None
+        written += (tag, _LINE_END.sub("<br>", text) if element else text)
+    return "".join(written)
+
+
+def _keeps_lines(name: str, attributes: str) -> bool:
+    if KEEPS_LINES not in attributes or name in VOID or name[0] == "/":
+        return False
+    return keeps_lines(attributes_of(attributes).get("style", ""))
