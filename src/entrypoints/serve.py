@@ -19,7 +19,7 @@ from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
 from entrypoints.watching.notes import EVERY, WorkerNotes
-from entrypoints.watching.periodic import TICK, SettlementWatch, repeated
+from entrypoints.watching.periodic import TICK, repeated, when
 from entrypoints.watching.service_manager import ServiceManager
 
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
@@ -89,17 +89,13 @@ async def _enter_companions(
         container.paces(), container.in_hand(), container.learned(), container.dispatcher().pauses
     )
 
-    def refresh_templates() -> None:
-        if renderer.refresh():
-            releaser.templates_changed()
-
-    def look_at_memory() -> None:
-        if memory is not None and peak_memory() > memory:
-            stop("memory limit reached")
-
+    looks = [when(renderer.refresh, releaser.templates_changed), watch.look]
+    if memory is not None:
+        looks.append(when(lambda: peak_memory() > memory, partial(stop, "memory limit reached")))
+    if manager.is_watching:
+        looks.append(when(lambda: not watch.standstill(), manager.alive))
     releaser.templates_changed()  # what was fixed while no worker ran is released, too
-    report_life = partial(_report_life, manager, watch)
-    for look in (refresh_templates, look_at_memory, watch.look, report_life):
+    for look in looks:
         await stack.enter_async_context(repeated(look, TICK))
     if settings.auto_release:
         await stack.enter_async_context(repeated(releaser.run, _RELEASE_PAUSE))
@@ -110,11 +106,6 @@ async def _enter_companions(
     if settings.alerts_to:
         await stack.enter_async_context(container.alerter().at_work())
         await stack.enter_async_context(container.all_clear().at_work())
-
-
-def _report_life(manager: ServiceManager, watch: SettlementWatch) -> None:
-    if not watch.standstill():
-        manager.alive()
 
 
 def _at_most(count: int, handler: Handler, stop: Callable[[str], None]) -> Handler:

@@ -72,6 +72,16 @@ async def _succeeds(work: Callable[[], object], fault: str) -> bool:
     return True
 
 
+def when(found: Callable[[], object], do: Callable[[], object]) -> Callable[[], None]:
+    """What looks, and does something where the look has found something."""
+
+    def look() -> None:
+        if found():
+            do()
+
+    return look
+
+
 class SettlementWatch:
     """Reports when no message was settled for a whole period, although messages are in hand and no
     trouble is known, and again when one is."""

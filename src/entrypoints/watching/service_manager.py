@@ -21,6 +21,11 @@ class ServiceManager:
         self._supervision = read_supervision() if supervision is None else supervision
         self._next = 0.0
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether it expects reports that the worker is alive."""
+        return self._supervision.period is not None
+
     def ready(self) -> None:
         """Report that the worker runs; its broker may still be away."""
         self._report(_READY)
