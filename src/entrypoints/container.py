@@ -40,7 +40,6 @@ from entrypoints.channels import (
     notifier_factories,
 )
 from entrypoints.settings import Settings, SettingsInvalid, variable
-from entrypoints.settings.model import Undefined
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
 
 
@@ -49,7 +48,7 @@ def render_options(settings: Settings) -> RenderOptions:
     return RenderOptions(
         max_output=settings.max_output,
         timeout=settings.render_timeout.total_seconds(),
-        lenient=settings.templates_undefined is Undefined.LENIENT,
+        lenient=settings.templates_undefined == "lenient",
         autoescape_flat=settings.templates_autoescape,
         settle=settings.templates_settle.total_seconds(),
         channels={name: one.parts for name, one in CHANNELS.items()},

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.clock import SystemClock
 from adapters.inbound.contract import Consumer, DeadLetters, Publisher
@@ -12,7 +12,7 @@ from adapters.inbound.in_hand import InHand
 from adapters.inbound.survey import QueueState
 from domain.ledger import DeliveryLedger
 from domain.pace import PaceStore
-from domain.ports import EventSink
+from domain.ports import EventSink, Notifier
 from entrypoints.settings import Settings, SettingsInvalid, variable
 
 if TYPE_CHECKING:
@@ -25,12 +25,7 @@ _NO_REDIS = (
 )
 
 
-class _Part(Protocol):
-    async def close(self) -> None:
-        """Let go of what it holds."""
-
-
-P = TypeVar("P", bound=_Part)
+P = TypeVar("P", Publisher, DeadLetters, DeliveryLedger, PaceStore, Notifier)
 
 
 def closed_at_end(closing: AsyncExitStack, part: P) -> P:

@@ -141,11 +141,11 @@ def places(settings: Settings) -> list[CapturedPlace]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
 class CapturedMailbox:
     """Answers with what is in these places at the moment of asking."""
 
-    def __init__(self, places: list[CapturedPlace]) -> None:
-        self._places = places
+    places: list[CapturedPlace]
 
     def answer(self, path: str) -> PageReply:
         """The page at `path`."""
@@ -155,19 +155,19 @@ class CapturedMailbox:
             case ["style.css"]:
                 return style()
             case ["m", key, *rest]:
-                message = find(self._places, key)
+                message = find(self.places, key)
                 return missing() if message is None else _part(message, rest)
             case _:
                 return missing()
 
     def _list(self) -> PageReply:
-        messages = list(islice(everything(self._places), _LATEST))
+        messages = list(islice(everything(self.places), _LATEST))
         return page(
             "messages",
             title="Captured messages",
             messages=messages,
             many=f"the last {_LATEST}" if len(messages) == _LATEST else len(messages),
-            folders=", ".join(sorted({str(place.folder) for place in self._places})),
+            folders=", ".join(sorted({str(place.folder) for place in self.places})),
             ago=ago,
         )
 

@@ -70,12 +70,12 @@ class _View:
         return self.templates.render(replace(request, locale=self.locale))
 
 
+@dataclass(frozen=True, slots=True)
 class Preview:
     """Answers with the templates as they are on disk at the moment of asking."""
 
-    def __init__(self, root: Path, options: RenderOptions) -> None:
-        self._root = root
-        self._options = options
+    root: Path
+    options: RenderOptions
 
     def answer(self, path: str) -> PageReply:
         """The page at `path`."""
@@ -93,10 +93,10 @@ class Preview:
                 return missing()
 
     def _load(self) -> FilesystemTemplates:
-        return FilesystemTemplates(self._root, options=self._options, allow_broken=True)
+        return FilesystemTemplates(self.root, options=self.options, allow_broken=True)
 
     def _list(self) -> PageReply:
-        findings = lint(self._root, self._options, datetime.now(UTC))
+        findings = lint(self.root, self.options, datetime.now(UTC))
         errors = [finding for finding in findings if finding.severity == "error"]
         try:
             snapshot = self._load().snapshot
@@ -111,7 +111,7 @@ class Preview:
             rows=[(name, infos.get(name), faults[name]) for name in names],
             others=[error for error in errors if error.template not in names],
             hints=[finding for finding in findings if finding.severity == "warning"],
-            root=self._root,
+            root=self.root,
             address=_address,
         )
 

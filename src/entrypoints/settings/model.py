@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,20 +20,14 @@ from domain.notification import Recipient
 from entrypoints.settings import values
 
 PRODUCTION = "production"
-
-
-class Undefined(StrEnum):
-    """What an undefined variable in a template does."""
-
-    STRICT = "strict"
-    LENIENT = "lenient"
-
-
 DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has_queue)
 
 NOT_YET = ("events",)
 """Settings whose feature is still to come: accepted with a warning, so that a configuration
 written for it starts."""
+
+
+_LEVEL = values.one_of(("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
 def _unset_channels() -> dict[str, Any]:
@@ -63,7 +56,7 @@ class Settings:
     max_in_hand: int = setting(64 * 2**20, parse=values.parse_size)
     max_output: int = setting(5 * 2**20, parse=values.parse_size)
     render_timeout: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
-    templates_undefined: Undefined = setting(Undefined.STRICT, parse=values.one_of(Undefined))
+    templates_undefined: str = setting("strict", parse=values.one_of(("strict", "lenient")))
     templates_autoescape: bool = setting(default=True, parse=parse_switch)
     templates_settle: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
     retry_delays: tuple[timedelta, ...] = setting(
@@ -86,7 +79,7 @@ class Settings:
     log_format: Literal["console", "json"] | None = setting(
         parse=values.one_of(("console", "json"))
     )
-    log_level: str = setting("INFO", parse=values.parse_level)
+    log_level: str = setting("INFO", parse=lambda text: _LEVEL(text.upper()))
 
     @property
     def is_production(self) -> bool:

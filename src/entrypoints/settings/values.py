@@ -72,11 +72,6 @@ def one_of(words: Iterable[T]) -> Callable[[str], T]:
     return parse
 
 
-def parse_level(text: str) -> str:
-    """Read a level of the log, in any case."""
-    return one_of(("DEBUG", "INFO", "WARNING", "ERROR"))(text.upper())
-
-
 def parse_list(text: str) -> tuple[str, ...]:
     """Read `a,b,c`."""
     return tuple(item.strip() for item in text.split(",") if item.strip())

@@ -61,7 +61,10 @@ def command() -> int:
     and how to fix it and send it again.
     """
     settings = _settings(load())
-    _provide_templates(settings.templates_dir)
+    folder = settings.templates_dir
+    if folder == Settings.templates_dir and not folder.exists():
+        written = list(write_templates(folder))
+        words(f"no templates here: wrote {len(written)} sample files to {folder}/")
     with opened(settings) as app:
         app.container.events.override(seen := _Seen())
         snapshot = app.container.renderer().snapshot
@@ -97,13 +100,6 @@ def _settings(settings: Settings) -> Settings:
         },
         home=settings.home / "demo",
     )
-
-
-def _provide_templates(folder: Path) -> None:
-    """Where the folder is the default one and does not exist, write the samples into it."""
-    if folder == Settings.templates_dir and not folder.exists():
-        written = list(write_templates(folder))
-        words(f"no templates here: wrote {len(written)} sample files to {folder}/")
 
 
 def _missing_template(snapshot: Snapshot) -> str:

@@ -26,7 +26,6 @@ from entrypoints.cli.completion import channel_names, template_names
 from entrypoints.cli.output import print_json, print_table, words
 from entrypoints.cli.sending.send import message_from
 from entrypoints.container import render_options
-from entrypoints.settings.model import Undefined
 from entrypoints.start import load
 
 
@@ -166,6 +165,6 @@ def schema(template: str, _as_json: bool) -> None:
         raise click.ClickException("\n".join(faults))
     if template not in snapshot.templates:
         raise click.ClickException(f"there is no template {template!r}")
-    is_strict = app.settings.templates_undefined is Undefined.STRICT
+    is_strict = app.settings.templates_undefined == "strict"
     with _broken_example_in_words():
         print_json(parameters_schema(snapshot, template, is_strict=is_strict))
