@@ -224,13 +224,15 @@ class RabbitPublisher:
         headers: Mapping[str, str | int],
     ) -> None:
         try:
-            async with asking("it is not known whether the message is stored", _CONFIRM_TIMEOUT):
+            async with asyncio.timeout(_CONFIRM_TIMEOUT):
                 await self._prepare(queue)
                 await self._link.publish(target, body, properties=properties, headers=headers)
-        except (PublishRefused, BrokerUnavailable) as error:
+        except TimeoutError:
+            await self._link.close()
+            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it may or may not be stored"
+            raise BrokerUnavailable(text) from None
+        except (PublishRefused, BrokerUnavailable):
             self._prepared.discard(queue)
-            if isinstance(error, BrokerUnavailable):
-                await self._link.close()
             raise
 
     async def _prepare(self, queue: str) -> None:
@@ -243,7 +245,7 @@ class RabbitPublisher:
         except ChannelLost as lost:
             if lost.code:
                 raise PublishRefused(lost.text) from lost
-            raise
+            raise BrokerUnavailable(lost.text) from lost
         if not exists:
             raise PublishRefused(f"queue {queue} does not exist, and its producer declares it")
         self._prepared.add(queue)
