@@ -131,7 +131,7 @@ async def survey(
 
         file = parse_sqlite_url(settings.broker)
         return sqlite.survey(file, settings.managed_queues, datetime.now(UTC))
-    from adapters.rabbitmq import survey as rabbitmq
+    from adapters.rabbitmq import topology as rabbitmq
 
     return await rabbitmq.survey(rabbit(), settings.managed_queues)
 

@@ -8,7 +8,7 @@ from pika import SSLOptions, URLParameters
 from pika.connection import Parameters
 from pika.credentials import ExternalCredentials
 
-from adapters.rabbitmq.tls import TlsFiles
+from adapters.rabbitmq.settings import TlsFiles
 from adapters.urls import ServerUrl, option_name, parse_url, split_urls
 
 HEARTBEAT = 30

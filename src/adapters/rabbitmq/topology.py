@@ -1,17 +1,27 @@
-"""What an operator asks about the topology: what there must be, what differs, and to apply it."""
+"""What an operator asks about the topology: what there must be, what differs, to apply it, and how
+many messages are in each queue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from adapters.inbound.contract import TopologyMismatch
+from adapters.inbound.survey import QueueState, Waiting
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import asking, connected
 from adapters.rabbitmq.declarer import Declare, Declarer, Presence
-from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
+from adapters.rabbitmq.plan import (
+    EXCHANGE,
+    LADDER,
+    QueuePlan,
+    dead_queue_name,
+    queue_plans,
+    retry_queue,
+)
 from adapters.rabbitmq.preparing import Preparer, a_stream, mismatch
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 
+_TIMEOUT = 20.0
 _NAME, _WHAT = "dispatcher topology", "the topology is not known"
 
 
@@ -135,3 +145,41 @@ def _not_seen(kind: str, name: str, presence: Presence) -> Difference:
     if presence is Presence.UNSEEN:
         words = "cannot be seen without a right on it"
     return Difference(kind, name, TopologyFinding(presence.value), f"{kind} {name} {words}")
+
+
+async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[QueueState, ...]:
+    """The state of each of `queues`, in their order; what this user may not look at is named as
+    unseen. Raises BrokerUnavailable.
+
+    AMQP shows ready messages only, not those that a consumer holds.
+    """
+    async with (
+        asking("the broker does not show its queues", _TIMEOUT),
+        connected(settings.address, "dispatcher status") as connection,
+        Declarer(connection) as declarer,
+    ):
+        return tuple([await _state(declarer, settings, queue) for queue in queues])
+
+
+async def _state(declarer: Declarer, settings: RabbitSettings, queue: str) -> QueueState:
+    tiers = {delay: retry_queue(queue, delay).name for delay in {*settings.tiers, *LADDER}}
+    names = [queue, dead_queue_name(queue), *(tiers[delay] for delay in sorted(tiers))]
+    found = {name: counts for name in names if (counts := await declarer.counts(name))}
+    waiting = [
+        Waiting(delay=delay, messages=counts.ready)
+        for delay in sorted(tiers)
+        if (counts := found.get(tiers[delay])) and counts.ready is not None
+    ]
+    work, dead = found.get(queue), found.get(dead_queue_name(queue))
+    return QueueState(
+        queue=queue,
+        exists=work is not None,
+        ready=work.ready if work else 0,
+        unacked=None,
+        consumers=work.consumers if work else 0,
+        waiting=tuple(waiting),
+        dead=dead.ready if dead else None,
+        dead_by_reason=None,
+        unseen=tuple(name for name, counts in found.items() if counts.ready is None),
+        problem=a_stream(queue) if work and await declarer.is_stream(queue) else None,
+    )

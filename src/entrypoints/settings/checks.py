@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 
 from adapters.channels import CHANNELS
-from adapters.rabbitmq.tls import TlsFiles
+from adapters.rabbitmq.settings import TlsFiles
 from adapters.redis.address import SCHEMES as REDIS
 from adapters.redis.address import RedisAddress
 from adapters.sqlite.url import check_sqlite_url

@@ -9,8 +9,7 @@ from typing import Any, Literal
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.setting import SettingSpec, secret, setting
 from adapters.paths import parse_path
-from adapters.rabbitmq.settings import Binding, TopologyMode
-from adapters.rabbitmq.tls import TlsFiles
+from adapters.rabbitmq.settings import Binding, TlsFiles, TopologyMode
 from adapters.secret import Secret
 from adapters.setting_values import parse_count, parse_switch
 from domain.alerts import AlertTarget

@@ -16,7 +16,7 @@ from adapters.inbound.contract import BrokerUnavailable
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.parameters import BrokerAddress
-from adapters.rabbitmq.tls import TlsFiles
+from adapters.rabbitmq.settings import TlsFiles
 from tests.support.certificates import Authority
 from tests.support.containers import RABBITMQ_NEW, require_docker, unavailable
 from tests.support.worker import run_command

@@ -8,7 +8,7 @@ from pika.connection import Parameters
 from pika.credentials import ExternalCredentials, PlainCredentials
 
 from adapters.rabbitmq.parameters import BrokerAddress
-from adapters.rabbitmq.tls import TlsFiles
+from adapters.rabbitmq.settings import TlsFiles
 from tests.support.certificates import throwaway_certificate
 
 
