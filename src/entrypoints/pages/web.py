@@ -2,6 +2,7 @@
 read-only, nothing from elsewhere."""
 
 import asyncio
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -139,7 +140,8 @@ def serve(answer: Answer, port: int, what: str) -> None:
     try:
         asyncio.run(_serve(answer, port, what))
     except OSError as error:
-        raise click.ClickException(f"{HOST}:{port}: {error.strerror}; try --port") from None
+        reason = os.strerror(error.errno or 0)  # asyncio's words repeat the address
+        raise click.ClickException(f"{HOST}:{port}: {reason}; try --port") from None
 
 
 async def _serve(answer: Answer, port: int, what: str) -> None:
