@@ -12,6 +12,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import forker
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,15 +28,8 @@ def run_command(
     *arguments: str, settings: Mapping[str, str], cwd: Path, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run `dispatcher` with these arguments to its end."""
-    return subprocess.run(
-        [sys.executable, "-c", "from entrypoints.cli import main; main()", *arguments],
-        env=clean_environment(**settings),
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    environment = clean_environment(**settings)
+    return forker().run(arguments, env=environment, cwd=cwd, stdin=stdin, timeout=120)
 
 
 class Worker:

@@ -49,7 +49,7 @@ def worker(folder: Path, settings: dict[str, str]) -> Iterator[int]:
 
 def readiness(port: int) -> tuple[int, dict[str, str]]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as reply:
             code, text = reply.status, reply.read()
     except urllib.error.HTTPError as error:
         code, text = error.code, error.read()
@@ -60,7 +60,7 @@ def readiness(port: int) -> tuple[int, dict[str, str]]:
 
 
 def stalled(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
         found = re.search(r"^dispatcher_settlement_stalled (\d)$", reply.read().decode(), re.M)
     return found.group(1) if found else ""
 

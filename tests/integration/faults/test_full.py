@@ -126,7 +126,7 @@ def test_a_worker_that_stops_beside_a_full_queue_does_not_call_it_well(
 def _causes(worker: Worker) -> dict[str, str]:
     """Why the worker is not ready, cause by name."""
     port = worker.wait_for("probes are served")["port"]
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     with closing(connection):
         connection.request("GET", "/readyz")
         answer = json.load(connection.getresponse())

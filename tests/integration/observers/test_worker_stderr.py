@@ -156,7 +156,7 @@ def test_field_1_1_a_worker_started_without_stderr_writes_its_log_into_no_other_
 
 
 def page(port: int, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as reply:
         return str(reply.read().decode())
 
 

@@ -73,7 +73,7 @@ def text_of(folder: Path, settings: Mapping[str, str], command: list[str]) -> st
 
 
 def metrics_of(port: int) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/metrics")
         return connection.getresponse().read().decode()

@@ -42,7 +42,7 @@ def serving(home: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
 
 def ask(port: int, path: str = "/", *, method: str = "GET", host: str = "") -> tuple[int, str, str]:
     """Status, policy and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, headers={"Host": host or f"127.0.0.1:{port}"})
         response = connection.getresponse()
