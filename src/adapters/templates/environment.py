@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import CodeType
 from typing import Any, NoReturn
 
 from jinja2 import (
-    BaseLoader,
     BytecodeCache,
     Environment,
+    FunctionLoader,
     StrictUndefined,
-    TemplateNotFound,
+    TemplateSyntaxError,
     Undefined,
     nodes,
     pass_context,
@@ -18,13 +19,13 @@ from jinja2 import (
 from jinja2.bccache import Bucket
 from jinja2.exceptions import SecurityError
 from jinja2.loaders import split_template_path
+from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from adapters.template_parts import Escaping
 from adapters.templates.generator import Generator
-from adapters.templates.parser import PlacingParser
 from adapters.templates.values import (
     ACCEPT_NULL,
     SCALARS,
@@ -65,17 +66,33 @@ class CodeCache(BytecodeCache):
             self._code[bucket.key] = (bucket.checksum, bucket.code)
 
 
-class _SetLoader(BaseLoader):
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        self._texts = texts
+class _Parser(Parser):
+    """Jinja2's, which also says where a block that is not closed begins: the library names only the
+    line where the file ends."""
 
-    def get_source(
-        self, environment: Environment, template: str
-    ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        name = "/".join(split_template_path(template))
-        if name not in self._texts:
-            raise TemplateNotFound(template)
-        return self._texts[name], name, None
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._lines: list[int] = []
+
+    def parse_statement(self) -> nodes.Node | list[nodes.Node]:
+        """Parse a statement; where it fails its line stays known."""
+        self._lines.append(self.stream.current.lineno)
+        statement = super().parse_statement()
+        self._lines.pop()
+        return statement
+
+    def _fail_ut_eof(
+        self, name: str | None, end_token_stack: list[tuple[str, ...]], lineno: int | None
+    ) -> NoReturn:
+        """Fail for an unknown tag, or for the end of the file if `name` is None."""
+        try:
+            super()._fail_ut_eof(name, end_token_stack, lineno)
+        except TemplateSyntaxError as error:
+            if self._tag_stack:
+                begin = self._lines[len(self._tag_stack) - 1]
+                error.args = (f"{error.message} It begins in line {begin}.",)
+                error.lineno = begin if name is None else error.lineno
+            raise
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -87,7 +104,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     """Whether lists and objects are printed as JSON, where a null in them is one of its values."""
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        return PlacingParser(self, source, name, filename).parse()
+        return _Parser(self, source, name, filename).parse()
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is not called is the message's own: an object's key, and never Python's method."""
@@ -158,7 +175,7 @@ def make_environment(
 ) -> Environment:
     """An environment over one immutable set of texts; nothing is ever looked up on disk."""
     environment = _Sandbox(
-        loader=_SetLoader(texts),
+        loader=FunctionLoader(partial(_source, texts)),
         undefined=Undefined if lenient else StrictUndefined,
         autoescape=escaping.is_on,
         finalize=_finalizer(escaping),
@@ -173,6 +190,11 @@ def make_environment(
     environment.tests["none"] = is_none
     environment.filters["join"] = join
     return environment
+
+
+def _source(texts: Mapping[str, str], template: str) -> tuple[str, str, None] | None:
+    name = "/".join(split_template_path(template))
+    return (texts[name], name, None) if name in texts else None
 
 
 def _bits(value: object) -> int:
@@ -204,26 +226,23 @@ def _bounded_range(*arguments: int) -> range:
     return numbers
 
 
-# Both take the context, unused, since Jinja2 then leaves constants to them as well; escaping by
-# a Markup value keeps what a macro or a block has already escaped from being escaped again.
 def _finalizer(escaping: Escaping) -> Callable[..., Any] | None:
     escape = escaping.escape
     if escape is None:
         return None
 
+    # It takes the context, unused, since Jinja2 then leaves constants to it as well; escaping by a
+    # Markup value keeps what a macro or a block has already escaped from being escaped again.
     @pass_context
-    def in_text(_context: Context, value: object) -> object:
+    def finalize(_context: Context, value: object) -> object:
         if hasattr(value, "__html__"):
             return value
-        return Markup(escape(value))  # noqa: S704 - just escaped
+        if not escaping.in_json:
+            text = escape(value)
+        elif isinstance(value, str | Undefined):
+            text = json.dumps(escape(value), ensure_ascii=False)[1:-1]
+        else:
+            text = json.dumps(value, default=str, ensure_ascii=False)
+        return Markup(text)  # noqa: S704 - just escaped
 
-    @pass_context
-    def in_json(_context: Context, value: object) -> object:
-        if hasattr(value, "__html__"):
-            return value
-        if isinstance(value, str | Undefined):
-            text = json.dumps(escape(value), ensure_ascii=False)
-            return Markup(text[1:-1])  # noqa: S704 - just escaped
-        return Markup(json.dumps(value, default=str, ensure_ascii=False))  # noqa: S704
-
-    return in_json if escaping.in_json else in_text
+    return finalize

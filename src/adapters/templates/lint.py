@@ -21,6 +21,8 @@ from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot, TemplateSetBroken
 from domain.errors import Permanent
 
+Severity = Literal["error", "warning"]
+
 _FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
 
 
@@ -31,7 +33,7 @@ class Finding:
     template: str
     file: str
     line: int | None
-    severity: Literal["error", "warning"]
+    severity: Severity
     text: str
 
 
@@ -110,14 +112,7 @@ def _of_example(
     try:
         content = templates.render(example.request(info.name, channel, now))
     except Permanent as failure:
-        place = failure.place if isinstance(failure, RenderFailure) else None
-        yield Finding(
-            template=info.name,
-            file=place.path if place else example.path,
-            line=place.line if place else None,
-            severity="error",
-            text=f"{failure} (with {example.path})",
-        )
+        yield _failed(info, example, failure, "error")
     else:
         sent = templates.snapshot.channels.get(channel, ChannelParts())
         if sent.needs_subject and not content.subject:
@@ -147,17 +142,22 @@ def _printed_nulls(
         templates.render(example.request(info.name, channel, now))
     except RenderFailure as failure:
         if failure.is_null:
-            text = f"{failure}; lenient mode prints None (with {example.path})"
-            place = failure.place
-            yield Finding(
-                template=info.name,
-                file=place.path if place else example.path,
-                line=place.line if place else None,
-                severity="warning",
-                text=text,
-            )
+            yield _failed(info, example, failure, "warning", "; lenient mode prints None")
     except Permanent:
         return  # an error found already
+
+
+def _failed(
+    info: TemplateInfo, example: Example, failure: Permanent, severity: Severity, more: str = ""
+) -> Finding:
+    place = failure.place if isinstance(failure, RenderFailure) else None
+    return Finding(
+        template=info.name,
+        file=place.path if place else example.path,
+        line=place.line if place else None,
+        severity=severity,
+        text=f"{failure}{more} (with {example.path})",
+    )
 
 
 def _warning(info: TemplateInfo, path: str, text: str) -> Finding:

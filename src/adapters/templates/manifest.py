@@ -32,7 +32,11 @@ def read_manifest(
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Manifest(), [f"{path}: is not TOML: {error}"]
-    faults = [f"{path}: {key}: {_unknown(key)}" for key in values if key not in _CHECKS]
+    faults = [
+        f"{path}: {key}: is no key of template.toml; {_hint(key, _CHECKS)}"
+        for key in values
+        if key not in _CHECKS
+    ]
     for key, check in _CHECKS.items():
         if key in values:
             try:
@@ -41,7 +45,7 @@ def read_manifest(
                 faults.append(f"{path}: {key}: {fault}")
     if not faults and known_channels:
         faults += [
-            f"{path}: channels: {_unknown_channel(name, known_channels)}"
+            f"{path}: channels: {name!r} is no channel; {_hint(name, known_channels)}"
             for name in values.get("channels", ())
             if name not in known_channels
         ]
@@ -57,16 +61,9 @@ def read_manifest(
     return Manifest(values.get("subject"), envelope), []
 
 
-def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key, _CHECKS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(_CHECKS)
-    return f"is no key of template.toml; {hint}"
-
-
-def _unknown_channel(name: str, known: Collection[str]) -> str:
+def _hint(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(known)
-    return f"{name!r} is no channel; {hint}"
+    return f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(known)
 
 
 def _text(value: object) -> str:

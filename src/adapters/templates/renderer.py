@@ -45,7 +45,7 @@ class RenderOptions:
 
 
 class FilesystemTemplates:
-    """A TemplateRenderer over a folder."""
+    """A TemplateRenderer over a folder. `snapshot`: the set in use."""
 
     def __init__(
         self,
@@ -79,21 +79,16 @@ class FilesystemTemplates:
             raise TemplateSetBroken((f"{root}: keeps changing while it is read",)) from None
         self._settling = Settling(look, self._options.settle)
         self._read_at: FolderLook | None = look if self._settling.is_done(look) else None
-        self._snapshot = self._compile(files)
-        if self._snapshot.faults and not (self._snapshot.templates or allow_broken):
-            raise TemplateSetBroken(self._snapshot.faults, files.version)
-        if self._snapshot.faults or self._snapshot.unknown:
-            self._accept(self._snapshot)
+        self.snapshot = self._compile(files)
+        if self.snapshot.faults and not (self.snapshot.templates or allow_broken):
+            raise TemplateSetBroken(self.snapshot.faults, files.version)
+        if self.snapshot.faults or self.snapshot.unknown:
+            self._accept(self.snapshot)
 
     @property
     def version(self) -> str:
         """The content hash of the set in use."""
-        return self._snapshot.version
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The set in use."""
-        return self._snapshot
+        return self.snapshot.version
 
     def refresh(self) -> bool:
         """Look at the folder and take over a changed set; whether one was taken.
@@ -109,9 +104,9 @@ class FilesystemTemplates:
             if not self._settling.is_done(look):
                 return False
             self._read_at = look
-            if files.version == self._snapshot.version:
+            if files.version == self.snapshot.version:
                 if self._refused:
-                    self._accept(self._snapshot)
+                    self._accept(self.snapshot)
                 return False
             self._accept(self._compile_in_use(files))
         except SourceUnstable:
@@ -123,17 +118,17 @@ class FilesystemTemplates:
 
     def has(self, template: str) -> bool:
         """Whether the set in use has this template."""
-        return template in self._snapshot.templates
+        return template in self.snapshot.templates
 
     def envelope_of(self, template: str) -> Envelope:
         """See TemplateRenderer."""
-        compiled = self._snapshot.templates.get(template)
+        compiled = self.snapshot.templates.get(template)
         return compiled.manifest.envelope if compiled else Envelope()
 
     def render(self, request: RenderRequest) -> Content:
         """See TemplateRenderer. Only the main thread can be interrupted, so there alone the
         deadline and the memory bound hold; the bound on the output holds everywhere."""
-        snapshot = self._snapshot
+        snapshot = self.snapshot
         template = snapshot.templates.get(request.template)
         if template is None:
             if faults := snapshot.broken.get(request.template):
@@ -178,15 +173,15 @@ class FilesystemTemplates:
 
     def _compile_in_use(self, files: FileSet) -> Snapshot:
         snapshot = self._compile(files)
-        if snapshot.breaks_more_than(self._snapshot):
+        if snapshot.breaks_more_than(self.snapshot):
             raise TemplateSetBroken(snapshot.faults, files.version)
-        if self._snapshot.templates and not snapshot.templates:
+        if self.snapshot.templates and not snapshot.templates:
             # An unmounted volume looks like this; a folder in use is not emptied on purpose.
             raise TemplateSetBroken((f"{self._root}: no template is left",), files.version)
         return snapshot
 
     def _accept(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._refused = ""
         unknown = tuple(map(str, snapshot.unknown))
         self._events.emit(

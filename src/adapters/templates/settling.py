@@ -8,7 +8,6 @@ import ctypes
 import os
 import struct
 import time
-from collections.abc import Mapping
 
 from adapters.templates.source import FolderLook, Stamp
 
@@ -29,8 +28,7 @@ class Settling:
         place must rest."""
         self._settle = settle
         self._look = first
-        self._stamps = _by_name(first)
-        self._births = {stamp.name: _birth_of(stamp.path) for stamp in first.stamps}
+        self._births = {name: _birth_of(stamp.path) for name, stamp in first.stamps.items()}
         self._looked_at = time.monotonic()
         self._written: dict[str, float] = {}
         """When a file that is written in place was last written, of the monotonic clock."""
@@ -42,15 +40,18 @@ class Settling:
             self._follow(look, now)
         self._looked_at = now
         self._written = {name: at for name, at in self._written.items() if now - at < self._settle}
-        return not self._written and look.is_settled(time.time(), min(_TICK, self._settle))
+        # A file being written is first seen empty or cut. A change time in the future (a network
+        # mount with another clock) counts as settled.
+        newest = max((stamp.ctime_ns for stamp in look.stamps.values()), default=0) / 1e9
+        is_fresh = 0 <= time.time() - newest < min(_TICK, self._settle)
+        return not (self._written or is_fresh)
 
     def _follow(self, look: FolderLook, now: float) -> None:
         is_swapped = look.base != self._look.base
-        stamps = _by_name(look)
-        for name in self._written.keys() - stamps.keys():
+        for name in self._written.keys() - look.stamps.keys():
             del self._written[name]
-        for name, stamp in stamps.items():
-            before = self._stamps.get(name)
+        for name, stamp in look.stamps.items():
+            before = self._look.stamps.get(name)
             if stamp == before:
                 continue
             birth, self._births[name] = self._births.get(name), _birth_of(stamp.path)
@@ -59,7 +60,7 @@ class Settling:
                 self._written.pop(name, None)
             else:
                 self._written[name] = self._time_of_change(stamp, now)
-        self._look, self._stamps = look, stamps
+        self._look = look
 
     def _arrived_whole(self, before: Stamp | None, stamp: Stamp) -> bool:
         """Whether it is another file than before, which a rename or a link put there.
@@ -80,10 +81,6 @@ class Settling:
         """When it changed: between the last look and this one, whatever a server's clock says."""
         age = time.time() - stamp.ctime_ns / 1e9
         return now - age if 0 <= age <= now - self._looked_at else now
-
-
-def _by_name(look: FolderLook) -> Mapping[str, Stamp]:
-    return {stamp.name: stamp for stamp in look.stamps}
 
 
 def _birth_of(path: str) -> int | None:

@@ -37,17 +37,8 @@ class FolderLook:
     """
 
     base: str
-    stamps: tuple[Stamp, ...]
-
-    def is_settled(self, now: float, quiet: float) -> bool:
-        """Whether no file changed within the last `quiet` seconds before `now` (Unix time).
-
-        A file being written is first seen empty or cut, and a second write within one tick of the
-        file system's clock would leave an equal stamp. A change time in the future (a network
-        mount with another clock) counts as settled.
-        """
-        newest = max((s.ctime_ns for s in self.stamps), default=0) / 1e9
-        return not 0 <= now - newest < quiet
+    stamps: Mapping[str, Stamp]
+    """By their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +77,7 @@ def read_all(root: Path) -> tuple[FileSet, FolderLook]:
     for _ in range(_TRIES):
         before = look_at(root)
         try:
-            contents = {stamp.name: Path(stamp.path).read_bytes() for stamp in before.stamps}
+            contents = {n: Path(one.path).read_bytes() for n, one in before.stamps.items()}
             after = _look_below(before.base)
         except FileNotFoundError:  # removed since the look
             continue
@@ -103,7 +94,7 @@ def _base(root: Path) -> str:
 
 
 def _look_below(base: str) -> FolderLook:
-    return FolderLook(base, tuple(_walk(base, "", (base,))))
+    return FolderLook(base, {stamp.name: stamp for stamp in _walk(base, "", (base,))})
 
 
 def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[Stamp]:

@@ -98,18 +98,15 @@ def refuse_unprintable(value: Any, expression: str, *, allow_null: bool) -> None
         str(value)
     elif isinstance(value, Mapping | Sequence | Set | ValuesView):
         for member, item in _members(value):
-            _refuse_inner(item, f"{expression}{member}", allow_null=allow_null)
+            inner = f"{expression}{member}"
+            if item is None and not allow_null:
+                raise NullUsed(repr(inner), NullUsed.INNER_REMEDY)
+            refuse_unprintable(item, inner, allow_null=allow_null)
     elif _is_code(value):
         raise NotPrintable(
             f"{expression!r} is no value but Python's {type(value).__name__}; "
             "call it, or print something else"
         )
-
-
-def _refuse_inner(item: Any, expression: str, *, allow_null: bool) -> None:
-    if item is None and not allow_null:
-        raise NullUsed(repr(expression), NullUsed.INNER_REMEDY)
-    refuse_unprintable(item, expression, allow_null=allow_null)
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:
