@@ -39,7 +39,12 @@ def opened(settings: Settings | None = None, *, names_queue: bool = False) -> It
         words(f"embedded queue {file}{state}: no {variable('broker_url')} is set")
     container = Container(settings=settings)
     with Runner() as runner:
+        is_interrupted = False
         try:
             yield Application(settings, container, runner)
+        except KeyboardInterrupt:
+            is_interrupted = True  # the runner cancels what was under way; nothing may go on first
+            raise
         finally:
-            runner.run(container.closing().aclose())
+            if not is_interrupted:
+                runner.run(container.closing().aclose())

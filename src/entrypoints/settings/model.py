@@ -29,10 +29,6 @@ written for it starts."""
 _LEVEL = values.one_of(("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
-def _unset_channels() -> dict[str, Any]:
-    return {name: channel.settings() for name, channel in CHANNELS.items()}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Every setting, checked. Durations are timedeltas, sizes are bytes."""
@@ -48,7 +44,9 @@ class Settings:
     bindings: tuple[Binding, ...] = setting((), parse=values.parse_bindings)
     topology: TopologyMode = setting(TopologyMode.ADOPT, parse=values.one_of(TopologyMode))
     queue_arguments: dict[str, Any] | None = setting(parse=values.parse_json_object)
-    channel_settings: Mapping[str, Any] = field(default_factory=_unset_channels)
+    channel_settings: Mapping[str, Any] = field(
+        default_factory=lambda: {name: one.settings() for name, one in CHANNELS.items()}
+    )
     templates_dir: Path = setting(Path("templates"), parse=parse_path)
     attachments_dir: Path | None = setting(parse=parse_path)
     max_body: int = setting(10 * 2**20, parse=values.parse_size)

@@ -159,12 +159,8 @@ def export(wanted: Filter) -> None:
     with opened(names_queue=True) as app:
         if wanted.ids:  # before the first line is printed
             wanted.missing(letter.id for letter in look(app, wanted))
-        printed = collect(app, wanted, _print_line)
+        printed = collect(app, wanted, lambda m, letter: click.echo(to_line(m, letter.reason)))
     words(f"{len(printed)} exported")
-
-
-def _print_line(message: InboundMessage, letter: DeadLetter) -> None:
-    click.echo(to_line(message, letter.reason))
 
 
 @command.command("import")

@@ -68,7 +68,9 @@ def command() -> int:
     with opened(settings) as app:
         app.container.events.override(seen := _Seen())
         snapshot = app.container.renderer().snapshot
-        missing = _missing_template(snapshot)
+        # A name that nothing has, even after the advice of an earlier demo was followed.
+        names = chain([_MISSING], (f"{_MISSING}-{number}" for number in count(2)))
+        missing = next(name for name in names if name not in snapshot.templates)
         samples = _samples(snapshot, missing, settings.channel_settings)
         app.run(_run(app, samples))
     kept = everything(places(settings))
@@ -100,12 +102,6 @@ def _settings(settings: Settings) -> Settings:
         },
         home=settings.home / "demo",
     )
-
-
-def _missing_template(snapshot: Snapshot) -> str:
-    """A template's name that nothing has, even after the advice of an earlier demo was followed."""
-    names = chain([_MISSING], (f"{_MISSING}-{number}" for number in count(2)))
-    return next(name for name in names if name not in snapshot.templates)
 
 
 def _samples(snapshot: Snapshot, missing: str, own: Mapping[str, Any]) -> list[_Sample]:
