@@ -5,8 +5,7 @@ from typing import Any
 
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
-from adapters.channels.email.refresh_token import RefreshTokenFile
-from adapters.channels.email.tokens import Tokens
+from adapters.channels.email.tokens import RefreshTokenFile, Tokens
 from adapters.channels.email.url import Auth
 from tests.support.http_server import Answer, HttpServer, Request
 from tests.support.relays import SHORT, relay

@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.channels.email.addresses import InvalidAddress, parse_address
+from adapters.channels.email.headers import InvalidAddress, parse_address
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.names import own_name, parse_ehlo
+from adapters.channels.email.url import own_name, parse_ehlo
 
 
 @pytest.mark.parametrize(

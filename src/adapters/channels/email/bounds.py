@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 _FIRST = 4
 _RAMP = 0.2
@@ -10,6 +11,29 @@ _FIRST_LOOK = 0.25
 _LONGEST_LOOK = 1.0
 _LONGEST_RISE = 3600.0
 _PART = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """When a connection is given up, and how soon another is tried. Seconds, but for `size` and
+    `mails`.
+
+    `patience`: until one more connection is tried after the relay has refused one while it served
+    others of ours; it doubles with each further refusal.
+    `more`: until more mails or recipients are tried than the relay turned out to take.
+    `crowded`: how long a relay that serves others to the full, and us not at all, is asked again.
+    `idle` is well below what servers and the firewalls between allow, so a connection taken from
+    the pool is rarely dead. `surplus` is the same for all but one: others may wait for ours.
+    """
+
+    size: int = 10
+    patience: float = 1.0
+    crowded: float = 60.0
+    age: float = 300.0
+    idle: float = 30.0
+    surplus: float = 5.0
+    mails: int = 1000
+    more: float = 60.0
 
 
 class Width:

@@ -74,13 +74,13 @@ def _recipient(text: str) -> Recipient:
 
 
 def _check_address(address: str, _settings: EmailSettings | None = None) -> None:
-    from adapters.channels.email.addresses import parse_address
+    from adapters.channels.email.headers import parse_address
 
     parse_address(address)
 
 
 def _read(source: bytes) -> "CapturedContent":
-    from adapters.channels.email.captured_mail import read_mail
+    from adapters.channels.email.maildir import read_mail
 
     return read_mail(source)
 

@@ -15,12 +15,11 @@ from adapters.channels.email.auth import SignIn
 from adapters.channels.email.dial import Dialer, log_late
 from adapters.channels.email.failures import Failures, said
 from adapters.channels.email.limits import Crowded
-from adapters.channels.email.names import own_name, parse_ehlo
 from adapters.channels.email.session import Session
 from adapters.channels.email.sign_in import SignInGate
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Timeouts
-from adapters.channels.email.url import Security, SmtpSettings
+from adapters.channels.email.url import Security, SmtpSettings, own_name, parse_ehlo
 from domain.errors import Unavailable
 
 # RFC 5321 3.2 and 4.2.2: a server that does not know EHLO. Some say 502 or 504 of it.

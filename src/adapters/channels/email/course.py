@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 import structlog
 
-from adapters.channels.email.addresses import needs_extension, not_carried
+from adapters.channels.email.headers import needs_extension, not_carried
 from adapters.channels.email.limits import (
     Answers,
     Limit,

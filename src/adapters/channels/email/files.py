@@ -2,8 +2,9 @@
 
 import re
 from binascii import b2a_base64
+from urllib.parse import quote
 
-from adapters.channels.email.headers import UnsafeText, legacy_parameter, parameter
+from adapters.channels.email.headers import UnsafeText, encoded_words, pieces, refuse_unsafe
 from adapters.channels.shared.attachments import File
 from domain.media_type import MediaType
 
@@ -11,6 +12,11 @@ _BASE64_LINE = 76
 _BLOCK = _BASE64_LINE // 4 * 3 * 1024
 """Bytes that are encoded at once, a whole number of lines: a list of all lines of a large file
 takes several times its memory."""
+_LONGEST_NAME = 78
+_LONGEST_PLAIN_FILENAME = 50
+_BYTES_PER_PARAMETER = 20
+_PLAIN_VALUE = re.compile(r"[ !#-\[\]-~]+")
+_PLAIN_FILENAME = re.compile(r"[\w !#$&()+,.@^{}~\[\]-]+", re.ASCII)
 _METHOD = re.compile(rb"^METHOD:([A-Za-z-]{1,40})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -56,9 +62,9 @@ def _part(file: File, disposition: str, more: str = "") -> bytes:
     others = {k: v for k, v in parameters.items() if k != "name"}
     head = (
         _content_type(name, others)
-        + legacy_parameter("name", parameters.get("name") or file.filename)
+        + _legacy_parameter("name", parameters.get("name") or file.filename)
         + f"\r\nContent-Disposition: {disposition}"
-        + parameter("filename", file.filename)
+        + _parameter("filename", file.filename)
         + more
     )
     return _base64(head, file.content)
@@ -72,7 +78,7 @@ def _media_type(file: File) -> MediaType:
 
 
 def _content_type(name: str, parameters: dict[str, str]) -> str:
-    return f"Content-Type: {name}" + "".join(parameter(*item) for item in parameters.items())
+    return f"Content-Type: {name}" + "".join(_parameter(*item) for item in parameters.items())
 
 
 def _base64(head: str, content: bytes) -> bytes:
@@ -87,4 +93,33 @@ def _lines(content: bytes) -> bytes:
     data = b2a_base64(content, newline=False)
     return b"\r\n".join(
         [data[start : start + _BASE64_LINE] for start in range(0, len(data), _BASE64_LINE)]
+    )
+
+
+def _legacy_parameter(name: str, value: str) -> str:
+    """`; name=value` for programs that know RFC 2047 and not RFC 2231, as old mail readers do."""
+    refuse_unsafe(name, value)
+    if len(value) <= _LONGEST_PLAIN_FILENAME and _PLAIN_FILENAME.fullmatch(value):
+        return f';\r\n {name}="{value}"'
+    words = "\r\n ".join(encoded_words(value))
+    return f';\r\n {name}="{words}"'
+
+
+def _parameter(name: str, value: str) -> str:
+    """`; name=value` for a MIME header, in RFC 2231 form where the value asks for it.
+
+    Raises UnsafeText for CR, LF and NUL, and for a name too long for a line.
+    """
+    refuse_unsafe(name, value)
+    if len(name) > _LONGEST_NAME:
+        raise UnsafeText(f"{name[:40]}: the parameter's name is too long")
+    allowed = _PLAIN_FILENAME if name == "filename" else _PLAIN_VALUE
+    if len(value) <= _LONGEST_PLAIN_FILENAME and allowed.fullmatch(value) and "=?" not in value:
+        return f';\r\n {name}="{value}"'
+    quoted = [quote(piece, safe="") for piece in pieces(value.encode(), _BYTES_PER_PARAMETER)]
+    if len(quoted) == 1:
+        return f";\r\n {name}*=utf-8''{quoted[0]}"
+    charset = ["utf-8''"] + [""] * len(quoted)
+    return "".join(
+        f";\r\n {name}*{number}*={charset[number]}{piece}" for number, piece in enumerate(quoted)
     )

@@ -9,8 +9,7 @@ from math import isnan
 
 import structlog
 
-from adapters.channels.email.refresh_token import RefreshTokenFile
-from adapters.channels.email.tokens import is_token
+from adapters.channels.email.tokens import RefreshTokenFile, is_token
 from adapters.channels.shared.http import HttpClient, HttpReply, short_text
 from domain.errors import InDoubt, Unavailable
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.channels.email import mime
-from adapters.channels.email.addresses import EmailAddress, InvalidAddress, parse_address
-from adapters.channels.email.headers import Mailbox, UnsafeText
-from adapters.channels.shared.attachments import AttachmentFolder, File
+from adapters.channels.email.headers import (
+    EmailAddress,
+    InvalidAddress,
+    Mailbox,
+    UnsafeText,
+    parse_address,
+)
+from adapters.channels.shared.attachments import AttachmentFolder
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.notification import Notification, Recipient, one_recipient
@@ -125,37 +130,33 @@ class Composer:
 
         `eight_bit` and `utf8`: the server takes 8BITMIME and SMTPUTF8.
         """
-        attachments = letter.notification.attachments
+        notification, content = letter.notification, letter.content
+        attachments = notification.attachments
         files = await self._attachments.load(attachments) if attachments else ()
-        mail = _mail(letter, files, utf8=utf8)
-        size = sum(map(len, letter.content.parts.values())) + sum(len(f.content) for f in files)
+        key = notification.unique_id
+        if notification.individually:
+            key += "\n" + notification.recipients[0].address
+        mail = mime.Mail(
+            sender=letter.sender,
+            to=_shown(notification.to, utf8=utf8),
+            cc=_shown(notification.cc, utf8=utf8) if notification.cc else (),
+            reply_to=[box for box in letter.reply_to if utf8 or box.address.isascii()],
+            subject=content.subject if content.subject is not None else notification.subject or "",
+            date=time.time(),
+            message_id=mime.message_id(key, letter.sender_address.domain),
+            template=f"{notification.template}@{content.version}",
+            extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
+            html=content.parts.get("html"),
+            text=content.parts.get("text"),
+            files=files,
+        )
+        size = sum(map(len, content.parts.values())) + sum(len(file.content) for file in files)
         try:
             if size > _OFF_LOOP:
                 return await asyncio.to_thread(mime.write, mail, eight_bit=eight_bit)
             return mime.write(mail, eight_bit=eight_bit)
         except UnsafeText as error:
             raise Permanent(str(error), reason=FailureReason.CONTENT_REFUSED) from None
-
-
-def _mail(letter: OutgoingMail, files: Sequence[File], *, utf8: bool) -> mime.Mail:
-    notification, content = letter.notification, letter.content
-    key = notification.unique_id
-    if notification.individually:
-        key += "\n" + notification.recipients[0].address
-    return mime.Mail(
-        sender=letter.sender,
-        to=_shown(notification.to, utf8=utf8),
-        cc=_shown(notification.cc, utf8=utf8) if notification.cc else (),
-        reply_to=[box for box in letter.reply_to if utf8 or box.address.isascii()],
-        subject=content.subject if content.subject is not None else notification.subject or "",
-        date=time.time(),
-        message_id=mime.message_id(key, letter.sender_address.domain),
-        template=f"{notification.template}@{content.version}",
-        extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
-        html=content.parts.get("html"),
-        text=content.parts.get("text"),
-        files=files,
-    )
 
 
 def _shown(recipients: Sequence[Recipient], *, utf8: bool) -> list[Mailbox]:

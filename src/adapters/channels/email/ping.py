@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from adapters.channels.channel import ChannelContext
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.failures import no_greeting
+from adapters.channels.email.headers import not_carried, parse_address
+from adapters.channels.email.limits import Phase
 from adapters.channels.email.relays import email_notifier, maildir_notifier, tokens_of
-from adapters.channels.email.sender_check import refusal_of_sender
-from adapters.channels.email.session import Session
+from adapters.channels.email.session import FAREWELL, Session
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import MaildirSettings, SmtpSettings, parse_email_urls
+from adapters.channels.email.verdicts import verdict
 from adapters.channels.finding import Finding, FindingState, reason_of
-from domain.errors import DeliveryError, DispatcherError, Permanent, Unavailable
+from domain.errors import DeliveryError, DispatcherError, FailureReason, Permanent, Unavailable
+from domain.notification import one_recipient
 
 if TYPE_CHECKING:
     from adapters.channels.email.channel import EmailSettings
@@ -92,3 +95,30 @@ def _replies(settings: "EmailSettings", session: Session) -> list[Finding]:
         return []
     detail = f"{session.server} does not offer SMTPUTF8: DISPATCHER_EMAIL_REPLY_TO is left out"
     return [Finding.notable(_NAME, detail, "give an address that is ASCII before the @")]
+
+
+async def refusal_of_sender(
+    session: Session, sender: str | None, timeout: float
+) -> DeliveryError | None:
+    """Name `sender`, `Name <address>` or an address, as the sender of a mail, and begin none. None
+    asks with the empty sender, that of a bounce. Returns what a refusal means; None: it is taken.
+
+    `timeout` is in seconds.
+    """
+    wire = parameters = ""
+    if sender is not None:
+        address = parse_address(one_recipient(sender).address)
+        wire = address.wire
+        if address.needs_smtputf8:
+            if "smtputf8" not in session.extensions:
+                return not_carried(session.server, wire, FailureReason.SENDER_REFUSED)
+            parameters = " SMTPUTF8"
+    session.write(f"MAIL FROM:<{wire}>{parameters}\r\n".encode())
+    replies = await session.replies(1, timeout)
+    if not replies or replies[0].code == FAREWELL:
+        return Unavailable(f"{session.server}: {session.lost} after MAIL", safe_to_repeat=True)
+    if not replies[0].accepted:
+        return verdict(replies[0], Phase.SENDER, session.server)
+    session.write(b"RSET\r\n")
+    await session.replies(1, timeout)
+    return None

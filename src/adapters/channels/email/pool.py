@@ -4,39 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from adapters.channels.email.bounds import Ceiling, Patience, Width
+from adapters.channels.email.bounds import Ceiling, Patience, PoolLimits, Width
 from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
 from adapters.channels.shared.learned import Fact
 
 _GOODBYE = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolLimits:
-    """When a connection is given up, and how soon another is tried. Seconds, but for `size` and
-    `mails`.
-
-    `patience`: until one more connection is tried after the relay has refused one while it served
-    others of ours; it doubles with each further refusal.
-    `more`: until more mails or recipients are tried than the relay turned out to take.
-    `crowded`: how long a relay that serves others to the full, and us not at all, is asked again.
-    `idle` is well below what servers and the firewalls between allow, so a connection taken from
-    the pool is rarely dead. `surplus` is the same for all but one: others may wait for ours.
-    """
-
-    size: int = 10
-    patience: float = 1.0
-    crowded: float = 60.0
-    age: float = 300.0
-    idle: float = 30.0
-    surplus: float = 5.0
-    mails: int = 1000
-    more: float = 60.0
 
 
 class Pool:
@@ -156,7 +132,8 @@ class Pool:
                 return
         session.reused = True
         self._idle.append(session)
-        self._watch()
+        if self._reaper is None:
+            self._reap()
 
     def _room(self) -> int:
         return self._width.now - len(self._out) - len(self._idle) - len(self._dials)
@@ -257,23 +234,17 @@ class Pool:
 
     def _has_left(self, goodbye: asyncio.Task[None]) -> None:
         self._goodbyes.discard(goodbye)
-        if self._waiters:
-            self._dial_as_needed()
-
-    def _watch(self) -> None:
-        """See that idle connections are closed even when no further mail comes."""
-        if self._reaper is None:
-            loop = asyncio.get_running_loop()
-            self._reaper = loop.call_later(min(self._limits.idle, self._limits.surplus), self._reap)
+        self._dial_as_needed()
 
     def _reap(self) -> None:
-        self._reaper = None
-        limit = asyncio.get_running_loop().time() - self._limits.surplus
+        """Close idle connections even when no further mail comes."""
+        loop = asyncio.get_running_loop()
         for left in range(len(self._idle), 0, -1):  # the longest idle first
             session = self._idle.popleft()
-            if self._fit(session) and (left == 1 or session.idle_since > limit):
+            is_surplus = left > 1 and loop.time() - session.idle_since >= self._limits.surplus
+            if self._fit(session) and not is_surplus:
                 self._idle.append(session)
             else:
                 self._dismiss(session)
-        if self._idle:
-            self._watch()
+        look = min(self._limits.idle, self._limits.surplus)
+        self._reaper = loop.call_later(look, self._reap) if self._idle else None

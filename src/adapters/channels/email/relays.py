@@ -69,8 +69,8 @@ def _relay(
 ) -> Notifier:
     """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
     of several. Raises ValueError."""
+    from adapters.channels.email.bounds import PoolLimits
     from adapters.channels.email.paced import PacedNotifier, PaceRules, RelayPace
-    from adapters.channels.email.pool import PoolLimits
     from adapters.channels.email.smtp import SmtpNotifier
     from adapters.channels.shared.blips import FIRST_WAIT
 
@@ -105,7 +105,7 @@ def tokens_of(settings: "EmailSettings", context: ChannelContext) -> "Tokens | N
     if settings.oauth2_token_url is None:
         return None
     from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
-    from adapters.channels.email.refresh_token import RefreshTokenFile
+    from adapters.channels.email.tokens import RefreshTokenFile
 
     client = OAuth2Client(
         token_url=settings.oauth2_token_url.value,

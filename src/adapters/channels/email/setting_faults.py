@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from adapters.channels.email.names import parse_ehlo
 from adapters.channels.email.tokens import is_token
-from adapters.channels.email.url import MaildirSettings, is_loopback, parse_email_urls
+from adapters.channels.email.url import MaildirSettings, is_loopback, parse_ehlo, parse_email_urls
 from adapters.channels.setting import SettingFault, check_secrets
 from adapters.secret import Secret
 from adapters.urls import parse_url

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from adapters.channels.email.bounds import Ceiling
+from adapters.channels.email.bounds import Ceiling, PoolLimits
 from adapters.channels.email.connect import Opener
 from adapters.channels.email.course import Course
 from adapters.channels.email.limits import (
@@ -17,7 +17,7 @@ from adapters.channels.email.limits import (
     TooManyRecipients,
 )
 from adapters.channels.email.outgoing_mail import Composer, EmailDefaults, OutgoingMail
-from adapters.channels.email.pool import Pool, PoolLimits
+from adapters.channels.email.pool import Pool
 from adapters.channels.email.session import Session
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Mailing, Timeouts, Transaction

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
-from adapters.channels.email.refresh_token import RefreshTokenFile
+from adapters.channels.email.tokens import RefreshTokenFile
 from domain.errors import Unavailable
 from tests.support.http_server import Answer, Cut, HttpServer
 from tests.support.oauth2 import REFRESH, SECRET, Provider, fetched, signed_in, token_server

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.channels.email.pool import PoolLimits
+from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Unavailable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.channels.email.pool import PoolLimits
+from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.email.url import Security, SmtpSettings
 from adapters.channels.shared.blips import BlipTolerantNotifier

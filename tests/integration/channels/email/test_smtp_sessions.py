@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from adapters.channels.email.pool import PoolLimits
+from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Transient
