@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from domain.errors import (
-    DispatcherError,
-    RefusedInARow,
-    Throttled,
-    Unavailable,
-)
+from domain.errors import DispatcherError, RefusedInARow, Throttled, Unavailable
 from domain.events import Trouble, TroubleBegan, TroubleEnded
 from domain.ports import Clock, EventSink
 from domain.turns import Caller, ProbePlace, Turns

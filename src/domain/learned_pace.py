@@ -43,10 +43,6 @@ class Pace:
     def is_blocked(self) -> bool:
         return self.pause > 0
 
-    @property
-    def is_limited(self) -> bool:
-        return self.rate > 0 or self.is_blocked
-
     def rate_at(self, now: float) -> float:
         """Turns a second: more, the longer nothing was refused; 0 once no limit is known.
 

@@ -9,7 +9,6 @@ from adapters.channels.email.url import (
     MaildirSettings,
     Security,
     SmtpSettings,
-    parse_email_url,
     parse_email_urls,
 )
 
@@ -53,7 +52,9 @@ from adapters.channels.email.url import (
     ],
 )
 def test_a_url_names_where_mail_goes(url: str, expected: SmtpSettings | MaildirSettings) -> None:
-    assert parse_email_url(url) == expected
+    assert parse_email_urls(url) == (
+        expected if isinstance(expected, MaildirSettings) else (expected,)
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,20 +79,21 @@ def test_a_url_names_where_mail_goes(url: str, expected: SmtpSettings | MaildirS
 )
 def test_a_faulty_url_is_refused_without_its_password(url: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint) as caught:
-        parse_email_url(url)
+        parse_email_urls(url)
 
     assert "hunter2" not in str(caught.value)
     assert "ter2" not in str(caught.value)
 
 
 def test_the_password_is_not_in_the_settings_repr() -> None:
-    assert "hunter2" not in repr(parse_email_url("smtps://ann:hunter2@mail"))
+    assert "hunter2" not in repr(parse_email_urls("smtps://ann:hunter2@mail"))
 
 
 def test_options_of_a_url_are_read() -> None:
-    place = parse_email_url("smtps://ann@relay?auth=xoauth2&pipelining=off&8bitmime=off")
+    places = parse_email_urls("smtps://ann@relay?auth=xoauth2&pipelining=off&8bitmime=off")
 
-    assert isinstance(place, SmtpSettings)
+    assert isinstance(places, tuple)
+    [place] = places
     assert place.auth is Auth.XOAUTH2
     assert place.wants_token
     assert not place.pipelining
@@ -113,7 +115,7 @@ def test_options_of_a_url_are_read() -> None:
 )
 def test_an_option_that_cannot_be_used_is_refused(url: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint) as caught:
-        parse_email_url(url)
+        parse_email_urls(url)
 
     assert "hunter2" not in str(caught.value)
 

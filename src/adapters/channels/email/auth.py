@@ -15,6 +15,7 @@ _GO_ON = 334
 _SIGNED_IN = 235
 METHOD_NOT_KNOWN = frozenset({500, 501, 502, 503, 504})
 _BY_PASSWORD = (Auth.PLAIN, Auth.LOGIN, Auth.CRAM_MD5)
+_FOR_A_USER = ("user", "login", "account")
 _STATUS_FIELDS = ("status", "error", "error_description", "schemes", "scope")
 
 
@@ -81,11 +82,12 @@ class SignIn:
         take the password for the user name, and log it."""
         reply = await self._say(b"AUTH", b"LOGIN")
         if reply.code == _GO_ON:
-            if _asks_for_password(reply):
+            if "pass" in _prompt(reply):
                 await self._refuse_order("the password before the user name")
             reply = await self._say(_base64(self._username))
             if reply.code == _GO_ON:
-                if _asks_for_user(reply):
+                prompt = _prompt(reply)
+                if "pass" not in prompt and any(word in prompt for word in _FOR_A_USER):
                     await self._refuse_order("the user name twice")
                 reply = await self._say(_base64(self._password))
         await self._finish(reply)
@@ -166,15 +168,6 @@ def _prompt(reply: SMTPResponse) -> str:
     except (Base64Error, ValueError):
         decoded = ""
     return f"{decoded} {reply.message}".lower()
-
-
-def _asks_for_password(reply: SMTPResponse) -> bool:
-    return "pass" in _prompt(reply)
-
-
-def _asks_for_user(reply: SMTPResponse) -> bool:
-    prompt = _prompt(reply)
-    return "pass" not in prompt and any(word in prompt for word in ("user", "login", "account"))
 
 
 def _status(challenge: str) -> str:

@@ -13,7 +13,7 @@ from aiosmtplib import SMTP
 
 from adapters.channels.email.auth import SignIn
 from adapters.channels.email.dial import Dialer, log_late
-from adapters.channels.email.failures import Failures, said
+from adapters.channels.email.failures import Failures, reply_of
 from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
 from adapters.channels.email.sign_in import SignInGate
@@ -125,7 +125,7 @@ class Connector:
             needs = needs or ("a sign-in" if settings.username else "")
             if needs:
                 raise Unavailable(
-                    f"{self._server} does not know EHLO ({said(error)}), and"
+                    f"{self._server} does not know EHLO ({reply_of(error)}), and"
                     f" DISPATCHER_EMAIL_URL asks for {needs}, which needs it; nothing was sent"
                 ) from None
             await smtp.helo(hostname=name)

@@ -145,17 +145,15 @@ class Dialer:
         while not all(task.done() for task in tasks):
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             if probe in done and probe is not None and probe.result():
-                raise self._wants_tls()
+                settings = self._settings
+                raise Unavailable(
+                    f"{settings.server}: the port wants TLS from the first byte; write smtps:// in"
+                    f" place of {settings.security}:// in DISPATCHER_EMAIL_URL"
+                )
             for task in tasks:
                 if task in done and task.exception() is None:
                     return task.result()
         return tasks[0].result()
-
-    def _wants_tls(self) -> Unavailable:
-        return Unavailable(
-            f"{self._settings.server}: the port wants TLS from the first byte; write smtps:// in"
-            f" place of {self._settings.security}:// in DISPATCHER_EMAIL_URL"
-        )
 
     async def _speaks_tls(self) -> bool:
         """Whether the port answers the first message of a TLS handshake in TLS, where our scheme

@@ -22,6 +22,7 @@ class FailoverNotifier:
     def __init__(self, relays: Sequence[Relay]) -> None:
         """`relays` in the order of their use."""
         self._relays = tuple(relays)
+        self.check = relays[0].notifier.check  # before a relay is asked, each of them judges alike
 
     async def notify(
         self,
@@ -59,12 +60,6 @@ class FailoverNotifier:
             if (answers := await self._try(relay, sending)) is not None:
                 return answers
         return None
-
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Answers:
-        """See `Notifier.check`: before a relay is asked, each of them judges alike."""
-        return await self._relays[0].notifier.check(notification, content, recipients)
 
     async def close(self) -> None:
         """See `Notifier.close`."""

@@ -29,11 +29,6 @@ def no_greeting(settings: SmtpSettings, seconds: float) -> str:
     return f"{settings.server}: no greeting within {seconds:g} s: {cause}"
 
 
-def said(error: aiosmtplib.SMTPResponseException) -> str:
-    """What the server said before it was given any secret."""
-    return str(_reply(error))
-
-
 class Failures:
     """Turns what went wrong on the way to one relay into an Unavailable."""
 
@@ -86,7 +81,7 @@ class Failures:
         )
 
     def _refused(self, error: aiosmtplib.SMTPResponseException) -> Unavailable:
-        reply = _reply(error)
+        reply = reply_of(error)
         said = self._clean(str(reply))
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
             if 400 <= error.code < 500:  # RFC 4954: 454, a temporary failure
@@ -130,7 +125,8 @@ class Failures:
         return one_line(text)
 
 
-def _reply(error: aiosmtplib.SMTPResponseException) -> SmtpReply:
+def reply_of(error: aiosmtplib.SMTPResponseException) -> SmtpReply:
+    """What the server said. Once it was given a secret it may repeat that."""
     return SmtpReply(error.code, error.message.encode("utf-8", "replace"))
 
 

@@ -20,16 +20,6 @@ _PLAIN_FILENAME = re.compile(r"[\w !#$&()+,.@^{}~\[\]-]+", re.ASCII)
 _METHOD = re.compile(rb"^METHOD:([A-Za-z-]{1,40})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 
 
-def attached(file: File) -> bytes:
-    """The part of a file to be kept."""
-    return _part(file, "attachment")
-
-
-def inline(file: File) -> bytes:
-    """The part of a file that the HTML shows by its content id (RFC 2392)."""
-    return _part(file, "inline", f"\r\nContent-ID: <{file.content_id}>")
-
-
 def invitation(file: File) -> bytes | None:
     """The alternative that a calendar reads (RFC 6047 2.4), always in UTF-8. None where the file is
     no calendar, or not in the charset it names."""
@@ -52,7 +42,8 @@ def invitation(file: File) -> bytes | None:
     return _base64(_content_type(media.name, parameters), content)
 
 
-def _part(file: File, disposition: str, more: str = "") -> bytes:
+def file_part(file: File, *, is_shown: bool) -> bytes:
+    """The part of a file to be kept, or one that the HTML shows by its content id (RFC 2392)."""
     media = _media_type(file)
     parameters = media.parameters
     name = media.name
@@ -63,9 +54,9 @@ def _part(file: File, disposition: str, more: str = "") -> bytes:
     head = (
         _content_type(name, others)
         + _legacy_parameter("name", parameters.get("name") or file.filename)
-        + f"\r\nContent-Disposition: {disposition}"
+        + f"\r\nContent-Disposition: {'inline' if is_shown else 'attachment'}"
         + _parameter("filename", file.filename)
-        + more
+        + (f"\r\nContent-ID: <{file.content_id}>" if is_shown else "")
     )
     return _base64(head, file.content)
 

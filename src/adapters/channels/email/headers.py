@@ -92,11 +92,9 @@ def mailboxes(name: str, boxes: Sequence[Mailbox]) -> str:
 
 
 def _mailbox_words(box: Mailbox) -> list[str]:
-    name = box.name
-    address = f"<{box.address}>"
-    if len(name) > _LONGEST_PLAIN_NAME or not (name.isascii() and name.isprintable()):
-        return [*encoded_words(name), address]
-    if "=?" in name or name != name.strip():
+    name, address = box.name, f"<{box.address}>"
+    is_plain = name.isascii() and name.isprintable() and "=?" not in name and name == name.strip()
+    if not is_plain or len(name) > _LONGEST_PLAIN_NAME:
         return [*encoded_words(name), address]
     if _ATOMS.fullmatch(name):
         return [name, address]

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from adapters.channels.captured_message import CapturedContent, CapturedFile
-from adapters.channels.email.outgoing_mail import Composer, EmailDefaults, OutgoingMail
+from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
 from domain.content import Content
 from domain.errors import DeliveryError, Unavailable
 from domain.notification import Notification, Recipient
@@ -35,6 +35,7 @@ class MaildirNotifier:
         """`folder` is created at the first mail. Raises ValueError when a default is no address."""
         self._folder = folder
         self._composer = Composer(defaults or EmailDefaults())
+        self.check = self._composer.check
 
     async def notify(
         self,
@@ -47,7 +48,10 @@ class MaildirNotifier:
         letter = self._composer.compose(notification, content, recipients)
         if not letter.addressees:
             return letter.refused
-        data = _envelope(letter) + await self._composer.write(letter, eight_bit=True, utf8=True)
+        lines = [f"Return-Path: <{letter.envelope_from.wire}>"]
+        lines += [f"Delivered-To: {address.wire}" for _, address in letter.addressees]
+        envelope = "".join(f"{line}\r\n" for line in lines).encode()
+        data = envelope + await self._composer.write(letter, eight_bit=True, utf8=True)
         await about_to_send()
         try:
             await asyncio.to_thread(_keep, self._folder, data)
@@ -55,20 +59,8 @@ class MaildirNotifier:
             raise Unavailable(f"cannot write to the mailbox {self._folder}: {error}") from None
         return {recipient: letter.refused.get(recipient) for recipient in recipients}
 
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
-        return await self._composer.check(notification, content, recipients)
-
     async def close(self) -> None:
         """Nothing is held open."""
-
-
-def _envelope(letter: OutgoingMail) -> bytes:
-    lines = [f"Return-Path: <{letter.envelope_from.wire}>"]
-    lines += [f"Delivered-To: {address.wire}" for _, address in letter.addressees]
-    return "".join(f"{line}\r\n" for line in lines).encode()
 
 
 def _keep(folder: Path, data: bytes) -> None:

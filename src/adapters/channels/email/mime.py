@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 
-from adapters.channels.email.files import attached, inline, invitation
+from adapters.channels.email.files import file_part, invitation
 from adapters.channels.email.headers import (
     Mailbox,
     UnsafeText,
@@ -110,13 +110,13 @@ def _root(mail: Mail, *, eight_bit: bool) -> bytes:
     parts = [_text(subtype, text, digest, eight_bit=eight_bit) for subtype, text in bodies]
     shown = [file for file in mail.files if file.content_id] if mail.html is not None else []
     if shown:
-        related = [parts[-1], *map(inline, shown)]
+        related = [parts[-1], *(file_part(file, is_shown=True) for file in shown)]
         parts[-1] = _multipart('related;\r\n type="text/html"', f"=_r{digest}", related)
     invitations = filter(None, map(invitation, mail.files))
     parts += islice(invitations, 1)  # two would be two forms of one meeting
     # RFC 2046 5.1.4: the part a reader should prefer comes last.
     body = parts[0] if len(parts) == 1 else _multipart("alternative", f"=_a{digest}", parts)
-    files = [attached(file) for file in mail.files if file not in shown]
+    files = [file_part(file, is_shown=False) for file in mail.files if file not in shown]
     return _multipart("mixed", f"=_m{digest}", [body, *files]) if files else body
 
 

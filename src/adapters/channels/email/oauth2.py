@@ -9,7 +9,7 @@ from math import isnan
 
 import structlog
 
-from adapters.channels.email.tokens import RefreshTokenFile, is_token
+from adapters.channels.email.tokens import RefreshTokenFile, Tokens, is_token
 from adapters.channels.shared.http import HttpClient, HttpReply, short_text
 from domain.errors import InDoubt, Unavailable
 
@@ -39,7 +39,7 @@ class OAuth2Client:
     refresh_token: Callable[[], str | None] = lambda: None
 
 
-class FetchedToken:
+class FetchedToken(Tokens):
     """Keeps one token and renews it before it ends, once for all who ask meanwhile."""
 
     def __init__(
@@ -81,8 +81,7 @@ class FetchedToken:
             if not self._may_renew:
                 return None
             self._may_renew = False
-        token = await self.token()
-        return token if token != refused else None
+        return await super().renewed(refused)
 
     def credentials(self) -> Hashable:
         """See `Tokens.credentials`."""

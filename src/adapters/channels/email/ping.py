@@ -31,17 +31,13 @@ async def ping(settings: "EmailSettings", context: ChannelContext, folder: Path)
     ValueError where a default or the authorities cannot be used."""
     if settings.url is None:
         maildir_notifier(folder, settings, context)
-        return [_kept_in(folder)]
+        return [Finding.kept_in(_NAME, folder, "mail is")]
     email_notifier(settings, context)
     places = parse_email_urls(settings.url.now())
     if isinstance(places, MaildirSettings):
-        return [_kept_in(places.folder)]
+        return [Finding.kept_in(_NAME, places.folder, "mail is")]
     found = await asyncio.gather(*(_greet(settings, context, place) for place in places))
     return [one for findings in found for one in findings]
-
-
-def _kept_in(folder: Path) -> Finding:
-    return Finding.kept_in(_NAME, folder, "mail is")
 
 
 async def _greet(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -46,31 +47,18 @@ class Declined(DeliveryError):
         self.verdicts = verdicts
 
 
+@dataclass(slots=True)
 class Sending:
     """One mail on its way, to whichever relay takes it.
 
     `refused`: the answers if no relay takes it, of the first that declined it.
     """
 
-    def __init__(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend,
-    ) -> None:
-        self.notification = notification
-        self.refused: Answers | None = None
-        self._rest = (content, recipients, about_to_send)
-
-    async def by(self, notifier: Notifier) -> Answers:
-        """Send it. Raises what the notifier raises."""
-        return await notifier.notify(self.notification, *self._rest)
-
-    def all(self, error: DeliveryError) -> Answers:
-        """The answers where this error is each recipient's."""
-        _content, recipients, _about_to_send = self._rest
-        return dict.fromkeys(recipients, error)
+    notification: Notification
+    content: Content
+    recipients: Sequence[Recipient]
+    about_to_send: AboutToSend
+    refused: Answers | None = None
 
     def decline(self, verdicts: Answers) -> None:
         """A relay declined it. The first answers are kept, or the first that spend no attempt."""
@@ -158,13 +146,16 @@ class Relay:
         caller = partial(caller_of, sending.notification)
         judge = partial(self._streak.judge, caller, self._streak.begin())
         try:
-            answers = await sending.by(self.notifier)
+            answers = await self.notifier.notify(
+                sending.notification, sending.content, sending.recipients, sending.about_to_send
+            )
         except (Unavailable, InDoubt):
             raise
         except DeliveryError as error:
             [verdict] = judge([error])
             if _is_for_another(error):
-                raise Declined(str(error), sending.all(verdict or error)) from None
+                verdicts = dict.fromkeys(sending.recipients, verdict or error)
+                raise Declined(str(error), verdicts) from None
             if verdict is None or verdict is error:
                 raise
             raise verdict from None

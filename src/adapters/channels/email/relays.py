@@ -22,7 +22,7 @@ _KEPT_IN = "email-oauth2.json"
 def email_notifier(settings: "EmailSettings", context: ChannelContext) -> Notifier:
     """Over SMTP, or into the Maildir that the URL names. Raises ValueError, which names its
     variable."""
-    places = _places(settings)
+    places = parse_email_urls(settings.url.value if settings.url else "")
     if isinstance(places, MaildirSettings):
         return maildir_notifier(places.folder, settings, context)
     make = partial(_relay, settings, context, places, tokens_of(settings, context))
@@ -53,10 +53,6 @@ def _defaults(settings: "EmailSettings", context: ChannelContext) -> EmailDefaul
         attachments_dir=context.attachments_dir,
         attachments_most=context.attachments_most,
     )
-
-
-def _places(settings: "EmailSettings") -> MaildirSettings | tuple[SmtpSettings, ...]:
-    return parse_email_urls(settings.url.value if settings.url else "")
 
 
 def _relay(

@@ -61,6 +61,7 @@ class SmtpNotifier:
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
         self._composer = Composer(defaults or EmailDefaults())
+        self.check = self._composer.check
         self._timeouts = timeouts or Timeouts()
         self._opener = Opener(
             settings, ca_file, self._timeouts, ehlo, tokens, in_hurry, reread or (lambda: settings)
@@ -97,12 +98,6 @@ class SmtpNotifier:
                 again = partial(self._deliver, mail, about_to_send)
                 results |= await ride_out(error, again, began, self._blip_wait)
         return {recipient: results[recipient] for recipient in recipients}
-
-    async def check(
-        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.check`."""
-        return await self._composer.check(notification, content, recipients)
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""

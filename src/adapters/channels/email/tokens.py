@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Hashable
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Protocol
 
 from domain.errors import Unavailable
 
@@ -20,11 +19,12 @@ _LOOK = 0.05  # seconds between two tries for the lock
 _LONGEST_WAIT = 60.0
 
 
-class Tokens(Protocol):
+class Tokens:
     """Where access tokens come from. Raises Unavailable when no token can be had."""
 
     async def token(self) -> str:
         """A token that is good, as far as is known."""
+        raise NotImplementedError
 
     def accepted(self, token: str) -> None:
         """A relay took it."""
@@ -32,15 +32,18 @@ class Tokens(Protocol):
     async def renewed(self, refused: str) -> str | None:
         """Another token in place of one that a relay refused; None where another would be refused
         as well."""
+        token = await self.token()
+        return token if token != refused else None
 
     def credentials(self) -> Hashable:
         """What the tokens are made of, as the settings have it now."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Let go of connections."""
 
 
-class GivenToken:
+class GivenToken(Tokens):
     """The token in DISPATCHER_EMAIL_OAUTH2_ACCESS_TOKEN, or in its file, which is read each time:
     another program renews it there."""
 
@@ -56,18 +59,8 @@ class GivenToken:
             )
         return token
 
-    def accepted(self, token: str) -> None:
-        """Nothing to remember."""
-
-    async def renewed(self, refused: str) -> str | None:
-        token = await self.token()
-        return token if token != refused else None
-
     def credentials(self) -> Hashable:
         return self._read()
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 def is_token(text: str) -> bool:

@@ -44,11 +44,6 @@ class Auth(StrEnum):
     XOAUTH2 = "xoauth2"
     OAUTHBEARER = "oauthbearer"
 
-    @property
-    def wants_token(self) -> bool:
-        """Whether an OAuth2 access token signs in, and no password."""
-        return self in {Auth.XOAUTH2, Auth.OAUTHBEARER}
-
 
 # RFC 5321 4.5.4.2, RFC 6409 and RFC 8314.
 _PORTS = {Security.CLEAR: 25, Security.STARTTLS: 587, Security.TLS: 465}
@@ -79,8 +74,8 @@ class SmtpSettings:
 
     @property
     def wants_token(self) -> bool:
-        """Whether an access token is needed to sign in."""
-        return self.auth is not None and self.auth.wants_token
+        """Whether an OAuth2 access token signs in, and no password."""
+        return self.auth in {Auth.XOAUTH2, Auth.OAUTHBEARER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +87,10 @@ class MaildirSettings:
 
 def parse_email_urls(text: str) -> tuple[SmtpSettings, ...] | MaildirSettings:
     """Read DISPATCHER_EMAIL_URL: a folder, or relays in the order of their use. Raises ValueError,
-    as `parse_email_url` does."""
+    whose text holds nothing that may be a password.
+
+    A password in clear is refused unless the host is this machine or the URL says `?insecure=1`.
+    """
     urls = [url.strip() for url in text.split(",")]
     if text.lower().startswith("maildir:") and not any(map(_is_url, urls[1:])):
         return _maildir(text[len("maildir:") :])  # a comma may stand in its folder
@@ -107,15 +105,6 @@ def parse_email_urls(text: str) -> tuple[SmtpSettings, ...] | MaildirSettings:
     if len(accounts) < len(relays):
         raise ValueError("must not name one relay twice with the same user name")
     return tuple(relays)
-
-
-def parse_email_url(url: str) -> SmtpSettings | MaildirSettings:
-    """Read one URL. Raises ValueError, whose text holds nothing that may be a password.
-
-    A password in clear is refused unless the host is this machine or the URL says `?insecure=1`.
-    """
-    scheme, _, rest = url.partition(":")
-    return _maildir(rest) if scheme.lower() == "maildir" else _relay(url)
 
 
 def _is_url(text: str) -> bool:
@@ -139,14 +128,18 @@ def _relay(url: str) -> SmtpSettings:
         security=security,
         username=parts.user or None,
         password=parts.password or None,
-        auth=_auth(options.get("auth")),
-        pipelining=_switch(options, "pipelining"),
-        eight_bit=_switch(options, "8bitmime"),
+        auth=Auth(options["auth"]) if "auth" in options else None,
+        pipelining=options.get("pipelining") != "off",
+        eight_bit=options.get("8bitmime") != "off",
     )
     _refuse_contradictions(settings)
-    insecure = options.get("insecure", "0") == "1"
-    if settings.username and security is Security.CLEAR and not insecure:
-        _refuse_in_clear(settings)
+    is_in_clear = security is Security.CLEAR and not is_loopback(settings.host)
+    if settings.username and is_in_clear and options.get("insecure") != "1":
+        what = "access token" if settings.wants_token else "password"
+        raise ValueError(
+            f"must not send the {what} to {settings.host} in clear; use smtp+starttls:// or"
+            " smtps://, or add ?insecure=1 if you mean that"
+        )
     return settings
 
 
@@ -176,23 +169,6 @@ def _checked(options: Mapping[str, str]) -> Mapping[str, str]:
         if value not in _OPTIONS[name]:
             raise ValueError(f"{name} must be {' or '.join(_OPTIONS[name])}")
     return options
-
-
-def _switch(options: Mapping[str, str], name: str) -> bool:
-    return options.get(name, "on") == "on"
-
-
-def _auth(name: str | None) -> Auth | None:
-    return None if name is None else Auth(name)
-
-
-def _refuse_in_clear(settings: SmtpSettings) -> None:
-    if not is_loopback(settings.host):
-        what = "access token" if settings.wants_token else "password"
-        raise ValueError(
-            f"must not send the {what} to {settings.host} in clear; use smtp+starttls:// or"
-            " smtps://, or add ?insecure=1 if you mean that"
-        )
 
 
 def is_loopback(host: str) -> bool:

@@ -95,7 +95,8 @@ def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
     if kind is None and reason is FailureReason.SENDER_REFUSED:
         kind = AboutUs.SENDER
     if kind is None:
-        return Permanent(_hint(reply, text), reason=reason)
+        hint = ": it does not understand the command" if _not_understood(reply) else ""
+        return Permanent(text + hint, reason=reason)
     return Permanent(
         f"{text}; {kind}",
         reason=FailureReason.SENDER_REFUSED if kind is AboutUs.SENDER else reason,
@@ -107,10 +108,8 @@ def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
 def _is_server_trouble(reply: SmtpReply) -> bool:
     """RFC 3463: x.3.0 and x.3.2 are the mail system's own state, x.4.x network and routing; RFC
     5321: 421 closes the service."""
-    enhanced = reply.enhanced
-    if enhanced is None:
-        return reply.code == 421
-    return enhanced[1:] in {(3, 0), (3, 2)} or enhanced[1] == 4 or reply.code == 421
+    _, subject, detail = reply.enhanced or (0, 0, 0)
+    return reply.code == 421 or subject == 4 or (subject, detail) in {(3, 0), (3, 2)}
 
 
 def _named_wait(reply: SmtpReply) -> timedelta | None:
@@ -124,21 +123,15 @@ def _named_wait(reply: SmtpReply) -> timedelta | None:
 
 def _too_many(reply: SmtpReply) -> bool:
     # RFC 5321 4.5.3.1.10: old servers say 552 for too many recipients, to be read as 452.
-    enhanced = reply.enhanced
-    if enhanced is None:
+    if reply.enhanced is None:
         return reply.code == 552 and b"too many" in reply.text.lower()
-    return enhanced[1:] == (5, 3)
+    return reply.enhanced[1:] == (5, 3)
 
 
 def _not_understood(reply: SmtpReply) -> bool:
-    enhanced = reply.enhanced
-    if enhanced is None:
+    if reply.enhanced is None:
         return 500 <= reply.code <= 504 or reply.code == 555  # 555: RFC 5321 4.1.1.11
-    return enhanced[1] == 5
-
-
-def _hint(reply: SmtpReply, text: str) -> str:
-    return f"{text}: it does not understand the command" if _not_understood(reply) else text
+    return reply.enhanced[1] == 5
 
 
 def _reason(reply: SmtpReply, phase: Phase) -> FailureReason:
@@ -153,7 +146,5 @@ def _reason(reply: SmtpReply, phase: Phase) -> FailureReason:
 
 
 def _greylisted(reply: SmtpReply) -> bool:
-    text = reply.text.lower()
-    if b"greylist" in text or b"graylist" in text:
-        return True
-    return reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
+    is_named = re.search(rb"gr[ae]ylist", reply.text, re.IGNORECASE) is not None
+    return is_named or (reply.code in {450, 451} and reply.enhanced == (4, 7, 1))
