@@ -93,24 +93,21 @@ def _date(text: str) -> datetime | None:
         return None
 
 
-class _TooLong(Exception):
-    """An answer that is longer than any of theirs."""
-
-
 class HttpClient:
     """Kept connections. Follows no redirect."""
 
     def __init__(
         self,
-        provider: str = "",
+        provider: str,
         *,
         timeout: float = TIMEOUT,
         client: Callable[..., httpx2.AsyncClient] = httpx2.AsyncClient,
         reads_answers: bool = True,
         **options: Any,
     ) -> None:
-        """`provider` names in errors whom it posts to. `client` makes the HTTP client at the first
-        request, with these `options`. `reads_answers`: whether an answer's body is read."""
+        """`provider` names in errors whom it posts to, where `post` does not. `client` makes the
+        HTTP client at the first request, with these `options`. `reads_answers`: whether an answer's
+        body is read."""
         self._provider = provider
         self._timeout = timeout
         self._make = partial(client, **options)
@@ -140,9 +137,9 @@ class HttpClient:
         name = provider or self._provider
         body = {"headers": headers, "json": json, "content": content, "data": form, "files": files}
         patience = self._timeout * (_PATIENCE_WITH_FILES if files else _PATIENCE)
-        client = self._connected()
+        self._connected()
         try:
-            return await self._exchange(client, url, body, extensions or {}, patience)
+            return await self._exchange(name, url, body, extensions or {}, patience)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             failure = _away(name, error)
         except _UNWRITABLE:
@@ -150,8 +147,6 @@ class HttpClient:
             failure = Unavailable(text)
         except (httpx2.TimeoutException, TimeoutError):
             failure = _in_doubt(f"{name} did not answer in time")
-        except _TooLong:
-            failure = _in_doubt(f"{name} answered without end")
         except httpx2.HTTPError:
             failure = _in_doubt(f"{name} hung up before it answered")
         raise failure  # out here, so that it leads back to nothing that holds the URL
@@ -164,13 +159,13 @@ class HttpClient:
 
     async def _exchange(
         self,
-        client: httpx2.AsyncClient,
+        name: str,
         url: httpx2.URL | str,
         body: Mapping[str, Any],
         extensions: Mapping[str, Any],
         patience: float,
     ) -> HttpReply:
-        """Raises TimeoutError when it takes longer than `patience` (seconds), and _TooLong."""
+        """Raises TimeoutError when it takes longer than `patience` (seconds)."""
         async with asyncio.timeout(None) as limit:
 
             async def begin(event: str, _info: object) -> None:
@@ -179,8 +174,8 @@ class HttpClient:
                     limit.reschedule(asyncio.get_running_loop().time() + patience)
 
             traced = {**extensions, "trace": begin}
-            async with client.stream("POST", url, extensions=traced, **body) as response:
-                answer = await _whole(response) if self._reads_answers else b""
+            async with self._connected().stream("POST", url, extensions=traced, **body) as response:
+                answer = await _whole(response, name) if self._reads_answers else b""
                 return HttpReply(response.status_code, response.headers, answer)
 
     def _connected(self) -> httpx2.AsyncClient:
@@ -211,12 +206,12 @@ def error_of_status(reply: HttpReply, text: str) -> DeliveryError:
     return Transient(text, provider_fault=True)
 
 
-async def _whole(response: httpx2.Response) -> bytes:
+async def _whole(response: httpx2.Response, provider: str) -> bytes:
     answer = bytearray()
     async for piece in response.aiter_bytes():
         answer += piece
         if len(answer) > _LONGEST_ANSWER:
-            raise _TooLong
+            raise _in_doubt(f"{provider} answered without end")
     return bytes(answer)
 
 

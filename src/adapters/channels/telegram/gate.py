@@ -22,9 +22,9 @@ class Window:
     """At most `count` in any `period` seconds, and none sooner than `spacing` after another."""
 
     def __init__(self, count: int, period: float, spacing: float = 0.0) -> None:
+        self.spacing = spacing
         self._count = count
         self._period = period
-        self._spacing = spacing
         self._sent: list[SentAt] = []
         self._last = -math.inf
 
@@ -40,14 +40,10 @@ class Window:
 
     def free_at(self) -> float:
         """When the next may leave; a time gone by: now."""
-        return max(self._last + self._spacing, self._room_after(self.times()))
+        return max(self._last + self.spacing, self.room_after(self.times()))
 
-    def free_after(self, times: Sequence[float]) -> float:
-        """The same, had these been the last."""
-        after_last = times[-1] + self._spacing if times else -math.inf
-        return max(after_last, self._room_after(times))
-
-    def _room_after(self, times: Sequence[float]) -> float:
+    def room_after(self, times: Sequence[float]) -> float:
+        """When there is room for one more, had these been the last."""
         is_full = len(times) >= self._count
         return times[-self._count] + self._period if is_full else -math.inf
 
@@ -94,7 +90,7 @@ class Gate:
         for _ in range(self.pending):
             for _window, times in imagined:
                 times.append(at)
-            at = max(at, *(window.free_after(times) for window, times in imagined))
+            at = max(max(at + w.spacing, w.room_after(times)) for w, times in imagined)
         if at - loop_time() > longest:
             raise self.hand_back(at)
 

@@ -72,6 +72,7 @@ class WebhookNotifier(OneByOneNotifier):
         self._wishes = frozenset(wishes)
         self._timeout = timeout
         self._http = HttpClient(
+            "the receiver",
             timeout=timeout,
             client=client,
             reads_answers=False,  # they are a stranger's
