@@ -17,8 +17,12 @@ Answerer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 def post_to(answer: Answerer, *, timeout: float) -> HttpReply:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        with suppress(ConnectionError):
-            await answer(writer)
+        try:
+            with suppress(ConnectionError):
+                await answer(writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the test has ended before the answer
+            raise
         writer.close()
 
     async def main() -> HttpReply:
