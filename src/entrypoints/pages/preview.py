@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import click
 
-from adapters.channels import DEFAULT
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates import (
     Example,
     ExampleBroken,
@@ -35,7 +35,6 @@ from entrypoints.pages.web import (
 from entrypoints.start import load
 
 _NO_LOCALE = "-"
-_VIEWS: tuple[list[str], ...] = ([], ["pictures"], ["html"], ["html", "pictures"])
 
 
 @click.command("preview")
@@ -120,7 +119,7 @@ class Preview:
         snapshot = templates.snapshot
         if faults := snapshot.broken.get(name):
             raise TemplateSetBroken(faults)
-        if name not in snapshot.templates or rest[2:] not in _VIEWS:
+        if name not in snapshot.templates:
             return missing()
         examples = examples_of(snapshot, name) or (Example(name="none", path="", message={}),)
         chosen = next((one for one in examples if not rest or one.name == rest[0]), None)
@@ -128,9 +127,12 @@ class Preview:
             return missing()
         own = chosen.request(name, DEFAULT.name, datetime.now(UTC)).locale
         locale = own if len(rest) < 2 else (None if rest[1] == _NO_LOCALE else rest[1])
-        view = _View(templates, name, chosen, locale, pictures="pictures" in rest[2:])
-        if "html" in rest[2:]:
-            return _html(view)
+        view = _View(templates, name, chosen, locale, pictures=rest[-1:] == ["pictures"])
+        match rest[2:]:
+            case ["html", channel] | ["html", channel, "pictures"] if channel in CHANNELS:
+                return _html(view, channel)
+            case [_, *others] if others or not view.pictures:
+                return missing()
         [info] = (one for one in list_templates(snapshot) if one.name == name)
         locales = sorted({*info.locales, *filter(None, (own, locale))})
         several = examples if len(examples) > 1 else ()
@@ -158,7 +160,7 @@ def _channel(view: _View, channel: str) -> dict[str, object]:
         return {"name": channel, "fault": where + str(error), "parts": {}}
     return {
         "name": channel,
-        "has_page": channel == DEFAULT.name,
+        "has_subject": CHANNELS[channel].carries_subject,
         "subject": content.subject,
         "hosts": remote_pictures(content.parts.get("html", "")),
         "parts": {name: _readable(name, text) for name, text in content.parts.items()},
@@ -171,9 +173,9 @@ def _readable(name: str, text: str) -> str:
     return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
 
 
-def _html(view: _View) -> PageReply:
+def _html(view: _View, channel: str) -> PageReply:
     try:
-        html = view.render(DEFAULT.name).parts.get("html")
+        html = view.render(channel).parts.get("html")
     except DeliveryError as error:
         return page("fault", title="It does not render", fault=error)
     return missing() if html is None else foreign(html, pictures=view.pictures)

@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from adapters.template_parts import HTML, ChannelParts
 from entrypoints.pages.preview import Preview
 from entrypoints.pages.web import FOREIGN_POLICY
 from tests.support.rendering import render_options
@@ -60,16 +62,35 @@ def test_templates_are_listed_and_lead_to_their_pages(preview: Preview, order: P
 
 def test_an_example_is_rendered_for_each_channel(preview: Preview, order: Path) -> None:
     page = shown(preview, "/t/shop%2Forder/a")
-    html = preview.answer("/t/shop%2Forder/a/-/html")
+    html = preview.answer("/t/shop%2Forder/a/-/html/email")
 
     assert "<dd>Hi</dd>" in page
     assert "<pre>Dear Ann</pre>" in page.replace("\n", "")
     assert "<pre>&lt;b&gt;Ann&lt;/b&gt;</pre>" in page
     assert '"type": "Ann"' in unescape(page)
     assert '"type": "Ann"' not in page
-    assert 'src="/t/shop%2Forder/a/-/html"' in page
+    assert 'src="/t/shop%2Forder/a/-/html/email"' in page
     assert b"<p>Dear Ann</p>" in html.body
     assert html.policy == FOREIGN_POLICY
+
+
+def test_every_channel_with_html_shows_it(root: Path, order: Path) -> None:
+    options = render_options(timeout=0.3)
+    channels = {**options.channels, "webhook": ChannelParts(own=(HTML,))}
+    preview = Preview(root, replace(options, channels=channels))
+    page = shown(preview, "/t/shop%2Forder/a")
+
+    for channel in ("email", "webhook"):
+        address = f"/t/shop%2Forder/a/-/html/{channel}"
+        assert f'src="{address}"' in page
+        assert b"<p>Dear Ann</p>" in preview.answer(address).body
+
+
+@pytest.mark.parametrize(
+    "end", ["html", "html/nowhere", "html/email/x", "x", "x/pictures", "pictures/x"]
+)
+def test_there_is_nothing_at_another_address(preview: Preview, order: Path, end: str) -> None:
+    assert preview.answer(f"/t/shop%2Forder/a/-/{end}").status == 404
 
 
 def test_an_example_is_shown_in_its_own_locale_and_in_any_other(
