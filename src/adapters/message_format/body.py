@@ -43,10 +43,6 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 
 
-class _Refused(ValueError):
-    """Raised inside the parser's hooks; the text is the fault."""
-
-
 def loads_object(body: bytes) -> dict[str, JsonValue]:
     """Parse `body` (a byte order mark is accepted) into an object.
 
@@ -62,8 +58,6 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise MalformedMessage([f"body: not JSON: {error.msg} at {where}"]) from None
-    except _Refused as error:
-        raise MalformedMessage([f"body: {error}"]) from None
     except ValueError:  # int() refuses thousands of digits, which would take quadratic time
         raise MalformedMessage(["body: a number has too many digits"]) from None
     if not isinstance(value, dict):
@@ -90,18 +84,18 @@ def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, 
         return result
     names = [name for name, _ in pairs]
     twice = next(name for name in names if names.count(name) > 1)
-    raise _Refused(f"duplicate key {twice[:80]!a}")
+    raise MalformedMessage([f"body: duplicate key {twice[:80]!a}"])
 
 
 def _refuse_constant(name: str) -> JsonValue:
-    raise _Refused(f"{name} is not JSON")
+    raise MalformedMessage([f"body: {name} is not JSON"])
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if -_LARGEST <= number <= _LARGEST:
         return number
-    raise _Refused(f"the number {text[:40]} is out of range")
+    raise MalformedMessage([f"body: the number {text[:40]} is out of range"])
 
 
 _DECODER = json.JSONDecoder(

@@ -4,9 +4,10 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from domain.delivery import resumed
 from domain.errors import FailureReason
 from domain.notification import Recipient
 
@@ -130,10 +131,7 @@ def _attempt(value: object) -> int:
 
 
 def _reason(value: object) -> FailureReason | None:
-    try:
-        return FailureReason(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
+    return next((reason for reason in FailureReason if reason == value), None)
 
 
 def _text(value: object) -> str | None:
@@ -156,22 +154,16 @@ def _time(value: object) -> datetime | None:
 
 
 def _recipients(value: object, resume: object) -> tuple[Recipient, ...] | None:
-    addresses = _json(value)
+    addresses, tokens = _json(value), _json(resume)
     if not isinstance(addresses, list) or not addresses:
         return None
-    if not all(isinstance(address, str) for address in addresses):
-        return None
+    known = tokens if isinstance(tokens, dict) else {}
     try:
-        recipients = tuple(Recipient.parse(address) for address in addresses)
-    except ValueError:
+        recipients = [Recipient.parse(address) for address in addresses]
+    except (ValueError, TypeError):  # not even a text
         return None
-    tokens = _json(resume)
-    if not isinstance(tokens, dict):
-        return recipients
-    return tuple(
-        replace(r, resume=token) if isinstance(token := tokens.get(r.address), str) else r
-        for r in recipients
-    )
+    found = [(recipient, known.get(recipient.address)) for recipient in recipients]
+    return tuple([resumed(r, token if isinstance(token, str) else None) for r, token in found])
 
 
 def _json(value: object) -> object:
