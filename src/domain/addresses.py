@@ -43,7 +43,7 @@ def holds_several(text: str) -> bool:
     and `"a@b.c, d@e.f" <g@h.i>` are one address each. A URL is never looked into."""
     if "@" not in text or _PLAIN.fullmatch(text) or _URL.match(text):
         return False
-    bare = _QUOTED.sub(_masked, text)
+    bare = _QUOTED.sub("q", text)
     brackets = _BRACKETED.findall(bare)
     if len(brackets) > 1:
         return True
@@ -54,7 +54,8 @@ def holds_several(text: str) -> bool:
     if _is_separated(behind):
         return True
     address = trimmed(brackets[0][1:-1]).lower()
-    others = [one for one in _addresses(name + " " + behind) if one.lower() != address]
+    named = [*_addresses(name), *_addresses(behind)]
+    others = [one for one in named if one.lower() != address]
     # A name that is nothing but an address is common: `shop@example.com <noreply@example.com>`.
     return bool(others) and (len(others) > 1 or name.strip() != others[0])
 
@@ -65,7 +66,3 @@ def _addresses(text: str) -> list[str]:
 
 def _is_separated(text: str) -> bool:
     return any(c in text.strip() for c in _SEPARATORS)
-
-
-def _masked(quoted: re.Match[str]) -> str:
-    return "q" * len(quoted[0])

@@ -21,6 +21,11 @@ ONE = [
     "slack://token@team/channel,other@x",
     "mailto+x.y-z://a@b,c@d",
     "@everyone",
+    "Ann ann@example.com <Ann@Example.com>",
+    "Ann Ann@Example.com <ann@example.com>",
+    "mailto:ann@example.com",
+    "tel@ fax@",
+    "tel@, fax",
     "田中、太郎 <ann@example.com>",
 ]
 SEVERAL = [
@@ -41,6 +46,8 @@ SEVERAL = [
     "bob@example.com cy@example.com <ann@example.com>",
     "ann@example.com <bob@example.com> ann@example.com",
     "To: bob@example.com <ann@example.com>",
+    "Ann <ann@example.com> Ann <ann@example.com>",
+    "X@X bob@example.com",
     '"Ann" <ann@example.com>, "Bob" <bob@example.com>',
 ]
 

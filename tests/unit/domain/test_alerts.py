@@ -224,3 +224,40 @@ def test_no_history_tells_a_cause_twice_within_a_window(history: list[tuple[str,
         elif isinstance(cause, DeadLetterCause):
             again = [over for c, over, _ in told[position + 1 :] if c == cause]
             assert again[:1] != [True]
+
+
+def test_an_alert_of_a_recreated_queue_says_what_happened() -> None:
+    operator = Operator()
+    operator.policy.recreated(QueueRecreated("email"), "it was deleted")
+    operator.wait(GATHER)
+
+    [alert] = operator.policy.due()
+
+    assert (alert.error, alert.queues, alert.is_over) == ("it was deleted", (), False)
+
+
+def test_an_alert_of_a_trouble_says_since_when_and_when_it_was_seen_last() -> None:
+    operator = Operator()
+    operator.policy.trouble(TEMPLATES, "broken")
+    operator.wait(PATIENCE)
+    operator.policy.trouble(TEMPLATES, "more broken")
+
+    [alert] = operator.policy.due()
+
+    assert (alert.first_seen, alert.last_seen) == (NOON, NOON + PATIENCE)
+    assert (alert.error, alert.count, alert.is_over) == ("more broken", 2, False)
+
+
+def test_a_trouble_whose_end_was_its_first_report_is_quiet_for_a_window() -> None:
+    operator = Operator()
+    operator.policy.trouble(TEMPLATES, "broken")
+    operator.wait(PATIENCE)
+    operator.policy.trouble(TEMPLATES, None)
+    assert [alert.is_over for alert in operator.policy.due()] == [True]
+
+    operator.policy.trouble(TEMPLATES, "broken")
+    operator.wait(PATIENCE)
+    assert operator.policy.due() == []
+
+    operator.wait(WINDOW)
+    assert [alert.is_over for alert in operator.policy.due()] == [False]
