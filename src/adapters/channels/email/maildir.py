@@ -45,19 +45,19 @@ class MaildirNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
         """Keep one mail; see `Notifier.notify`."""
-        letter = self._composer.compose(notification, content, recipients)
-        if not letter.addressees:
-            return letter.refused
-        lines = [f"Return-Path: <{letter.envelope_from.wire}>"]
-        lines += [f"Delivered-To: {address.wire}" for _, address in letter.addressees]
+        mail = self._composer.compose(notification, content, recipients)
+        if not mail.addressees:
+            return mail.refused
+        lines = [f"Return-Path: <{mail.envelope_from.wire}>"]
+        lines += [f"Delivered-To: {address.wire}" for _, address in mail.addressees]
         envelope = "".join(f"{line}\r\n" for line in lines).encode()
-        data = envelope + await self._composer.write(letter, eight_bit=True, utf8=True)
+        data = envelope + await self._composer.write(mail, eight_bit=True, utf8=True)
         await about_to_send()
         try:
             await asyncio.to_thread(_keep, self._folder, data)
         except OSError as error:
             raise Unavailable(f"cannot write to the mailbox {self._folder}: {error}") from None
-        return {recipient: letter.refused.get(recipient) for recipient in recipients}
+        return {recipient: mail.refused.get(recipient) for recipient in recipients}
 
     async def close(self) -> None:
         """Nothing is held open."""

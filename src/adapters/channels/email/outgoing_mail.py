@@ -1,4 +1,4 @@
-"""From a notification and its content to a letter: who gets it, what it shows, and its bytes."""
+"""From a notification and its content to a mail: who gets it, what it shows, and its bytes."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from domain.notification import Notification, Recipient, one_recipient
 
 _OFF_LOOP = 64 * 1024  # characters or bytes; writing more would hold up every other mail
 
-Letters = list[tuple[Recipient, EmailAddress]]
+Addressees = list[tuple[Recipient, EmailAddress]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ class OutgoingMail:
     envelope_from: EmailAddress
     reply_to: tuple[Mailbox, ...]
     unshown_replies: bool
-    addressees: Letters
+    addressees: Addressees
     refused: dict[Recipient, DeliveryError]
 
 
 class Composer:
-    """Composes letters and writes them down."""
+    """Composes mails and writes them down."""
 
     def __init__(self, defaults: EmailDefaults) -> None:
         """Raises ValueError, naming the variable, when a default is no address."""
@@ -72,7 +72,7 @@ class Composer:
                 reason=FailureReason.TEMPLATE_MISSING,
             )
         sender = notification.sender or self._usual_sender(content)
-        addressees: Letters = []
+        addressees: Addressees = []
         refused: dict[Recipient, DeliveryError] = {}
         for recipient in recipients:
             try:
@@ -118,32 +118,32 @@ class Composer:
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> dict[Recipient, DeliveryError | None]:
-        """Write the letter without sending it, and return which recipients cannot be served, and
+        """Write the mail without sending it, and return which recipients cannot be served, and
         why. Raises Permanent when no recipient can be."""
-        letter = self.compose(notification, content, recipients)
-        if letter.addressees:
-            await self.write(letter, eight_bit=True, utf8=True)
-        return {recipient: letter.refused.get(recipient) for recipient in recipients}
+        outgoing = self.compose(notification, content, recipients)
+        if outgoing.addressees:
+            await self.write(outgoing, eight_bit=True, utf8=True)
+        return {recipient: outgoing.refused.get(recipient) for recipient in recipients}
 
-    async def write(self, letter: OutgoingMail, *, eight_bit: bool, utf8: bool) -> bytes:
-        """The letter's bytes. Raises Permanent when they cannot be made.
+    async def write(self, outgoing: OutgoingMail, *, eight_bit: bool, utf8: bool) -> bytes:
+        """The mail's bytes. Raises Permanent when they cannot be made.
 
         `eight_bit` and `utf8`: the server takes 8BITMIME and SMTPUTF8.
         """
-        notification, content = letter.notification, letter.content
+        notification, content = outgoing.notification, outgoing.content
         attachments = notification.attachments
         files = await self._attachments.load(attachments) if attachments else ()
         key = notification.unique_id
         if notification.individually:
             key += "\n" + notification.recipients[0].address
         mail = mime.Mail(
-            sender=letter.sender,
+            sender=outgoing.sender,
             to=_shown(notification.to, utf8=utf8),
             cc=_shown(notification.cc, utf8=utf8) if notification.cc else (),
-            reply_to=[box for box in letter.reply_to if utf8 or box.address.isascii()],
+            reply_to=[box for box in outgoing.reply_to if utf8 or box.address.isascii()],
             subject=content.subject if content.subject is not None else notification.subject or "",
             date=time.time(),
-            message_id=mime.message_id(key, letter.sender_address.domain),
+            message_id=mime.message_id(key, outgoing.sender_address.domain),
             template=f"{notification.template}@{content.version}",
             extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
             html=content.parts.get("html"),
