@@ -56,7 +56,7 @@ class Verdicts:
         """An incoming webhook: the status says it, and a plain word why."""
         answer = reply.json()
         if reply.is_page and reply.status < 300:
-            return _foreign(reply)
+            return error_of_status(reply, "a web page answers in place of Slack's webhook")
         if 200 <= reply.status < 300 and answer.get("ok") is not False:
             return None
         word = reply.body[:100].decode("utf-8", "replace").strip()
@@ -100,8 +100,12 @@ def _detail(answer: Mapping[str, object]) -> str:
 
 
 def _foreign(reply: HttpReply) -> DeliveryError:
-    """A reply that is not in Slack's own words."""
-    return error_of_status(reply, f"HTTP {reply.status} came without a word of Slack's")
+    """A reply that is not in Slack's own words. What a page in place of an answer means for the
+    message is not known."""
+    text = f"HTTP {reply.status} came without a word of Slack's"
+    if 200 <= reply.status < 300:
+        return InDoubt(f"{text}; the message may have arrived or not")
+    return error_of_status(reply, text)
 
 
 _refused = partial(Permanent, reason=FailureReason.RECIPIENT_REFUSED)
