@@ -16,7 +16,7 @@ from adapters.inbound.deliveries import (
 )
 from adapters.inbound.identity import identity
 from adapters.inbound.settlement import settle
-from adapters.message_format.headers import DeliveryHeaders
+from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 from adapters.message_format.message import DecodedMessage, content_key, decode, due_time
 from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
@@ -48,7 +48,7 @@ class MessageHandler:
 
     async def handle(self, message: InboundMessage) -> Settlement:
         """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
-        arrived = DeliveryHeaders.parse(message.headers)
+        arrived = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
         try:
             decoded, headers = self._decode(message, arrived)
         except MalformedMessage as error:

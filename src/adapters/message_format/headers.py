@@ -50,8 +50,6 @@ class DeliveryHeaders:
     @classmethod
     def parse(cls, headers: Mapping[str, object]) -> "DeliveryHeaders":
         """Read what is there. Never raises: headers may come from any producer."""
-        if not headers:
-            return _NONE
         return cls(
             attempt=_attempt(headers.get(PREFIX + "attempt")),
             reason=_reason(headers.get(PREFIX + "reason")),
@@ -91,7 +89,7 @@ class DeliveryHeaders:
         return wire
 
 
-_NONE = DeliveryHeaders()
+NO_HEADERS = DeliveryHeaders()
 
 
 def new_seed() -> str:
