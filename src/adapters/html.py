@@ -1,4 +1,4 @@
-"""HTML as tokens: its tags, their attributes, what no reader sees. One tokenizer for every channel.
+"""HTML as tokens: its tags and their attributes. One tokenizer for every channel.
 
 It follows the tokenization of HTML (https://html.spec.whatwg.org/multipage/parsing.html) as far as
 a reader can see the difference, in linear time and without a tree.
@@ -14,14 +14,6 @@ _BETWEEN = re.compile(rf"(</?[a-zA-Z][^\s/>]*(?:{_INSIDE})(?:>|\Z))")
 _WHOLE_TAG = re.compile(rf"(/?[a-zA-Z]{_QUOTED})>(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-# Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown.
-_UNSEEN = re.compile(
-    r"<(?=[!?]|/[^a-zA-Z]|[stin][tcieof])(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
-    r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z)"
-    r"(?:[^<]++|<(?!/\1[\s/>]))*+(?:<[^>]*>|\Z))",
-    re.IGNORECASE | re.DOTALL,
-)
-
 VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
      "track", "wbr")
@@ -49,20 +41,6 @@ def tag_of(token: str) -> tuple[str, str]:
     found = _TAG.match(token)
     assert found is not None, token  # noqa: S101 - tokens gives no other
     return found[1].lower(), found[2]
-
-
-def without_unseen(source: str) -> tuple[str, list[str]]:
-    """The source without comments, declarations, and elements such as `style` whose text is not
-    shown; and those `style` elements. An element or comment that never ends goes on to the end, as
-    in a browser."""
-    styles: list[str] = []
-
-    def drop(found: re.Match[str]) -> str:
-        if found[1] and found[1].lower() == "style":
-            styles.append(found[0])
-        return ""
-
-    return _UNSEEN.sub(drop, source), styles
 
 
 def attributes_of(source: str) -> dict[str, str]:

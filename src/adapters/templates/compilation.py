@@ -40,7 +40,7 @@ class Compilation:
         self._environments = environments
         self._parts = parts
         self._channels = channels
-        self._done: set[tuple[Escaping, str]] = set()
+        self._compiled: dict[tuple[Escaping, str], jinja2.Template | None] = {}
         self._references: dict[str, list[str]] = {}
         for path in files.texts:
             if path.endswith(MUST_BE_TEXT):
@@ -76,7 +76,7 @@ class Compilation:
 
     def compile_the_rest(self) -> None:
         """Files that no part names, such as includes chosen by a variable."""
-        done = {path for _, path in self._done}
+        done = {path for _, path in self._compiled}
         for path in self._texts:
             if path.endswith(SUFFIX) and path not in done:
                 self._compile(HTML_ESCAPING, path)
@@ -123,21 +123,17 @@ class Compilation:
         """Compile a file and all that it names."""
         if path not in self._texts:
             return None
-        environment = self._environments[escaping]
-        if (escaping, path) not in self._done:
-            self._done.add((escaping, path))
+        key = (escaping, path)
+        if key not in self._compiled:
+            self._compiled[key] = None  # until it is done, for files that name each other
+            environment = self._environments[escaping]
             try:
                 for name in self._referenced(environment, path):
                     self._compile(escaping, name)
-                environment.get_template(path)
+                self._compiled[key] = environment.get_template(path)
             except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises whatever it meets
                 self._refuse(path, compile_fault(path, error))
-        if path in self.faults:
-            return None
-        try:
-            return environment.get_template(path)
-        except Exception:  # noqa: BLE001 - reported above
-            return None
+        return None if path in self.faults else self._compiled[key]
 
     def _referenced(self, environment: jinja2.Environment, path: str) -> list[str]:
         if path not in self._references:

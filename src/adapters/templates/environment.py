@@ -217,11 +217,7 @@ def _refuse_long_repetition(sequence: object, times: object) -> None:
 
 def _bounded_range(*arguments: int) -> range:
     numbers = range(*arguments)
-    try:
-        too_long = len(numbers) > MAX_RANGE
-    except OverflowError:
-        too_long = True
-    if too_long:
+    if numbers[MAX_RANGE:]:  # of a huge one `len` would overflow
         raise LimitExceeded(f"a range longer than {MAX_RANGE}")
     return numbers
 

@@ -168,7 +168,7 @@ def _named(
 def _nulls_in(place: TemplatePlace | None, variables: Mapping[str, object]) -> str:
     """The expressions in a line that are null, when Python says only that something was."""
     found = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
-    names = [repr(name) for name in found if _is_null(name, variables)]
+    names = [repr(name) for name in found if _value_of(name, variables) is None]
     return " or ".join(names)
 
 
@@ -202,10 +202,6 @@ def _items_without_value(path: str, value: object) -> Iterator[tuple[str, str]]:
         elif isinstance(item, Mapping):
             for key in (key for key, inner in item.items() if inner is None):
                 yield f"{path}[{index}].{key}", str(key)
-
-
-def _is_null(path: str, variables: Mapping[str, object]) -> bool:
-    return _value_of(path, variables) is None
 
 
 def _value_of(path: str, variables: Mapping[str, object]) -> object:

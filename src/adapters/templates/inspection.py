@@ -11,7 +11,7 @@ from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from adapters.templates.compilation import references
-from adapters.templates.snapshot import CompiledTemplate, Snapshot
+from adapters.templates.snapshot import Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
@@ -82,7 +82,13 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
             name=name,
             parts=template.entry.parts,
             locales=template.entry.locales,
-            channels=_channels(template, snapshot),
+            # Those that the template names, else those that it has parts of their own for.
+            channels=template.manifest.envelope.channels
+            or tuple(
+                channel
+                for channel, sent in snapshot.channels.items()
+                if sent.serves(tuple(template.entry.parts))
+            ),
             examples=tuple(template.entry.examples),
         )
         for name, template in sorted(snapshot.templates.items())
@@ -145,12 +151,3 @@ def _read_example(path: str, text: str | None) -> Example:
     if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
         raise ExampleBroken(path, "must be an object, with an object in 'parameters'")
     return Example(name=Path(path).stem, path=path, message=message)
-
-
-def _channels(template: CompiledTemplate, snapshot: Snapshot) -> tuple[str, ...]:
-    """Those that the template names, else those that it has parts of their own for."""
-    return template.manifest.envelope.channels or tuple(
-        name
-        for name, channel in snapshot.channels.items()
-        if channel.serves(tuple(template.entry.parts))
-    )

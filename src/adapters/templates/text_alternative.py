@@ -4,9 +4,10 @@ One pass over the tags; what HTML implies (a paragraph that the next one ends, a
 row ends) follows the standard's rules for the elements whose text it changes.
 """
 
+import re
 from collections.abc import Iterator
 
-from adapters.html import VOID, without_unseen
+from adapters.html import VOID
 from adapters.templates.extent import KEEPS_LINES, OpenElement, with_breaks
 from adapters.templates.text_pieces import NEUTRAL, Piece, pages
 from adapters.templates.text_tags import LINE, PARAGRAPH, TABLE, Tag, Words
@@ -17,13 +18,21 @@ _DEEPEST_TABLE = 12
 """Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
 copies the text once."""
 
+# Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown.
+_UNSEEN = re.compile(
+    r"<(?=[!?]|/[^a-zA-Z]|[stin][tcieof])(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
+    r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z)"
+    r"(?:[^<]++|<(?!/\1[\s/>]))*+(?:<[^>]*>|\Z))",
+    re.IGNORECASE | re.DOTALL,
+)
+
 
 def text_from_html(html: str) -> str:
     """The readable text of `html`: link addresses kept, hidden parts such as a preheader dropped.
 
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
-    source, styles = without_unseen(html)
+    source, styles = _without_unseen(html)
     if KEEPS_LINES in source:
         source = with_breaks(source)
     hidden = hidden_classes(styles) if styles else frozenset[str]()
@@ -37,7 +46,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.writer = Writer()
-        self._blocks: list[list[str | int]] = []  # [name, depth] of inline elements shown as blocks
+        self._blocks: list[list[str]] = []
+        """Inline elements shown as blocks, each with those of its name within it."""
 
     def read(self, pieces: Iterator[Piece]) -> None:
         """Take the tags, each with its words."""
@@ -85,15 +95,14 @@ class _Reader:
                 self.writer.cell()
             if tag.name in VOID:
                 return NEUTRAL, words
-            tag, words = self._after(OpenElement(tag.name), pieces)
+            hidden = OpenElement(tag.name)
+            tag, words = NEUTRAL, None
+            for inner, after in pieces:
+                is_about_another = hidden.take(inner.name, in_table=self.writer.depth > 0)
+                if not hidden.is_open:
+                    tag, words = (inner if is_about_another else NEUTRAL), after
+                    break
         return tag, words
-
-    def _after(self, hidden: OpenElement, pieces: Iterator[Piece]) -> Piece:
-        for tag, words in pieces:
-            is_about_another = hidden.take(tag.name, in_table=self.writer.depth > 0)
-            if not hidden.is_open:
-                return (tag if is_about_another else NEUTRAL), words
-        return NEUTRAL, None
 
     def _take(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Words | None:
         """Take a tag that is hidden, has a style or is a table's; the words after it."""
@@ -102,7 +111,7 @@ class _Reader:
         if tag.look is Look.BLOCK and (tag.name == "a" or tag.is_inline):
             self.writer.leave(LINE)
             if tag.name != "a":
-                self._blocks.append([tag.name, 0])
+                self._blocks.append([])
         if tag.act:
             tag.act(self.writer, tag)
         elif tag.gap:
@@ -115,11 +124,11 @@ class _Reader:
 
     def _count_block(self, name: str) -> None:
         innermost = self._blocks[-1]
-        if name == innermost[0]:
-            innermost[1] = int(innermost[1]) + 1
+        if not innermost or name == innermost[0]:
+            innermost.append(name)
         elif name == f"/{innermost[0]}":
-            innermost[1] = int(innermost[1]) - 1
-            if int(innermost[1]) <= 0:
+            innermost.pop()
+            if not innermost:
                 self._blocks.pop()
                 self.writer.leave(LINE)
 
@@ -134,3 +143,17 @@ class _Reader:
         else:
             writer.leave(PARAGRAPH)
             self.writer = Writer(around=writer)
+
+
+def _without_unseen(source: str) -> tuple[str, list[str]]:
+    """The source without comments, declarations, and elements such as `style` whose text is not
+    shown; and those `style` elements. An element or comment that never ends goes on to the end, as
+    in a browser."""
+    styles: list[str] = []
+
+    def drop(found: re.Match[str]) -> str:
+        if found[1] and found[1].lower() == "style":
+            styles.append(found[0])
+        return ""
+
+    return _UNSEEN.sub(drop, source), styles
