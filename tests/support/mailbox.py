@@ -11,9 +11,10 @@ _PAGE = 250  # more are not given
 
 @dataclass(frozen=True)
 class Mailbox:
-    """`api` is the base URL of MailHog's HTTP API."""
+    """`api` is the base URL of MailHog's HTTP API. `host` names it to a proxy in between."""
 
     api: str
+    host: str = ""
 
     def clear(self) -> None:
         request = urllib.request.Request(f"{self.api}/api/v1/messages", method="DELETE")
@@ -36,5 +37,7 @@ class Mailbox:
 
     def _page(self, start: int, limit: int) -> Any:
         url = f"{self.api}/api/v2/messages?start={start}&limit={limit}"
-        with urllib.request.urlopen(url, timeout=60) as response:
+        headers = {"Host": self.host} if self.host else {}
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
