@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from domain.channel_sender import AttachmentRoom
 from domain.content import Content
-from domain.errors import NotYet, Throttled, Unavailable
+from domain.errors import FailureReason, NotYet, Permanent, Throttled, Unavailable
 from domain.notification import Attachment, Notification, Recipient
+from domain.outcome import Deferred, Rejected, Sent
 from domain.ports import AboutToSend, Answers, proceed
 from tests.fakes import EndlessClock, FakeNotifier, a_delivery, a_notification, eventually
 from tests.unit.domain.house import ANN, BOB, CY, SECOND, House
@@ -76,10 +77,11 @@ def test_who_leaves_the_line_for_room_gives_nothing_away() -> None:
         all_of_it = [Attachment(filename="a", content=b"x" * 100)]
         little = [Attachment(filename="b", content=b"x")]
         async with room.hold(all_of_it):
-            waiting = asyncio.create_task(room.hold(all_of_it).__aenter__())
-            await asyncio.sleep(0)
-            waiting.cancel()
-            await asyncio.wait([waiting])
+            for _ in range(5):
+                waiting = asyncio.create_task(room.hold(all_of_it).__aenter__())
+                await asyncio.sleep(0)
+                waiting.cancel()
+                await asyncio.wait([waiting])
         async with room.hold(all_of_it):
             late = asyncio.create_task(room.hold(little).__aenter__())
             await asyncio.sleep(0.01)
@@ -87,6 +89,37 @@ def test_who_leaves_the_line_for_room_gives_nothing_away() -> None:
         await late
 
     asyncio.run(main())
+
+
+def test_a_mail_without_files_waits_for_no_room() -> None:
+    async def main() -> None:
+        files = (Attachment(filename="a", content=b"x" * 100),)
+        room = AttachmentRoom(5 * 100, no_files)
+        house = House(room=room)
+        async with room.hold(files):
+            large = a_delivery(a_notification(attachments=files))
+            waiting = asyncio.create_task(house.dispatcher.dispatch(large))
+            await asyncio.sleep(0.01)
+            async with asyncio.timeout(5):
+                await house.dispatcher.dispatch(a_delivery(a_notification(id="n-2")))
+            assert not waiting.done()
+        await waiting
+
+    asyncio.run(main())
+
+
+def test_a_refusal_that_may_be_about_us_waits_though_it_names_one_recipient() -> None:
+    reason = FailureReason.SENDER_REFUSED
+    quota = Permanent("quota", reason=reason, provider_fault=True)
+    other = Permanent("no such user", reason=FailureReason.RECIPIENT_REFUSED)
+    house = House(notifier=FakeNotifier(refusals={ANN.address: quota, BOB.address: other}))
+
+    outcome = house.dispatch(a_notification(to=(ANN, BOB)))
+
+    assert outcome.results == (
+        Deferred(recipient=ANN, delay=10 * SECOND, error="quota", attempt_spent=False, exact=True),
+        Rejected(recipient=BOB, reason=other.reason, error="no such user"),
+    )
 
 
 def test_what_comes_while_the_provider_is_away_waits_and_is_sent() -> None:
@@ -141,6 +174,28 @@ def test_those_not_yet_taken_get_further_messages_and_what_happens_to_one_is_the
     assert [r.recipient for r in outcome.sent] == [ANN, BOB, CY]
     assert [len(mail.recipients) for mail in notifier.delivered] == [1, 1, 1]
     assert notifier.calls == 4
+
+
+def test_of_two_the_second_gets_a_further_message() -> None:
+    house = House(notifier=FakeNotifier(most=1))
+
+    outcome = house.dispatch(a_notification(to=(ANN, BOB)))
+
+    assert [r.recipient for r in outcome.sent] == [ANN, BOB]
+    assert house.notifier.calls == 2
+
+
+def test_a_further_message_that_is_refused_is_refused_for_those_in_it() -> None:
+    full = Permanent("too large", reason=FailureReason.CONTENT_REFUSED)
+    house = House(notifier=FakeNotifier(most=1, failures=[None, full]))
+
+    outcome = house.dispatch(a_notification(to=(ANN, BOB, CY)))
+
+    assert outcome.results == (
+        Sent(recipient=ANN),
+        Rejected(recipient=BOB, reason=full.reason, error="too large"),
+        Rejected(recipient=CY, reason=full.reason, error="too large"),
+    )
 
 
 def test_where_not_one_more_is_taken_the_rest_comes_back_later() -> None:
