@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain.content import Envelope
-from domain.delivery import Delivery, still_to_send
+from domain.delivery import Delivery, resumed, still_to_send
 from domain.errors import FailureReason, Permanent, Transient, Unavailable
 from domain.events import LEDGER
 from domain.ledger import RecipientState
@@ -190,3 +190,9 @@ def test_who_is_named_is_still_to_be_sent_to(
     named: tuple[Recipient, ...], expected: list[tuple[str, str]]
 ) -> None:
     assert [(r.address, r.resume) for r in still_to_send(BOTH, named)] == expected
+
+
+def test_who_gets_no_new_mark_keeps_how_far_it_came() -> None:
+    half_way = Recipient(address="ann@example.com", resume="2")
+
+    assert [resumed(half_way, new).resume for new in (None, "2", "3", "")] == ["2", "2", "3", ""]
