@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from adapters.channels.captured_message import CapturedContent, read_text
 from adapters.channels.finding import TIMEOUT, Finding
 from adapters.channels.setting import SettingFault
 from adapters.template_parts import ChannelParts
@@ -18,7 +19,6 @@ from domain.ports import EventSink, Notifier
 if TYPE_CHECKING:
     from faker import Faker
 
-    from adapters.channels.captured_message import CapturedContent
     from adapters.channels.shared.learned import Learned
 
 S = TypeVar("S")
@@ -60,12 +60,6 @@ def _text_capture(context: ChannelContext, name: str) -> Notifier:
     return CapturedNotifier(context.home / name)
 
 
-def _read_text(source: bytes) -> "CapturedContent":
-    from adapters.channels.captured_message import read_text
-
-    return read_text(source)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture(Generic[S]):
     """How messages are kept on this machine instead of being sent. `folder`: its name in HOME,
@@ -75,21 +69,9 @@ class Capture(Generic[S]):
     folder: str = ""
     subfolders: tuple[str, ...] = (".",)
     notifier: Callable[[S, ChannelContext], Notifier] | None = None
-    read: Callable[[bytes], "CapturedContent"] = _read_text
+    read: Callable[[bytes], CapturedContent] = read_text
     elsewhere: Callable[[S], Path | None] = lambda _settings: None
     checks_addresses: bool = False
-
-
-def _takes_any(_address: str, _settings: Any) -> None:
-    """Accept what has no form."""
-
-
-def _no_faults(_settings: Any, *, is_production: bool) -> Iterable[SettingFault]:
-    return ()
-
-
-def _mailbox(fake: "Faker", _settings: Any) -> JsonValue:
-    return f"{fake.name()} <{fake.email()}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +82,11 @@ class Channel(Generic[S]):
     of them of which one must be set, so that there is somewhere to send to; the first is asked for.
     `outlet_forms`: what the first may be. `family`: the word before the names that an operator
     chooses, `DISPATCHER_<FAMILY>__<NAME>`. `sender`: the setting that names a default sender.
+
+    `has_queue`: there is a queue of its name where QUEUES is not set. `prefetch`: messages in hand
+    at once; None: as the first channel has them. `has_relays`: its provider is one or more relays,
+    of which is learned what they take. `reads_metadata`: the metadata of its name are instructions
+    to it. `proxy_library`: the module that it needs for a SOCKS proxy; None: it uses no proxy.
 
     `make` builds the notifier; raises ValueError, a line for each fault, which names its variable.
     `repeats_blips`: what it marks as safe is repeated within seconds. `faults` says what of the
@@ -124,27 +111,22 @@ class Channel(Generic[S]):
     sender: str = ""
     capture: Capture[S] | None = Capture()
     has_queue: bool = False
-    """Whether there is a queue of its name where QUEUES is not set."""
     has_relays: bool = False
-    """Whether its provider is one or more relays, of which is learned what they take."""
     prefetch: Callable[[S], int] | None = None
-    """Messages in hand at once; None: as the first channel has them."""
     reads_metadata: bool = False
-    """Whether the metadata of its name are instructions to it."""
-
-    faults: Callable[..., Iterable[SettingFault]] = _no_faults
+    faults: Callable[..., Iterable[SettingFault]] = lambda _settings, *, is_production: ()
     ping: Callable[[S, ChannelContext], Awaitable[list[Finding]]] | None = None
     ping_timeout: float = TIMEOUT
     proxy_library: Callable[[S], str | None] = lambda _settings: None
-    """The module that it needs for a SOCKS proxy; None: it uses no proxy."""
-
     recipient: Callable[[str], Recipient] = Recipient.parse
-    check_address: Callable[[str, S], object] = _takes_any
+    check_address: Callable[[str, S], object] = lambda _address, _settings: None
     has_secret_addresses: bool = False
     number_addresses: bool = False
     comma_addresses: bool = True
     example: JsonValue = None
-    fake_address: Callable[["Faker", S], JsonValue] = _mailbox
+    fake_address: Callable[["Faker", S], JsonValue] = lambda fake, _settings: (
+        f"{fake.name()} <{fake.email()}>"
+    )
 
     parts: ChannelParts = ChannelParts()
     carries_copies: bool = False

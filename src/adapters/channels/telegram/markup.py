@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import takewhile
 
 from adapters.html import attributes_of, decoded, escaped
 
@@ -90,12 +91,7 @@ def write(runs: Iterable[Run]) -> str:
 
 def shared(one: Sequence[Tag], other: Sequence[Tag]) -> int:
     """How many tags both have in common from the outside."""
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left is not right:
-            break
-        count += 1
-    return count
+    return sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], zip(one, other, strict=False)))
 
 
 class _MarkupReader:

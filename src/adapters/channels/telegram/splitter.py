@@ -155,11 +155,7 @@ def _affordable(runs: Sequence[Run], budget: int) -> Sequence[Run]:
 
 def _fitting(text: str, budget: int) -> int:
     """How many characters of `text` fit."""
-    for position, character in enumerate(text):
-        budget -= units(escaped(character))
-        if budget < 0:
-            return position
-    return len(text)
+    return bisect_right(list(accumulate(units(escaped(one)) for one in text)), budget)
 
 
 def _belongs_to_the_one_before(text: str, position: int) -> bool:
