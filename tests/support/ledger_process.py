@@ -62,7 +62,7 @@ async def send(ledger, key):
         return
 
 async def main(path, count):
-    ledger = SqliteLedger(Path(path), SystemClock())
+    ledger = SqliteLedger(Path(path), SystemClock(), patience=30)
     print("ready", flush=True)
     sys.stdin.readline()
     await asyncio.gather(*(send(ledger, f"order-{n}") for n in range(int(count))))
