@@ -8,6 +8,7 @@ loaded. The contract's tests and those that need the true start run `dispatcher`
 
 import array
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -142,6 +143,7 @@ def _become(peer: socket.socket) -> list[str]:
 if __name__ == "__main__":
     for module in _LOADED:
         importlib.import_module(module)
+    gc.freeze()  # a child that looked through all of it would copy all of it
     sys.argv = ["-c", *_serve(sys.argv[1])]
     sys.path.remove(str(ROOT))
 

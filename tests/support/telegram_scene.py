@@ -41,7 +41,7 @@ def with_telegram(
                 api_url=api.url,
                 attachments_dir=attachments_dir,
                 limits=limits,
-                client=HttpClient("telegram", timeout=1),
+                client=HttpClient("telegram", timeout=2),
             )
 
             async def send(
