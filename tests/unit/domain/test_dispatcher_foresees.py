@@ -1,19 +1,21 @@
 """What a dispatch would do: forecast, rehearsed, and taken up where an earlier one came to."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from domain.content import Envelope
+from domain.content import Content, Envelope
 from domain.delivery import Delivery, resumed, still_to_send
 from domain.errors import FailureReason, Permanent, Transient, Unavailable
 from domain.events import LEDGER
-from domain.ledger import RecipientState
-from domain.notification import Recipient
+from domain.ledger import Claim, RecipientState
+from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Outcome, Rejected, Sent
+from domain.ports import Answers
 from tests.fakes import NOON, EndlessClock, FakeNotifier, a_delivery, a_notification, eventually
-from tests.support.ledger_store import LedgerStore
+from tests.support.ledger_store import LedgerStore, MemoryLedger
 from tests.unit.domain.house import ANN, BOB, SECOND, House
 
 BOTH = a_notification(to=("ann@example.com", "bob@example.com"))
@@ -196,3 +198,55 @@ def test_who_gets_no_new_mark_keeps_how_far_it_came() -> None:
     half_way = Recipient(address="ann@example.com", resume="2")
 
     assert [resumed(half_way, new).resume for new in (None, "2", "3", "")] == ["2", "2", "3", ""]
+
+
+class FinishesLate(MemoryLedger):
+    """The first `finish` never ends."""
+
+    finishes = 0
+
+    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+        self.finishes += 1
+        if self.finishes == 1:
+            await asyncio.Event().wait()
+        await super().finish(claim, sent)
+
+
+def test_stopped_while_it_gives_a_start_back_it_leaves_no_trace() -> None:
+    ledger = FinishesLate()
+    house = House(ledger=ledger)
+    delivery = a_delivery(BOTH)
+
+    async def main() -> None:
+        task = asyncio.create_task(house.dispatcher.resume(delivery))
+        await eventually(lambda: ledger.finishes)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        start = await house.ledger.start(delivery)
+        assert set(start.states.values()) == {RecipientState.CLEAR}
+
+    asyncio.run(main())
+    assert ledger.finishes == 2
+
+
+class LooksClosely(FakeNotifier):
+    """Remembers what it was asked to check."""
+
+    def __init__(self) -> None:
+        super().__init__(one_by_one=True)
+        self.seen: list[tuple[Sequence[Recipient], str, Sequence[Recipient]]] = []
+
+    async def check(
+        self, notification: Notification, content: Content, recipients: Sequence[Recipient]
+    ) -> Answers:
+        self.seen.append((notification.to, content.parts["text"], recipients))
+        return await super().check(notification, content, recipients)
+
+
+def test_a_forecast_is_about_what_would_be_sent() -> None:
+    notifier = LooksClosely()
+
+    foreseen(House(notifier=notifier), a_delivery(BOTH))
+
+    assert notifier.seen == [((r,), "Hello Ann", (r,)) for r in (ANN, BOB)]
