@@ -247,6 +247,9 @@ class LooksClosely(FakeNotifier):
 def test_a_forecast_is_about_what_would_be_sent() -> None:
     notifier = LooksClosely()
 
-    foreseen(House(notifier=notifier), a_delivery(BOTH))
+    house = House(notifier=notifier)
 
+    foreseen(house, a_delivery(BOTH))
+
+    assert [request.now for request in house.renderer.requests] == [NOON, NOON]
     assert notifier.seen == [((r,), "Hello Ann", (r,)) for r in (ANN, BOB)]
