@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from domain.content import Content, Envelope
-from domain.delivery import Delivery, resumed, still_to_send
+from domain.delivery import Delivery
 from domain.errors import FailureReason, Permanent, Transient, Unavailable
 from domain.events import LEDGER
-from domain.ledger import Claim, RecipientState
+from domain.ledger import Claim, LedgerUnavailable, RecipientState, Start
 from domain.notification import Notification, Recipient
 from domain.outcome import Deferred, Outcome, Rejected, Sent
 from domain.ports import Answers
@@ -121,7 +121,7 @@ def test_what_was_sent_before_is_taken_up() -> None:
         assert start is not None
         assert set(start.states.values()) == {RecipientState.SENT}
         outcome = await house.dispatcher.dispatch(delivery, start)
-        assert outcome.attempt == 0
+        assert (outcome.attempt, outcome.claim) == (0, start.claim)
         assert all(one.earlier for one in outcome.sent)
 
     asyncio.run(main())
@@ -179,25 +179,29 @@ def test_pauses_are_shown_by_the_name_of_what_is_paused() -> None:
     assert str(LEDGER) == "ledger"
 
 
-@pytest.mark.parametrize(
-    ("named", "expected"),
-    [
-        ((BOB,), [("bob@example.com", "")]),
-        ((Recipient(address="bob@example.com", resume="2"),), [("bob@example.com", "2")]),
-        ((Recipient(address="x@y.z"),), [("ann@example.com", ""), ("bob@example.com", "")]),
-        ((BOB, ANN), [("ann@example.com", ""), ("bob@example.com", "")]),
-    ],
-)
-def test_who_is_named_is_still_to_be_sent_to(
-    named: tuple[Recipient, ...], expected: list[tuple[str, str]]
-) -> None:
-    assert [(r.address, r.resume) for r in still_to_send(BOTH, named)] == expected
+class Gone(MemoryLedger):
+    async def start(self, delivery: Delivery) -> Start:
+        raise LedgerUnavailable("disk full")
 
 
-def test_who_gets_no_new_mark_keeps_how_far_it_came() -> None:
-    half_way = Recipient(address="ann@example.com", resume="2")
+def test_a_paused_ledger_is_shown_next_to_the_channels() -> None:
+    house = House(clock=EndlessClock(), ledger=Gone())
 
-    assert [resumed(half_way, new).resume for new in (None, "2", "3", "")] == ["2", "2", "3", ""]
+    async def main() -> None:
+        task = asyncio.create_task(house.dispatcher.dispatch(a_delivery(BOTH)))
+        await eventually(house.dispatcher.pauses)
+        [(name, pause)] = house.dispatcher.pauses().items()
+        assert (name, pause.cause) == ("ledger", "disk full")
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+
+
+def test_an_outcome_names_its_start_so_that_the_ack_can_be_written_down() -> None:
+    outcomes = [House().dispatch(BOTH, has_id=has_id) for has_id in (True, False)]
+
+    assert [outcome.claim and outcome.claim.has_id for outcome in outcomes] == [True, False]
 
 
 class FinishesLate(MemoryLedger):
