@@ -110,12 +110,7 @@ class PublishLink:
     """Opened when first needed, and again after a loss; whoever publishes decides when to retry.
     Everything goes through the exchange `dispatcher`, so no right on the default one is needed."""
 
-    def __init__(
-        self,
-        address: BrokerAddress,
-        name: str,
-        events: EventSink | None = None,
-    ) -> None:
+    def __init__(self, address: BrokerAddress, name: str, events: EventSink | None = None) -> None:
         """`events` gets why the broker takes no messages in, and that it does so again."""
         self._address = address
         self._name = name
