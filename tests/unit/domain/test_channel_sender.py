@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from domain.channel_sender import AttachmentRoom
 from domain.content import Content
 from domain.errors import FailureReason, NotYet, Permanent, Throttled, Unavailable
+from domain.ledger import Claim, LedgerUnavailable
 from domain.notification import Attachment, Notification, Recipient
 from domain.outcome import Deferred, Rejected, Sent
 from domain.ports import AboutToSend, Answers, proceed
 from tests.fakes import EndlessClock, FakeNotifier, a_delivery, a_notification, eventually
+from tests.support.ledger_store import MemoryLedger
 from tests.unit.domain.house import ANN, BOB, CY, SECOND, House
 
 
@@ -220,3 +222,42 @@ def test_where_not_one_more_is_taken_the_rest_comes_back_later() -> None:
     assert [r.recipient for r in outcome.sent] == [ANN]
     assert [r.recipient for r in outcome.deferred] == [BOB, CY]
     assert notifier.calls == 2
+
+
+def test_a_refusal_of_all_that_may_be_about_us_waits() -> None:
+    quota = Permanent("quota", reason=FailureReason.SENDER_REFUSED, provider_fault=True)
+
+    [deferred] = House(notifier=FakeNotifier(failures=[quota])).dispatch(a_notification()).results
+
+    assert deferred == Deferred(
+        recipient=ANN, delay=10 * SECOND, error="quota", attempt_spent=False, exact=True
+    )
+
+
+def test_what_is_half_sent_rests_in_the_broker_while_its_provider_is_away() -> None:
+    gone = Unavailable("gone")
+    gone.resume = "2"
+
+    [deferred] = House(notifier=FakeNotifier(failures=[gone])).dispatch(a_notification()).deferred
+
+    assert (deferred.recipient.resume, deferred.delay) == ("2", 60 * SECOND)
+    assert (deferred.error, deferred.attempt_spent) == ("gone", False)
+
+
+def test_without_the_ledger_the_channel_waits_and_says_so() -> None:
+    class Full(MemoryLedger):
+        failures = 1
+
+        async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise LedgerUnavailable("disk full")
+            await super().sending(claim, recipients)
+
+    house = House(ledger=Full())
+
+    assert len(house.dispatch(a_notification()).sent) == 1
+    assert house.pauses == [
+        ("email", "nothing is sent without the ledger: disk full"),
+        ("email", None),
+    ]
