@@ -38,3 +38,22 @@ def test_a_malformed_message_keeps_its_faults_apart_and_reads_as_one_line() -> N
     assert error.faults == ("to: is required", "template: is required")
     assert str(error) == "to: is required; template: is required"
     assert error.reason is FailureReason.MALFORMED
+
+
+def test_refusals_become_one_with_the_first_reason() -> None:
+    refused = Rejected(recipient=ANN, reason=FailureReason.TEMPLATE_MISSING, error="no template")
+    other = Rejected(recipient=BOB, reason=FailureReason.RECIPIENT_INVALID, error="no address")
+    outcome = Outcome(attempt=2, results=(refused, other))
+
+    assert outcome.is_refused_for_good
+    assert outcome.explained("email: no; slack: no") == Outcome.all_rejected(
+        (ANN, BOB), FailureReason.TEMPLATE_MISSING, "email: no; slack: no", attempt=2
+    )
+
+
+def test_what_may_have_arrived_or_may_still_arrive_is_not_refused_for_good() -> None:
+    late = Rejected(recipient=ANN, reason=FailureReason.RETRIES_EXHAUSTED, error="busy")
+    waits = Deferred(recipient=ANN, delay=timedelta(minutes=1), error="busy")
+
+    for result in (late, waits, Sent(recipient=ANN)):
+        assert not Outcome(attempt=1, results=(result,)).is_refused_for_good
