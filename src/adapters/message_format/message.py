@@ -67,17 +67,14 @@ def decode(
     properties: Properties = NO_PROPERTIES,
     seed: str | None = "",
 ) -> DecodedMessage:
-    """Decode and check a message. `channel` is its queue's, used where the message names none;
-    `rules`: what is a fault. `properties` say how the body is to be read; the `message_id` among
-    them is the idempotency key where the message has no `id`. `seed` distinguishes a message
-    without an id from equal ones; None: it gets one.
+    """Decode and check a message. `channel`: its queue's, where the message names none; `rules`:
+    what is a fault. `properties`: how to read the body, and the key where the message has no `id`.
+    `seed` distinguishes a message without an id from equal ones; None: it gets one.
 
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """
     if len(body) > rules.max_body:
-        raise MalformedMessage(
-            [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({rules.max_body})"]
-        )
+        raise _too_large(len(body), rules.max_body)
     plain = plain_body(body, properties, rules.max_body)
     fields = loads_object(plain)
     wire = _validate(fields, Reading(channel, rules))
@@ -102,6 +99,10 @@ def decode(
         unknown_fields=unknown,
         meant=probably_meant(unknown, fields) if unknown else {},
     )
+
+
+def _too_large(size: int, limit: int) -> MalformedMessage:
+    return MalformedMessage([f"body: {size} bytes, more than DISPATCHER_MAX_BODY allows ({limit})"])
 
 
 def content_key(body: bytes) -> str:
