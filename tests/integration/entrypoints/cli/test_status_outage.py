@@ -30,7 +30,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, server: SmtpServer)
     relay = f"smtp://127.0.0.1:{server.port}"
     own = shop_settings(tmp_path, f"sqlite:///{tmp_path}/queue.db", relay, "email")
     if request.param == "redis":
-        own["ledger_url"] = request.getfixturevalue("redis_url")
+        own["ledger_url"] = request.getfixturevalue("own_redis").url  # with no other's notes
     return {**own, "email_from": "Shop <shop@example.com>"}
 
 
