@@ -92,10 +92,10 @@ def test_a_duration_is_written_as_people_write_it(text: str, seconds: float) -> 
 
 @pytest.mark.parametrize("text", ["", "10", "s", "-1s", "1 week", "1e3s", "1s1s", "9" * 13 + "s"])
 def test_anything_else_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="must be a duration"):
+    with pytest.raises(ValueError, match=r"^must be a duration such as 250ms, 10s, 5m, 2h or 1d$"):
         parse_duration(text)
 
 
 def test_a_duration_beyond_all_calendars_is_refused() -> None:
-    with pytest.raises(ValueError, match="too long"):
+    with pytest.raises(ValueError, match=r"^is too long a duration$"):
         parse_duration("999999999999d")
