@@ -71,8 +71,13 @@ def test_field_8_8_status_shows_an_outage_and_its_end(
         shown = in_words(tmp_path, settings)
         server.rules.clear()
         wait_until(lambda: len(server.deliveries) == 3, on_failure=lambda: worker.output)
-        wait_until(lambda: not status(tmp_path, settings)["pauses"])
-        after = status(tmp_path, settings)
+        after: dict[str, Any] = {}
+
+        def is_over() -> bool:
+            after.update(status(tmp_path, settings))
+            return not after["pauses"] and not after["unacked"]
+
+        wait_until(is_over, on_failure=lambda: worker.output)  # the last ack follows the delivery
         assert worker.terminate() == 0
     ended = status(tmp_path, settings)
 
