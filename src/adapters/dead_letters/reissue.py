@@ -105,8 +105,8 @@ def _still_to_send(
         before = decode(message.body, channel=channel, properties=message.properties, rules=rules)
     except MalformedMessage:
         return None
-    everybody = before.about(headers.channel).notifications[0].recipients
-    served = {r.address for r in everybody} - {r.address for r in remaining}
+    asked_for = before.about(headers.channel).notifications[0].recipients
+    served = {r.address for r in asked_for} - {r.address for r in remaining}
     left = tuple(r for r in notification.recipients if r.address not in served)
     if not left:
         raise MalformedMessage(
