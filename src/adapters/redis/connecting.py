@@ -34,9 +34,11 @@ PATIENCE: Final = 2.0
 
 _CONNECTIONS: Final = 8
 
-# By how the server's answer begins or what it holds (https://redis.io/docs/latest/develop/reference/).
+# By how the server's answer begins or what it holds; the first that fits
+# (https://redis.io/docs/latest/develop/reference/).
 _SAID: Final[Sequence[tuple[str, str]]] = (
     ("NOAUTH", "it wants a password: put it into the URL"),
+    ("protected mode", "its protected mode refuses other machines: set a password there"),
     ("no password is set", "it has no password set: take the password out of the URL"),
     ("without any password configured", "it has no password set: take the password out of the URL"),
     ("WRONGPASS", "it refuses the login: check user and password in the URL"),
@@ -48,7 +50,6 @@ _SAID: Final[Sequence[tuple[str, str]]] = (
     ("NOREPLICAS", "it takes no writes, since it has too few replicas (min-replicas-to-write)"),
     ("BUSY", "a script of another client keeps it busy: wait, or SCRIPT KILL"),
     ("max number of clients", "it has no connection left: raise its maxclients"),
-    ("protected mode", "its protected mode refuses other machines: set a password there"),
     ("index is out of range", "it has no database of this number: check the URL's path"),
     ("SELECT is not allowed", "it is a node of a cluster, which cannot hold the ledger"),
     ("in a cluster node", "it is a node of a cluster, which cannot hold the ledger"),

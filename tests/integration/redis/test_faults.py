@@ -154,6 +154,7 @@ def test_field_7_12_a_replica_and_a_node_of_a_cluster_are_refused_by_name(tmp_pa
         ("NOPERM this user has no permissions", "this user may not do that"),
         ("READONLY You can't write against a read only replica.", "it is a replica"),
         ("ERR max number of clients reached", "raise its maxclients"),
+        ("DENIED protected mode is enabled and no password is set for the user", "protected mode"),
         ("ERR unknown command 'EVALSHA'", "does not know a command"),
         ("BUSY Redis is busy running a script", "keeps it busy"),
         ("ERR something new", "Redis says: something new"),
