@@ -17,12 +17,10 @@ from adapters.dead_letters.rehearsal import Rehearsal
 from adapters.dead_letters.releaser import TemplateReleaser
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
-from adapters.observers.alerts import AlertFeed
-from adapters.observers.event_log import EventLog
-from adapters.observers.fan_out import FanOut
 from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics, MetricSources
 from adapters.observers.sink import LogSink
+from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
 from adapters.templates import FilesystemTemplates, RenderOptions
 from domain.alerts import AlertPolicy
 from domain.channel_sender import AttachmentRoom, ChannelSender
@@ -100,15 +98,6 @@ def _metrics(container: "Container") -> Metrics:
     )
 
 
-def _events(metrics: Metrics, readiness: Readiness, alerts: AlertFeed) -> FanOut:
-    events = FanOut()
-    events.subscribe(EventLog(hidden=WISHES))
-    events.subscribe(metrics)
-    events.subscribe(readiness, *Readiness.TYPES)
-    events.subscribe(alerts)
-    return events
-
-
 class Container(containers.DeclarativeContainer):
     """Every part of the program, made on first use. `closing` lets go of what was made, the last
     first, once nothing is in flight. Tests override a provider here and nowhere else."""
@@ -128,9 +117,10 @@ class Container(containers.DeclarativeContainer):
     alerts = providers.Singleton(AlertPolicy, clock)
     metrics = providers.Singleton(_metrics, __self__)
     events = providers.Singleton(
-        _events,
+        FanOut,
+        providers.Singleton(EventLog, hidden=WISHES),
         metrics,
-        readiness,
+        providers.Callable(lambda readiness: (readiness, readiness.TYPES), readiness),
         providers.Singleton(AlertFeed, alerts, settings.provided.queue_channels),
     )
     settlement_period = providers.Object(PERIOD)

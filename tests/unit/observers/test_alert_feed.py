@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from adapters.observers.alerts import AlertFeed
+from adapters.observers.subscribers import AlertFeed
 from domain.alerts import GATHER, PATIENCE, Alert, AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
 from domain.events import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.observers.event_log import EventLog
+from adapters.observers.subscribers import EventLog
 from domain.errors import FailureReason
 from domain.events import (
     ALARM,

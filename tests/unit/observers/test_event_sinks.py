@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.observers.alerts import AlertFeed
-from adapters.observers.event_log import EventLog
-from adapters.observers.fan_out import FanOut
 from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics, MetricSources
+from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
 from domain.alerts import AlertPolicy
 from domain.ports import EventSink, NoObserver
 from tests.contracts.event_sink import EventSinkContract
@@ -26,11 +24,7 @@ def _feed() -> AlertFeed:
 
 
 def _fan_out() -> FanOut:
-    events = FanOut()
-    for sink in (EventLog(), _metrics(), _feed()):
-        events.subscribe(sink)
-    events.subscribe(Readiness(), *Readiness.TYPES)
-    return events
+    return FanOut(EventLog(), _metrics(), _feed(), (Readiness(), Readiness.TYPES))
 
 
 SINKS: dict[str, Callable[[], EventSink]] = {

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from adapters.observers.fan_out import FanOut
+from adapters.observers.subscribers import FanOut
 from domain.events import Event, NotificationDispatched, QueueRecreated, TroubleBegan
 from domain.outcome import Sent
 from tests.fakes import FakeEvents
@@ -18,9 +18,7 @@ class Broken:
 
 def test_field_1_1_an_observer_that_fails_costs_the_others_nothing_and_is_logged_once() -> None:
     before, after = FakeEvents(), FakeEvents()
-    events = FanOut()
-    for sink in (before, Broken(), after):
-        events.subscribe(sink)
+    events = FanOut(before, Broken(), after)
     sent, paused = dispatched(Sent(recipient=ANN)), TroubleBegan(EMAIL, "away")
 
     with capture_logs() as logs:
@@ -34,23 +32,11 @@ def test_field_1_1_an_observer_that_fails_costs_the_others_nothing_and_is_logged
 
 
 def test_a_subscriber_gets_the_events_of_its_types_only() -> None:
-    events, everything, some = FanOut(), FakeEvents(), FakeEvents()
-    events.subscribe(some, QueueRecreated, TroubleBegan)
-    events.subscribe(everything)
+    everything, some = FakeEvents(), FakeEvents()
+    events = FanOut((some, (QueueRecreated, TroubleBegan)), everything)
 
     for event in EACH:
         events.emit(event)
 
     assert everything.events == list(EACH)
     assert {type(event) for event in some.events} == {QueueRecreated, TroubleBegan}
-
-
-def test_one_that_subscribes_later_gets_what_happens_from_then_on() -> None:
-    events, late = FanOut(), FakeEvents()
-    event = dispatched(Sent(recipient=ANN))
-    events.emit(event)
-
-    events.subscribe(late)
-    events.emit(event)
-
-    assert late.events == [event]

@@ -1,11 +1,16 @@
-"""One log line for each thing that happened."""
+"""Who subscribes to what happened: the log and the alert policy; and what gives it to all."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 
 import structlog
 
+from adapters.observers.logs import mask_addresses
+from domain.alerts import PATIENCE, AlertPolicy, DeadLetterCause
 from domain.events import (
+    SETTLEMENT,
+    TEMPLATES,
     Event,
     MessageMalformed,
     NotificationDispatched,
@@ -14,8 +19,10 @@ from domain.events import (
     TroubleBegan,
     TroubleEnded,
     TroubleKind,
+    TroubleUncertain,
 )
-from domain.outcome import Outcome, Sent
+from domain.outcome import Outcome, Rejected, Sent
+from domain.ports import EventSink
 
 log = structlog.get_logger()
 
@@ -41,6 +48,36 @@ _ENDED = {
     TroubleKind.ALARM: "broker takes messages in again",
     TroubleKind.SETTLEMENT: "messages are settled again",
 }
+
+
+class FanOut:
+    """One EventSink that gives each event to all who subscribe to it. What a subscriber raises
+    reaches neither the others nor whoever emits; each kind of fault is logged once."""
+
+    def __init__(self, *subscribers: EventSink | tuple[EventSink, Collection[type]]) -> None:
+        """Each alone gets all events; with types, those of these types."""
+        self._subscribers = [one if isinstance(one, tuple) else (one, ()) for one in subscribers]
+        self._by_type: dict[type, tuple[EventSink, ...]] = {}
+        self._known_faults: set[tuple[type, type]] = set()
+
+    def emit(self, event: Event) -> None:
+        """See EventSink."""
+        kind = type(event)
+        if kind not in self._by_type:
+            found = (sink for sink, types in self._subscribers if not types or kind in types)
+            self._by_type[kind] = tuple(found)
+        for sink in self._by_type[kind]:
+            try:
+                sink.emit(event)
+            except Exception as error:
+                fault = (type(sink), type(error))
+                if fault not in self._known_faults:
+                    self._known_faults.add(fault)
+                    log.exception(
+                        "an observer failed; deliveries go on without it",
+                        observer=type(sink).__name__,
+                        exc_info=error,
+                    )
 
 
 class EventLog:
@@ -141,3 +178,47 @@ def _log_templates(event: TemplatesChanged) -> None:
         log.info("templates changed", templates_version=version)
     for file in event.unknown:
         log.error("a file among the templates is not used", fault=file)
+
+
+class AlertFeed:
+    """Gives dead letters and troubles to the policy, without addresses."""
+
+    def __init__(self, policy: AlertPolicy, queue_channels: Mapping[str, str]) -> None:
+        """`queue_channels`: queue to channel."""
+        self._policy = policy
+        self._queue_channels = queue_channels
+
+    def emit(self, event: Event) -> None:
+        """See EventSink."""
+        match event:
+            case NotificationDispatched(outcome=outcome):
+                for result in outcome.results:
+                    if isinstance(result, Rejected):
+                        self._dead_letters(event)
+                        break
+            case MessageMalformed(queue, _, reason, error):
+                # It names no template that we could trust.
+                cause = DeadLetterCause(reason=reason, channel=self._queue_channels.get(queue))
+                self._policy.dead_letter(cause, queue=queue, error=mask_addresses(error))
+            case TroubleBegan(trouble, error):
+                patience = timedelta(0) if trouble == SETTLEMENT else PATIENCE
+                self._policy.trouble(trouble, mask_addresses(error), patience=patience)
+            case TroubleEnded(trouble):
+                self._policy.trouble(trouble, None)
+            case TroubleUncertain(trouble):
+                self._policy.unsure(trouble)
+            case TemplatesChanged():
+                fault = "; ".join(event.faults) or None
+                self._policy.trouble(TEMPLATES, fault, patience=timedelta(0))
+            case QueueRecreated():
+                self._policy.recreated(event, "it was deleted, with the messages in it")
+
+    def _dead_letters(self, event: NotificationDispatched) -> None:
+        """A message leaves one dead letter for each reason."""
+        notification = event.notification
+        errors = {rejected.reason: rejected.error for rejected in event.outcome.rejected}
+        for reason, error in errors.items():
+            cause = DeadLetterCause(
+                reason=reason, template=notification.template, channel=notification.channel
+            )
+            self._policy.dead_letter(cause, queue=event.queue, error=mask_addresses(error))
