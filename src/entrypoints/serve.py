@@ -16,11 +16,11 @@ from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid, variable
+from entrypoints.settings.supervision import read_supervision
 from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
-from entrypoints.watching.notes import EVERY, WorkerNotes
-from entrypoints.watching.periodic import TICK, repeated, when
-from entrypoints.watching.service_manager import ServiceManager
+from entrypoints.watching.periodic import EVERY, TICK, WorkerNotes, repeated, when
+from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
 _GARBAGE_THRESHOLD = 10_000
@@ -52,12 +52,12 @@ async def serve(
     announce(settings, renderer.version)
     gc.freeze()  # what start-up made lives as long as the process
     gc.set_threshold(_GARBAGE_THRESHOLD)
-    manager, causes = ServiceManager(), set[str]()
+    manager, causes = ServiceManager(*read_supervision()), set[str]()
 
     def stop(cause: str) -> None:
         if cause not in causes:
             causes.add(cause)
-            manager.stopping()
+            manager.report(STOPPING)
             log.info("stopping", cause=cause)
             container.clock().stop()
             consumer.stop()
@@ -69,7 +69,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
         await _enter_companions(stack, container, manager, memory, stop)
-        manager.ready()
+        manager.report(READY)
         await consumer.run(
             handle, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
         )
@@ -92,7 +92,7 @@ async def _enter_companions(
     looks = [when(renderer.refresh, releaser.templates_changed), watch.look]
     if memory is not None:
         looks.append(when(lambda: peak_memory() > memory, partial(stop, "memory limit reached")))
-    if manager.is_watching:
+    if manager.period is not None:
         looks.append(when(lambda: not watch.standstill(), manager.alive))
     releaser.templates_changed()  # what was fixed while no worker ran is released, too
     for look in looks:

@@ -11,8 +11,8 @@ import click
 import structlog
 
 from entrypoints.cli.completion import channel_names
-from entrypoints.settings.supervision import unsupervised
-from entrypoints.watching.service_manager import ServiceManager
+from entrypoints.settings.supervision import read_supervision, unsupervised
+from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 _RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop
 _POLL = 0.1
@@ -86,13 +86,13 @@ def _supervise(count: int) -> int:
     ended by itself, or refused its configuration, is not.
     """
     command = [sys.executable, "-m", "entrypoints.worker", *_without_option(sys.argv[1:])]
-    environ, manager = unsupervised(), ServiceManager()
+    environ, manager = unsupervised(), ServiceManager(*read_supervision())
     stopping = False
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         nonlocal stopping
         stopping = True
-        manager.stopping()
+        manager.report(STOPPING)
         for worker in workers:
             if worker.poll() is None:
                 worker.send_signal(number)
@@ -101,7 +101,7 @@ def _supervise(count: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
     workers += [subprocess.Popen(command, process_group=0, env=environ) for _ in range(count)]
-    manager.ready()
+    manager.report(READY)
     while any(worker.poll() is None for worker in workers):
         time.sleep(_POLL)
         manager.alive()

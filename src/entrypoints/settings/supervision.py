@@ -2,30 +2,22 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 _SOCKET, _PERIOD, _PROCESS = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 
 
-@dataclass(frozen=True, slots=True)
-class Supervision:
-    """`socket`: the address of the socket that takes reports, empty without a manager. `period`:
-    the seconds after which the manager gives up a process that has not reported; None: never."""
-
-    socket: str = ""
-    period: float | None = None
-
-
-def read_supervision(environ: Mapping[str, str] | None = None) -> Supervision:
-    """Read what is meant for this process."""
+def read_supervision(environ: Mapping[str, str] | None = None) -> tuple[str, float | None]:
+    """Read what is meant for this process: the address of the socket that takes reports, empty
+    without a manager; and the seconds after which the manager gives up a process that has not
+    reported, None: never."""
     environ = os.environ if environ is None else environ
     path = environ.get(_SOCKET, "")
     address = "\0" + path[1:] if path.startswith("@") else path
     microseconds = environ.get(_PERIOD, "")
     is_ours = environ.get(_PROCESS, str(os.getpid())) == str(os.getpid())
     if not address or not is_ours or not microseconds.isdecimal() or not int(microseconds):
-        return Supervision(address)
-    return Supervision(address, int(microseconds) / 1e6)
+        return address, None
+    return address, int(microseconds) / 1e6
 
 
 def unsupervised() -> dict[str, str]:

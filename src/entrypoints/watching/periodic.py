@@ -1,15 +1,36 @@
-"""What is done again and again, and the watchdog on settlement."""
+"""What a worker does again and again: the watchdog on settlement, and what it writes of itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from inspect import isawaitable
+from itertools import count
 
 import structlog
 
+from adapters.channels.shared.learned import Learned
 from adapters.inbound.in_hand import InHand
+from adapters.observers.logs import mask_addresses
+from domain.breaker import Pause
 from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
+from domain.ledger import LedgerUnavailable
+from domain.pace import PaceStore
 from domain.ports import EventSink
+from entrypoints.watching.notes import (
+    DEAD_AFTER,
+    RELAY,
+    RELAY_FORM,
+    WORKER,
+    WORKER_FORM,
+    PauseState,
+    RelayState,
+    WorkerState,
+    parsed,
+)
 
 TICK = 0.5
 """Seconds between looks that cost nothing. An edit of a template must show within a second."""
@@ -21,6 +42,10 @@ end of an exact wait (10 s) and the turns of a paced provider (60 s)."""
 HOPELESS = 600.0
 """Seconds without a settlement, as in `PERIOD`, after which a restart is the better bet."""
 
+EVERY = 3.0
+"""Seconds between two notes of a worker."""
+
+_LONGEST_CAUSE = 500
 _LAST_WORD = 5.0  # seconds for what is cancelled to put its things back
 
 log = structlog.get_logger()
@@ -82,26 +107,19 @@ def when(found: Callable[[], object], do: Callable[[], object]) -> Callable[[], 
     return look
 
 
+@dataclass(slots=True)
 class SettlementWatch:
     """Reports when no message was settled for a whole period, although messages are in hand and no
-    trouble is known, and again when one is."""
+    trouble is known, and again when one is. `is_paused`: whether a known trouble keeps messages in
+    hand. `period` is in seconds."""
 
-    def __init__(
-        self,
-        in_hand: InHand,
-        *,
-        is_paused: Callable[[], bool],
-        events: EventSink,
-        period: float = PERIOD,
-    ) -> None:
-        """`is_paused`: whether a known trouble keeps messages in hand. `period` is in seconds."""
-        self._in_hand = in_hand
-        self._is_paused = is_paused
-        self._events = events
-        self._period = period
-        self._settled = in_hand.settled
-        self._waited = 0.0
-        self._is_stalled = False
+    in_hand: InHand
+    is_paused: Callable[[], bool]
+    events: EventSink
+    period: float = PERIOD
+    _settled: int = field(default=0, init=False)
+    _waited: float = field(default=0.0, init=False)
+    _is_stalled: bool = field(default=False, init=False)
 
     def standstill(self) -> str:
         """Say for how long no message was settled, once that is hopeless; else an empty text."""
@@ -112,19 +130,91 @@ class SettlementWatch:
     def look(self, waited: float = TICK) -> None:
         """Look once, `waited` seconds after the last time. Looks are counted, not time: a process
         that was stopped has not been stalled."""
-        hand = self._in_hand
-        if hand.count and hand.settled == self._settled and not self._is_paused():
-            self._waited += waited
-            if self._waited >= self._period and not self._is_stalled:
-                self._is_stalled = True
-                error = (
-                    f"{hand.count} messages are in hand and no message was settled for"
-                    f" {self._period:g} seconds"
-                )
-                self._events.emit(TroubleBegan(SETTLEMENT, error))
+        hand = self.in_hand
+        if not hand.count or hand.settled != self._settled or self.is_paused():
+            self._settled, self._waited = hand.settled, 0.0
+            if self._is_stalled:
+                self._is_stalled = False
+                self.events.emit(TroubleEnded(SETTLEMENT))
             return
-        self._settled = hand.settled
-        self._waited = 0.0
-        if self._is_stalled:
-            self._is_stalled = False
-            self._events.emit(TroubleEnded(SETTLEMENT))
+        self._waited += waited
+        if self._waited >= self.period and not self._is_stalled:
+            self._is_stalled = True
+            error = (
+                f"{hand.count} messages are in hand and no message was settled for"
+                f" {self.period:g} seconds"
+            )
+            self.events.emit(TroubleBegan(SETTLEMENT, error))
+
+
+@dataclass(slots=True)
+class WorkerNotes:
+    """What a worker writes of itself into the ledger. The places are numbered: a new worker takes
+    the place of one that has ended. `name`: what `status` calls this worker."""
+
+    store: PaceStore
+    in_hand: InHand
+    learned: Learned
+    pauses: Callable[[], Mapping[str, Pause]]
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    clock: Callable[[], float] = time.time
+    _key: str = field(default="", init=False)
+    _written: str = field(default="", init=False)
+    _relays: set[str] = field(default_factory=set, init=False)
+
+    async def renew(self) -> None:
+        """Write what is true now, and take over what others have learned. While the ledger is away
+        nothing is written: that is reported elsewhere."""
+        with suppress(LedgerUnavailable):
+            await self._write_state()
+            await self.learned.refresh()
+            await self._write_relays()
+
+    async def withdraw(self) -> None:
+        """Free the place, and write down what was learned last."""
+        with suppress(LedgerUnavailable):
+            if self._key:
+                await self.store.swap(self._key, self._written, "")
+                self._key = ""
+            await self._write_relays()
+
+    async def _write_state(self) -> None:
+        note = WORKER_FORM.dump_json(self._state()).decode()
+        if self._key and await self.store.swap(self._key, self._written, note):
+            self._written = note
+            return
+        notes = await self.store.notes()
+        for number in count(1):
+            key = f"{WORKER}{number}"
+            old = notes.get(key, "")
+            state = parsed(WORKER_FORM, old)
+            is_free = state is None or self.clock() - state.at > DEAD_AFTER
+            if is_free and await self.store.swap(key, old, note):
+                self._key, self._written = key, note
+                return
+
+    def _state(self) -> WorkerState:
+        pauses = [
+            PauseState(
+                name=name,
+                cause=mask_addresses(pause.cause)[:_LONGEST_CAUSE],
+                since=pause.since.timestamp(),
+                next_try=pause.next_try.timestamp(),
+            )
+            for name, pause in self.pauses().items()
+        ]
+        return WorkerState(
+            worker=self.name,
+            at=round(self.clock(), 3),
+            settled_at=self.in_hand.settled_at,
+            pauses=tuple(pauses),
+            in_hand=self.in_hand.by_queue(),
+        )
+
+    async def _write_relays(self) -> None:
+        known = self.learned.snapshot()
+        for relay in self._relays | known.keys():
+            state = RelayState(facts=known.get(relay, {}), at=round(self.clock(), 3))
+            old, _ = await self.store.note(f"{RELAY}{relay}")
+            await self.store.swap(f"{RELAY}{relay}", old, RELAY_FORM.dump_json(state).decode())
+        self._relays = set(known)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.settings.supervision import Supervision, read_supervision
-from entrypoints.watching.service_manager import ServiceManager
+from entrypoints.settings.supervision import read_supervision
+from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 
 @pytest.fixture
@@ -23,11 +23,11 @@ def manager_socket(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
 
 def test_ready_alive_and_stopping_are_reported(manager_socket: tuple[socket.socket, str]) -> None:
     channel, address = manager_socket
-    manager = ServiceManager(Supervision(address, 60))
+    manager = ServiceManager(address, 60)
 
-    manager.ready()
+    manager.report(READY)
     manager.alive()
-    manager.stopping()
+    manager.report(STOPPING)
 
     assert [channel.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"STOPPING=1"]
 
@@ -36,7 +36,7 @@ def test_life_is_reported_thrice_in_a_period_however_often_it_is_said(
     manager_socket: tuple[socket.socket, str],
 ) -> None:
     channel, address = manager_socket
-    manager = ServiceManager(Supervision(address, 60))
+    manager = ServiceManager(address, 60)
 
     for _ in range(5):
         manager.alive()
@@ -52,7 +52,7 @@ def test_without_a_watchdog_life_is_not_reported(
 ) -> None:
     channel, address = manager_socket
 
-    ServiceManager(Supervision(address)).alive()
+    ServiceManager(address).alive()
 
     channel.settimeout(0)
     with pytest.raises(BlockingIOError):
@@ -65,38 +65,40 @@ def test_a_socket_in_the_abstract_namespace_is_found() -> None:
         channel.bind(f"\0{name}")
         channel.settimeout(1)
 
-        ServiceManager(read_supervision({"NOTIFY_SOCKET": f"@{name}"})).ready()
+        ServiceManager(*read_supervision({"NOTIFY_SOCKET": f"@{name}"})).report(READY)
 
         assert channel.recv(100) == b"READY=1"
 
 
 @pytest.mark.parametrize("address", ["", "/nonexistent/notify"])
 def test_a_manager_that_is_not_there_is_no_fault(address: str) -> None:
-    manager = ServiceManager(Supervision(address, 1))
+    manager = ServiceManager(address, 1)
 
-    manager.ready()
+    manager.report(READY)
     manager.alive()
-    manager.stopping()
+    manager.report(STOPPING)
 
 
 @pytest.mark.parametrize(
     ("environ", "read"),
     [
-        ({}, Supervision()),
-        ({"NOTIFY_SOCKET": "/run/n"}, Supervision("/run/n")),
-        ({"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "3000000"}, Supervision("/run/n", 3)),
+        ({}, ("", None)),
+        ({"NOTIFY_SOCKET": "/run/n"}, ("/run/n", None)),
+        ({"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "3000000"}, ("/run/n", 3)),
         (
             {"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())},
-            Supervision("/n", 3),
+            ("/n", 3),
         ),
         (
             {"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"},
-            Supervision("/n"),
+            ("/n", None),
         ),
-        ({"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "soon"}, Supervision("/run/n")),
-        ({"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "0"}, Supervision("/run/n")),
-        ({"WATCHDOG_USEC": "3000000"}, Supervision()),
+        ({"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "soon"}, ("/run/n", None)),
+        ({"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "0"}, ("/run/n", None)),
+        ({"WATCHDOG_USEC": "3000000"}, ("", None)),
     ],
 )
-def test_what_the_environment_says_is_read(environ: dict[str, str], read: Supervision) -> None:
+def test_what_the_environment_says_is_read(
+    environ: dict[str, str], read: tuple[str, float | None]
+) -> None:
     assert read_supervision(environ) == read

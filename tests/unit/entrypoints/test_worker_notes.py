@@ -12,10 +12,11 @@ from domain.breaker import Pause
 from entrypoints.watching.notes import (
     DEAD_AFTER,
     PauseState,
-    WorkerNotes,
+    RelayState,
     relay_states,
     worker_states,
 )
+from entrypoints.watching.periodic import WorkerNotes
 from tests.fakes import NOON
 from tests.support.ledger_store import MemoryPaces
 
@@ -62,7 +63,7 @@ def test_field_8_8_what_a_worker_says_is_read_back_without_addresses() -> None:
         await scene.watch("a", {"email": PAUSE}).renew()
 
         [state] = worker_states(await scene.store.notes(), lambda: NOW)
-        assert (state.worker, state.seen_at, state.settled_at) == ("a", NOW, None)
+        assert (state.worker, state.at, state.settled_at) == ("a", NOW, None)
         cause = "421 for ***@example.com"
         assert state.pauses == (PauseState(name="email", cause=cause, since=NOW, next_try=NOW),)
         assert state.in_hand == {"email": QueueInHand(count=2, oldest=NOW - 60)}
@@ -103,22 +104,23 @@ def test_field_8_8_nonsense_in_the_ledger_is_passed_over() -> None:
     notes = {"worker 1": "{", "worker 2": "[]", "worker 3": '{"worker": 1}', "learned x": "{}"}
 
     assert worker_states(notes) == []
+    assert relay_states(notes) == {}
 
 
 def test_what_is_learned_of_a_relay_is_read_back_until_it_is_forgotten() -> None:
     async def body(scene: Scene) -> None:
-        scene.now = time.time()
+        scene.now = round(time.time(), 3)
         learned = Learned()
         learned.note("relay:25", Fact.RATE, 14.0)
         watch = scene.watch("a", learned=learned)
         await watch.renew()
-        [state] = relay_states(await scene.store.notes())
-        assert (state.relay, state.facts) == ("relay:25", {"rate": 14.0})
+        found = relay_states(await scene.store.notes())
+        assert found == {"relay:25": RelayState(facts={"rate": 14.0}, at=scene.now)}
 
         learned.note("relay:25", Fact.RATE, None)
         await watch.withdraw()
 
-        assert relay_states(await scene.store.notes()) == []
+        assert relay_states(await scene.store.notes()) == {}
 
     run(body)
 

@@ -55,25 +55,25 @@ def command(as_json: bool) -> None:
         *(_pause_line(worker, pause) for worker in workers for pause in worker.pauses),
         *(_oldest_line(queue) for queue in queues if queue["oldest"]),
         *map(_worker_line, workers),
-        *map(_relay_line, relays),
+        *(_relay_line(name, state) for name, state in relays.items()),
     ):
         words(line)
 
 
-async def _from_ledger(app: Application) -> tuple[list[RelayState], list[WorkerState]]:
+async def _from_ledger(app: Application) -> tuple[dict[str, RelayState], list[WorkerState]]:
     """What the workers have learned about the mail relays, and what they say of themselves."""
     try:
         notes = await app.container.paces().notes()
     except LedgerUnavailable as error:
         words(f"what the workers say of themselves cannot be read: {error}")
-        return [], []
+        return {}, []
     return relay_states(notes), worker_states(notes)
 
 
 def _queue(
     settings: Settings,
     state: QueueState,
-    relays: Sequence[RelayState],
+    relays: Mapping[str, RelayState],
     workers: Sequence[WorkerState],
 ) -> dict[str, Any]:
     """A queue as the broker and the workers show it; times in ISO 8601, None where not known."""
@@ -81,7 +81,9 @@ def _queue(
     held = [worker.in_hand[state.queue] for worker in workers if state.queue in worker.in_hand]
     in_hand = sum(one.count for one in held) if workers else None
     since = [one.oldest for one in held] + ([state.oldest.timestamp()] if state.oldest else [])
-    learned = {relay.relay: dict(relay.facts) for relay in relays if CHANNELS[channel].has_relays}
+    learned = {
+        name: dict(one.facts) for name, one in relays.items() if CHANNELS[channel].has_relays
+    }
     return {
         "queue": state.queue,
         "channel": channel,
@@ -119,7 +121,7 @@ def _seen_by_workers(channel: str, workers: Sequence[WorkerState]) -> dict[str, 
         "workers": [
             {
                 "worker": worker.worker,
-                "seen_at": _time(worker.seen_at),
+                "seen_at": _time(worker.at),
                 "settled_at": _time(worker.settled_at),
                 "in_hand": _in_hand(worker),
             }
@@ -188,18 +190,18 @@ def _worker_line(worker: WorkerState) -> str:
         settled = f"the last was settled {_age(worker.settled_at)} ago"
     return (
         f"worker {worker.worker}: {_in_hand(worker)} messages in hand, {settled}"
-        f" (seen {_age(worker.seen_at)} ago)"
+        f" (seen {_age(worker.at)} ago)"
     )
 
 
-def _relay_line(state: RelayState) -> str:
+def _relay_line(name: str, state: RelayState) -> str:
     facts = state.facts
     parts = [f"{round(facts[name], 1):g} {text}" for name, text in _FACTS.items() if name in facts]
     text = f"takes {', '.join(parts)}" if parts else "takes mail"
     if (until := facts.get("closed_until", 0)) > time.time():
         clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until))
         text += f"; mails wait until {clock}"
-    return f"relay {state.relay} {text} (seen {round(time.time() - state.seen_at)} s ago)"
+    return f"relay {name} {text} (seen {round(time.time() - state.at)} s ago)"
 
 
 def _age(since: float) -> str:
