@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _LOADED = (
     *("asyncio", "email.message", "email.policy", "importlib.metadata", "sqlite3", "ssl"),
-    *("aiosmtplib", "click", "dependency_injector.containers", "dependency_injector.providers"),
+    *("click", "dependency_injector.containers", "dependency_injector.providers"),
     *("email_validator", "jinja2.sandbox", "pika", "pydantic", "rich.console", "rich.table"),
     *("structlog", "tenacity", "uvloop"),
     *("entrypoints.channels", "entrypoints.cli.app", "entrypoints.container"),

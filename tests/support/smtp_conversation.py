@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import ssl
 from typing import Protocol
 
@@ -30,6 +31,7 @@ class Script(Protocol):
     users: dict[str, str] | None
     auth: str
     login_prompts: tuple[str, str]
+    challenge: str
     answers_of_a_group: int | None
     starttls: ssl.SSLContext | None
     rules: list[Rule]
@@ -154,6 +156,8 @@ class Conversation:
             return
         elif method.upper() == "LOGIN":
             user, password = [await self.ask(prompt) for prompt in self.server.login_prompts]
+        elif method.upper() == "CRAM-MD5":
+            user, password = await self.ask_for_a_digest()
         elif method.upper() in {"XOAUTH2", "OAUTHBEARER"}:
             await self.take_token(base64.b64decode(initial).decode())
             return
@@ -169,6 +173,16 @@ class Conversation:
         line = (await self.reader.readline()).decode().strip()
         self.log.commands.append(line)
         return base64.b64decode(line).decode() if line != "*" else line
+
+    async def ask_for_a_digest(self) -> tuple[str, str]:
+        """The user, and the password where the digest is made with it."""
+        user, _, digest = (await self.ask(self.server.challenge)).partition(" ")
+        password = (self.server.users or {}).get(user)
+        if password is None:
+            return user, ""
+        challenge = base64.b64decode(self.server.challenge)
+        right = hmac.new(password.encode(), challenge, "md5").hexdigest()
+        return user, password if digest == right else ""
 
     async def take_token(self, text: str) -> None:
         user = text.partition("user=")[2] or text.partition("a=")[2].replace(",", "")

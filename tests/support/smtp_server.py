@@ -59,6 +59,7 @@ class SmtpServer:
         users: dict[str, str] | None = None,
         auth: str = "PLAIN LOGIN",
         login_prompts: tuple[str, str] = ("VXNlcm5hbWU6", "UGFzc3dvcmQ6"),
+        challenge: str = "PDFAc2NyaXB0ZWQ+",
         answers_of_a_group: int | None = None,
         starttls: ssl.SSLContext | None = None,
         tls: ssl.SSLContext | None = None,
@@ -68,7 +69,8 @@ class SmtpServer:
 
         `answers_of_a_group`: of commands that come together it reads only so many.
 
-        `login_prompts` are the two challenges of AUTH LOGIN, as they go over the wire.
+        `login_prompts` are the two challenges of AUTH LOGIN, `challenge` is that of CRAM-MD5, as
+        they go over the wire.
 
         `starttls` and `tls` are server contexts: offered after EHLO, or spoken from the start.
         """
@@ -76,6 +78,7 @@ class SmtpServer:
         self.users = users
         self.auth = auth
         self.login_prompts = login_prompts
+        self.challenge = challenge
         self.answers_of_a_group = answers_of_a_group
         self.starttls = starttls
         self.tls = tls

@@ -14,7 +14,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from adapters.observers.sink import LineStream, LogSink
 
 _ADDRESS = re.compile(r"[^\s<>@\"',;:()]+@(?=[^\s<>@\"',;:()]+)")
-_SILENCED = ("pika", "aiosmtplib", "faker", "asyncio")
+_SILENCED = ("pika", "faker", "asyncio")
 _LAST_LINES = 1.5
 """Seconds that a process which ends waits for its last lines to be written."""
 

@@ -1,10 +1,11 @@
+import asyncio
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.session import MalformedReply, ReplyReader, SmtpReply
+from adapters.channels.email.session import Session, SmtpReply
 from adapters.channels.email.transaction import stuff
 
 STREAM = b"250-first\r\n250-second\r\n250 last\r\n354 go\r\n550 5.1.1 no such user\r\n"
@@ -15,14 +16,36 @@ REPLIES = [
 ]
 
 
+class Wire(asyncio.Transport):
+    """A connection that only knows whether it was cut."""
+
+    was_cut = False
+
+    def abort(self) -> None:
+        self.was_cut = True
+
+
+def session_after(*pieces: bytes) -> tuple[Session, Wire]:
+    """A session to which these pieces of the stream have come."""
+
+    async def main() -> tuple[Session, Wire]:
+        session, wire = Session("relay:25"), Wire()
+        session.connection_made(wire)
+        for piece in pieces:
+            session.data_received(piece)
+        return session, wire
+
+    return asyncio.run(main())
+
+
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8))
 def test_replies_read_the_same_however_the_stream_is_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    reader = ReplyReader()
 
-    found = [reply for start, end in pairwise(edges) for reply in reader.feed(STREAM[start:end])]
+    session, _ = session_after(*(STREAM[start:end] for start, end in pairwise(edges)))
 
-    assert found == REPLIES
+    assert session.unasked == REPLIES
+    assert session.lost is None
 
 
 @pytest.mark.parametrize(
@@ -39,8 +62,11 @@ def test_replies_read_the_same_however_the_stream_is_cut(cuts: list[int]) -> Non
     ],
 )
 def test_what_is_no_reply_or_never_ends_is_malformed(data: bytes) -> None:
-    with pytest.raises(MalformedReply):
-        ReplyReader().feed(data)
+    session, wire = session_after(data)
+
+    assert "does not speak SMTP" in str(session.lost)
+    assert session.garbage
+    assert wire.was_cut
 
 
 def test_a_reply_is_told_in_one_printable_line_of_bounded_length() -> None:

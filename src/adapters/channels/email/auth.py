@@ -1,40 +1,37 @@
 """Signing in (RFC 4954): by password with PLAIN, LOGIN and CRAM-MD5, by token with XOAUTH2 and
-OAUTHBEARER (RFC 7628). A refusal is aiosmtplib's SMTPAuthenticationError."""
+OAUTHBEARER (RFC 7628)."""
 
+import hmac
 import json
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from collections.abc import Awaitable, Callable
+from base64 import b64decode
+from collections.abc import Awaitable, Callable, Mapping
 
-from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPResponse
-
-from adapters.channels.email.url import Auth, SmtpSettings
+from adapters.channels.email.failures import METHOD_NOT_KNOWN, Failures, to_base64
+from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.url import Auth
 from domain.errors import Unavailable
 
 _GO_ON = 334
 _SIGNED_IN = 235
-METHOD_NOT_KNOWN = frozenset({500, 501, 502, 503, 504})
 _BY_PASSWORD = (Auth.PLAIN, Auth.LOGIN, Auth.CRAM_MD5)
 _FOR_A_USER = ("user", "login", "account")
 _STATUS_FIELDS = ("status", "error", "error_description", "schemes", "scope")
 
 
-class TokenRefused(SMTPAuthenticationError):
-    """A server answered an access token with a challenge, which is a refusal whatever code ends the
-    dialogue."""
-
-
 class SignIn:
-    """One signing in over `smtp`, which has said EHLO."""
+    """One signing in over `session`, which has said EHLO."""
 
-    def __init__(self, smtp: SMTP, settings: SmtpSettings, token: str | None) -> None:
-        """`token`: the access token, where `settings.auth` is a method that wants one."""
-        self._smtp = smtp
-        self._settings = settings
-        self._username = settings.username or ""
-        self._password = settings.password or ""
-        self._token = token or ""
-        self._methods: dict[Auth, Callable[[], Awaitable[None]]] = {
+    def __init__(self, session: Session, failures: Failures, seconds: float) -> None:
+        """`failures` has the settings and the token to use. `seconds`: to wait for each answer."""
+        self._session = session
+        self._failures = failures
+        self._seconds = seconds
+        self._settings = failures.settings
+        self._username = failures.settings.username or ""
+        self._password = failures.settings.password or ""
+        self._token = failures.token or ""
+        self._token_refused = False
+        self._methods: Mapping[Auth, Callable[[], Awaitable[SmtpReply]]] = {
             Auth.PLAIN: self._plain,
             Auth.LOGIN: self._login,
             Auth.CRAM_MD5: self._cram_md5,
@@ -44,19 +41,23 @@ class SignIn:
 
     async def run(self) -> None:
         """Sign in. One refusal ends it: a try with each method would lock an account out. Raises
-        SMTPAuthenticationError, or Unavailable where there is no method or an unsafe dialogue."""
+        Unavailable."""
         offered = self._offered()
         for method in offered:
-            try:
-                await self._methods[method]()
-            except SMTPAuthenticationError as error:
-                if error.code not in METHOD_NOT_KNOWN or method is offered[-1]:
-                    raise
-            else:
+            reply = await self._methods[method]()
+            if reply.code == _SIGNED_IN:
                 return
+            if reply.code == _GO_ON:
+                await self._say("*")  # ends the dialogue
+                raise Unavailable(
+                    f"{self._settings.server} asks for more than a user name and a password"
+                )
+            if reply.code not in METHOD_NOT_KNOWN or method is offered[-1]:
+                raise self._failures.sign_in_refused(reply, is_token=self._token_refused)
 
     def _offered(self) -> list[Auth]:
-        asked, offers = self._settings.auth, self._smtp.server_auth_methods
+        asked = self._settings.auth
+        offers = self._session.extensions.get("auth", "").lower().split()
         if asked is not None:
             if asked.value in offers:
                 return [asked]
@@ -70,73 +71,68 @@ class SignIn:
             raise Unavailable(f"{self._settings.server} {_why_none(offers)}")
         return usable
 
-    async def _plain(self) -> None:
-        encoded = _base64(f"\0{self._username}\0{self._password}")
-        reply = await self._say(b"AUTH", b"PLAIN", encoded)
+    async def _plain(self) -> SmtpReply:
+        encoded = to_base64(f"\0{self._username}\0{self._password}")
+        reply = await self._say(f"AUTH PLAIN {encoded}")
         if reply.code == _GO_ON:  # it takes no initial response
             reply = await self._say(encoded)
-        await self._finish(reply)
+        return reply
 
-    async def _login(self) -> None:
+    async def _login(self) -> SmtpReply:
         """Without an initial response, which some servers refuse and others ignore: those would
         take the password for the user name, and log it."""
-        reply = await self._say(b"AUTH", b"LOGIN")
-        if reply.code == _GO_ON:
-            if "pass" in _prompt(reply):
-                await self._refuse_order("the password before the user name")
-            reply = await self._say(_base64(self._username))
-            if reply.code == _GO_ON:
-                prompt = _prompt(reply)
-                if "pass" not in prompt and any(word in prompt for word in _FOR_A_USER):
-                    await self._refuse_order("the user name twice")
-                reply = await self._say(_base64(self._password))
-        await self._finish(reply)
+        reply = await self._say("AUTH LOGIN")
+        if reply.code != _GO_ON:
+            return reply
+        if "pass" in _prompt(reply):
+            await self._refuse_order("the password before the user name")
+        reply = await self._say(to_base64(self._username))
+        if reply.code != _GO_ON:
+            return reply
+        prompt = _prompt(reply)
+        if "pass" not in prompt and any(word in prompt for word in _FOR_A_USER):
+            await self._refuse_order("the user name twice")
+        return await self._say(to_base64(self._password))
 
-    async def _cram_md5(self) -> None:
-        await self._smtp.auth_crammd5(self._username, self._password)
+    async def _cram_md5(self) -> SmtpReply:
+        reply = await self._say("AUTH CRAM-MD5")
+        if reply.code != _GO_ON:
+            return reply
+        try:
+            challenge = b64decode(reply.text)
+        except ValueError:
+            return reply  # it asks for something else
+        digest = hmac.digest(self._password.encode(), challenge, "md5").hex()
+        return await self._say(to_base64(f"{self._username} {digest}"))
 
-    async def _xoauth2(self) -> None:
+    async def _xoauth2(self) -> SmtpReply:
         text = f"user={self._username}\x01auth=Bearer {self._token}\x01\x01"
-        await self._bearer("XOAUTH2", _base64(text), b"")
+        return await self._bearer("XOAUTH2", text, "")
 
-    async def _oauthbearer(self) -> None:
+    async def _oauthbearer(self) -> SmtpReply:
         user = self._username.replace("=", "=3D").replace(",", "=2C")
         server = f"host={self._settings.host}\x01port={self._settings.port}"
         text = f"n,a={user},\x01{server}\x01auth=Bearer {self._token}\x01\x01"
-        await self._bearer("OAUTHBEARER", _base64(text), _base64("\x01"))
+        return await self._bearer("OAUTHBEARER", text, "\x01")
 
-    async def _bearer(self, method: str, encoded: bytes, after_status: bytes) -> None:
+    async def _bearer(self, method: str, text: str, after_status: str) -> SmtpReply:
         """A refusal comes as a challenge with its reason, which `after_status` answers."""
-        reply = await self._say(b"AUTH", method.encode(), encoded)
+        reply = await self._say(f"AUTH {method} {to_base64(text)}")
+        if reply.code == _GO_ON and not reply.text:  # it takes no initial response
+            reply = await self._say(to_base64(text))
         if reply.code != _GO_ON:
-            await self._finish(reply)
-            return
-        status = _status(reply.message)
-        if not status and not reply.message.strip():  # it takes no initial response
-            reply = await self._say(encoded)
-            status = _status(reply.message) if reply.code == _GO_ON else ""
-        if reply.code == _GO_ON:
-            reply = await self._say(after_status)
-            if reply.code not in {_SIGNED_IN, _GO_ON}:
-                reason = f" ({status})" if status else ""
-                raise TokenRefused(reply.code, f"{reply.message}{reason}")
-        await self._finish(reply)
+            return reply
+        status = _status(reply)
+        reply = await self._say(to_base64(after_status))
+        self._token_refused = True
+        reason = f" ({status})" if status else ""
+        return SmtpReply(reply.code, reply.text + reason.encode())
 
-    async def _say(self, *words: bytes) -> SMTPResponse:
-        return await self._smtp.execute_command(*words)
-
-    async def _finish(self, reply: SMTPResponse) -> None:
-        if reply.code == _SIGNED_IN:
-            return
-        if reply.code == _GO_ON:
-            await self._say(b"*")  # ends the dialogue
-            raise Unavailable(
-                f"{self._settings.server} asks for more than a user name and a password"
-            )
-        raise SMTPAuthenticationError(reply.code, reply.message)
+    async def _say(self, line: str) -> SmtpReply:
+        return await self._failures.answer(self._session, f"{line}\r\n".encode(), self._seconds)
 
     async def _refuse_order(self, what: str) -> None:
-        await self._say(b"*")
+        await self._say("*")
         raise Unavailable(
             f"{self._settings.server} asks for {what} (AUTH LOGIN); the password was not sent. "
             "Write ?auth=plain or ?auth=cram-md5 in DISPATCHER_EMAIL_URL if the server has it"
@@ -157,23 +153,19 @@ def _why_none(offers: list[str]) -> str:
     )
 
 
-def _base64(text: str) -> bytes:
-    return b64encode(text.encode())
-
-
-def _prompt(reply: SMTPResponse) -> str:
+def _prompt(reply: SmtpReply) -> str:
     """What a challenge asks, in lower case; some servers forget to encode it."""
     try:
-        decoded = b64decode(reply.message.strip(), validate=True).decode("utf-8", "replace")
-    except (Base64Error, ValueError):
+        decoded = b64decode(reply.text, validate=True).decode("utf-8", "replace")
+    except ValueError:
         decoded = ""
-    return f"{decoded} {reply.message}".lower()
+    return f"{decoded} {reply.words}".lower()
 
 
-def _status(challenge: str) -> str:
+def _status(challenge: SmtpReply) -> str:
     """The reason of a refused token: base64 of a JSON object. Empty where it is something else."""
     try:
-        fields = json.loads(b64decode(challenge.strip(), validate=True))
+        fields = json.loads(b64decode(challenge.text, validate=True))
     except (ValueError, RecursionError):  # Base64Error and JSONDecodeError are ValueErrors
         return ""
     if not isinstance(fields, dict):

@@ -1,16 +1,13 @@
 """Reaching a relay up to its greeting, however late the greeting comes."""
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable, Sequence
 
-import aiosmtplib
 import structlog
-from aiosmtplib import SMTP
-from aiosmtplib.protocol import SMTPProtocol
 
-from adapters.channels.email.failures import no_greeting
+from adapters.channels.email.failures import NOT_TLS, Failures, no_greeting
+from adapters.channels.email.session import Session
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings
 from domain.errors import Unavailable
@@ -18,12 +15,15 @@ from domain.errors import Unavailable
 log = structlog.get_logger()
 
 _READY = 220
-_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")  # an alert, a handshake
 _HANDSHAKE = 5.0
 
 
 class LateGreeting(Unavailable):
     """Connected, and no greeting came in the time that is given while other relays are there."""
+
+
+class _PortWantsTls(Unavailable):
+    """The scheme is for a port in clear."""
 
 
 def log_late(server: str, hint: str) -> None:
@@ -36,159 +36,110 @@ class Dialer:
 
     def __init__(
         self,
-        settings: SmtpSettings,
         timeouts: Timeouts,
-        context: ssl.SSLContext | None,
-        *,
-        on_late: Callable[[str, str], None] = log_late,
-        in_hurry: Callable[[], bool] = lambda: False,
+        on_late: Callable[[str, str], None],
+        in_hurry: Callable[[], bool],
     ) -> None:
         """`on_late` gets the server and what may be the cause, once for each time that the relay
         begins to be slow. `in_hurry`: whether another relay is there, so that a late greeting is
         not waited for."""
-        self._settings = settings
         self._timeouts = timeouts
-        self._context = context
         self._on_late = on_late
         self._in_hurry = in_hurry
         self._is_late = False
 
-    async def reach(self) -> SMTP:
-        """A connection that has been greeted.
-
-        After `late` seconds of silence a second connection is tried, and the first that is greeted
-        is taken. Raises Unavailable where the port speaks TLS at once, LateGreeting in a hurry,
-        else what aiosmtplib and asyncio raise.
-        """
-        smtp = await self._dial()
-        tasks = [asyncio.create_task(self._greet(smtp))]
-        probe: asyncio.Task[bool] | None = None
-        winner: SMTP | None = None
-        try:
-            await asyncio.wait(tasks, timeout=self._timeouts.late)
-            if tasks[0].done():
-                self._is_late = False
-            elif self._in_hurry():
-                raise LateGreeting(self._hint())
-            else:
-                tasks.append(asyncio.create_task(self._second()))
-                if not self._is_late:
-                    self._is_late = True
-                    self._on_late(self._settings.server, self._hint())
-                    probe = asyncio.create_task(self._speaks_tls())
-            winner = await self._first(tasks, probe)
-        finally:
-            await _end([*tasks, *filter(None, [probe])], winner)
-        return winner
-
-    @property
-    def connect_limit(self) -> float:
-        """Seconds for a connection and its TLS handshake."""
-        return self._limit(self._timeouts.connect)
-
-    def _limit(self, seconds: float) -> float:
+    def limit(self, seconds: float) -> float:
+        """Wait so long, or less in a hurry."""
         return min(seconds, self._timeouts.late) if self._in_hurry() else seconds
 
-    def _hint(self) -> str:
-        return no_greeting(self._settings, self._timeouts.late)
+    async def reach(self, failures: Failures, context: ssl.SSLContext | None) -> Session:
+        """A connection that has been greeted. Raises Unavailable, LateGreeting in a hurry.
 
-    async def _dial(self) -> SMTP:
-        settings = self._settings
-        tls = settings.security is Security.TLS
-        smtp = SMTP(
-            hostname=settings.host,
-            port=settings.port,
-            timeout=self._limit(self._timeouts.command),
-            use_tls=tls,
-            start_tls=False,
-            tls_context=self._context,
-        )
-        loop = asyncio.get_running_loop()
-        protocol = SMTPProtocol(loop, lambda lost: smtp.close() if smtp.protocol is lost else None)
-        async with asyncio.timeout(self.connect_limit):
-            smtp.transport, _ = await loop.create_connection(
-                lambda: protocol,
-                settings.host,
-                settings.port,
-                ssl=self._context if tls else None,
-                ssl_handshake_timeout=self.connect_limit if tls else None,
-            )
-        smtp.protocol = protocol
-        return smtp
-
-    async def _greet(self, smtp: SMTP) -> SMTP:
+        After `late` seconds of silence a second connection is tried, and the first that is greeted
+        is taken. `context` is for TLS from the first byte.
+        """
+        session, late = await self._dial(failures, context), self._timeouts.late
+        racing = [asyncio.create_task(self._greeted(session, failures))]
+        winner: Session | None = None
         try:
-            reply = await self._greeting(smtp)
-        except BaseException:
-            smtp.close()
+            await asyncio.wait(racing, timeout=late)
+            if racing[0].done():
+                self._is_late = False
+            else:
+                hint = no_greeting(failures.settings, late)
+                if self._in_hurry():
+                    raise LateGreeting(hint)
+                racing.append(asyncio.create_task(self._second(failures, context)))
+                if not self._is_late:
+                    self._is_late = True
+                    self._on_late(session.server, hint)
+                    if failures.settings.security is not Security.TLS:
+                        racing.append(asyncio.create_task(_look_for_tls(failures.settings)))
+            winner = await _first(racing)
+        finally:
+            for task in racing:
+                task.cancel()
+            for one in await asyncio.gather(*racing, return_exceptions=True):
+                if isinstance(one, Session) and one is not winner:
+                    one.abort()
+        return winner
+
+    async def _dial(self, failures: Failures, context: ssl.SSLContext | None) -> Session:
+        settings, seconds = failures.settings, self.limit(self._timeouts.connect)
+        try:
+            async with asyncio.timeout(seconds):
+                _, session = await asyncio.get_running_loop().create_connection(
+                    lambda: Session(settings.server), settings.host, settings.port, ssl=context
+                )
+        except OSError as error:
+            raise failures.unreachable(error, seconds, "connection") from None
+        return session
+
+    async def _second(self, failures: Failures, context: ssl.SSLContext | None) -> Session:
+        return await self._greeted(await self._dial(failures, context), failures)
+
+    async def _greeted(self, session: Session, failures: Failures) -> Session:
+        seconds = self._timeouts.greeting
+        try:
+            replies = await session.ask(b"", seconds)
+        except asyncio.CancelledError:
+            session.abort()
             raise
-        if reply.code != _READY:
-            smtp.close()
-            raise aiosmtplib.SMTPConnectResponseError(reply.code, reply.message)
-        return smtp
-
-    async def _greeting(self, smtp: SMTP) -> aiosmtplib.SMTPResponse:
-        if smtp.protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("the server closed the connection")
-        return await smtp.protocol.read_response(timeout=self._timeouts.greeting)
-
-    async def _second(self) -> SMTP:
-        return await self._greet(await self._dial())
-
-    async def _first(
-        self, tasks: Sequence[asyncio.Task[SMTP]], probe: asyncio.Task[bool] | None
-    ) -> SMTP:
-        """The first connection that is greeted; where all fail, the error of the first task."""
-        pending: set[asyncio.Task[SMTP] | asyncio.Task[bool]] = {*tasks}
-        if probe is not None:
-            pending.add(probe)
-        while not all(task.done() for task in tasks):
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            if probe in done and probe is not None and probe.result():
-                settings = self._settings
-                raise Unavailable(
-                    f"{settings.server}: the port wants TLS from the first byte; write smtps:// in"
-                    f" place of {settings.security}:// in DISPATCHER_EMAIL_URL"
-                )
-            for task in tasks:
-                if task in done and task.exception() is None:
-                    return task.result()
-        return tasks[0].result()
-
-    async def _speaks_tls(self) -> bool:
-        """Whether the port answers the first message of a TLS handshake in TLS, where our scheme
-        is for a port in clear."""
-        if self._settings.security is Security.TLS:
-            return False
-        try:
-            async with asyncio.timeout(_HANDSHAKE):
-                reader, writer = await asyncio.open_connection(
-                    self._settings.host, self._settings.port
-                )
-                try:
-                    writer.write(_client_hello())
-                    return await reader.readexactly(2) in _TLS_RECORDS
-                finally:
-                    writer.transport.abort()
-        except (OSError, EOFError, TimeoutError):
-            return False
+        if replies and replies[0].code == _READY:
+            return session
+        session.abort()
+        if replies:
+            raise failures.not_served(replies[0])
+        if session.was_silent:
+            raise Unavailable(no_greeting(failures.settings, seconds), safe_to_repeat=True)
+        raise failures.lost(session)
 
 
-def _client_hello() -> bytes:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    outgoing = ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), outgoing).do_handshake()
-    return outgoing.read()
+async def _first(racing: Sequence[asyncio.Task[Session]]) -> Session:
+    """The first connection that is greeted; where both fail, the error of the first task. The third
+    looks for the reason."""
+    while not all(task.done() for task in racing[:2]):
+        waiting = [task for task in racing if not task.done()]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = task.exception()
+            if error is None or isinstance(error, _PortWantsTls):
+                return task.result()
+    return racing[0].result()
 
 
-async def _end(
-    tasks: Sequence[asyncio.Task[SMTP] | asyncio.Task[bool]], winner: SMTP | None
-) -> None:
-    """Close what is open and what is still opening, but for the winner."""
-    for task in tasks:
-        task.cancel()
-    for one in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(one, SMTP) and one is not winner:
-            one.close()
+async def _look_for_tls(settings: SmtpSettings) -> Session:
+    """Raises _PortWantsTls where the port speaks TLS, else what keeps it from that."""
+    try:
+        async with asyncio.timeout(_HANDSHAKE):
+            _, writer = await asyncio.open_connection(
+                settings.host, settings.port, ssl=ssl.create_default_context()
+            )
+            writer.transport.abort()
+    except ssl.SSLError as error:  # such as an alert, or a certificate that we cannot check
+        if error.reason in NOT_TLS or isinstance(error, ssl.SSLEOFError):
+            raise
+    raise _PortWantsTls(
+        f"{settings.server}: the port wants TLS from the first byte; write smtps:// in"
+        f" place of {settings.security}:// in DISPATCHER_EMAIL_URL"
+    )

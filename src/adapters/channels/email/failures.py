@@ -3,22 +3,20 @@
 import socket
 import ssl
 from base64 import b64encode
-
-import aiosmtplib
+from dataclasses import dataclass, field
 
 from adapters.channels.email.about_us import sign_in_advice
-from adapters.channels.email.auth import METHOD_NOT_KNOWN, TokenRefused
 from adapters.channels.email.limits import Crowded, Limit, Phase, limit_of
-from adapters.channels.email.session import SmtpReply, one_line
-from adapters.channels.email.transaction import Timeouts
+from adapters.channels.email.session import Session, SmtpReply, one_line
 from adapters.channels.email.url import Security, SmtpSettings
 from domain.errors import Unavailable
 
+METHOD_NOT_KNOWN = frozenset({500, 501, 502, 503, 504})
 _WANTS_TLS = frozenset({530, 538})  # RFC 3207 section 4, RFC 4954 section 6
 _OAUTH2 = "check the user name in DISPATCHER_EMAIL_URL and the settings DISPATCHER_EMAIL_OAUTH2_…"
-_TLS_RECORDS = ("\x15\x03", "\x16\x03")  # an alert, a handshake
+_TLS_RECORDS = (b"\x15\x03", b"\x16\x03")  # an alert, a handshake
 # What OpenSSL says of an answer in clear.
-_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
+NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"})
 
 
 def no_greeting(settings: SmtpSettings, seconds: float) -> str:
@@ -29,106 +27,116 @@ def no_greeting(settings: SmtpSettings, seconds: float) -> str:
     return f"{settings.server}: no greeting within {seconds:g} s: {cause}"
 
 
+@dataclass(frozen=True, slots=True)
 class Failures:
-    """Turns what went wrong on the way to one relay into an Unavailable."""
+    """The errors on the way to one relay; each is an Unavailable. `token`: the access token to sign
+    in with, which no error repeats."""
 
-    def __init__(self, settings: SmtpSettings, timeouts: Timeouts, token: str | None) -> None:
-        """`token`: the access token that was used, which no error repeats."""
-        self._settings = settings
-        self._server = settings.server
-        self._timeouts = timeouts
-        self._token = token
+    settings: SmtpSettings
+    token: str | None = field(default=None, repr=False)
 
-    def failure(self, error: Exception, waited: float, *, greeted: bool) -> Unavailable:
-        """The error for `error`. `waited`: the limit of a wait, in seconds; `greeted`: whether the
-        server had greeted us before."""
-        cause, times = error.__cause__ or error, self._timeouts
+    async def answer(self, session: Session, command: bytes, seconds: float) -> SmtpReply:
+        """The reply to a command. Raises Unavailable where none comes in so many seconds. What the
+        server said before it was asked answers nothing."""
+        if session.lost is None:
+            session.unasked.clear()
+        replies = await session.ask(command, seconds)
+        if not replies:
+            raise self.lost(session)
+        return replies[0]
+
+    def unreachable(self, error: OSError, seconds: float, awaited: str) -> Unavailable:
+        """No connection, or no TLS; `seconds` is the limit of the wait for what is `awaited`."""
+        server = self.settings.server
         if isinstance(error, ssl.SSLError):
             return self._tls_failure(error)
-        if isinstance(error, aiosmtplib.SMTPResponseException):
-            return self._refused(error)
-        if isinstance(error, aiosmtplib.SMTPReadTimeoutError) and not greeted:
-            return Unavailable(no_greeting(self._settings, times.greeting), safe_to_repeat=True)
-        if isinstance(error, TimeoutError):
-            what = "answer" if greeted else "connection"
-            text = f"{self._server}: no {what} within {waited:g} s"
-            return Unavailable(text, safe_to_repeat=True)
-        if isinstance(cause, socket.gaierror):
+        if isinstance(error, socket.gaierror):
             return Unavailable(
-                f"{self._server}: the host name does not resolve ({cause.strerror})",
-                safe_to_repeat=cause.errno == socket.EAI_AGAIN,
+                f"{server}: the host name does not resolve ({error.strerror})",
+                safe_to_repeat=error.errno == socket.EAI_AGAIN,
             )
+        what = f"no connection ({self._clean(str(error))})"
+        if isinstance(error, TimeoutError):
+            what = f"no {awaited} within {seconds:g} s"
+        return Unavailable(f"{server}: {what}", safe_to_repeat=True)
+
+    def lost(self, session: Session) -> Unavailable:
+        """The connection ended."""
+        server, garbage = self.settings.server, session.garbage
+        if garbage.startswith(_TLS_RECORDS):
+            return Unavailable(
+                f"{server}: the port wants TLS from the first byte; write smtps:// in"
+                " DISPATCHER_EMAIL_URL"
+            )
+        if garbage:
+            said = self._clean(garbage.decode("utf-8", "replace"))
+            return Unavailable(
+                f"{server} does not speak SMTP ({said}); check the"
+                " port and the scheme of DISPATCHER_EMAIL_URL (a port for TLS wants smtps://)"
+            )
+        text = self._clean(session.lost or "")
+        if not session.was_silent:
+            text = f"no connection ({text})"
+        return Unavailable(f"{server}: {text}", safe_to_repeat=True)
+
+    def not_served(self, reply: SmtpReply) -> Unavailable:
+        """The relay takes its leave."""
+        is_crowded = limit_of(reply, Phase.GREETING) is Limit.CONNECTIONS
+        kind = Crowded if is_crowded else Unavailable
+        return kind(f"{self.settings.server} does not serve us: {self._said(reply)}")
+
+    def name_refused(self, reply: SmtpReply) -> Unavailable:
+        """EHLO or HELO is refused."""
         return Unavailable(
-            f"{self._server}: no connection ({self._clean(str(cause))})",
-            safe_to_repeat=isinstance(error, OSError),
+            f"{self.settings.server} does not take our greeting: {self._said(reply)}; if it refuses"
+            " our name, set DISPATCHER_EMAIL_EHLO to this host's full name"
+        )
+
+    def sign_in_refused(self, reply: SmtpReply, *, is_token: bool) -> Unavailable:
+        """`is_token`: the access token was refused, whatever code ends the dialogue."""
+        server, said = self.settings.server, self._said(reply)
+        if 400 <= reply.code < 500:  # RFC 4954: 454, a temporary failure
+            return Unavailable(f"{server} cannot sign us in at the moment: {said}")
+        advice = _OAUTH2 if self.settings.wants_token else sign_in_advice(reply)
+        return Unavailable(
+            f"{server} refused to sign us in: {said}; {advice}",
+            is_login=is_token or reply.code not in _WANTS_TLS | METHOD_NOT_KNOWN,
         )
 
     def _tls_failure(self, error: ssl.SSLError) -> Unavailable:
+        server = self.settings.server
         if isinstance(error, ssl.SSLCertVerificationError):
             return Unavailable(
-                f"{self._server}: the certificate is not trusted ({error.verify_message}); check "
+                f"{server}: the certificate is not trusted ({error.verify_message}); check "
                 "the host name in DISPATCHER_EMAIL_URL and DISPATCHER_EMAIL_CA_FILE"
             )
-        if self._settings.security is Security.TLS and error.reason in _NOT_TLS:
+        if self.settings.security is Security.TLS and error.reason in NOT_TLS:
             return Unavailable(
-                f"{self._server}: the port does not speak TLS at once ({error.reason}); write "
+                f"{server}: the port does not speak TLS at once ({error.reason}); write "
                 "smtp+starttls:// in place of smtps:// in DISPATCHER_EMAIL_URL, or smtp:// for a "
                 "relay without TLS; check the scheme and the port"
             )
         return Unavailable(
-            f"{self._server}: TLS failed ({error.reason}); check the scheme (smtps:// speaks "
+            f"{server}: TLS failed ({error.reason}); check the scheme (smtps:// speaks "
             "TLS at once, smtp+starttls:// after asking) and port of DISPATCHER_EMAIL_URL"
         )
 
-    def _refused(self, error: aiosmtplib.SMTPResponseException) -> Unavailable:
-        reply = reply_of(error)
-        said = self._clean(str(reply))
-        if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            if 400 <= error.code < 500:  # RFC 4954: 454, a temporary failure
-                return Unavailable(f"{self._server} cannot sign us in at the moment: {said}")
-            advice = _OAUTH2 if self._settings.wants_token else sign_in_advice(reply)
-            text = f"{self._server} refused to sign us in: {said}; {advice}"
-            is_login = error.code not in _WANTS_TLS | METHOD_NOT_KNOWN
-            return Unavailable(text, is_login=is_login or isinstance(error, TokenRefused))
-        if isinstance(error, aiosmtplib.SMTPHeloError):
-            return Unavailable(
-                f"{self._server} does not take our greeting: {said}; if it refuses our name, set"
-                " DISPATCHER_EMAIL_EHLO to this host's full name"
-            )
-        if any(record in error.message for record in _TLS_RECORDS):
-            return Unavailable(
-                f"{self._server}: the port wants TLS from the first byte; write smtps:// in"
-                " DISPATCHER_EMAIL_URL"
-            )
-        if not 200 <= error.code <= 599:
-            return Unavailable(
-                f"{self._server} does not speak SMTP ({self._clean(error.message)}); check the"
-                " port and the scheme of DISPATCHER_EMAIL_URL (a port for TLS wants smtps://)"
-            )
-        is_crowded = limit_of(reply, Phase.GREETING) is Limit.CONNECTIONS
-        kind = Crowded if is_crowded else Unavailable
-        return kind(f"{self._server} does not serve us: {said}")
+    def _said(self, reply: SmtpReply) -> str:
+        return self._clean(f"{reply.code} {reply.words}")
 
     def _clean(self, text: str) -> str:
         """A server may echo what it was sent; credentials never leave here, in any form."""
-        user, password = self._settings.username or "", self._settings.password or ""
-        secrets = [
-            password,
-            _base64(f"\0{user}\0{password}"),
-            _base64(password) if password else "",
-        ]
-        if self._token:
-            bearer = f"user={user}\x01auth=Bearer {self._token}\x01\x01"
-            secrets += [self._token, _base64(bearer), _base64(self._token)]
-        for secret in filter(None, secrets):
+        user, password, token = self.settings.username or "", self.settings.password, self.token
+        secrets: list[str] = []
+        if password:
+            secrets += [password, to_base64(f"\0{user}\0{password}"), to_base64(password)]
+        if token:
+            bearer = f"user={user}\x01auth=Bearer {token}\x01\x01"
+            secrets += [token, to_base64(bearer), to_base64(token)]
+        for secret in secrets:
             text = text.replace(secret, "***")
         return one_line(text)
 
 
-def reply_of(error: aiosmtplib.SMTPResponseException) -> SmtpReply:
-    """What the server said. Once it was given a secret it may repeat that."""
-    return SmtpReply(error.code, error.message.encode("utf-8", "replace"))
-
-
-def _base64(text: str) -> str:
+def to_base64(text: str) -> str:
     return b64encode(text.encode()).decode()

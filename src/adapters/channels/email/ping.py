@@ -109,12 +109,10 @@ async def refusal_of_sender(
             if "smtputf8" not in session.extensions:
                 return not_carried(session.server, wire, FailureReason.SENDER_REFUSED)
             parameters = " SMTPUTF8"
-    session.write(f"MAIL FROM:<{wire}>{parameters}\r\n".encode())
-    replies = await session.replies(1, timeout)
+    replies = await session.ask(f"MAIL FROM:<{wire}>{parameters}\r\n".encode(), timeout)
     if not replies or replies[0].code == FAREWELL:
         return Unavailable(f"{session.server}: {session.lost} after MAIL", safe_to_repeat=True)
     if not replies[0].accepted:
         return verdict(replies[0], Phase.SENDER, session.server)
-    session.write(b"RSET\r\n")
-    await session.replies(1, timeout)
+    await session.ask(b"RSET\r\n", timeout)
     return None

@@ -1,23 +1,20 @@
-"""Our end of an SMTP connection once greeting, TLS, EHLO and AUTH are done."""
+"""Our end of an SMTP connection: commands go out, and the replies come back in their order."""
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import ssl
+from typing import NamedTuple, cast
 
 FAREWELL = 421  # RFC 5321 3.8: the server closes the connection after it
 _LONGEST_LINE = 8192
 _LONGEST_REPLY = 32768
 _LONGEST_TEXT = 300
+_CODE = re.compile(rb"[2-5]\d\d")
 # RFC 3463 section 2.
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 # Written in slices, so that a reply that comes before the end of a big mail is seen in time.
 _SLICE = 256 * 1024
-
-
-class MalformedReply(Exception):
-    """The server sent something that is no SMTP reply."""
 
 
 class SmtpReply(NamedTuple):
@@ -36,8 +33,13 @@ class SmtpReply(NamedTuple):
         match = _ENHANCED.match(self.text)
         return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
+    @property
+    def words(self) -> str:
+        """The text, decoded."""
+        return self.text.decode("utf-8", "replace")
+
     def __str__(self) -> str:
-        return one_line(f"{self.code} {self.text.decode('utf-8', 'replace')}")
+        return one_line(f"{self.code} {self.words}")
 
 
 def one_line(text: str) -> str:
@@ -45,102 +47,84 @@ def one_line(text: str) -> str:
     return _UNPRINTABLE.sub(" ", text).strip()[:_LONGEST_TEXT]
 
 
-class ReplyReader:
-    """Cuts a stream of bytes into replies, and bounds what a server can make us hold."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._lines: list[bytes] = []
-        self._size = 0
-
-    def feed(self, data: bytes) -> Sequence[SmtpReply]:
-        """Every reply that is now complete. Raises MalformedReply; the stream is then lost."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
-            raise MalformedReply("a line without an end")
-        replies = []
-        for line in lines:
-            code = line[:3]
-            if not (len(code) == 3 and code.isdigit() and b"200" <= code <= b"599"):
-                raise MalformedReply(f"{one_line(line.decode('utf-8', 'replace'))[:80]!r}")
-            self._size += len(line)
-            if self._size > _LONGEST_REPLY:
-                raise MalformedReply("a reply without an end")
-            self._lines.append(line[4:].strip())
-            if line[3:4] != b"-":
-                replies.append(SmtpReply(int(code), b"\n".join(self._lines)))
-                self._lines = []
-                self._size = 0
-        return replies
-
-
 class Session(asyncio.Protocol):
-    """Sends bytes, pairs replies, and knows when the connection is lost.
+    """Sends bytes, pairs replies, bounds what a server can make us hold, and knows when the
+    connection is lost.
 
     `extensions` are the server's EHLO keywords in lower case, each with its parameters. `reused`:
     it has been in the pool, so the server may have left meanwhile. `unasked`: the replies that are
-    not asked for yet, such as a farewell on an idle connection.
+    not asked for yet, such as a farewell on an idle connection. `garbage`: what came and is no
+    reply.
     """
 
-    def __init__(
-        self, transport: asyncio.Transport, extensions: Mapping[str, str], *, server: str
-    ) -> None:
+    def __init__(self, server: str) -> None:
         """`server` names it in errors: host and port."""
-        self.extensions = extensions
         self.server = server
-        self.pipelining = "pipelining" in extensions
+        self.extensions: dict[str, str] = {}
+        self.pipelining = False
         self.mails_sent = 0
         self.reused = False
-        self._loop = asyncio.get_running_loop()
-        self.opened_at = self.idle_since = self._loop.time()
         self.lost: str | None = None
         self.was_silent = False  # whether it is lost because no answer came in time
         self.was_closed = False  # whether the server closed it with no word
         self.unasked: list[SmtpReply] = []
-        self._transport = transport
-        self._reader = ReplyReader()
+        self.garbage = b""
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._loop = asyncio.get_running_loop()
+        self.opened_at = self.idle_since = self._loop.time()
+        self._transport: asyncio.Transport
         self._waiter: asyncio.Future[list[SmtpReply]] | None = None
         self._wanted = 0
         self._patience = self._later = self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._paused = False
-        transport.set_protocol(self)
 
     @property
     def is_open(self) -> bool:
         """Whether another transaction may begin: connected, and nothing said out of turn."""
         return self.lost is None and not self.unasked and not self._transport.is_closing()
 
-    def write(self, data: bytes) -> None:
-        """Send without waiting."""
-        if self.lost is None:
-            self._transport.write(data)
+    @property
+    def own_address(self) -> str:
+        """The address of our end, or an empty text."""
+        name = self._transport.get_extra_info("sockname")
+        return str(name[0]) if name else ""
 
-    async def write_all(self, data: bytes, timeout: float) -> bool:
-        """Send no faster than the server reads; False if it answered or left before the end."""
-        for start in range(0, len(data), _SLICE):
-            self.write(data[start : start + _SLICE] if len(data) > _SLICE else data)
-            while self._paused and self.is_open:
-                await self.replies(0, timeout)
-            if not self.is_open:
-                return False
-        return True
-
-    def replies(
-        self, count: int, timeout: float, later: float = 0.0
+    def ask(
+        self, data: bytes, timeout: float, count: int = 1, later: float = 0.0
     ) -> asyncio.Future[list[SmtpReply]]:
-        """The next `count` replies in order; fewer if the connection is lost before them. None are
-        asked for by who waits for room to write.
+        """Send `data`, and wait for the next `count` replies in order; fewer if the connection is
+        lost before them. No reply is asked for by who waits for room to write.
 
         `timeout` is in seconds, for the first; `later` for each of the others.
         """
+        if data and self.lost is None:
+            self._transport.write(data)
         self._wanted, self._patience, self._later = count, timeout, later
         self._waiter = waiter = self._loop.create_future()
         if self.lost is not None or 0 < count <= len(self.unasked):
             self._wake()
         else:
-            self._wait_for(timeout)
+            # Most waits are over before the timer ends; then it looks for another.
+            now = self._loop.time()
+            self._deadline = now + timeout
+            if self._timer is None or self._timer_at > now + (later or timeout):
+                self._look_at(now + (later or timeout))
         return waiter
+
+    async def write_all(self, data: bytes, timeout: float) -> bool:
+        """Send no faster than the server reads; False if it answered or left before the end."""
+        for start in range(0, len(data), _SLICE):
+            if self.lost is None:
+                self._transport.write(data[start : start + _SLICE] if len(data) > _SLICE else data)
+            while self._paused and self.is_open:
+                await self.ask(b"", timeout, count=0)
+            if self.lost is not None or self.unasked:
+                return False
+        return True
 
     def broke_off(self, replies: list[SmtpReply]) -> bool:
         """Whether a group of commands that only these replies came to says that the server breaks
@@ -149,6 +133,13 @@ class Session(asyncio.Protocol):
             return bool(replies) and replies[0].accepted
         is_new = self.was_closed and not self.reused
         return is_new and all(reply.accepted for reply in replies)
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Go on in TLS. What came in clear after the server's consent may be a stranger's, and is
+        forgotten (RFC 3207 section 4.2). Raises what asyncio raises."""
+        self.unasked, self._rest, self._lines, self._size = [], b"", [], 0
+        transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
+        self.connection_made(cast(asyncio.Transport, transport))
 
     def abort(self) -> None:
         """Cut the connection at once."""
@@ -160,27 +151,23 @@ class Session(asyncio.Protocol):
         """Say goodbye, wait `timeout` seconds at most for the answer, and close."""
         try:
             if self.is_open:
-                self.write(b"QUIT\r\n")
-                await self.replies(1, timeout)
+                await self.ask(b"QUIT\r\n", timeout)
         finally:
             self.abort()
 
-    def _wait_for(self, seconds: float) -> None:
-        """Set the one timer: most waits are over before it ends, then it looks for another."""
-        self._deadline = self._loop.time() + seconds
-        if self._timer is not None and self._timer.when() > self._deadline:
+    def _look_at(self, moment: float) -> None:
+        if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
+        self._timer_at = moment
+        self._timer = self._loop.call_at(moment, self._look)
 
-    def _check_deadline(self) -> None:
+    def _look(self) -> None:
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        left = self._deadline - self._loop.time()
-        if left > 0:
-            self._wait_for(left)
+        now = self._loop.time()
+        if now < self._deadline:
+            self._look_at(min(self._deadline, now + (self._later or self._patience)))
             return
         self.was_silent = self.lost is None
         self._lose(f"no answer within {self._patience:g} s")
@@ -197,25 +184,41 @@ class Session(asyncio.Protocol):
             self.lost = text
         self._wake()
 
+    def _refuse(self, garbage: bytes) -> None:
+        self.garbage = garbage
+        text = one_line(garbage.decode("utf-8", "replace"))[:80]
+        self._lose(f"the server does not speak SMTP: {text!r}")
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
     def data_received(self, data: bytes) -> None:
         if self.lost is not None:
             return
-        try:
-            replies = self._reader.feed(data)
-        except MalformedReply as error:
-            self._lose(f"the server does not speak SMTP: {error}")
-            self._transport.abort()
-            return
-        self.unasked += replies
-        farewell = next((reply for reply in replies if reply.code == FAREWELL), None)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        known, farewell = len(self.unasked), None
+        for line in lines:
+            self._size += len(line)
+            if self._size > _LONGEST_REPLY or not _CODE.match(line):
+                self._refuse(line)
+                return
+            self._lines.append(line[4:].strip())
+            if line[3:4] != b"-":
+                reply = SmtpReply(int(line[:3]), b"\n".join(self._lines))
+                self.unasked.append(reply)
+                self._lines, self._size = [], 0
+                farewell = reply if reply.code == FAREWELL else farewell
         if farewell is not None:
             self._lose(f"the server closed with {farewell}")
             self._transport.close()
+        elif len(self._rest) > _LONGEST_LINE:
+            self._refuse(self._rest)
         elif len(self.unasked) >= self._wanted:
             self._wake()
-        elif replies:
+        elif len(self.unasked) > known:
             self._patience = self._later
-            self._wait_for(self._later)
+            self._deadline = self._loop.time() + self._later
 
     def eof_received(self) -> bool:
         self.was_closed = self.lost is None

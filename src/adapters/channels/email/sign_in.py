@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from domain.errors import Unavailable
@@ -41,40 +42,28 @@ class SignInGate:
     ) -> _T:
         """What `connect` returns, having signed in with `credentials`; `now` says which they would
         be by now. Raises what it raises."""
+        time = asyncio.get_running_loop().time
         if credentials != self._credentials:
             self._credentials = credentials
             self._good_until = self._refused_until = self._rest = 0.0
-        if self._time() < self._good_until:
-            return await self._connect(connect, credentials, now)
-        async with self._one:
-            return await self._connect(connect, credentials, now)
 
-    async def _connect(
-        self,
-        connect: Callable[[], Awaitable[_T]],
-        credentials: Hashable,
-        now: Callable[[], Hashable],
-    ) -> _T:
         def have_changed() -> bool:
             return now() != credentials
 
-        if credentials == self._credentials and self._time() < self._refused_until:
-            raise Unavailable(self._refusal, is_login=True, changed=have_changed)
-        try:
-            session = await connect()
-        except Unavailable as error:
-            error.changed = have_changed
-            if error.is_login and credentials == self._credentials:
-                self._refusal = str(error)
-                self._good_until = 0.0
-                self._rest = min(max(self._rest * 2, FIRST_REST), LONGEST_REST)
-                self._refused_until = self._time() + self._rest
-            raise
-        if credentials == self._credentials:
-            self._good_until = self._time() + _STALE
-            self._rest = 0.0
-        return session
-
-    @staticmethod
-    def _time() -> float:
-        return asyncio.get_running_loop().time()
+        async with nullcontext() if time() < self._good_until else self._one:
+            if credentials == self._credentials and time() < self._refused_until:
+                raise Unavailable(self._refusal, is_login=True, changed=have_changed)
+            try:
+                session = await connect()
+            except Unavailable as error:
+                error.changed = have_changed
+                if error.is_login and credentials == self._credentials:
+                    self._refusal = str(error)
+                    self._good_until = 0.0
+                    self._rest = min(max(self._rest * 2, FIRST_REST), LONGEST_REST)
+                    self._refused_until = time() + self._rest
+                raise
+            if credentials == self._credentials:
+                self._good_until = time() + _STALE
+                self._rest = 0.0
+            return session

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from adapters.channels.email.bounds import Ceiling, PoolLimits
-from adapters.channels.email.connect import Opener
+from adapters.channels.email.connect import Connector
 from adapters.channels.email.course import Course
 from adapters.channels.email.limits import (
     Limit,
@@ -54,17 +54,17 @@ class SmtpNotifier:
         learned: Learned | None = None,
         blip_wait: float | None = None,
     ) -> None:
-        """`ehlo`, `tokens`, `in_hurry` and `reread`: see `Opener`. `learned` keeps what the relay
-        turns out to take. `blip_wait`: seconds until what failed before anything was sent is tried
-        again; None leaves that to the caller.
+        """`ehlo`, `tokens`, `in_hurry` and `reread`: see `Connector`. `learned` keeps what the
+        relay turns out to take. `blip_wait`: seconds until what failed before anything was sent is
+        tried again; None leaves that to the caller.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
         self._composer = Composer(defaults or EmailDefaults())
         self.check = self._composer.check
         self._timeouts = timeouts or Timeouts()
-        self._opener = Opener(
-            settings, ca_file, self._timeouts, ehlo, tokens, in_hurry, reread or (lambda: settings)
+        self._connector = Connector(
+            settings, ca_file, self._timeouts, ehlo, tokens, in_hurry=in_hurry, reread=reread
         )
         self._blip_wait = blip_wait
         self._relay = f"{settings.host}:{settings.port}"
@@ -74,7 +74,7 @@ class SmtpNotifier:
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
         self._pipelines = True
-        self._pool = Pool(self._opener.open, limits, learn)
+        self._pool = Pool(self._connector.open, limits, learn)
 
     async def notify(
         self,
@@ -102,7 +102,7 @@ class SmtpNotifier:
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
-        await self._opener.close()
+        await self._connector.close()
 
     async def _deliver(
         self, mail: OutgoingMail, about_to_send: AboutToSend

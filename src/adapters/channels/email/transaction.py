@@ -94,9 +94,9 @@ class Transaction:
             text = f"{session.server} said {farewell} unasked"
             raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
         if session.pipelining:  # RFC 2920: the whole group at once
-            session.write(b"".join(commands))
-            later = min(times.group, times.command)
-            self._take(await session.replies(len(commands), times.command, later), len(commands))
+            count, later = len(commands), min(times.group, times.command)
+            replies = await session.ask(b"".join(commands), times.command, count, later)
+            self._take(replies, count)
         else:
             await self._ask_one_by_one(commands)
         try:
@@ -136,8 +136,7 @@ class Transaction:
             self._data = await self._ask(data)
 
     async def _ask(self, command: bytes, timeout: float | None = None) -> SmtpReply | None:
-        self._session.write(command)
-        replies = await self._session.replies(1, timeout or self._timeouts.command)
+        replies = await self._session.ask(command, timeout or self._timeouts.command)
         return replies[0] if replies else None
 
     def _is_awaited(self) -> bool:
@@ -220,7 +219,7 @@ class Transaction:
             session.abort()
             raise
         is_whole = await session.write_all(stuff(self._mailing.payload), times.command)
-        said = await session.replies(1, times.final) if is_whole else session.unasked[:1]
+        said = await session.ask(b"", times.final) if is_whole else session.unasked[:1]
         outcome = None
         if not (is_whole and said and said[0].accepted):
             outcome = self._failure(said, count, is_whole=is_whole)

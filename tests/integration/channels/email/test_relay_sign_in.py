@@ -101,3 +101,51 @@ def test_a_refused_password_is_repeated_in_no_form() -> None:
     assert "535 5.7.8" in str(error)
     assert PASSWORD not in str(error)
     assert encoded(PASSWORD) not in str(error)
+
+
+def test_the_password_answers_a_challenge_with_cram_md5() -> None:
+    server = SmtpServer(users={"ann": PASSWORD}, auth="CRAM-MD5")
+
+    assert isinstance(connect(server, settings=LOGIN), Session)
+
+    assert server.sessions[0].user == "ann"
+    assert PASSWORD not in spoken(server)
+
+
+def test_a_challenge_that_is_no_base64_is_cancelled() -> None:
+    server = SmtpServer(users={"ann": PASSWORD}, auth="CRAM-MD5", challenge="x")
+
+    error = connect(server, settings=LOGIN)
+
+    assert "asks for more than a user name and a password" in str(error)
+    assert server.sessions[0].commands[-1] == "*"
+
+
+def test_a_challenge_after_the_password_is_cancelled() -> None:
+    server = SmtpServer(users={"ann": PASSWORD}, auth="LOGIN")
+    server.on("auth", Say("334 "))
+
+    error = connect(server, settings=LOGIN)
+
+    assert "asks for more than a user name and a password" in str(error)
+    assert server.sessions[0].commands[-1] == "*"
+
+
+@pytest.mark.parametrize("offer", ["AUTH=LOGIN PLAIN", "auth=Plain", "AUTH X\nAUTH PLAIN"])
+def test_an_old_or_odd_offer_of_methods_is_understood(offer: str) -> None:
+    server = SmtpServer(users={"ann": PASSWORD})
+    server.on("helo", Say(f"250 scripted\n{offer}"))
+
+    assert isinstance(connect(server, settings={**LOGIN, "auth": Auth.PLAIN}), Session)
+
+    assert server.sessions[0].user == "ann"
+
+
+def test_a_password_that_is_cut_off_at_the_longest_text_is_repeated_in_no_part() -> None:
+    server = SmtpServer(users={"ann": "another"}, auth="PLAIN")
+    server.on("badauth", Say(f"535 {'x' * 288} {PASSWORD}"))
+
+    error = connect(server, settings=LOGIN)
+
+    assert "535 xxx" in str(error)
+    assert PASSWORD[:6] not in str(error)

@@ -236,11 +236,21 @@ def test_a_farewell_that_comes_with_the_greeting_is_not_lost_on_the_way() -> Non
     assert server.accepted == []
 
 
+def test_a_second_greeting_answers_no_command() -> None:
+    server = SmtpServer()
+    server.on("connect", Say("220 scripted\r\n220 scripted again"))
+
+    assert send_to(server) is None
+
+    assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("more", ["550 5.0.0 slipped in", "250-slipped in\n"])
 def test_what_is_slipped_in_before_the_tls_handshake_is_never_read(
-    certificate: Certificate,
+    certificate: Certificate, more: str
 ) -> None:
     server = SmtpServer(starttls=certificate.server_context)
-    server.on("starttls", Say("220 go ahead\r\n550 5.0.0 slipped in"))
+    server.on("starttls", Say(f"220 go ahead\r\n{more}"))
 
     error = send_to(server, Security.STARTTLS, ca_file=certificate.file)
 
