@@ -92,10 +92,8 @@ class Breaker:
         self.is_open = False  # whether there is a pause now
 
     @property
-    def pause(self) -> Pause | None:
-        """The pause while it is open, else None."""
-        if not self.is_open:
-            return None
+    def pause(self) -> Pause:
+        """The pause that there is while it is open."""
         next_try = self._opened_at + timedelta(seconds=self._pause)
         return Pause(cause=self._cause, since=self._began_at, next_try=next_try)
 
@@ -127,17 +125,14 @@ class Breaker:
             elif not may_hold and (self._turns.is_taken or not self._may_ask()):
                 raise self._held()
             else:
-                place = place or self._place(caller(), since)
+                if place is None:
+                    place = ProbePlace(caller(), since)
+                    self._fresh += bool(self._exchanged) and place.caller.id not in self._exchanged
                 async with self._turns.turn(place):
                     if self.is_open and await self._has_its_turn(place, may_hold=may_hold):
                         answer = await self._probe(send, check, place)
                         if answer is not None:
                             return answer[0]
-
-    def _place(self, caller: Caller, since: datetime) -> ProbePlace:
-        if self._exchanged and caller.id not in self._exchanged:
-            self._fresh += 1
-        return ProbePlace(caller, since)
 
     async def _has_its_turn(self, place: ProbePlace, *, may_hold: bool) -> bool:
         """Wait out the pause; False where another is the better probe."""
@@ -193,11 +188,9 @@ class Breaker:
     def _waited(self) -> float:
         return (self._clock.now() - self._opened_at).total_seconds()
 
-    def _is_pause_over(self) -> bool:
-        return not 0 <= self._waited() < self._pause  # a clock set back must not lengthen it
-
     def _may_ask(self) -> bool:
-        return self._is_pause_over() or (self._have_changed is not None and self._have_changed())
+        is_over = not 0 <= self._waited() < self._pause  # a clock set back must not lengthen it
+        return is_over or (self._have_changed is not None and self._have_changed())
 
     def _is_overdue(self, place: ProbePlace) -> bool:
         return (self._clock.now() - place.since).total_seconds() >= self._longest_hold
@@ -234,12 +227,9 @@ class Breaker:
             self._events.emit(TroubleBegan(self._trouble, self._cause))
 
     def _answered(self) -> None:
-        if self._is_back():
-            self._close()
-        else:
+        if not self._is_back():
             self._opened_at = self._clock.now()
-
-    def _close(self) -> None:
+            return
         self.is_open = False
         self._pause = self._login_pause = 0.0
         self._have_changed = None

@@ -4,8 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from domain.breaker import HAND_BACK_DELAY, Breaker, HeldTooLong
@@ -73,21 +72,6 @@ class AttachmentRoom:
                 turn.set_result(None)
 
 
-@dataclass(slots=True, kw_only=True)
-class SendRequest:
-    """What to send to whom. `record` gets what the ledger must know. `check` raises where it is
-    too late by now. `may_wait`, `since`: whether it may wait in hand, and since when it is there.
-    """
-
-    notification: Notification
-    content: Content
-    recipients: tuple[Recipient, ...]
-    record: SendRecord
-    check: Callable[[], object]
-    may_wait: bool
-    since: datetime
-
-
 class ChannelSender:
     """A channel's notifier with what stands before it: its breaker, its bounds, and the count of
     refusals that may be about us. Safe to call concurrently."""
@@ -116,7 +100,15 @@ class ChannelSender:
         )
         self._room = room
 
-    async def send(self, request: SendRequest, *, waits: bool = True) -> Answers:
+    async def send(
+        self,
+        mail: Notification,
+        content: Content,
+        people: Sequence[Recipient],
+        record: SendRecord,
+        *,
+        waits: bool = True,
+    ) -> Answers:
         """Send in as many messages as the provider wants; return what became of each recipient.
 
         While the provider is away this waits, and spends no attempt; cancel it to give up waiting.
@@ -124,72 +116,77 @@ class ChannelSender:
         wait, and then it sends one message.
         """
         if waits and self.breaker.is_open:
-            return await self._wait_and_send(request)
-        mail, people, record = request.notification, request.recipients, request.record
+            return await self._wait_and_send(mail, content, people, record)
         files = mail.attachments
         room = self._room.hold(files) if files and self._room else nullcontext()
         try:
             async with self._slots, room:
-                began = self._streak.begin()
+                self._streak.tries += 1
+                began = self._streak.tries
                 about_to_send = partial(record.about_to_send, people)
                 try:
-                    answers = await self.notifier.notify(
-                        mail, request.content, people, about_to_send
-                    )
+                    answers = await self.notifier.notify(mail, content, people, about_to_send)
                 except DeliveryError as error:
-                    raise self._judged(request, began, error) from None
+                    record.answers = [error]
+                    raise self._judged(mail, began, error) from None
             record.answers = given = list(answers.values())
-            judged = self._streak.judge(partial(caller_of, mail), began, given)
+            if not (self._streak.is_quiet and None in given):
+                judged = self._streak.judge(partial(caller_of, mail), began, given)
+                answers = dict(zip(answers, judged, strict=True))
         except (Unavailable, Throttled) as error:
             if not waits or (isinstance(error, Throttled) and not error.in_hand):
                 raise
             if isinstance(error, Unavailable):
                 self.breaker.trip(error, caller_of(mail))
-            return await self._wait_and_send(request)
-        if judged is not given:
-            answers = dict(zip(answers, judged, strict=True))
+            return await self._wait_and_send(mail, content, people, record)
         if not waits or len(people) == 1:
             return answers
-        return await self._send_rest(request, answers)
+        return await self._send_rest(mail, content, answers, record)
 
-    async def _wait_and_send(self, request: SendRequest) -> Answers:
-        return await self._send_rest(request, await self._insist(request))
+    async def _wait_and_send(
+        self, mail: Notification, content: Content, people: Sequence[Recipient], record: SendRecord
+    ) -> Answers:
+        answers = await self._insist(mail, content, people, record)
+        return await self._send_rest(mail, content, answers, record)
 
-    async def _insist(self, request: SendRequest) -> Answers:
+    async def _insist(
+        self, mail: Notification, content: Content, people: Sequence[Recipient], record: SendRecord
+    ) -> Answers:
         """Wait while the provider is away, and again while the notifier keeps it in hand."""
         while True:
             try:
                 return await self.breaker.call(
-                    partial(self.send, request, waits=False),
-                    check=request.check,  # an outage may outlast the notification
-                    may_hold=request.may_wait,
-                    caller=partial(caller_of, request.notification),
-                    since=request.since,
+                    partial(self.send, mail, content, people, record, waits=False),
+                    check=record.check,  # an outage may outlast the notification
+                    may_hold=record.may_wait,
+                    caller=partial(caller_of, mail),
+                    since=record.since,
                 )
             except Throttled as error:
                 if not error.in_hand:
                     raise
 
-    async def _send_rest(self, request: SendRequest, answers: Answers) -> Answers:
+    async def _send_rest(
+        self, mail: Notification, content: Content, answers: Answers, record: SendRecord
+    ) -> Answers:
         """Further messages for those that the provider did not take; each leaves fewer."""
-        asked, rest = request.recipients, _not_yet(answers)
-        while rest and len(rest) < len(asked):
-            await request.record.sent([r for r in asked if answers[r] is None])
+        found = answers
+        while rest := [r for r, answer in found.items() if isinstance(answer, NotYet)]:
+            if len(rest) == len(found):
+                break
+            await record.sent([r for r, answer in found.items() if answer is None])
             try:
-                found = await self._insist(replace(request, recipients=rest))
+                found = await self._insist(mail, content, rest, record)
             except DeliveryError as error:
                 found = dict.fromkeys(rest, error)
             answers = {**answers, **found}
-            asked, rest = rest, _not_yet(found)
         return answers
 
-    def _judged(self, request: SendRequest, began: int, error: DeliveryError) -> DeliveryError:
+    def _judged(self, mail: Notification, began: int, error: DeliveryError) -> DeliveryError:
         """The error as it is to be taken, after what came before it."""
-        request.record.answers = [error]
-        judged: DeliveryError = error
+        judged: DeliveryError
         try:
-            caller = partial(caller_of, request.notification)
-            [found] = self._streak.judge(caller, began, [error])
+            [found] = self._streak.judge(partial(caller_of, mail), began, [error])
             judged = found or error
         except Unavailable as trouble:
             judged = trouble
@@ -200,7 +197,3 @@ class ChannelSender:
                 judged = HeldTooLong(str(judged), retry_after=HAND_BACK_DELAY)
             judged.resume = error.resume
         return judged
-
-
-def _not_yet(answers: Answers) -> tuple[Recipient, ...]:
-    return tuple([r for r, answer in answers.items() if isinstance(answer, NotYet)])

@@ -35,11 +35,6 @@ class Delivery:
     redelivered: bool = False
 
     @property
-    def attempt(self) -> int:
-        """The number of the attempt that begins now; the first is 1."""
-        return self.attempts_made + 1
-
-    @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses of `remaining`, by which the ledger knows them."""
         return tuple([recipient.address for recipient in self.remaining])

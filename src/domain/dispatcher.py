@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from domain.breaker import Pause
-from domain.channel_sender import ChannelSender, SendRequest
+from domain.channel_sender import ChannelSender
 from domain.content import Content, InDoubtPolicy
 from domain.delivery import Delivery
 from domain.errors import DeliveryError, FailureReason, Permanent
@@ -54,16 +54,23 @@ class Dispatcher:
             start = start or await self.ledger.start(delivery)  # 1: ask the ledger
             results, mails = self._plan(delivery, start.states)
             if not mails and all(isinstance(result, Sent) for result in results):
-                made = delivery.attempts_made
-                return Outcome(attempt=made, results=tuple(results), claim=start.claim)
-            record = SendRecord(self.ledger.ledger, start.claim)
+                attempt = delivery.attempts_made
+                return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
+            record = SendRecord(
+                ledger=self.ledger.ledger,
+                claim=start.claim,
+                check=partial(self._refuse_expired, delivery),
+                may_wait=delivery.may_wait,
+            )
             try:
                 async with self.ledger.one_recovered if start.is_recovered else _AT_ONCE:
                     for mail, people in mails:
                         answers: Answers
                         try:
-                            request = self._request(delivery, mail, people, record)  # 2: render
-                            answers = await self.senders[mail.channel].send(request)  # 3: send
+                            record.since = now = self._refuse_expired(delivery)
+                            content = self._render(mail, now)  # 2: render
+                            sender = self.senders[mail.channel]
+                            answers = await sender.send(mail, content, people, record)  # 3: send
                         except DeliveryError as error:
                             answers = dict.fromkeys(people, error)
                         results += self._results(delivery, people, answers)
@@ -73,11 +80,12 @@ class Dispatcher:
                 start = None
                 continue
             except (Exception, asyncio.CancelledError) as error:
-                await self.ledger.abandon(record, error)
+                await self.ledger.abandon(record.claim, error, is_sending=record.is_sending)
                 raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
             await self.ledger.finish(start.claim, sent)  # 4: write it down
-            return Outcome(attempt=delivery.attempt, results=tuple(results), claim=start.claim)
+            attempt = delivery.attempts_made + 1
+            return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
 
     async def resume(self, delivery: Delivery) -> Start | None:
         """Start it only where an earlier appearance has sent it, or died with it in hand; for
@@ -90,7 +98,7 @@ class Dispatcher:
         try:
             await self.ledger.finish(start.claim)
         except asyncio.CancelledError as error:
-            await self.ledger.abandon(SendRecord(self.ledger.ledger, start.claim), error)
+            await self.ledger.abandon(start.claim, error, is_sending=False)
             raise
         return None
 
@@ -111,7 +119,7 @@ class Dispatcher:
             except DeliveryError as error:
                 answers = dict.fromkeys(people, error)
             results += self._results(delivery, people, answers)
-        return Outcome(attempt=delivery.attempt, results=tuple(results))
+        return Outcome(attempt=delivery.attempts_made + 1, results=tuple(results))
 
     def rehearse(self, delivery: Delivery) -> None:
         """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it is
@@ -122,14 +130,15 @@ class Dispatcher:
     def after_fault(self, delivery: Delivery, error: Exception) -> Outcome:
         """The outcome where a fault of ours ended the attempt: it costs the attempt."""
         text = f"internal error: {type(error).__name__}"
-        results = [self.retry_policy.after(delivery.attempt, r, text) for r in delivery.remaining]
-        return Outcome(attempt=delivery.attempt, results=tuple(results))
+        attempt = delivery.attempts_made + 1
+        results = [self.retry_policy.after(attempt, r, text) for r in delivery.remaining]
+        return Outcome(attempt=attempt, results=tuple(results))
 
     def pauses(self) -> Mapping[str, Pause]:
         """What is paused now: channels, and the ledger by its name."""
         breakers = {name: sender.breaker for name, sender in self.senders.items()}
-        breakers[str(LEDGER)] = self.ledger.breaker
-        return {name: pause for name, one in breakers.items() if (pause := one.pause)}
+        breakers[LEDGER.kind] = self.ledger.breaker
+        return {name: breaker.pause for name, breaker in breakers.items() if breaker.is_open}
 
     def _plan(
         self, delivery: Delivery, states: Mapping[str, RecipientState]
@@ -161,24 +170,6 @@ class Dispatcher:
             return [(notification.for_one(recipient), (recipient,)) for recipient in recipients]
         return [(notification, recipients)]
 
-    def _request(
-        self,
-        delivery: Delivery,
-        mail: Notification,
-        people: tuple[Recipient, ...],
-        record: SendRecord,
-    ) -> SendRequest:
-        now = self._refuse_expired(delivery)
-        return SendRequest(
-            notification=mail,
-            content=self._render(mail, now),
-            recipients=people,
-            record=record,
-            check=partial(self._refuse_expired, delivery),
-            may_wait=delivery.may_wait,
-            since=now,
-        )
-
     def _render(self, mail: Notification, now: datetime) -> Content:
         recipients = mail.recipients
         return self.renderer.render(
@@ -196,27 +187,24 @@ class Dispatcher:
     def _refuse_expired(self, delivery: Delivery) -> datetime:
         """Return the current time; raise Permanent where that is too late for the delivery."""
         notification, now = delivery.notification, self.clock.now()
-        ends = [notification.expires_at] if notification.expires_at is not None else []
         after = self.renderer.envelope_of(notification.template).expires_after
-        if after is not None and delivery.first_seen is not None:
-            ends.append(delivery.first_seen + after)
-        for end in ends:
-            if end <= now:
+        seen = delivery.first_seen
+        by_template = None if after is None or seen is None else seen + after
+        for end in (notification.expires_at, by_template):
+            if end is not None and end <= now:
                 raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
         return now
 
     def _results(
         self, delivery: Delivery, people: Sequence[Recipient], answers: Answers
     ) -> list[Result]:
-        results: list[Result] = []
-        for recipient in people:
-            error = answers[recipient]
-            if error is None:
-                results.append(Sent(recipient=recipient))
-            else:
-                policy, in_doubt = self.retry_policy, self._in_doubt(delivery)
-                results.append(policy.result_of(recipient, error, delivery.attempt, in_doubt))
-        return results
+        attempt = delivery.attempts_made + 1
+        return [
+            self.retry_policy.result_of(recipient, error, attempt, self._in_doubt(delivery))
+            if (error := answers[recipient]) is not None
+            else Sent(recipient=recipient)
+            for recipient in people
+        ]
 
     def _in_doubt(self, delivery: Delivery) -> InDoubtPolicy:
         """What is to be done where it is in doubt whether this delivery was sent."""

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
@@ -67,15 +68,14 @@ class LedgerAccess:
         """Write down that the start has ended, and who was sent to."""
         return self._insist(partial(self.ledger.finish, claim, sent))
 
-    async def abandon(self, record: "SendRecord", error: BaseException) -> None:
+    async def abandon(self, claim: Claim, error: BaseException, *, is_sending: bool) -> None:
         """End a start that `error` has ended. Where we are stopping and nothing is on its way, the
         next process must not see a crash in it; that is not waited for."""
         if not isinstance(error, asyncio.CancelledError):
-            # Left as started it would be busy for as long as this process lives.
-            await self.finish(record.claim)
-        elif not record.is_sending:
+            await self.finish(claim)  # left as started it would be busy while this process lives
+        elif not is_sending:
             with suppress(LedgerUnavailable):
-                await _translated(partial(self.ledger.finish, record.claim, ()))
+                await _translated(partial(self.ledger.finish, claim, ()))
 
     def acked(self, claim: Claim) -> Awaitable[None]:
         """Forget what is only needed until the message is acked."""
@@ -94,13 +94,20 @@ class LedgerAccess:
         return await self.breaker.call(partial(_translated, call))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SendRecord:
-    """What the ledger must know of one start while it is sent. `answers`: the provider's, to the
-    message sent last; None while it is on its way."""
+    """One start while its mails are sent, and what the ledger must know of it.
+
+    `check` raises where it is too late by now. `may_wait`, `since`: whether it may wait in hand,
+    and since when the mail under way is there. `answers`: the provider's, to the message sent last;
+    None while it is on its way.
+    """
 
     ledger: DeliveryLedger
     claim: Claim
+    check: Callable[[], object]
+    may_wait: bool
+    since: datetime | None = None
     answers: Sequence[DeliveryError | None] | None = ()
     _has_doubt: bool = field(default=False, init=False)
 
@@ -140,11 +147,8 @@ async def _translated(call: Callable[[], Awaitable[_T]]) -> _T:
     """What the ledger says. Raises LedgerUnavailable for any error that it does not document."""
     try:
         return await call()
-    except Exception as error:
-        absence = _absence(error)
-        if absence is error:
-            raise
-        raise absence from error
+    except Exception as error:  # noqa: BLE001 - see LedgerAccess
+        raise _absence(error)  # noqa: B904 - it has its cause
 
 
 def _absence(error: Exception) -> DispatcherError:

@@ -45,18 +45,16 @@ class FaultStreak:
     def __init__(self, waits: Sequence[timedelta]) -> None:
         """`waits`: the retry delays, after which a message that stays alone is tried again."""
         self._waits = waits or (_FIRST_WAIT,)
-        self._serial = 0
+        self.tries = 0
+        """How many have begun: count one more for each, and give `judge` its number."""
+        self.is_quiet = True
+        """Nothing was refused lately, so that what is accepted now says nothing."""
         self._row: dict[str, _Refusal] = {}
         self._alone: dict[str, None] = {}
         self._tries: dict[str, int] = {}
         self._culprits = Culprits()
         self._other_answers = 0
         self._is_tripped = False
-
-    def begin(self) -> int:
-        """The number of a try that begins now; for `judge`."""
-        self._serial += 1
-        return self._serial
 
     def is_over(self) -> bool:
         """Whether no row of refusals stands."""
@@ -71,15 +69,19 @@ class FaultStreak:
         channel, and a broken account must not cost a backlog. The list itself is returned where
         nothing in it changes.
         """
-        if None in answers:  # a recipient refused next to one accepted is refused for good
-            if self._row or self._alone or self._tries or self._culprits.watched:
-                self._accepted(caller(), began)
-            return answers
-        faults = [error for error in answers if _is_fault(error)]
-        if not faults:
+        try:
+            if None in answers:  # a recipient refused next to one accepted is refused for good
+                if not self.is_quiet:
+                    self._accepted(caller(), began)
+                return answers
+            if faults := [error for error in answers if _is_fault(error)]:
+                return self._refused(caller(), answers, faults)
             self._answered(answers)
             return answers
-        return self._refused(caller(), answers, faults)
+        finally:
+            self._is_tripped = self._is_tripped and bool(self._row)
+            watched = self._row or self._alone or self._tries or self._culprits.watched
+            self.is_quiet = not watched
 
     def _accepted(self, caller: Caller, began: int) -> None:
         self._other_answers = 0
@@ -91,7 +93,6 @@ class FaultStreak:
                 self._alone[one] = None
         self._forget((caller.id,))
         _bound(self._alone)
-        self._end_row()
 
     def _answered(self, answers: Iterable[DeliveryError | None]) -> None:
         """Refusals of recipients and contents: enough of them show that all is as usual."""
@@ -100,7 +101,6 @@ class FaultStreak:
         self._other_answers += 1
         if self._other_answers >= FAULTS_IN_A_ROW:
             self._row.clear()
-            self._end_row()
 
     def _refused(
         self,
@@ -110,32 +110,23 @@ class FaultStreak:
     ) -> list[DeliveryError | None]:
         self._other_answers = 0
         if any(_can_wait(error) for error in faults):
-            self._culprits.refused(caller, self._serial)
+            self._culprits.refused(caller, self.tries)
             culprit = self._culprits.blame(caller)
             if culprit is not None:
                 row = self._row.items()
                 self._row = {one: r for one, r in row if not has(r.caller, culprit)}
-                self._end_row()
             if culprit is not None or caller.id in self._alone:
                 self._take_as_it_is(caller.id, faults)
                 return answers
         self._row.pop(caller.id, None)
-        self._row[caller.id] = _Refusal(caller, self._serial)
-        if not self.is_over():
-            self._trip(faults)
-        return [self._waiting(caller.id, e) if _is_fault(e) else e for e in answers]
-
-    def _trip(self, faults: Sequence[DeliveryError | None]) -> None:
+        self._row[caller.id] = _Refusal(caller, self.tries)
+        if self.is_over():
+            return [self._waiting(caller.id, e) if _is_fault(e) else e for e in answers]
         self._is_tripped = True
         self._forget(self._row)
-        text = f"{faults[0]} ({FAULTS_IN_A_ROW} messages in a row met it)"
-        if any(isinstance(error, Permanent) for error in faults):
-            raise RefusedInARow(text)
-        raise Unavailable(text)
-
-    def _end_row(self) -> None:
-        if not self._row:
-            self._is_tripped = False
+        is_final = any(isinstance(error, Permanent) for error in faults)
+        kind = RefusedInARow if is_final else Unavailable
+        raise kind(f"{faults[0]} ({FAULTS_IN_A_ROW} messages in a row met it)")
 
     def _waiting(self, notification_id: str, error: DeliveryError | None) -> DeliveryError | None:
         if not (isinstance(error, Permanent | Transient) and _can_wait(error)):

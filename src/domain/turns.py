@@ -1,6 +1,7 @@
 """Who may try next while a channel is paused: one at a time, the least like those refused first."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Turns:
     def __init__(self) -> None:
         self._holder: ProbePlace | None = None
         self._waiting: list[ProbePlace] = []
-        self._refused: list[set[str]] = []
+        self._refused: defaultdict[int, set[str]] = defaultdict(set)
         self._tried: set[str] = set()
 
     @property
@@ -66,15 +67,13 @@ class Turns:
 
     def refused(self, caller: Caller) -> None:
         """Remember what this one has in common with others."""
-        while len(self._refused) < len(caller.traits):
-            self._refused.append(set())
-        for known, traits in zip(self._refused, caller.traits, strict=False):
-            known.update(traits)
+        for kind, traits in enumerate(caller.traits):
+            self._refused[kind].update(traits)
         self._tried.add(caller.id)
 
     def forget(self) -> None:
         """Begin again: nothing is refused."""
-        self._refused = []
+        self._refused.clear()
         self._tried.clear()
 
     def has_better_than(self, place: ProbePlace) -> bool:
@@ -85,8 +84,7 @@ class Turns:
     def are_all_alike(self) -> bool:
         """Whether no waiting place has anything new of some kind: then trying these, one after the
         other, cannot show whether a message of that kind is the cause."""
-        kinds = range(len(self._refused))
-        return any(not any(self._is_new(p, kind) for p in self._waiting) for kind in kinds)
+        return any(not any(self._is_new(p, kind) for p in self._waiting) for kind in self._refused)
 
     def dismiss(
         self, is_meant: Callable[[ProbePlace], bool], error: Callable[[], Exception]
@@ -129,5 +127,4 @@ class Turns:
 
     def _is_new(self, place: ProbePlace, kind: int) -> bool:
         traits = place.caller.traits
-        known = self._refused[kind] if kind < len(self._refused) else set()
-        return kind < len(traits) and not traits[kind] <= known
+        return kind < len(traits) and not traits[kind] <= self._refused.get(kind, set())

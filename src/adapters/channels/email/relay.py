@@ -143,8 +143,9 @@ class Relay:
     async def _judged(self, sending: Sending) -> Answers:
         """The answers. Several refusals in a row that are about us raise Unavailable; one alone
         raises Declined, or makes its recipients those of a further message (NotYet)."""
+        self._streak.tries += 1
         caller = partial(caller_of, sending.notification)
-        judge = partial(self._streak.judge, caller, self._streak.begin())
+        judge = partial(self._streak.judge, caller, self._streak.tries)
         try:
             answers = await self.notifier.notify(
                 sending.notification, sending.content, sending.recipients, sending.about_to_send
