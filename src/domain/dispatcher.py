@@ -56,18 +56,14 @@ class Dispatcher:
             if not mails and all(isinstance(result, Sent) for result in results):
                 attempt = delivery.attempts_made
                 return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
-            record = SendRecord(
-                ledger=self.ledger.ledger,
-                claim=start.claim,
-                check=partial(self._refuse_expired, delivery),
-                may_wait=delivery.may_wait,
-            )
+            check = partial(self._refuse_expired, delivery)
+            record = SendRecord(self.ledger.ledger, start.claim, check, delivery.may_wait)
             try:
                 async with self.ledger.one_recovered if start.is_recovered else _AT_ONCE:
                     for mail, people in mails:
                         answers: Answers
                         try:
-                            record.since = now = self._refuse_expired(delivery)
+                            record.since = now = check()
                             content = self._render(mail, now)  # 2: render
                             sender = self.senders[mail.channel]
                             answers = await sender.send(mail, content, people, record)  # 3: send

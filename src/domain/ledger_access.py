@@ -94,7 +94,7 @@ class LedgerAccess:
         return await self.breaker.call(partial(_translated, call))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class SendRecord:
     """One start while its mails are sent, and what the ledger must know of it.
 

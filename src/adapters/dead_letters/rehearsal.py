@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapters.inbound.contract import InboundMessage
-from adapters.inbound.deliveries import attempts_of, come_to, explained, fall_back
+from adapters.inbound.deliveries import come_to, explained, fall_back
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import decode
 from adapters.message_format.rules import MessageRules
@@ -43,16 +43,16 @@ class Rehearsal:
                 channel=self.channels[message.queue],
                 properties=message.properties,
                 rules=self.rules,
-            )
+            ).about(headers.channel)
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
-        if decoded.is_multiple:
-            decoded = decoded.about(headers.channel)
 
         async def foresee(delivery: Delivery) -> Outcome:
             return explained(await self._foresee(delivery, message.queue), decoded.meant)
 
-        attempts = attempts_of(message, decoded, headers)
+        attempts = decoded.attempts(
+            headers, session=message.session, redelivered=message.redelivered
+        )
         if decoded.is_fallback:
             at, _begun = await come_to(attempts, self.dispatcher.has_begun)
             _attempt, outcome = await fall_back(attempts[at:], foresee)

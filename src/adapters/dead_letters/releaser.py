@@ -15,7 +15,6 @@ from adapters.inbound.contract import (
     Keep,
     PublishRefused,
 )
-from adapters.inbound.deliveries import attempts_of
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import decode
 from adapters.message_format.rules import MessageRules
@@ -91,11 +90,13 @@ class TemplateReleaser:
                 channel=self.channels[message.queue],
                 properties=message.properties,
                 rules=self.rules,
+            ).about(headers.channel)
+            attempts = decoded.attempts(
+                replace(headers, first_seen=None),  # its age is judged when it is sent
+                session=message.session,
+                redelivered=message.redelivered,
             )
-            headers = replace(headers, first_seen=None)  # its age is judged when it is sent
-            about = decoded.about(headers.channel)
-            attempts = attempts_of(message, about, headers)
-            for one in attempts[:1] if about.is_fallback else attempts:  # those tried at first
+            for one in attempts[:1] if decoded.is_fallback else attempts:  # those tried at first
                 self.dispatcher.rehearse(one.delivery)
         except DeliveryError:
             return False

@@ -4,14 +4,13 @@ where one has refused."""
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import structlog
 
-from adapters.inbound.contract import InboundMessage
-from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import DecodedMessage, hints
-from domain.delivery import Delivery, still_to_send
+from adapters.message_format.fields import hints
+from adapters.message_format.message import Attempt
+from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
 from domain.errors import FailureReason
 from domain.ledger import Claim, Start
@@ -22,13 +21,6 @@ log = structlog.get_logger()
 _T = TypeVar("_T")
 
 
-class Attempt(NamedTuple):
-    """One of a message's deliveries, and the headers that are about it."""
-
-    delivery: Delivery
-    headers: DeliveryHeaders
-
-
 @dataclass(frozen=True, slots=True)
 class Dispatched:
     """What became of one delivery; `claims` are those of every start on the way."""
@@ -36,43 +28,6 @@ class Dispatched:
     attempt: Attempt
     outcome: Outcome
     claims: Sequence[Claim | None]
-
-
-def attempts_of(
-    message: InboundMessage,
-    decoded: DecodedMessage,
-    headers: DeliveryHeaders,
-    own_channel: str | None = None,
-) -> list[Attempt]:
-    """This appearance of the message's notifications, in order. The headers are about the first;
-    the others have no attempt behind them. `own_channel`: that of the message's queue."""
-    first, *others = decoded.notifications
-    about = [(first, headers)]
-    if decoded.is_multiple:
-        fresh = replace(headers, attempt=0, remaining=None)
-        about = [(first, replace(headers, channel=first.channel))]
-        about += [(other, replace(fresh, channel=other.channel)) for other in others]
-    is_alone = decoded.is_fallback or not others
-    return [
-        Attempt(
-            Delivery(
-                notification=notification,
-                remaining=notification.recipients
-                if its.remaining is None
-                else still_to_send(notification, its.remaining),
-                attempts_made=its.attempt,
-                first_seen=its.first_seen,
-                may_wait=is_alone and notification.channel == own_channel,
-                key=decoded.key,
-                fingerprint=decoded.fingerprint,
-                has_id=decoded.has_id,
-                session=message.session,
-                redelivered=message.redelivered,
-            ),
-            its,
-        )
-        for notification, its in about
-    ]
 
 
 async def dispatch_several(

@@ -10,14 +10,13 @@ from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settl
 from adapters.inbound.deliveries import (
     Dispatched,
     after_fault,
-    attempts_of,
     dispatch_several,
     explained,
 )
 from adapters.inbound.identity import identity
 from adapters.inbound.settlement import settle
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
-from adapters.message_format.message import DecodedMessage, content_key, decode, due_time
+from adapters.message_format.message import DecodedMessage, content_key, decode
 from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
 from domain.errors import MalformedMessage
@@ -61,7 +60,12 @@ class MessageHandler:
                 )
                 return Settlement([copy])
             await self.clock.sleep(wait.total_seconds())
-        attempts = attempts_of(message, decoded, headers, self.channels.get(message.queue))
+        attempts = decoded.attempts(
+            headers,
+            session=message.session,
+            redelivered=message.redelivered,
+            own_channel=self.channels.get(message.queue),
+        )
         if decoded.is_multiple:
             done = await dispatch_several(
                 self.dispatcher, attempts, is_fallback=decoded.is_fallback
@@ -98,7 +102,7 @@ class MessageHandler:
             first_seen=first_seen,
             key=decoded.key,
             seed=decoded.notifications[0].seed or None,
-            due=arrived.due if arrived.first_seen else due_time(decoded, first_seen),
+            due=arrived.due if arrived.first_seen else decoded.due_time(first_seen),
         )
         return decoded, headers
 

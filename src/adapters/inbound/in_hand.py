@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.headers import DeliveryHeaders
+from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 
 _EARLIEST = 946_684_800
 """The year 2000, in seconds since the epoch: a time before is nonsense."""
@@ -20,13 +20,6 @@ class QueueInHand:
     oldest: float
 
 
-@dataclass(slots=True)
-class _Taken:
-    size: int
-    at: float
-    message: InboundMessage | None
-
-
 class InHand:
     """Counts messages that were taken and are not settled yet, and those that are. Shared by all
     queues of a worker."""
@@ -38,24 +31,25 @@ class InHand:
         self.settled_at: float | None = None
         self._clock = clock
         self._number = 0
-        self._taken: dict[int, _Taken] = {}
+        self._taken: dict[int, tuple[float, InboundMessage]] = {}
 
     @property
     def count(self) -> int:
         """How many messages are in hand."""
         return len(self._taken)
 
-    def take(self, size: int, message: InboundMessage | None = None) -> int:
-        """A message of so many bytes was taken. Returns its number for `let_go`."""
+    def take(self, message: InboundMessage) -> int:
+        """A message was taken. Returns its number for `let_go`."""
         self._number += 1
-        self._taken[self._number] = _Taken(size, self._clock(), message)
-        self.size += size
+        self._taken[self._number] = self._clock(), message
+        self.size += len(message.body)
         return self._number
 
     def let_go(self, number: int, *, is_settled: bool) -> None:
         """It is in hand no more: settled, or taken back by the broker. Not `is_settled`: it was
         handed back, to be handled again."""
-        self.size -= self._taken.pop(number).size
+        _, message = self._taken.pop(number)
+        self.size -= len(message.body)
         if is_settled:
             self.settled += 1
             self.settled_at = self._clock()
@@ -63,20 +57,16 @@ class InHand:
     def by_queue(self) -> Mapping[str, QueueInHand]:
         """What is in hand of each queue."""
         times: dict[str, list[float]] = {}
-        for taken in self._taken.values():
-            queue = taken.message.queue if taken.message is not None else ""
-            times.setdefault(queue, []).append(_since(taken))
+        for at, message in self._taken.values():
+            times.setdefault(message.queue, []).append(_since(at, message))
         return {
             queue: QueueInHand(count=len(since), oldest=min(since))
             for queue, since in times.items()
         }
 
 
-def _since(taken: _Taken) -> float:
-    if taken.message is None:
-        return taken.at
-    first_seen = DeliveryHeaders.parse(taken.message.headers).first_seen
-    times = [float(taken.message.properties.timestamp or 0)]
-    if first_seen is not None:
-        times.append(first_seen.timestamp())
-    return min([taken.at, *(at for at in times if at > _EARLIEST)])
+def _since(at: float, message: InboundMessage) -> float:
+    headers = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
+    published = message.properties.timestamp or 0
+    first_seen = headers.first_seen.timestamp() if headers.first_seen else 0
+    return min([at, *(time for time in (published, first_seen) if time > _EARLIEST)])

@@ -11,6 +11,7 @@ import sys
 import zlib
 from contextlib import suppress
 from dataclasses import replace
+from itertools import accumulate
 
 from adapters.message_format.properties import Properties
 from domain.errors import MalformedMessage
@@ -70,12 +71,9 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
 
 
 def _depth_exceeds(body: bytes, limit: int) -> bool:
-    depth = 0
-    for bracket in _BRACKET.finditer(_STRING.sub(b"", body)):
-        depth += 1 if bracket[0] in b"[{" else -1
-        if depth > limit:
-            return True
-    return False
+    brackets = _BRACKET.finditer(_STRING.sub(b"", body))
+    depths = accumulate(1 if bracket[0] in b"[{" else -1 for bracket in brackets)
+    return any(depth > limit for depth in depths)
 
 
 def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -223,14 +221,10 @@ def _in_utf8(body: bytes, charset: str) -> bytes:
     if codec in {"utf-8", "ascii"}:  # ASCII is part of UTF-8, and what is no ASCII is meant so
         return body
     if codec in {"utf-16", "utf-32"}:
-        codec = _byte_order(body, codec)
+        # Without a byte order mark, JSON shows its order by where the zeros are.
+        guessed = json.detect_encoding(body)
+        codec = guessed if guessed.startswith(codec) else codec
     try:
         return body.decode(codec).encode()
     except UnicodeDecodeError as error:
         raise MalformedMessage([f"body: not {charset[:40]} at byte {error.start}"]) from None
-
-
-def _byte_order(body: bytes, codec: str) -> str:
-    """Without a byte order mark, JSON shows its order by where the zeros are."""
-    guessed = json.detect_encoding(body)
-    return guessed if guessed.startswith(codec) else codec

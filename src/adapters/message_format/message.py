@@ -1,28 +1,41 @@
 """bytes -> Notification: the wire format, checked in full before anything is done with it."""
 
-import difflib
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from adapters.message_format.body import loads_object, plain_body
-from adapters.message_format.headers import MAX_REMAINING, new_seed, remaining_to_wire
+from adapters.message_format.fields import hints, probably_meant
+from adapters.message_format.headers import (
+    MAX_REMAINING,
+    DeliveryHeaders,
+    new_seed,
+    remaining_to_wire,
+)
 from adapters.message_format.properties import NO_PROPERTIES, Properties
 from adapters.message_format.rules import MessageRules, Reading
 from adapters.message_format.schema import WireMessage
+from domain.delivery import Delivery, still_to_send
 from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, JsonValue, Notification
 
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
-_MOST_HINTS = 3
 _KNOWN = frozenset(field.alias or name for name, field in WireMessage.model_fields.items())
 _MOST_BYTES = 6  # of a character in the header of recipients: a control character's escape
 _BYTES_AROUND = 12  # quotes, angle brackets and commas for each recipient
+
+
+class Attempt(NamedTuple):
+    """One of a message's deliveries, and the headers that are about it."""
+
+    delivery: Delivery
+    headers: DeliveryHeaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +71,49 @@ class DecodedMessage:
         last = len(names) if self.is_fallback else first + 1
         return replace(self, notifications=self.notifications[first:last])
 
+    def attempts(
+        self,
+        headers: DeliveryHeaders,
+        *,
+        session: str,
+        redelivered: bool,
+        own_channel: str | None = None,
+    ) -> list[Attempt]:
+        """This appearance of the notifications, in order. The headers are about the first; the
+        others have no attempt behind them. `own_channel`: that of the message's queue."""
+        first, *others = self.notifications
+        about = [(first, headers)]
+        if self.is_multiple:
+            fresh = replace(headers, attempt=0, remaining=None)
+            about = [(first, replace(headers, channel=first.channel))]
+            about += [(other, replace(fresh, channel=other.channel)) for other in others]
+        is_alone = self.is_fallback or not others
+        return [
+            Attempt(
+                Delivery(
+                    notification=notification,
+                    remaining=notification.recipients
+                    if its.remaining is None
+                    else still_to_send(notification, its.remaining),
+                    attempts_made=its.attempt,
+                    first_seen=its.first_seen,
+                    may_wait=is_alone and notification.channel == own_channel,
+                    key=self.key,
+                    fingerprint=self.fingerprint,
+                    has_id=self.has_id,
+                    session=session,
+                    redelivered=redelivered,
+                ),
+                its,
+            )
+            for notification, its in about
+        ]
+
+    def due_time(self, first_seen: datetime) -> datetime | None:
+        """When the producer wants it sent: `send_at`, else `delay` after `first_seen`."""
+        after = first_seen + self.delay if self.delay is not None else None
+        return self.notifications[0].send_at or after
+
 
 def decode(
     body: bytes,
@@ -74,7 +130,9 @@ def decode(
     Raises MalformedMessage with every fault found, each beginning with the field's name.
     """
     if len(body) > rules.max_body:
-        raise _too_large(len(body), rules.max_body)
+        raise MalformedMessage(
+            [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({rules.max_body})"]
+        )
     plain = plain_body(body, properties, rules.max_body)
     fields = loads_object(plain)
     wire = _validate(fields, Reading(channel, rules))
@@ -97,12 +155,8 @@ def decode(
         fingerprint=content_key(plain) if given_id else key,
         delay=wire.delay,
         unknown_fields=unknown,
-        meant=probably_meant(unknown, fields) if unknown else {},
+        meant=probably_meant(unknown, _KNOWN.difference(fields)) if unknown else {},
     )
-
-
-def _too_large(size: int, limit: int) -> MalformedMessage:
-    return MalformedMessage([f"body: {size} bytes, more than DISPATCHER_MAX_BODY allows ({limit})"])
 
 
 def content_key(body: bytes) -> str:
@@ -111,24 +165,23 @@ def content_key(body: bytes) -> str:
 
 
 def _validate(fields: Mapping[str, JsonValue], reading: Reading) -> WireMessage:
-    given = fields
-    if None in fields.values():
-        given = {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
     try:
         return WireMessage.model_validate(given, context=reading)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         texts = [_fault(f["loc"], f["type"], f["msg"]) for f in faults]
         if any(fault["type"] == "missing" for fault in faults):
-            texts += hints(probably_meant(sorted(fields), fields))
+            unknown = sorted(fields.keys() - _KNOWN)
+            texts += hints(probably_meant(unknown, _KNOWN.difference(fields)))
         raise MalformedMessage(texts) from None
 
 
 def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
     path = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:80]}" for p in location)[1:]
-    if kind == "missing":
-        return f"{path}: is required"
     said = text.removeprefix("Value error, ").replace("Input should", "should")
+    if kind == "missing":
+        said = "is required"
     return f"{path}: {said}" if path else said
 
 
@@ -147,10 +200,10 @@ def _check_whole(wire: WireMessage, rules: MessageRules) -> None:
             [f"to: {len(everyone)} recipients in to, cc and bcc; at most {_MAX_RECIPIENTS}"]
         )
     texts = len("".join([r.address + r.name for r in everyone]))
-    if texts * _MOST_BYTES + len(everyone) * _BYTES_AROUND <= MAX_REMAINING:
-        return
-    size = len(remaining_to_wire(everyone).encode())
-    if size > MAX_REMAINING:
+    if texts * _MOST_BYTES + len(everyone) * _BYTES_AROUND > MAX_REMAINING:
+        size = len(remaining_to_wire(everyone).encode())
+        if size <= MAX_REMAINING:
+            return
         raise MalformedMessage(
             [f"to: {size} bytes of addresses in to, cc and bcc; at most {MAX_REMAINING}"]
         )
@@ -185,30 +238,3 @@ def _notification(
         headers=tuple(wire.headers.items()),
         metadata=wire.metadata,
     )
-
-
-def due_time(decoded: DecodedMessage, first_seen: datetime) -> datetime | None:
-    """When the producer wants it sent: `send_at`, else `delay` after `first_seen`, else None."""
-    send_at = decoded.notifications[0].send_at
-    if send_at is not None:
-        return send_at
-    return first_seen + decoded.delay if decoded.delay is not None else None
-
-
-def probably_meant(unknown: Iterable[str], given: Collection[str]) -> Mapping[str, str]:
-    """Unknown field to known one, where they are nearly equal and the known one is not given."""
-    absent = _KNOWN.difference(given)
-    meant = {}
-    for name in (name for name in unknown if name not in _KNOWN):
-        near = difflib.get_close_matches(name[:80].lower(), absent, n=1, cutoff=0.75)
-        if near:
-            meant[name[:80]] = near[0]
-    return meant
-
-
-def hints(meant: Mapping[str, str]) -> list[str]:
-    """One question for each such field."""
-    return [
-        f"the message has an unknown field {name!r}, did you mean {known!r}?"
-        for name, known in meant.items()
-    ][:_MOST_HINTS]

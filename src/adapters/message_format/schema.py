@@ -1,11 +1,12 @@
-"""The message's fields and their rules. Unknown fields are kept aside, never refused."""
+"""A message as producers write it, and whom it is for. Unknown fields are kept aside, never
+refused. Faults are ValueErrors: pydantic collects them."""
 
-import base64
 import mimetypes
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
@@ -13,26 +14,31 @@ from pydantic import (
     Field,
     PlainValidator,
     StrictBool,
+    ValidationInfo,
     model_validator,
 )
 
-from adapters.message_format.addressing import (
-    by_channel,
+from adapters.message_format.fields import (
+    JsonObject,
+    bare_content_id,
+    base64_bytes,
     channel_name,
+    delay_of,
+    extra_headers,
+    json_object,
     language_tag,
+    media_type,
     named_channels,
-    optional_recipient,
-    optional_recipients,
     text_of,
     timezone_name,
+    utc_time,
 )
-from domain.duration import parse_duration
-from domain.media_type import MediaType
+from adapters.message_format.rules import MessageRules, Reading
+from domain.addresses import GIVE_A_LIST, SIMPLE, holds_several
 from domain.notification import (
     TEMPLATE_NAME,
     Attachment,
     Recipient,
-    extra_header_fault,
     header_fault,
     template_name_fault,
 )
@@ -41,15 +47,12 @@ _MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _USUAL_ID = re.compile(rf"[!-~]{{0,{_MAX_ID}}}")
 _ONE_LINE = re.compile(r"[^\r\n\0]*+")
 _FILENAME = re.compile(r"[^\r\n\0]++")
-_MAX_DELAY = timedelta(days=366)
-_CONTENT_ID = re.compile(r"<?(?P<id>[A-Za-z0-9!#$&'*+/=?^_`{|}~.@-]{1,200})>?")  # RFC 2392
-_BASE64_SPACE = re.compile(r"[ \t\r\n]+")
-_URL_SAFE = str.maketrans("-_", "+/")
-_LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60", re.ASCII)
+_SEPARATORS = ",;"
+_LONGEST_KEPT = 300  # characters
 
-# Any, for the library's sake alone: a recursive alias is beyond it, and the strict parser has
-# already seen to it that there is nothing but JSON in here.
-JsonObject = dict[str, Any]
+
+def _filename_fault(name: str) -> str | None:
+    return header_fault(name) if name else "must not be empty"
 
 
 def _checked(fault: Callable[[str], str | None], usual: re.Pattern[str]) -> Callable[[object], str]:
@@ -72,87 +75,101 @@ def _id_fault(text: str) -> str | None:
     return header_fault(text)
 
 
-def _time(value: object) -> datetime:
+def _parsed(text: str, refused: str) -> Recipient:
+    if simple := SIMPLE.fullmatch(text):
+        return Recipient(address=simple["address"], name=(simple["name"] or "").rstrip())
+    is_several = holds_several(text)
     try:
-        time = _iso_time(text_of(value).strip().upper())  # RFC 3339 5.6 allows lower case
-    except (ValueError, OverflowError):
-        raise ValueError("must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00") from None
-    if time.tzinfo is None:
-        raise ValueError("must carry an offset, such as +01:00 or Z")
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:  # the last day of year 9999, west of Greenwich
-        raise ValueError("is out of range") from None
+        recipient = Recipient.parse(text)
+    except ValueError as error:
+        fault = str(error).removeprefix("recipient: ")
+        raise ValueError(f"{fault}, and {GIVE_A_LIST}" if is_several else fault) from None
+    if is_several or any(sign in recipient.address for sign in refused):
+        raise ValueError(GIVE_A_LIST)
+    return recipient
 
 
-def _iso_time(text: str) -> datetime:
-    before = _LEAP_SECOND.sub(r"\g<1>59", text, count=1)
-    time = datetime.fromisoformat(before)
-    return time if before == text else time + timedelta(seconds=1)
+_known = lru_cache(maxsize=1024)(_parsed)
+"""Senders, and those whom replies go to, are the same in mail after mail."""
 
 
-def _delay(value: object) -> timedelta:
+def _recipient(value: object, channel: str, rules: MessageRules) -> Recipient:
+    refused = _SEPARATORS if channel in rules.comma_free else ""  # no address of the channel has it
+    if isinstance(value, str) and len(value) <= _LONGEST_KEPT:
+        return _known(value, refused)
+    if _is_number(value) and channel in rules.number_addresses:
+        return Recipient(address=str(value))  # such as a chat's id
+    return _parsed(text_of(value), refused)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _recipients(value: object, channel: str, rules: MessageRules) -> tuple[Recipient, ...]:
+    """A string or a list of strings. A string is one address, and never split."""
+    if isinstance(value, str) or _is_number(value):
+        return (_recipient(value, channel, rules),)
+    if not isinstance(value, list):
+        raise ValueError("must be a string or a list of strings")  # noqa: TRY004
+    recipients = []
+    for index, item in enumerate(value):
+        try:
+            recipients.append(_recipient(item, channel, rules))
+        except ValueError as error:
+            raise ValueError(f"item {index} {error}") from None
+    return tuple(recipients)
+
+
+def _by_channel(
+    value: object, info: "ValidationInfo[Reading]"
+) -> Mapping[str, tuple[Recipient, ...]]:
+    """Recipients by channel. An object where the message names several channels."""
+    reading, data = info.context, info.data
+    if not isinstance(value, dict):
+        if data.get("channels") or data.get("fallback"):
+            raise ValueError("must be an object, channel to recipients")
+        channel = data.get("channel") or reading.channel
+        if isinstance(value, str):
+            return {channel: (_recipient(value, channel, reading.rules),)}
+        return {channel: _some_recipients(value, channel, reading.rules)}
+    if not {"channels", "fallback"} <= data.keys():
+        return {}  # their own fault is reported
+    channels = data["channels"] or data["fallback"]
+    if not channels:
+        raise ValueError("must be a string or a list of strings; an object goes with channels")
+    if strangers := value.keys() - set(channels):
+        raise ValueError(f"names {min(strangers)[:80]!r}, which is not among the channels")
+    found = {}
+    for channel in channels:
+        try:
+            found[channel] = _some_recipients(value.get(channel, []), channel, reading.rules)
+        except ValueError as error:
+            raise ValueError(f"{channel} {error}") from None
+    return found
+
+
+def _some_recipients(value: object, channel: str, rules: MessageRules) -> tuple[Recipient, ...]:
+    recipients = _recipients(value, channel, rules)
+    if not recipients:
+        raise ValueError("must name at least one recipient")
+    return recipients
+
+
+def _optional_recipients(value: object, info: "ValidationInfo[Reading]") -> tuple[Recipient, ...]:
+    """Return all recipients; an empty string counts as absent."""
+    channel, rules = info.data.get("channel") or info.context.channel, info.context.rules
     if isinstance(value, str):
-        delay = parse_duration(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
-        delay = timedelta(seconds=value)
-    else:
-        raise ValueError('must be seconds, such as 90, or a duration, such as "90s"')
-    if delay > _MAX_DELAY:
-        raise ValueError("must be at most a year")
-    return delay
+        return (_recipient(value, channel, rules),) if value else ()
+    return _recipients(value, channel, rules)
 
 
-def _object(value: object) -> JsonObject:
-    """An object, or the empty list that PHP makes of an empty one."""
-    if isinstance(value, dict):
-        return value
-    if value == [] and isinstance(value, list):
-        return {}
-    raise ValueError("must be an object")
-
-
-def _headers(value: object) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, text in _object(value).items():
-        if not isinstance(text, str | None):
-            raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
-        if found := extra_header_fault(name, text or ""):
-            raise ValueError(f"{name[:80]} {found}")
-        if text is not None:
-            headers[name] = text
-    return headers
-
-
-def _content(value: object) -> bytes:
-    """Base64 in any of its usual forms: in lines, without padding, URL-safe."""
-    text = text_of(value)
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:
-        pass
-    plain = _BASE64_SPACE.sub("", text).rstrip("=").translate(_URL_SAFE)
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except ValueError:
-        raise ValueError("must be base64") from None
-
-
-def _filename_fault(name: str) -> str | None:
-    return header_fault(name) if name else "must not be empty"
-
-
-def _content_type(value: object) -> str:
-    text = text_of(value)
-    MediaType.parse(text)
-    return text
-
-
-def _content_id(value: object) -> str:
-    match = _CONTENT_ID.fullmatch(text_of(value))
-    if match is None:
-        raise ValueError("must be a name such as logo, which an image has as cid:logo")
-    return match["id"]
+def _optional_recipient(value: object, info: "ValidationInfo[Reading]") -> Recipient | None:
+    """Return the recipient; an empty string counts as absent."""
+    if value == "":
+        return None
+    reading = info.context
+    return _recipient(value, info.data.get("channel") or reading.channel, reading.rules)
 
 
 class WireAttachment(BaseModel):
@@ -160,11 +177,14 @@ class WireAttachment(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    filename: Annotated[str, PlainValidator(_checked(_filename_fault, _FILENAME))]
-    content_type: Annotated[str | None, PlainValidator(_content_type)] = None
-    content: Annotated[bytes | None, PlainValidator(_content)] = None
+    filename: Annotated[
+        str,
+        PlainValidator(_checked(_filename_fault, _FILENAME)),
+    ]
+    content_type: Annotated[str | None, PlainValidator(media_type)] = None
+    content: Annotated[bytes | None, PlainValidator(base64_bytes)] = None
     path: Annotated[str | None, PlainValidator(text_of)] = None
-    content_id: Annotated[str | None, PlainValidator(_content_id)] = None
+    content_id: Annotated[str | None, PlainValidator(bare_content_id)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -205,26 +225,26 @@ class WireMessage(BaseModel):
     channel: Annotated[str | None, PlainValidator(channel_name)] = None
     channels: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
     fallback: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
-    to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(by_channel)]
+    to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(_by_channel)]
     template: Annotated[str, PlainValidator(_checked(template_name_fault, TEMPLATE_NAME))]
     id: Annotated[str | None, PlainValidator(_checked(_id_fault, _USUAL_ID))] = None
-    sender: Annotated[Recipient | None, Field(alias="from"), PlainValidator(optional_recipient)] = (
-        None
-    )
-    reply_to: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
-    cc: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
-    bcc: Annotated[tuple[Recipient, ...], PlainValidator(optional_recipients)] = ()
+    sender: Annotated[
+        Recipient | None, Field(alias="from"), PlainValidator(_optional_recipient)
+    ] = None
+    reply_to: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
+    cc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
+    bcc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
     subject: Annotated[str | None, PlainValidator(_checked(header_fault, _ONE_LINE))] = None
-    parameters: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
+    parameters: Annotated[JsonObject, PlainValidator(json_object), Field(default_factory=dict)]
     individually: StrictBool = False
     locale: Annotated[str | None, PlainValidator(language_tag)] = None
     timezone: Annotated[str | None, PlainValidator(timezone_name)] = None
-    send_at: Annotated[datetime | None, PlainValidator(_time)] = None
-    delay: Annotated[timedelta | None, PlainValidator(_delay)] = None
-    expires_at: Annotated[datetime | None, PlainValidator(_time)] = None
+    send_at: Annotated[datetime | None, PlainValidator(utc_time)] = None
+    delay: Annotated[timedelta | None, PlainValidator(delay_of)] = None
+    expires_at: Annotated[datetime | None, PlainValidator(utc_time)] = None
     priority: Annotated[int | None, Field(strict=True, ge=0, le=255)] = None
     # fail_fast: a million bad items would cost a gigabyte of faults
     attachments: Annotated[tuple[WireAttachment, ...], Field(fail_fast=True)] = ()
-    envelope_from: Annotated[Recipient | None, PlainValidator(optional_recipient)] = None
-    headers: Annotated[dict[str, str], PlainValidator(_headers), Field(default_factory=dict)]
-    metadata: Annotated[JsonObject, PlainValidator(_object), Field(default_factory=dict)]
+    envelope_from: Annotated[Recipient | None, PlainValidator(_optional_recipient)] = None
+    headers: Annotated[dict[str, str], PlainValidator(extra_headers), Field(default_factory=dict)]
+    metadata: Annotated[JsonObject, PlainValidator(json_object), Field(default_factory=dict)]

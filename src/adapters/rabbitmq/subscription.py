@@ -150,7 +150,7 @@ class Subscription:
         self.handed_out += 1
         task = asyncio.create_task(self._handle(message, channel))
         self.tasks.add(task)
-        number = self._in_hand.take(len(body), message)
+        number = self._in_hand.take(message)
         task.add_done_callback(partial(self._ended, number))
         self._last_at = task.get_loop().time()
         change = self._intake.came(len(body), self._in_hand, self._last_at)

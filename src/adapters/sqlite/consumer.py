@@ -134,8 +134,7 @@ class SqliteConsumer:
         for taken in leased:
             task = asyncio.create_task(self._handle(handler, taken))
             self._tasks[task] = taken
-            size = len(taken.message.body)
-            self._numbers[taken.id] = self._in_hand.take(size, taken.message)
+            self._numbers[taken.id] = self._in_hand.take(taken.message)
         await asyncio.sleep(0)  # what ends at once is settled in the next turn
         return bool(leased)
 

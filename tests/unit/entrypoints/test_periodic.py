@@ -5,10 +5,13 @@ import time
 
 from structlog.testing import capture_logs
 
+from adapters.inbound.contract import InboundMessage
 from adapters.inbound.in_hand import InHand
 from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
 from entrypoints.watching.periodic import SettlementWatch, repeated
 from tests.fakes import FakeEvents
+
+MESSAGE = InboundMessage(queue="email", body=b"{}")
 
 
 class Scene:
@@ -38,8 +41,8 @@ def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_re
     None
 ):
     scene = Scene()
-    scene.in_hand.take(1000)
-    scene.in_hand.take(1000)
+    scene.in_hand.take(MESSAGE)
+    scene.in_hand.take(MESSAGE)
 
     scene.pass_time(115)
     assert scene.reports == []
@@ -49,8 +52,8 @@ def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_re
 
 def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
     scene = Scene()
-    first = scene.in_hand.take(1000)
-    scene.in_hand.take(1000)
+    first = scene.in_hand.take(MESSAGE)
+    scene.in_hand.take(MESSAGE)
     scene.pass_time(130)
 
     scene.in_hand.let_go(first, is_settled=True)
@@ -65,10 +68,10 @@ def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
 def test_field_1_3_messages_that_are_only_handed_back_do_not_count_as_settled() -> None:
     scene = Scene()
     for _ in range(26):
-        taken = scene.in_hand.take(1000)
+        taken = scene.in_hand.take(MESSAGE)
         scene.pass_time(5)
         scene.in_hand.let_go(taken, is_settled=False)
-        scene.in_hand.take(1000)
+        scene.in_hand.take(MESSAGE)
 
     assert len(scene.reports) == 1
 
@@ -77,17 +80,17 @@ def test_field_1_3_an_idle_worker_and_one_that_settles_now_and_then_are_left_alo
     scene = Scene()
     scene.pass_time(1000)
     for _ in range(20):
-        taken = scene.in_hand.take(1000)
+        taken = scene.in_hand.take(MESSAGE)
         scene.pass_time(100)
         scene.in_hand.let_go(taken, is_settled=True)
-        scene.in_hand.take(1000)
+        scene.in_hand.take(MESSAGE)
 
     assert scene.reports == []
 
 
 def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> None:
     scene = Scene()
-    scene.in_hand.take(1000)
+    scene.in_hand.take(MESSAGE)
     scene.is_paused = True
     scene.pass_time(1000)
     assert scene.reports == []
@@ -101,7 +104,7 @@ def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> Non
 
 def test_a_standstill_of_ten_minutes_is_hopeless_until_a_message_is_settled() -> None:
     scene = Scene()
-    taken = scene.in_hand.take(1000)
+    taken = scene.in_hand.take(MESSAGE)
     scene.pass_time(595)
     assert scene.watch.standstill() == ""
 
@@ -115,7 +118,7 @@ def test_a_standstill_of_ten_minutes_is_hopeless_until_a_message_is_settled() ->
 
 def test_a_pause_of_any_length_is_not_hopeless() -> None:
     scene = Scene()
-    scene.in_hand.take(1000)
+    scene.in_hand.take(MESSAGE)
     scene.is_paused = True
 
     scene.pass_time(10_000)

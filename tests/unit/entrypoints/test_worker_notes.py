@@ -39,7 +39,7 @@ class Scene:
     ) -> WorkerNotes:
         in_hand = InHand(clock=lambda: NOW - 60)
         for _ in range(2):
-            in_hand.take(1, a_message("email"))
+            in_hand.take(a_message("email"))
         return WorkerNotes(
             self.store,
             in_hand,
@@ -134,11 +134,11 @@ def a_message(queue: str, timestamp: int | None = None, first_seen: str = "") ->
 
 def test_field_8_8_the_oldest_in_hand_is_known_by_what_its_message_says() -> None:
     in_hand = InHand(clock=lambda: NOW)
-    in_hand.take(1, a_message("email", timestamp=int(NOW) - 50))
-    oldest = in_hand.take(1, a_message("email", first_seen="2026-01-31T11:00:00Z"))
-    in_hand.take(1, a_message("slack"))
-    in_hand.take(1, a_message("slack", timestamp=1))  # nonsense
-    in_hand.take(1, a_message("slack", timestamp=int(NOW) + 10**6))
+    in_hand.take(a_message("email", timestamp=int(NOW) - 50))
+    oldest = in_hand.take(a_message("email", first_seen="2026-01-31T11:00:00Z"))
+    in_hand.take(a_message("slack"))
+    in_hand.take(a_message("slack", timestamp=1))  # nonsense
+    in_hand.take(a_message("slack", timestamp=int(NOW) + 10**6))
 
     assert in_hand.by_queue() == {
         "email": QueueInHand(count=2, oldest=NOW - 3600),

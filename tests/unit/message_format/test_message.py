@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.message_format.message import content_key, due_time
+from adapters.message_format.message import content_key
 from domain.errors import MalformedMessage
 from domain.notification import Recipient
 from tests.fakes import NOON, recipients
@@ -262,7 +262,7 @@ def test_a_delay_is_seconds_or_a_duration(delay: object, seconds: float) -> None
 def test_it_is_due_when_the_producer_says() -> None:
     send_at = "2026-01-31T14:00:00+01:00"
 
-    assert due_time(read(send_at=send_at), NOON) == datetime(2026, 1, 31, 13, tzinfo=UTC)
-    assert due_time(read(delay=60), NOON) == NOON + timedelta(minutes=1)
-    assert due_time(read(send_at=send_at, delay=60), NOON) == datetime(2026, 1, 31, 13, tzinfo=UTC)
-    assert due_time(read(), NOON) is None
+    assert read(send_at=send_at).due_time(NOON) == datetime(2026, 1, 31, 13, tzinfo=UTC)
+    assert read(delay=60).due_time(NOON) == NOON + timedelta(minutes=1)
+    assert read(send_at=send_at, delay=60).due_time(NOON) == datetime(2026, 1, 31, 13, tzinfo=UTC)
+    assert read().due_time(NOON) is None

@@ -1,5 +1,6 @@
 """How many messages are sent ahead depends on their size."""
 
+from adapters.inbound.contract import InboundMessage
 from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.subscription import Change, Intake
 
@@ -15,8 +16,9 @@ def arrivals(
     intake: Intake, in_hand: InHand, size: int, count: int, now: float = 0.0
 ) -> list[Change]:
     changes: list[Change] = []
+    message = InboundMessage(queue="email", body=bytes(size))
     for _ in range(count):
-        in_hand.take(size)
+        in_hand.take(message)
         if change := intake.came(size, in_hand, now):
             changes.append(change)
     return changes

@@ -1,0 +1,186 @@
+"""The rules of a message's fields, one function each, and what an unknown one was meant as. Faults
+are ValueErrors: pydantic collects them."""
+
+import base64
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import ValidationInfo
+
+from domain.duration import parse_duration
+from domain.media_type import MediaType
+from domain.notification import extra_header_fault, locale_fault
+
+_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_POSIX_LOCALE = re.compile(
+    r"(?P<tag>C|POSIX|[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3})"
+    r"(?:\.[A-Za-z0-9_:-]{1,20})?(?:@[A-Za-z0-9_=;-]{1,20})?"
+)
+_LONGEST_TIMEZONE = 100  # no name in the database is half as long, and names are kept
+_MOST_HINTS = 3
+_MAX_DELAY = timedelta(days=366)
+_CONTENT_ID = re.compile(r"<?(?P<id>[A-Za-z0-9!#$&'*+/=?^_`{|}~.@-]{1,200})>?")  # RFC 2392
+_BASE64_SPACE = re.compile(r"[ \t\r\n]+")
+_URL_SAFE = str.maketrans("-_", "+/")
+_LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60", re.ASCII)
+
+# Any, for the library's sake alone: a recursive alias is beyond it, and the strict parser has
+# already seen to it that there is nothing but JSON in here.
+JsonObject = dict[str, Any]
+
+
+def text_of(value: object) -> str:
+    """A string, and nothing that only looks like one."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string")  # noqa: TRY004
+    return value
+
+
+def channel_name(value: object) -> str:
+    """Any channel's name: whether there is such a channel is the worker's business."""
+    channel = text_of(value)
+    if not _CHANNEL.fullmatch(channel):
+        raise ValueError("must be a channel's name such as email")
+    return channel
+
+
+def named_channels(value: object, info: ValidationInfo) -> tuple[str, ...]:
+    """The channels that a message names, of which `channel`, `channels` and `fallback` are three
+    ways that exclude each other."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of channels")
+    names = tuple(channel_name(item) for item in value)
+    if len(set(names)) < len(names):
+        raise ValueError("names a channel twice")
+    for other in ("channel", "channels"):
+        if other != info.field_name and info.data.get(other):
+            raise ValueError(f"must not be set together with {other}")
+    return names
+
+
+def timezone_name(value: object) -> str:
+    """The name of a time zone; an empty string counts as absent."""
+    name = text_of(value)
+    if name and not (len(name) <= _LONGEST_TIMEZONE and _is_timezone(name)):
+        raise ValueError("must be the name of a time zone such as Europe/Rome")
+    return name
+
+
+def language_tag(value: object) -> str:
+    """A language tag such as it-IT; an empty string counts as absent."""
+    locale = text_of(value)
+    posix = _POSIX_LOCALE.fullmatch(locale)  # such as en_US.UTF-8 or de_DE@euro
+    tag = posix["tag"].replace("_", "-") if posix else locale
+    if tag in {"", "C", "POSIX"}:
+        return ""
+    if found := locale_fault(tag):
+        raise ValueError(found)
+    return tag
+
+
+@lru_cache(maxsize=256)
+def _is_timezone(name: str) -> bool:
+    """Whether the IANA database has a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def utc_time(value: object) -> datetime:
+    try:
+        text = text_of(value).strip().upper()  # RFC 3339 5.6 allows lower case
+        usual, leaps = _LEAP_SECOND.subn(r"\g<1>59", text, count=1)
+        time = datetime.fromisoformat(usual) + timedelta(seconds=leaps)
+    except (ValueError, OverflowError):
+        raise ValueError("must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00") from None
+    if time.tzinfo is None:
+        raise ValueError("must carry an offset, such as +01:00 or Z")
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # the last day of year 9999, west of Greenwich
+        raise ValueError("is out of range") from None
+
+
+def delay_of(value: object) -> timedelta:
+    if isinstance(value, str):
+        delay = parse_duration(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+        delay = timedelta(seconds=value)
+    else:
+        raise ValueError('must be seconds, such as 90, or a duration, such as "90s"')
+    if delay > _MAX_DELAY:
+        raise ValueError("must be at most a year")
+    return delay
+
+
+def json_object(value: object) -> JsonObject:
+    """An object, or the empty list that PHP makes of an empty one."""
+    if isinstance(value, dict):
+        return value
+    if value == [] and isinstance(value, list):
+        return {}
+    raise ValueError("must be an object")
+
+
+def extra_headers(value: object) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, text in json_object(value).items():
+        if not isinstance(text, str | None):
+            raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
+        if found := extra_header_fault(name, text or ""):
+            raise ValueError(f"{name[:80]} {found}")
+        if text is not None:
+            headers[name] = text
+    return headers
+
+
+def base64_bytes(value: object) -> bytes:
+    """Base64 in any of its usual forms: in lines, without padding, URL-safe."""
+    text = text_of(value)
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        pass
+    plain = _BASE64_SPACE.sub("", text).rstrip("=").translate(_URL_SAFE)
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError:
+        raise ValueError("must be base64") from None
+
+
+def media_type(value: object) -> str:
+    text = text_of(value)
+    MediaType.parse(text)
+    return text
+
+
+def bare_content_id(value: object) -> str:
+    match = _CONTENT_ID.fullmatch(text_of(value))
+    if match is None:
+        raise ValueError("must be a name such as logo, which an image has as cid:logo")
+    return match["id"]
+
+
+def probably_meant(unknown: Iterable[str], absent: Collection[str]) -> Mapping[str, str]:
+    """Unknown field to known one, where they are nearly equal and the known one is not given."""
+    meant = {}
+    for name in unknown:
+        near = difflib.get_close_matches(name[:80].lower(), absent, n=1, cutoff=0.75)
+        if near:
+            meant[name[:80]] = near[0]
+    return meant
+
+
+def hints(meant: Mapping[str, str]) -> list[str]:
+    """One question for each such field."""
+    return [
+        f"the message has an unknown field {name!r}, did you mean {known!r}?"
+        for name, known in meant.items()
+    ][:_MOST_HINTS]
