@@ -125,10 +125,8 @@ def decode(
 ) -> DecodedMessage:
     """Decode and check a message. `channel`: its queue's, where the message names none; `rules`:
     what is a fault. `properties`: how to read the body, and the key where the message has no `id`.
-    `seed` distinguishes a message without an id from equal ones; None: it gets one.
-
-    Raises MalformedMessage with every fault found, each beginning with the field's name.
-    """
+    `seed` distinguishes a message without an id from equal ones; None: it gets one. Raises
+    MalformedMessage with every fault found, each beginning with the field's name."""
     if len(body) > rules.max_body:
         raise MalformedMessage(
             [f"body: {len(body)} bytes, more than DISPATCHER_MAX_BODY allows ({rules.max_body})"]
