@@ -110,11 +110,9 @@ class ChannelSender:
         waits: bool = True,
     ) -> Answers:
         """Send in as many messages as the provider wants; return what became of each recipient.
-
         While the provider is away this waits, and spends no attempt; cancel it to give up waiting.
         Raises DeliveryError where it concerns all recipients: Unavailable only where it must not
-        wait, and then it sends one message.
-        """
+        wait, and then it sends one message."""
         if waits and self.breaker.is_open:
             return await self._wait_and_send(mail, content, people, record)
         files = mail.attachments
