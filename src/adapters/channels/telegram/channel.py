@@ -55,7 +55,7 @@ def _make(settings: TelegramSettings, context: ChannelContext) -> "TelegramNotif
 
 
 def _check_address(address: str, _settings: TelegramSettings) -> None:
-    from adapters.channels.telegram.delivery import chat_of
+    from adapters.channels.telegram.notifier import chat_of
 
     chat_of(address)
 

@@ -1,18 +1,21 @@
 """What is sent for one notification, call by call, and how far an earlier try came with it."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.channels.shared.attachments import File
 from adapters.channels.shared.http import Files
 from adapters.channels.telegram import markup
-from adapters.channels.telegram.options import Options
 from adapters.channels.telegram.splitter import LONGEST_CAPTION, LONGEST_TEXT, Part, split
 from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.media_type import MediaType
-from domain.notification import JsonValue
+from domain.notification import JsonValue, Notification
 
 _PHOTOS = frozenset(("image/jpeg", "image/png", "image/webp"))
 _LARGEST_PHOTO = 10 * 1024 * 1024  # https://core.telegram.org/bots/api#sending-files
@@ -20,6 +23,62 @@ _DIGEST = 12
 
 PLAIN_ON_ERROR = "<!-- plain-on-error -->"
 """In a template: a text whose markup Telegram cannot parse is sent without any."""
+
+
+_Url = Annotated[str, Field(pattern=r"^(https?|tg)://", max_length=2048)]
+
+
+class Button(BaseModel):
+    """A link below the message."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    text: str = Field(min_length=1)
+    url: _Url
+
+
+class Options(BaseModel):
+    """What a producer may ask for. `buttons`: rows of links. `preview`: of the first link in the
+    text. `topic`: the message thread of a forum. `plain_on_error`: a text whose markup Telegram
+    cannot parse is sent without any, instead of not at all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    buttons: list[list[Button]] = []
+    silent: bool = False
+    preview: bool = True
+    topic: int | None = Field(default=None, ge=1)
+    plain_on_error: bool = False
+
+    @classmethod
+    def of(cls, notification: Notification) -> "Options":
+        """Raises Permanent that names each wrong field, and never its value."""
+        try:
+            return cls.model_validate(notification.metadata.get("telegram") or {})
+        except ValidationError as error:
+            faults = "; ".join(
+                f"metadata.telegram{''.join(f'.{part}' for part in fault['loc'])}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            )
+        raise Permanent(faults, reason=FailureReason.CONTENT_REFUSED)
+
+    def fields(self, *, with_preview: bool) -> dict[str, JsonValue]:
+        """The call's fields that every message has; a preview only where there is a text."""
+        found: dict[str, JsonValue] = {}
+        if self.silent:
+            found["disable_notification"] = True
+        if self.topic is not None:
+            found["message_thread_id"] = self.topic
+        if with_preview and not self.preview:
+            found["link_preview_options"] = {"is_disabled": True}
+        return found
+
+    def keyboard(self) -> dict[str, JsonValue]:
+        """The call's field for the buttons; it belongs to the last message with text."""
+        if not self.buttons:
+            return {}
+        rows = [[button.model_dump() for button in row] for row in self.buttons]
+        return {"reply_markup": {"inline_keyboard": rows}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +91,30 @@ class Call:
     fields: dict[str, JsonValue]
     files: Files | None = field(default=None, repr=False)
 
-    def body(self, chat: int | str, *, is_plain: bool = False) -> dict[str, JsonValue]:
-        """The request's fields; without markup if `is_plain`."""
+    def form(self, chat: int | str, *, is_plain: bool = False) -> dict[str, Any]:
+        """The request's body as `HttpClient.post` takes it; the text without markup if
+        `is_plain`."""
         body: dict[str, JsonValue] = {"chat_id": chat, **self.fields}
-        if self.text is None:
-            return body
-        if is_plain:
-            return {**body, self.text_field: self.text.plain}
-        return {**body, self.text_field: self.text.html, "parse_mode": "HTML"}
+        if self.text is not None:
+            body[self.text_field] = self.text.plain if is_plain else self.text.html
+            body |= {} if is_plain else {"parse_mode": "HTML"}
+        if self.files is None:
+            return {"json": body}
+        # In a form all but text is JSON.
+        form = {k: v if isinstance(v, str) else json.dumps(v) for k, v in body.items()}
+        return {"form": form, "files": self.files}
 
 
 class Plan:
-    """The calls in their order, and the words for how many of them are done. `allows_plain`: a
-    text whose markup Telegram cannot parse may be sent without any."""
+    """The calls in their order. `done`: how many of them are made. `is_announced`: whether it is
+    written down that they are. `allows_plain`: a text whose markup Telegram cannot parse may be
+    sent without any."""
 
     def __init__(self, calls: Sequence[Call], *, allows_plain: bool = False) -> None:
         self.calls = calls
         self.allows_plain = allows_plain
+        self.done = 0
+        self.is_announced = False
 
     def token(self, done: int) -> str:
         """For `done` calls: their number and what they said, in short; empty for none."""
@@ -61,13 +127,14 @@ class Plan:
                 digest.update(content)
         return f"{done}:{digest.hexdigest()[:_DIGEST]}"
 
-    def done(self, token: str) -> int:
-        """How many calls a token stands for; 0 if it was another plan: then all are made again."""
+    def resume(self, token: str) -> None:
+        """Go on after the calls that a token stands for; all are made where it was another
+        plan's."""
         number = token.partition(":")[0]
-        if not (number.isascii() and number.isdigit() and len(number) < 6):
-            return 0
-        count = int(number)
-        return count if 0 < count < len(self.calls) and self.token(count) == token else 0
+        if number.isascii() and number.isdigit() and len(number) < 6:
+            count = int(number)
+            is_ours = 0 < count < len(self.calls) and self.token(count) == token
+            self.done = count if is_ours else 0
 
 
 def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
@@ -77,12 +144,8 @@ def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
     """
     source = content.parts.get("telegram")
     runs = markup.plain(content.parts.get("text", "")) if source is None else markup.parse(source)
-    allows_plain = options.plain_on_error or PLAIN_ON_ERROR in (source or "")
     captions = split(runs, LONGEST_CAPTION) if len(files) == 1 else []
-    if len(captions) == 1:
-        only = _file(files[0], options, captions[0], with_keyboard=True)
-        return Plan([only], allows_plain=allows_plain)
-    texts = split(runs, LONGEST_TEXT)
+    texts = [] if len(captions) == 1 else split(runs, LONGEST_TEXT)
     if not texts and not files:
         raise Permanent("the text is empty", reason=FailureReason.CONTENT_REFUSED)
     calls = [
@@ -96,7 +159,9 @@ def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
         )
         for text in texts
     ]
-    calls += [_file(file, options, None, with_keyboard=not texts) for file in files]
+    caption = None if texts else next(iter(captions), None)
+    calls += [_file(file, options, caption, with_keyboard=not texts) for file in files]
+    allows_plain = options.plain_on_error or PLAIN_ON_ERROR in (source or "")
     return Plan(calls, allows_plain=allows_plain)
 
 
