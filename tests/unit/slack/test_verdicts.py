@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply
-from adapters.channels.slack import codes
 from adapters.channels.slack.verdicts import Verdicts
 from domain.errors import (
     DeliveryError,
@@ -21,6 +20,7 @@ from domain.errors import (
 )
 from domain.events import UnknownCodeReceived
 from tests.fakes import FakeEvents
+from tests.support import slack_codes as codes
 
 
 class Judge:
@@ -114,11 +114,12 @@ def test_a_passing_trouble_goes_to_the_tiers_and_counts_towards_a_pause(code: st
     assert error.provider_fault
 
 
-def test_no_code_is_in_two_tables() -> None:
-    tables = [codes.THROTTLED, codes.OUR_ACCOUNT, codes.RECIPIENT, codes.RECIPIENT_OR_US]
-    tables += [codes.CONTENT, codes.DOUBTFUL, codes.PASSING]
+@pytest.mark.parametrize("code", sorted(codes.OUR_TOKEN))
+def test_a_refused_token_pauses_the_channel_until_there_is_another(code: str) -> None:
+    error = Judge().refused(code)
 
-    assert len(frozenset.union(*tables)) == sum(len(table) for table in tables)
+    assert isinstance(error, Unavailable)
+    assert error.is_login
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "ratelimited"), (200, "rate_limited")])

@@ -127,7 +127,10 @@ class SlackNotifier(OneByOneNotifier):
         await about_to_send()
         reply = await self._http.post(self._api_url + _POST, headers=headers, content=body)
         error = self._verdicts.of_method(reply)
-        if is_person and _refuses_recipient(error):
+        is_refused = (
+            isinstance(error, Permanent) and error.reason is FailureReason.RECIPIENT_REFUSED
+        )
+        if is_person and is_refused:
             self._people.forget(address)
         await _heed(error, self._pace, channel)
 
@@ -182,7 +185,3 @@ async def _heed(error: DeliveryError | None, pace: SlackPace, channel: str) -> N
 
 def _bytes(message: Mapping[str, JsonValue]) -> bytes:
     return json.dumps(message).encode("ascii")
-
-
-def _refuses_recipient(error: DeliveryError | None) -> bool:
-    return isinstance(error, Permanent) and error.reason is FailureReason.RECIPIENT_REFUSED

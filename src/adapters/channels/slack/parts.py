@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Never
 
-from adapters.channels.slack.blocks import MOST_BLOCKS
 from adapters.html import escaped
 from adapters.template_parts import ChannelParts, Escaping, TemplatePart, note_in_markup
+
+MOST_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
 
 # What a template's own "<" in front of it would make a mention or a command of.
 _COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")

@@ -1,4 +1,10 @@
-"""What an answer of Slack means for a delivery. HTTP 200 with `ok: false` is the usual refusal."""
+"""What an answer of Slack means for a delivery. HTTP 200 with `ok: false` is the usual refusal.
+
+The words with which it refuses are those of methods:
+https://docs.slack.dev/reference/methods/chat.postMessage#errors and
+https://docs.slack.dev/reference/methods/users.lookupByEmail#errors; and those of webhooks:
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
+"""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -6,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 
 from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply, error_of_status, short_text
-from adapters.channels.slack import codes
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -22,6 +27,63 @@ from domain.ports import EventSink
 _CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
 _NO_CODE = "no_code"
 _SHORTEST_WAIT = timedelta(seconds=1)
+_THROTTLED = frozenset({"ratelimited", "rate_limited"})
+
+_refused = partial(Permanent, reason=FailureReason.RECIPIENT_REFUSED)
+_TABLE: tuple[tuple[Callable[[str], DeliveryError], str], ...] = (
+    (  # another token, or another webhook, is the cure
+        partial(Unavailable, is_login=True),
+        """
+        account_inactive invalid_auth invalid_token no_active_hooks no_service no_service_id no_team
+        not_allowed_token_type not_authed token_expired token_revoked
+        """,
+    ),
+    (  # of our account
+        Unavailable,
+        """
+        accesslimited deprecated_endpoint enterprise_is_restricted method_deprecated missing_scope
+        org_login_required team_access_not_granted team_added_to_org team_disabled
+        two_factor_setup_required unknown_method
+        """,
+    ),
+    (
+        _refused,
+        """
+        cannot_dm_bot channel_is_archived channel_not_found is_archived not_in_channel
+        restricted_action_non_threadable_channel restricted_action_read_only_channel
+        restricted_action_thread_locked restricted_action_thread_only_channel team_not_found
+        user_disabled user_not_found user_not_visible users_not_found
+        """,
+    ),
+    (  # refusals of this channel that may as well be of every channel
+        partial(_refused, provider_fault=True),
+        """
+        access_denied action_prohibited ekm_access_denied messages_tab_disabled no_permission
+        posting_to_general_channel_denied restricted_action
+        """,
+    ),
+    (
+        partial(Permanent, reason=FailureReason.CONTENT_REFUSED),
+        """
+        as_user_not_supported attachment_payload_limit_exceeded cannot_reply_to_message
+        invalid_arg_name invalid_arguments invalid_array_arg invalid_attachments invalid_blocks
+        invalid_blocks_format invalid_charset invalid_form_data invalid_json invalid_metadata_format
+        invalid_metadata_schema invalid_payload invalid_post_type json_not_object
+        markdown_text_conflict metadata_must_be_sent_from_app metadata_too_large missing_file_data
+        missing_post_type missing_text_or_fallback_or_attachments msg_blocks_too_long msg_too_long
+        no_text slack_connect_canvas_sharing_blocked slack_connect_file_link_sharing_blocked
+        slack_connect_lists_sharing_blocked thread_not_found too_many_attachments
+        too_many_contact_cards
+        """,
+    ),
+    # "It's possible some aspect of the operation succeeded before the error was raised."
+    (InDoubt, "internal_error fatal_error"),
+    (
+        partial(Transient, provider_fault=True),
+        "message_limit_exceeded request_timeout rollup_error service_unavailable",
+    ),
+)
+_ERRORS = {code: error for error, codes in _TABLE for code in codes.split()}
 
 _CHECK_IT = "check DISPATCHER_SLACK_TOKEN"
 _HINTS = {
@@ -67,16 +129,15 @@ class Verdicts:
         return error
 
     def _of(self, reply: HttpReply, code: str, detail: str) -> DeliveryError:
-        if reply.status == 429 or code in codes.THROTTLED:
+        if reply.status == 429 or code in _THROTTLED:
             wait = reply.retry_after
             wait = UNNAMED_WAIT if wait is None else max(wait, _SHORTEST_WAIT)
             return Throttled("Slack asked to wait", retry_after=wait)
         if not code:
             return _foreign(reply)
         text = "; ".join(filter(None, (f"Slack answered {code}", detail, _HINTS.get(code))))
-        for known, error in _TABLE:
-            if code in known:
-                return error(text)
+        if error := _ERRORS.get(code):
+            return error(text)
         self._events.emit(UnknownCodeReceived("slack", code))
         return Transient(f"{text}, which is unknown", provider_fault=reply.status >= 500)
 
@@ -106,15 +167,3 @@ def _foreign(reply: HttpReply) -> DeliveryError:
     if 200 <= reply.status < 300:
         return InDoubt(f"{text}; the message may have arrived or not")
     return error_of_status(reply, text)
-
-
-_refused = partial(Permanent, reason=FailureReason.RECIPIENT_REFUSED)
-_TABLE: tuple[tuple[frozenset[str], Callable[[str], DeliveryError]], ...] = (
-    (codes.OUR_TOKEN, partial(Unavailable, is_login=True)),
-    (codes.OUR_ACCOUNT, Unavailable),
-    (codes.RECIPIENT, _refused),
-    (codes.RECIPIENT_OR_US, partial(_refused, provider_fault=True)),
-    (codes.CONTENT, partial(Permanent, reason=FailureReason.CONTENT_REFUSED)),
-    (codes.DOUBTFUL, InDoubt),
-    (codes.PASSING, partial(Transient, provider_fault=True)),
-)

@@ -1,4 +1,4 @@
-"""The words with which Slack refuses, by what they mean for a delivery.
+"""The words with which Slack refuses, by what they mean for a delivery, as its pages have them.
 
 Those of methods: https://docs.slack.dev/reference/methods/chat.postMessage#errors and
 https://docs.slack.dev/reference/methods/users.lookupByEmail#errors; those of webhooks:
