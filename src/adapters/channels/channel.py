@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from adapters.channels.captured_message import CapturedContent, read_text
 from adapters.channels.finding import TIMEOUT, Finding
 from adapters.channels.setting import SettingFault
+from adapters.channels.shared.blips import BlipTolerantNotifier
+from adapters.channels.shared.captured import CapturedContent, CapturedNotifier, read_text
 from adapters.template_parts import ChannelParts
 from domain.errors import Permanent
 from domain.notification import JsonValue, Recipient
@@ -46,18 +47,6 @@ class Answering(Protocol):
 
     async def ping(self) -> list[Finding]:
         """What the provider says; nothing is sent. Raises DeliveryError."""
-
-
-def _without_blips(notifier: Notifier) -> Notifier:
-    from adapters.channels.shared.blips import BlipTolerantNotifier
-
-    return BlipTolerantNotifier(notifier)
-
-
-def _text_capture(context: ChannelContext, name: str) -> Notifier:
-    from adapters.channels.shared.captured import CapturedNotifier
-
-    return CapturedNotifier(context.home / name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +154,9 @@ class Channel(Generic[S]):
         if not self.is_configured(settings) and self.capture is not None:
             if self.capture.notifier is not None:
                 return self.capture.notifier(settings, context)
-            return _text_capture(context, self.name)
+            return CapturedNotifier(context.home / self.name)
         made = self.make(settings, context)
-        return _without_blips(made) if self.repeats_blips else made
+        return BlipTolerantNotifier(made) if self.repeats_blips else made
 
     async def look(self, settings: S, context: ChannelContext) -> list[Finding]:
         """What `doctor` says of it. Raises as `make` and `ping` do."""

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import click
 
 from adapters.channels import CHANNELS
-from adapters.channels.captured_message import CapturedContent
 from adapters.channels.channel import Capture
+from adapters.channels.shared.captured import CapturedContent
 from entrypoints.cli.output import ago
 from entrypoints.pages.web import PageReply, foreign, missing, page, serve, style
 from entrypoints.settings import Settings

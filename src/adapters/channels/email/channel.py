@@ -18,7 +18,7 @@ from domain.pace import Rate
 from domain.ports import Notifier
 
 if TYPE_CHECKING:
-    from adapters.channels.captured_message import CapturedContent
+    from adapters.channels.shared.captured import CapturedContent
 
 _FOLDER = "mail"
 _PING_TIMEOUT = 55.0  # a relay may be slow to greet: some are on purpose

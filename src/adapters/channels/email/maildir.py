@@ -12,8 +12,8 @@ from email.message import Message
 from itertools import count
 from pathlib import Path
 
-from adapters.channels.captured_message import CapturedContent, CapturedFile
 from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
+from adapters.channels.shared.captured import CapturedContent, CapturedFile
 from domain.content import Content
 from domain.errors import DeliveryError, Unavailable
 from domain.notification import Notification, Recipient

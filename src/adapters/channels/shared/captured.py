@@ -1,8 +1,12 @@
-"""Any channel into a folder: nothing is sent, and each message can be read there."""
+"""Any channel into a folder: nothing is sent, and each message can be read there.
+
+What a message is once it is read from its file is the same for every channel.
+"""
 
 import asyncio
 import json
 import time
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +17,24 @@ from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend
 
 _SERIAL = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFile:
+    """An attachment."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedContent:
+    """What is in the file. `html` is None where there is no HTML. Everything may be hostile."""
+
+    headers: tuple[tuple[str, str], ...]
+    text: str = field(repr=False)
+    html: str | None = field(default=None, repr=False)
+    files: tuple[CapturedFile, ...] = ()
 
 
 class CapturedNotifier(OneByOneNotifier):
@@ -43,6 +65,13 @@ class CapturedNotifier(OneByOneNotifier):
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+def read_text(source: bytes) -> CapturedContent:
+    """Read a text file as `CapturedNotifier` writes it."""
+    head, _, body = source.decode("utf-8", "replace").partition("\n\n")
+    pairs = (line.partition(": ") for line in head.splitlines())
+    return CapturedContent(headers=tuple((name, value) for name, _, value in pairs), text=body)
 
 
 def _text(notification: Notification, content: Content, recipient: Recipient) -> str:
