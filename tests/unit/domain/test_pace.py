@@ -1,12 +1,9 @@
-"""Turns and the learned pace, as pure functions of time."""
-
-import itertools
+"""The turns that are handed out, as pure functions of time."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.learned_pace import Pace
 from domain.pace import PARTS, Lane, Rate, Spacing
 
 TIMES = st.lists(st.floats(0, 30), min_size=1, max_size=300)
@@ -106,103 +103,74 @@ def test_what_was_not_accepted_does_not_count() -> None:
     assert lane.take(spacing, 1000.0, 0).taken
 
 
-def limited(rate: float = 10.0, since: float = 1000.0) -> Pace:
-    return Pace(rate=rate, since=since, episode=1)
+def test_what_is_given_back_is_one_turn_and_of_its_own_part_only() -> None:
+    lane, spacing = Lane(), Spacing(budgets=(Rate(3, 60),))
+    for _ in range(3):
+        turn = lane.take(spacing, 1000.0, 0)
+
+    lane.give_back(spacing, turn)
+
+    assert [lane.take(spacing, 1000.0, 0).taken for _ in range(2)] == [True, False]
 
 
-def test_the_first_refusal_stops_all_but_a_probe() -> None:
-    pace = Pace().refused(1000.0)
+def test_more_given_back_than_taken_is_no_credit() -> None:
+    lane, spacing = Lane(), Spacing(budgets=(Rate(2, 60),))
+    turn = lane.take(spacing, 1000.0, 0)
 
-    assert pace.is_blocked
-    assert pace.episode == 1
+    for _ in range(3):
+        lane.give_back(spacing, turn)
+        Lane().give_back(spacing, turn)  # nor where nothing was ever taken
 
-
-def test_what_was_accepted_before_the_block_becomes_the_pace() -> None:
-    pace = Pace().refused(1000.0).passed(1001.0, 1001.0, 14)
-
-    assert not pace.is_blocked
-    assert pace.rate_at(1001.0) == pytest.approx(14 * 0.95)
+    taken = [lane.take(spacing, 1000.0, 0).taken for _ in range(3)]
+    assert taken == [True, True, False]
 
 
-def test_two_senders_that_met_it_count_for_two() -> None:
-    pace = Pace().refused(1000.0, counted=1).joined(13).passed(1001.0, 1001.0, 1)
+def test_a_budget_frees_as_many_turns_as_its_oldest_part_had() -> None:
+    lane, spacing = Lane(), Spacing(budgets=(Rate(4, 100),))
+    for at in (1000.0, 1000.0, 1000.0, 1050.0):
+        assert lane.take(spacing, at, 0).taken
 
-    assert pace.rate_at(1001.0) == pytest.approx(14 * 0.95)
-
-
-def test_the_probe_that_was_accepted_is_the_least_that_the_relay_takes() -> None:
-    pace = Pace().refused(1000.0).passed(1001.0, 1001.0, 0)
-
-    assert pace.rate_at(1001.0) == pytest.approx(0.95)
+    assert lane.take(spacing, 1060.0, 0).at == 1101.0
+    assert [lane.take(spacing, 1101.0, 0).taken for _ in range(4)] == [True, True, True, False]
+    assert lane.take(spacing, 1101.0, 0).at == 1151.0
 
 
-def test_a_refused_probe_makes_the_pause_longer_up_to_minutes() -> None:
-    pace, pauses = Pace().refused(1000.0), []
+def test_a_budget_waits_for_as_many_parts_as_it_needs() -> None:
+    lane, narrow = Lane(), Spacing(budgets=(Rate(1, 100),))
+    wide = Spacing(budgets=(Rate(9, 100),))
+    for at in (1000.0, 1010.0, 1020.0):
+        lane.take(wide, at, 0)
 
-    for _ in range(30):
-        pace = pace.refused(1000.0)
-        pauses.append(pace.pause)
-
-    assert pauses[0] == 1.5
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == 300
+    assert lane.take(narrow, 1030.0, 0).at == 1121.0
 
 
-def test_the_wait_that_the_relay_names_is_kept() -> None:
-    assert Pace().refused(1000.0, wait=30).pause == 30
-    assert limited().refused(1100.0, wait=30).pause == 30
-
-
-def test_refusals_lower_the_pace_by_a_part_and_time_raises_it_by_steps() -> None:
-    pace = limited(10.0).refused(1010.0)
-
-    lowered = pace.rate_at(1010.0)
-    assert not pace.is_blocked
-    assert lowered < limited(10.0).rate_at(1010.0)
-    assert lowered < pace.rate_at(1011.0) < pace.rate_at(1012.0) < pace.rate_at(1030.0)
-
-
-def test_refusals_soon_after_one_another_lower_it_more_and_then_stop_it() -> None:
-    pace, rates = limited(10.0), [10.0]
-
-    for _ in range(2):
-        pace = pace.refused(pace.since + 0.5)
-        rates.append(pace.rate_at(pace.since))
-
-    factors = [after / before for before, after in itertools.pairwise(rates)]
-    assert factors[1] < factors[0] < 1
-    assert pace.is_blocked
-
-
-def test_a_limit_that_is_not_met_any_more_is_forgotten() -> None:
-    assert limited().rate_at(1000.0 + 1200) == 0.0
-    assert limited().rate_at(1000.0 + 30) > 0.0
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from(["refused", "passed", "joined"]), st.floats(0, 5000)),
-             max_size=40)
-)  # fmt: skip
-def test_whatever_happens_the_pace_stays_one_and_survives_its_note(
-    events: list[tuple[str, float]],
+@pytest.mark.parametrize(("ahead", "wait"), [(3600.0, 3600.0), (3600.5, 0.0)])
+def test_a_turn_more_than_an_hour_ahead_was_written_before_the_clock_was_set_back(
+    ahead: float, wait: float
 ) -> None:
-    pace, now = Pace(), 1000.0
+    lane = Lane(next_at=1000.0 + ahead)
 
-    for event, gap in events:
-        now += gap
-        if event == "refused":
-            pace = pace.refused(now)
-        elif event == "joined":
-            pace = pace.joined(1)
-        elif pace.is_blocked:
-            pace = pace.passed(now, now, 3)
-        assert pace.rate_at(now) >= 0
-        assert 0 <= pace.pause <= 300
-        read = Pace.decode(pace.encode())
-        assert read.rate == pytest.approx(pace.rate, abs=1e-6)
-        assert (read.episode, read.counted) == (pace.episode, pace.counted)
+    assert lane.take(Spacing(interval=1.0), 1000.0, 10_000).wait == wait
 
 
-@pytest.mark.parametrize("note", ["", "x", "1 2", "a b c d e f g h"])
-def test_a_note_that_cannot_be_read_is_as_good_as_none(note: str) -> None:
-    assert Pace.decode(note) == Pace()
+def test_a_budget_forgets_what_lies_an_hour_ahead_and_what_is_over() -> None:
+    lane, spacing = Lane(), Spacing(budgets=(Rate(1, 100),))
+    lane.used[100] = {800: 1, 4600: 1}  # the period of the first ends at 901
+
+    assert lane.take(spacing, 901.0, 0).taken
+    assert lane.used[100] == {901: 1}
+
+
+def test_a_turn_that_was_not_taken_tells_when_it_is() -> None:
+    lane, spacing = Lane(), Spacing(interval=10.0)
+    lane.take(spacing, 100.0, 0)
+
+    turn = lane.take(spacing, 101.0, 5)
+
+    assert (turn.at, turn.wait) == (110.0, 9.0)
+
+
+def test_the_forms_of_a_rate_are_named() -> None:
+    with pytest.raises(ValueError, match=r"^must be a number for each second, minute, hour or day,"
+                       r" such as 14/s, 600/m, 500/h or 10000/d$"):  # fmt: skip
+        Rate.parse("often")

@@ -6,9 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
-from domain.errors import Transient
-from domain.retry_policy import RetryPolicy
+from domain.errors import FailureReason, Transient
+from domain.ledger import RecipientState
+from domain.notification import Recipient
+from domain.outcome import Deferred, Rejected
+from domain.retry_policy import RetryPolicy, result_of_state
 
 EIGHT = tuple(map(parse_duration, ["10s", "1m", "5m", "30m", "2h", "6h", "12h", "24h"]))
 MINUTE = timedelta(minutes=1)
@@ -99,3 +103,52 @@ def test_anything_else_is_no_duration(text: str) -> None:
 def test_a_duration_beyond_all_calendars_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^is too long a duration$"):
         parse_duration("999999999999d")
+
+
+def test_a_tier_as_long_as_asked_for_is_taken() -> None:
+    policy = RetryPolicy((2 * MINUTE, MINUTE))
+
+    assert policy.delay_after(2, Transient("busy", at_least=MINUTE)) == MINUTE
+
+
+def test_the_wait_that_a_provider_names_is_kept_to_the_second() -> None:
+    recipient = Recipient(address="ann@example.com")
+
+    result = RetryPolicy((MINUTE,)).after(
+        1, recipient, "slow down", Transient("busy", retry_after=timedelta(seconds=7))
+    )
+
+    assert result == Deferred(
+        recipient=recipient, delay=timedelta(seconds=7), error="slow down", exact=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "error"),
+    [
+        (
+            RecipientState.CONFLICT,
+            FailureReason.CONFLICT,
+            "this id was used before with another body; every message needs an id of its own",
+        ),
+        (
+            RecipientState.POISON,
+            FailureReason.POISON,
+            "the worker died each time it had this message in hand; see its log before a retry",
+        ),
+        (
+            RecipientState.IN_DOUBT,
+            FailureReason.IN_DOUBT,
+            "the worker died while sending; whether it arrived cannot be known",
+        ),
+    ],
+)
+def test_what_the_ledger_refuses_has_its_recipient_and_its_cause(
+    state: RecipientState, reason: FailureReason, error: str
+) -> None:
+    recipient = Recipient(address="ann@example.com")
+
+    result = result_of_state(recipient, state, InDoubtPolicy.HOLD)
+
+    assert result == Rejected(recipient=recipient, reason=reason, error=error)
+    assert result_of_state(recipient, RecipientState.IN_DOUBT, InDoubtPolicy.RESEND) is None

@@ -193,3 +193,74 @@ def test_in_a_young_outage_the_return_is_noticed_within_five_seconds(back_at: fl
         return await Breaker(VirtualClock(), channel_trouble("email"), FakePauses()).call(send)
 
     assert 0 <= run(main()) - back_at <= 4.0
+
+
+def test_who_is_cancelled_while_waiting_leaves_the_queue_and_the_turn_where_it_is() -> None:
+    async def main() -> list[str]:
+        turns = Turns()
+        got: list[str] = []
+
+        async def take(name: str) -> None:
+            async with turns.turn(a_place(name)):
+                got.append(name)
+
+        async with turns.turn(a_place("holder")):
+            tasks = [asyncio.create_task(take(name)) for name in "ab"]
+            await asyncio.sleep(0)
+            tasks[0].cancel()
+            await asyncio.sleep(0)
+            assert turns.is_taken
+            assert got == []
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return got
+
+    assert asyncio.run(main()) == ["b"]
+
+
+def test_who_is_cancelled_just_as_the_turn_comes_passes_it_on() -> None:
+    async def main() -> list[str]:
+        turns = Turns()
+        got: list[str] = []
+
+        async def take(name: str) -> None:
+            async with turns.turn(a_place(name)):
+                got.append(name)
+
+        async with turns.turn(a_place("holder")):
+            tasks = [asyncio.create_task(take(name)) for name in "ab"]
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return got
+
+    assert asyncio.run(main()) == ["b"]
+
+
+def test_an_equal_place_is_not_better() -> None:
+    async def main() -> list[bool]:
+        turns = Turns()
+        turns.refused(a_place("x", "bad@").caller)
+        mine, answers = a_place("mine", "bad@"), []
+
+        async def wait(place: ProbePlace) -> None:
+            async with turns.turn(place):
+                pass
+
+        async with turns.turn(mine):
+            for sender in ("bad@", "good@"):
+                task = asyncio.create_task(wait(a_place(sender, sender)))
+                await asyncio.sleep(0)
+                answers.append(turns.has_better_than(mine))
+                task.cancel()
+        return answers
+
+    assert asyncio.run(main()) == [False, True]
+
+
+def test_a_kind_of_trait_that_only_some_messages_have_is_remembered() -> None:
+    turns = Turns()
+    turns.refused(a_place("x", "bad@", "d1").caller)
+    turns.refused(a_place("y", "bad@").caller)
+    places = [a_place("same", "bad@", "d1"), a_place("short", "bad@"), a_place("new", "bad@", "d2")]
+
+    assert asyncio.run(order_of(turns, places)) == ["new", "same", "short"]
