@@ -30,7 +30,6 @@ class InHand:
         self.settled = 0
         self.settled_at: float | None = None
         self._clock = clock
-        self._number = 0
         self._taken: dict[int, tuple[float, InboundMessage]] = {}
 
     @property
@@ -38,17 +37,15 @@ class InHand:
         """How many messages are in hand."""
         return len(self._taken)
 
-    def take(self, message: InboundMessage) -> int:
-        """A message was taken. Returns its number for `let_go`."""
-        self._number += 1
-        self._taken[self._number] = self._clock(), message
+    def take(self, message: InboundMessage) -> None:
+        """A message was taken; the same object is to be let go."""
+        self._taken[id(message)] = self._clock(), message
         self.size += len(message.body)
-        return self._number
 
-    def let_go(self, number: int, *, is_settled: bool) -> None:
+    def let_go(self, message: InboundMessage, *, is_settled: bool) -> None:
         """It is in hand no more: settled, or taken back by the broker. Not `is_settled`: it was
         handed back, to be handled again."""
-        _, message = self._taken.pop(number)
+        del self._taken[id(message)]
         self.size -= len(message.body)
         if is_settled:
             self.settled += 1

@@ -150,17 +150,17 @@ class Subscription:
         self.handed_out += 1
         task = asyncio.create_task(self._handle(message, channel))
         self.tasks.add(task)
-        number = self._in_hand.take(message)
-        task.add_done_callback(partial(self._ended, number))
+        self._in_hand.take(message)
+        task.add_done_callback(partial(self._ended, message))
         self._last_at = task.get_loop().time()
         change = self._intake.came(len(body), self._in_hand, self._last_at)
         if change is not None:
             adjust = self._adjust(change, channel, session, self._adjusting)
             self._adjusting = asyncio.create_task(adjust)
 
-    def _ended(self, number: int, task: "asyncio.Task[bool]") -> None:
+    def _ended(self, message: InboundMessage, task: "asyncio.Task[bool]") -> None:
         self.tasks.discard(task)
-        self._in_hand.let_go(number, is_settled=not task.cancelled() and task.result())
+        self._in_hand.let_go(message, is_settled=not task.cancelled() and task.result())
 
     async def _handle(self, message: InboundMessage, channel: AmqpChannel) -> bool:
         """Whether the message is settled, or not ours any more."""

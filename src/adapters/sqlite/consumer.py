@@ -11,10 +11,17 @@ from uuid import uuid4
 
 import structlog
 
-from adapters.inbound.contract import Acked, BrokerUnavailable, Handler, SessionEnded, not_kept
+from adapters.inbound.contract import (
+    Acked,
+    BrokerUnavailable,
+    Handler,
+    InboundMessage,
+    SessionEnded,
+    not_kept,
+)
 from adapters.inbound.in_hand import InHand
 from adapters.sqlite.queue import SqliteQueue
-from adapters.sqlite.queue_rows import Ended, Leased
+from adapters.sqlite.queue_rows import Ended
 from domain.events import BROKER, TroubleBegan, TroubleEnded
 from domain.ports import Clock, EventSink, NoObserver
 
@@ -64,11 +71,10 @@ class SqliteConsumer:
         self._clock = clock
         self._owner = uuid4().hex
         self._successor = queue.successor(self._owner)
-        self._tasks: dict[asyncio.Task[None], Leased] = {}
+        self._tasks: dict[asyncio.Task[None], InboundMessage] = {}
         self._ended: list[Ended] = []
         self._in_hand = in_hand or InHand()
         self._events = events or NoObserver()
-        self._numbers: dict[int, int] = {}
         self._wake = asyncio.Event()
         self._renew_at = clock.now()
         self._pause = 0.0
@@ -100,8 +106,10 @@ class SqliteConsumer:
                 self._wake.clear()
                 if await self._take_turn(handler):
                     continue
-                if drain and await self._is_drained():
-                    return
+                if drain and not (self._tasks or self._ended):
+                    with suppress(BrokerUnavailable):  # the next turn says so and waits
+                        if await self._queue.is_empty(self._settings.queues):
+                            return
                 await self._nap()
         finally:
             self.stop()
@@ -134,18 +142,18 @@ class SqliteConsumer:
         for taken in leased:
             task = asyncio.create_task(self._handle(handler, taken))
             self._tasks[task] = taken
-            self._numbers[taken.id] = self._in_hand.take(taken.message)
+            self._in_hand.take(taken)
         await asyncio.sleep(0)  # what ends at once is settled in the next turn
         return bool(leased)
 
-    async def _exchange(self) -> list[Leased]:
+    async def _exchange(self) -> list[InboundMessage]:
         ended = tuple(self._ended)
         now = self._clock.now()
         must_renew = now >= self._renew_at
         leased, lost = await self._queue.exchange(
             self._owner,
             ended=ended,
-            held=[taken.id for taken in self._tasks.values()] if must_renew else [],
+            held=[taken.tag for taken in self._tasks.values()] if must_renew else [],
             room=self._room(),
             budget=self._budget(),
             is_first=not self._in_hand.count,
@@ -153,8 +161,7 @@ class SqliteConsumer:
         )
         del self._ended[: len(ended)]
         for one in ended:
-            if (number := self._numbers.pop(one.id, None)) is not None:
-                self._in_hand.let_go(number, is_settled=one.copies is not None)
+            self._in_hand.let_go(one.message, is_settled=one.copies is not None)
         if must_renew:
             self._renew_at = now + self._settings.lease / 3
         if lost:
@@ -167,19 +174,19 @@ class SqliteConsumer:
     def _room(self) -> dict[str, int]:
         if self._is_stopping or (self._in_hand.count and not self._budget()):
             return {}
-        busy = Counter(taken.message.queue for taken in self._tasks.values())
+        busy = Counter(taken.queue for taken in self._tasks.values())
         return {queue: self._settings.prefetch - busy[queue] for queue in self._settings.queues}
 
-    async def _handle(self, handler: Handler, taken: Leased) -> None:
+    async def _handle(self, handler: Handler, taken: InboundMessage) -> None:
         try:
-            settlement = await handler(taken.message)
+            settlement = await handler(taken)
             for claim in settlement.claims:  # the next turn stores the copies and acks at once
                 await self._acked(claim)
-            ended = Ended(id=taken.id, copies=settlement.copies)
+            ended = Ended(message=taken, copies=settlement.copies)
         except asyncio.CancelledError:
             ended = self._back(taken)
         except Exception:  # the border to foreign code: its fault must not end the consumer
-            log.exception("handler failed; message is handed back", queue=taken.message.queue)
+            log.exception("handler failed; message is handed back", queue=taken.queue)
             ended = self._back(taken)
         self._ended.append(ended)
         # Not in a done callback: it would come after the turn that this wakes, and hold a place.
@@ -187,17 +194,9 @@ class SqliteConsumer:
             self._tasks.pop(task, None)
         self._wake.set()
 
-    def _back(self, taken: Leased) -> Ended:
+    def _back(self, taken: InboundMessage) -> Ended:
         after = timedelta(0) if self._is_stopping else _FAULT_PAUSE
-        return Ended(id=taken.id, copies=None, after=after)
-
-    async def _is_drained(self) -> bool:
-        if self._tasks or self._ended:
-            return False
-        try:
-            return await self._queue.is_empty(self._settings.queues)
-        except BrokerUnavailable:
-            return False  # the next turn says so and waits
+        return Ended(message=taken, copies=None, after=after)
 
     async def _let_go(self) -> None:
         """Hand back what is still in flight; should that fail, the leases run out by themselves."""

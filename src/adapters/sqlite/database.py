@@ -161,11 +161,12 @@ class Database:
             raise self._error("it cannot use WAL here: choose a path on a local disk")
         level = "FULL" if self._kind.survives_power else "NORMAL"
         connection.execute(f"PRAGMA synchronous = {level}")
-        if self._version_of(connection) == self._version:
+        asked = "PRAGMA user_version"
+        if connection.execute(asked).fetchone() == (self._version,):
             return
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            found = self._version_of(connection)
+            (found,) = connection.execute(asked).fetchone()
             if found == self._version:  # another process was faster
                 return
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -175,11 +176,6 @@ class Database:
             for statement in self._schema.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {self._version:d}")
-
-    @staticmethod
-    def _version_of(connection: sqlite3.Connection) -> int:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        return int(version)
 
     def _given_up(self, what: str) -> DispatcherError:
         if self._path is not None:  # what is in memory would be gone

@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple
 
@@ -13,7 +14,8 @@ from adapters.sqlite import ledger_rows as rows
 from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.processes import Lease, Renewal, since_boot
 from domain.delivery import Delivery
-from domain.ledger import Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
+from domain.ledger import RETRY_AFTER, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
+from domain.ledger_rules import RowState
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
@@ -23,6 +25,12 @@ SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
 _PATIENCE: Final = 1.0
 """Seconds to wait for another process to let go of the file."""
 _PURGE_PAUSE: Final = 0.05
+
+_CLAIMED: Final = "SELECT id, recipient, state FROM delivery WHERE claim = ?"
+_INSERT: Final = (
+    "INSERT INTO delivery (key, recipient, fingerprint, state, takeovers, owner, claim, session,"
+    " written_at) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)"
+)
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -70,7 +78,7 @@ class SqliteLedger:
         self._number += 1
         number, now = self._number, self._clock.now().timestamp()
         try:
-            return await self._soon(rows.start, delivery, number, self._lease, int(now))
+            return await self._soon(_start, delivery, number, self._lease, int(now))
         except asyncio.CancelledError:
             # It may be stored already, and its caller will never finish it.
             self._given_up.append(number)
@@ -79,16 +87,17 @@ class SqliteLedger:
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         if not self._database.exists():
             return dict.fromkeys(delivery.addresses, RecipientState.CLEAR)
-        return await self._database.read(rows.peek, delivery, self._lease)
+        digests = _digests((_key(delivery), delivery.fingerprint, *delivery.addresses))
+        return await self._database.read(rows.peek, delivery, digests, self._lease)
 
     def sending(self, claim: Claim, recipients: Sequence[str]) -> Awaitable[None]:
-        return self._soon(rows.sending, claim, recipients)
+        return self._soon(_sending, claim, recipients)
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        await self._soon(rows.sent, claim, recipients)
+        await self._soon(rows.sent, claim, _digests(recipients))
 
     def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
-        return self._soon(rows.finish, claim, sent)
+        return self._soon(_finish, claim, sent)
 
     async def acked(self, claim: Claim) -> None:
         if not claim.has_id:
@@ -132,39 +141,39 @@ class SqliteLedger:
             # One turn more, since a commit costs as much as several deliveries' rows.
             await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
+            undone = len(self._given_up)
             try:
-                results, renewal, undone = await self._database.write(self._store, batch)
+                results, renewal = await self._database.write(self._store, batch, undone)
             except Exception as error:  # noqa: BLE001 - whoever waits must get any fault
                 for answer, _, _ in batch:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
+            if renewal is not None:
+                self._lease.renewed(renewal)
+            del self._given_up[:undone]
             for answer, result in results:
                 if isinstance(result, ClaimLost):
                     answer.set_exception(result)
                 else:
                     answer.set_result(result)
-            if renewal is not None:
-                self._lease.renewed(renewal)
-            if undone:
-                del self._given_up[:undone]
 
     def _store(
-        self, connection: sqlite3.Connection, batch: Sequence[_Call]
-    ) -> tuple[list[tuple["asyncio.Future[Any]", Any]], Renewal | None, int]:
-        """The results, and what is to be kept of the lease and the starts given up once this is
-        committed."""
+        self, connection: sqlite3.Connection, batch: Sequence[_Call], undone: int
+    ) -> tuple[list[tuple["asyncio.Future[Any]", Any]], Renewal | None]:
+        """The results, and what is to be kept of the lease once this is committed. `undone`: how
+        many of the starts given up are undone with it."""
         lease, renewal = self._lease, None
         if lease.connection is not connection or lease.clock() >= lease.renew_at:
             renewal = lease.renew(connection)
-        if undone := len(self._given_up):
-            rows.undo(connection, self._given_up)
+        if undone:
+            rows.undo(connection, self._given_up[:undone])
         results = [
             (answer, work(connection, *arguments))
             for answer, work, arguments in batch
             if not answer.done()  # else its caller is gone
         ]
-        return results, renewal, undone
+        return results, renewal
 
     async def _keep(self) -> None:
         """Renew the lease while the process lives, and forget what is old."""
@@ -178,3 +187,63 @@ class SqliteLedger:
                 has_more, died = await self._soon(rows.tidy, before, self._lease)
                 self._lease.locks.forget(died)
                 pause = _PURGE_PAUSE if has_more else self._lease.pause
+
+
+def _digests(texts: Iterable[str]) -> list[bytes]:
+    return [
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
+    ]
+
+
+def _start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, now: int) -> Start:
+    """Judge the delivery and write down what follows. `now`: seconds since the epoch."""
+    states: Mapping[str, RecipientState]
+    states = {recipient.address: RecipientState.CLEAR for recipient in delivery.remaining}
+    digests = _digests((_key(delivery), delivery.fingerprint, *states))
+    key, fingerprint, *fresh = digests
+    session, is_recovered = None if delivery.has_id else delivery.session, False
+    if delivery.has_id or delivery.redelivered:  # else it stands for itself
+        found = c.execute(rows.FIND, (key,)).fetchall()
+        if found:
+            verdict = rows.judged(c, delivery, found, digests, lease)
+            rows.carry_out(c, verdict, claim, lease.owner, session)
+            states, is_recovered = verdict.states, bool(verdict.taken)
+            fresh = _digests(verdict.fresh)
+    for recipient in fresh:
+        c.execute(_INSERT, (key, recipient, fingerprint, lease.owner, claim, session, now))
+    return Start(
+        claim=Claim(f"{claim:x}", delivery.has_id),
+        states=states,
+        is_recovered=is_recovered,
+        retry_after=RETRY_AFTER if RecipientState.BUSY in states.values() else 0.0,
+    )
+
+
+def _key(delivery: Delivery) -> str:
+    # Its own hash must not be read as a message's id, nor one channel's id as another's.
+    channel = delivery.notification.channel
+    return f"{int(delivery.has_id)}{len(channel)}:{channel}{delivery.key}"
+
+
+def _sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> ClaimLost | None:
+    """An error, and nothing is written, where a recipient is not this claim's any more."""
+    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (int(claim.name, 16),))}
+    wanted = _digests(recipients)
+    if not mine.keys() >= set(wanted):
+        text = "this process was taken for dead and another has taken the delivery over"
+        return ClaimLost(f"ledger: {text}: start it again")
+    for recipient in wanted:
+        c.execute("UPDATE delivery SET state = max(state, 1) WHERE id = ?", (mine[recipient],))
+    return None
+
+
+def _finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
+    """These have got it too; who has not is forgotten. With an id the claim is done with."""
+    got = set(_digests(recipients))
+    number = int(claim.name, 16)
+    kept = None if claim.has_id else number
+    for id_, recipient, state in c.execute(_CLAIMED, (number,)).fetchall():
+        if recipient in got or state == RowState.SENT:
+            c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
+        else:
+            c.execute("DELETE FROM delivery WHERE id = ?", (id_,))

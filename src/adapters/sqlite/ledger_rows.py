@@ -1,13 +1,13 @@
-"""The ledger's SQL. Every function runs inside the caller's transaction."""
+"""The ledger's rows: their schema, and what becomes of those that a start left behind. Every
+function runs inside the caller's transaction."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Final
 
 from adapters.sqlite.processes import Lease
 from domain.delivery import Delivery
-from domain.ledger import RETRY_AFTER, Claim, ClaimLost, RecipientState, Start
+from domain.ledger import Claim, RecipientState
 from domain.ledger_rules import Row, RowState, Verdict, judge
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
@@ -33,11 +33,10 @@ CREATE TABLE ended_session (
     ended_at INTEGER NOT NULL
 ) WITHOUT ROWID"""
 
-_FIND: Final = (
+FIND: Final = (
     "SELECT id, recipient, fingerprint, state, takeovers, owner,"
     " session IN (SELECT session FROM ended_session) FROM delivery WHERE key = ?"
 )
-_CLAIMED: Final = "SELECT id, recipient, state FROM delivery WHERE claim = ?"
 _RECOVERED: Final = (
     "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
     " AND state < 2 LIMIT 1"
@@ -46,86 +45,17 @@ _NO_OWNER: Final = 0
 """An owner that never lives."""
 _PURGED_AT_ONCE: Final = 200
 
-_Found = tuple[int, bytes, bytes, int, int, int, int | None]
+Found = tuple[int, bytes, bytes, int, int, int, int | None]
+"""Id, recipient, fingerprint, state, takeovers, owner, and whether its session has ended."""
 
 
-def start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, now: int) -> Start:
-    """Judge the delivery and write down what follows. `now`: seconds since the epoch."""
-    addresses = delivery.addresses
-    (key, fingerprint, *digests), found = _look(c, delivery, addresses)
-    session = None if delivery.has_id else delivery.session
-    states: Mapping[str, RecipientState] = dict.fromkeys(addresses, RecipientState.CLEAR)
-    is_recovered = False
-    fresh = digests
-    if found:
-        verdict = _judge(
-            c, delivery, found, fingerprint, dict(zip(digests, addresses, strict=True)), lease
-        )
-        states, is_recovered = verdict.states, bool(verdict.taken)
-        fresh = _digests(verdict.fresh)
-        c.executemany("DELETE FROM delivery WHERE id = ?", [(id_,) for id_ in verdict.forgotten])
-        c.executemany(
-            "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
-            " WHERE id = ?",
-            [
-                (claim, lease.owner, session, id_ in verdict.taken, id_)
-                for id_ in (*verdict.taken, *verdict.used)
-            ],
-        )
-    for recipient in dict.fromkeys(fresh):
-        c.execute(
-            "INSERT INTO delivery (key, recipient, fingerprint, state, takeovers, owner, claim,"
-            " session, written_at) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)",
-            (key, recipient, fingerprint, lease.owner, claim, session, now),
-        )
-    return Start(
-        claim=Claim(f"{claim:x}", delivery.has_id),
-        states=states,
-        is_recovered=is_recovered,
-        retry_after=RETRY_AFTER if RecipientState.BUSY in states.values() else 0.0,
-    )
-
-
-def peek(c: sqlite3.Connection, delivery: Delivery, lease: Lease) -> Mapping[str, RecipientState]:
-    """Judge the delivery; nothing is written."""
-    addresses = delivery.addresses
-    (_, fingerprint, *digests), found = _look(c, delivery, addresses)
-    return _judge(
-        c, delivery, found, fingerprint, dict(zip(digests, addresses, strict=True)), lease
-    ).states
-
-
-def sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> ClaimLost | None:
-    """An error, and nothing is written, where a recipient is not this claim's any more."""
-    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (int(claim.name, 16),))}
-    wanted = _digests(recipients)
-    if not mine.keys() >= set(wanted):
-        text = "this process was taken for dead and another has taken the delivery over"
-        return ClaimLost(f"ledger: {text}: start it again")
-    for recipient in wanted:
-        c.execute("UPDATE delivery SET state = max(state, 1) WHERE id = ?", (mine[recipient],))
-    return None
-
-
-def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
+def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> None:
     """These have got it."""
     number = int(claim.name, 16)
     c.executemany(
         "UPDATE delivery SET state = 2 WHERE claim = ? AND recipient = ?",
-        [(number, recipient) for recipient in _digests(recipients)],
+        [(number, recipient) for recipient in recipients],
     )
-
-
-def finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
-    """These have got it too; who has not is forgotten. With an id the claim is done with."""
-    got = set(_digests(recipients))
-    number = int(claim.name, 16)
-    kept = None if claim.has_id else number
-    for id_, recipient, state in c.execute(_CLAIMED, (number,)).fetchall():
-        if recipient in got or state == RowState.SENT:
-            c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
-        else:
-            c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
 
 
 def acked(c: sqlite3.Connection, claim: Claim) -> None:
@@ -171,28 +101,25 @@ def tidy(c: sqlite3.Connection, before: int, lease: Lease) -> tuple[bool, list[s
     return len(gone) == _PURGED_AT_ONCE, died
 
 
-def _look(
-    c: sqlite3.Connection, delivery: Delivery, addresses: Sequence[str]
-) -> tuple[list[bytes], list[_Found]]:
-    """The digests of key, fingerprint and each address, and the rows that the delivery may be
-    another appearance of."""
-    # Its own hash must not be read as a message's id, nor one channel's id as another's.
-    channel = delivery.notification.channel
-    key = f"{int(delivery.has_id)}{len(channel)}:{channel}{delivery.key}"
-    digests = _digests((key, delivery.fingerprint, *addresses))
-    if not (delivery.has_id or delivery.redelivered):  # it stands for itself
-        return digests, []
-    return digests, c.execute(_FIND, (digests[0],)).fetchall()
+def peek(
+    c: sqlite3.Connection, delivery: Delivery, digests: Sequence[bytes], lease: Lease
+) -> Mapping[str, RecipientState]:
+    """What a start would be answered now; nothing is written."""
+    found = c.execute(FIND, (digests[0],)).fetchall()
+    return judged(c, delivery, found, digests, lease).states
 
 
-def _judge(
+def judged(
     c: sqlite3.Connection,
     delivery: Delivery,
-    found: Sequence[_Found],
-    fingerprint: bytes,
-    names: Mapping[bytes, str],
+    found: Sequence[Found],
+    digests: Sequence[bytes],
     lease: Lease,
 ) -> Verdict:
+    """What the rows of its key say of a delivery. `digests`: of its key, its fingerprint and each
+    of its addresses."""
+    _, fingerprint, *recipients = digests
+    names = dict(zip(recipients, delivery.addresses, strict=True))
     living = {owner: lease.lives(c, owner) for owner in {row[5] for row in found}}
     rows = [
         Row(
@@ -213,7 +140,16 @@ def _judge(
     return judge(delivery, rows, has_recovered=has_recovered)
 
 
-def _digests(texts: Sequence[str]) -> list[bytes]:
-    return [
-        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
-    ]
+def carry_out(
+    c: sqlite3.Connection, verdict: Verdict, claim: int, owner: int, session: str | None
+) -> None:
+    """Write down what becomes of the rows that there are."""
+    c.executemany("DELETE FROM delivery WHERE id = ?", [(id_,) for id_ in verdict.forgotten])
+    c.executemany(
+        "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
+        " WHERE id = ?",
+        [
+            (claim, owner, session, id_ in verdict.taken, id_)
+            for id_ in (*verdict.taken, *verdict.used)
+        ],
+    )

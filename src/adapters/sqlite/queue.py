@@ -13,7 +13,7 @@ from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, R
 from adapters.message_format.properties import Properties
 from adapters.sqlite.database import Database
 from adapters.sqlite.processes import LockFiles
-from adapters.sqlite.queue_rows import SCHEMA, Ended, Leased, dead, leased_from, stored
+from adapters.sqlite.queue_rows import SCHEMA, Ended, dead, message_from, stored
 from adapters.sqlite.successor import Successor
 from domain.ports import Clock
 
@@ -80,7 +80,7 @@ class SqliteQueue:
         lease: timedelta,
         budget: int = _LATEST,
         is_first: bool = False,
-    ) -> tuple[list[Leased], list[int]]:
+    ) -> tuple[list[InboundMessage], list[int]]:
         """In one transaction: store what `ended`, prolong what is `held`, lease what is ready.
 
         `room` says how many messages of which queue, and `budget` how many bytes; with `is_first`
@@ -92,15 +92,15 @@ class SqliteQueue:
         if not ended and not held and not await self._database.read(lambda c: self._ready(c, room)):
             return [], []
 
-        def work(connection: sqlite3.Connection) -> tuple[list[Leased], list[int]]:
-            lost = [e.id for e in ended if not self._end(connection, owner, e)]
+        def work(connection: sqlite3.Connection) -> tuple[list[InboundMessage], list[int]]:
+            lost = [e.message.tag for e in ended if not self._end(connection, owner, e)]
             connection.executemany(
                 "UPDATE message SET visible_at = ? WHERE id = ? AND owner = ?",
                 [(self._now(lease), id_, owner) for id_ in held],
             )
-            leased: list[Leased] = []
+            leased: list[InboundMessage] = []
             for queue, count in room.items():
-                left = budget - sum(len(one.message.body) for one in leased)
+                left = budget - sum(len(one.body) for one in leased)
                 ids = self._fitting(connection, queue, count, left, int(is_first and not leased))
                 leased += self._lease(connection, owner, queue, ids, lease)
             return leased, lost
@@ -130,7 +130,7 @@ class SqliteQueue:
         """One dead letter of `queue`, None if it has gone. Raises BrokerUnavailable."""
         sql = "SELECT id, handed_out + 1, properties, headers, body FROM message WHERE id = ?"
         row = await self._database.read(lambda c: c.execute(sql, (id_,)).fetchone())
-        return leased_from(queue, row).message if row else None
+        return message_from(queue, row) if row else None
 
     async def decide(self, id_: int, queue: str, decision: Decision) -> bool:
         """Do it in one transaction; whether anything was done, since a letter that has gone stays
@@ -149,14 +149,14 @@ class SqliteQueue:
         return was_there
 
     def _end(self, connection: sqlite3.Connection, owner: str, ended: Ended) -> bool:
-        mine = "WHERE id = ? AND owner = ?"
+        id_, mine = ended.message.tag, "WHERE id = ? AND owner = ?"
         if ended.copies is None:
             # A pause keeps the owner: the message is not for others yet, but not "delayed" either.
             keeper = owner if ended.after else None
             sql = f"UPDATE message SET visible_at = ?, owner = ? {mine}"  # noqa: S608 - constant
-            values = (self._now(ended.after), keeper, ended.id, owner)
+            values = (self._now(ended.after), keeper, id_, owner)
             return connection.execute(sql, values).rowcount == 1
-        found = connection.execute(f"SELECT queue FROM message {mine}", (ended.id, owner))  # noqa: S608 - constant
+        found = connection.execute(f"SELECT queue FROM message {mine}", (id_, owner))  # noqa: S608 - constant
         row = found.fetchone()
         if row is None:
             return False
@@ -166,8 +166,8 @@ class SqliteQueue:
                 if isinstance(copy, RetryCopy)
                 else (dead(row[0]), self._now())
             )
-            self._copy(connection, ended.id, target, at, copy.headers, priority=copy.priority)
-        connection.execute("DELETE FROM message WHERE id = ?", (ended.id,))
+            self._copy(connection, id_, target, at, copy.headers, priority=copy.priority)
+        connection.execute("DELETE FROM message WHERE id = ?", (id_,))
         return True
 
     @staticmethod
@@ -224,14 +224,14 @@ class SqliteQueue:
         queue: str,
         ids: Sequence[int],
         lease: timedelta,
-    ) -> list[Leased]:
+    ) -> list[InboundMessage]:
         marks = ", ".join("?" * len(ids))
         rows = connection.execute(
             "UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1"  # noqa: S608 - question marks only
             f" WHERE id IN ({marks}) RETURNING id, handed_out, properties, headers, body",
             (owner, self._now(lease), *ids),
         ).fetchall()
-        return [leased_from(queue, row) for row in sorted(rows)]  # RETURNING promises no order
+        return [message_from(queue, row) for row in sorted(rows)]  # RETURNING promises no order
 
     def _now(self, plus: timedelta = timedelta(0)) -> int:
         time = (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND

@@ -28,35 +28,27 @@ CREATE INDEX message_by_time ON message (queue, visible_at, owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leased:
-    """A message in our hands until its lease ends."""
-
-    id: int
-    message: InboundMessage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """What became of a leased message: settled with these copies, or handed back (None) to be taken
     `after`."""
 
-    id: int
+    message: InboundMessage
     copies: Sequence[RetryCopy | DeadCopy] | None
     after: timedelta = timedelta(0)
 
 
-def leased_from(queue: str, row: tuple[int, int, str, str, bytes]) -> Leased:
-    """The message of a row: id, times handed out, properties, headers, body."""
+def message_from(queue: str, row: tuple[int, int, str, str, bytes]) -> InboundMessage:
+    """The message of a row: id, which is its tag, times handed out, properties, headers, body."""
     id_, handed_out, properties, headers, body = row
-    message = InboundMessage(
+    return InboundMessage(
         queue=queue,
         body=body,
         headers=json.loads(headers),
         properties=Properties(**json.loads(properties)),
         redelivered=handed_out > 1,
         delivery_count=handed_out - 1,
+        tag=id_,
     )
-    return Leased(id=id_, message=message)
 
 
 def stored(properties: Properties) -> str:

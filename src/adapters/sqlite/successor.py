@@ -1,6 +1,5 @@
 """Takes over, at once, what consumers of the embedded queue that have died had in hand."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -12,6 +11,11 @@ _LOOK: Final = 0.5
 """Seconds between looks at who holds messages and has died."""
 _SWEEP: Final = 60.0
 """Seconds between looks for the files of any who have died."""
+_HOLDERS: Final = (
+    "SELECT DISTINCT owner FROM message"
+    " WHERE queue = ? AND visible_at > ? AND visible_at <= ? AND owner IS NOT NULL"
+)
+_HAND_BACK: Final = "UPDATE message SET visible_at = ?, owner = NULL WHERE owner = ?"
 
 
 class Successor:
@@ -32,34 +36,22 @@ class Successor:
         if now < self._look_at:
             return
         self._look_at = now + _LOOK
-        holders = await self._database.read(lambda c: self._holders(c, queues, lease))
+        span = self._time_after(timedelta(0)), self._time_after(lease)
+        holders = await self._database.read(
+            lambda c: {
+                owner for queue in queues for (owner,) in c.execute(_HOLDERS, (queue, *span))
+            }
+        )
         self._locks.hold()  # the folder is there by now
         died = [holder for holder in holders if self._locks.has_died(holder)]
         if now >= self._sweep_at:
             self._sweep_at = now + _SWEEP
             died = self._locks.died()
         if died:
-            await self._database.write(lambda c: self._hand_back_of(c, died))
+            rows = [(self._time_after(timedelta(0)), owner) for owner in died]
+            await self._database.write(lambda c: c.executemany(_HAND_BACK, rows))
             self._locks.forget(died)
 
     def end(self) -> None:
         """Hold our own lock no more."""
         self._locks.release()
-
-    def _holders(
-        self, connection: sqlite3.Connection, queues: Sequence[str], lease: timedelta
-    ) -> set[str]:
-        sql = (
-            "SELECT DISTINCT owner FROM message"
-            " WHERE queue = ? AND visible_at > ? AND visible_at <= ? AND owner IS NOT NULL"
-        )
-        span = self._time_after(timedelta(0)), self._time_after(lease)
-        rows = [row for queue in queues for row in connection.execute(sql, (queue, *span))]
-        return {owner for (owner,) in rows}
-
-    def _hand_back_of(self, connection: sqlite3.Connection, owners: Sequence[str]) -> None:
-        now = self._time_after(timedelta(0))
-        connection.executemany(
-            "UPDATE message SET visible_at = ?, owner = NULL WHERE owner = ?",
-            [(now, owner) for owner in owners],
-        )

@@ -11,8 +11,6 @@ from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
 from entrypoints.watching.periodic import SettlementWatch, repeated
 from tests.fakes import FakeEvents
 
-MESSAGE = InboundMessage(queue="email", body=b"{}")
-
 
 class Scene:
     def __init__(self) -> None:
@@ -32,6 +30,11 @@ class Scene:
         )
         return [getattr(event, "error", None) for event in self.events.events]
 
+    def take(self) -> InboundMessage:
+        message = InboundMessage(queue="email", body=b"{}")
+        self.in_hand.take(message)
+        return message
+
     def pass_time(self, seconds: int) -> None:
         for _ in range(seconds // 5):
             self.watch.look(5.0)
@@ -41,8 +44,8 @@ def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_re
     None
 ):
     scene = Scene()
-    scene.in_hand.take(MESSAGE)
-    scene.in_hand.take(MESSAGE)
+    scene.take()
+    scene.take()
 
     scene.pass_time(115)
     assert scene.reports == []
@@ -52,8 +55,8 @@ def test_field_1_3_messages_in_hand_of_which_none_settles_for_two_minutes_are_re
 
 def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
     scene = Scene()
-    first = scene.in_hand.take(MESSAGE)
-    scene.in_hand.take(MESSAGE)
+    first = scene.take()
+    scene.take()
     scene.pass_time(130)
 
     scene.in_hand.let_go(first, is_settled=True)
@@ -68,10 +71,10 @@ def test_field_1_3_the_next_message_that_is_settled_ends_it() -> None:
 def test_field_1_3_messages_that_are_only_handed_back_do_not_count_as_settled() -> None:
     scene = Scene()
     for _ in range(26):
-        taken = scene.in_hand.take(MESSAGE)
+        taken = scene.take()
         scene.pass_time(5)
         scene.in_hand.let_go(taken, is_settled=False)
-        scene.in_hand.take(MESSAGE)
+        scene.take()
 
     assert len(scene.reports) == 1
 
@@ -80,17 +83,17 @@ def test_field_1_3_an_idle_worker_and_one_that_settles_now_and_then_are_left_alo
     scene = Scene()
     scene.pass_time(1000)
     for _ in range(20):
-        taken = scene.in_hand.take(MESSAGE)
+        taken = scene.take()
         scene.pass_time(100)
         scene.in_hand.let_go(taken, is_settled=True)
-        scene.in_hand.take(MESSAGE)
+        scene.take()
 
     assert scene.reports == []
 
 
 def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> None:
     scene = Scene()
-    scene.in_hand.take(MESSAGE)
+    scene.take()
     scene.is_paused = True
     scene.pass_time(1000)
     assert scene.reports == []
@@ -104,7 +107,7 @@ def test_field_1_3_a_pause_is_a_reason_and_the_time_counts_from_its_end() -> Non
 
 def test_a_standstill_of_ten_minutes_is_hopeless_until_a_message_is_settled() -> None:
     scene = Scene()
-    taken = scene.in_hand.take(MESSAGE)
+    taken = scene.take()
     scene.pass_time(595)
     assert scene.watch.standstill() == ""
 
@@ -118,7 +121,7 @@ def test_a_standstill_of_ten_minutes_is_hopeless_until_a_message_is_settled() ->
 
 def test_a_pause_of_any_length_is_not_hopeless() -> None:
     scene = Scene()
-    scene.in_hand.take(MESSAGE)
+    scene.take()
     scene.is_paused = True
 
     scene.pass_time(10_000)

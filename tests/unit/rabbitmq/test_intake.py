@@ -16,9 +16,9 @@ def arrivals(
     intake: Intake, in_hand: InHand, size: int, count: int, now: float = 0.0
 ) -> list[Change]:
     changes: list[Change] = []
-    message = InboundMessage(queue="email", body=bytes(size))
+    bodies = bytes(size)
     for _ in range(count):
-        in_hand.take(message)
+        in_hand.take(InboundMessage(queue="email", body=bodies))
         if change := intake.came(size, in_hand, now):
             changes.append(change)
     return changes

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.inbound.contract import DeadCopy, Release, RetryCopy
+from adapters.inbound.contract import DeadCopy, InboundMessage, Release, RetryCopy
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.sqlite.queue_rows import Ended, Leased
+from adapters.sqlite.queue_rows import Ended
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)
@@ -28,7 +28,7 @@ class Desk:
         for body in bodies:
             asyncio.run(self.queue.publish(queue, body, Properties(), {}))
 
-    def take(self, owner: str, count: int = 1, queue: str = "email") -> list[Leased]:
+    def take(self, owner: str, count: int = 1, queue: str = "email") -> list[InboundMessage]:
         leased, _ = asyncio.run(
             self.queue.exchange(owner, ended=(), held=(), room={queue: count}, lease=LEASE)
         )
@@ -67,8 +67,8 @@ def test_a_leased_message_is_nobody_elses_until_the_lease_ends(desk: Desk) -> No
     (late,) = desk.take("b")
 
     assert early == []
-    assert late.message.body == b"x"
-    assert (late.message.redelivered, late.message.delivery_count) == (True, 1)
+    assert late.body == b"x"
+    assert (late.redelivered, late.delivery_count) == (True, 1)
 
 
 def test_a_renewed_lease_lasts_from_its_renewal(desk: Desk) -> None:
@@ -76,7 +76,7 @@ def test_a_renewed_lease_lasts_from_its_renewal(desk: Desk) -> None:
     (leased,) = desk.take("a")
 
     desk.pass_(LEASE - MICROSECOND)
-    desk.renew("a", leased.id)
+    desk.renew("a", leased.tag)
     desk.pass_(LEASE - MICROSECOND)
 
     assert desk.take("b") == []
@@ -88,11 +88,11 @@ def test_who_lost_the_lease_settles_nothing(desk: Desk) -> None:
     desk.pass_(LEASE)
     desk.take("b")
 
-    lost = desk.end("a", Ended(id=leased.id, copies=[DeadCopy(headers={})]))
+    lost = desk.end("a", Ended(message=leased, copies=[DeadCopy(headers={})]))
 
-    assert lost == [leased.id]
+    assert lost == [leased.tag]
     assert asyncio.run(desk.queue.dead_ids("email")) == []
-    assert desk.end("b", Ended(id=leased.id, copies=())) == []
+    assert desk.end("b", Ended(message=leased, copies=())) == []
     assert desk.is_empty()
 
 
@@ -103,7 +103,7 @@ def test_who_lost_the_lease_does_not_renew_it(desk: Desk) -> None:
     desk.take("b")
 
     desk.pass_(LEASE)
-    desk.renew("a", leased.id)
+    desk.renew("a", leased.tag)
 
     assert len(desk.take("c")) == 1
 
@@ -113,14 +113,14 @@ def test_a_settlement_after_an_expired_lease_that_nobody_took_still_counts(desk:
     (leased,) = desk.take("a")
     desk.pass_(LEASE * 2)
 
-    assert desk.end("a", Ended(id=leased.id, copies=())) == []
+    assert desk.end("a", Ended(message=leased, copies=())) == []
     assert desk.take("b") == []
 
 
 def test_a_settlement_repeated_after_a_broken_answer_stores_nothing_twice(desk: Desk) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    ended = Ended(id=leased.id, copies=[DeadCopy(headers={})])
+    ended = Ended(message=leased, copies=[DeadCopy(headers={})])
 
     desk.end("a", ended)
     desk.end("a", ended)
@@ -136,7 +136,7 @@ def test_a_copy_is_taken_when_it_is_due_and_not_a_microsecond_before(
 ) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    desk.end("a", Ended(id=leased.id, copies=[RetryCopy(delay=delay, headers={"n": 1})]))
+    desk.end("a", Ended(message=leased, copies=[RetryCopy(delay=delay, headers={"n": 1})]))
     if delay > timedelta(days=1000):
         assert desk.take("a") == []
         return
@@ -147,7 +147,7 @@ def test_a_copy_is_taken_when_it_is_due_and_not_a_microsecond_before(
     (due,) = desk.take("a")
 
     assert early == []
-    assert (due.message.headers, due.message.redelivered) == ({"n": 1}, False)
+    assert (due.headers, due.redelivered) == ({"n": 1}, False)
 
 
 def test_a_delayed_copy_leaves_the_queue_empty_and_a_leased_message_does_not(desk: Desk) -> None:
@@ -155,7 +155,7 @@ def test_a_delayed_copy_leaves_the_queue_empty_and_a_leased_message_does_not(des
     ready = desk.is_empty()
     (leased,) = desk.take("a")
     held = desk.is_empty()
-    desk.end("a", Ended(id=leased.id, copies=[RetryCopy(delay=LEASE, headers={})]))
+    desk.end("a", Ended(message=leased, copies=[RetryCopy(delay=LEASE, headers={})]))
 
     assert (ready, held, desk.is_empty()) == (False, False, True)
 
@@ -163,33 +163,33 @@ def test_a_delayed_copy_leaves_the_queue_empty_and_a_leased_message_does_not(des
 def test_a_message_handed_back_is_taken_at_once_or_after_its_pause(desk: Desk) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    desk.end("a", Ended(id=leased.id, copies=None))
+    desk.end("a", Ended(message=leased, copies=None))
     (again,) = desk.take("b")
     pause = timedelta(seconds=1)
-    desk.end("b", Ended(id=again.id, copies=None, after=pause))
+    desk.end("b", Ended(message=again, copies=None, after=pause))
 
     assert desk.take("b") == []
     assert not desk.is_empty()
     desk.pass_(pause)
-    assert [m.message.delivery_count for m in desk.take("c")] == [2]
+    assert [m.delivery_count for m in desk.take("c")] == [2]
 
 
 def test_a_lease_is_a_small_batch_in_order_from_the_right_queue(desk: Desk) -> None:
     desk.publish(*(b"%d" % n for n in range(40)))
     desk.publish(b"other", queue="slack")
 
-    first = [m.message.body for m in desk.take("a", count=100)]
-    second = [m.message.body for m in desk.take("b", count=3)]
+    first = [m.body for m in desk.take("a", count=100)]
+    second = [m.body for m in desk.take("b", count=3)]
 
     assert first == [b"%d" % n for n in range(16)]
     assert second == [b"16", b"17", b"18"]
-    assert [m.message.body for m in desk.take("b", queue="slack")] == [b"other"]
+    assert [m.body for m in desk.take("b", queue="slack")] == [b"other"]
 
 
 def test_a_letter_that_somebody_else_released_is_not_released_again(desk: Desk) -> None:
     desk.publish(b"x")
     (leased,) = desk.take("a")
-    desk.end("a", Ended(id=leased.id, copies=[DeadCopy(headers={})]))
+    desk.end("a", Ended(message=leased, copies=[DeadCopy(headers={})]))
     (letter,) = asyncio.run(desk.queue.dead_ids("email"))
 
     for _ in range(2):

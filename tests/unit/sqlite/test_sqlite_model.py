@@ -11,10 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adapters.inbound.contract import DeadCopy, Release, Remove, RetryCopy
+from adapters.inbound.contract import DeadCopy, InboundMessage, Release, Remove, RetryCopy
 from adapters.message_format.properties import Properties
 from adapters.sqlite.queue import SqliteQueue
-from adapters.sqlite.queue_rows import Ended, Leased
+from adapters.sqlite.queue_rows import Ended
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)
@@ -42,7 +42,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.queue = SqliteQueue(Path(self._folder.name) / "queue.db", self.clock)
         self.expected: dict[bytes, Expected] = {}
-        self.held: dict[str, list[Leased]] = {owner: [] for owner in OWNERS}
+        self.held: dict[str, list[InboundMessage]] = {owner: [] for owner in OWNERS}
         self.published = 0
 
     def teardown(self) -> None:
@@ -65,46 +65,46 @@ class QueueMachine(RuleBasedStateMachine):
         ready = self.ready()
         taken, _ = self.exchange(owner, room=count)
 
-        bodies = {leased.message.body for leased in taken}
+        bodies = {leased.body for leased in taken}
         assert bodies <= ready
         assert len(bodies) == len(taken) == min(count, len(ready))
         for leased in taken:
-            entry = self.expected[leased.message.body]
-            assert leased.message.delivery_count == entry.handed_out
-            assert leased.message.redelivered == (entry.handed_out > 0)
-            entry.owner, entry.id = owner, leased.id
+            entry = self.expected[leased.body]
+            assert leased.delivery_count == entry.handed_out
+            assert leased.redelivered == (entry.handed_out > 0)
+            entry.owner, entry.id = owner, leased.tag
             entry.visible_at = self.clock.time + LEASE
             entry.handed_out += 1
         self.held[owner] += taken
 
     @rule(owner=st.sampled_from(OWNERS))
     def renew(self, owner: str) -> None:
-        self.exchange(owner, held=[leased.id for leased in self.held[owner]])
+        self.exchange(owner, held=[leased.tag for leased in self.held[owner]])
         for leased in self.held[owner]:
             if self.is_owner(owner, leased):
-                entry = self.expected[leased.message.body]
+                entry = self.expected[leased.body]
                 entry.visible_at = self.clock.time + LEASE
 
     @rule(owner=st.sampled_from(OWNERS), wait=seconds)
     def settle_for_later(self, owner: str, wait: int) -> None:
         delay = timedelta(seconds=wait)
         for leased in self.end(owner, [RetryCopy(delay=delay, headers={"n": 1})]):
-            self.expected[leased.message.body] = Expected(self.clock.time + delay)
+            self.expected[leased.body] = Expected(self.clock.time + delay)
 
     @rule(owner=st.sampled_from(OWNERS))
     def settle_dead(self, owner: str) -> None:
         for leased in self.end(owner, [DeadCopy(headers={})]):
-            self.expected[leased.message.body] = Expected(self.clock.time, dead=True)
+            self.expected[leased.body] = Expected(self.clock.time, dead=True)
 
     @rule(owner=st.sampled_from(OWNERS))
     def settle_done(self, owner: str) -> None:
         for leased in self.end(owner, []):
-            del self.expected[leased.message.body]
+            del self.expected[leased.body]
 
     @rule(owner=st.sampled_from(OWNERS))
     def hand_back(self, owner: str) -> None:
         for leased in self.end(owner, None):
-            entry = self.expected[leased.message.body]
+            entry = self.expected[leased.body]
             entry.owner, entry.visible_at = None, self.clock.time
 
     @rule(owner=st.sampled_from(OWNERS))
@@ -143,24 +143,26 @@ class QueueMachine(RuleBasedStateMachine):
         now = self.clock.time
         return {b for b, e in self.expected.items() if not e.dead and e.visible_at <= now}
 
-    def is_owner(self, owner: str, leased: Leased) -> bool:
+    def is_owner(self, owner: str, leased: InboundMessage) -> bool:
         """Whether the message is still in this owner's hands, and no copy has taken its place."""
-        entry = self.expected.get(leased.message.body)
-        return entry is not None and (entry.owner, entry.id) == (owner, leased.id)
+        entry = self.expected.get(leased.body)
+        return entry is not None and (entry.owner, entry.id) == (owner, leased.tag)
 
-    def end(self, owner: str, copies: Sequence[RetryCopy | DeadCopy] | None) -> list[Leased]:
+    def end(
+        self, owner: str, copies: Sequence[RetryCopy | DeadCopy] | None
+    ) -> list[InboundMessage]:
         """End all that `owner` holds; those that were still its own."""
         held, self.held[owner] = self.held[owner], []
-        latest = {leased.id: leased for leased in held}
+        latest = {leased.tag: leased for leased in held}
         mine = [leased for leased in latest.values() if self.is_owner(owner, leased)]
-        ended = [Ended(id=id_, copies=copies) for id_ in latest]
+        ended = [Ended(message=one, copies=copies) for one in latest.values()]
         _, lost = self.exchange(owner, ended=ended)
-        assert sorted(lost) == sorted(set(latest) - {leased.id for leased in mine})
+        assert sorted(lost) == sorted(set(latest) - {leased.tag for leased in mine})
         return mine
 
     def exchange(
         self, owner: str, *, ended: Sequence[Ended] = (), held: Sequence[int] = (), room: int = 0
-    ) -> tuple[list[Leased], list[int]]:
+    ) -> tuple[list[InboundMessage], list[int]]:
         return asyncio.run(
             self.queue.exchange(owner, ended=ended, held=held, room={"email": room}, lease=LEASE)
         )

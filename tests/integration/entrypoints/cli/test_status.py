@@ -36,7 +36,7 @@ async def fill(path: Path) -> None:
     settlements: list[Any] = [DeadCopy(headers=headers) for headers in dead]
     settlements.append(RetryCopy(delay=timedelta(minutes=1), headers={}))
     ended = [
-        Ended(id=one.id, copies=(settlement,))
+        Ended(message=one, copies=(settlement,))
         for one, settlement in zip(leased, settlements, strict=False)
     ]
     await queue.exchange("me", ended=ended, held=[], room={}, lease=lease)
