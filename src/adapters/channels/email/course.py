@@ -1,6 +1,7 @@
-"""How far one mail has come, over one connection after another, before any of it is sent."""
+"""One mail on its way, over one connection after another until the server has taken it."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from operator import itemgetter
 
 import structlog
 
@@ -10,33 +11,56 @@ from adapters.channels.email.limits import (
     Limit,
     LostBeforePayload,
     NothingSent,
+    Phase,
     PipeliningBroken,
+    limit_of,
 )
 from adapters.channels.email.outgoing_mail import OutgoingMail
-from adapters.channels.email.session import Session
-from domain.errors import DeliveryError, FailureReason, NotYet, Transient, Unavailable
+from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.transaction import (
+    GO_AHEAD,
+    LONE_DOT,
+    Envelope,
+    Timeouts,
+    final_failure,
+)
+from domain.errors import (
+    DeliveryError,
+    FailureReason,
+    NotYet,
+    Permanent,
+    Transient,
+    Unavailable,
+)
 from domain.notification import Recipient
 from domain.ports import AboutToSend
 
 _MOST_TURNS = 10
 """Connections that end without any progress, one after another. Each had served before."""
 
+_OK = 250
+_code = itemgetter(0)
+_rcpt = "RCPT TO:<{}>\r\n".format
+
 log = structlog.get_logger()
 
 
 class Course:
     """What is known of each address that the mail goes to. `asked`: those that the present
-    transaction is for.
+    transaction is for. `most_recipients`: see `Envelope`, of the last transaction.
 
     A server may end a connection because of too many unknown recipients. Those that it refused have
     their answer. Those that it had accepted by then are the next to be asked for, alone: no further
     refusal can come between.
     """
 
-    def __init__(self, mail: OutgoingMail, about_to_send: AboutToSend) -> None:
+    def __init__(self, mail: OutgoingMail, about_to_send: AboutToSend, timeouts: Timeouts) -> None:
+        """`about_to_send` is awaited before the mail leaves."""
         self._mail = mail
         self._about_to_send = about_to_send
+        self._timeouts = timeouts
         self.asked: list[str] = []
+        self.most_recipients: int | None = None
         self._served: dict[str, list[Recipient]] = {}
         self._not_carried: dict[Recipient, DeliveryError | None] = {}
         self._refused: dict[str, DeliveryError] = {}
@@ -68,20 +92,107 @@ class Course:
                 template=mail.notification.template,
                 detail=f"reply_to: {needs_extension(session.server)}",
             )
-        left = [address for address in self._served if address not in self._refused]
-        self.asked = ([one for one in left if one in self._accepted] or left)[:most]
+        left = list(self._served)
+        if self._refused:
+            left = [address for address in left if address not in self._refused]
+            left = [address for address in left if address in self._accepted] or left
+        self.asked = left[:most]
         return self.asked
 
-    def about_to_send(self, answers: Answers) -> Awaitable[None]:
-        """The mail leaves. Names the recipients only where it leaves for a part of them."""
+    async def send(self, session: Session, payload: bytes) -> Answers:
+        """One transaction: one answer for each that is asked, in order; None is accepted for good.
+        If the connection ends while the mail leaves, those accepted are InDoubt.
+
+        Raises what `Envelope.answers` raises. The session may be closed afterwards.
+        """
+        if session.unasked:
+            farewell = session.unasked[0]
+            text = f"{session.server} said {farewell} unasked"
+            raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
+        times, self.most_recipients = self._timeouts, None
+        sender = f"MAIL FROM:<{self._mail.envelope_from.wire}>{self._parameters(session, payload)}"
+        commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
+        answers: Answers = [None] * len(self.asked)
+        if not session.pipelining:
+            answers = await self._judged(session, await self._ask_one_by_one(session, commands))
+        else:  # RFC 2920: the whole group at once
+            group, later = "".join(commands).encode(), min(times.group, times.command)
+            replies = await session.ask(group, times.command, len(commands), later)
+            if [*map(_code, replies)] != [*[_OK] * (len(commands) - 1), GO_AHEAD]:
+                if len(replies) < len(commands) and session.broke_off(replies):
+                    some = f"{len(replies)} of {len(commands)} commands sent together"
+                    raise PipeliningBroken(f"{session.server} answered {some}")
+                answers = await self._judged(session, replies)
+        if None not in answers:
+            return answers
+        try:
+            await self._leaves_for(answers)
+        except BaseException:
+            session.abort()
+            raise
+        is_whole = await session.write_all(stuff(payload), times.command)
+        said = await session.ask(b"", times.final) if is_whole else session.unasked[:1]
+        if not (is_whole and said and said[0].code < 300):
+            count = answers.count(None)
+            failure = final_failure(session, said, count, is_whole=is_whole)
+            answers = [failure if answer is None else answer for answer in answers]
+        session.mails_sent += 1
+        return answers
+
+    def _parameters(self, session: Session, payload: bytes) -> str:
+        """Those of MAIL. Raises Permanent where the mail is too big."""
+        parameters, limit = "", session.extensions.get("size")
+        if limit is not None:  # RFC 1870
+            if limit.isdigit() and 0 < int(limit) < len(payload):
+                raise Permanent(
+                    f"the mail has {len(payload)} bytes, {session.server} takes {limit} at most",
+                    reason=FailureReason.CONTENT_REFUSED,
+                )
+            parameters = f" SIZE={len(payload)}"
+        is_ascii = payload.isascii()
+        if not is_ascii and "8bitmime" in session.extensions:
+            parameters += " BODY=8BITMIME"
+        # Names and subjects are encoded, so headers hold only what RFC 6531 is for: addresses.
+        is_ascii = is_ascii or payload[: payload.index(b"\r\n\r\n")].isascii()
+        addresses = (self._mail.envelope_from.wire, *self.asked)
+        return parameters if is_ascii and "".join(addresses).isascii() else f"{parameters} SMTPUTF8"
+
+    async def _ask_one_by_one(
+        self, session: Session, commands: list[str]
+    ) -> list[SmtpReply | None]:
+        """Asks no further than makes sense; None stands for what was not answered."""
+        timeout = self._timeouts.command
+        replies: list[SmtpReply | None] = []
+        for command in commands[:-1]:
+            said = await session.ask(command.encode(), timeout)
+            replies += said or [None]
+            if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
+                break  # nor does it take the others now
+            if len(replies) == 1 and not said[0].accepted:
+                break
+        if any(reply and reply.accepted for reply in replies[1:]):
+            replies += [None] * (len(commands) - 1 - len(replies))
+            replies += await session.ask(commands[-1].encode(), timeout)
+        return replies
+
+    async def _judged(self, session: Session, replies: Sequence[SmtpReply | None]) -> Answers:
+        """See `Envelope.answers`."""
+        missing = len(self.asked) + 2 - len(replies)
+        envelope = Envelope(session, [*replies, *[None] * missing])
+        try:
+            return await envelope.answers(self._timeouts.connect)
+        finally:
+            self.most_recipients = envelope.most_recipients
+
+    def _leaves_for(self, answers: Answers) -> Awaitable[None]:
+        """Names the recipients only where the mail leaves for a part of them."""
         if len(self.asked) == len(self._served) and not any(isinstance(a, NotYet) for a in answers):
             return self._about_to_send()
         accepted = [one for one, answer in zip(self.asked, answers, strict=True) if answer is None]
         return self._about_to_send([r for address in accepted for r in self._served[address]])
 
-    def goes_on(self, session: Session, nothing: NothingSent, most_recipients: int | None) -> bool:
-        """Whether another transaction makes sense after one that came to nothing.
-        `most_recipients`: what it showed the server to take."""
+    def goes_on(self, session: Session, nothing: NothingSent) -> bool:
+        """Whether another transaction makes sense after one that came to nothing."""
         refused = {}
         if isinstance(nothing, LostBeforePayload):
             refused = {
@@ -92,7 +203,7 @@ class Course:
             if refused:
                 self._refused |= refused
                 self._accepted = frozenset(self.asked[number] for number in nothing.accepted)
-        is_nearer = refused or most_recipients is not None or nothing.limit is Limit.RECIPIENTS
+        is_nearer = refused or self.most_recipients or nothing.limit is Limit.RECIPIENTS
         self._turns = 0 if is_nearer or isinstance(nothing, PipeliningBroken) else self._turns + 1
         if self._refused.keys() >= self._served.keys():
             return False
@@ -125,3 +236,13 @@ class Course:
                 answer = NotYet(f"{session.server} takes {len(self.asked)} recipients of one mail")
             results |= dict.fromkeys(group, answer)
         return results
+
+
+def stuff(payload: bytes) -> bytes:
+    """The mail as it follows DATA: dots doubled at line starts (RFC 5321 4.5.2), the end marked.
+
+    `payload` has CRLF line ends only, and ends with one.
+    """
+    if payload.startswith(b"."):
+        payload = b"." + payload
+    return payload.replace(b"\r\n.", b"\r\n..") + LONE_DOT

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from adapters.channels.email.paced import Permit, RelayPace
+from adapters.channels.email.relay_pace import Permit, RelayPace
 from adapters.channels.shared.learned import Fact
 from domain.errors import Throttled, Unavailable
 from domain.ledger import LedgerUnavailable

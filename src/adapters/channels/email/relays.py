@@ -66,8 +66,8 @@ def _relay(
     """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
     of several. Raises ValueError."""
     from adapters.channels.email.bounds import PoolLimits
-    from adapters.channels.email.paced import PacedNotifier, PaceRules, RelayPace
-    from adapters.channels.email.smtp import SmtpNotifier
+    from adapters.channels.email.relay_pace import PaceRules, RelayPace
+    from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
     from adapters.channels.shared.blips import FIRST_WAIT
 
     place = places[number]
@@ -81,14 +81,14 @@ def _relay(
         limits=PoolLimits(size=settings.pool),
         reread=_relay_now(settings, number, places),
         learned=context.learned,
-        blip_wait=FIRST_WAIT,
     )
     rules = PaceRules(ceiling=settings.rate)
     return PacedNotifier(
         smtp,
         RelayPace(f"{place.host}:{place.port}", context.paces, context.learned, rules),
         connections=settings.pool,
-        admit=member.admit if member else lambda _notification: None,
+        admit=member.admit if member else None,
+        blip_wait=FIRST_WAIT,
     )
 
 

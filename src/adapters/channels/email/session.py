@@ -85,7 +85,7 @@ class Session(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether another transaction may begin: connected, and nothing said out of turn."""
-        return self.lost is None and not self.unasked and not self._transport.is_closing()
+        return self.lost is None and not self.unasked
 
     @property
     def own_address(self) -> str:

@@ -1,7 +1,8 @@
-"""The email channel over SMTP: a mail, a connection from the pool, one transaction."""
+"""The email channel over SMTP: a mail, a connection from the pool, at the pace of the relay."""
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,22 +15,27 @@ from adapters.channels.email.limits import (
     Limit,
     NothingSent,
     PipeliningBroken,
+    RateRefused,
     TooManyRecipients,
 )
-from adapters.channels.email.outgoing_mail import Composer, EmailDefaults, OutgoingMail
+from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
 from adapters.channels.email.pool import Pool
+from adapters.channels.email.relay_pace import RelayPace
+from adapters.channels.email.relay_turns import Place, RelayTurns
 from adapters.channels.email.session import Session
 from adapters.channels.email.tokens import Tokens
-from adapters.channels.email.transaction import Mailing, Timeouts, Transaction
+from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import SmtpSettings
 from adapters.channels.shared.learned import Fact, Learned
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent
+from domain.errors import DeliveryError, Throttled
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend, Answers, Notifier, proceed
 
 _MOST_RECIPIENTS = 500
 """A message has no more."""
+
+_Mail = tuple[Notification, Content, Sequence[Recipient], AboutToSend]
 
 log = structlog.get_logger()
 
@@ -52,11 +58,9 @@ class SmtpNotifier:
         timeouts: Timeouts | None = None,
         reread: Callable[[], SmtpSettings] | None = None,
         learned: Learned | None = None,
-        blip_wait: float | None = None,
     ) -> None:
         """`ehlo`, `tokens`, `in_hurry` and `reread`: see `Connector`. `learned` keeps what the
-        relay turns out to take. `blip_wait`: seconds until what failed before anything was sent is
-        tried again; None leaves that to the caller.
+        relay turns out to take.
 
         Raises ValueError when `ca_file` cannot be read or a default is no address.
         """
@@ -66,7 +70,6 @@ class SmtpNotifier:
         self._connector = Connector(
             settings, ca_file, self._timeouts, ehlo, tokens, in_hurry=in_hurry, reread=reread
         )
-        self._blip_wait = blip_wait
         self._relay = f"{settings.host}:{settings.port}"
         limits = limits or PoolLimits()
         learn = partial((learned or Learned()).note, self._relay)
@@ -82,48 +85,29 @@ class SmtpNotifier:
         content: Content,
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
+    ) -> Answers:
         """Send one mail; see `Notifier.notify`."""
         mail = self._composer.compose(notification, content, recipients)
-        results: dict[Recipient, DeliveryError | None] = dict(mail.refused)
-        if mail.addressees:
-            began = time.monotonic()
-            try:
-                results |= await self._deliver(mail, about_to_send)
-            except DeliveryError as error:
-                if self._blip_wait is None:
-                    raise
-                from adapters.channels.shared.blips import ride_out
-
-                again = partial(self._deliver, mail, about_to_send)
-                results |= await ride_out(error, again, began, self._blip_wait)
-        return {recipient: results[recipient] for recipient in recipients}
-
-    async def close(self) -> None:
-        """Say goodbye to the server; see `Notifier.close`."""
-        await self._pool.close()
-        await self._connector.close()
-
-    async def _deliver(
-        self, mail: OutgoingMail, about_to_send: AboutToSend
-    ) -> dict[Recipient, DeliveryError | None]:
-        course = Course(mail, about_to_send)
+        if not mail.addressees:
+            return mail.refused
+        course = Course(mail, about_to_send, self._timeouts)
         session = await self._pool.acquire()
         try:
             while course.choose(session, self._recipients.now):
-                transaction = await self._transaction(session, mail, course)
+                session.pipelining &= self._pipelines
+                offers = session.extensions
+                payload = await self._composer.write(
+                    mail, eight_bit="8bitmime" in offers, utf8="smtputf8" in offers
+                )
                 try:
-                    return course.results(session, await transaction.run())
+                    return course.results(session, await course.send(session, payload))
                 except NothingSent as nothing:
                     # The server wants no more over this connection: no attempt is spent.
-                    self._learn(session, nothing)
-                    if not course.goes_on(session, nothing, transaction.most_recipients):
+                    self._learn(session, nothing, course)
+                    if not course.goes_on(session, nothing):
                         failure = course.give_up(nothing)
                         return course.results(session, [failure] * len(course.asked))
                     session = await self._next_session(session, nothing)
-                finally:
-                    if transaction.most_recipients is not None:
-                        self._recipients.lower(transaction.most_recipients)
             return course.results(session, [])
         except DeliveryError:
             raise
@@ -132,14 +116,23 @@ class SmtpNotifier:
             session.abort()
             raise
         finally:
+            if course.most_recipients is not None:
+                self._recipients.lower(course.most_recipients)
             self._pool.release(session)
+
+    async def close(self) -> None:
+        """Say goodbye to the server; see `Notifier.close`."""
+        await self._pool.close()
+        await self._connector.close()
 
     async def _next_session(self, session: Session, nothing: NothingSent) -> Session:
         if isinstance(nothing, TooManyRecipients) and session.is_open:
             return session
         return await self._pool.renew(session, is_crowded=nothing.limit is Limit.CONNECTIONS)
 
-    def _learn(self, session: Session, nothing: NothingSent) -> None:
+    def _learn(self, session: Session, nothing: NothingSent, course: Course) -> None:
+        if course.most_recipients is not None:
+            self._recipients.lower(course.most_recipients)
         if nothing.limit is Limit.SESSION and session.mails_sent:
             self._pool.learn_mails(session)
         if isinstance(nothing, TooManyRecipients):
@@ -150,33 +143,89 @@ class SmtpNotifier:
         elif not (session.pipelining or session.is_open or session.reused):
             self._pipelines = True  # it fails one by one, too
 
-    async def _transaction(
-        self, session: Session, mail: OutgoingMail, course: Course
-    ) -> Transaction:
-        """What sends the mail over this connection to those whom the course has chosen."""
-        session.pipelining &= self._pipelines
-        extensions = session.extensions
-        eight_bit = "8bitmime" in extensions
-        utf8 = "smtputf8" in extensions
-        payload = await self._composer.write(mail, eight_bit=eight_bit, utf8=utf8)
-        parameters = ""
-        if "size" in extensions:  # RFC 1870
-            limit = extensions["size"]
-            if limit.isdigit() and 0 < int(limit) < len(payload):
-                raise Permanent(
-                    f"the mail has {len(payload)} bytes, {session.server} takes {limit} at most",
-                    reason=FailureReason.CONTENT_REFUSED,
-                )
-            parameters += f" SIZE={len(payload)}"
-        is_ascii = payload.isascii()
-        if eight_bit and not is_ascii:
-            parameters += " BODY=8BITMIME"
-        sender = mail.envelope_from.wire
-        # Names and subjects are encoded, so headers hold only what RFC 6531 is for: addresses.
-        is_ascii = is_ascii or payload[: payload.index(b"\r\n\r\n")].isascii()
-        if not (is_ascii and sender.isascii() and all(map(str.isascii, course.asked))):
-            parameters += " SMTPUTF8"
-        mailing = Mailing(
-            sender=sender, recipients=course.asked, payload=payload, parameters=parameters
+
+class PacedNotifier:
+    """Lets mails through as fast as the relay takes them. While it takes all, nothing is asked."""
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        pace: RelayPace,
+        *,
+        connections: int,
+        admit: Callable[[Notification], None] | None = None,
+        blip_wait: float | None = None,
+    ) -> None:
+        """`connections`: how many mails are under way at once; those that wait for a connection can
+        still be slowed. `admit` is called when a mail's turn has come; what it raises ends the
+        call. `blip_wait`: seconds until what failed before anything was sent is tried again; None
+        leaves that to the caller."""
+        self._notifier = notifier
+        self.one_by_one, self.check, self.close = (
+            notifier.one_by_one,
+            notifier.check,
+            notifier.close,
         )
-        return Transaction(session, mailing, self._timeouts, course.about_to_send)
+        self._pace = pace
+        self._turns = RelayTurns(pace)
+        self._admit = admit
+        self._slots = asyncio.Semaphore(connections)
+        self._blip_wait = blip_wait
+        pace.learned.shared_by(pace.refresh)
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Answers:
+        """See `Notifier.notify`. Raises Throttled, to be called again at once, where the relay
+        refused the mail because of its rate: the mail keeps its place."""
+        pace, turns = self._pace, self._turns
+        mail = (notification, content, recipients, about_to_send)
+        place = turns.kept.pop(notification.id, None) if turns.kept else None
+        while True:
+            permit = pace.free
+            if pace.is_limited:
+                place = place or turns.place()
+                permit = await turns.turn(place)
+            async with self._slots:
+                if permit.episode == pace.now.episode and (permit.turn or not pace.is_limited):
+                    began = time.monotonic()
+                    try:
+                        if self._admit is not None:
+                            self._admit(notification)
+                        try:
+                            answers = await self._notifier.notify(*mail)
+                        except DeliveryError as error:
+                            answers = await self._repeat(error, mail, began)
+                    except RateRefused as error:
+                        answers = dict.fromkeys(recipients, error)
+                    except BaseException:
+                        await pace.ended(permit)
+                        raise
+                    if not any(answers.values()) and permit.turn is None:
+                        pace.accepted.append(pace.rules.clock())
+                        return answers
+                    await pace.learn(permit, answers.values())
+                    self._keep_place(notification, place, answers)
+                    return answers
+            await pace.ended(permit)  # another was refused while this one waited for a connection
+
+    def _keep_place(
+        self, notification: Notification, place: Place | None, answers: Answers
+    ) -> None:
+        """Raise Throttled where the rate is the only trouble."""
+        refusals = [e for e in answers.values() if isinstance(e, RateRefused)]
+        if refusals and len(refusals) == len(answers):
+            self._turns.keep(notification.id, place)
+            wait = refusals[0].retry_after
+            raise Throttled(str(refusals[0]), retry_after=wait, in_hand=True)
+
+    async def _repeat(self, error: DeliveryError, mail: _Mail, began: float) -> Answers:
+        if self._blip_wait is None:
+            raise error
+        from adapters.channels.shared.blips import ride_out
+
+        return await ride_out(error, partial(self._notifier.notify, *mail), began, self._blip_wait)

@@ -10,8 +10,10 @@ import pytest
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings
+from adapters.channels.shared.blips import BlipTolerantNotifier
 from domain.content import Content
 from domain.errors import Unavailable
+from domain.ports import Notifier
 from tests.fakes import a_notification
 from tests.support.certificates import Certificate, throwaway_certificate
 from tests.support.smtp_server import Cut, Hang, Say, SmtpServer
@@ -57,8 +59,9 @@ def send_to(
                 **options,
             )
             timeouts = Timeouts(connect=1, greeting=1, command=1, final=1)
-            wait = 0.01 if blips else None
-            notifier = SmtpNotifier(settings, ca_file=ca_file, timeouts=timeouts, blip_wait=wait)
+            notifier: Notifier = SmtpNotifier(settings, ca_file=ca_file, timeouts=timeouts)
+            if blips:
+                notifier = BlipTolerantNotifier(notifier, first_wait=0.01)
             notification = a_notification()
             try:
                 await notifier.notify(notification, CONTENT, notification.recipients)

@@ -1,9 +1,9 @@
-"""The email channel at the pace that its relay takes, kept by all who send through it."""
+"""The pace that a relay takes, kept by all who send through it."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,13 +11,10 @@ import structlog
 
 from adapters.channels.email.limits import RateRefused
 from adapters.channels.shared.learned import Fact, Learned
-from domain.content import Content
-from domain.errors import DeliveryError, InDoubt, Throttled
+from domain.errors import DeliveryError, InDoubt
 from domain.learned_pace import Pace
 from domain.ledger import LedgerUnavailable
-from domain.notification import Notification, Recipient
 from domain.pace import PaceStore, Rate, Spacing, Turn
-from domain.ports import AboutToSend, Notifier, proceed
 
 _COUNTED = 4096
 
@@ -60,14 +57,9 @@ class RelayPace:
         self.now = Pace()
         self.free = Permit(episode=0)
         self.offset = 0.0
-        self._accepted: deque[float] = deque(maxlen=_COUNTED)
+        self.accepted: deque[float] = deque(maxlen=_COUNTED)
         self._slowing = asyncio.Lock()
         self._met = 0.0  # when the block began that has our count
-
-    def allows(self, permit: Permit) -> bool:
-        """Whether the pace is still the one at which the permit was given."""
-        is_current = permit.episode == self.now.episode
-        return is_current and (permit.turn is not None or not self.is_limited)
 
     async def learn(self, permit: Permit, answers: Iterable[DeliveryError | None]) -> None:
         """Take note of what became of a mail."""
@@ -83,7 +75,7 @@ class RelayPace:
         if not was_taken:
             await self.ended(permit)
             return
-        self._accepted.append(self.rules.clock())
+        self.accepted.append(self.rules.clock())
         if permit.is_probe:
             with suppress(LedgerUnavailable):
                 await self._unblock(permit)
@@ -145,7 +137,7 @@ class RelayPace:
 
     def _counted(self, until: float, seconds: float) -> int:
         """How many were accepted in the seconds before."""
-        return sum(until - seconds <= at <= until for at in self._accepted)
+        return sum(until - seconds <= at <= until for at in self.accepted)
 
     async def refresh(self) -> tuple[str, float]:
         """Take over what other processes have learned. Returns what the store has and its time.
@@ -169,70 +161,3 @@ class RelayPace:
         rate = pace.rate_at(now)
         self.is_limited = self.rules.ceiling is not None or pace.is_blocked or rate > 0
         self.learned.note(self.relay, Fact.RATE, rate or None)
-
-
-class PacedNotifier:
-    """Lets mails through as fast as the relay takes them. While it takes all, nothing is asked."""
-
-    def __init__(
-        self,
-        notifier: Notifier,
-        pace: RelayPace,
-        *,
-        connections: int,
-        admit: Callable[[Notification], None] = lambda _notification: None,
-    ) -> None:
-        """`connections`: how many mails are under way at once; those that wait for a connection can
-        still be slowed. `admit` is called when a mail's turn has come; what it raises ends the
-        call."""
-        from adapters.channels.email.relay_turns import RelayTurns
-
-        self._notifier = notifier
-        self.one_by_one, self.check, self.close = (
-            notifier.one_by_one,
-            notifier.check,
-            notifier.close,
-        )
-        self._pace = pace
-        self._turns = RelayTurns(pace)
-        self._admit = admit
-        self._slots = asyncio.Semaphore(connections)
-        pace.learned.shared_by(pace.refresh)
-
-    async def notify(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend = proceed,
-    ) -> Mapping[Recipient, DeliveryError | None]:
-        """See `Notifier.notify`. Raises Throttled, to be called again at once, where the relay
-        refused the mail because of its rate: the mail keeps its place."""
-        pace, turns = self._pace, self._turns
-        place = turns.kept.pop(notification.id, None) if turns.kept else None
-        while True:
-            permit = pace.free
-            if pace.is_limited:
-                place = place or turns.place()
-                permit = await turns.turn(place)
-            async with self._slots:
-                if pace.allows(permit):
-                    try:
-                        self._admit(notification)
-                        answers = await self._notifier.notify(
-                            notification, content, recipients, about_to_send
-                        )
-                    except RateRefused as error:
-                        answers = dict.fromkeys(recipients, error)
-                    except BaseException:
-                        await pace.ended(permit)
-                        raise
-                    await pace.learn(permit, answers.values())
-                    break
-            await pace.ended(permit)  # another was refused while this one waited for a connection
-        refusals = [e for e in answers.values() if isinstance(e, RateRefused)]
-        if refusals and len(refusals) == len(answers):
-            turns.keep(notification.id, place)
-            wait = refusals[0].retry_after
-            raise Throttled(str(refusals[0]), retry_after=wait, in_hand=True)
-        return answers
