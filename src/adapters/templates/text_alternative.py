@@ -8,15 +8,22 @@ import re
 from collections.abc import Iterator
 
 from adapters.html import VOID
-from adapters.templates.extent import KEEPS_LINES, OpenElement, with_breaks
-from adapters.templates.text_pieces import NEUTRAL, Piece, pages
-from adapters.templates.text_tags import LINE, PARAGRAPH, TABLE, Tag, Words
-from adapters.templates.text_writer import Writer
-from adapters.templates.visibility import Look, hidden_classes
+from adapters.templates.text_pieces import NEUTRAL, TABLE, Piece, Tag, Words, pages
+from adapters.templates.text_writer import LINE, PARAGRAPH, Cell, Writer
+from adapters.templates.visibility import (
+    KEEPS_LINES,
+    Look,
+    OpenElement,
+    hidden_classes,
+    with_breaks,
+)
 
 _DEEPEST_TABLE = 12
 """Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
 copies the text once."""
+
+_WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
+_WIDEST_ROW = 100
 
 # Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown.
 _UNSEEN = re.compile(
@@ -35,9 +42,8 @@ def text_from_html(html: str) -> str:
     source, styles = _without_unseen(html)
     if KEEPS_LINES in source:
         source = with_breaks(source)
-    hidden = hidden_classes(styles) if styles else frozenset[str]()
     reader = _Reader()
-    reader.read(iter(pages(hidden).pieces(source)))
+    reader.read(iter(pages(hidden_classes(styles)).pieces(source)))
     return reader.end()
 
 
@@ -84,7 +90,7 @@ class _Reader:
         self.writer.close_link()
         while self.writer.around is not None:
             self.writer.undrawn = 0
-            self.writer = self.writer.end_table()
+            self._end_table()
         self.writer.end_pre()
         return "".join(self.writer.pieces) + "\n" if self.writer.pieces else ""
 
@@ -137,12 +143,24 @@ class _Reader:
         writer = self.writer
         writer.close_link()
         if tag.name == "/table":
-            self.writer = writer.end_table()
+            self._end_table()
         elif writer.depth >= _DEEPEST_TABLE:
             writer.undrawn += 1
         else:
             writer.leave(PARAGRAPH)
             self.writer = Writer(around=writer)
+
+    def _end_table(self) -> None:
+        """The innermost table ends, which may be too deep to be drawn."""
+        writer, around = self.writer, self.writer.around
+        if writer.undrawn:
+            writer.undrawn -= 1
+        elif around is not None:
+            writer.cell()
+            around.leave(PARAGRAPH)
+            around.block(_table_lines(writer.rows))
+            around.leave(PARAGRAPH)
+            self.writer = around
 
 
 def _without_unseen(source: str) -> tuple[str, list[str]]:
@@ -157,3 +175,64 @@ def _without_unseen(source: str) -> tuple[str, list[str]]:
         return ""
 
     return _UNSEEN.sub(drop, source), styles
+
+
+def _table_lines(rows: list[list[Cell]]) -> list[str]:
+    """The lines of a table, whose cells have a word each: in columns where it holds data."""
+    rows = [row for row in rows if row]
+    widths = _widths(rows)
+    if widths is None:
+        return _side_by_side(rows)
+    columns = sorted(widths)
+    if sum(widths.values()) + 2 * len(widths) > _WIDEST_ROW:
+        return [_barred(row, columns) for row in rows]
+    starts, start = {}, 0
+    for column in columns:
+        starts[column] = start
+        start += widths[column] + 2
+    written = []
+    for row in rows:
+        line = ""
+        for column, _, lines, _, _ in row:
+            gap = max(starts[column] - len(line), 2 if line else 0)
+            line += " " * gap + lines[0]
+        written.append(line)
+    return written
+
+
+def _widths(rows: list[list[Cell]]) -> dict[int, int] | None:
+    """How wide each column is that has a word; None: this is a page's layout, and no data."""
+    if len(rows) < 2 or max(map(len, rows)) < 2:
+        return None
+    widths: dict[int, int] = {}
+    for row in rows:
+        for column, span, lines, _, _ in row:
+            width = len(lines[0])
+            if len(lines) > 1 or width > _WIDEST_CELL:
+                return None
+            widths[column] = max(widths.get(column, 0), width if span == 1 else 0)
+    return widths
+
+
+def _side_by_side(rows: list[list[Cell]]) -> list[str]:
+    """A line for each row; a cell whose content is a block of its own begins on a line of its
+    own."""
+    written: list[str] = []
+    left = 0
+    for row in rows:
+        for number, (_, _, lines, before, after) in enumerate(row):
+            gap = max(left, before)
+            if number and not gap and len(written[-1]) + len(lines[0]) <= _WIDEST_ROW:
+                written[-1] += f"  {lines[0]}"
+                written += lines[1:]
+            else:
+                if gap > LINE and written:
+                    written.append("")
+                written += lines
+            left = after
+    return written
+
+
+def _barred(row: list[Cell], columns: list[int]) -> str:
+    texts = {column: lines[0] for column, _, lines, _, _ in row}
+    return " | ".join(texts.get(column, "") for column in columns).rstrip(" |")

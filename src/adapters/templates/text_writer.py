@@ -1,7 +1,15 @@
-"""Words into lines: gaps, links, lists, preformatted text and tables."""
+"""Words into lines: gaps, links, lists, preformatted text and the cells of a table."""
 
-from adapters.templates.text_table import Cell, table_lines
-from adapters.templates.text_tags import LINE, PARAGRAPH, Tag
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapters.templates.text_pieces import Tag
+
+LINE, PARAGRAPH = 1, 2
+"""Gaps: a new line, and one with an empty line before it."""
+
+Cell = tuple[int, int, list[str], int, int]
+"""A cell's column and span, its lines, and the gaps that its content left before and after."""
 
 _BREAKS = ("", "\n", "\n\n")
 _MOST_COLUMNS = 1000
@@ -16,15 +24,6 @@ class _List:
     def __init__(self, number: int | None, indent: str) -> None:
         self.number = number
         self.indent = self.text_indent = indent
-
-    def bullet(self) -> str:
-        """The next item's."""
-        bullet = "- "
-        if self.number is not None:
-            bullet = f"{self.number}. "
-            self.number += 1
-        self.text_indent = self.indent + " " * len(bullet)
-        return bullet
 
 
 class Writer:
@@ -41,7 +40,7 @@ class Writer:
         self.around = around
         self.depth: int = around.depth + 1 if around else 0
         self.undrawn = 0
-        self._rows: list[list[Cell]] = [[]]
+        self.rows: list[list[Cell]] = [[]]
         self._column = 0
         self._span = 0
         """Columns of the cell that is open or has just ended; 0: no cell in this row yet."""
@@ -89,14 +88,14 @@ class Writer:
         elif gap > self.gap and not self.bullet:
             self.gap = gap
 
-    def line_break(self, _tag: Tag) -> None:
+    def line_break(self, _tag: "Tag") -> None:
         """A `br`: the second one in a row leaves a line empty."""
         if self.pre is not None:
             self.pre.append("\n")
         elif not self.bullet:
             self.gap = LINE if self.gap < LINE else PARAGRAPH
 
-    def start_link(self, tag: Tag) -> None:
+    def start_link(self, tag: "Tag") -> None:
         """An `a`; it ends one that is still open."""
         if self.link is not None:
             self.close_link()
@@ -104,7 +103,7 @@ class Writer:
             self.space = True
         self.link = (tag.address, len(self.pieces if self.pre is None else self.pre))
 
-    def close_link(self, _tag: Tag | None = None) -> None:
+    def close_link(self, _tag: "Tag | None" = None) -> None:
         """The link that is open ends, at its end tag or what implies it: its address is kept."""
         if self.link is None:
             return
@@ -121,31 +120,37 @@ class Writer:
                 self.put(f"<{address}>")
         self.after_link = True
 
-    def start_list(self, tag: Tag) -> None:
+    def start_list(self, tag: "Tag") -> None:
         """A list begins, within an item perhaps."""
         self.bullet = ""
         self.leave(LINE if self.lists else PARAGRAPH)
         self.lists.append(_List(tag.number, self.lists[-1].text_indent if self.lists else ""))
 
-    def end_list(self, _tag: Tag) -> None:
+    def end_list(self, _tag: "Tag") -> None:
         """The innermost list ends."""
         self.bullet = ""
         del self.lists[-1:]
         self.leave(LINE if self.lists else PARAGRAPH)
 
-    def item(self, _tag: Tag) -> None:
+    def item(self, _tag: "Tag") -> None:
         """An item begins; one without a word leaves no trace."""
         self.bullet = ""
         self.leave(LINE)
-        self.bullet = self.lists[-1].bullet() if self.lists else "- "
+        self.bullet = "- "
+        if self.lists:
+            innermost = self.lists[-1]
+            if innermost.number is not None:
+                self.bullet = f"{innermost.number}. "
+                innermost.number += 1
+            innermost.text_indent = innermost.indent + " " * len(self.bullet)
 
-    def start_pre(self, _tag: Tag) -> None:
+    def start_pre(self, _tag: "Tag") -> None:
         """What comes now keeps its lines and blanks."""
         self.leave(PARAGRAPH)
         if self.pre is None:
             self.pre = []
 
-    def end_pre(self, _tag: Tag | None = None) -> None:
+    def end_pre(self, _tag: "Tag | None" = None) -> None:
         """Lines and blanks count no longer."""
         if self.pre is not None:
             text = "".join(self.pre).replace("\r\n", "\n").rstrip()
@@ -156,18 +161,18 @@ class Writer:
             self.block(lines)
             self.leave(PARAGRAPH)
 
-    def row(self, _tag: Tag) -> None:
+    def row(self, _tag: "Tag") -> None:
         """A row or a caption begins, and the cell before ends."""
         self.cell()
         if self.undrawn:
             return
-        if self._rows[-1]:
-            self._rows.append([])
+        if self.rows[-1]:
+            self.rows.append([])
         self._column = self._span = 0
         if self._covered:
             self._covered = {at: rows - 1 for at, rows in self._covered.items() if rows > 1}
 
-    def cell(self, tag: Tag | None = None) -> None:
+    def cell(self, tag: "Tag | None" = None) -> None:
         """A cell begins, and the one before ends; None: only that. What stands before a row's first
         cell gets a row of its own."""
         if self.around is None:
@@ -183,9 +188,9 @@ class Writer:
             if self.pieces:
                 lines = "".join(self.pieces).split("\n")
                 span = self._span or _MOST_COLUMNS
-                self._rows[-1].append((self._column, span, lines, self.first_gap, self.gap))
+                self.rows[-1].append((self._column, span, lines, self.first_gap, self.gap))
                 if not self._span:
-                    self._rows.append([])
+                    self.rows.append([])
             self.pieces, self.lists = [], []
             self.space = self.after_link = False
             self.bullet = ""
@@ -196,23 +201,10 @@ class Writer:
             if self._covered or tag.rows > 1:
                 self._cover(tag)
 
-    def _cover(self, tag: Tag) -> None:
+    def _cover(self, tag: "Tag") -> None:
         """Leave room for the cells of rows above, and in the rows below."""
         while self._column in self._covered:
             self._column += 1
         if tag.rows > 1 and len(self._covered) < _MOST_COVERED:
             reach = range(self._column, self._column + min(tag.span, _MOST_COVERED))
             self._covered |= dict.fromkeys(reach, tag.rows)
-
-    def end_table(self) -> "Writer":
-        """What goes on where a table ends, which is this one or too deep to be drawn."""
-        around = self.around
-        if self.undrawn:
-            self.undrawn -= 1
-        elif around is not None:
-            self.cell()
-            around.leave(PARAGRAPH)
-            around.block(table_lines(self._rows))
-            around.leave(PARAGRAPH)
-            return around
-        return self
