@@ -57,14 +57,14 @@ class _Reader:
 
     def read(self, pieces: Iterator[Piece]) -> None:
         """Take the tags, each with its words."""
-        writer = self.writer
+        writer, blocks = self.writer, self._blocks
         for tag, words in pieces:
             if tag.is_plain:
                 if tag.act:
                     tag.act(writer, tag)
                 else:
                     writer.leave(tag.gap)
-            elif tag.is_special or self._blocks:
+            elif tag.is_special or blocks:
                 words = self._take(tag, words, pieces)  # noqa: PLW2901
                 writer = self.writer
             if words is None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from html import unescape
-from typing import TypeVar
+from typing import Any
 
 from adapters.html import VOID, attributes_of, decoded, tag_of, tokens, whole_tag
 from adapters.templates.text_writer import LINE, PARAGRAPH, Writer
@@ -23,7 +23,6 @@ _RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
 _INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
 _JOINERS = "\u200c\u200d"
 _ANY = "https://any.invalid"
-_T = TypeVar("_T")
 _GAPS = {
     **dict.fromkeys(
         ("address", "article", "aside", "body", "center", "dd", "details", "dialog", "div", "dt",
@@ -32,8 +31,7 @@ _GAPS = {
         LINE,
     ),
     **dict.fromkeys(
-        ("blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"),
-        PARAGRAPH,
+        ("blockquote", "dl", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "p", "pre"), PARAGRAPH
     ),
 }  # fmt: skip
 _GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
@@ -47,7 +45,6 @@ _ACTS: Mapping[str, Act] = {
     **dict.fromkeys(("/ul", "/ol", "/menu", "/dir"), Writer.end_list),
 }  # fmt: skip
 _NO_PAGE = ("#", "javascript:", "data:", "cid:")
-_MOST_DIGITS = 9
 _LONGEST_KEPT = 300  # characters; a longer piece holds a value, and comes only once
 MOST_KEPT = 2048
 """Pieces, and tags, of pages that hide the same classes."""
@@ -86,17 +83,19 @@ class Tag:
         "span",
     )  # fmt: skip
 
-    def __init__(self, name: str, act: Act | None = None, gap: int = 0, address: str = "") -> None:
+    def __init__(
+        self, name: str, act: Act | None, gap: int, address: str = "", look: Look = Look.INLINE
+    ) -> None:
         self.name = name
         self.act = act
         self.gap = gap
         self.address = address
-        self.look = Look.INLINE
+        self.look = look
         self.number: int | None = None
         self.alt: Words | None = None
         self.rows = self.span = 1
-        self.is_plain = bool(act or gap)
-        self.is_special = False
+        self.is_plain = bool(act or gap) and not look
+        self.is_special = bool(look) or name in TABLE
 
     @property
     def is_inline(self) -> bool:
@@ -107,7 +106,7 @@ class Tag:
 Piece = tuple[Tag, Words | None]
 """A tag, and the words up to the next one: None where the next one follows at once."""
 
-NEUTRAL = Tag("")
+NEUTRAL = Tag("", None, 0)
 """A tag that does nothing."""
 
 
@@ -116,48 +115,45 @@ class _Unclear(Exception):
 
 
 class Pages:
-    """Reads pages that hide the same classes."""
+    """Reads pages that hide the same classes. `known` and `tags`: what it remembers."""
 
     def __init__(self, hidden_classes: frozenset[str]) -> None:
         self._hidden_classes = hidden_classes
-        self._pieces: dict[str, Piece] = {}
-        self._tags: dict[str, Tag] = {}
-
-    @property
-    def remembered(self) -> int:
-        """How many pieces and tags are remembered."""
-        return len(self._pieces) + len(self._tags)
+        self.known: dict[str, Piece] = {}
+        self.tags: dict[str, Tag] = {}
 
     def pieces(self, source: str) -> list[Piece]:
         """The pieces of the page; the first has the words before the first tag."""
         first, *pieces = source.split("<")
-        known = self._pieces
+        known = self.known
         try:
             return [(NEUTRAL, _words(first)), *[known.get(p) or self._learn(p) for p in pieces]]
         except _Unclear:
             return pieces_by_rule(source, self._hidden_classes)
 
     def _learn(self, source: str) -> Piece:
-        before, _, rest = source.partition(' href="')
-        address, _, rest = rest.partition('"')
-        after, end, text = rest.partition(">")
-        if end and self._is_link(f'{before} href="{_ANY}"{after}'):
-            return Tag("a", Writer.start_link, address=_readable(decoded(address))), _words(text)
+        if source.startswith("a "):
+            before, _, rest = source.partition(' href="')
+            address, _, rest = rest.partition('"')
+            after, end, text = rest.partition(">")
+            if end and self._is_link(f'{before} href="{_ANY}"{after}'):
+                tag = Tag("a", Writer.start_link, 0, _readable(decoded(address)))
+                return tag, _words(text)
         source_of_tag, end, text = source.partition(">")
-        tag = self._tags.get(source_of_tag) if end else None
-        if tag is None:
+        found = self.tags.get(source_of_tag) if end else None
+        if found is None:
             whole = whole_tag(source)
             if whole is None:
                 raise _Unclear
             source_of_tag, text = whole
-            tag = self._new_tag(source_of_tag)
-        piece = _piece(tag, text)
-        _keep(self._pieces, source, piece)
+            found = self._new_tag(source_of_tag)
+        piece = _piece(found, text)
+        _keep(self.known, source, piece)
         return piece
 
     def _is_link(self, source: str) -> bool:
         """Whether a tag, of which only the address is another each time, is no more than a link."""
-        tag = self._tags.get(source)
+        tag = self.tags.get(source)
         if tag is None:
             if whole_tag(source + ">") != (source, ""):
                 return False
@@ -166,7 +162,7 @@ class Pages:
 
     def _new_tag(self, source: str) -> Tag:
         tag = _tag(f"<{source}>", self._hidden_classes)
-        _keep(self._tags, source, tag)
+        _keep(self.tags, source, tag)
         return tag
 
 
@@ -194,17 +190,15 @@ def _piece(tag: Tag, text: str) -> Piece:
 def _words(text: str) -> Words | None:
     if not text:
         return None
-    return _known_words(text) if len(text) <= _LONGEST_KEPT else _decoded_words(text)
+    return (_known_words if len(text) <= _LONGEST_KEPT else _known_words.__wrapped__)(text)
 
 
-def _decoded_words(text: str) -> Words:
+@lru_cache(maxsize=MOST_KEPT)
+def _known_words(text: str) -> Words:
     return Words(unescape(text) if "&" in text else text)
 
 
-_known_words = lru_cache(maxsize=MOST_KEPT)(_decoded_words)
-
-
-def _keep(known: dict[str, _T], source: str, value: _T) -> None:
+def _keep(known: dict[str, Any], source: str, value: object) -> None:
     if len(source) <= _LONGEST_KEPT:
         if len(known) >= MOST_KEPT:
             known.clear()
@@ -215,14 +209,12 @@ def _tag(source: str, hidden_classes: frozenset[str]) -> Tag:
     """A tag by its source, on a page that hides these classes."""
     name, attributes = tag_of(source)
     values = attributes_of(attributes) if attributes and name[0] != "/" else {}
-    tag = Tag(name, _ACTS.get(name), _GAPS.get(name, 0), _readable(values.get("href", "")))
-    tag.look = look_of(values, hidden_classes)
-    tag.is_plain = tag.is_plain and not tag.look
-    tag.is_special = bool(tag.look or name in TABLE)
+    look, address = look_of(values, hidden_classes), _readable(values.get("href", ""))
+    tag = Tag(name, _ACTS.get(name), _GAPS.get(name, 0), address, look)
     tag.span, tag.rows = _span(values.get("colspan", "")), _span(values.get("rowspan", ""))
     if name == "ol":
         tag.number = _number(values.get("start", "").strip())
-    elif name == "img" and tag.look is not Look.HIDDEN:
+    elif name == "img" and look is not Look.HIDDEN:
         tag.alt = Words(values.get("alt", "").strip())
     return tag
 
@@ -251,5 +243,4 @@ def _span(text: str) -> int:
 
 def _number(text: str) -> int:
     """The first number of an ordered list; 1 where its `start` is missing or no number."""
-    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
-    return int(text) if is_number else 1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1

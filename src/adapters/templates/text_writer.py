@@ -183,8 +183,7 @@ class Writer:
         if self.link is not None:
             self.close_link()
         if self.pieces or self.pre is not None:
-            if self.pre is not None:
-                self.end_pre()
+            self.end_pre()
             if self.pieces:
                 lines = "".join(self.pieces).split("\n")
                 span = self._span or _MOST_COLUMNS

@@ -82,7 +82,8 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(3 * text_pieces.MOST_KEPT):
         reader.pieces(f'<p id="{number}">word {number}')
 
-    assert reader.remembered <= 2 * text_pieces.MOST_KEPT
+    assert len(reader.known) <= text_pieces.MOST_KEPT
+    assert len(reader.tags) <= text_pieces.MOST_KEPT
 
 
 def test_a_long_piece_is_not_remembered() -> None:
@@ -90,4 +91,4 @@ def test_a_long_piece_is_not_remembered() -> None:
 
     reader.pieces("<p>" + "word " * 1000)
 
-    assert reader.remembered == 1  # its tag
+    assert (len(reader.known), len(reader.tags)) == (0, 1)
