@@ -29,6 +29,7 @@ class Generator(CodeGenerator):
 
     def visit(self, node: nodes.Node, *arguments: Any, **more: Any) -> Any:
         """Visit a node, with a check around it where its value is used as a text, or at all."""
+        self._check_operands(node)
         check, name = self._checks.pop(id(node), ("", ""))
         if not check:
             return super().visit(node, *arguments, **more)
@@ -84,33 +85,29 @@ class Generator(CodeGenerator):
             self._make_text(*_arguments(node))
         super().visit_Filter(node, frame)
 
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:
-        """A loop runs over a value."""
-        self._need(node.iter)
-        super().visit_For(node, frame)
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
-        """`~` joins no null."""
-        self._make_text(*node.nodes)
-        super().visit_Concat(node, frame)
-
-    def visit_Mod(self, node: nodes.BinExpr, frame: Frame) -> None:
-        """`"%s" % name` inserts no null."""
-        self._need(node.left)
-        right = node.right
-        self._make_text(*(right.items if isinstance(right, nodes.Tuple | nodes.List) else [right]))
-        super().visit_Mod(node, frame)
-
-    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:
-        """A null is equal to something or not, and neither more nor less than it."""
-        before: nodes.Node = node.expr
-        for operand in node.ops:
-            if operand.op in _ORDERS:
-                self._need(before, operand.expr)
-            elif operand.op in {"in", "notin"}:
-                self._need(operand.expr)
-            before = operand.expr
-        super().visit_Compare(node, frame)
+    def _check_operands(self, node: nodes.Node) -> None:
+        """Of a null nothing is made but what is said to be made of it."""
+        match node:
+            case nodes.For():
+                self._need(node.iter)
+            case nodes.Concat():
+                self._make_text(*node.nodes)
+            case nodes.Mod():  # `"%s" % name` inserts it
+                right = node.right
+                self._need(node.left)
+                self._make_text(
+                    *(right.items if isinstance(right, nodes.Tuple | nodes.List) else [right])
+                )
+            case nodes.Compare():  # it may be equal to something, and neither more nor less
+                before = node.expr
+                for operand in node.ops:
+                    if operand.op in _ORDERS:
+                        self._need(before, operand.expr)
+                    elif operand.op in {"in", "notin"}:
+                        self._need(operand.expr)
+                    before = operand.expr
+            case nodes.BinExpr() if not isinstance(node, nodes.And | nodes.Or):
+                self._need(node.left, node.right)
 
     def _is_method(self, node: nodes.Expr, owner: nodes.Expr, frame: Frame) -> bool:
         if node is not self._callee:
@@ -169,21 +166,6 @@ class Generator(CodeGenerator):
         name = described(node)
         self.write(f").__class__ is str else environment.printed(_value, {name!r})")
         super()._output_child_post(node, frame, finalize)
-
-
-def _checked_binary(operator: str) -> Any:
-    library: Any = getattr(CodeGenerator, f"visit_{operator}")
-
-    def visit(self: Generator, node: nodes.BinExpr, frame: Frame) -> None:
-        """An operator takes no null."""
-        self._need(node.left, node.right)
-        library(self, node, frame)
-
-    return visit
-
-
-for _operator in ("Add", "Sub", "Mul", "Div", "FloorDiv", "Pow"):
-    setattr(Generator, f"visit_{_operator}", _checked_binary(_operator))
 
 
 def described(node: nodes.Node | None) -> str:

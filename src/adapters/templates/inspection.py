@@ -1,10 +1,13 @@
-"""What there is in a template set: templates, their parts, examples and variables."""
+"""What there is in a template set: templates, their parts, examples and variables; and the
+parameters that a template wants, as a JSON Schema (draft 2020-12)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import NoneType
+from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
@@ -16,6 +19,18 @@ from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
 _ALWAYS_THERE = frozenset(("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE))
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_WITH_DEFAULT = frozenset(("default", "d"))
+_TYPES: Mapping[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    dict: "object",
+    list: "array",
+    NoneType: "null",
+}
+_ASKS_FOR_IT = frozenset(("defined", "undefined"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +166,66 @@ def _read_example(path: str, text: str | None) -> Example:
     if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
         raise ExampleBroken(path, "must be an object, with an object in 'parameters'")
     return Example(name=Path(path).stem, path=path, message=message)
+
+
+def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> dict[str, Any]:
+    """What `parameters` of a message for this template looks like.
+
+    Types are those of the examples. Required is, where undefined variables are an error
+    (`is_strict`), what is read without a default and is in every example. Raises KeyError for an
+    unknown template, and ExampleBroken.
+    """
+    examples = [example.parameters for example in examples_of(snapshot, template)]
+    names = sorted(variables_of(snapshot, template))
+    required = [
+        name
+        for name in names
+        if is_strict
+        and name not in _optional(snapshot, template)
+        and all(name in parameters for parameters in examples)
+    ]
+    return {
+        "$schema": _DIALECT,
+        "title": f"Parameters of the template {template}",
+        "type": "object",
+        "required": required,
+        "properties": {name: _of([e[name] for e in examples if name in e]) for name in names},
+        "examples": examples,
+    }
+
+
+def _optional(snapshot: Snapshot, template: str) -> frozenset[str]:
+    """Names that are asked for with `is defined`, or never read but with a default."""
+    asked: set[str] = set()
+    defaulted: set[int] = set()
+    bare: set[str] = set()
+    read: set[str] = set()
+    for tree in trees_of(snapshot, template):
+        for test in tree.find_all(nodes.Test):
+            if test.name in _ASKS_FOR_IT and isinstance(test.node, nodes.Name):
+                asked.add(test.node.name)
+        for one in tree.find_all(nodes.Filter):
+            if one.name in _WITH_DEFAULT and isinstance(one.node, nodes.Name):
+                defaulted.add(id(one.node))
+        for name in tree.find_all(nodes.Name):
+            read.add(name.name)
+            if name.ctx == "load" and id(name) not in defaulted:
+                bare.add(name.name)
+    return frozenset(asked | (read - bare))
+
+
+def _of(values: Sequence[JsonValue]) -> dict[str, Any]:
+    """What all these values have in common; everything where there is no value."""
+    if not values:
+        return {}
+    schema: dict[str, Any] = {}
+    types = sorted({_TYPES[type(value)] for value in values})
+    if "number" in types and "integer" in types:
+        types.remove("integer")
+    schema["type"] = types[0] if len(types) == 1 else types
+    if objects := [value for value in values if isinstance(value, Mapping)]:
+        keys = dict.fromkeys(key for one in objects for key in one)
+        schema["properties"] = {key: _of([o[key] for o in objects if key in o]) for key in keys}
+    if items := [item for one in values if isinstance(one, list) for item in one]:
+        schema["items"] = _of(items)
+    return schema

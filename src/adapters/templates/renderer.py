@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.template_parts import ChannelParts
-from adapters.templates.deadline import DeadlineExceeded, within_limits
 from adapters.templates.failures import (
     does_not_compile,
     missing,
@@ -13,10 +12,16 @@ from adapters.templates.failures import (
     render_failure,
     wrong_channel,
 )
-from adapters.templates.rendering import Rendering
-from adapters.templates.settling import Settling
+from adapters.templates.rendering import DeadlineExceeded, Rendering, within_limits
 from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
-from adapters.templates.source import FileSet, FolderLook, SourceUnstable, look_at, read_all
+from adapters.templates.source import (
+    FileSet,
+    FolderLook,
+    Settling,
+    SourceUnstable,
+    look_at,
+    read_all,
+)
 from domain.content import Content, Envelope
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest

@@ -1,21 +1,36 @@
-"""One rendering: the subject, then the parts that the channel uses."""
+"""One rendering: the subject, then the parts that the channel uses; and the bounds on it, processor
+time and memory, which are taken back whatever happens."""
 
+import os
 import re
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from functools import cache
 from itertools import islice
+from types import FrameType
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
 from adapters.templates.environment import LimitExceeded
-from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_alternative import text_from_html
 from adapters.templates.values import NOTHING
 from domain.content import Content
 from domain.ports import RenderRequest
 
+if TYPE_CHECKING:
+    from adapters.templates.snapshot import CompiledTemplate, Snapshot
+
 _TEXT_OR_HTML = ("text", "html")
 _NOTHING_OWN = ChannelParts()
 _CHUNKS_AT_ONCE = 512
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
+_PAGE = resource.getpagesize()
+_STATM = "/proc/self/statm"
+
+_T = TypeVar("_T")
 
 
 class Rendering:
@@ -23,9 +38,9 @@ class Rendering:
 
     def __init__(
         self,
-        template: CompiledTemplate,
+        template: "CompiledTemplate",
         request: RenderRequest,
-        snapshot: Snapshot,
+        snapshot: "Snapshot",
         max_output: int,
     ) -> None:
         self._template = template
@@ -96,3 +111,67 @@ class Rendering:
             if size > self._max_output:
                 raise LimitExceeded(f"an output of more than {self._max_output} bytes")
         return "".join(texts)
+
+
+class DeadlineExceeded(BaseException):
+    """The work took too long. Not an Exception, so that nothing on the way down swallows it."""
+
+
+class _Alarm:
+    """The handler of SIGPROF. Once set it stays, since exchanging it for every mail costs as much
+    as a short rendering; unless armed it does nothing."""
+
+    is_set = False
+    is_armed = False
+
+    def ring(self, _signal: int, _frame: FrameType | None) -> None:
+        """End the work that is bounded now."""
+        if self.is_armed:
+            raise DeadlineExceeded
+
+
+_alarm = _Alarm()
+
+
+def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
+    """Run `work`; end it after `seconds` of processor time (0: never) or `memory` bytes of growth.
+
+    A signal ends even a loop that prints nothing. Processor time, not wall time: a rendering
+    waits for nothing, so on a busy or suspended machine only its own work counts. Raises
+    DeadlineExceeded, or MemoryError where the kernel bounds memory (Linux). Signals reach the main
+    thread only: in any other thread `work` runs unbounded.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    if not _alarm.is_set:
+        signal.signal(signal.SIGPROF, _alarm.ring)
+        _alarm.is_set = True
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        try:
+            _limit_memory(memory, soft, hard)
+            _alarm.is_armed = True
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            return work()
+        finally:
+            _alarm.is_armed = False  # what rings from here on must not break the cleaning up
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _limit_memory(growth: int, soft: int, hard: int) -> None:
+    try:
+        in_use = int(os.pread(_statm(), 32, 0).split(maxsplit=1)[0]) * _PAGE
+    except FileNotFoundError:
+        return
+    limit = in_use + growth
+    if soft != resource.RLIM_INFINITY:  # it is at most the hard one
+        limit = min(limit, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+@cache
+def _statm() -> int:
+    """Open for good: to open it for every rendering takes six times as long as to read it."""
+    return os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)

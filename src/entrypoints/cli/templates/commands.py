@@ -17,7 +17,7 @@ from adapters.templates import (
     lint,
     list_templates,
 )
-from adapters.templates.parameters import parameters_schema
+from adapters.templates.inspection import parameters_schema
 from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
