@@ -9,8 +9,8 @@ from jinja2 import nodes
 from adapters.template_parts import HTML_ESCAPING, Escaping, TemplatePart
 from adapters.templates.catalogue import SUFFIX, Entry
 from adapters.templates.failures import compile_fault
+from adapters.templates.folder import MUST_BE_TEXT, FileSet
 from adapters.templates.manifest import Manifest, read_manifest
-from adapters.templates.source import MUST_BE_TEXT, FileSet
 
 _REFERENCES: tuple[type[nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport], ...] = (
     nodes.Extends,

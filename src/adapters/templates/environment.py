@@ -51,6 +51,10 @@ class LimitExceeded(Exception):
     """A template asked for more than a rendering may have; the message says of what."""
 
 
+class DeadlineExceeded(BaseException):
+    """The work took too long. Not an Exception, so that nothing on the way down swallows it."""
+
+
 class CodeCache(BytecodeCache):
     """Each file's last compiled code, so that an edit costs one compilation and not the set's."""
 

@@ -9,8 +9,7 @@ from itertools import chain, islice
 import jinja2
 from jinja2.exceptions import SecurityError
 
-from adapters.templates.environment import LimitExceeded
-from adapters.templates.rendering import DeadlineExceeded
+from adapters.templates.environment import DeadlineExceeded, LimitExceeded
 from adapters.templates.values import NotPrintable, NullItem, NullUsed
 from domain.errors import FailureReason, Permanent
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.failures import RenderFailure
+from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
     ExampleBroken,
@@ -18,7 +19,7 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
-from adapters.templates.snapshot import Snapshot, TemplateSetBroken
+from adapters.templates.snapshot import Snapshot
 from domain.errors import Permanent
 
 Severity = Literal["error", "warning"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.template_parts import ChannelParts
+from adapters.templates.environment import DeadlineExceeded
 from adapters.templates.failures import (
     does_not_compile,
     missing,
@@ -12,16 +13,14 @@ from adapters.templates.failures import (
     render_failure,
     wrong_channel,
 )
-from adapters.templates.rendering import DeadlineExceeded, Rendering, within_limits
-from adapters.templates.snapshot import Compiler, Snapshot, TemplateSetBroken
-from adapters.templates.source import (
+from adapters.templates.folder import (
     FileSet,
-    FolderLook,
-    Settling,
-    SourceUnstable,
-    look_at,
-    read_all,
+    FolderUnstable,
+    TemplateFolder,
+    TemplateSetBroken,
 )
+from adapters.templates.rendering import Rendering, within_limits
+from adapters.templates.snapshot import Compiler, Snapshot
 from domain.content import Content, Envelope
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest
@@ -78,12 +77,8 @@ class FilesystemTemplates:
         # Bytes that one rendering may take beyond what the process has.
         self._memory = max(_LEAST_MEMORY, self._options.max_output * _MEMORY_PER_OUTPUT_BYTE)
         self._refused = ""
-        try:
-            files, look = self._read()
-        except SourceUnstable:
-            raise TemplateSetBroken((f"{root}: keeps changing while it is read",)) from None
-        self._settling = Settling(look, self._options.settle)
-        self._read_at: FolderLook | None = look if self._settling.is_done(look) else None
+        self._folder = TemplateFolder(root, self._options.settle)
+        files = self._folder.read()
         self.snapshot = self._compile(files)
         if self.snapshot.faults and not (self.snapshot.templates or allow_broken):
             raise TemplateSetBroken(self.snapshot.faults, files.version)
@@ -103,23 +98,17 @@ class FilesystemTemplates:
         that is still being written is left for a later call.
         """
         try:
-            if self._is_unchanged():
-                return False
-            files, look = self._read()
-            if not self._settling.is_done(look):
-                return False
-            self._read_at = look
-            if files.version == self.snapshot.version:
-                if self._refused:
-                    self._accept(self.snapshot)
-                return False
-            self._accept(self._compile_in_use(files))
-        except SourceUnstable:
-            return False
+            files = self._folder.changed()
+            if files is not None and files.version != self.snapshot.version:
+                self._accept(self._compile_in_use(files))
+                return True
+            if files is not None and self._refused:
+                self._accept(self.snapshot)
+        except FolderUnstable:
+            pass
         except TemplateSetBroken as broken:
             self._refuse(broken)
-            return False
-        return True
+        return False
 
     def has(self, template: str) -> bool:
         """Whether the set in use has this template."""
@@ -155,22 +144,6 @@ class FilesystemTemplates:
             wanted = snapshot.channels.get(request.channel, ChannelParts()).wanted
             raise no_part(request.template, request.channel, request.locale, wanted)
         return content
-
-    def _is_unchanged(self) -> bool:
-        """Whether the last look still holds, or a writer may not be done yet."""
-        try:
-            look = look_at(self._root)
-        except OSError:
-            return False  # reported by the reading that follows
-        is_done = self._settling.is_done(look)
-        return look == self._read_at or not is_done
-
-    def _read(self) -> tuple[FileSet, FolderLook]:
-        try:
-            return read_all(self._root)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise TemplateSetBroken((f"{error.filename or self._root}: {reason}",)) from None
 
     def _compile(self, files: FileSet) -> Snapshot:
         # Jinja2 works out constant expressions while it compiles: those have no limit of their own.

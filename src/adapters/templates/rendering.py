@@ -10,18 +10,16 @@ from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from types import FrameType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
-from adapters.templates.environment import LimitExceeded
+from adapters.templates.environment import DeadlineExceeded, LimitExceeded
+from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_alternative import text_from_html
 from adapters.templates.values import NOTHING
 from domain.content import Content
 from domain.ports import RenderRequest
-
-if TYPE_CHECKING:
-    from adapters.templates.snapshot import CompiledTemplate, Snapshot
 
 _TEXT_OR_HTML = ("text", "html")
 _NOTHING_OWN = ChannelParts()
@@ -38,9 +36,9 @@ class Rendering:
 
     def __init__(
         self,
-        template: "CompiledTemplate",
+        template: CompiledTemplate,
         request: RenderRequest,
-        snapshot: "Snapshot",
+        snapshot: Snapshot,
         max_output: int,
     ) -> None:
         self._template = template
@@ -111,10 +109,6 @@ class Rendering:
             if size > self._max_output:
                 raise LimitExceeded(f"an output of more than {self._max_output} bytes")
         return "".join(texts)
-
-
-class DeadlineExceeded(BaseException):
-    """The work took too long. Not an Exception, so that nothing on the way down swallows it."""
 
 
 class _Alarm:

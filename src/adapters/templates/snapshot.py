@@ -24,18 +24,8 @@ from adapters.templates.catalogue import (
 )
 from adapters.templates.compilation import Compilation
 from adapters.templates.environment import CodeCache, make_environment
+from adapters.templates.folder import FileSet
 from adapters.templates.manifest import Manifest
-from adapters.templates.source import FileSet
-from domain.errors import DispatcherError
-
-
-class TemplateSetBroken(DispatcherError):
-    """A set of templates that cannot be used. `faults` has one line for each fault."""
-
-    def __init__(self, faults: tuple[str, ...], version: str = "") -> None:
-        self.faults = faults
-        self.version = version
-        super().__init__("\n".join(faults))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,246 @@
+"""The template folder as one set of files, read once those who write them are done.
+
+A file that arrives by rename is complete. One that is written in place is seen empty, cut in half
+and complete, and nothing says which: it is complete when it has rested for a while.
+"""
+
+import ctypes
+import hashlib
+import math
+import os
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.errors import DispatcherError
+
+_TRIES = 10
+_TICK = 0.1
+"""Seconds: two writes within a tick of the file system's clock leave equal stamps."""
+
+MUST_BE_TEXT = (".jinja2", ".toml", ".json")
+
+_statx = getattr(ctypes.CDLL(None), "statx", None)
+_THIS_FOLDER = -100
+_BIRTH = 0x800
+_ANSWER = 256
+
+
+class TemplateSetBroken(DispatcherError):
+    """A set of templates that cannot be used. `faults` has one line for each fault."""
+
+    def __init__(self, faults: tuple[str, ...], version: str = "") -> None:
+        self.faults = faults
+        self.version = version
+        super().__init__("\n".join(faults))
+
+
+class FolderUnstable(TemplateSetBroken):
+    """The folder kept changing while it was read; look again a moment later."""
+
+
+class Stamp(NamedTuple):
+    """One file as a look saw it: where it really lies, its device, inode and birth, its times."""
+
+    path: str
+    identity: tuple[object, ...]
+    mtime_ns: int
+    ctime_ns: int
+    size: int
+
+
+class FolderLook(NamedTuple):
+    """A cheap look at the folder. Two equal looks mean that nothing has changed between them.
+
+    Modification times alone would not do: rsync and tar keep them, and a release swapped in by a
+    symbolic link may carry equal ones. Inode, change time and the resolved path distinguish them.
+    """
+
+    base: str
+    stamps: dict[str, Stamp]
+    """By the names of the files below the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSet:
+    """All text files below the root by their path from it; `version` hashes names and contents.
+    `faults`: what is wrong with the files that should be text, by path."""
+
+    texts: Mapping[str, str] = field(repr=False)
+    version: str
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+class TemplateFolder:
+    """Reads the folder, and follows its files from look to look."""
+
+    def __init__(self, root: Path, settle: float) -> None:
+        """`settle`: how many seconds a file that is written in place must rest."""
+        self._root = root
+        self._settle = settle
+        self._look = FolderLook("", {})
+        self._looked_at = 0.0
+        self._taken: FolderLook | None = None
+        self._written: dict[str, float] = {}
+        """When each file was last written in place, of the monotonic clock."""
+
+    def read(self) -> FileSet:
+        """Read the whole set as it was at one moment. Raises TemplateSetBroken."""
+        with _faults_of(self._root):
+            files, look = _read_all(self._root)
+        self._taken = look if self._is_done(look) else None
+        return files
+
+    def changed(self) -> FileSet | None:
+        """Read the set if it has changed since it was read and those who write it are done.
+        Raises TemplateSetBroken."""
+        with _faults_of(self._root):
+            look = _look_at(self._root)
+        if not self._is_done(look) or look == self._taken:
+            return None
+        files = self.read()
+        return files if self._taken else None
+
+    def _is_done(self, look: FolderLook) -> bool:
+        """Whether what `look` shows may be used. To be called with each look, in their order."""
+        now = time.monotonic()
+        is_swapped = look.base != self._look.base
+        for name, stamp in look.stamps.items() - self._look.stamps.items():
+            before = self._look.stamps.get(name)
+            self._written[name] = -math.inf if is_swapped else self._written_at(before, stamp, now)
+        self._look, self._looked_at = look, now
+        self._written = {
+            name: at
+            for name, at in self._written.items()
+            if name in look.stamps and now - at < self._settle
+        }
+        # A file being written is first seen empty or cut. A change time in the future (a network
+        # mount with another clock) counts as settled.
+        newest = max((stamp.ctime_ns for stamp in look.stamps.values()), default=0) / 1e9
+        is_fresh = 0 <= time.time() - newest < min(_TICK, self._settle)
+        return not (self._written or is_fresh)
+
+    def _written_at(self, before: Stamp | None, stamp: Stamp, now: float) -> float:
+        """When a file was written in place; long ago if a rename or a link put it there whole."""
+        age = time.time() - stamp.ctime_ns / 1e9
+        if before is None:
+            # It may be a file that is being written. A rename marks the inode later than the last
+            # write did, and one that has long rested was moved with its folder.
+            is_whole = stamp.ctime_ns > stamp.mtime_ns or age >= self._settle
+        else:
+            is_whole = before[:2] != stamp[:2]
+        if is_whole:
+            return -math.inf
+        # Between the last look and this one, whatever a server's clock says.
+        return now - age if 0 <= age <= now - self._looked_at else now
+
+
+@contextmanager
+def _faults_of(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TemplateSetBroken((f"{error.filename or root}: {reason}",)) from None
+
+
+def _look_at(root: Path) -> FolderLook:
+    """See what is below `root`, reading no file. Raises FolderUnstable, or OSError if the root
+    cannot be listed.
+
+    A root that is a link is resolved once, so all comes from one release, whatever is swapped
+    meanwhile; and it must still lead there afterwards, since a release that is no longer live may
+    have been seen half removed.
+    """
+    for _ in range(_TRIES):
+        base = _base(root)
+        try:
+            look = _look_below(base)
+        except FileNotFoundError:
+            if _base(root) == base:
+                raise
+            continue
+        if _base(root) == base:
+            return look
+    raise FolderUnstable((f"{root}: keeps changing while it is read",))
+
+
+def _read_all(root: Path) -> tuple[FileSet, FolderLook]:
+    for _ in range(_TRIES):
+        before = _look_at(root)
+        with suppress(FileNotFoundError):  # removed since the look
+            contents = {n: Path(one.path).read_bytes() for n, one in before.stamps.items()}
+            if _look_below(before.base) == before:
+                return _file_set(contents), before
+    raise FolderUnstable((f"{root}: keeps changing while it is read",))
+
+
+def _base(root: Path) -> str:
+    """Where the set really lies. Kubernetes mounts a ConfigMap as links through one folder
+    `..data`, itself a link that it replaces by rename (its AtomicWriter)."""
+    data = root / "..data"
+    return os.path.realpath(data if data.is_dir() else root)
+
+
+def _look_below(base: str) -> FolderLook:
+    return FolderLook(base, dict(_walk(base, "", (base,))))
+
+
+def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[tuple[str, Stamp]]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        if prefix:
+            return  # gone since it was listed
+        raise
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name.endswith("~"):
+            continue
+        path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+        if entry.is_dir():
+            if path not in ancestors:  # else a link that leads back up
+                yield from _walk(path, f"{prefix}{entry.name}/", (*ancestors, path))
+        elif entry.is_file():
+            with suppress(FileNotFoundError):  # gone since it was listed
+                yield prefix + entry.name, _stamp(path)
+
+
+def _stamp(path: str) -> Stamp:
+    seen = os.stat(path)  # noqa: PTH116 - a Path would take as long to make as the look itself
+    identity = (seen.st_dev, seen.st_ino, _birth_of(path))
+    return Stamp(path, identity, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
+
+
+def _birth_of(path: str) -> tuple[int, int] | None:
+    """Seconds and nanoseconds since 1970, which Python 3.11 does not say; None where system, file
+    system or file does not say (Linux only).
+
+    A file that is removed and written again, as git does it, mostly gets the inode of the one that
+    was removed: only its birth is another.
+    """
+    found = ctypes.create_string_buffer(_ANSWER)
+    if _statx is None or _statx(_THIS_FOLDER, os.fsencode(path), 0, _BIRTH, found) != 0:
+        return None
+    says, seconds, nanoseconds = struct.unpack_from("=I76xqI", found)
+    return (seconds, nanoseconds) if says & _BIRTH else None
+
+
+def _file_set(contents: Mapping[str, bytes]) -> FileSet:
+    texts: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    digest = hashlib.sha256()
+    for name, content in sorted(contents.items()):
+        try:
+            texts[name] = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            if not name.endswith(MUST_BE_TEXT):
+                continue  # an image or the like next to the templates
+            line = content.count(b"\n", 0, error.start) + 1
+            faults[name] = f"{name} line {line}: is not UTF-8"
+        for piece in (name.encode(), content):
+            digest.update(len(piece).to_bytes(8, "big") + piece)
+    return FileSet(texts, digest.hexdigest()[:16], faults)
