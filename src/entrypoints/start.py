@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import click
@@ -10,6 +11,7 @@ import structlog
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.observers.logs import configure_logs
 from adapters.observers.sink import LogSink
+from adapters.templates.rendering import STATM
 from adapters.urls import redacted
 from entrypoints.release import release
 from entrypoints.settings import Settings, SettingsInvalid, load_settings, variable
@@ -102,7 +104,7 @@ def unset_sender(settings: Settings, channel: str) -> str | None:
     return next(n for n, f in FIELDS.items() if (f.channel, f.attribute) == (one, one.sender))
 
 
-def announce(settings: Settings, templates_version: str) -> None:
+def announce(settings: Settings, templates_version: str, *, statm: str = STATM) -> None:
     """Say what this worker is about to do, and loudly if it runs without a broker."""
     if settings.broker_url is None:
         click.secho(
@@ -117,6 +119,10 @@ def announce(settings: Settings, templates_version: str) -> None:
             "recipient guard is on",
             only_to=list(settings.only_to),
             redirected=sorted(settings.redirect_to),
+        )
+    if not Path(statm).exists():
+        log.warning(
+            "renderings have no memory limit", detail="there is no /proc on this system to read"
         )
     log.info(
         "worker starting",

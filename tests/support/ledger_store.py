@@ -23,6 +23,15 @@ class MemoryLedger(SqliteLedger):
 
     def __init__(self) -> None:
         super().__init__(None, FakeClock(), lease=_LEASE)
+        weakref.finalize(self, self._database.close)
+
+
+class _ProcessLedger(SqliteLedger):
+    """A process's, on a file: when it is gone, the file is let go of."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, FakeClock(), lease=_LEASE)
+        weakref.finalize(self, self._database.close)
 
 
 class LedgerStore:
@@ -36,7 +45,7 @@ class LedgerStore:
 
     def ledger(self) -> SqliteLedger:
         """A new process's."""
-        return SqliteLedger(self._path, FakeClock(), lease=_LEASE)
+        return _ProcessLedger(self._path)
 
     def rows(self) -> int:
         """How many recipients of deliveries it knows."""
@@ -50,3 +59,4 @@ class MemoryPaces(SqlitePaces):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__(None, clock=clock)
+        weakref.finalize(self, self._database.close)

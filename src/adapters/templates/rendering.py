@@ -26,7 +26,8 @@ _NOTHING_OWN = ChannelParts()
 _CHUNKS_AT_ONCE = 512
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
 _PAGE = resource.getpagesize()
-_STATM = "/proc/self/statm"
+STATM = "/proc/self/statm"
+"""What is in use. Where it is missing, a rendering's memory has no bound."""
 
 _T = TypeVar("_T")
 
@@ -168,4 +169,4 @@ def _limit_memory(growth: int, soft: int, hard: int) -> None:
 @cache
 def _statm() -> int:
     """Open for good: to open it for every rendering takes six times as long as to read it."""
-    return os.open(_STATM, os.O_RDONLY | os.O_CLOEXEC)
+    return os.open(STATM, os.O_RDONLY | os.O_CLOEXEC)

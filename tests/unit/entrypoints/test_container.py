@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 
-from adapters.inbound.contract import InboundMessage
+from adapters.inbound.contract import InboundMessage, Settlement
 from entrypoints.container import Container
 from entrypoints.settings import SettingsInvalid, load_settings
 from tests.fakes import FakeNotifier
@@ -55,7 +55,15 @@ def test_a_notifier_is_replaced_here_and_nowhere_else(tmp_path: Path) -> None:
     message = {"to": "ann@example.com", "template": "welcome", "parameters": {"name": "Ann"}}
 
     body = json.dumps(message).encode()
-    settlement = asyncio.run(container.handler().handle(InboundMessage(queue="email", body=body)))
+
+    async def handle() -> Settlement:
+        async with container.closing():
+            answer: Settlement = await container.handler().handle(
+                InboundMessage(queue="email", body=body)
+            )
+            return answer
+
+    settlement = asyncio.run(handle())
 
     assert not settlement.copies
     assert notifier.addresses == ["ann@example.com"]

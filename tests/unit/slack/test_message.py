@@ -87,6 +87,21 @@ def test_what_is_no_list_or_object_is_refused(part: str) -> None:
     assert "slack.json" in refusal({"slack.json": part})
 
 
+@pytest.mark.parametrize("deep", ['"n": [{}]', '"n": {{"n": [{}]}}'])
+def test_how_deep_an_array_may_be_nested_does_not_depend_on_the_parser(deep: str) -> None:
+    def part(levels: int) -> str:
+        return (
+            json.dumps([section("Hi")])[:-2]
+            + ", "
+            + deep.format("[" * levels + "]" * levels)
+            + "}]"
+        )
+
+    assert message({"slack.json": part(50), "slack": "Hi"})["text"] == "Hi"
+    for levels in (64, 900, 5000):
+        assert "slack.json" in refusal({"slack.json": part(levels)})
+
+
 @pytest.mark.parametrize(
     ("field", "value", "kind"),
     [

@@ -15,6 +15,8 @@ MOST_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
 _COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
 _ZERO_WIDTH_SPACE = "\u200b"
 _LONGEST_NOTE = 3000
+_DEEPEST = 64
+"""Levels of JSON. How deep Python's own parser goes differs from version to version."""
 _BLOCK_TEXTS = ("text", "alt_text")
 
 
@@ -30,15 +32,30 @@ def escaped_value(value: object) -> str:
 def arguments_of(part: str) -> dict[str, Any]:
     """What the part `slack.json` says of the call: an object, or a list of blocks. Raises
     ValueError."""
-    try:
-        value = json.loads(part, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"slack.json is not JSON: {error}") from None
+    value = _json(part)
     if isinstance(value, list):
         return {"blocks": value}
     if not isinstance(value, dict):
         raise ValueError("slack.json must be a list of blocks or an object")  # noqa: TRY004
     return value
+
+
+def _json(part: str) -> Any:
+    try:
+        value = json.loads(part, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"slack.json is not JSON: {error}") from None
+    if part.count("[") + part.count("{") > _DEEPEST and _is_too_deep(value):
+        raise ValueError(f"slack.json is nested deeper than {_DEEPEST} levels")
+    return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [one for items in inner for one in items if isinstance(one, dict | list)]
+    return bool(level)
 
 
 def _no_number(constant: str) -> Never:
@@ -48,7 +65,7 @@ def _no_number(constant: str) -> Never:
 def _null_texts(part: str) -> Iterator[str]:
     """Texts of blocks that are null, which Slack refuses."""
     with suppress(ValueError):  # what is no JSON is another matter
-        for path in _nulls_in(json.loads(part), ""):
+        for path in _nulls_in(_json(part), ""):
             yield f"{path} is null, and Slack wants a text"
 
 

@@ -50,4 +50,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     stands for an IPv4 one (mapped and NAT64 are reserved, RFC 4291 section 4)."""
     if not address.is_global or address.is_multicast or address.is_reserved:
         return False
-    return isinstance(address, IPv4Address) or not (address.is_site_local or address.sixtofour)
+    if isinstance(address, IPv4Address):
+        return True
+    # From Python 3.14 a mapped address is as global as the one in it.
+    return not (address.is_site_local or address.sixtofour or address.ipv4_mapped)
