@@ -1,17 +1,29 @@
-"""One AMQP channel: pika's callbacks as futures. Nothing escapes a callback, since pika answers an
-exception there by dropping the connection."""
+"""One AMQP channel: pika's callbacks as futures, its deliveries as the contract's messages. Nothing
+escapes a callback, since pika answers an exception there by dropping the connection."""
 
 import asyncio
+import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
+from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosed, ChannelWrongStateError, ConnectionClosed
+from pika.exceptions import (
+    AMQPError,
+    ChannelClosed,
+    ChannelWrongStateError,
+    ConnectionClosed,
+    InvalidFieldTypeException,
+)
+from pika.frame import Frame, ProtocolHeader, decode_frame
 from pika.spec import Basic, BasicProperties
 
+from adapters.inbound.contract import InboundMessage
+from adapters.message_format.properties import Properties
+from adapters.rabbitmq.frames import without_headers
 from domain.errors import DispatcherError
 
 _log = structlog.get_logger()
@@ -25,6 +37,10 @@ OnConfirm = Callable[[int, bool, bool], None]
 NOT_FOUND = 404
 ACCESS_REFUSED = 403
 PRECONDITION_FAILED = 406
+
+_COUNTS = ("x-delivery-count", "x-acquired-count")
+"""From 4.3 on a message that is handed back counts only in the second."""
+_TEXTS = ("content_type", "content_encoding", "correlation_id", "message_id", "type", "app_id")
 
 
 class ChannelLost(DispatcherError):
@@ -51,7 +67,10 @@ class AmqpChannel:
         self._waiting: set[asyncio.Future[Any]] = set()
         self.ended: asyncio.Future[ChannelLost] = asyncio.get_running_loop().create_future()
         channel.add_on_close_callback(self._on_close)
-        channel.add_on_cancel_callback(self._on_cancel)
+        # The broker does this when the queue is deleted or moves, and from 4.3 on after its
+        # consumer timeout. The connection stays healthy, but no message would ever come again.
+        cancelled = ChannelLost(0, "the broker cancelled the consumer")
+        channel.add_on_cancel_callback(lambda _: resolve(self.ended, cancelled))
 
     @property
     def is_open(self) -> bool:
@@ -173,11 +192,6 @@ class AmqpChannel:
                 waiting.set_exception(lost)
         resolve(self.ended, lost)
 
-    def _on_cancel(self, _: object) -> None:
-        # The broker does this when the queue is deleted or moves, and from 4.3 on after its
-        # consumer timeout. The connection stays healthy, but no message would ever come again.
-        resolve(self.ended, ChannelLost(0, "the broker cancelled the consumer"))
-
 
 def resolve(future: "asyncio.Future[_T]", result: _T) -> None:
     """Set the result, unless there is one already, or the wait was given up."""
@@ -196,3 +210,41 @@ def _guarded(
         on_message(method, properties, body)
     except Exception as error:  # noqa: BLE001 - an exception here makes pika drop the connection
         _log.error("a delivery could not be taken in", error=type(error).__name__)
+
+
+class TolerantConnection(AsyncioConnection):
+    """Drops the headers of a message that cannot be read; body and properties stay."""
+
+    def _read_frame(self) -> tuple[int, Frame | ProtocolHeader | None]:
+        try:
+            return decode_frame(self._frame_buffer)
+        except (ValueError, ArithmeticError, OSError, struct.error, InvalidFieldTypeException):
+            consumed, readable = without_headers(self._frame_buffer)
+            _log.warning("a message has headers that cannot be read; they are ignored")
+            return consumed, decode_frame(readable)[1]
+
+
+def inbound(
+    queue: str,
+    method: Basic.Deliver,
+    properties: BasicProperties,
+    body: bytes,
+    session: str = "",
+) -> InboundMessage:
+    """Read a delivery; what a strange client put into properties is dropped, never raised."""
+    headers = properties.headers or {}
+    counts = [count for name in _COUNTS if isinstance(count := headers.get(name), int)]
+    # pika leaves a short string that is not UTF-8 as bytes.
+    texts = {name: text for name in _TEXTS if isinstance(text := getattr(properties, name), str)}
+    return InboundMessage(
+        queue=queue,
+        body=body,
+        headers=headers,
+        properties=Properties(
+            priority=properties.priority, timestamp=properties.timestamp, **texts
+        ),
+        redelivered=bool(method.redelivered),
+        delivery_count=max([0, *counts]),
+        session=session,
+        tag=method.delivery_tag,
+    )

@@ -1,7 +1,6 @@
 """How long to wait before the next try: exponential with full jitter, so that a restarted broker
 is not stormed by all its clients in step."""
 
-import asyncio
 import random
 from collections.abc import Callable
 
@@ -60,30 +59,3 @@ class Backoff:
         ceiling = min(cap, self._first * 2.0 ** min(self._failures, 16))
         self._failures += 1
         return max(_FLOOR, self._pick(0.0, ceiling))
-
-
-class SharedPause:
-    """One pause for many who failed for the same cause: they wait together and it is said once."""
-
-    def __init__(self, announce: Callable[[float, Exception], None], backoff: Backoff) -> None:
-        self._announce = announce
-        self._backoff = backoff
-        self._current: asyncio.Event | None = None
-
-    async def wait(self, error: Exception) -> None:
-        """Wait until the pause that is on is over; the first to come begins it."""
-        if self._current is not None:
-            await self._current.wait()
-            return
-        over = self._current = asyncio.Event()
-        try:
-            delay = self._backoff.failed(asyncio.get_running_loop().time())
-            self._announce(delay, error)
-            await asyncio.sleep(delay)
-        finally:
-            self._current = None
-            over.set()
-
-    def succeeded(self) -> None:
-        """What was waited for works again."""
-        self._backoff.succeeded(asyncio.get_running_loop().time())

@@ -12,9 +12,8 @@ from pika.connection import Parameters
 from pika.exceptions import AMQPError
 
 from adapters.inbound.contract import BrokerUnavailable
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, resolve
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, TolerantConnection, resolve
 from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
-from adapters.rabbitmq.messages import TolerantConnection
 from adapters.rabbitmq.parameters import BrokerAddress
 
 # pika logs one failed connect in five lines and two tracebacks; we log it in one line.

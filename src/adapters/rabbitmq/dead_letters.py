@@ -16,9 +16,8 @@ from adapters.inbound.contract import (
     Release,
     not_told,
 )
-from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost
+from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost, inbound
 from adapters.rabbitmq.connection import AmqpConnection, asking, connected
-from adapters.rabbitmq.messages import inbound
 from adapters.rabbitmq.plan import dead_queue_name
 from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings
@@ -90,16 +89,9 @@ class RabbitDeadLetters:
 
 
 @dataclass(slots=True)
-class _Batch:
-    """What was fetched over this channel; `unacked` of it is still the broker's."""
-
-    channel: AmqpChannel
-    unacked: int = 0
-
-
-@dataclass(slots=True)
 class _Visit:
-    """One look at the dead letters of `queue`, in batches of `most`."""
+    """One look at the dead letters of `queue`, in batches of `most`. `unacked`: how many of what
+    was fetched over each channel are still the broker's."""
 
     queue: str
     decide: Decide
@@ -107,7 +99,7 @@ class _Visit:
     link: PublishLink
     most: int
     shown: int = 0
-    batches: list[_Batch] = field(default_factory=list)
+    unacked: dict[AmqpChannel, int] = field(default_factory=dict)
 
     async def run(self, connection: AmqpConnection) -> None:
         """Raises ChannelLost, BrokerUnavailable or PublishRefused."""
@@ -116,8 +108,8 @@ class _Visit:
             remaining, _ = await counting.look(dead_queue_name(self.queue))
             while remaining > 0:
                 wanted = min(self.most, remaining)
-                batch = _Batch(await connection.open_channel())
-                self.batches.append(batch)
+                batch = await connection.open_channel()
+                self.unacked[batch] = 0
                 messages = await self._fetch(batch, wanted)
                 await self._carry_out(batch, messages)
                 remaining = remaining - wanted if len(messages) == wanted else 0
@@ -125,25 +117,25 @@ class _Visit:
             with suppress(ChannelLost):
                 await self._put_back(counting)
 
-    async def _fetch(self, batch: _Batch, wanted: int) -> list[InboundMessage]:
+    async def _fetch(self, batch: AmqpChannel, wanted: int) -> list[InboundMessage]:
         arrived: asyncio.Queue[InboundMessage] = asyncio.Queue()
 
         def on_message(method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
             arrived.put_nowait(inbound(self.queue, method, properties, body))
 
-        await batch.channel.limit(wanted)
-        tag = await batch.channel.consume(dead_queue_name(self.queue), on_message)
+        await batch.limit(wanted)
+        tag = await batch.consume(dead_queue_name(self.queue), on_message)
         messages: list[InboundMessage] = []
         with suppress(TimeoutError):
             while len(messages) < wanted:
                 async with asyncio.timeout(_PATIENCE):
                     messages.append(await arrived.get())
-        batch.unacked = len(messages)
+        self.unacked[batch] = len(messages)
         self.shown += len(messages)
-        await batch.channel.cancel(tag)
+        await batch.cancel(tag)
         return messages
 
-    async def _carry_out(self, batch: _Batch, messages: Sequence[InboundMessage]) -> None:
+    async def _carry_out(self, batch: AmqpChannel, messages: Sequence[InboundMessage]) -> None:
         # Each waits for a confirm, while the next is judged; tasks start in the messages' order.
         under_way: list[asyncio.Task[None]] = []
         try:
@@ -160,8 +152,8 @@ class _Visit:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _do(self, batch: _Batch, message: InboundMessage, decision: Decision) -> None:
-        if not batch.channel.is_open:
+    async def _do(self, batch: AmqpChannel, message: InboundMessage, decision: Decision) -> None:
+        if not batch.is_open:
             raise BrokerUnavailable(
                 f"the dead letters of {self.queue} went back: their channel has ended"
             )
@@ -173,15 +165,15 @@ class _Visit:
                     properties=decision.properties or message.properties,
                     headers=decision.headers,
                 )
-        batch.channel.ack(message.tag)
-        batch.unacked -= 1
+        batch.ack(message.tag)
+        self.unacked[batch] -= 1
         self.done(message)
 
     async def _put_back(self, counting: AmqpChannel) -> None:
         dead = dead_queue_name(self.queue)
-        for batch in self.batches:
-            expected = batch.unacked + (await counting.look(dead))[0]
-            await batch.channel.close()
+        for batch, unacked in self.unacked.items():
+            expected = unacked + (await counting.look(dead))[0]
+            await batch.close()
             # The broker agrees to the close before the queue has its messages back.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BACK_TIMEOUT):

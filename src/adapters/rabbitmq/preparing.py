@@ -1,17 +1,123 @@
-"""Puts exchanges, queues and bindings in place, as far as the mode allows."""
+"""Puts exchanges, queues and bindings in place, as far as the mode allows. A declaration may be
+refused, and the broker closes the channel on every refusal, so each has a channel of its own."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from types import TracebackType
 
 import structlog
 
 from adapters.inbound.contract import TopologyMismatch
-from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
+from adapters.rabbitmq.amqp_channel import (
+    ACCESS_REFUSED,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    AmqpChannel,
+    ChannelLost,
+)
 from adapters.rabbitmq.connection import AmqpConnection
-from adapters.rabbitmq.declarer import Declare, Declarer, Inequality, Presence
 from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 from domain.events import QueueRecreated
 from domain.ports import EventSink, NoObserver
 
+_INEQUIVALENT = re.compile(
+    r"inequivalent arg '(?P<argument>[^']+)'.*?"
+    r"received (?:the value )?(?P<ours>'[^']*'|none)"
+    r".*?current is (?:the value )?(?P<theirs>'[^']*'|none)"
+)
+
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the broker says of a queue that exists; None where this user may not look."""
+
+    ready: int | None = None
+    consumers: int | None = None
+
+
+Declare = Callable[[AmqpChannel], Awaitable[object]]
+"""What is asked of the broker on a channel."""
+
+
+class Declarer:
+    """Declares on a throwaway channel; every method raises ChannelLost with the broker's code."""
+
+    def __init__(self, connection: AmqpConnection) -> None:
+        self._connection = connection
+        self._channel: AmqpChannel | None = None
+
+    async def __aenter__(self) -> "Declarer":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def open(self) -> AmqpChannel:
+        """The channel, opened again where the broker has closed it."""
+        if self._channel is None or not self._channel.is_open:
+            self._channel = await self._connection.open_channel()
+        return self._channel
+
+    async def refusal(self, declare: Declare, *codes: int) -> ChannelLost | None:
+        """The broker's refusal of a declaration, if it has one of these codes."""
+        try:
+            await declare(await self.open())
+        except ChannelLost as lost:
+            if lost.code not in codes:
+                raise
+            return lost
+        return None
+
+    async def queue(self, name: str) -> int:
+        """Look at a queue, without needing the configure right: 0 where it is there, NOT_FOUND, or
+        ACCESS_REFUSED where this user may not look. From RabbitMQ 4.2.6 and 4.3 on that takes some
+        right on it (configure in 4.2.6 and 4.3.0). It may well be there then; consuming and
+        publishing have rights of their own."""
+        return await self._look(lambda channel: channel.look(name))
+
+    async def exchange(self, name: str) -> int:
+        """Look at an exchange in the same way."""
+        return await self._look(lambda channel: channel.declare_exchange(name, passive=True))
+
+    async def counts(self, name: str) -> Counts | None:
+        """Look, as `queue` does; None where there is no such queue."""
+        try:
+            return Counts(*await (await self.open()).look(name))
+        except ChannelLost as lost:
+            if lost.code not in (NOT_FOUND, ACCESS_REFUSED):
+                raise
+            return None if lost.code == NOT_FOUND else Counts()
+
+    async def is_stream(self, name: str) -> bool:
+        """Whether a queue that exists is a stream, as far as this user may consume it. Takes no
+        message: RabbitMQ refuses this consumer on every other kind of queue."""
+        if not self._connection.is_rabbitmq:
+            return False
+        channel = await self.open()
+        try:
+            await channel.limit(1)
+            # What it is handed goes back when the channel closes.
+            await channel.consume(name, lambda *_: None, {"x-stream-offset": "next"})
+        except ChannelLost as lost:
+            if not lost.code:
+                raise
+            return False
+        await channel.close()
+        return True
+
+    async def _look(self, look: Declare) -> int:
+        refusal = await self.refusal(look, NOT_FOUND, ACCESS_REFUSED)
+        return refusal.code if refusal else 0
 
 
 class Preparer:
@@ -57,8 +163,10 @@ class Preparer:
         if self._settings.topology is TopologyMode.OWN:
             await _insist(declarer, lambda channel: channel.declare_exchange(name, kind), what)
             return
-        presence = self._noted(name, await declarer.exchange(name))
-        if presence is Presence.ABSENT:
+        refused = await declarer.exchange(name)
+        if refused == ACCESS_REFUSED:
+            self.unseen.add(name)
+        if refused == NOT_FOUND:
             await _create(declarer, lambda channel: channel.declare_exchange(name, kind), what)
         elif name == EXCHANGE:
             # The one difference that cannot be bridged: a fanout of this name would give every copy
@@ -68,25 +176,22 @@ class Preparer:
             )
 
     async def _ensure_queue(self, declarer: Declarer, plan: QueuePlan) -> bool:
-        what, is_seen, is_gone = f"queue {plan.name}", plan.name in self._seen, False
-        if self._settings.topology is TopologyMode.OWN:
-            is_gone = is_seen and await declarer.queue(plan.name) is Presence.ABSENT
+        what, is_seen = f"queue {plan.name}", plan.name in self._seen
+        is_own = self._settings.topology is TopologyMode.OWN
+        refused = await declarer.queue(plan.name) if is_seen or not is_own else 0
+        if is_own:
             await _insist(declarer, plan.declare, what)
-        elif self._noted(plan.name, await declarer.queue(plan.name)) is Presence.ABSENT:
+        elif refused == ACCESS_REFUSED:
+            self.unseen.add(plan.name)
+        elif refused == NOT_FOUND:
             if plan.is_work and self._settings.topology is TopologyMode.NONE:
                 return False
             await _create(declarer, plan.declare, what)
-            is_gone = is_seen
-        if is_gone:
+        if is_seen and refused == NOT_FOUND:
             self._events.emit(QueueRecreated(plan.name))
         self._seen.add(plan.name)
         await self._bind(declarer, plan.name, EXCHANGE, plan.name)
         return True
-
-    def _noted(self, name: str, presence: Presence) -> Presence:
-        if presence is Presence.UNSEEN:
-            self.unseen.add(name)
-        return presence
 
     async def _bind(self, declarer: Declarer, queue: str, exchange: str, key: str) -> None:
         binding = queue, exchange, key
@@ -118,8 +223,8 @@ async def _create(declarer: Declarer, declare: Declare, what: str) -> None:
 
 def mismatch(what: str, text: str) -> str:
     """One line that says what differs and what can be done, from the broker's 406 text."""
-    unequal = Inequality.parse(text)
-    if unequal is None:
+    unequal = _INEQUIVALENT.search(text)  # the first argument that differs, and no second
+    if unequal is None:  # it says something else, or was cut short
         return f"{what} differs: {text}"
     remedy = "delete it, and it is created again"
     if what.startswith("queue "):
@@ -127,10 +232,10 @@ def mismatch(what: str, text: str) -> str:
             "adopt it (DISPATCHER_TOPOLOGY=adopt), state its arguments "
             "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
         )
-    argument = unequal.argument
-    if (argument, unequal.theirs) == ("x-queue-type", "stream"):
+    argument, theirs, ours = (unequal[name].strip("'") for name in ("argument", "theirs", "ours"))
+    if (argument, theirs) == ("x-queue-type", "stream"):
         return a_stream(what.removeprefix("queue "))
-    return f"{what} has {argument}={unequal.theirs}, ours is {argument}={unequal.ours}: {remedy}"
+    return f"{what} has {argument}={theirs}, ours is {argument}={ours}: {remedy}"
 
 
 def a_stream(queue: str) -> str:

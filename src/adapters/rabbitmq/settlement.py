@@ -1,8 +1,8 @@
 """Outcome -> broker: every copy is stored and confirmed before its original is acked."""
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 from adapters.inbound.contract import (
     BrokerUnavailable,
@@ -12,9 +12,9 @@ from adapters.inbound.contract import (
     RetryCopy,
     TopologyMismatch,
 )
+from adapters.message_format.headers import PREFIX
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
-from adapters.rabbitmq.backoff import Backoff, SharedPause
-from adapters.rabbitmq.messages import own_headers
+from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue, work_queue
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publisher import PublishLink
@@ -41,12 +41,13 @@ class Settler:
         self._settings = settings
         self._preparer = preparer
         self._link = link
-        self._backoff = backoff
         self._events = events
         self._troubled: set[str] = set()
         self._stuck: Counter[str] = Counter()
         self._known: set[str] = set()
-        self._pauses: dict[str, SharedPause] = {}
+        self._backoffs: defaultdict[str, Backoff] = defaultdict(backoff)
+        self._pauses: dict[str, asyncio.Event] = {}
+        """By queue: those who fail for the same cause wait together, and it is said once."""
 
     def know(self, queues: Sequence[str]) -> None:
         """These queues were prepared; any other is looked for before its first copy."""
@@ -114,15 +115,30 @@ class Settler:
         await self._link.publish(
             queue, message.body, properties=message.properties, headers=headers
         )
-        if queue in self._pauses:
-            self._pauses[queue].succeeded()
+        if queue in self._backoffs:
+            self._backoffs[queue].succeeded(asyncio.get_running_loop().time())
 
     async def _wait(self, queue: str, error: Exception) -> None:
-        if queue not in self._pauses:
-            announce = partial(self._announce, queue)
-            self._pauses[queue] = SharedPause(announce, self._backoff())
-        await self._pauses[queue].wait(error)
+        """Wait until the pause that is on is over; the first to come begins it."""
+        if queue in self._pauses:
+            await self._pauses[queue].wait()
+            return
+        over = self._pauses[queue] = asyncio.Event()
+        try:
+            delay = self._backoffs[queue].failed(asyncio.get_running_loop().time())
+            self._troubled.add(queue)
+            self._events.emit(TroubleBegan(queue_trouble(queue), str(error), delay))
+            await asyncio.sleep(delay)
+        finally:
+            del self._pauses[queue]
+            over.set()
 
-    def _announce(self, queue: str, delay: float, error: Exception) -> None:
-        self._troubled.add(queue)
-        self._events.emit(TroubleBegan(queue_trouble(queue), str(error), delay))
+
+def own_headers(message: InboundMessage) -> dict[str, str | int]:
+    """The headers of ours that a copy in the same state keeps; never `x-death`, in which RabbitMQ
+    before 4.0.1 sees a cycle and drops the message."""
+    return {
+        name: value
+        for name, value in message.headers.items()
+        if (str(name).startswith(PREFIX) or name == "traceparent") and isinstance(value, str | int)
+    }

@@ -12,10 +12,9 @@ from pika.spec import Basic, BasicProperties
 
 from adapters.inbound.contract import Acked, Handler, InboundMessage, SessionEnded
 from adapters.inbound.in_hand import InHand
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, inbound
 from adapters.rabbitmq.connection import AmqpConnection
-from adapters.rabbitmq.declarer import Declarer
-from adapters.rabbitmq.messages import inbound
+from adapters.rabbitmq.preparing import Declarer
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
 

@@ -9,7 +9,6 @@ from adapters.inbound.contract import TopologyMismatch
 from adapters.inbound.survey import QueueState, Waiting
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import asking, connected
-from adapters.rabbitmq.declarer import Declare, Declarer, Presence
 from adapters.rabbitmq.plan import (
     EXCHANGE,
     LADDER,
@@ -18,7 +17,7 @@ from adapters.rabbitmq.plan import (
     queue_plans,
     retry_queue,
 )
-from adapters.rabbitmq.preparing import Preparer, a_stream, mismatch
+from adapters.rabbitmq.preparing import Declare, Declarer, Preparer, a_stream, mismatch
 from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 
 _TIMEOUT = 20.0
@@ -105,9 +104,8 @@ class Topology:
         return tuple(difference for difference in found if difference is not None)
 
     async def _check_queue(self, declarer: Declarer, plan: QueuePlan) -> Difference | None:
-        presence = await declarer.queue(plan.name)
-        if presence is not Presence.PRESENT:
-            return _not_seen("queue", plan.name, presence)
+        if refused := await declarer.queue(plan.name):
+            return _not_seen("queue", plan.name, refused)
         if plan.is_work and await declarer.is_stream(plan.name):
             text = a_stream(plan.name)
             return Difference("queue", plan.name, TopologyFinding.DIFFERS, text)
@@ -120,9 +118,8 @@ class Topology:
 
 
 async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:
-    presence = await declarer.exchange(name)
-    if presence is not Presence.PRESENT:
-        return _not_seen("exchange", name, presence)
+    if refused := await declarer.exchange(name):
+        return _not_seen("exchange", name, refused)
     if name != EXCHANGE:
         return None  # a producer's own, adopted as it is
     return await _compare(declarer, lambda c: c.declare_exchange(name), "exchange", name)
@@ -140,11 +137,11 @@ async def _compare(declarer: Declarer, declare: Declare, kind: str, name: str) -
     return Difference(kind, name, TopologyFinding.UNSEEN, text)
 
 
-def _not_seen(kind: str, name: str, presence: Presence) -> Difference:
-    words = "is absent"
-    if presence is Presence.UNSEEN:
-        words = "cannot be seen without a right on it"
-    return Difference(kind, name, TopologyFinding(presence.value), f"{kind} {name} {words}")
+def _not_seen(kind: str, name: str, refused: int) -> Difference:
+    if refused == ACCESS_REFUSED:
+        text = f"{kind} {name} cannot be seen without a right on it"
+        return Difference(kind, name, TopologyFinding.UNSEEN, text)
+    return Difference(kind, name, TopologyFinding.ABSENT, f"{kind} {name} is absent")
 
 
 async def survey(settings: RabbitSettings, queues: Sequence[str]) -> tuple[QueueState, ...]:

@@ -1,12 +1,11 @@
 """How long to wait after failures."""
 
-import asyncio
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rabbitmq.backoff import Backoff, SharedPause
+from adapters.rabbitmq.backoff import Backoff
 
 
 def _longest(_: float, ceiling: float) -> float:
@@ -62,31 +61,3 @@ def test_field_7_8_each_outage_is_young_again_once_the_broker_has_worked() -> No
 
     backoff.succeeded(700)
     assert [backoff.failed(10_000 + age) for age in (0, 1, 3, 6)] == [1, 2, 3, 3]
-
-
-def test_those_who_fail_together_wait_together_and_it_is_said_once() -> None:
-    said: list[str] = []
-    pause = SharedPause(
-        lambda _, error: said.append(str(error)), Backoff(first=0.01, cap=0.01, pick=_longest)
-    )
-
-    async def scenario() -> None:
-        await asyncio.gather(*(pause.wait(OSError(f"try {number}")) for number in range(100)))
-
-    asyncio.run(scenario())
-
-    assert said == ["try 0"]
-
-
-def test_a_waiter_that_is_cancelled_does_not_hold_up_the_others() -> None:
-    pause = SharedPause(lambda *_: None, Backoff(first=60, cap=60, pick=_longest))
-
-    async def scenario() -> None:
-        first = asyncio.create_task(pause.wait(OSError()))
-        second = asyncio.create_task(pause.wait(OSError()))
-        await asyncio.sleep(0)
-        first.cancel()
-        async with asyncio.timeout(30):
-            await second
-
-    asyncio.run(scenario())
