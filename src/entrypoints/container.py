@@ -13,8 +13,7 @@ from adapters.channels.channel import ChannelContext
 from adapters.channels.shared.attachments import AttachmentFolder
 from adapters.channels.shared.learned import Learned
 from adapters.clock import SystemClock
-from adapters.dead_letters.rehearsal import Rehearsal
-from adapters.dead_letters.releaser import TemplateReleaser
+from adapters.dead_letters.rehearsal import Rehearsal, TemplateReleaser
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
 from adapters.observers.health import Readiness
@@ -221,9 +220,8 @@ class Container(containers.DeclarativeContainer):
     releaser = providers.Singleton(
         TemplateReleaser,
         dead_letters=dead_letters,
-        dispatcher=dispatcher,
-        channels=settings.provided.active_queues,
+        rehearsal=rehearsal,
+        queues=settings.provided.active_queues,
         version=providers.Callable(lambda renderer: lambda: renderer.version, renderer),
-        rules=rules,
     )
     topology = providers.Singleton(stores.topology, rabbit)

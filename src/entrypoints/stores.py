@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.clock import SystemClock
-from adapters.inbound.contract import Consumer, DeadLetters, Publisher
+from adapters.inbound.contract import Consumer, DeadLetters, Publisher, QueueState
 from adapters.inbound.in_hand import InHand
-from adapters.inbound.survey import QueueState
 from domain.ledger import DeliveryLedger
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier

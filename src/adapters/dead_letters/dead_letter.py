@@ -1,14 +1,22 @@
-"""A dead letter as an operator reads it: what it was, and why it is dead."""
+"""A dead letter as an operator reads it: what it was, and why it is dead; and as a new message."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from adapters.inbound.contract import InboundMessage, Release
-from adapters.inbound.identity import fields_of, identity_in, text_in
+from adapters.inbound.identity import fields_of, identity, identity_in, text_in
+from adapters.message_format.body import in_plain, loads_object, plain_body
 from adapters.message_format.headers import DeliveryHeaders
-from domain.errors import FailureReason
+from adapters.message_format.message import decode
+from adapters.message_format.properties import NO_PROPERTIES, Properties
+from adapters.message_format.rules import MAX_BODY, MessageRules
+from domain.errors import FailureReason, MalformedMessage
+from domain.notification import JsonValue, Notification, Recipient
+
+_NUMBERED = re.compile(r"(?P<base>.+)~(?P<number>[0-9]{1,9})", re.DOTALL)
 
 _VARIABLE = re.compile(
     r"""
@@ -45,18 +53,22 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> DeadLetter
 
     Its id is the message's own, else a short form of its key.
     """
-    headers = DeliveryHeaders.parse(message.headers)
+    headers, death = DeliveryHeaders.parse(message.headers), _newest_death(message.headers)
     fields = fields_of(message)
+    is_late, died_at = death.get("reason") == "expired", death.get("time")
+    if headers.failed_at is None and isinstance(died_at, datetime):
+        # pika gives the timestamp, which is in UTC, without saying so.
+        headers = replace(headers, failed_at=died_at.replace(tzinfo=UTC))
     return DeadLetter(
         id=identity_in(fields, message, headers),
         queue=message.queue,
         channel=headers.channel or text_in(fields, "channel") or channels.get(message.queue),
         template=text_in(fields, "template"),
-        reason=headers.reason or _broker_reason(message.headers),
+        reason=headers.reason or (FailureReason.EXPIRED if is_late else FailureReason.POISON),
         error=headers.error,
         attempt=headers.attempt,
         first_seen=headers.first_seen,
-        failed_at=headers.failed_at or _broker_time(message.headers),
+        failed_at=headers.failed_at,
     )
 
 
@@ -75,20 +87,9 @@ def release(message: InboundMessage) -> Release:
     return Release(headers=fresh.to_wire())
 
 
-def _broker_reason(headers: Mapping[str, object]) -> FailureReason:
-    """Why the broker itself dead-lettered it: it expired, or was handed out too often."""
-    cause = _newest_death(headers).get("reason")
-    return FailureReason.EXPIRED if cause == "expired" else FailureReason.POISON
-
-
-def _broker_time(headers: Mapping[str, object]) -> datetime | None:
-    time = _newest_death(headers).get("time")
-    # pika gives the timestamp, which is in UTC, without saying so.
-    return time.replace(tzinfo=UTC) if isinstance(time, datetime) else None
-
-
 def _newest_death(headers: Mapping[str, object]) -> Mapping[str, object]:
-    """The newest entry of `x-death`, where there is one (https://www.rabbitmq.com/docs/dlx)."""
+    """Why and when the broker itself dead-lettered it: it expired, or was handed out too often
+    (https://www.rabbitmq.com/docs/dlx)."""
     deaths = headers.get("x-death")
     newest = deaths[0] if isinstance(deaths, Sequence) and deaths else None
     return newest if isinstance(newest, Mapping) else {}
@@ -117,3 +118,106 @@ def cause_of(letter: DeadLetter) -> Cause:
 def general(error: str) -> str:
     """`error` with addresses, ids and numbers as `#`; reply codes of a mail server stay."""
     return _VARIABLE.sub(lambda found: found["kept"] or "#", error)
+
+
+def next_id(old: str) -> str:
+    """`order-1` becomes `order-1~1`, and that `order-1~2`. A new id is what lets a message pass the
+    ledger, which knows the old one: with another body it would be a conflict there, with the same
+    one already sent."""
+    if match := _NUMBERED.fullmatch(old):
+        return f"{match['base']}~{int(match['number']) + 1}"
+    return f"{old}~1"
+
+
+def again(message: InboundMessage, *, max_body: int = MAX_BODY) -> Release:
+    """Send it to all recipients, also to those who have it. Raises MalformedMessage for a body
+    that cannot be read: no recipient has that one."""
+    fields = loads_object(plain_body(message.body, message.properties, max_body))
+    body = _dumps({**fields, "id": _new_id(fields, message)})
+    headers = DeliveryHeaders.parse(message.headers)
+    fresh = DeliveryHeaders(
+        first_seen=headers.first_seen,
+        queue=headers.queue,
+        channel=headers.channel,
+        traceparent=headers.traceparent,
+    )
+    return Release(headers=fresh.to_wire(), body=body, properties=in_plain(message.properties))
+
+
+def editable(
+    body: bytes, properties: Properties = NO_PROPERTIES, *, max_body: int = MAX_BODY
+) -> bytes:
+    """The body as a person edits it: in plain UTF-8 where it can be, indented where it is JSON."""
+    try:
+        body = plain_body(body, properties, max_body)
+        return _dumps(loads_object(body), indent=2) + b"\n"
+    except MalformedMessage:
+        return body
+
+
+def edited(
+    message: InboundMessage,
+    text: bytes,
+    *,
+    channel: str,
+    rules: MessageRules,
+    mark: str = "",
+) -> Release:
+    """Send `text` in place of the letter's body, under a new id unless it brings one. `mark` goes
+    into the new id, so that several dead letters of one id get different ones.
+
+    Recipients that have the message already do not get it; an address that the old body did not
+    have gets it. `delay` and the template's expiry begin again. Raises MalformedMessage with
+    every fault.
+    """
+    fields = loads_object(text)
+    headers = DeliveryHeaders.parse(message.headers)
+    if fields.get("id") in (None, "", identity(message), headers.key):
+        fields = {**fields, "id": _new_id(fields, message, mark)}
+    body = _dumps(fields)
+    decoded = decode(body, channel=channel, rules=rules)
+    about = decoded.about(headers.channel)
+    if decoded.is_multiple and about.notifications[0].channel != headers.channel:
+        raise MalformedMessage(
+            [f"channels: this dead letter is about {headers.channel!r}; keep it"]
+        )
+    fresh = DeliveryHeaders(
+        queue=headers.queue,
+        remaining=_still_to_send(message, headers, about.notifications[0], channel, rules),
+        channel=headers.channel,
+        traceparent=headers.traceparent,
+    )
+    return Release(headers=fresh.to_wire(), body=body, properties=in_plain(message.properties))
+
+
+def _new_id(fields: Mapping[str, JsonValue], message: InboundMessage, mark: str = "") -> str:
+    own = fields.get("id")
+    return next_id((own if isinstance(own, str) and own else identity(message)) + mark)
+
+
+def _still_to_send(
+    message: InboundMessage,
+    headers: DeliveryHeaders,
+    notification: Notification,
+    channel: str,
+    rules: MessageRules,
+) -> tuple[Recipient, ...] | None:
+    remaining = headers.remaining
+    if remaining is None:
+        return None
+    try:
+        before = decode(message.body, channel=channel, properties=message.properties, rules=rules)
+    except MalformedMessage:
+        return None
+    asked_for = before.about(headers.channel).notifications[0].recipients
+    served = {r.address for r in asked_for} - {r.address for r in remaining}
+    left = tuple(r for r in notification.recipients if r.address not in served)
+    if not left:
+        raise MalformedMessage(
+            ["to: all recipients named have the mail already; name a recipient without it"]
+        )
+    return left
+
+
+def _dumps(fields: Mapping[str, JsonValue], indent: int | None = None) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, allow_nan=False, indent=indent).encode()

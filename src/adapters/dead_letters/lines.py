@@ -36,7 +36,11 @@ def to_line(message: InboundMessage, reason: FailureReason) -> str:
     headers = {k: v for k, v in message.headers.items() if _is_ours(k, v)}
     known = {k: v for k, v in asdict(message.properties).items() if v is not None}
     line = {"queue": message.queue, "headers": {_REASON: str(reason), **headers}}
-    return json.dumps({**line, "properties": known, **_body_out(message.body)})
+    try:
+        body = {"body": message.body.decode()}
+    except UnicodeDecodeError:
+        body = {"body_base64": base64.b64encode(message.body).decode("ascii")}
+    return json.dumps({**line, "properties": known, **body})
 
 
 def from_line(line: bytes) -> StoredDeadLetter:
@@ -56,13 +60,6 @@ def from_line(line: bytes) -> StoredDeadLetter:
         headers=_headers(value.get("headers", {})),
         properties=_properties(value.get("properties", {})),
     )
-
-
-def _body_out(body: bytes) -> dict[str, str]:
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body_base64": base64.b64encode(body).decode("ascii")}
 
 
 def _body_in(value: Mapping[str, object]) -> bytes:
@@ -110,12 +107,7 @@ def _properties(value: object) -> Properties:
     if unknown:
         raise BrokenLine(f"properties: {min(unknown)!r} is unknown")
     for name, item in value.items():
-        if not _fits(name, item):
+        most = _NUMBERS.get(name)
+        if not (_is_number(item, most) if most else _is_text(item, _SHORT_STRING)):
             raise BrokenLine(f"properties: {name} has a wrong value")
     return Properties(**value)
-
-
-def _fits(name: str, item: object) -> bool:
-    if name in _NUMBERS:
-        return _is_number(item, _NUMBERS[name])
-    return _is_text(item, _SHORT_STRING)

@@ -1,17 +1,38 @@
-"""What would become of a message now, judged by the worker's own rules; nothing is sent."""
+"""What would become of a message now, judged by the worker's own rules, with nothing sent. Fix the
+template and it flows: dead letters for want of a template go back once it renders."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from adapters.inbound.contract import InboundMessage
+import structlog
+
+from adapters.dead_letters.dead_letter import describe, release
+from adapters.inbound.contract import (
+    BrokerUnavailable,
+    DeadLetters,
+    Decision,
+    InboundMessage,
+    Keep,
+    PublishRefused,
+)
 from adapters.inbound.deliveries import come_to, explained, fall_back
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.message import decode
+from adapters.message_format.message import Attempt, DecodedMessage, decode
 from adapters.message_format.rules import MessageRules
 from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
-from domain.errors import FailureReason, MalformedMessage, Permanent
+from domain.errors import DeliveryError, FailureReason, MalformedMessage, Permanent
 from domain.outcome import Outcome, Sent
+
+_MENDABLE = (
+    FailureReason.TEMPLATE_MISSING,
+    FailureReason.TEMPLATE_UNDEFINED,
+    FailureReason.TEMPLATE_ERROR,
+)
+_PAUSE = 30.0  # seconds before the next try when the broker was away
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,26 +59,43 @@ class Rehearsal:
         """Judge one message as it would arrive. Raises LedgerUnavailable."""
         headers = DeliveryHeaders.parse(message.headers)
         try:
-            decoded = decode(
-                message.body,
-                channel=self.channels[message.queue],
-                properties=message.properties,
-                rules=self.rules,
-            ).about(headers.channel)
+            decoded, attempts = self._read(message, headers)
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
 
         async def foresee(delivery: Delivery) -> Outcome:
             return explained(await self._foresee(delivery, message.queue), decoded.meant)
 
-        attempts = decoded.attempts(
-            headers, session=message.session, redelivered=message.redelivered
-        )
         if decoded.is_fallback:
             at, _begun = await come_to(attempts, self.dispatcher.has_begun)
             _attempt, outcome = await fall_back(attempts[at:], foresee)
             return _forecast([outcome])
         return _forecast([await foresee(one.delivery) for one in attempts])
+
+    def renders(self, message: InboundMessage) -> bool:
+        """Whether what is to be tried of it at first renders. Its age is judged when it is sent."""
+        headers = replace(DeliveryHeaders.parse(message.headers), first_seen=None)
+        try:
+            decoded, attempts = self._read(message, headers)
+            for one in attempts[:1] if decoded.is_fallback else attempts:
+                self.dispatcher.rehearse(one.delivery)
+        except DeliveryError:
+            return False
+        return True
+
+    def _read(
+        self, message: InboundMessage, headers: DeliveryHeaders
+    ) -> tuple[DecodedMessage, list[Attempt]]:
+        decoded = decode(
+            message.body,
+            channel=self.channels[message.queue],
+            properties=message.properties,
+            rules=self.rules,
+        ).about(headers.channel)
+        attempts = decoded.attempts(
+            headers, session=message.session, redelivered=message.redelivered
+        )
+        return decoded, attempts
 
     async def _foresee(self, delivery: Delivery, queue: str) -> Outcome:
         channel = delivery.notification.channel
@@ -83,3 +121,55 @@ def _forecast(outcomes: Iterable[Outcome]) -> Forecast:
         faults += [(one.reason, one.error) for one in outcome.rejected]
     fault = f"{faults[0][0]}: {faults[0][1]}" if faults else None
     return Forecast(sent=sent, refused=refused, had_before=had_before, fault=fault)
+
+
+@dataclass(slots=True, kw_only=True)
+class TemplateReleaser:
+    """Releases, after a change of the template set, the dead letters that can be sent now.
+
+    Only those dead for a missing or broken template or an undefined variable, and only where
+    today's set renders them. `queues`: the work queues that they died in. `version` gives the set
+    in use.
+    """
+
+    dead_letters: DeadLetters
+    rehearsal: Rehearsal
+    queues: Collection[str]
+    version: Callable[[], str]
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def templates_changed(self) -> None:
+        """A new set is in use."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Go through the dead letters after each change, until cancelled."""
+        try:
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                try:
+                    for queue in self.queues:
+                        await self.dead_letters.visit(queue, self._decide)
+                except (BrokerUnavailable, PublishRefused) as error:
+                    log.warning("dead letters cannot be looked at; waiting", error=str(error))
+                    self._changed.set()
+                    await asyncio.sleep(_PAUSE)
+        finally:
+            await self.dead_letters.close()
+
+    async def _decide(self, message: InboundMessage) -> Decision:
+        reason = DeliveryHeaders.parse(message.headers).reason
+        if reason not in _MENDABLE or not self.rehearsal.renders(message):
+            return Keep.KEEP
+        letter = describe(message, self.rehearsal.channels)
+        log.info(
+            "dead letter released: its template renders now",
+            id=letter.id,
+            queue=message.queue,
+            template=letter.template,
+            reason=str(letter.reason),
+            templates_version=self.version(),
+        )
+        await asyncio.sleep(0)  # rendering a long row of letters must not hold up the mails
+        return release(message)

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.inbound.contract import TopologyMismatch
-from adapters.inbound.survey import QueueState, Waiting
+from adapters.inbound.contract import QueueState, TopologyMismatch, Waiting
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import asking, connected
 from adapters.rabbitmq.plan import (

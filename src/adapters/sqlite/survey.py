@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from adapters.inbound.survey import QueueState, Waiting
+from adapters.inbound.contract import QueueState, Waiting
 from adapters.sqlite.database import QUEUE, Kind, fault
 
 _PATIENCE: Final = 2.0

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.dead_letters.dead_letter import describe
-from adapters.dead_letters.reissue import again, editable, edited, next_id
+from adapters.dead_letters.dead_letter import again, describe, editable, edited, next_id
 from adapters.inbound.contract import InboundMessage, Release
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.properties import Properties

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.dead_letters.dead_letter import describe
+from adapters.dead_letters.dead_letter import again, describe, editable, edited
 from adapters.dead_letters.lines import from_line, to_line
-from adapters.dead_letters.reissue import again, editable, edited
 from adapters.inbound.contract import DeadCopy, InboundMessage
 from adapters.message_format.body import plain_body
 from adapters.message_format.message import content_key

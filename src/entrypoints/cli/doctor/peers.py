@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from adapters.channels import CHANNELS
 from adapters.channels.finding import TIMEOUT, Finding, FindingState, reason_of
-from adapters.inbound.contract import BrokerUnavailable
-from adapters.inbound.survey import QueueState
+from adapters.inbound.contract import BrokerUnavailable, QueueState
 from adapters.rabbitmq.settings import TopologyMode
 from adapters.urls import redacted
 from domain.errors import DispatcherError

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import click
 
-from adapters.dead_letters.dead_letter import DeadLetter
-from adapters.dead_letters.reissue import editable, edited
+from adapters.dead_letters.dead_letter import DeadLetter, editable, edited
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.message_format.body import loads_object
 from domain.errors import MalformedMessage

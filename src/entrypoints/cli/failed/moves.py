@@ -10,8 +10,7 @@ from functools import partial
 
 import click
 
-from adapters.dead_letters.dead_letter import DeadLetter, release
-from adapters.dead_letters.reissue import again
+from adapters.dead_letters.dead_letter import DeadLetter, again, release
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, Remove
 from domain.errors import MalformedMessage
 from entrypoints.cli.application import Application, opened

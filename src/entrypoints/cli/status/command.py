@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from adapters.channels import CHANNELS
-from adapters.inbound.survey import QueueState
+from adapters.inbound.contract import QueueState
 from adapters.message_format.headers import iso
 from domain.events import LEDGER
 from domain.ledger import LedgerUnavailable
