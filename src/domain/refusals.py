@@ -1,10 +1,10 @@
 """Whom a refusal is about: one message, one producer, or us. The messages that follow show it."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from domain.culprits import Culprits, has
 from domain.errors import (
     DeliveryError,
     Permanent,
@@ -23,13 +23,81 @@ that could show whom it is about."""
 _FIRST_WAIT = timedelta(seconds=10)
 _MOST_REMEMBERED = 1000
 
+_FEW = 3
+"""Different messages that must have been refused before what they share can be the cause."""
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """A refusal of this message, when so many tries had begun."""
+_ENOUGH = 3
+"""Accepted messages, in a row and without that trait, that show it to be the cause."""
 
-    caller: Caller
-    at: int
+_MOST_WATCHED = 1000
+_FORGOTTEN_AFTER = 1000  # accepted messages in a row
+_RECENT = 50
+
+Trait = tuple[int, frozenset[str]]
+
+
+@dataclass(slots=True)
+class _Refusals:
+    ids: set[str] = field(default_factory=set)
+    since: int = 0
+
+
+class Culprits:
+    """What refused messages have in common and accepted ones have not: a sender, a domain, a
+    template. Without it the messages of one bad producer would look like a provider that refuses
+    everything.
+
+    Remembers refusals and, from the first on, what was accepted. Times are numbers of tries.
+    """
+
+    def __init__(self) -> None:
+        self.watched: dict[Trait, _Refusals] = {}
+        """Traits refused lately; while there are any, `accepted` must be called."""
+        self._refused: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
+        self._accepted: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
+        self._accepted_since = 0
+
+    def refused(self, caller: Caller, at: int) -> None:
+        """This message was refused when so many tries had begun."""
+        self._accepted_since = 0
+        self._refused.append((at, caller))
+        for trait in enumerate(caller.traits):
+            known = self.watched.pop(trait, None) or _Refusals()
+            self.watched[trait] = known  # the one refused last is forgotten last
+            if len(known.ids) < _FEW:
+                known.ids.add(caller.id)
+                known.since = at
+        while len(self.watched) > _MOST_WATCHED:
+            del self.watched[next(iter(self.watched))]
+
+    def accepted(self, caller: Caller, began: int) -> None:
+        """This message was accepted, in the try of that number."""
+        self._accepted.append((began, caller))
+        for trait in enumerate(caller.traits):
+            self.watched.pop(trait, None)
+        self._accepted_since += 1
+        if self._accepted_since >= _FORGOTTEN_AFTER:
+            self.watched.clear()
+
+    def blame(self, caller: Caller) -> Trait | None:
+        """The trait of this message that is the cause of its refusal: a few others with it were
+        refused, and since then several in a row without it were accepted; none the other way."""
+        return next((t for t in enumerate(caller.traits) if self._is_culprit(t)), None)
+
+    def _is_culprit(self, trait: Trait) -> bool:
+        known = self.watched.get(trait)
+        if known is None or len(known.ids) < _FEW:
+            return False
+        refused = (at for at, caller in self._refused if not _shares(caller, trait))
+        since = max(known.since, max(refused, default=0))
+        passed = (began > since and not _shares(caller, trait) for began, caller in self._accepted)
+        return sum(passed) >= _ENOUGH
+
+
+def _shares(caller: Caller, trait: Trait) -> bool:
+    """Whether the message shares the trait, in part at least."""
+    kind, values = trait
+    return kind < len(caller.traits) and not values.isdisjoint(caller.traits[kind])
 
 
 class FaultStreak:
@@ -49,7 +117,7 @@ class FaultStreak:
         """How many have begun: count one more for each, and give `judge` its number."""
         self.is_quiet = True
         """Nothing was refused lately, so that what is accepted now says nothing."""
-        self._row: dict[str, _Refusal] = {}
+        self._row: dict[str, tuple[int, Caller]] = {}
         self._alone: dict[str, None] = {}
         self._tries: dict[str, int] = {}
         self._culprits = Culprits()
@@ -87,7 +155,7 @@ class FaultStreak:
         self._other_answers = 0
         self._culprits.accepted(caller, began)
         self._row.pop(caller.id, None)
-        for one in [one for one, refusal in self._row.items() if refusal.at < began]:
+        for one in [one for one, (at, _) in self._row.items() if at < began]:
             del self._row[one]
             if not self._is_tripped:
                 self._alone[one] = None
@@ -114,12 +182,12 @@ class FaultStreak:
             culprit = self._culprits.blame(caller)
             if culprit is not None:
                 row = self._row.items()
-                self._row = {one: r for one, r in row if not has(r.caller, culprit)}
+                self._row = {one: known for one, known in row if not _shares(known[1], culprit)}
             if culprit is not None or caller.id in self._alone:
                 self._take_as_it_is(caller.id, faults)
                 return answers
         self._row.pop(caller.id, None)
-        self._row[caller.id] = _Refusal(caller, self.tries)
+        self._row[caller.id] = self.tries, caller
         if self.is_over():
             return [self._waiting(caller.id, e) if _is_fault(e) else e for e in answers]
         self._is_tripped = True

@@ -60,8 +60,6 @@ class RabbitConsumer:
         acked: Acked = not_kept,
         session_ended: SessionEnded = not_kept,
     ) -> None:
-        """Consume until `stop`, or with `drain` until the queues are empty. Never gives up on an
-        unreachable broker. Raises TopologyMismatch in mode `own`."""
         self._subscriptions = [
             Subscription(
                 queue,
@@ -83,12 +81,10 @@ class RabbitConsumer:
             await self._shut_down()
 
     def stop(self) -> None:
-        """Take no more; what is in flight may end within the grace. May be called twice."""
         self._stopping.set()
 
     @property
     def is_ready(self) -> bool:
-        """Whether every work queue is being consumed at this moment."""
         return bool(self._subscriptions) and all(s.is_consuming for s in self._subscriptions)
 
     @property

@@ -42,7 +42,8 @@ class RabbitDeadLetters:
     one fetches no other. Closing a channel hands its dead letters back in order; the channels are
     closed one after the other, each only once those of the one before are back. A connection
     that dies meanwhile may put batches back out of order, never lose a message. Visits of one
-    process wait for one another, since neither would see what the other holds.
+    process wait for one another, since neither would see what the other holds. What dies during a
+    visit is not shown. The connection that counts is kept for the next time.
     """
 
     def __init__(self, settings: RabbitSettings, *, batch: int = _BATCH) -> None:
@@ -52,8 +53,6 @@ class RabbitDeadLetters:
         self._visiting = asyncio.Lock()
 
     async def count(self, queue: str) -> int:
-        """Return how many dead letters are there, without those a consumer holds; 0 where the queue
-        does not exist. Keeps the connection for the next time. Raises BrokerUnavailable."""
         async with asking(f"the dead letters of {queue}", _COUNT_TIMEOUT):
             counting = await (await self._link.connection()).open_channel()
             try:
@@ -68,8 +67,6 @@ class RabbitDeadLetters:
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:
-        """Show `decide` every dead letter that is there now, oldest first, and do what it says;
-        what dies meanwhile is not shown. Raises BrokerUnavailable or PublishRefused."""
         visit = _Visit(queue, decide, done, self._link, self._batch)
         async with (
             self._visiting,
@@ -84,7 +81,6 @@ class RabbitDeadLetters:
         return visit.shown
 
     async def close(self) -> None:
-        """Let go of the connection. May be called twice."""
         await self._link.close()
 
 

@@ -196,18 +196,14 @@ class RabbitPublisher:
     async def publish(
         self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        """Return once the broker has confirmed it durably. Raises BrokerUnavailable or
-        PublishRefused."""
         await self._store(queue, queue, body, properties, headers)
 
     async def bury(
         self, queue: str, body: bytes, *, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        """The same into `<queue>.dead`."""
         await self._store(queue, dead_queue_name(queue), body, properties, headers)
 
     async def close(self) -> None:
-        """Let go of the connection. May be called twice."""
         await self._link.close()
 
     async def _store(

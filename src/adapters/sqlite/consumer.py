@@ -86,7 +86,6 @@ class SqliteConsumer:
         queue.listen(self._wake.set)
 
     def stop(self) -> None:
-        """Take no more; what is in flight has the grace to end. May be called twice."""
         self._is_stopping = True
         self.is_ready = False
         self._wake.set()
@@ -99,7 +98,6 @@ class SqliteConsumer:
         acked: Acked = not_kept,
         session_ended: SessionEnded = not_kept,
     ) -> None:
-        """Consume until `stop`, or with `drain` until nothing is ready or in hand."""
         self._acked = acked
         try:
             while not self._is_over():

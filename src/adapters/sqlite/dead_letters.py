@@ -7,21 +7,19 @@ from adapters.sqlite.queue import SqliteQueue
 
 
 class SqliteDeadLetters:
-    """The DeadLetters contract on a SQLite file."""
+    """The DeadLetters contract on a SQLite file. Each decision is a transaction of its own, so no
+    interruption leaves a dead letter twice."""
 
     def __init__(self, queue: SqliteQueue) -> None:
         """`queue` may be shared with a consumer of the same process."""
         self._queue = queue
 
     async def count(self, queue: str) -> int:
-        """How many letters are there. Raises BrokerUnavailable."""
         return len(await self._queue.dead_ids(queue))
 
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
     ) -> int:
-        """Show every letter there is now, oldest first; each decision is a transaction of its own,
-        so no interruption leaves a letter twice. Raises BrokerUnavailable."""
         shown = 0
         for id_ in await self._queue.dead_ids(queue):
             letter = await self._queue.dead_letter(id_, queue)
@@ -33,5 +31,4 @@ class SqliteDeadLetters:
         return shown
 
     async def close(self) -> None:
-        """Let go of the file."""
         await self._queue.close()

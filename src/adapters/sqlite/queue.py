@@ -41,20 +41,18 @@ class SqliteQueue:
         self._listeners.append(on_stored)
 
     async def close(self) -> None:
-        """Let go of the file; the next call opens it again."""
         self._database.close()
 
     async def publish(
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        """Store a message for good. Raises BrokerUnavailable. One without an id is given one."""
+        """See Publisher. A message without an id is given one."""
         identified = replace(properties, message_id=properties.message_id or uuid4().hex)
         await self._add(queue, body, identified, headers)
 
     async def bury(
         self, queue: str, body: bytes, properties: Properties, headers: Mapping[str, str | int]
     ) -> None:
-        """Store a dead letter of `queue` for good, as it is. Raises BrokerUnavailable."""
         await self._add(dead(queue), body, properties, headers)
 
     async def _add(
