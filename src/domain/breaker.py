@@ -140,16 +140,13 @@ class Breaker:
             raise self._held()  # asked at most one probe after its time
         if self._is_ripe or not may_hold:
             return True
-        await self._rest()
-        self._is_ripe = True
-        return not self._turns.has_better_than(place)
-
-    async def _rest(self) -> None:
         if self._have_changed is None:
             await self._clock.sleep(self._pause)
-            return
-        while not self._may_ask():
-            await self._clock.sleep(min(self._pause - self._waited(), _LOOK))
+        else:
+            while not self._may_ask():
+                await self._clock.sleep(min(self._pause - self._waited(), _LOOK))
+        self._is_ripe = True
+        return not self._turns.has_better_than(place)
 
     async def _probe(
         self, send: Callable[[], Awaitable[_T]], check: Callable[[], object], place: ProbePlace
@@ -174,16 +171,13 @@ class Breaker:
         self._turns.dismiss(self._is_overdue, self._held)
         if not issubclass(self._kind, RefusedInARow) or not self._turns.are_all_alike():
             return
+        leaving = [place]
         if self._fresh >= _FRESH and len(self._exchanged) < _MOST_EXCHANGED:
             self._fresh = 0  # the queue has more than we have in hand
-            self._turns.dismiss(self._exchange, lambda: self._held(EXCHANGE_DELAY))
-        self._exchange(place)
+            leaving += self._turns.dismiss(lambda _: True, lambda: self._held(EXCHANGE_DELAY))
+        room = max(0, _MOST_EXCHANGED - len(self._exchanged))
+        self._exchanged.update([one.caller.id for one in leaving][:room])
         raise self._held(EXCHANGE_DELAY)
-
-    def _exchange(self, place: ProbePlace) -> bool:
-        if len(self._exchanged) < _MOST_EXCHANGED:
-            self._exchanged.add(place.caller.id)
-        return True
 
     def _waited(self) -> float:
         return (self._clock.now() - self._opened_at).total_seconds()

@@ -41,27 +41,16 @@ class AttachmentRoom:
         if paths := [file.path for file in attachments if file.path is not None]:
             size += await self._size_of(paths)
         need = min(size * _COPIES, self._size)
-        if self._waiting or need > self._free:
-            await self._wait(need)
-        else:
-            self._free -= need
-        try:
-            yield
-        finally:
-            self._give_back(need)
-
-    async def _wait(self, need: int) -> None:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((need, turn))
+        self._give_back(0)  # it may be the first, and fit
         try:
             await turn
-        except asyncio.CancelledError:
+            yield
+        finally:
             if turn.cancelled():
                 self._waiting = deque(one for one in self._waiting if one[1] is not turn)
-                self._give_back(0)  # those behind it may fit
-            else:
-                self._give_back(need)
-            raise
+            self._give_back(0 if turn.cancelled() else need)  # those behind it may fit
 
     def _give_back(self, size: int) -> None:
         self._free += size

@@ -5,7 +5,7 @@ follows the same rules there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -56,7 +56,7 @@ class Verdict:
     fresh: Sequence[str] = ()
     taken: Sequence[int] = ()
     used: Sequence[int] = ()
-    forgotten: Sequence[int] = field(default=())
+    forgotten: Sequence[int] = ()
 
 
 def judge(delivery: Delivery, rows: Iterable[Row], *, has_recovered: bool) -> Verdict:
@@ -74,14 +74,13 @@ def judge(delivery: Delivery, rows: Iterable[Row], *, has_recovered: bool) -> Ve
     there = [row for row in found.values() if row is not None]
     left = [row for row in there if row.state is not RowState.SENT]
     if RecipientState.BUSY in states.values():
-        return _none_may_go(delivery, states, RecipientState.BUSY)
+        return Verdict(states=_all_but_sent(states, RecipientState.BUSY, is_kept=delivery.has_id))
     used = () if delivery.has_id else tuple(row.id for row in there if row.state is RowState.SENT)
     if RecipientState.POISON in states.values():
-        verdict = _none_may_go(delivery, states, RecipientState.POISON, keeps_sent=True)
-        forgotten = tuple(row.id for row in left)
-        return Verdict(states=verdict.states, used=used, forgotten=forgotten)
+        poison = _all_but_sent(states, RecipientState.POISON, is_kept=True)
+        return Verdict(states=poison, used=used, forgotten=tuple(row.id for row in left))
     if left and has_recovered:
-        return _none_may_go(delivery, states, RecipientState.BUSY)
+        return Verdict(states=_all_but_sent(states, RecipientState.BUSY, is_kept=delivery.has_id))
     return Verdict(
         states=states,
         fresh=tuple(recipient for recipient, row in found.items() if row is None),
@@ -119,19 +118,12 @@ def _state(row: Row | None, *, has_id: bool) -> RecipientState:
     return RecipientState.IN_DOUBT if row.state is RowState.SENDING else RecipientState.CLEAR
 
 
-def _none_may_go(
-    delivery: Delivery,
-    states: Mapping[str, RecipientState],
-    state: RecipientState,
-    *,
-    keeps_sent: bool = False,
-) -> Verdict:
-    """No recipient is started, so none may be CLEAR. Who has got it is SENT, unless that rests on a
-    row without an id, which the delivery stands for only once it is not BUSY any more."""
-    keeps_sent = keeps_sent or delivery.has_id
-    return Verdict(
-        states={
-            recipient: RecipientState.SENT if known is RecipientState.SENT and keeps_sent else state
-            for recipient, known in states.items()
-        }
-    )
+def _all_but_sent(
+    states: Mapping[str, RecipientState], state: RecipientState, *, is_kept: bool
+) -> Mapping[str, RecipientState]:
+    """No recipient is started, so none may be CLEAR. Who has got it is SENT where that `is_kept`:
+    it may rest on a row without an id, which the delivery stands for only once it is not BUSY."""
+    return {
+        recipient: RecipientState.SENT if known is RecipientState.SENT and is_kept else state
+        for recipient, known in states.items()
+    }

@@ -33,19 +33,14 @@ class MediaType:
         text = text.strip(" \t")
         if len(text) > _LONGEST:
             raise ValueError(f"must be at most {_LONGEST} characters")
-        found = _TYPE.match(text)
         parameters: dict[str, str] = {}
-        at = found.end() if found else 0
-        while found is not None and at < len(text):
-            parameter = _PARAMETER.match(text, at)
-            if parameter is None:
-                found = None
-                break
-            at = parameter.end()
-            if parameter["name"]:
-                name, value = _decoded(parameter)
+        part = found = _TYPE.match(text)
+        while part is not None and part.end() < len(text):
+            part = _PARAMETER.match(text, part.end())
+            if part is not None and part["name"]:
+                name, value = _decoded(part)
                 parameters.setdefault(name, value)
-        if found is None:
+        if found is None or part is None:
             raise ValueError("must be a media type such as application/pdf")
         return cls(found[0].lower(), parameters)
 

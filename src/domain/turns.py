@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.notification import Notification
@@ -28,13 +28,12 @@ def caller_of(notification: Notification) -> Caller:
     return Caller(notification.id, traits)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProbePlace:
     """The place of one message in the queue, since this time."""
 
     caller: Caller
     since: datetime
-    turn: asyncio.Future[None] | None = field(default=None, repr=False)
 
 
 class Turns:
@@ -47,7 +46,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._holder: ProbePlace | None = None
-        self._waiting: list[ProbePlace] = []
+        self._waiting: dict[ProbePlace, asyncio.Future[None]] = {}
         self._refused: defaultdict[int, set[str]] = defaultdict(set)
         self._tried: set[str] = set()
 
@@ -59,7 +58,16 @@ class Turns:
     @asynccontextmanager
     async def turn(self, place: ProbePlace) -> AsyncIterator[None]:
         """Wait for the turn of `place`, and pass it on at the end."""
-        await self._acquire(place)
+        if self._holder is not None:
+            turn = self._waiting[place] = asyncio.get_running_loop().create_future()
+            try:
+                await turn
+            except BaseException:
+                self._waiting.pop(place, None)
+                if self._holder is place:  # cancelled just as the turn had come
+                    self._release()
+                raise
+        self._holder = place
         try:
             yield
         finally:
@@ -88,38 +96,19 @@ class Turns:
 
     def dismiss(
         self, is_meant: Callable[[ProbePlace], bool], error: Callable[[], Exception]
-    ) -> None:
-        """End the waiting of those meant, with an error each."""
-        for place in [p for p in self._waiting if is_meant(p)]:
-            if place.turn is not None and not place.turn.done():
-                self._waiting.remove(place)
-                place.turn.set_exception(error())
-
-    async def _acquire(self, place: ProbePlace) -> None:
-        if self._holder is None:
-            self._holder = place
-            return
-        place.turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        try:
-            await place.turn
-        except BaseException:
-            if self._holder is place:  # cancelled just as the turn had come
-                self._release()
-            elif place in self._waiting:
-                self._waiting.remove(place)
-            raise
+    ) -> list[ProbePlace]:
+        """End the waiting of those meant, which are returned, with an error each."""
+        meant = [p for p, turn in self._waiting.items() if not turn.done() and is_meant(p)]
+        for place in meant:
+            self._waiting.pop(place).set_exception(error())
+        return meant
 
     def _release(self) -> None:
         self._holder = None
-        ready = [p for p in self._waiting if p.turn is not None and not p.turn.done()]
-        if not ready:
-            return
-        best = max(ready, key=self._rank)
-        self._waiting.remove(best)
-        self._holder = best
-        if best.turn is not None:
-            best.turn.set_result(None)
+        ready = [place for place, turn in self._waiting.items() if not turn.done()]
+        if ready:
+            self._holder = max(ready, key=self._rank)
+            self._waiting.pop(self._holder).set_result(None)
 
     def _rank(self, place: ProbePlace) -> tuple[int, bool]:
         novelty = sum(self._is_new(place, kind) for kind in range(len(place.caller.traits)))
