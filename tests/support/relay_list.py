@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from adapters.channels.email.failover import FailoverNotifier
-from adapters.channels.email.relay import Relay
+from adapters.channels.email.relay import FailoverNotifier, Relay
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
 from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
 from adapters.channels.shared.learned import Learned

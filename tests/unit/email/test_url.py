@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from adapters.channels.email.url import (
     Auth,
-    MaildirSettings,
     Security,
     SmtpSettings,
     parse_email_urls,
@@ -46,15 +45,13 @@ from adapters.channels.email.url import (
             "smtp://ann:x@127.0.0.1",
             SmtpSettings(host="127.0.0.1", port=25, username="ann", password="x"),
         ),
-        ("maildir:./var/mail", MaildirSettings(folder=Path("var/mail"))),
-        ("maildir:/srv/mail", MaildirSettings(folder=Path("/srv/mail"))),
-        ("maildir:///srv/mail", MaildirSettings(folder=Path("/srv/mail"))),
+        ("maildir:./var/mail", Path("var/mail")),
+        ("maildir:/srv/mail", Path("/srv/mail")),
+        ("maildir:///srv/mail", Path("/srv/mail")),
     ],
 )
-def test_a_url_names_where_mail_goes(url: str, expected: SmtpSettings | MaildirSettings) -> None:
-    assert parse_email_urls(url) == (
-        expected if isinstance(expected, MaildirSettings) else (expected,)
-    )
+def test_a_url_names_where_mail_goes(url: str, expected: SmtpSettings | Path) -> None:
+    assert parse_email_urls(url) == (expected if isinstance(expected, Path) else (expected,))
 
 
 @pytest.mark.parametrize(

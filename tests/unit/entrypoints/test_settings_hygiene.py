@@ -69,11 +69,11 @@ def test_field_7_7_a_tilde_is_the_home_folder_in_every_path(
         }
     )
 
-    from adapters.channels.email.url import MaildirSettings, parse_email_urls
+    from adapters.channels.email.url import parse_email_urls
     from adapters.sqlite.url import parse_sqlite_url
 
     email = settings.channel_settings["email"]
-    assert parse_email_urls(email.url.value) == MaildirSettings(folder=tmp_path / "mail")
+    assert parse_email_urls(email.url.value) == tmp_path / "mail"
     assert parse_sqlite_url(settings.broker) == tmp_path / "queue.db"
     assert settings.home == tmp_path / "home"
     assert settings.templates_dir == tmp_path / "templates"

@@ -86,12 +86,12 @@ def _read(source: bytes) -> "CapturedContent":
 
 
 def _own_folder(settings: EmailSettings) -> Path | None:
-    from adapters.channels.email.url import MaildirSettings, parse_email_urls
+    from adapters.channels.email.url import parse_email_urls
 
     if settings.url is None or not settings.url.value.lower().startswith("maildir:"):
         return None
     place = parse_email_urls(settings.url.value)
-    return place.folder if isinstance(place, MaildirSettings) else None
+    return place if isinstance(place, Path) else None
 
 
 CHANNEL = Channel(

@@ -2,9 +2,9 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import ChannelContext
+from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.failures import no_greeting
 from adapters.channels.email.headers import not_carried, parse_address
@@ -12,21 +12,18 @@ from adapters.channels.email.limits import Phase
 from adapters.channels.email.relays import email_notifier, maildir_notifier, tokens_of
 from adapters.channels.email.session import FAREWELL, Session
 from adapters.channels.email.transaction import Timeouts
-from adapters.channels.email.url import MaildirSettings, SmtpSettings, parse_email_urls
+from adapters.channels.email.url import SmtpSettings, parse_email_urls
 from adapters.channels.email.verdicts import verdict
 from adapters.channels.finding import Finding, FindingState, reason_of
 from domain.errors import DeliveryError, DispatcherError, FailureReason, Permanent, Unavailable
 from domain.notification import one_recipient
-
-if TYPE_CHECKING:
-    from adapters.channels.email.channel import EmailSettings
 
 _NAME = "email"
 _PATIENCE = 30.0  # a relay may be slow to greet: some are on purpose
 _COMMAND = 10.0
 
 
-async def ping(settings: "EmailSettings", context: ChannelContext, folder: Path) -> list[Finding]:
+async def ping(settings: EmailSettings, context: ChannelContext, folder: Path) -> list[Finding]:
     """Greet each relay and sign in. `folder` is where mail is kept while no URL is set. Raises
     ValueError where a default or the authorities cannot be used."""
     if settings.url is None:
@@ -34,14 +31,14 @@ async def ping(settings: "EmailSettings", context: ChannelContext, folder: Path)
         return [Finding.kept_in(_NAME, folder, "mail is")]
     email_notifier(settings, context)
     places = parse_email_urls(settings.url.now())
-    if isinstance(places, MaildirSettings):
-        return [Finding.kept_in(_NAME, places.folder, "mail is")]
+    if isinstance(places, Path):
+        return [Finding.kept_in(_NAME, places, "mail is")]
     found = await asyncio.gather(*(_greet(settings, context, place) for place in places))
     return [one for findings in found for one in findings]
 
 
 async def _greet(
-    settings: "EmailSettings", context: ChannelContext, relay: SmtpSettings
+    settings: EmailSettings, context: ChannelContext, relay: SmtpSettings
 ) -> list[Finding]:
     tokens = tokens_of(settings, context)
     late: list[str] = []
@@ -74,7 +71,7 @@ async def _greet(
     return [Finding(_NAME, f"{relay.server} {login}"), *_replies(settings, session)]
 
 
-def _refused(refusal: DeliveryError, settings: "EmailSettings") -> Finding:
+def _refused(refusal: DeliveryError, settings: EmailSettings) -> Finding:
     if isinstance(refusal, Unavailable):
         return Finding.unreachable(_NAME, refusal)
     if isinstance(refusal, Permanent) and settings.sender is not None:
@@ -85,7 +82,7 @@ def _refused(refusal: DeliveryError, settings: "EmailSettings") -> Finding:
     return Finding.notable(_NAME, reason_of(refusal, _COMMAND), remedy)
 
 
-def _replies(settings: "EmailSettings", session: Session) -> list[Finding]:
+def _replies(settings: EmailSettings, session: Session) -> list[Finding]:
     replies = settings.reply_to or ""
     if replies.rpartition("@")[0].isascii() or "smtputf8" in session.extensions:
         return []

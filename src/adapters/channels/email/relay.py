@@ -1,41 +1,40 @@
-"""One relay of a list: what it is sent, whether it is away, and which mails another may take."""
+"""Several relays: whether each is away, and which mails the next one may take."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
 import structlog
 
 from adapters.channels.email.dial import LateGreeting
+from domain.breaker import (
+    FIRST_PAUSE,
+    FIRST_PAUSE_AFTER_A_LOGIN,
+    LONGEST_PAUSE,
+    LONGEST_PAUSE_AFTER_A_LOGIN,
+)
 from domain.content import Content
 from domain.errors import (
     DeliveryError,
     InDoubt,
     NotYet,
     Permanent,
+    RefusedInARow,
     Throttled,
     Transient,
     Unavailable,
 )
 from domain.ledger import LedgerUnavailable
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Notifier
+from domain.ports import AboutToSend, Answers, Notifier, proceed
 from domain.refusals import FaultStreak
 from domain.turns import caller_of
 
 log = structlog.get_logger()
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
-FIRST_PAUSE_AFTER_A_LOGIN = 15.0
-LONGEST_PAUSE_AFTER_A_LOGIN = 900.0
-FIRST_PAUSE_AFTER_LATE = 10.0
+_FIRST_PAUSE_AFTER_LATE = 10.0
 """Seconds until a relay that is away is tried again, with one mail. They double."""
-
-Answers = Mapping[Recipient, DeliveryError | None]
 
 
 class Declined(DeliveryError):
@@ -45,25 +44,6 @@ class Declined(DeliveryError):
     def __init__(self, text: str, verdicts: Answers) -> None:
         super().__init__(text)
         self.verdicts = verdicts
-
-
-@dataclass(slots=True)
-class Sending:
-    """One mail on its way, to whichever relay takes it.
-
-    `refused`: the answers if no relay takes it, of the first that declined it.
-    """
-
-    notification: Notification
-    content: Content
-    recipients: Sequence[Recipient]
-    about_to_send: AboutToSend
-    refused: Answers | None = None
-
-    def decline(self, verdicts: Answers) -> None:
-        """A relay declined it. The first answers are kept, or the first that spend no attempt."""
-        if self.refused is None or (_all_wait(verdicts) and not _all_wait(self.refused)):
-            self.refused = verdicts
 
 
 class Relay:
@@ -104,75 +84,65 @@ class Relay:
         if self.cause is not None and notification.id not in self._probes:
             raise Unavailable(str(self.cause))
 
-    @property
-    def is_late(self) -> bool:
-        """Whether it is away only because its greeting takes long."""
-        return isinstance(self.cause, LateGreeting)
-
-    @contextmanager
-    def patiently(self) -> Iterator[None]:
-        """Wait for its greeting as long as for that of a single relay."""
-        self._patient += 1
-        try:
-            yield
-        finally:
-            self._patient -= 1
-
-    async def send(self, sending: Sending) -> Answers:
+    async def send(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend,
+        *,
+        is_patient: bool,
+    ) -> Answers:
         """Send over this relay. Raises Unavailable or Declined where the next one may take the
-        mail."""
+        mail. `is_patient`: wait for its greeting as long as for that of a single relay."""
         is_probe = self.cause is not None
-        mail = sending.notification.id
         if is_probe:
-            self._probes.add(mail)
+            self._probes.add(notification.id)
+        self._patient += is_patient
         try:
-            answers = await self._judged(sending)
+            answers = await self._judged(notification, content, recipients, about_to_send)
         except Unavailable as error:
-            if not is_ledgers(error) and (self.cause is None or is_probe):
+            if not _is_ledgers(error) and (self.cause is None or is_probe):
                 self._has_left(error)
             raise
         except DeliveryError:  # it answers, whatever it says
             self._has_answered(is_probe=is_probe)
             raise
         finally:
+            self._patient -= is_patient
             if is_probe:
-                self._probes.discard(mail)
+                self._probes.discard(notification.id)
         self._has_answered(is_probe=is_probe)
         return answers
 
-    async def _judged(self, sending: Sending) -> Answers:
+    async def _judged(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend,
+    ) -> Answers:
         """The answers. Several refusals in a row that are about us raise Unavailable; one alone
         raises Declined, or makes its recipients those of a further message (NotYet)."""
         self._streak.tries += 1
-        caller = partial(caller_of, sending.notification)
-        judge = partial(self._streak.judge, caller, self._streak.tries)
+        judge = partial(self._streak.judge, partial(caller_of, notification), self._streak.tries)
         try:
-            answers = await self.notifier.notify(
-                sending.notification, sending.content, sending.recipients, sending.about_to_send
-            )
+            answers = await self.notifier.notify(notification, content, recipients, about_to_send)
         except (Unavailable, InDoubt):
             raise
         except DeliveryError as error:
             [verdict] = judge([error])
             if _is_for_another(error):
-                verdicts = dict.fromkeys(sending.recipients, verdict or error)
-                raise Declined(str(error), verdicts) from None
-            if verdict is None or verdict is error:
-                raise
-            raise verdict from None
+                raise Declined(str(error), dict.fromkeys(recipients, verdict)) from None
+            raise verdict or error from None
         given = list(answers.values())
         if any(isinstance(answer, InDoubt) for answer in given):
             return answers  # some may have it: never again by another relay
-        judged = judge(given)
-        offered = [error for error in given if _is_for_another(error)]
+        judged = dict(zip(answers, judge(given), strict=True))
+        offered = [one for one, error in answers.items() if _is_for_another(error)]
         if offered and len(offered) == len(given):
-            raise Declined(str(offered[0]), dict(zip(answers, judged, strict=True)))
-        if offered:
-            judged = [
-                NotYet(str(error)) if _is_for_another(error) else verdict
-                for error, verdict in zip(given, judged, strict=True)
-            ]
-        return answers if judged is given else dict(zip(answers, judged, strict=True))
+            raise Declined(str(given[0]), judged)
+        return judged | {one: NotYet(str(answers[one])) for one in offered}
 
     def _has_left(self, error: Unavailable) -> None:
         if self.cause is None:
@@ -182,7 +152,7 @@ class Relay:
         if error.is_login:
             first, longest = FIRST_PAUSE_AFTER_A_LOGIN, LONGEST_PAUSE_AFTER_A_LOGIN
         elif isinstance(error, LateGreeting):
-            first = FIRST_PAUSE_AFTER_LATE
+            first = _FIRST_PAUSE_AFTER_LATE
         self._pause = min(before * 2 or first, longest)
         self._until = self._now() + self._pause
         self.cause = error
@@ -190,12 +160,77 @@ class Relay:
     def _has_answered(self, *, is_probe: bool) -> None:
         if not is_probe or self.cause is None:
             return
-        if not self._streak.is_over():  # a quota lets a mail pass now and then
+        if self._streak.is_over():
+            self.cause = None
+            self._pause = 0.0
+            log.info("relay is back", relay=self.name)
+        else:  # a quota lets a mail pass now and then
             self._until = self._now() + self._pause
-            return
-        self.cause = None
-        self._pause = 0.0
-        log.info("relay is back", relay=self.name)
+
+
+class FailoverNotifier:
+    """Sends over the first relay that is there. A mail that may have been accepted goes to no
+    other."""
+
+    one_by_one = False
+
+    def __init__(self, relays: Sequence[Relay]) -> None:
+        """`relays` in the order of their use."""
+        self._relays = tuple(relays)
+        self.check = relays[0].notifier.check  # before a relay is asked, each of them judges alike
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Answers:
+        """See `Notifier.notify`. Raises Unavailable with all causes where no relay is there."""
+        declined: list[Answers] = []
+        for relay, is_patient in self._candidates(declined):
+            try:
+                return await relay.send(
+                    notification, content, recipients, about_to_send, is_patient=is_patient
+                )
+            except Declined as error:
+                mail = notification.id
+                log.info("relay declines a mail", relay=relay.name, id=mail, error=str(error))
+                declined.append(error.verdicts)
+            except Unavailable as error:
+                if _is_ledgers(error):
+                    raise
+        if not declined:
+            raise self._all_away()
+        waiting = (a for a in declined if all(isinstance(e, Throttled) for e in a.values()))
+        return next(waiting, declined[0])  # the first that spend no attempt
+
+    def _candidates(self, declined: Sequence[Answers]) -> Iterator[tuple[Relay, bool]]:
+        """Who is tried, in order, and whether with patience. Where no relay is there, none has
+        `declined`, and the channel is about to pause, or probes: one that rests may be back."""
+        there = [relay for relay in self._relays if relay.may_try()]
+        yield from ((relay, False) for relay in there)
+        if not declined:
+            resting = [relay for relay in self._relays if relay not in there]
+            yield from ((one, False) for one in resting if not (one.cause and one.cause.is_login))
+        late = () if declined else self._relays
+        yield from ((one, True) for one in late if isinstance(one.cause, LateGreeting))
+
+    async def close(self) -> None:
+        """See `Notifier.close`."""
+        for relay in self._relays:
+            await relay.notifier.close()
+
+    def _all_away(self) -> Unavailable:
+        causes = [relay.cause for relay in self._relays if relay.cause is not None]
+        text = "no relay is there: " + "; ".join(map(str, causes))
+        if any(isinstance(cause, RefusedInARow) for cause in causes):
+            return RefusedInARow(text)
+        return Unavailable(
+            text,
+            is_login=bool(causes) and all(cause.is_login for cause in causes),
+            changed=lambda: any(cause.changed() for cause in causes),
+        )
 
 
 def _is_for_another(error: DeliveryError | None) -> bool:
@@ -207,10 +242,6 @@ def _is_for_another(error: DeliveryError | None) -> bool:
     return isinstance(error, Transient) and error.provider_fault
 
 
-def _all_wait(answers: Answers) -> bool:
-    return all(isinstance(answer, Throttled) for answer in answers.values())
-
-
-def is_ledgers(error: Unavailable) -> bool:
+def _is_ledgers(error: Unavailable) -> bool:
     """Whether it is the ledger that is away: nothing is sent without it, by no relay."""
     return isinstance(error.__cause__, LedgerUnavailable)

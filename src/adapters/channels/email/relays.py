@@ -1,36 +1,34 @@
 """How the email channel is made from its settings: one relay, several, or a folder."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import ChannelContext
+from adapters.channels.email.bounds import PoolLimits
+from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.outgoing_mail import EmailDefaults
-from adapters.channels.email.url import MaildirSettings, SmtpSettings, parse_email_urls
+from adapters.channels.email.relay import FailoverNotifier, Relay
+from adapters.channels.email.relay_pace import PaceRules, RelayPace
+from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
+from adapters.channels.email.tokens import GivenToken, RefreshTokenFile, Tokens
+from adapters.channels.email.url import SmtpSettings, parse_email_urls
+from adapters.channels.shared.blips import FIRST_WAIT
 from adapters.secret import now
 from domain.ports import Notifier
-
-if TYPE_CHECKING:
-    from adapters.channels.email.channel import EmailSettings
-    from adapters.channels.email.relay import Relay
-    from adapters.channels.email.tokens import Tokens
 
 _KEPT_IN = "email-oauth2.json"
 
 
-def email_notifier(settings: "EmailSettings", context: ChannelContext) -> Notifier:
+def email_notifier(settings: EmailSettings, context: ChannelContext) -> Notifier:
     """Over SMTP, or into the Maildir that the URL names. Raises ValueError, which names its
     variable."""
     places = parse_email_urls(settings.url.value if settings.url else "")
-    if isinstance(places, MaildirSettings):
-        return maildir_notifier(places.folder, settings, context)
+    if isinstance(places, Path):
+        return maildir_notifier(places, settings, context)
     make = partial(_relay, settings, context, places, tokens_of(settings, context))
     if len(places) == 1:
         return make(0, None)
-    from adapters.channels.email.failover import FailoverNotifier
-    from adapters.channels.email.relay import Relay
-
     return FailoverNotifier(
         [
             Relay(place.server, partial(make, number), context.retry_delays)
@@ -39,14 +37,14 @@ def email_notifier(settings: "EmailSettings", context: ChannelContext) -> Notifi
     )
 
 
-def maildir_notifier(folder: Path, settings: "EmailSettings", context: ChannelContext) -> Notifier:
+def maildir_notifier(folder: Path, settings: EmailSettings, context: ChannelContext) -> Notifier:
     """Into a Maildir. Raises ValueError."""
     from adapters.channels.email.maildir import MaildirNotifier
 
     return MaildirNotifier(folder, defaults=_defaults(settings, context))
 
 
-def _defaults(settings: "EmailSettings", context: ChannelContext) -> EmailDefaults:
+def _defaults(settings: EmailSettings, context: ChannelContext) -> EmailDefaults:
     return EmailDefaults(
         sender=settings.sender,
         reply_to=settings.reply_to,
@@ -56,20 +54,15 @@ def _defaults(settings: "EmailSettings", context: ChannelContext) -> EmailDefaul
 
 
 def _relay(
-    settings: "EmailSettings",
+    settings: EmailSettings,
     context: ChannelContext,
     places: tuple[SmtpSettings, ...],
-    tokens: "Tokens | None",
+    tokens: Tokens | None,
     number: int,
-    member: "Relay | None",
+    member: Relay | None,
 ) -> Notifier:
     """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
     of several. Raises ValueError."""
-    from adapters.channels.email.bounds import PoolLimits
-    from adapters.channels.email.relay_pace import PaceRules, RelayPace
-    from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
-    from adapters.channels.shared.blips import FIRST_WAIT
-
     place = places[number]
     smtp = SmtpNotifier(
         place,
@@ -79,7 +72,7 @@ def _relay(
         tokens=tokens if place.wants_token else None,
         in_hurry=member.in_hurry if member else lambda: False,
         limits=PoolLimits(size=settings.pool),
-        reread=_relay_now(settings, number, places),
+        reread=partial(_relay_now, settings, number, places),
         learned=context.learned,
     )
     rules = PaceRules(ceiling=settings.rate)
@@ -92,16 +85,13 @@ def _relay(
     )
 
 
-def tokens_of(settings: "EmailSettings", context: ChannelContext) -> "Tokens | None":
+def tokens_of(settings: EmailSettings, context: ChannelContext) -> Tokens | None:
     """Where access tokens come from; None where the settings name no place."""
     if settings.oauth2_access_token is not None:
-        from adapters.channels.email.tokens import GivenToken
-
         return GivenToken(settings.oauth2_access_token.now)
     if settings.oauth2_token_url is None:
         return None
     from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
-    from adapters.channels.email.tokens import RefreshTokenFile
 
     client = OAuth2Client(
         token_url=settings.oauth2_token_url.value,
@@ -115,18 +105,12 @@ def tokens_of(settings: "EmailSettings", context: ChannelContext) -> "Tokens | N
 
 
 def _relay_now(
-    settings: "EmailSettings", number: int, known: tuple[SmtpSettings, ...]
-) -> Callable[[], SmtpSettings]:
+    settings: EmailSettings, number: int, known: tuple[SmtpSettings, ...]
+) -> SmtpSettings:
     """The relay as the secret file names it at the moment of asking. A file in the middle of a
     change, or with more or fewer relays than at the start, says nothing."""
-
-    def reread() -> SmtpSettings:
-        try:
-            places = parse_email_urls(now(settings.url) or "")
-        except ValueError:
-            return known[number]
-        if isinstance(places, MaildirSettings) or len(places) != len(known):
-            return known[number]
-        return places[number]
-
-    return reread
+    with suppress(ValueError):
+        places = parse_email_urls(now(settings.url) or "")
+        if not isinstance(places, Path) and len(places) == len(known):
+            return places[number]
+    return known[number]

@@ -5,21 +5,17 @@ No error repeats a piece of a URL that may be a password.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 
 from adapters.paths import parse_path
 from adapters.urls import PERCENT_ENCODE, option_name, parse_url
 
 _FORMS = "smtp://, smtp+starttls:// or smtps://user:password@host:port, or maildir:folder"
-_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "insecure": ("0", "1"),
-    "auth": ("plain", "login", "cram-md5", "xoauth2", "oauthbearer"),
-    "pipelining": ("on", "off"),
-    "8bitmime": ("on", "off"),
-}
+_MAILDIR = "maildir:"
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -45,6 +41,12 @@ class Auth(StrEnum):
     OAUTHBEARER = "oauthbearer"
 
 
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "insecure": ("0", "1"),
+    "auth": tuple(Auth),
+    "pipelining": ("on", "off"),
+    "8bitmime": ("on", "off"),
+}
 # RFC 5321 4.5.4.2, RFC 6409 and RFC 8314.
 _PORTS = {Security.CLEAR: 25, Security.STARTTLS: 587, Security.TLS: 465}
 
@@ -78,37 +80,30 @@ class SmtpSettings:
         return self.auth in {Auth.XOAUTH2, Auth.OAUTHBEARER}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaildirSettings:
-    """A folder that mail is kept in instead of being sent."""
-
-    folder: Path
-
-
-def parse_email_urls(text: str) -> tuple[SmtpSettings, ...] | MaildirSettings:
-    """Read DISPATCHER_EMAIL_URL: a folder, or relays in the order of their use. Raises ValueError,
-    whose text holds nothing that may be a password.
+def parse_email_urls(text: str) -> tuple[SmtpSettings, ...] | Path:
+    """Read DISPATCHER_EMAIL_URL: relays in the order of their use, or a folder that mail is kept in
+    instead of being sent. Raises ValueError, whose text holds nothing that may be a password.
 
     A password in clear is refused unless the host is this machine or the URL says `?insecure=1`.
     """
     urls = [url.strip() for url in text.split(",")]
-    if text.lower().startswith("maildir:") and not any(map(_is_url, urls[1:])):
-        return _maildir(text[len("maildir:") :])  # a comma may stand in its folder
-    relays = []
+    is_list = any("://" in url or url.lower().startswith(_MAILDIR) for url in urls[1:])
+    if text.lower().startswith(_MAILDIR) and not is_list:  # a comma may stand in its folder
+        folder = text[len(_MAILDIR) :].removeprefix("//")
+        if not folder or "\0" in folder:
+            raise ValueError("maildir: needs a folder, such as maildir:/var/lib/dispatcher/mail")
+        return parse_path(folder)
+    relays: dict[tuple[str, str | None], SmtpSettings] = {}
     for number, url in enumerate(urls, 1):
         try:
-            relays.append(_relay(url))
+            relay = _relay(url)
         except ValueError as error:
             where = f"URL {number} of {len(urls)}: " if len(urls) > 1 else ""
             raise ValueError(f"{where}{error}") from None
-    accounts = {(relay.server, relay.username) for relay in relays}
-    if len(accounts) < len(relays):
+        relays[relay.server, relay.username] = relay
+    if len(relays) < len(urls):
         raise ValueError("must not name one relay twice with the same user name")
-    return tuple(relays)
-
-
-def _is_url(text: str) -> bool:
-    return "://" in text or text.lower().startswith("maildir:")
+    return tuple(relays.values())
 
 
 def _relay(url: str) -> SmtpSettings:
@@ -120,7 +115,13 @@ def _relay(url: str) -> SmtpSettings:
     parts = parse_url(url, _FORMS)
     if parts.path.strip("/"):
         raise ValueError(f"must have nothing after the port; {PERCENT_ENCODE}")
-    options = _checked(parts.options)
+    options = parts.options
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            known = ", ".join(_OPTIONS)
+            raise ValueError(f"must not have the option {option_name(name)}; there are {known}")
+        if value not in _OPTIONS[name]:
+            raise ValueError(f"{name} must be {' or '.join(_OPTIONS[name])}")
     security = Security(scheme)
     settings = SmtpSettings(
         host=parts.host,
@@ -132,43 +133,26 @@ def _relay(url: str) -> SmtpSettings:
         pipelining=options.get("pipelining") != "off",
         eight_bit=options.get("8bitmime") != "off",
     )
-    _refuse_contradictions(settings)
-    is_in_clear = security is Security.CLEAR and not is_loopback(settings.host)
-    if settings.username and is_in_clear and options.get("insecure") != "1":
-        what = "access token" if settings.wants_token else "password"
-        raise ValueError(
-            f"must not send the {what} to {settings.host} in clear; use smtp+starttls:// or"
-            " smtps://, or add ?insecure=1 if you mean that"
-        )
+    _refuse_contradictions(settings, takes_clear=options.get("insecure") == "1")
     return settings
 
 
-def _maildir(rest: str) -> MaildirSettings:
-    folder = rest.removeprefix("//")
-    if not folder or "\0" in folder:
-        raise ValueError("maildir: needs a folder, such as maildir:/var/lib/dispatcher/mail")
-    return MaildirSettings(folder=parse_path(folder))
-
-
-def _refuse_contradictions(settings: SmtpSettings) -> None:
-    if settings.password and not settings.username:
-        raise ValueError("must not have a password without a user name")
-    if settings.auth is not None and not settings.username:
-        raise ValueError("must have a user name for ?auth=")
-    if settings.wants_token and settings.password:
-        raise ValueError(
-            f"must not have a password: ?auth={settings.auth} signs in with an access token"
-        )
-
-
-def _checked(options: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            known = ", ".join(_OPTIONS)
-            raise ValueError(f"must not have the option {option_name(name)}; there are {known}")
-        if value not in _OPTIONS[name]:
-            raise ValueError(f"{name} must be {' or '.join(_OPTIONS[name])}")
-    return options
+def _refuse_contradictions(settings: SmtpSettings, *, takes_clear: bool) -> None:
+    user, password, host = settings.username, settings.password, settings.host
+    is_safe = takes_clear or settings.security is not Security.CLEAR or is_loopback(host)
+    what = "access token" if settings.wants_token else "password"
+    instead = "use smtp+starttls:// or smtps://, or add ?insecure=1 if you mean that"
+    for is_wrong, text in (
+        (password and not user, "must not have a password without a user name"),
+        (settings.auth and not user, "must have a user name for ?auth="),
+        (
+            settings.wants_token and password,
+            f"must not have a password: ?auth={settings.auth} signs in with an access token",
+        ),
+        (user and not is_safe, f"must not send the {what} to {host} in clear; {instead}"),
+    ):
+        if is_wrong:
+            raise ValueError(text)
 
 
 def is_loopback(host: str) -> bool:
@@ -182,41 +166,27 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_ehlo(text: str) -> str:
-    """A domain, its international letters encoded, or an address literal. Raises ValueError."""
+    """A domain, its international letters encoded, or an address literal: `[192.0.2.1]` or
+    `[IPv6:2001:db8::1]`. Raises ValueError."""
     form = "must be a domain such as mail.example.com, or an address such as [192.0.2.1]"
-    if text.startswith("["):
-        inner = text[1:-1].removeprefix("IPv6:")
-        try:
-            address = ip_address(inner)
-        except ValueError:
-            raise ValueError(form) from None
-        if not text.endswith("]") or "%" in inner:
-            raise ValueError(form)
-        return address_literal(address)
     try:
+        if text.startswith("[") and text.endswith("]") and "%" not in text:
+            address = ip_address(text[1:-1].removeprefix("IPv6:"))
+            return f"[{'IPv6:' if address.version == 6 else ''}{address}]"
         name = text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
+    except ValueError:
         raise ValueError(form) from None
     if len(name) > _LONGEST or not _DOMAIN.fullmatch(name):
         raise ValueError(form)
     return name
 
 
-def address_literal(address: IPv4Address | IPv6Address) -> str:
-    """`[192.0.2.1]` or `[IPv6:2001:db8::1]`."""
-    return f"[{'IPv6:' if address.version == 6 else ''}{address}]"
-
-
 def own_name(host_name: str, address: str) -> str:
     """The name to give where DISPATCHER_EMAIL_EHLO is not set: the host's full name. A host with
     no full name gives the address of its end of the connection, which relays take where they
     refuse a name without a dot."""
-    if "." in host_name and not _NO_NAME.fullmatch(host_name):
-        try:
-            return parse_ehlo(host_name)
-        except ValueError:
-            pass
-    try:
-        return address_literal(ip_address(address.partition("%")[0]))
-    except ValueError:
-        return "[127.0.0.1]"
+    is_full = "." in host_name and not _NO_NAME.fullmatch(host_name)
+    for name in (host_name if is_full else "", f"[{address.partition('%')[0]}]"):
+        with suppress(ValueError):
+            return parse_ehlo(name)
+    return "[127.0.0.1]"
