@@ -122,9 +122,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """As `getattr`: the library looks for a method where there is no such key."""
         if isinstance(argument, str) and argument in _METHODS.get(type(obj), ()):
-            if type(obj) is dict and argument in obj:
-                return obj[argument]
-            return self.undefined(obj=obj, name=argument)
+            return self.getattr(obj, argument)
         return super().getitem(obj, argument)
 
     def method_of(self, obj: Any, attribute: str) -> Any:
@@ -132,17 +130,23 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def printed(self, value: Any, expression: str) -> Any:
-        """`value`, unless to print it would be a mistake. Raises NullUsed or NotPrintable."""
+        """As `as_text`; in JSON a null within the value is one of its values."""
         if type(value) not in SCALARS:
             is_json = self.writes_json and value is not None
             refuse_unprintable(value, expression, allow_null=is_json or not self.refuse_null)
         return value
 
     def as_text(self, value: Any, expression: str) -> Any:
-        """As `printed`, for what becomes a text before it is printed."""
+        """`value`, unless to make a text of it would be a mistake. Raises NullUsed or
+        NotPrintable."""
         if type(value) not in SCALARS:
             refuse_unprintable(value, expression, allow_null=not self.refuse_null)
         return value
+
+    def joined(self, value: Any, expression: str) -> Any:
+        """`value`, unless it is a list of which an item is no text; the filter checks others."""
+        is_list = type(value) is list and not SCALARS.issuperset(map(type, value))
+        return self.as_text(value, expression) if is_list or value is None else value
 
     def null(self, _value: None, expression: str) -> NoReturn:
         """Refuse a null that is used as a value."""
@@ -156,13 +160,15 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Refuse products that are small to write and huge to hold, before they are made."""
+        bits = 0
         if operator == "**":
-            _refuse_huge_number(_bits(left) * abs(right) if isinstance(right, int) else 0)
+            bits = _bits(left) * abs(right) if isinstance(right, int) else 0
         elif isinstance(left, int) and isinstance(right, int):
-            _refuse_huge_number(_bits(left) + _bits(right))
-        else:
-            _refuse_long_repetition(left, right)
-            _refuse_long_repetition(right, left)
+            bits = _bits(left) + _bits(right)
+        elif _length(left, right) > MAX_RANGE:
+            raise LimitExceeded(f"a repetition longer than {MAX_RANGE}")
+        if bits > _MAX_NUMBER_BITS:
+            raise LimitExceeded("a number of more than a thousand digits")
         return super().call_binop(context, operator, left, right)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
@@ -205,18 +211,12 @@ def _bits(value: object) -> int:
     return value.bit_length() if isinstance(value, int) else 0
 
 
-def _refuse_huge_number(bits: int) -> None:
-    if bits > _MAX_NUMBER_BITS:
-        raise LimitExceeded("a number of more than a thousand digits")
-
-
-def _refuse_long_repetition(sequence: object, times: object) -> None:
-    if (
-        isinstance(times, int)
-        and isinstance(sequence, str | list | tuple)
-        and len(sequence) * times > MAX_RANGE
-    ):
-        raise LimitExceeded(f"a repetition longer than {MAX_RANGE}")
+def _length(left: object, right: object) -> int:
+    """How long a text or a list gets that is repeated."""
+    times, repeated = (left, right) if isinstance(left, int) else (right, left)
+    if isinstance(times, int) and isinstance(repeated, str | list | tuple):
+        return len(repeated) * times
+    return 0
 
 
 def _bounded_range(*arguments: int) -> range:

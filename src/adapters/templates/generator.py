@@ -7,7 +7,6 @@ no more than before.
 
 # ruff: noqa: N802 - the names that Jinja2 looks for
 
-from collections.abc import Iterator
 from typing import Any
 
 from jinja2 import nodes
@@ -16,49 +15,38 @@ from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
 _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
+_CHECK = "check"
+"""The attribute of a node that has the environment's method to check its value with, and the text
+that this method is given."""
 
 
 class Generator(CodeGenerator):
-    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `null`
-    and `refuse_null`."""
+    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `joined`, `null`,
+    `writes_json` and `refuse_null`."""
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._callee: nodes.Node | None = None
-        self._checks: dict[int, tuple[str, str]] = {}
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
+        """Note what is checked, then generate."""
+        for one in node.find_all(nodes.Node):
+            self._note(one)
+        super().visit_Template(node, frame)
 
     def visit(self, node: nodes.Node, *arguments: Any, **more: Any) -> Any:
         """Visit a node, with a check around it where its value is used as a text, or at all."""
-        self._check_operands(node)
-        check, name = self._checks.pop(id(node), ("", ""))
+        check, text = vars(node).get(_CHECK, ("", ""))
         if not check:
-            return super().visit(node, *arguments, **more)
-        self.write("(_value if (_value := ")
-        super().visit(node, *arguments, **more)
-        is_sound = "is not None" if check == "null" else ".__class__ is str"
-        self.write(f") {is_sound} else environment.{check}(_value, {name!r}))")
-        return None
-
-    def visit_Call(
-        self,
-        node: nodes.Call,
-        frame: Frame,
-        forward_caller: bool = False,  # noqa: FBT001, FBT002
-    ) -> None:
-        """`order.items()` calls the method, whether or not there is such a key."""
-        if _attribute(node.node) is not None:
-            self._callee = node.node
-            if _attribute(node.node) == "format":
-                self._make_text(*_arguments(node))
-        super().visit_Call(node, frame, forward_caller=forward_caller)
-
-    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
-        """`order.items` is the message's own key."""
-        if not self._is_method(node, node.node, frame):
-            self._item(node, frame)
+            super().visit(node, *arguments, **more)
+        elif check == "method_of":
+            self.write("environment.method_of(")
+            self.visit(node.node, *arguments, **more)  # type: ignore[attr-defined]
+            self.write(f", {text!r})")
+        else:
+            self.write("(_value if (_value := ")
+            super().visit(node, *arguments, **more)
+            is_sound = "is not None" if check == "null" else ".__class__ is str"
+            self.write(f") {is_sound} else environment.{check}(_value, {text!r}))")
 
     @optimizeconst
-    def _item(self, node: nodes.Getattr, frame: Frame) -> None:
+    def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
         """A key that an object has is read without a call; the sandbox sees to all else."""
         self.write(f"(_owner[{node.attr!r}] if (_owner := ")
         self.visit(node.node, frame)
@@ -67,68 +55,64 @@ class Generator(CodeGenerator):
             f" else environment.getattr(_owner, {node.attr!r}))"
         )
 
-    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
-        """`order["items"]` likewise."""
-        if not self._is_method(node, node.node, frame):
-            super().visit_Getitem(node, frame)
-
-    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:
-        """A filter that needs a value is given no null."""
-        if node.node is not None:
-            if node.name in MAKE_TEXT:
-                self._make_text(node.node)
-            elif node.name == "join":
-                self._join(node, node.node)
-            elif node.name not in ACCEPT_NULL:
-                self._need(node.node)
-        if node.name in INSERT_ARGUMENTS:
-            self._make_text(*_arguments(node))
-        super().visit_Filter(node, frame)
-
-    def _check_operands(self, node: nodes.Node) -> None:
-        """Of a null nothing is made but what is said to be made of it."""
+    def _note(self, node: nodes.Node) -> None:
+        """Note what must hold of the values that a node uses."""
         match node:
+            case nodes.Output():
+                if not self.environment.writes_json:  # type: ignore[attr-defined]
+                    self._make_text(*node.nodes)
+                self._check("printed", *node.nodes)
+            case nodes.Call():
+                self._note_method(node)
+            case nodes.Filter():
+                self._note_filter(node)
             case nodes.For():
                 self._need(node.iter)
             case nodes.Concat():
                 self._make_text(*node.nodes)
-            case nodes.Mod():  # `"%s" % name` inserts it
-                right = node.right
+            case nodes.Mod():
                 self._need(node.left)
-                self._make_text(
-                    *(right.items if isinstance(right, nodes.Tuple | nodes.List) else [right])
-                )
-            case nodes.Compare():  # it may be equal to something, and neither more nor less
-                before = node.expr
-                for operand in node.ops:
-                    if operand.op in _ORDERS:
-                        self._need(before, operand.expr)
-                    elif operand.op in {"in", "notin"}:
-                        self._need(operand.expr)
-                    before = operand.expr
+                self._make_text(node.right)
             case nodes.BinExpr() if not isinstance(node, nodes.And | nodes.Or):
                 self._need(node.left, node.right)
+            case nodes.Compare():
+                self._note_order(node)
 
-    def _is_method(self, node: nodes.Expr, owner: nodes.Expr, frame: Frame) -> bool:
-        if node is not self._callee:
-            return False
-        self._callee = None
-        self.write("environment.method_of(")
-        self.visit(owner, frame)
-        self.write(f", {_attribute(node)!r})")
-        return True
+    def _note_method(self, node: nodes.Call) -> None:
+        """`order.items()` calls the method, whether or not there is such a key."""
+        name = _attribute(node.node)
+        if name is not None:
+            vars(node.node)[_CHECK] = ("method_of", name)
+        if name == "format":
+            self._make_text(*_arguments(node))
 
-    def _join(self, node: nodes.Filter, items: nodes.Expr) -> None:
-        separator = node.args[:1] or [one.value for one in node.kwargs if one.key == "d"]
-        self._make_text(*separator)
-        if len(separator) < len(node.args) + len(node.kwargs):
-            self._need(items)  # one attribute of each item is joined
-        elif isinstance(items, nodes.List | nodes.Tuple):
-            self._make_text(items)
-        else:
-            self._need(items)
-            name: Any = nodes.Keyword("expression", nodes.Const(described(items)))
-            node.kwargs = [*node.kwargs, name]
+    def _note_filter(self, node: nodes.Filter) -> None:
+        """A filter that needs a value is given no null."""
+        given = [] if node.node is None else [node.node]
+        if node.name in INSERT_ARGUMENTS:
+            self._make_text(*_arguments(node))
+        if node.name in MAKE_TEXT:
+            self._make_text(*given)
+        elif node.name == "join":
+            separator = node.args[:1] or [one.value for one in node.kwargs if one.key == "d"]
+            self._make_text(*separator)
+            if len(separator) < len(_arguments(node)):
+                self._need(*given)  # one attribute of each item is joined
+            else:
+                self._make_text(*(one for one in given if not isinstance(one, nodes.Dict)))
+                self._check("joined", *given)
+        elif node.name not in ACCEPT_NULL:
+            self._need(*given)
+
+    def _note_order(self, node: nodes.Compare) -> None:
+        """A null is equal to something or not, and neither more nor less than it."""
+        before = node.expr
+        for operand in node.ops:
+            if operand.op in _ORDERS:
+                self._need(before, operand.expr)
+            elif operand.op in {"in", "notin"}:
+                self._need(operand.expr)
+            before = operand.expr
 
     def _make_text(self, *expressions: nodes.Expr) -> None:
         """Check these, and the items of lists and objects that are written out, as texts."""
@@ -141,36 +125,27 @@ class Generator(CodeGenerator):
                 case nodes.Dict():
                     self._make_text(*(pair.value for pair in one.items))
                 case _:
-                    self._checks[id(one)] = ("as_text", described(one))
+                    self._check("as_text", one)
 
     def _need(self, *expressions: nodes.Node) -> None:
         """Check these for a null."""
         if self.environment.refuse_null:  # type: ignore[attr-defined]
             for one in expressions:
                 if not isinstance(one, nodes.Const):
-                    self._checks.setdefault(id(one), ("null", described(one)))
+                    vars(one).setdefault(_CHECK, ("null", described(one)))
+
+    def _check(self, method: str, *expressions: nodes.Node) -> None:
+        for one in expressions:
+            vars(one)[_CHECK] = (method, described(one))
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, nodes.TemplateData):
             self.environment.printed(node.as_const(frame.eval_ctx), "")  # type: ignore[attr-defined]
         return super()._output_child_to_const(node, frame, finalize)
 
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        super()._output_child_pre(node, frame, finalize)
-        is_written_out = isinstance(node, nodes.List | nodes.Tuple | nodes.Dict)
-        if is_written_out and not self.environment.writes_json:  # type: ignore[attr-defined]
-            self._make_text(node)
-        self.write("_value if (_value := ")
-
-    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        name = described(node)
-        self.write(f").__class__ is str else environment.printed(_value, {name!r})")
-        super()._output_child_post(node, frame, finalize)
-
 
 def described(node: nodes.Node | None) -> str:
     """An expression as an error names it: its source, without arguments and branches."""
-    text = "an expression"
     match node:
         case nodes.Name():
             text = node.name
@@ -182,28 +157,24 @@ def described(node: nodes.Node | None) -> str:
             key = described(node.arg) if isinstance(node.arg, nodes.Const) else "…"
             text = f"{described(node.node)}[{key}]"
         case nodes.Call():
-            text = f"{described(node.node)}({'…' if node.args or node.kwargs else ''})"
+            text = f"{described(node.node)}({'…' if _arguments(node) else ''})"
         case nodes.Filter() if node.node is not None:
-            arguments = "(…)" if node.args or node.kwargs else ""
-            text = f"{described(node.node)} | {node.name}{arguments}"
+            text = f"{described(node.node)} | {node.name}{'(…)' if _arguments(node) else ''}"
         case nodes.CondExpr():
             text = f"{described(node.expr1)} if …"
-        case nodes.List():
-            text = "[…]"
-        case nodes.Dict():
-            text = "{…}"
+        case _:
+            written_out: dict[object, str] = {nodes.List: "[…]", nodes.Dict: "{…}"}
+            text = written_out.get(type(node), "an expression")
     return text
 
 
 def _attribute(node: nodes.Node) -> str | None:
     """`items` of `order.items` and of `order["items"]`."""
-    if isinstance(node, nodes.Getattr):
-        return node.attr
-    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
-        return node.arg.value if isinstance(node.arg.value, str) else None
+    match node:
+        case nodes.Getattr(attr=str(name)) | nodes.Getitem(arg=nodes.Const(value=str(name))):
+            return name
     return None
 
 
-def _arguments(node: nodes.Call | nodes.Filter) -> Iterator[nodes.Expr]:
-    yield from node.args
-    yield from (one.value for one in node.kwargs)
+def _arguments(node: nodes.Call | nodes.Filter) -> list[nodes.Expr]:
+    return [*node.args, *(one.value for one in node.kwargs)]

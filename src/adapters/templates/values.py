@@ -134,19 +134,13 @@ def join(
     value: Iterable[Any],
     d: str = "",
     attribute: str | int | None = None,
-    expression: str = "",
 ) -> str:
-    """The filter `join`, whose items are as printable as what is printed. `expression`: how the
-    template comes by them, for the error, if that is known."""
+    """The filter `join`, whose items are as printable as what is printed."""
     if attribute is not None:
         value = map(make_attrgetter(context.environment, attribute), value)
     if type(value) is list and type(d) is str and _PLAIN.issuperset(map(type, value)):
         return d.join(map(str, value))
-    if type(value) is list and expression:
-        context.environment.as_text(value, expression)  # type: ignore[attr-defined]
-    else:
-        value = _printable(context.environment, value)
-    text: str = do_join(context, value, d)
+    text: str = do_join(context, _printable(context.environment, value), d)
     return text
 
 
