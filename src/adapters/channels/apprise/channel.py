@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.setting import named_secrets
 from adapters.secret import Secret
 from domain.ports import Notifier
-
-if TYPE_CHECKING:
-    from faker import Faker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +25,6 @@ def _make(settings: AppriseSettings, _context: ChannelContext) -> Notifier:
     return AppriseNotifier({name: url.value for name, url in settings.targets.items()})
 
 
-def _fake_target(fake: "Faker", settings: AppriseSettings) -> str:
-    if settings.targets:
-        return str(fake.random_element(sorted(settings.targets)))
-    return f"{fake.name()} <{fake.email()}>"
-
-
 CHANNEL = Channel(
     name="apprise",
     title="Apprise",
@@ -45,5 +35,9 @@ CHANNEL = Channel(
     repeats_blips=False,
     capture=None,
     proxy_library=lambda settings: "socks" if settings.targets else None,
-    fake_address=_fake_target,
+    fake_address=lambda fake, settings: (
+        fake.random_element(sorted(settings.targets))
+        if settings.targets
+        else f"{fake.name()} <{fake.email()}>"
+    ),
 )

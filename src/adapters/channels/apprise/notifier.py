@@ -103,7 +103,6 @@ class AppriseNotifier(OneByOneNotifier):
     async def refuse(
         self, notification: Notification, content: Content, recipient: Recipient
     ) -> None:
-        """See `OneByOneNotifier.refuse`."""
         self._target(recipient.address)
         refuse_files(notification, "this channel")
 

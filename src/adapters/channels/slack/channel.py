@@ -3,19 +3,15 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.setting import SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
+from adapters.channels.slack.people import is_email
 from adapters.secret import Secret, now
 from adapters.setting_values import check_http_url
 from adapters.urls import without_path
-
-if TYPE_CHECKING:
-    from faker import Faker
-
-    from adapters.channels.slack.notifier import SlackNotifier
+from domain.ports import Notifier
 
 _TOKEN = re.compile(r"[!-~]+")  # what a header can hold
 
@@ -40,7 +36,7 @@ def _check_token(token: str) -> None:
         raise ValueError("must be a token: no blanks, and ASCII only")
 
 
-def _make(settings: SlackSettings, context: ChannelContext) -> "SlackNotifier":
+def _make(settings: SlackSettings, context: ChannelContext) -> Notifier:
     from adapters.channels.slack.notifier import SlackNotifier
 
     return SlackNotifier(
@@ -53,14 +49,8 @@ def _make(settings: SlackSettings, context: ChannelContext) -> "SlackNotifier":
 
 
 def _check_address(address: str, settings: SlackSettings) -> None:
-    from adapters.channels.slack.people import is_email
-
     if settings.token is not None or settings.webhook_url is None:
         is_email(address)  # for an incoming webhook it is but a label
-
-
-def _fake_room(fake: "Faker", _settings: SlackSettings) -> str:
-    return f"#{fake.word()}-{fake.random_int(100, 999)}"
 
 
 CHANNEL = Channel(
@@ -76,7 +66,7 @@ CHANNEL = Channel(
     check_address=_check_address,
     comma_addresses=False,
     example="#orders",
-    fake_address=_fake_room,
+    fake_address=lambda fake, _settings: f"#{fake.word()}-{fake.random_int(100, 999)}",
     parts=PARTS,
     carries_subject=False,
 )

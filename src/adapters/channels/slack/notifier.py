@@ -107,13 +107,11 @@ class SlackNotifier(OneByOneNotifier):
     async def refuse(
         self, notification: Notification, content: Content, recipient: Recipient
     ) -> None:
-        """See `OneByOneNotifier.refuse`."""
         message_of(notification, content)
         if self._token():  # a webhook has one channel; `to` is only a label
             is_email(recipient.address)
 
     async def close(self) -> None:
-        """See `Notifier.close`."""
         await self._http.close()
 
     async def _post(

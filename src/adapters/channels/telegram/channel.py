@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.setting import SettingFault, check_secrets, secret
@@ -11,17 +10,20 @@ from adapters.secret import Secret
 from adapters.setting_values import check_http_url
 from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
 from adapters.urls import without_path
-
-if TYPE_CHECKING:
-    from faker import Faker
-
-    from adapters.channels.telegram.notifier import TelegramNotifier
+from domain.errors import FailureReason, Permanent
+from domain.ports import Notifier
 
 # BotFather's form: the bot's id and a secret (https://core.telegram.org/bots/api#authorizing-your-bot).
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+# Ids have up to 52 significant bits (https://core.telegram.org/bots/api#chat).
+_ID = re.compile(r"-?[1-9][0-9]{0,15}")
+_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 _PREFETCH = 400
 """Many wait in hand: at thirty a second, for up to ten seconds each, those for chats that have had
 their message of this second."""
+
+Chat = int | str
+"""A chat's id, or its public @name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ def _check_token(token: str) -> None:
         raise ValueError("must be a bot's token, digits:letters, as BotFather gives it")
 
 
-def _make(settings: TelegramSettings, context: ChannelContext) -> "TelegramNotifier":
+def _make(settings: TelegramSettings, context: ChannelContext) -> Notifier:
     from adapters.channels.telegram.notifier import TelegramNotifier
 
     token = settings.token
@@ -54,15 +56,16 @@ def _make(settings: TelegramSettings, context: ChannelContext) -> "TelegramNotif
     )
 
 
-def _check_address(address: str, _settings: TelegramSettings) -> None:
-    from adapters.channels.telegram.notifier import chat_of
-
-    chat_of(address)
-
-
-def _fake_chat(fake: "Faker", _settings: TelegramSettings) -> int:
-    chat: int = fake.random_int(10**8, 10**10)
-    return chat
+def chat_of(address: str) -> Chat:
+    """A chat's id or public @name. Raises Permanent if it is neither."""
+    if _ID.fullmatch(address):
+        return int(address)
+    if _NAME.fullmatch(address):
+        return address
+    raise Permanent(
+        "telegram: the recipient is neither a chat id nor a public @name",
+        reason=FailureReason.RECIPIENT_INVALID,
+    )
 
 
 CHANNEL = Channel(
@@ -76,11 +79,11 @@ CHANNEL = Channel(
     reads_metadata=True,
     faults=_faults,
     proxy_library=lambda settings: "socksio" if settings.token else None,
-    check_address=_check_address,
+    check_address=lambda address, _settings: chat_of(address),
     number_addresses=True,
     comma_addresses=False,
     example=123456789,
-    fake_address=_fake_chat,
+    fake_address=lambda fake, _settings: fake.random_int(10**8, 10**10),
     # The parse mode HTML of the Bot API.
     parts=ChannelParts(own=(TemplatePart(name="telegram", with_note=note_in_markup),)),
     carries_files=True,

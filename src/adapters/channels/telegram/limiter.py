@@ -1,11 +1,13 @@
-"""Telegram's limits, kept on our side, so that it need not refuse.
+"""Telegram's limits, kept on our side, so that it need not refuse; as windows, since a token bucket
+would let twice its size through in the first period.
 
 https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this: about one message
 a second in a chat, twenty a minute in a group, thirty a second over all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +16,8 @@ from functools import partial
 import structlog
 
 from adapters.channels.shared.turns import SharedTurns, loop_time
-from adapters.channels.telegram.gate import Gate, SentAt, Window
+from adapters.channels.telegram.channel import Chat
+from domain.errors import Throttled
 from domain.pace import Rate, Spacing
 
 # Telegram counts a request somewhere between its leaving and its answer, and to be safe the latest
@@ -26,8 +29,6 @@ _REFUSALS_WITHIN = 10.0
 _LONGEST_BOT_PAUSE = 60.0
 _BOT = "the bot"
 
-Chat = int | str
-"""A chat's id, or its public @name."""
 Request = Callable[[], AbstractAsyncContextManager[None]]
 """Enter it for one request: it waits until that may leave, or raises Throttled."""
 
@@ -45,6 +46,91 @@ class TelegramLimits:
     longest_wait: float = 5.0
 
 
+@dataclass(slots=True)
+class SentAt:
+    """A request; `by`: when Telegram has counted it at the latest."""
+
+    by: float
+
+
+class Gate:
+    """What passes one by one, within the rates: a chat's messages, or all of the bot's.
+
+    `spacing` (seconds): none leaves sooner after another. `interval`: how far those handed back are
+    set apart, so that they come back at the pace at which they can be sent.
+    """
+
+    def __init__(self, rates: Sequence[Rate], interval: float, spacing: float = 0.0) -> None:
+        self.turn = asyncio.Lock()
+        self.pending = 0
+        self._rates = rates
+        self._interval = interval
+        self._spacing = spacing
+        self._sent: list[SentAt] = []
+        self._last = -math.inf
+        self._paused_until = -math.inf
+        self._next_return = -math.inf
+
+    def note(self, sent: SentAt) -> None:
+        """A request leaves now."""
+        self._last = loop_time()
+        longest = max(rate.period for rate in self._rates)
+        self._sent = [one for one in self._sent if one.by > self._last - longest]
+        self._sent.append(sent)
+
+    def is_paused(self) -> bool:
+        """Whether a pause is not over yet."""
+        return self._paused_until > loop_time()
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing pass for so long."""
+        until = loop_time() + seconds
+        self._paused_until = max(self._paused_until, until)
+        self._next_return = max(self._next_return, until)
+
+    def free_at(self) -> float:
+        """When the next may leave; a time gone by: now."""
+        return max(self._paused_until, self._free_after(self._last, self._times()))
+
+    def refuse_long_wait(self, longest: float) -> None:
+        """Raise Throttled where one that comes now, behind all who wait already, would wait for
+        longer."""
+        at = max(loop_time(), self.free_at())
+        times = self._times()
+        for _ in range(self.pending):
+            times.append(at)
+            at = self._free_after(at, times)
+        if at - loop_time() > longest:
+            raise self.hand_back(at)
+
+    def _times(self) -> list[float]:
+        """When those were counted that may still count, in order."""
+        return sorted(sent.by for sent in self._sent)
+
+    def _free_after(self, last: float, times: Sequence[float]) -> float:
+        """When there is room for one more, had these been the last."""
+        full = [rate for rate in self._rates if len(times) >= rate.count]
+        return max([last + self._spacing, *(times[-rate.count] + rate.period for rate in full)])
+
+    async def wait(self, longest: float) -> None:
+        """Wait until the next may leave. Raises Throttled where that takes longer."""
+        while (wait := self.free_at() - loop_time()) > 0:
+            if wait > longest:
+                raise self.hand_back(self.free_at())
+            await asyncio.sleep(wait)
+
+    def hand_back(self, until: float) -> Throttled:
+        """An error that brings the message back when there is room for it."""
+        at = max(until, self._next_return)
+        self._next_return = at + self._interval
+        wait = timedelta(seconds=at - loop_time())
+        return Throttled("telegram's limits leave no room for it yet", retry_after=wait)
+
+    def is_idle(self) -> bool:
+        """Whether it says nothing that a new one would not say."""
+        return not self.pending and max(self.free_at(), self._next_return) <= loop_time()
+
+
 class Limiter:
     """Lets requests through at the pace that Telegram allows: short waits here, long ones in the
     queue. One for a bot, in one event loop."""
@@ -57,7 +143,7 @@ class Limiter:
         self._shared = shared or SharedTurns(None, str)
         rate = self._limits.bot_per_second
         # Half the even spacing: what a busy moment held up can be made good, yet not in one burst.
-        self._bot = Gate([Window(rate, 1.0, 0.5 / rate)], 1 / rate)
+        self._bot = Gate([Rate(rate, 1.0)], 1 / rate, 0.5 / rate)
         self._chats: dict[Chat, Gate] = {}
         self._sweep_at = _MANY_CHATS
         self._refused: dict[Chat, tuple[float, float]] = {}  # chat -> when, for how long
@@ -137,11 +223,11 @@ class Limiter:
 
     def _new_gate(self, chat: Chat) -> Gate:
         interval = 1 / self._limits.chat_per_second
-        windows = [Window(1, interval)]
+        rates = [Rate(1, interval)]
         if _is_group(chat):
-            windows.append(Window(self._limits.group_per_minute, 60.0))
+            rates.append(Rate(self._limits.group_per_minute, 60.0))
             interval = 60 / self._limits.group_per_minute
-        return Gate(windows, interval)
+        return Gate(rates, interval)
 
 
 def _is_group(chat: Chat) -> bool:

@@ -14,11 +14,12 @@ from adapters.channels.shared.http import HttpClient, HttpReply
 from adapters.channels.shared.one_by_one import OneByOneNotifier
 from adapters.channels.shared.recent import Recent
 from adapters.channels.shared.turns import SharedTurns
-from adapters.channels.telegram.limiter import Chat, Limiter, Request, TelegramLimits
+from adapters.channels.telegram.channel import Chat, chat_of
+from adapters.channels.telegram.limiter import Limiter, Request, TelegramLimits
 from adapters.channels.telegram.plan import Call, Options, Plan, plan
 from adapters.channels.telegram.replies import Moved, Unreadable, verdict
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent, Throttled, Unavailable
+from domain.errors import DeliveryError, Throttled, Unavailable
 from domain.notification import Notification, Recipient
 from domain.pace import PaceStore
 from domain.ports import AboutToSend
@@ -26,23 +27,8 @@ from domain.ports import AboutToSend
 _LARGE = 100_000
 _MOVES_REMEMBERED = 1000
 _TOKEN = re.compile(r"[A-Za-z0-9:_-]+")
-# Ids have up to 52 significant bits (https://core.telegram.org/bots/api#chat).
-_ID = re.compile(r"-?[1-9][0-9]{0,15}")
-_NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
 
 log = structlog.get_logger(__name__)
-
-
-def chat_of(address: str) -> Chat:
-    """A chat's id or public @name. Raises Permanent if it is neither."""
-    if _ID.fullmatch(address):
-        return int(address)
-    if _NAME.fullmatch(address):
-        return address
-    raise Permanent(
-        "telegram: the recipient is neither a chat id nor a public @name",
-        reason=FailureReason.RECIPIENT_INVALID,
-    )
 
 
 class TelegramNotifier(OneByOneNotifier):
@@ -98,7 +84,6 @@ class TelegramNotifier(OneByOneNotifier):
     async def refuse(
         self, notification: Notification, content: Content, recipient: Recipient
     ) -> None:
-        """See `OneByOneNotifier.refuse`."""
         await self._plan(notification, content)
         chat_of(recipient.address)
 
@@ -113,7 +98,6 @@ class TelegramNotifier(OneByOneNotifier):
         return [Finding("telegram", f"we are @{name}"), *clock_findings("Telegram", reply)]
 
     async def close(self) -> None:
-        """See `Notifier.close`."""
         await self._http.close()
 
     async def _plan(self, notification: Notification, content: Content) -> Plan:

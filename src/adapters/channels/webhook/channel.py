@@ -1,16 +1,12 @@
 """The channel `webhook`: signed JSON to the URL that a message names."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.setting import secret, setting
 from adapters.secret import Secret, now
 from adapters.setting_values import parse_switch
 from domain.ports import Notifier
-
-if TYPE_CHECKING:
-    from faker import Faker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +33,6 @@ def _check_address(address: str, _settings: WebhookSettings) -> None:
     url_of(address)
 
 
-def _fake_url(fake: "Faker", _settings: WebhookSettings) -> str:
-    return f"https://example.com/hooks/{fake.uuid4()}"
-
-
 CHANNEL = Channel(
     name="webhook",
     title="Webhooks",
@@ -49,5 +41,5 @@ CHANNEL = Channel(
     make=_make,
     check_address=_check_address,
     has_secret_addresses=True,
-    fake_address=_fake_url,
+    fake_address=lambda fake, _settings: f"https://example.com/hooks/{fake.uuid4()}",
 )

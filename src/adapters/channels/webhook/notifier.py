@@ -104,7 +104,6 @@ class WebhookNotifier(OneByOneNotifier):
     async def refuse(
         self, notification: Notification, content: Content, recipient: Recipient
     ) -> None:
-        """See `OneByOneNotifier.refuse`."""
         url = url_of(recipient.address)
         payload(notification, content, self._wishes)
         with suppress(Transient):  # a name: what it stands for is only known once it is looked up
