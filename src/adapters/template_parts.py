@@ -75,14 +75,11 @@ class ChannelParts:
     @property
     def wanted(self) -> str:
         """The parts of which it needs one, as an error names them."""
-        *others, last = dict.fromkeys([*(part.name for part in self.own), *self._last_resort])
+        own = [part.name for part in self.own]
+        *others, last = dict.fromkeys([*own, TEXT.name, HTML.name])
         return f"{', '.join(others)} or {last}"
 
-    @property
-    def _last_resort(self) -> tuple[str, ...]:
-        return (TEXT.name, HTML.name)
-
-    def serves(self, parts: "tuple[str, ...]") -> bool:
+    def serves(self, parts: tuple[str, ...]) -> bool:
         """Whether a template with these parts has one for this channel alone."""
         own = [part.name for part in self.own] + [TEXT.name] * self.always_text
         return any(name in parts for name in own)

@@ -96,12 +96,7 @@ def read_mail(source: bytes) -> CapturedContent:
         if kind in ("text/plain", "text/html") and name is None and kind not in texts:
             texts[kind] = _decoded(part)
         else:
-            payload = part.get_payload(decode=True)
-            files.append(
-                CapturedFile(
-                    _readable(name or kind), payload if isinstance(payload, bytes) else b""
-                )
-            )
+            files.append(CapturedFile(_readable(name or kind), _bytes(part)))
     return CapturedContent(
         headers=tuple((name, _readable(value)) for name, value in mail.items()),
         text=texts.get("text/plain", ""),
@@ -110,9 +105,13 @@ def read_mail(source: bytes) -> CapturedContent:
     )
 
 
-def _decoded(part: Message) -> str:
+def _bytes(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
-    raw = payload if isinstance(payload, bytes) else b""
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _decoded(part: Message) -> str:
+    raw = _bytes(part)
     try:
         return raw.decode(part.get_content_charset() or "utf-8", "replace")
     except LookupError:  # an unknown charset

@@ -66,11 +66,9 @@ class AttachmentFolder:
         except OSError as error:
             raise _refused(name, f"{error.strerror} (in DISPATCHER_ATTACHMENTS_DIR)") from None
         if most is not None and len(content) > most:
-            raise _refused(name, f"{self._bound()}; send a link, or raise DISPATCHER_MAX_IN_HAND")
+            bound = f"the files of one message may have {self._most} bytes in all"
+            raise _refused(name, f"{bound}; send a link, or raise DISPATCHER_MAX_IN_HAND")
         return content
-
-    def _bound(self) -> str:
-        return f"the files of one message may have {self._most} bytes in all"
 
     def _find(self, name: str) -> Path:
         if self._root is None:
@@ -82,11 +80,8 @@ class AttachmentFolder:
                 raise _refused(name, "it lies outside DISPATCHER_ATTACHMENTS_DIR")
             if not path.is_file():
                 raise _refused(name, "it is no file in DISPATCHER_ATTACHMENTS_DIR")
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ) as error:  # missing, a NUL in it, a loop of links
+        except (OSError, ValueError, RuntimeError) as error:
+            # It is missing, has a NUL in its name, or is a loop of links.
             detail = error.strerror if isinstance(error, OSError) else error
             raise _refused(name, f"{detail} (in DISPATCHER_ATTACHMENTS_DIR)") from None
         return path

@@ -16,9 +16,7 @@ from domain.ports import AboutToSend, Answers, Notifier, proceed
 
 _NAMED_IN_SUBJECT = 2
 
-_Message = tuple[Notification, Content, Sequence[Recipient]]
 _Call = Callable[[Notification, Content, Sequence[Recipient]], Awaitable[Answers]]
-_Report = Callable[[Notification, Sequence[Recipient]], None]
 
 log = structlog.get_logger()
 
@@ -62,27 +60,30 @@ class GuardedNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
         """See `Notifier.notify`."""
-        return await self._each(
-            lambda n, c, r: self._notifier.notify(n, c, r, about_to_send),
-            self._report,
-            (notification, content, recipients),
-        )
+        call = partial(self._notifier.notify, about_to_send=about_to_send)
+        return await self._each(call, notification, content, recipients, is_sent=True)
 
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> Answers:
         """See `Notifier.check`."""
-        return await self._each(
-            self._notifier.check, lambda *_: None, (notification, content, recipients)
-        )
+        call = self._notifier.check
+        return await self._each(call, notification, content, recipients, is_sent=False)
 
-    async def _each(self, call: _Call, report: _Report, message: _Message) -> Answers:
+    async def _each(
+        self,
+        call: _Call,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        *,
+        is_sent: bool,
+    ) -> Answers:
         """Make the call for those whom the rules let through, and another for the target of the
         others. What concerns one of the two groups concerns all only where it is the only one."""
-        notification, content, recipients = message
         passing = [r for r in recipients if self._rules.lets_through(self._channel, r)]
         others = [r for r in recipients if r not in passing]
-        redirect = partial(self._redirect, call, report)
+        redirect = partial(self._redirect, call, is_sent=is_sent)
         answers: dict[Recipient, DeliveryError | None] = {}
         for group, way in ((passing, call), (others, redirect)):
             try:
@@ -99,26 +100,25 @@ class GuardedNotifier:
     async def _redirect(
         self,
         call: _Call,
-        report: _Report,
         notification: Notification,
         content: Content,
         recipients: Sequence[Recipient],
+        *,
+        is_sent: bool,
     ) -> Answers:
         target = self._target(recipients)
-        report(notification, recipients)
+        names = [_shown(r) for r in recipients]
+        if is_sent:
+            log.warning(
+                "redirected by the recipient guard",
+                id=notification.id,
+                channel=self._channel,
+                meant_for=names,  # a list: shown, where a text is masked
+            )
         own_id = _id_for(notification, recipients)
         redirected = replace(notification, id=own_id, to=(target,), cc=(), bcc=())
-        marked = _marked(content, [_shown(r) for r in recipients], self._parts)
-        answers = await call(redirected, marked, (target,))
+        answers = await call(redirected, _marked(content, names, self._parts), (target,))
         return dict.fromkeys(recipients, answers[target])
-
-    def _report(self, notification: Notification, recipients: Sequence[Recipient]) -> None:
-        log.warning(
-            "redirected by the recipient guard",
-            id=notification.id,
-            channel=self._channel,
-            meant_for=[_shown(r) for r in recipients],  # a list: shown, where a text is masked
-        )
 
     def _target(self, recipients: Sequence[Recipient]) -> Recipient:
         target = self._rules.redirect_to.get(self._channel)
