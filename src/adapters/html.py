@@ -5,13 +5,13 @@ a reader can see the difference, in linear time and without a tree.
 """
 
 import re
+from collections.abc import Iterator
 from html import escape, unescape
 
 _QUOTED = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+"
-_INSIDE = rf"{_QUOTED}|[^>]*"
-_TAG = re.compile(rf"<(/?[a-zA-Z][^\s/>]*)({_INSIDE})(?:>|\Z)")
-_BETWEEN = re.compile(rf"(</?[a-zA-Z][^\s/>]*(?:{_INSIDE})(?:>|\Z))")
-_WHOLE_TAG = re.compile(rf"(/?[a-zA-Z]{_QUOTED})>(.*)", re.DOTALL)
+_NAME = r"/?[a-zA-Z][^\s/>]*"
+_TAG = re.compile(rf"<({_NAME})({_QUOTED}|[^>]*)(?:>|\Z)")
+_WHOLE_TAG = re.compile(rf"({_NAME})({_QUOTED})>(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 VOID = frozenset(
@@ -21,26 +21,22 @@ VOID = frozenset(
 """Elements without an end."""
 
 
-def tokens(source: str) -> list[str]:
-    """Texts and tags in turn, as they stand in the source; the first and the last are texts.
+def tokens(source: str) -> tuple[str, Iterator[tuple[str, str, str]]]:
+    """The text before the first tag; and each tag's name, after a slash where it ends an element,
+    its attributes, and the text after it.
 
     A quoted value may hold a `>`; one whose quote never closes ends at the next `>`.
     """
-    return _BETWEEN.split(source)
+    first, *rest = _TAG.split(source)
+    found = iter(rest)
+    return first, zip(found, found, found, strict=True)
 
 
-def whole_tag(piece: str) -> tuple[str, str] | None:
-    """Of what stands between two `<`: the tag, without `<` and `>`, and the text after it. None
+def whole_tag(piece: str) -> tuple[str, str, str] | None:
+    """Of what stands between two `<`: the tag's name and attributes, and the text after it. None
     where it is no whole tag, so that only `tokens` can say what it is."""
     found = _WHOLE_TAG.fullmatch(piece)
-    return None if found is None else (found[1], found[2])
-
-
-def tag_of(token: str) -> tuple[str, str]:
-    """A tag's name in lower case, after a slash where it ends an element, and its attributes."""
-    found = _TAG.match(token)
-    assert found is not None, token  # noqa: S101 - tokens gives no other
-    return found[1].lower(), found[2]
+    return None if found is None else (found[1], found[2], found[3])
 
 
 def attributes_of(source: str) -> dict[str, str]:

@@ -45,13 +45,8 @@ def secret(
     return field(default=value, metadata={"spec": spec})
 
 
-def named_secrets() -> Any:
-    """A field that holds secrets by names that the operator chooses."""
-    return field(default_factory=dict)
-
-
 def specs_of(settings: type) -> Iterator[tuple[str, SettingSpec]]:
-    """Each field with its spec; those of `named_secrets` are left out."""
+    """Each field with its spec; one that an operator names, as `targets`, has none."""
     for one in fields(settings):
         if spec := one.metadata.get("spec"):
             yield one.name, spec

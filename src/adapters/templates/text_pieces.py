@@ -10,7 +10,7 @@ from functools import lru_cache
 from html import unescape
 from typing import Any
 
-from adapters.html import VOID, attributes_of, decoded, tag_of, tokens, whole_tag
+from adapters.html import VOID, attributes_of, decoded, tokens, whole_tag
 from adapters.templates.text_writer import LINE, PARAGRAPH, Writer
 from adapters.templates.visibility import Look, look_of
 
@@ -139,14 +139,14 @@ class Pages:
             if end and self._is_link(f'{before} href="{_ANY}"{after}'):
                 tag = Tag("a", Writer.start_link, 0, _readable(decoded(address)))
                 return tag, _words(text)
-        source_of_tag, end, text = source.partition(">")
-        found = self.tags.get(source_of_tag) if end else None
+        tag_source, end, text = source.partition(">")
+        found = self.tags.get(tag_source) if end else None
         if found is None:
             whole = whole_tag(source)
             if whole is None:
                 raise _Unclear
-            source_of_tag, text = whole
-            found = self._new_tag(source_of_tag)
+            name, attributes, text = whole
+            found = self._new_tag(name, attributes)
         piece = _piece(found, text)
         _keep(self.known, source, piece)
         return piece
@@ -155,25 +155,23 @@ class Pages:
         """Whether a tag, of which only the address is another each time, is no more than a link."""
         tag = self.tags.get(source)
         if tag is None:
-            if whole_tag(source + ">") != (source, ""):
+            whole = whole_tag(source + ">")
+            if whole is None or whole[2]:
                 return False
-            tag = self._new_tag(source)
+            tag = self._new_tag(whole[0], whole[1])
         return tag.name == "a" and tag.is_plain and tag.address == _ANY
 
-    def _new_tag(self, source: str) -> Tag:
-        tag = _tag(f"<{source}>", self._hidden_classes)
-        _keep(self.tags, source, tag)
+    def _new_tag(self, name: str, attributes: str) -> Tag:
+        tag = _tag(name, attributes, self._hidden_classes)
+        _keep(self.tags, name + attributes, tag)
         return tag
 
 
 def pieces_by_rule(source: str, hidden_classes: frozenset[str]) -> list[Piece]:
     """As `Pages.pieces`, whatever a `<` means where it stands; nothing is remembered."""
-    first, *rest = tokens(source)
-    found = iter(rest)
-    return [
-        (NEUTRAL, _words(first)),
-        *(_piece(_tag(tag, hidden_classes), text) for tag, text in zip(found, found, strict=True)),
-    ]
+    first, tags = tokens(source)
+    pieces = (_piece(_tag(name, values, hidden_classes), text) for name, values, text in tags)
+    return [(NEUTRAL, _words(first)), *pieces]
 
 
 @lru_cache(maxsize=8)
@@ -205,9 +203,9 @@ def _keep(known: dict[str, Any], source: str, value: object) -> None:
         known[source] = value
 
 
-def _tag(source: str, hidden_classes: frozenset[str]) -> Tag:
-    """A tag by its source, on a page that hides these classes."""
-    name, attributes = tag_of(source)
+def _tag(name: str, attributes: str, hidden_classes: frozenset[str]) -> Tag:
+    """A tag on a page that hides these classes."""
+    name = name.lower()
     values = attributes_of(attributes) if attributes and name[0] != "/" else {}
     look, address = look_of(values, hidden_classes), _readable(values.get("href", ""))
     tag = Tag(name, _ACTS.get(name), _GAPS.get(name, 0), address, look)

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from functools import lru_cache
+from itertools import takewhile
 
-from adapters.html import VOID, attributes_of, tag_of, tokens
+from adapters.html import VOID, attributes_of, tokens
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _BRACE = re.compile(r"([{}])")
@@ -31,6 +32,8 @@ _ENDS_P = frozenset(
 _PARTS_OF_A_TABLE = frozenset(
     ("caption", "col", "colgroup", "tbody", "td", "tfoot", "th", "thead", "tr")
 )
+_CELLS = frozenset(("td", "th"))
+_LIKE = {"td": _CELLS, "th": _CELLS, "tr": _CELLS | {"tr"}}
 # A start tag ends the nearest open element of the first set, unless one of the second is nearer.
 _ENDS = {
     "p": (frozenset(("p",)), frozenset(("table", "td", "th", "button"))),
@@ -145,25 +148,16 @@ class OpenElement:
         return False
 
     def _end_like(self, ended: frozenset[str], shields: frozenset[str]) -> None:
-        for open_ in reversed(self._open):
-            if open_ in shields:
-                return
-            if open_ in ended:
-                self._pop_to(open_)
-                return
+        either = ended | shields
+        nearest = next((one for one in reversed(self._open) if one in either), "")
+        if nearest in ended:
+            self._pop_to(nearest)
 
     def _close_part(self, name: str) -> None:
         """A cell, row or group ends those like it in the innermost table."""
-        like = {"td", "th"}
-        if name not in like:
-            like.add("tr")
-        if name not in {"td", "th", "tr"}:
-            like |= {"tbody", "thead", "tfoot", "caption", "colgroup"}
+        like = _LIKE.get(name, _PARTS_OF_A_TABLE)
         inner = len(self._open) - self._open[::-1].index("table") if "table" in self._open else 0
-        for at in range(inner, len(self._open)):
-            if self._open[at] in like:
-                del self._open[at:]
-                return
+        self._open[inner:] = takewhile(lambda one: one not in like, self._open[inner:])
 
     def _end_tag(self, name: str) -> bool:
         if name in self._open:
@@ -182,19 +176,19 @@ class OpenElement:
 def with_breaks(source: str) -> str:
     """The source with a `<br>` for each line end that a style keeps. Other white space is left as
     it is."""
-    first, *rest = tokens(source)
-    found = iter(rest)
+    first, tags = tokens(source)
     written = [first]
     element: OpenElement | None = None
     tables = 0  # open ones around it
-    for tag, text in zip(found, found, strict=True):
-        name, attributes = tag_of(tag)
+    for tag, attributes, text in tags:
+        name = tag.lower()
         if element is not None:
             element.take(name, in_table=tables > 0)
         if element is None or not element.is_open:
             tables = max(0, tables + (name == "table") - (name == "/table"))
             element = OpenElement(name) if _keeps_lines(name, attributes) else None
-        written += (tag, _LINE_END.sub("<br>", text) if element else text)
+        written.append(f"<{tag}{attributes}>")
+        written.append(_LINE_END.sub("<br>", text) if element else text)
     return "".join(written)
 
 

@@ -1,10 +1,9 @@
 """The channel `apprise`: any Apprise URL as a named target (the extra `apprise`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.setting import named_secrets
 from adapters.secret import Secret
 from domain.ports import Notifier
 
@@ -13,7 +12,7 @@ from domain.ports import Notifier
 class AppriseSettings:
     """DISPATCHER_TARGETS__NAME, one for each target."""
 
-    targets: Mapping[str, Secret] = named_secrets()
+    targets: Mapping[str, Secret] = field(default_factory=dict)
 
 
 def _make(settings: AppriseSettings, _context: ChannelContext) -> Notifier:

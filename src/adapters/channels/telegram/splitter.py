@@ -39,7 +39,7 @@ def split(runs: Sequence[Run], limit: int = LONGEST_TEXT) -> list[Part]:
     closed and opened again.
     """
     whole = _Text(_affordable(runs, limit // 2))
-    digits = len(str(whole.length // limit + 1))
+    digits = len(str(len(whole.seen) // limit + 1))
     while True:
         borders = whole.borders(limit, numbered=f"\n\n({'9' * digits}/{'9' * digits})")
         if len(borders) < 10**digits:
@@ -60,18 +60,14 @@ class _Text:
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
         self._ends = list(accumulate(len(run.text) for run in runs))
-        self._seen = "".join(run.text for run in runs)
-
-    @property
-    def length(self) -> int:
-        return len(self._seen)
+        self.seen = "".join(run.text for run in runs)
 
     def part(self, start: int, end: int, number: str = "") -> Part:
-        return Part(write(self._between(start, end)) + number, self._seen[start:end] + number)
+        return Part(write(self._between(start, end)) + number, self.seen[start:end] + number)
 
     def borders(self, limit: int, numbered: str) -> list[tuple[int, int]]:
         """Where each part starts and ends; all in one if it fits without a number."""
-        start, end = self._after_blanks(0), len(self._seen.rstrip(_BLANK))
+        start, end = self._after_blanks(0), len(self.seen.rstrip(_BLANK))
         if start >= end:
             return []
         if self._reach(start, end, limit) == end:
@@ -80,7 +76,7 @@ class _Text:
         while start < end:
             reach = self._reach(start, end, limit - len(numbered))
             stop = end if reach == end else self._border(start, reach)
-            found.append((start, start + len(self._seen[start:stop].rstrip(_BLANK))))
+            found.append((start, start + len(self.seen[start:stop].rstrip(_BLANK))))
             start = self._after_blanks(stop)
         return found
 
@@ -112,7 +108,7 @@ class _Text:
 
     def _border(self, start: int, reach: int) -> int:
         """The best place to end a part that could go up to `reach`."""
-        window = self._seen[start:reach]
+        window = self.seen[start:reach]
         worthwhile = len(window) // 4  # a headline alone is no part
         blank_lines = [match.start() for match in _BLANK_LINE.finditer(window)]
         line_end = window.rfind("\n")
@@ -120,19 +116,19 @@ class _Text:
             return start + blank_lines[-1]
         if line_end > worthwhile:
             return start + line_end
-        if self._seen[reach] in _BLANK:
+        if self.seen[reach] in _BLANK:
             return reach
         between_words = max(window.rfind(blank) for blank in _BLANK)
         return start + between_words if between_words > 0 else self._within_word(start, reach)
 
     def _within_word(self, start: int, reach: int) -> int:
         stop = reach
-        while stop > start and _belongs_to_the_one_before(self._seen, stop):
+        while stop > start and _belongs_to_the_one_before(self.seen, stop):
             stop -= 1
         return stop if stop > start else max(reach, start + 1)
 
     def _after_blanks(self, position: int) -> int:
-        while position < len(self._seen) and self._seen[position] in _BLANK:
+        while position < len(self.seen) and self.seen[position] in _BLANK:
             position += 1
         return position
 
