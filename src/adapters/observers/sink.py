@@ -4,9 +4,10 @@ reader that stands still costs lines, and never a delivery."""
 import io
 import os
 import select
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TextIO
 
@@ -34,6 +35,7 @@ class LogSink:
         self.dropped = 0
         self._stream = stream
         self._fd = -1
+        self._piece = select.PIPE_BUF
         self._capacity = capacity
         self._waiting: list[str] = []
         self._size = 0
@@ -52,6 +54,8 @@ class LogSink:
         """Write in the background from here on; not where there is no file to write to."""
         with suppress(OSError, ValueError):
             self._fd = -1 if self._stream is None else self._stream.fileno()
+            is_file = self._fd >= 0 and stat.S_ISREG(os.fstat(self._fd).st_mode)
+            self._piece = CAPACITY if is_file else select.PIPE_BUF
         if self._thread is None and self._fd >= 0:
             self._idle.set()
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -119,17 +123,26 @@ class LogSink:
 
     def _put(self, lines: Sequence[str], overflow: int) -> bool:
         """Write the lines, then how many were dropped after them; whether all could be written."""
-        left = sum(map(_count, lines))
-        is_written = self._say()
-        for piece in _pieces(lines) if is_written else ():
-            done = self._write_piece(piece)
-            left -= piece.count(b"\n", 0, done)
-            if done < len(piece):
-                is_written = False
-                break
+        data = "".join(lines).encode("utf-8", "backslashreplace")
+        done = self._write_lines(data) if self._say() else 0
+        left = data.count(b"\n", done)
         self.drop(left)
         self._unsaid += left + overflow
-        return is_written and self._say()
+        return done == len(data) and self._say()
+
+    def _write_lines(self, data: bytes) -> int:
+        """Write them in pieces that a pipe takes whole, so that processes which share one do not
+        write into each other's lines; a longer line is a piece of its own. Returns as
+        `_write_piece`."""
+        done = 0
+        while done < len(data):
+            end = data.rfind(b"\n", done, done + self._piece) + 1
+            piece = data[done : end or data.find(b"\n", done) + 1 or len(data)]
+            written = self._write_piece(piece)
+            done += written
+            if written < len(piece):
+                break
+        return done
 
     def _say(self) -> bool:
         if not self._unsaid:
@@ -209,17 +222,3 @@ class LineStream(io.TextIOBase):
 
 def _count(text: str) -> int:
     return text.count("\n") or 1
-
-
-def _pieces(lines: Sequence[str]) -> Iterator[bytes]:
-    """The lines as bytes, in pieces that a pipe takes whole, so that processes which share one do
-    not write into each other's lines; a longer line is a piece of its own."""
-    piece = bytearray()
-    for line in lines:
-        data = line.encode("utf-8", "backslashreplace")
-        if piece and len(piece) + len(data) > select.PIPE_BUF:
-            yield bytes(piece)
-            piece.clear()
-        piece += data
-    if piece:
-        yield bytes(piece)
