@@ -21,6 +21,7 @@ class FindingState(StrEnum):
     FINE = "fine"
     NOTABLE = "notable"
     UNREACHABLE = "unreachable"
+    MISCONFIGURED = "misconfigured"
 
 
 @dataclass(frozen=True, slots=True)

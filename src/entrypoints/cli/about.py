@@ -12,7 +12,7 @@ from adapters.secret import Secret
 from adapters.urls import MASK, redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient
-from entrypoints.cli.output import duration, print_json, print_table
+from entrypoints.cli.application import duration, print_json, print_table
 from entrypoints.settings import Settings, load_settings, variable
 from entrypoints.settings.load import FAMILIES, FIELDS
 

@@ -15,7 +15,7 @@ import click
 from adapters.channels import CHANNELS
 from adapters.channels.channel import Capture
 from adapters.channels.shared.captured import CapturedContent
-from entrypoints.cli.output import ago
+from entrypoints.cli.application import ago
 from entrypoints.pages.web import PageReply, foreign, missing, page, serve, style
 from entrypoints.settings import Settings
 from entrypoints.start import load

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 import jinja2
 
-from entrypoints.cli.output import words
+from entrypoints.cli.application import words
 
 HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost")

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from adapters.dead_letters.dead_letter import release
 from adapters.message_format.properties import Properties
-from entrypoints.cli.application import Application, opened
+from entrypoints.cli.application import Application, Bar, opened
 from entrypoints.cli.failed.letters import Filter, look
 from entrypoints.cli.failed.moves import Move
-from entrypoints.cli.output import Bar
 from entrypoints.settings import Settings
 
 

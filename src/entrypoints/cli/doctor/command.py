@@ -1,22 +1,40 @@
-"""`dispatcher doctor`."""
+"""`dispatcher doctor`: ourselves, and broker, ledger and each provider. Nothing is sent, made or
+taken."""
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import click
 
+from adapters.channels import CHANNELS
+from adapters.channels.finding import TIMEOUT, Finding, FindingState, reason_of
+from adapters.inbound.contract import BrokerUnavailable, QueueState
 from adapters.observers.logs import configure_logs
+from adapters.rabbitmq.settings import TopologyMode
 from adapters.templates import lint
-from entrypoints.cli.application import opened
-from entrypoints.cli.doctor.peers import MISCONFIGURED, OK, WARNING, Check, peer_checks
-from entrypoints.cli.output import print_json, printable
+from adapters.urls import redacted
+from domain.errors import DispatcherError
+from domain.ledger import Claim
+from entrypoints.cli.app import BAD_CONFIGURATION, DONE, UNAVAILABLE
+from entrypoints.cli.application import Application, opened, print_json, printable
 from entrypoints.container import render_options
 from entrypoints.settings import Settings, SettingsInvalid, load_settings, variable
 from entrypoints.start import unset_sender, worker_settings
 
+_SHOWN = {
+    FindingState.FINE: ("ok", "green", DONE),
+    FindingState.NOTABLE: ("warning", "yellow", DONE),
+    FindingState.UNREACHABLE: ("failed", "red", UNAVAILABLE),
+    FindingState.MISCONFIGURED: ("failed", "red", BAD_CONFIGURATION),
+}
+"""The word of a state, its colour, and the exit code that it asks for."""
+
 _LITTLE = 512 * 2**20
 """Bytes of free space below which the check warns."""
+
+_MAKE_IT = "a worker makes it, or: dispatcher topology apply"
 
 
 @click.command("doctor")
@@ -27,91 +45,176 @@ def command(as_json: bool) -> int:
     Sends and creates nothing. Exit codes: 78 if settings or templates are wrong, else 69 if
     something cannot be reached, else 0. A warning changes no exit code.
     """
-    checks = _checks()
-    found = [(*one.verdict.value, one.name, one.detail, one.remedy) for one in checks]
+    found = [(one.name, *_SHOWN[one.state], one.detail, one.remedy) for one in _findings()]
     if as_json:
-        keys = ("name", "state", "detail", "remedy")
         print_json(
             [
-                dict(zip(keys, (name, state, detail, remedy), strict=True))
-                for state, _, _, name, detail, remedy in found
+                {"name": name, "state": word, "detail": detail, "remedy": remedy}
+                for name, word, _, _, detail, remedy in found
             ]
         )
     else:
-        for state, colour, _, name, detail, remedy in found:
+        for name, word, colour, _, detail, remedy in found:
             advice = f" ({remedy})" if remedy else ""
             text = " ".join(f"{name}: {detail}{advice}".split())
-            click.echo(f"{click.style(f'{state:<8}', fg=colour)} {printable(text)}")
-    return max(code for _, _, code, *_ in found)
+            click.echo(f"{click.style(f'{word:<8}', fg=colour)} {printable(text)}")
+    return max(code for _, _, _, code, *_ in found)
 
 
-def _checks() -> list[Check]:
+def _findings() -> list[Finding]:
     try:
         loaded = load_settings()
     except SettingsInvalid as invalid:
-        return [Check(MISCONFIGURED, "settings", fault) for fault in invalid.faults]
+        return _wrong("settings", invalid.faults)
     settings = loaded.settings
-    configure_logs(settings.log_format, "ERROR")  # what is wrong is reported as a check
+    configure_logs(settings.log_format, "ERROR")  # what is wrong is reported as a finding
     with opened(settings) as app:
         return [
-            *(Check(WARNING, "settings", text) for text in loaded.warnings),
-            *_settings_checks(settings),
-            *_template_checks(settings),
-            _disk_check(settings),
-            *app.run(peer_checks(app)),
+            *(Finding.notable("settings", text) for text in loaded.warnings),
+            *_of_settings(settings),
+            *_of_templates(settings),
+            _of_disk(settings),
+            *app.run(_of_peers(app)),
         ]
 
 
-def _settings_checks(settings: Settings) -> Iterator[Check]:
+def _wrong(name: str, faults: Iterable[str], remedy: str = "") -> list[Finding]:
+    return [Finding(name, fault, FindingState.MISCONFIGURED, remedy) for fault in faults]
+
+
+def _of_settings(settings: Settings) -> Iterator[Finding]:
     """Whether a worker would start with them, and what may not be meant."""
     name = "settings"
     try:
         worker_settings(settings, None)
-        yield Check(OK, name, f"a worker would serve {', '.join(settings.active_channels)}")
+        yield Finding(name, f"a worker would serve {', '.join(settings.active_channels)}")
     except SettingsInvalid as invalid:
-        yield from (Check(MISCONFIGURED, name, fault) for fault in invalid.faults)
+        yield from _wrong(name, invalid.faults)
     if settings.broker_url is None:
         remedy = f"set {variable('broker_url')}=amqp://… to consume from RabbitMQ"
-        yield Check(WARNING, name, "no broker is configured: the embedded queue is used", remedy)
+        yield Finding.notable(name, "no broker is configured: the embedded queue is used", remedy)
     if settings.only_to or settings.redirect_to:
-        yield Check(WARNING, name, "the recipient guard is on: only some recipients get messages")
+        yield Finding.notable(name, "the recipient guard is on: only some recipients get messages")
     for unset in filter(None, (unset_sender(settings, one) for one in settings.active_channels)):
         remedy = f"set {variable(unset)}, or let each message or template name its sender"
-        yield Check(WARNING, name, "no sender is set", remedy)
+        yield Finding.notable(name, "no sender is set", remedy)
     folder = settings.attachments_dir
     if folder is not None and not folder.is_dir():
         remedy = f"make it, or fix {variable('attachments_dir')}"
-        yield Check(WARNING, name, f"the attachments folder {folder} does not exist", remedy)
+        yield Finding.notable(name, f"the attachments folder {folder} does not exist", remedy)
 
 
-def _template_checks(settings: Settings) -> Iterator[Check]:
+def _of_templates(settings: Settings) -> Iterator[Finding]:
     """Whether the set compiles and every example renders."""
     name, folder = "templates", settings.templates_dir
     if not folder.is_dir():
         remedy = f"create it, or set {variable('templates_dir')} to the folder of your templates"
-        yield Check(MISCONFIGURED, name, f"the templates folder {folder} does not exist", remedy)
+        yield from _wrong(name, [f"the templates folder {folder} does not exist"], remedy)
         return
     findings = lint(folder, render_options(settings), datetime.now(UTC))
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in errors:
         place = f"{finding.file}{f':{finding.line}' if finding.line else ''}"
-        yield Check(MISCONFIGURED, name, f"{place}: {finding.text}", "fix the file")
+        yield from _wrong(name, [f"{place}: {finding.text}"], "fix the file")
     if not errors:
-        yield Check(OK, name, f"all in {folder} compile, and every example renders")
+        yield Finding(name, f"all in {folder} compile, and every example renders")
     if others := len(findings) - len(errors):
         text = f"{others} {'warning' if others == 1 else 'warnings'}"
-        yield Check(WARNING, name, text, "see: dispatcher templates lint")
+        yield Finding.notable(name, text, "see: dispatcher templates lint")
 
 
-def _disk_check(settings: Settings) -> Check:
+def _of_disk(settings: Settings) -> Finding:
     """Whether there is room where we write."""
     place = settings.home.absolute()
     place = next(one for one in (place, *place.parents) if one.exists())
     try:
         free = shutil.disk_usage(place).free
     except OSError as error:
-        return Check(WARNING, "disk", f"cannot look at {place}: {error.strerror}")
+        return Finding.notable("disk", f"cannot look at {place}: {error.strerror}")
     detail = f"{free // 2**20:,} MiB are free at {settings.home}"
     if free < _LITTLE:
-        return Check(WARNING, "disk", detail, "free some space")
-    return Check(OK, "disk", detail)
+        return Finding.notable("disk", detail, "free some space")
+    return Finding("disk", detail)
+
+
+async def _of_peers(app: Application) -> list[Finding]:
+    """Look at all peers at once; each within some seconds."""
+    channels = [_channel(app, name) for name in app.settings.configured_channels]
+    found = await asyncio.gather(_broker(app), _ledger(app), *channels)
+    return [finding for findings in found for finding in findings]
+
+
+async def _broker(app: Application) -> list[Finding]:
+    settings = app.settings
+    try:
+        states = await app.container.survey()
+        if settings.is_embedded:
+            return [Finding("broker", _file(settings.broker))]
+    except SettingsInvalid as invalid:
+        return _wrong("broker", invalid.faults)
+    except BrokerUnavailable as away:
+        remedy = f"check {variable('broker_url')} and the broker"
+        return [Finding("broker", str(away), FindingState.UNREACHABLE, remedy)]
+    queues = [_queue(settings, state) for state in states]
+    return [Finding("broker", f"{redacted(settings.broker)} answers"), *queues]
+
+
+def _queue(settings: Settings, state: QueueState) -> Finding:
+    name = f"queue {state.queue}"
+    if not state.exists:
+        is_foreign = settings.topology is TopologyMode.NONE
+        remedy = "its producer has to declare it" if is_foreign else _MAKE_IT
+        return Finding.notable(name, "is absent", remedy)
+    if state.problem:
+        return Finding(name, state.problem.removeprefix(f"{name} "), FindingState.MISCONFIGURED)
+    if state.unseen:
+        seen = "" if state.ready is None else f"{state.ready} ready; "
+        detail = f"{seen}this user may not look at {', '.join(state.unseen)}"
+        return Finding.notable(name, detail, "no worker needs to: see the rights in docs/queues.md")
+    if state.dead is None:
+        return Finding.notable(name, f"has no {state.queue}.dead next to it", _MAKE_IT)
+    if not state.consumers:
+        text = f"{state.ready} ready, and no worker consumes it"
+        return Finding.notable(name, text, "start a worker")
+    dead = f", {state.dead} dead" if state.dead else ""
+    return Finding(name, f"{state.ready} ready, consumers: {state.consumers}{dead}")
+
+
+async def _ledger(app: Application) -> list[Finding]:
+    name, url = "ledger", app.settings.ledger
+    try:
+        if url.startswith("sqlite:"):
+            return [Finding(name, _file(url, is_ledger=True))]
+        async with asyncio.timeout(TIMEOUT):
+            # Without a recipient it renews a lease, no more.
+            await app.container.ledger().sending(Claim("i0.0", has_id=True), ())
+    except SettingsInvalid as invalid:
+        return _wrong(name, invalid.faults)
+    except (DispatcherError, TimeoutError) as error:
+        remedy = f"check {variable('ledger_url')}"
+        return [Finding(name, reason_of(error), FindingState.UNREACHABLE, remedy)]
+    if url.startswith("memory:"):
+        return [Finding.notable(name, "in memory: what it knows ends with the worker")]
+    return [Finding(name, f"{redacted(url)} takes writes")]
+
+
+def _file(url: str, *, is_ledger: bool = False) -> str:
+    from adapters.sqlite.database import QUEUE
+    from adapters.sqlite.ledger import KIND
+    from adapters.sqlite.survey import takes_writes
+    from adapters.sqlite.url import parse_sqlite_url
+
+    path = parse_sqlite_url(url)
+    exists = takes_writes(path, KIND if is_ledger else QUEUE)
+    return f"{path} {'takes writes' if exists else 'will be made when first needed'}"
+
+
+async def _channel(app: Application, name: str) -> list[Finding]:
+    channel, own = CHANNELS[name], app.settings.channel_settings[name]
+    try:
+        async with asyncio.timeout(channel.ping_timeout):
+            return [*await channel.look(own, app.container.channel_context())]
+    except ValueError as error:
+        return _wrong(name, str(error).splitlines())
+    except (DispatcherError, TimeoutError) as error:
+        return [Finding.unreachable(name, error)]

@@ -14,18 +14,18 @@ from adapters.inbound.contract import InboundMessage, Publisher
 from adapters.message_format.body import plain_body
 from adapters.observers.logs import mask_addresses
 from domain.errors import MalformedMessage
-from entrypoints.cli.application import opened
-from entrypoints.cli.failed import edit, moves
-from entrypoints.cli.failed.letters import Filter, collect, filters, look, unknown
-from entrypoints.cli.output import (
+from entrypoints.cli.application import (
     Bar,
     ago,
+    opened,
     print_entries,
     print_json,
     print_table,
     printable,
     words,
 )
+from entrypoints.cli.failed import edit, moves
+from entrypoints.cli.failed.letters import Filter, collect, filters, look, unknown
 
 _CAUSE_COLUMNS = ("letters", "reason", "template", "channel", "first", "last")
 _LETTER_COLUMNS = ("id", "reason", "failed", "attempt")

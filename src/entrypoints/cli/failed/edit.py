@@ -11,9 +11,8 @@ from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.message_format.body import loads_object
 from domain.errors import MalformedMessage
 from entrypoints.channels import message_rules
-from entrypoints.cli.application import Application, opened
+from entrypoints.cli.application import Application, opened, printable, words
 from entrypoints.cli.failed.letters import Filter, collect, filters, unknown, walk
-from entrypoints.cli.output import printable, words
 from entrypoints.settings import Settings
 
 

@@ -14,9 +14,8 @@ from adapters.inbound.identity import is_key
 from adapters.sqlite.url import parse_sqlite_url
 from domain.duration import parse_duration
 from domain.errors import FailureReason
-from entrypoints.cli.application import Application
+from entrypoints.cli.application import Application, printable, words
 from entrypoints.cli.completion import channel_names, template_names
-from entrypoints.cli.output import printable, words
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
 

@@ -1,4 +1,5 @@
-"""`dispatcher failed retry` and `remove`: many letters, none of them ever in memory alone."""
+"""`dispatcher failed retry` and `remove`: many letters, none of them ever in memory alone. And what
+`retry --dry-run` shows: judged as the worker would, and nothing is sent."""
 
 import asyncio
 import signal
@@ -10,13 +11,22 @@ from functools import partial
 
 import click
 
-from adapters.dead_letters.dead_letter import DeadLetter, again, release
+from adapters.dead_letters.dead_letter import Cause, DeadLetter, again, cause_of, release
+from adapters.dead_letters.rehearsal import Forecast
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, Remove
+from adapters.observers.logs import mask_addresses
 from domain.errors import MalformedMessage
-from entrypoints.cli.application import Application, opened
+from entrypoints.cli.application import (
+    Application,
+    Bar,
+    confirm,
+    opened,
+    print_entries,
+    print_json,
+    printable,
+    words,
+)
 from entrypoints.cli.failed.letters import Filter, filters, look, unknown, walk
-from entrypoints.cli.failed.rehearsal import rehearse
-from entrypoints.cli.output import Bar, confirm, printable, words
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -27,6 +37,11 @@ _ROUND = 600.0
 
 _SLOWEST = 0.01
 """Letters per second; a wait must be shorter than a round."""
+
+_ABOUT = ("id", "queue", "channel", "template", "reason")
+_COLUMNS = ("would pass", "would fail", "reason", "template", "channel")
+
+Forecasts = list[tuple[DeadLetter, Forecast]]
 
 
 @click.command("retry")
@@ -62,9 +77,10 @@ def retry(
         decision = partial(_again, max_body=app.settings.max_body) if to_all else release
         if not dry_run:
             return _act(app, wanted, "retry", "moved back to the queue", decision, yes, rate)
-        found, would_fail = rehearse(app, wanted, decision, as_json=as_json)
-        missing = wanted.missing(found)
-        return unknown(*missing) if missing else int(would_fail)
+        found = app.run(_rehearse(app, wanted, decision))
+    (_print_each if as_json else _print_by_cause)(found)
+    missing = wanted.missing(letter.id for letter, _ in found)
+    return unknown(*missing) if missing else int(any(each.fault is not None for _, each in found))
 
 
 def _again(message: InboundMessage, max_body: int) -> Release:
@@ -126,9 +142,8 @@ def _act(
 
 @dataclass(slots=True)
 class Move:
-    """Carries out one decision on the letters agreed to, and on no other: what arrived since then
-    was not agreed to. `rate` is in letters per second, None as fast as it goes; `round_` in
-    seconds."""
+    """Carries out one decision on the letters agreed to, and on no other: what came later was not
+    agreed to. `rate`: letters per second, None as fast as it goes; `round_`: in seconds."""
 
     agreed: Collection[DeadLetter]
     decision: Callable[[InboundMessage], Decision]
@@ -175,3 +190,68 @@ class Move:
         self._interrupt.set()
         words("stopping after this dead letter; press Ctrl-C again to stop at once")
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+
+
+async def _rehearse(
+    app: Application, wanted: Filter, decision: Callable[[InboundMessage], Release]
+) -> Forecasts:
+    """What would become of each letter if `decision` were carried out.
+
+    Judged by the worker's rules, with its templates, addresses, attachments and ledger, and these
+    settings. The provider is not asked. Nothing is moved, sent or created.
+    """
+    rehearsal, found = app.container.rehearsal(), Forecasts()
+
+    async def act(message: InboundMessage, letter: DeadLetter) -> Decision:
+        await asyncio.sleep(0)  # the broker's heartbeats go on between two renderings
+        released = decision(message)
+        seen_by_worker = replace(
+            message,
+            headers=released.headers,
+            body=message.body if released.body is None else released.body,
+            properties=released.properties or message.properties,
+            redelivered=False,
+            delivery_count=0,
+        )
+        found.append((letter, await rehearsal.forecast(seen_by_worker)))
+        return Keep.KEEP
+
+    await walk(app, wanted, act)
+    return found
+
+
+def _print_each(found: Forecasts) -> None:
+    print_json(
+        [
+            {
+                **{name: getattr(letter, name) for name in _ABOUT},
+                "would_pass": forecast.fault is None,
+                "fault": None if forecast.fault is None else mask_addresses(forecast.fault),
+                "would_send_to": forecast.sent,
+                "would_refuse": forecast.refused,
+                "sent_before": forecast.had_before,
+            }
+            for letter, forecast in found
+        ]
+    )
+
+
+def _print_by_cause(found: Forecasts) -> None:
+    causes: dict[Cause, Forecasts] = {}
+    for letter, forecast in found:
+        causes.setdefault(cause_of(letter), []).append((letter, forecast))
+    rows, notes, failed = [], [], 0
+    for cause, group in causes.items():
+        faults = [(letter.id, each.fault) for letter, each in group if each.fault is not None]
+        passing = len(group) - len(faults)
+        rows.append((passing, len(faults), cause.reason, cause.template, cause.channel))
+        first = [f"first id: {faults[0][0]}", mask_addresses(faults[0][1])] if faults else []
+        notes.append(first)
+        failed += len(faults)
+    if rows:
+        print_entries(_COLUMNS, rows, notes)
+        words(f"{len(found) - failed} would pass, {failed} would fail")
+    else:
+        words("no dead letter matches")
+    if had_before := sum(forecast.had_before for _, forecast in found):
+        words(f"{had_before} recipient(s) have their message already and get no second one")

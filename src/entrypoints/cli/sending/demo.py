@@ -16,8 +16,7 @@ from adapters.message_format.properties import Properties
 from adapters.templates import Snapshot, list_templates
 from domain.events import Event, MessageMalformed, NotificationDispatched
 from domain.notification import JsonValue
-from entrypoints.cli.application import Application, opened
-from entrypoints.cli.output import print_entries, words
+from entrypoints.cli.application import Application, opened, print_entries, words
 from entrypoints.cli.sending.fake import fake_messages
 from entrypoints.cli.sending.init import write_templates
 from entrypoints.pages.mailbox import everything, places

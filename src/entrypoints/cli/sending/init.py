@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from entrypoints.cli.output import words
+from entrypoints.cli.application import words
 
 _PACKAGED = Path(__file__).parents[2] / "samples"  # in an installed wheel
 _CHECKED_OUT = Path(__file__).resolve().parents[4] / "templates"

@@ -12,8 +12,14 @@ from adapters.inbound.contract import QueueState
 from adapters.message_format.headers import iso
 from domain.events import LEDGER
 from domain.ledger import LedgerUnavailable
-from entrypoints.cli.application import Application, opened
-from entrypoints.cli.output import duration, print_json, print_table, words
+from entrypoints.cli.application import (
+    Application,
+    duration,
+    opened,
+    print_json,
+    print_table,
+    words,
+)
 from entrypoints.settings import Settings
 from entrypoints.watching.notes import (
     PauseState,

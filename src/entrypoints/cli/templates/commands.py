@@ -21,9 +21,8 @@ from adapters.templates.inspection import parameters_schema
 from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
-from entrypoints.cli.application import opened
+from entrypoints.cli.application import opened, print_json, print_table, words
 from entrypoints.cli.completion import channel_names, template_names
-from entrypoints.cli.output import print_json, print_table, words
 from entrypoints.cli.sending.send import message_from
 from entrypoints.container import render_options
 from entrypoints.start import load

@@ -6,8 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from entrypoints.cli.application import Application, opened
-from entrypoints.cli.output import print_json, print_table, words
+from entrypoints.cli.application import Application, opened, print_json, print_table, words
 
 
 @click.group("topology")
