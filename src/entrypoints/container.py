@@ -30,12 +30,6 @@ from domain.retry_policy import RetryPolicy
 from entrypoints import stores
 from entrypoints.alerts.alerter import Alerter
 from entrypoints.alerts.all_clear import AllClear
-from entrypoints.channels import (
-    WISHES,
-    guarded_notifiers,
-    message_rules,
-    notifier_factories,
-)
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
 
@@ -117,7 +111,7 @@ class Container(containers.DeclarativeContainer):
     metrics = providers.Singleton(_metrics, __self__)
     events = providers.Singleton(
         FanOut,
-        providers.Singleton(EventLog, hidden=WISHES),
+        providers.Singleton(EventLog, hidden=stores.WISHES),
         metrics,
         providers.Callable(lambda readiness: (readiness, readiness.TYPES), readiness),
         providers.Singleton(AlertFeed, alerts, settings.provided.queue_channels),
@@ -132,9 +126,9 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Channels
-    paces = providers.Singleton(
-        stores.closed_at_end, closing, providers.Factory(stores.pace_store, settings)
-    )
+    ledger_and_paces = providers.Singleton(stores.ledger_and_paces, settings, clock)
+    ledger = providers.Singleton(stores.closed_at_end, closing, ledger_and_paces.provided[0])
+    paces = providers.Singleton(stores.closed_at_end, closing, ledger_and_paces.provided[1])
     channel_context = providers.Singleton(
         ChannelContext,
         home=settings.provided.home,
@@ -144,14 +138,12 @@ class Container(containers.DeclarativeContainer):
         paces=paces,
         events=events,
         learned=learned,
-        wishes=WISHES,
+        wishes=stores.WISHES,
     )
-    notifiers = providers.Singleton(notifier_factories, settings, channel_context)
-    channel_notifiers = providers.Singleton(guarded_notifiers, closing, settings, notifiers)
+    channel_notifiers = providers.Singleton(
+        stores.channel_notifiers, closing, settings, channel_context
+    )
     senders = providers.Singleton(_senders, settings, clock, channel_notifiers, events)
-    ledger = providers.Singleton(
-        stores.closed_at_end, closing, providers.Factory(stores.delivery_ledger, settings, clock)
-    )
     ledger_access = providers.Singleton(LedgerAccess, ledger, clock, events)
     renderer = providers.Singleton(_renderer, settings, events)
     templates = providers.Singleton(
@@ -177,7 +169,7 @@ class Container(containers.DeclarativeContainer):
         paused=readiness.provided.paused_channels,
         without_subject=[n for n, one in CHANNELS.items() if not one.carries_subject],
     )
-    rules = providers.Singleton(message_rules, settings)
+    rules = providers.Singleton(stores.message_rules, settings)
     handler = providers.Singleton(
         MessageHandler,
         dispatcher=dispatcher,

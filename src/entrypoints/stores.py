@@ -1,14 +1,17 @@
-"""The adapters that the URLs of broker and ledger name; only those in use are imported."""
+"""The adapters that the settings name, for broker, ledger and channels; only those in use are
+imported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from adapters.channels import CHANNELS
+from adapters.channels.channel import ChannelContext
 from adapters.clock import SystemClock
 from adapters.inbound.contract import Consumer, DeadLetters, Publisher, QueueState
 from adapters.inbound.in_hand import InHand
+from adapters.message_format.rules import MessageRules
 from domain.ledger import DeliveryLedger
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from adapters.rabbitmq.settings import RabbitSettings
     from adapters.rabbitmq.topology import Topology
     from adapters.sqlite.queue import SqliteQueue
+
+WISHES = frozenset(name for name, channel in CHANNELS.items() if channel.reads_metadata)
+"""The metadata that are a channel's to read."""
 
 _NO_REDIS = (
     f"{variable('ledger_url')}: redis:// needs the extra: pip install 'dispatcher-worker[redis]'"
@@ -142,40 +148,58 @@ def topology(rabbit: "RabbitSettings") -> "Topology":
     return Topology(rabbit)
 
 
-def delivery_ledger(settings: Settings, clock: SystemClock) -> DeliveryLedger:
-    """Who got which message. Raises SettingsInvalid."""
-    if settings.ledger.startswith(("memory:", "sqlite:")):
+def ledger_and_paces(settings: Settings, clock: SystemClock) -> tuple[DeliveryLedger, PaceStore]:
+    """Who got which message, and how fast each provider is sent to; neither is opened before it is
+    used. Raises SettingsInvalid."""
+    url = settings.ledger
+    if url.startswith(("memory:", "sqlite:")):
         from adapters.sqlite.ledger import SqliteLedger
+        from adapters.sqlite.paces import SqlitePaces
+        from adapters.sqlite.url import parse_sqlite_url
 
-        return SqliteLedger(_file(settings.ledger), clock, lease=settings.lease)
+        file = None if url.startswith("memory:") else parse_sqlite_url(url)
+        return SqliteLedger(file, clock, lease=settings.lease), SqlitePaces(file)
     try:
         from adapters.redis.ledger import RedisLedger
-
-        return RedisLedger(settings.ledger, lease=settings.lease)
-    except ImportError:
-        raise SettingsInvalid([_NO_REDIS]) from None
-    except ValueError as error:
-        raise SettingsInvalid([f"{variable('ledger_url')}: {error}"]) from None
-
-
-def pace_store(settings: Settings) -> PaceStore:
-    """How fast each provider is sent to. Raises SettingsInvalid."""
-    if settings.ledger.startswith(("memory:", "sqlite:")):
-        from adapters.sqlite.paces import SqlitePaces
-
-        return SqlitePaces(_file(settings.ledger))
-    try:
         from adapters.redis.paces import RedisPaces
 
-        return RedisPaces(settings.ledger)
+        return RedisLedger(url, lease=settings.lease), RedisPaces(url)
     except ImportError:
         raise SettingsInvalid([_NO_REDIS]) from None
     except ValueError as error:
         raise SettingsInvalid([f"{variable('ledger_url')}: {error}"]) from None
 
 
-def _file(url: str) -> Path | None:
-    """The ledger's file; None: in memory."""
-    from adapters.sqlite.url import parse_sqlite_url
+def message_rules(settings: Settings) -> MessageRules:
+    """What a message may hold."""
+    channels = CHANNELS.values()
+    return MessageRules(
+        max_body=settings.max_body,
+        number_addresses=frozenset(one.name for one in channels if one.number_addresses),
+        comma_free=frozenset(one.name for one in channels if not one.comma_addresses),
+        with_copies=frozenset(one.name for one in channels if one.carries_copies),
+        with_files=frozenset(one.name for one in channels if one.carries_files),
+    )
 
-    return None if url.startswith("memory:") else parse_sqlite_url(url)
+
+def channel_notifiers(
+    closing: AsyncExitStack, settings: Settings, context: ChannelContext
+) -> Mapping[str, Notifier]:
+    """The notifiers of the configured channels, behind the recipient guard where one is set. Raises
+    SettingsInvalid."""
+    made: dict[str, Notifier] = {}
+    for name in settings.configured_channels:
+        try:
+            notifier = CHANNELS[name].notifier(settings.channel_settings[name], context)
+        except ValueError as error:  # each line names its variable
+            raise SettingsInvalid(str(error).splitlines()) from None
+        made[name] = closed_at_end(closing, notifier)
+    if not settings.only_to and not settings.redirect_to:
+        return made
+    from adapters.channels.shared.guard import GuardedNotifier, GuardRules
+
+    rules = GuardRules(only_to=settings.only_to, redirect_to=settings.redirect_to)
+    return {
+        name: GuardedNotifier(notifier, name, rules, CHANNELS[name].parts)
+        for name, notifier in made.items()
+    }

@@ -6,8 +6,8 @@ from typing import Any
 from adapters.message_format import message
 from adapters.message_format.message import DecodedMessage
 from adapters.message_format.rules import MessageRules
-from entrypoints.channels import message_rules
 from entrypoints.settings import Settings
+from entrypoints.stores import message_rules
 
 RULES = message_rules(Settings())
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def test_every_part_can_be_built_for_either_broker(tmp_path: Path) -> None:
 def test_a_notifier_is_replaced_here_and_nowhere_else(tmp_path: Path) -> None:
     container = a_container(tmp_path)
     notifier = FakeNotifier()
-    container.notifiers.override(providers.Object(defaultdict(lambda: lambda: notifier)))
+    container.channel_notifiers.override(providers.Object({"email": notifier}))
     message = {"to": "ann@example.com", "template": "welcome", "parameters": {"name": "Ann"}}
 
     body = json.dumps(message).encode()

@@ -27,4 +27,4 @@ def test_a_move_that_outlasts_its_walk_goes_on_where_it_was(tmp_path: Path) -> N
 
         assert [letter.id for letter in move.moved] == [f"m{number}" for number in range(12)]
         assert [letter.id for letter in look(app, Filter())] == ["late"]
-    assert not move.interrupted
+    assert not move.interrupt.is_set()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adapters.clock import SystemClock
 from domain.pace import Spacing
-from entrypoints.stores import delivery_ledger, pace_store
+from entrypoints.stores import ledger_and_paces
 from tests.contracts.ledger_harness import ID, SENT, deliver, state_of
 from tests.unit.entrypoints.loading import load
 
@@ -15,7 +15,7 @@ def files_after_use(url: str, folder: Path) -> set[str]:
     settings = load({"DISPATCHER_LEDGER_URL": url, "DISPATCHER_EMAIL_URL": "smtp://127.0.0.1:25"})
 
     async def scenario() -> None:
-        ledger, paces = delivery_ledger(settings, SystemClock()), pace_store(settings)
+        ledger, paces = ledger_and_paces(settings, SystemClock())
         await deliver(ledger, ID)
         assert await state_of(ledger, ID) is SENT
         assert (await paces.take("k", Spacing(interval=50.0), 0)).taken

@@ -10,10 +10,10 @@ from adapters.dead_letters.dead_letter import DeadLetter, editable, edited
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.message_format.body import loads_object
 from domain.errors import MalformedMessage
-from entrypoints.channels import message_rules
 from entrypoints.cli.application import Application, opened, printable, words
 from entrypoints.cli.failed.letters import Filter, collect, filters, unknown, walk
 from entrypoints.settings import Settings
+from entrypoints.stores import message_rules
 
 
 @click.command("edit")

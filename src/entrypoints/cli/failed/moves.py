@@ -102,10 +102,8 @@ def remove(letter_ids: tuple[str, ...], everything: bool, yes: bool, wanted: Fil
         return _act(app, wanted, "remove", "removed", lambda _message: Remove.REMOVE, yes)
 
 
-def _selected(
-    wanted: Filter, letter_ids: tuple[str, ...], verb: str, *, everything: bool
-) -> Filter:
-    wanted = replace(wanted, ids=wanted.ids.union(letter_ids))
+def _selected(wanted: Filter, ids: tuple[str, ...], verb: str, *, everything: bool) -> Filter:
+    wanted = replace(wanted, ids=wanted.ids.union(ids))
     if wanted == Filter() and not everything:
         raise click.UsageError(f"say which: ids, a filter, or --all to {verb} every dead letter")
     return wanted
@@ -135,15 +133,15 @@ def _act(
             words(f"{len(move.moved)} {past}" + (f", {left} not" if left else ""))
     elif not wanted.ids:
         words("no dead letter matches")
-    if move.interrupted:
+    if move.interrupt.is_set():
         return INTERRUPTED
     return unknown(*missing) if missing else 0
 
 
 @dataclass(slots=True)
 class Move:
-    """Carries out one decision on the letters agreed to, and on no other: what came later was not
-    agreed to. `rate`: letters per second, None as fast as it goes; `round_`: in seconds."""
+    """Carries out one decision on the letters agreed to, and on none that came later. `rate`: per
+    second, None as fast as it goes; `round_`: in seconds; Ctrl-C sets `interrupt`."""
 
     agreed: Collection[DeadLetter]
     decision: Callable[[InboundMessage], Decision]
@@ -151,15 +149,10 @@ class Move:
     rate: float | None = None
     round_: float = _ROUND
     moved: list[DeadLetter] = field(default_factory=list, init=False)
-    _interrupt: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    interrupt: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _next_at: float = field(default=0.0, init=False)
     _ends_at: float = field(default=0.0, init=False)
     _goes_on: bool = field(default=True, init=False)
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it before its time."""
-        return self._interrupt.is_set()
 
     async def run(self, app: Application) -> None:
         """Return when all is done or Ctrl-C is pressed. Raises BrokerUnavailable or
@@ -177,17 +170,17 @@ class Move:
             return Keep.KEEP
         with suppress(TimeoutError):  # meanwhile the letters before are confirmed
             async with asyncio.timeout(max(self._next_at - time.monotonic(), 0)):
-                await self._interrupt.wait()
+                await self.interrupt.wait()
         pause = 1 / self.rate if self.rate else 0.0
         self._next_at = max(self._next_at, time.monotonic()) + pause
-        return Keep.KEEP if self.interrupted else self.decision(message)
+        return Keep.KEEP if self.interrupt.is_set() else self.decision(message)
 
     def _done(self, letter: DeadLetter) -> None:
         self.moved.append(letter)
         self.bar.show(len(self.moved))
 
     def _on_interrupt(self) -> None:
-        self._interrupt.set()
+        self.interrupt.set()
         words("stopping after this dead letter; press Ctrl-C again to stop at once")
         asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
 
@@ -242,11 +235,10 @@ def _print_by_cause(found: Forecasts) -> None:
         causes.setdefault(cause_of(letter), []).append((letter, forecast))
     rows, notes, failed = [], [], 0
     for cause, group in causes.items():
-        faults = [(letter.id, each.fault) for letter, each in group if each.fault is not None]
+        faults = [(x.id, mask_addresses(each.fault)) for x, each in group if each.fault is not None]
         passing = len(group) - len(faults)
         rows.append((passing, len(faults), cause.reason, cause.template, cause.channel))
-        first = [f"first id: {faults[0][0]}", mask_addresses(faults[0][1])] if faults else []
-        notes.append(first)
+        notes.append([part for one in faults[:1] for part in (f"first id: {one[0]}", one[1])])
         failed += len(faults)
     if rows:
         print_entries(_COLUMNS, rows, notes)

@@ -20,12 +20,12 @@ from adapters.message_format.properties import Properties
 from adapters.message_format.rules import MessageRules
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
-from entrypoints.channels import message_rules
 from entrypoints.cli.application import Application, Bar, opened, words
 from entrypoints.cli.completion import channel_names, template_names
 from entrypoints.settings import Settings
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
+from entrypoints.stores import message_rules
 
 _IN_FLIGHT = 200
 """Publishes awaiting their confirm at once."""
