@@ -16,7 +16,7 @@ from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid, variable
-from entrypoints.settings.supervision import read_supervision
+from entrypoints.settings.sources import read_supervision
 from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
 from entrypoints.watching.periodic import EVERY, TICK, WorkerNotes, repeated, when

@@ -14,8 +14,7 @@ from adapters.observers.sink import LogSink
 from adapters.templates.rendering import STATM
 from adapters.urls import redacted
 from entrypoints.release import release
-from entrypoints.settings import Settings, SettingsInvalid, load_settings, variable
-from entrypoints.settings.load import FIELDS
+from entrypoints.settings import FIELDS, Settings, SettingsInvalid, load_settings, variable
 from entrypoints.settings.sources import may_colour
 from entrypoints.settings.values import parse_channels
 

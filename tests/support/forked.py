@@ -29,7 +29,7 @@ _LOADED = (
     *("click", "dependency_injector.containers", "dependency_injector.providers"),
     *("email_validator", "jinja2.sandbox", "pika", "pydantic", "rich.console", "rich.table"),
     *("structlog", "tenacity", "uvloop"),
-    *("entrypoints.channels", "entrypoints.cli.app", "entrypoints.container"),
+    *("entrypoints.stores", "entrypoints.cli.app", "entrypoints.container"),
     *("adapters.dead_letters.dead_letter", "entrypoints.settings"),
 )
 

@@ -9,8 +9,7 @@ import pytest
 
 from domain.errors import FailureReason
 from entrypoints.cli.app import dispatcher
-from entrypoints.settings import Settings, load_settings
-from entrypoints.settings.load import FAMILIES, FIELDS, WITH_FILE_TWIN
+from entrypoints.settings import FAMILIES, FIELDS, Settings, load_settings
 from entrypoints.settings.sources import PREFIX, variable
 from tests.support.documents import EXAMPLE, Document
 
@@ -119,7 +118,7 @@ def wrong_words(command: click.Command, words: list[str]) -> Iterator[str]:
 
 def unknown_variables(document: Document) -> Iterator[str]:
     known = {variable(name) for name in FIELDS}
-    known |= {variable(name) + "_FILE" for name in WITH_FILE_TWIN}
+    known |= {variable(name) + "_FILE" for name, one in FIELDS.items() if one.spec.is_secret}
     known |= {variable(f"carrier_{name}") for name in ("url", "url_file", "token", "from")}
     known |= {variable("targets__name"), variable("targets__name") + "_FILE"}
     tests = "".join(p.read_text("utf-8") for p in (ROOT / "tests").rglob("conftest.py"))

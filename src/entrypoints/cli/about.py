@@ -13,8 +13,7 @@ from adapters.urls import MASK, redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient
 from entrypoints.cli.application import duration, print_json, print_table
-from entrypoints.settings import Settings, load_settings, variable
-from entrypoints.settings.load import FAMILIES, FIELDS
+from entrypoints.settings import FAMILIES, FIELDS, Settings, load_settings, variable
 
 _VARIABLE = "_DISPATCHER_COMPLETE"
 """By it the script of `completion` asks this program what may follow."""

@@ -11,7 +11,7 @@ import click
 import structlog
 
 from entrypoints.cli.completion import channel_names
-from entrypoints.settings.supervision import read_supervision, unsupervised
+from entrypoints.settings.sources import read_supervision, unsupervised
 from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 _RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop

@@ -1,7 +1,7 @@
 """The settings: read once, checked whole, frozen. Each fault names the variable to fix."""
 
-from entrypoints.settings.load import FAMILIES, FIELDS, SettingsInvalid, load_settings
-from entrypoints.settings.model import Settings
+from entrypoints.settings.load import SettingsInvalid, load_settings
+from entrypoints.settings.model import FAMILIES, FIELDS, Settings
 from entrypoints.settings.sources import variable
 
 __all__ = ["FAMILIES", "FIELDS", "Settings", "SettingsInvalid", "load_settings", "variable"]

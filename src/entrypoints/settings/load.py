@@ -1,29 +1,39 @@
-"""Sources -> Settings, or every fault at once, one line each, by the name of its variable."""
+"""Sources -> Settings, or every fault at once, one line each, by the name of its variable. No line
+shows a secret."""
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from adapters.channels import CHANNELS
-from adapters.channels.channel import Channel
-from adapters.channels.setting import SettingSpec, specs_of
+from adapters.rabbitmq.settings import TlsFiles
+from adapters.redis.address import SCHEMES as REDIS
+from adapters.redis.address import RedisAddress
 from adapters.secret import Secret
-from domain.errors import DispatcherError
-from entrypoints.settings.checks import contradictions, proxy_faults
-from entrypoints.settings.model import NOT_YET, Settings
+from adapters.sqlite.url import check_sqlite_url
+from adapters.urls import parse_url
+from domain.errors import DispatcherError, Permanent
+from entrypoints.settings.model import FAMILIES, FIELDS, NOT_YET, Settings
 from entrypoints.settings.sources import (
     PREFIX,
     TOML_FILE,
     RawSettings,
+    is_secret,
     label,
     read_environment,
     read_toml,
     variable,
 )
 from entrypoints.settings.values import target_name
+
+_BROKERS = ("amqp://", "amqps://", "sqlite:///")
+_LEDGERS = ("memory:", "sqlite:///", *REDIS)
+_PROXIES = ("all_proxy", "https_proxy", "http_proxy")
+_PROXY_FORM = "http://host:port"
 
 
 class SettingsInvalid(DispatcherError):
@@ -32,34 +42,6 @@ class SettingsInvalid(DispatcherError):
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
         super().__init__("\n".join(faults))
-
-
-@dataclass(frozen=True, slots=True)
-class SettingField:
-    """One setting: the attribute that holds it, and the channel whose it is; None: the program's
-    own."""
-
-    attribute: str
-    spec: SettingSpec
-    channel: Channel[Any] | None = None
-
-
-def _all_fields() -> Iterator[tuple[str, SettingField]]:
-    own = [(name, SettingField(name, spec)) for name, spec in specs_of(Settings)]
-    at = [name for name, _ in own].index("templates_dir")
-    yield from own[:at]
-    for channel in CHANNELS.values():
-        for attribute, spec in specs_of(channel.settings):
-            yield channel.field_of(spec.name or attribute), SettingField(attribute, spec, channel)
-    yield from own[at:]
-
-
-FIELDS: Mapping[str, SettingField] = dict(_all_fields())
-"""Setting -> what it is, in the order of the table of docs/settings.md; without those whose names
-the operator chooses."""
-
-WITH_FILE_TWIN = tuple(name for name, field in FIELDS.items() if field.spec.is_secret)
-FAMILIES = tuple(channel.family for channel in CHANNELS.values() if channel.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +58,15 @@ def load_settings(
 ) -> LoadedSettings:
     """Read and check everything. Raises SettingsInvalid with all faults."""
     environ = os.environ if environ is None else environ
-    raw = RawSettings(FIELDS, WITH_FILE_TWIN, FAMILIES)
+    raw = RawSettings()
     read_toml(raw, toml_file)
     read_environment(raw, environ)
     settings, unreadable = _read_settings(raw)
     lines = [f"{label(raw, name)}: {fault}" for name, fault in unreadable.items()]
     # What has a fault already was left out: what does not fit to it is no fault of its own.
     known = _variables_in(*map(variable, unreadable), *raw.faults)
-    lines += [line for line in contradictions(settings) if known.isdisjoint(_variables_in(line))]
-    faults = [*raw.faults, *lines, *proxy_faults(settings, environ)]
+    lines += [line for line in _contradictions(settings) if known.isdisjoint(_variables_in(line))]
+    faults = [*raw.faults, *lines, *_proxy_faults(settings, environ)]
     if faults:
         raise SettingsInvalid(faults)
     warnings = tuple(
@@ -105,7 +87,7 @@ def _read_settings(raw: RawSettings) -> tuple[Settings, dict[str, str]]:
         value = Secret(text, raw.files.get(name))
         family, _, chosen = name.partition("__")
         try:
-            if raw.is_secret(name):
+            if is_secret(name):
                 _check_secret(text)
             if family in FAMILIES:
                 target_name(chosen)
@@ -133,3 +115,107 @@ def _check_secret(text: str) -> None:
         raise ValueError(f"must not contain a {what}; remove it")
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
         raise ValueError("must not be in quotes; remove them")
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """What no adapter could use, and what does not go together."""
+    yield from _unusable(settings)
+    yield from _channel_faults(settings)
+    in_production = f"is refused with {variable('env')}={settings.env}"
+    if settings.is_embedded and settings.is_production:
+        yield (
+            f"{variable('broker_url')}: must be set to an amqp:// URL: the embedded queue is for"
+            f" trying out and {in_production}"
+        )
+    for name in ("only_to", "redirect_to"):
+        if settings.is_production and getattr(settings, name):
+            yield f"{variable(name)}: the recipient guard {in_production}"
+    for binding in settings.bindings:
+        if binding.queue not in settings.queue_channels:
+            yield f"{variable('bindings')}: {binding.queue!r} is no queue of {variable('queues')}"
+    if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
+        yield f"{variable('prefetch')}: must not be below {variable('concurrency')}"
+
+
+def _unusable(settings: Settings) -> Iterator[str]:
+    checks: tuple[tuple[str, Callable[[Settings], object]], ...] = (
+        (f"{variable('broker_url')}: ", _check_broker),
+        (f"{variable('ledger_url')}: ", _check_ledger),
+        # Names its variable itself; the system's authorities take long to load.
+        ("", lambda own: own.broker_files != TlsFiles() and own.broker_files.context()),
+    )
+    for place, check in checks:
+        try:
+            check(settings)
+        except ValueError as error:
+            yield f"{place}{error}"
+
+
+def _check_broker(settings: Settings) -> None:
+    url = settings.broker
+    if not url.startswith(_BROKERS):
+        raise ValueError(f"must begin with {', '.join(_BROKERS)}")
+    if "sqlite:" in url and "," in url and "://" in url.partition(",")[2]:
+        raise ValueError("must not have the embedded queue (sqlite:///) in a list of brokers")
+    if settings.is_embedded:
+        check_sqlite_url(url)
+    else:
+        from adapters.rabbitmq.parameters import BrokerAddress
+
+        BrokerAddress.parse(url, settings.broker_files)
+
+
+def _check_ledger(settings: Settings) -> None:
+    url = settings.ledger
+    if not url.startswith((*_LEDGERS, "rediss+sentinel:", "redis+cluster:", "rediss+cluster:")):
+        raise ValueError(f"must begin with {', '.join(_LEDGERS)}")
+    if url.startswith("sqlite:"):
+        check_sqlite_url(url)
+    elif not url.startswith("memory:"):
+        RedisAddress.parse(url)
+    elif url.removeprefix("memory:").strip("/"):
+        raise ValueError("must be memory: with nothing after it")
+
+
+def _channel_faults(settings: Settings) -> Iterator[str]:
+    """What a channel's own rules refuse: of its settings, and of the addresses in ours."""
+    for name, channel in CHANNELS.items():
+        own = settings.channel_settings[name]
+        for fault in channel.faults(own, is_production=settings.is_production):
+            yield f"{variable(channel.field_of(fault.name))}: {fault.text}"
+    named = [
+        *(("alerts_to", one.channel, one.recipient.address) for one in settings.alerts_to),
+        *(("redirect_to", name, one.address) for name, one in settings.redirect_to.items()),
+    ]
+    for name, to, address in named:
+        try:
+            CHANNELS[to].check_address(address, settings.channel_settings[to])
+        except (ValueError, Permanent) as error:
+            whom = to if CHANNELS[to].has_secret_addresses else f"{address!r} for {to}"
+            yield f"{variable(name)}: {whom}: {str(error).removeprefix(f'{to}: ')}"
+
+
+def _proxy_faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """The proxies of the environment that cannot be used, where a channel over HTTP is configured.
+    Webhooks and mail use no proxy."""
+    named = [one.proxy_library(settings.channel_settings[n]) for n, one in CHANNELS.items()]
+    libraries = sorted({library for library in named if library}, reverse=True)
+    hosts = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    if not libraries or "*" in [host.strip() for host in hosts.split(",")]:
+        return []
+    given = {name: text for name, text in environ.items() if name.lower() in _PROXIES and text}
+    faults = {name: _proxy_fault(text, libraries) for name, text in sorted(given.items())}
+    return [f"{name}: {fault}, or unset it" for name, fault in faults.items() if fault]
+
+
+def _proxy_fault(text: str, libraries: list[str]) -> str | None:
+    try:
+        scheme = parse_url(text if "://" in text else f"http://{text}", _PROXY_FORM).scheme
+    except ValueError as error:
+        return str(error)
+    if scheme in ("socks5", "socks5h"):
+        missing = [library for library in libraries if find_spec(library) is None]
+        packages = " and ".join("PySocks" if name == "socks" else name for name in missing)
+        needs = f"a SOCKS proxy needs the Python package {packages}, which is not installed"
+        return f"{needs}: install it, name an http:// proxy" if missing else None
+    return None if scheme in ("http", "https") else f"must be {_PROXY_FORM}, https:// or socks5://"

@@ -1,13 +1,14 @@
-"""All settings with their defaults: the table of docs/settings.md, in code."""
+"""All settings with their defaults: the table of docs/settings.md, in code; then a list of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.channels.setting import SettingSpec, secret, setting
+from adapters.channels.channel import Channel
+from adapters.channels.setting import SettingSpec, secret, setting, specs_of
 from adapters.paths import parse_path
 from adapters.rabbitmq.settings import Binding, TlsFiles, TopologyMode
 from adapters.secret import Secret
@@ -169,3 +170,31 @@ class Settings:
             return {}
         own = {queue: self._own_prefetch(name) for queue, name in self.queue_channels.items()}
         return {queue: prefetch for queue, prefetch in own.items() if prefetch}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One setting: the attribute that holds it, and the channel whose it is; None: the program's
+    own."""
+
+    attribute: str
+    spec: SettingSpec
+    channel: Channel[Any] | None = None
+
+
+def _all_fields() -> Iterator[tuple[str, SettingField]]:
+    own = [(name, SettingField(name, spec)) for name, spec in specs_of(Settings)]
+    at = [name for name, _ in own].index("templates_dir")
+    yield from own[:at]
+    for channel in CHANNELS.values():
+        for attribute, spec in specs_of(channel.settings):
+            yield channel.field_of(spec.name or attribute), SettingField(attribute, spec, channel)
+    yield from own[at:]
+
+
+FIELDS: Mapping[str, SettingField] = dict(_all_fields())
+"""Setting -> what it is, in the order of the table of docs/settings.md; without those whose names
+the operator chooses."""
+
+FAMILIES = tuple(channel.family for channel in CHANNELS.values() if channel.family)
+"""The words before secrets whose names the operator chooses, `<family>__<name>`."""

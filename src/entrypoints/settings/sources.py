@@ -1,14 +1,16 @@
-"""Where values come from: the environment, which wins, `_FILE` twins, and `dispatcher.toml`."""
+"""Where values come from: the environment, which wins, `_FILE` twins and `dispatcher.toml`; and what
+systemd says to a process that it starts, as in sd_notify(3)."""
 
 import difflib
 import os
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.secret import read_secret, stripped
+from entrypoints.settings.model import FAMILIES, FIELDS
 
 PREFIX = "DISPATCHER_"
 TOML_FILE = Path("dispatcher.toml")
@@ -16,29 +18,19 @@ TOML_FILE = Path("dispatcher.toml")
 # A cluster's service named "dispatcher" injects such names into every pod of its namespace.
 _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE_PORT.*|PORT_.*")
 
+_SOCKET, _PERIOD, _PROCESS = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+"""What the service manager sets."""
+
 
 @dataclass(slots=True)
 class RawSettings:
     """Values as text by setting name, where each came from, and what is wrong already. `files`: the
-    files of those that were read from one.
+    files of those that were read from one."""
 
-    `names` are all settings there are; those in `twins` may also be given as the path of a file
-    that holds the value. `families`: the words before secrets whose names the operator chooses,
-    `<family>__<name>`.
-    """
-
-    names: Collection[str]
-    twins: Collection[str]
-    families: Collection[str]
     values: dict[str, str] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)
-
-    def is_secret(self, name: str) -> bool:
-        """Whether a file may hold the value."""
-        family, is_member, _ = name.partition("__")
-        return name in self.twins or (bool(is_member) and family in self.families)
 
     def take(self, name: str, value: str, origin: str) -> None:
         """Note a value; a later one wins."""
@@ -47,9 +39,16 @@ class RawSettings:
 
     def refuse_unknown(self, place: str, name: str) -> None:
         """Note that there is no such setting, with the one that may be meant."""
-        near = difflib.get_close_matches(name, self.names, n=1)
+        near = difflib.get_close_matches(name, FIELDS, n=1)
         hint = f"; did you mean {variable(near[0])}?" if near else ""
         self.faults.append(f"{place}: unknown setting{hint}")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a file may hold the value of this setting, its `_FILE` twin."""
+    family, is_member, _ = name.partition("__")
+    own = FIELDS.get(name)
+    return own.spec.is_secret if own else bool(is_member) and family in FAMILIES
 
 
 def variable(name: str) -> str:
@@ -79,12 +78,12 @@ def read_toml(raw: RawSettings, path: Path) -> None:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raw.faults.append(f"{path}: cannot be read: {error}")
         return
-    for family in raw.families:
+    for family in FAMILIES:
         if isinstance(content.get(family), dict):
             members = content.pop(family).items()
             content |= {f"{family}__{name}": value for name, value in members}
     for name, value in content.items():
-        if name not in raw.names and not raw.is_secret(name):
+        if name not in FIELDS and not is_secret(name):
             raw.refuse_unknown(f"{path}: {name}", name)
         elif isinstance(value, dict):
             raw.faults.append(f"{path}: {name}: must be a single value")
@@ -108,10 +107,10 @@ def read_environment(raw: RawSettings, environ: Mapping[str, str]) -> None:
         twin_of = name.removesuffix("_file")
         if rest == origin:
             continue
-        if name in raw.names or (raw.is_secret(name) and twin_of == name):
+        if name in FIELDS or (is_secret(name) and twin_of == name):
             if stripped(text):  # an empty variable counts as not set, as in compose files
                 raw.take(name, text, origin)
-        elif twin_of != name and raw.is_secret(twin_of):
+        elif twin_of != name and is_secret(twin_of):
             if text and environ.get(variable(twin_of)):
                 raw.faults.append(f"{origin}: {variable(twin_of)} is set too; set only one of them")
             elif text:
@@ -125,7 +124,13 @@ def _read_file(raw: RawSettings, name: str, twin: str, path: str) -> None:
         file = Path(path).expanduser()
         value = read_secret(file)
     except (OSError, UnicodeDecodeError, ValueError, RuntimeError) as error:
-        raw.faults.append(f"{twin}: cannot read {_shown_path(path)}: {_reason(error)}")
+        # Some set the secret itself where the path of its file belongs.
+        is_path = "/" in path and "://" not in path and "@" not in path
+        hint = "the file, whose path must be given here and not the value itself"
+        reason = getattr(error, "strerror", None) or "its path cannot be used"
+        if isinstance(error, UnicodeDecodeError):
+            reason = "is not UTF-8 text"
+        raw.faults.append(f"{twin}: cannot read {path if is_path else hint}: {reason}")
         return
     raw.take(name, value, twin)
     raw.files[name] = file
@@ -133,15 +138,21 @@ def _read_file(raw: RawSettings, name: str, twin: str, path: str) -> None:
         raw.faults.append(f"{twin}: {file} is empty; it must hold the value")
 
 
-def _shown_path(path: str) -> str:
-    # Some set the secret itself where the path of its file belongs.
-    is_path = "/" in path and "://" not in path and "@" not in path
-    return path if is_path else "the file, whose path must be given here and not the value itself"
+def read_supervision(environ: Mapping[str, str] | None = None) -> tuple[str, float | None]:
+    """Read what is meant for this process: the address of the socket that takes reports, empty
+    without a manager; and the seconds after which the manager gives up a process that has not
+    reported, None: never."""
+    environ = os.environ if environ is None else environ
+    path = environ.get(_SOCKET, "")
+    address = "\0" + path[1:] if path.startswith("@") else path
+    microseconds = environ.get(_PERIOD, "")
+    is_ours = environ.get(_PROCESS, str(os.getpid())) == str(os.getpid())
+    if not address or not is_ours or not microseconds.isdecimal() or not int(microseconds):
+        return address, None
+    return address, int(microseconds) / 1e6
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "is not UTF-8 text"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return "its path cannot be used"
+def unsupervised() -> dict[str, str]:
+    """Make the environment for a process of ours whose parent does the reporting."""
+    mine = (_SOCKET, _PERIOD, _PROCESS)
+    return {name: value for name, value in os.environ.items() if name not in mine}

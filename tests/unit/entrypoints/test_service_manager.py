@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoints.settings.supervision import read_supervision
+from entrypoints.settings.sources import read_supervision
 from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 

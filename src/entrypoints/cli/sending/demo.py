@@ -20,8 +20,7 @@ from entrypoints.cli.application import Application, opened, print_entries, word
 from entrypoints.cli.sending.fake import fake_messages
 from entrypoints.cli.sending.init import write_templates
 from entrypoints.pages.mailbox import everything, places
-from entrypoints.settings import Settings, load_settings, variable
-from entrypoints.settings.load import FIELDS
+from entrypoints.settings import FIELDS, Settings, load_settings, variable
 from entrypoints.start import load
 
 _GOOD = 8
