@@ -17,7 +17,7 @@ from adapters.dead_letters.rehearsal import Rehearsal, TemplateReleaser
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
 from adapters.observers.health import Readiness
-from adapters.observers.metrics import Metrics, MetricSources
+from adapters.observers.metrics import Metrics
 from adapters.observers.sink import LogSink
 from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
 from adapters.templates import FilesystemTemplates, RenderOptions
@@ -78,16 +78,15 @@ def _senders(
 
 def _metrics(container: "Container") -> Metrics:
     settings, log, in_hand = container.settings(), container.log(), container.in_hand()
-    sources = MetricSources(
+    return Metrics(
+        channels=settings.configured_channels,
+        queue_channels=settings.queue_channels,
         # The renderer emits events, so it is asked for late.
         has_template=lambda name: container.renderer().has(name),
         templates_version=lambda: container.renderer().version,
         relays=container.learned().snapshot,
         in_hand=lambda: (in_hand.count, in_hand.size),
         dropped_lines=lambda: log.dropped,
-    )
-    return Metrics(
-        sources, channels=settings.configured_channels, queue_channels=settings.queue_channels
     )
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
+from entrypoints.alerts.all_clear import PAUSE
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.sources import read_supervision
@@ -105,7 +106,8 @@ async def _enter_companions(
         await stack.enter_async_context(_probes(container, settings.http))
     if settings.alerts_to:
         await stack.enter_async_context(container.alerter().at_work())
-        await stack.enter_async_context(container.all_clear().at_work())
+        search, fault = container.all_clear().look, "looking for remaining dead letters failed"
+        await stack.enter_async_context(repeated(search, PAUSE, fault=fault))
 
 
 def _at_most(count: int, handler: Handler, stop: Callable[[str], None]) -> Handler:

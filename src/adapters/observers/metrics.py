@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.events import (
     LEDGER,
@@ -60,35 +60,24 @@ _LASTING = frozenset({TroubleKind.CHANNEL, TroubleKind.LEDGER, TroubleKind.SETTL
 """Troubles that have a gauge."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricSources:
-    """What is asked for when the metrics are read. `relays`: what is learned about each relay:
+@dataclass(slots=True, kw_only=True)
+class Metrics:
+    """Counts what happened, as an EventSink. `queue_channels`: queue to channel.
+
+    The rest is asked for when the metrics are read. `relays`: what is learned about each relay:
     relay -> name of a fact -> number. `in_hand`: messages, and their bytes."""
 
+    channels: Collection[str]
+    queue_channels: Mapping[str, str]
     has_template: Callable[[str], bool]
     templates_version: Callable[[], str]
     relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict
     in_hand: Callable[[], tuple[int, int]] = lambda: (0, 0)
     dropped_lines: Callable[[], int] | None = None
-
-
-class Metrics:
-    """Counts what happened, as an EventSink. `queue_channels`: queue to channel."""
-
-    def __init__(
-        self,
-        sources: MetricSources,
-        *,
-        channels: Collection[str],
-        queue_channels: Mapping[str, str],
-    ) -> None:
-        self._sources = sources
-        self._channels = channels
-        self._queue_channels = queue_channels
-        self._labels: dict[tuple[str, str], tuple[str, str]] = {}
-        self._outcomes: Counter[tuple[str, str, str, str]] = Counter()
-        self._codes: dict[str, Counter[str]] = {}
-        self._troubles: set[Trouble] = set()
+    _labels: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, init=False)
+    _outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter, init=False)
+    _codes: dict[str, Counter[str]] = field(default_factory=dict, init=False)
+    _troubles: set[Trouble] = field(default_factory=set, init=False)
 
     def emit(self, event: Event) -> None:
         """See EventSink. A notification counts once for each different thing that became of it,
@@ -108,7 +97,7 @@ class Metrics:
                 for fate, reason in fates:
                     self._outcomes[channel, template, fate, reason] += 1
             case MessageMalformed(queue, _, reason):
-                channel = self._channel(self._queue_channels.get(queue, ""))
+                channel = self._channel(self.queue_channels.get(queue, ""))
                 self._outcomes[channel, "", "dead_lettered", str(reason)] += 1
             case TroubleBegan(trouble) if trouble.kind in _LASTING:
                 self._troubles.add(trouble)
@@ -121,14 +110,14 @@ class Metrics:
 
     def _label(self, channel: str, template: str) -> tuple[str, str]:
         """The labels. They are kept for those that are ours: a producer may invent any number."""
-        is_ours = self._sources.has_template(template)
+        is_ours = self.has_template(template)
         labels = self._channel(channel), template if is_ours else _OTHER
-        if is_ours and channel in self._channels:
+        if is_ours and channel in self.channels:
             self._labels[channel, template] = labels
         return labels
 
     def _channel(self, channel: str) -> str:
-        return channel if channel in self._channels else _OTHER
+        return channel if channel in self.channels else _OTHER
 
     def _count_code(self, channel: str, code: str) -> None:
         """Those beyond a handful are counted together, since they come from outside."""
@@ -145,8 +134,8 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def _samples(self) -> Mapping[str, Sequence[_Sample]]:
-        sources, troubles = self._sources, self._troubles
-        count, size = sources.in_hand()
+        troubles = self._troubles
+        count, size = self.in_hand()
         names = ("channel", "template", "outcome", "reason")
         samples: dict[str, list[_Sample]] = {
             "notifications_total": [
@@ -158,18 +147,18 @@ class Metrics:
             "settlement_stalled": [({}, int(SETTLEMENT in troubles))],
             "channel_paused": [
                 ({"channel": channel}, int(channel_trouble(channel) in troubles))
-                for channel in self._channels
+                for channel in self.channels
             ],
             "ledger_paused": [({}, int(LEDGER in troubles))],
-            "templates_version": [({"version": sources.templates_version()}, 1)],
+            "templates_version": [({"version": self.templates_version()}, 1)],
         }
         for channel, counts in self._codes.items():
             samples.setdefault("unknown_codes_total", []).extend(
                 ({"channel": channel, "code": code}, n) for code, n in sorted(counts.items())
             )
-        if sources.dropped_lines is not None:
-            samples["log_lines_dropped_total"] = [({}, sources.dropped_lines())]
-        for relay, facts in sources.relays().items():
+        if self.dropped_lines is not None:
+            samples["log_lines_dropped_total"] = [({}, self.dropped_lines())]
+        for relay, facts in self.relays().items():
             for fact, number in facts.items():
                 sample = {"relay": relay}, round(number, 3)
                 samples.setdefault(f"relay_{fact}", []).append(sample)

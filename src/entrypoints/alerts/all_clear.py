@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from adapters.dead_letters.dead_letter import describe
@@ -17,7 +16,6 @@ from adapters.inbound.contract import (
 )
 from domain.alerts import Alert, AlertPolicy
 from domain.alerts import DeadLetterCause as Cause
-from entrypoints.watching.periodic import repeated
 
 PAUSE = 60.0
 """Seconds between two looks."""
@@ -58,10 +56,6 @@ class AllClear:
     _left: dict[str, _Left] = field(default_factory=dict, init=False)
     _open: Mapping[Cause, Alert] = field(default_factory=dict, init=False)
     _calm: Counter[Cause] = field(default_factory=Counter, init=False)
-
-    def at_work(self) -> AbstractAsyncContextManager[None]:
-        """Look now and then while this is entered."""
-        return repeated(self.look, PAUSE, fault="looking for remaining dead letters failed")
 
     async def look(self) -> None:
         """Look once, if there is an open alert. While the broker is away nothing is concluded."""

@@ -17,7 +17,6 @@ from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 _RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop
 _POLL = 0.1
 _CLEAN_ENDS = (0, 2, 78)
-_OPTION = "--processes"
 
 _ONE_PORT = (
     "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
@@ -85,7 +84,9 @@ def _supervise(count: int) -> int:
     Signals are passed on. A worker that died (killed, out of memory) is started again; one that
     ended by itself, or refused its configuration, is not.
     """
-    command = [sys.executable, "-m", "entrypoints.worker", *_without_option(sys.argv[1:])]
+    ours = sys.argv[2:] if sys.argv[1:2] == ["worker"] else sys.argv[1:]
+    # Of an option that is given twice, the last one counts.
+    command = [sys.executable, "-m", "entrypoints.worker", *ours, "--processes=1"]
     environ, manager = unsupervised(), ServiceManager(*read_supervision())
     stopping = False
 
@@ -112,11 +113,3 @@ def _supervise(count: int) -> int:
                 time.sleep(_RESTART_PAUSE)
                 workers[index] = subprocess.Popen(command, process_group=0, env=environ)
     return max(abs(int(worker.returncode)) for worker in workers)
-
-
-def _without_option(arguments: list[str]) -> list[str]:
-    rest = arguments[1:] if arguments[:1] == ["worker"] else list(arguments)
-    while _OPTION in rest:
-        index = rest.index(_OPTION)
-        del rest[index : index + 2]
-    return [argument for argument in rest if not argument.startswith(f"{_OPTION}=")]

@@ -1,5 +1,5 @@
-"""Where values come from: the environment, which wins, `_FILE` twins and `dispatcher.toml`; and what
-systemd says to a process that it starts, as in sd_notify(3)."""
+"""Where values come from: the environment, which wins, `_FILE` twins and `dispatcher.toml`; and
+what systemd says to a process that it starts, as in sd_notify(3)."""
 
 import difflib
 import os

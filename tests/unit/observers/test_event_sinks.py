@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.observers.health import Readiness
-from adapters.observers.metrics import Metrics, MetricSources
+from adapters.observers.metrics import Metrics
 from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
 from domain.alerts import AlertPolicy
 from domain.ports import EventSink, NoObserver
@@ -15,8 +15,12 @@ from tests.fakes import FakeClock, FakeEvents
 
 
 def _metrics() -> Metrics:
-    sources = MetricSources(has_template=lambda _: True, templates_version=lambda: "v1")
-    return Metrics(sources, channels=("email",), queue_channels={"mails": "email"})
+    return Metrics(
+        channels=("email",),
+        queue_channels={"mails": "email"},
+        has_template=lambda _: True,
+        templates_version=lambda: "v1",
+    )
 
 
 def _feed() -> AlertFeed:

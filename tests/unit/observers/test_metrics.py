@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from adapters.observers.metrics import Metrics, MetricSources
+from adapters.observers.metrics import Metrics
 from domain.errors import FailureReason
 from domain.events import (
     LEDGER,
@@ -24,7 +24,7 @@ def some_metrics(**sources: Any) -> Metrics:
         "templates_version": lambda: "v1",
         **sources,
     }
-    return Metrics(MetricSources(**values), channels=("email",), queue_channels={"mails": "email"})
+    return Metrics(channels=("email",), queue_channels={"mails": "email"}, **values)
 
 
 def samples(metrics: Metrics) -> dict[str, int]:

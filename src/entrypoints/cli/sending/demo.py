@@ -4,9 +4,10 @@ import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, count, cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -31,16 +32,6 @@ _NAMES = tuple(channel.name for channel in _CHANNELS)
 _OTHERS = tuple(channel for channel in _CHANNELS if channel is not DEFAULT)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What happened, as an EventSink."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def emit(self, event: Event) -> None:
-        self.events.append(event)
-
-
 @dataclass(frozen=True, slots=True)
 class _Sample:
     """One message of the demo, under the id that its outcome is found by."""
@@ -63,8 +54,9 @@ def command() -> int:
     if folder == Settings.templates_dir and not folder.exists():
         written = list(write_templates(folder))
         words(f"no templates here: wrote {len(written)} sample files to {folder}/")
+    seen: list[Event] = []
     with opened(settings) as app:
-        app.container.events.override(seen := _Seen())
+        app.container.events.override(SimpleNamespace(emit=seen.append))
         snapshot = app.container.renderer().snapshot
         # A name that nothing has, even after the advice of an earlier demo was followed.
         names = chain([_MISSING], (f"{_MISSING}-{number}" for number in count(2)))
@@ -75,7 +67,7 @@ def command() -> int:
     files = {
         (one.header("X-Dispatcher-Id") or one.header("Id"), one.channel): one.path for one in kept
     }
-    fates = [_fate(sample, seen.events, files) for sample in samples]
+    fates = [_fate(sample, seen, files) for sample in samples]
     click.echo()
     rows = [(number, sample.template, sample.to) for number, sample in enumerate(samples, start=1)]
     print_entries(["", "template", "to"], rows, [fate or ["still queued"] for fate in fates])

@@ -6,8 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import click
@@ -17,7 +16,6 @@ from adapters.inbound.contract import Publisher
 from adapters.message_format.body import loads_object
 from adapters.message_format.message import decode
 from adapters.message_format.properties import Properties
-from adapters.message_format.rules import MessageRules
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from entrypoints.cli.application import Application, Bar, opened, words
@@ -73,14 +71,15 @@ def command(
             "locale": locale,
             "delay": float(delay) if delay and delay.replace(".", "", 1).isdigit() else delay,
         }
-        given = {name: value for name, value in options.items() if value}
+        given = {name: value for name, value in options.items() if value} | {"template": template}
         messages: Iterator[Mapping[str, JsonValue]] = (
             _fake(app, template, fake, channel) if fake else iter([message_from(data)])
         )
-        rules = message_rules(app.settings)
-        check = partial(_checked, channel=channel, settings=app.settings, rules=rules)
-        prepared = map(check, _prepare(messages, template, given, message_id, fake or 1))
-        app.run(_publish_all(app.container.publisher(), queue, prepared, fake or 1))
+        many = fake or 1
+        is_numbered = bool(message_id) and many > 1
+        ids = (f"{message_id}-{n}" if is_numbered else message_id for n in count(1))
+        prepared = _prepared(messages, given, ids, channel, app.settings)
+        app.run(_publish_all(app.container.publisher(), queue, prepared, many))
 
 
 def _fake(
@@ -123,35 +122,26 @@ def message_from(data: str | None) -> Mapping[str, JsonValue]:
     return value if is_whole else {"parameters": value}
 
 
-def _prepare(
+def _prepared(
     messages: Iterator[Mapping[str, JsonValue]],
-    template: str,
     given: Mapping[str, JsonValue],
-    message_id: str | None,
-    count: int,
+    ids: Iterator[str | None],
+    channel: str,
+    settings: Settings,
 ) -> Iterator[tuple[str, bytes]]:
-    """Ids and bodies."""
-    for number, message in enumerate(messages, start=1):
-        own = message_id if count == 1 or message_id is None else f"{message_id}-{number}"
+    """Ids and bodies, checked as the worker will check them: a typo is better found here."""
+    rules = message_rules(settings)
+    for message, own in zip(messages, ids, strict=False):
         identity = own or str(message.get("id") or uuid.uuid4())
-        body = json.dumps(
-            {**message, **given, "template": template, "id": identity}, ensure_ascii=False
-        ).encode()
+        body = json.dumps({**message, **given, "id": identity}, ensure_ascii=False).encode()
+        try:
+            decoded = decode(body, channel=channel, rules=rules)
+        except MalformedMessage as error:
+            raise click.UsageError(f"this message would be refused: {error}") from None
+        for notification in decoded.notifications:
+            if fault := address_fault(notification, settings):
+                raise click.UsageError(f"this message would be refused: to: {fault}")
         yield identity, body
-
-
-def _checked(
-    prepared: tuple[str, bytes], channel: str, settings: Settings, rules: MessageRules
-) -> tuple[str, bytes]:
-    """The same, once it is checked as the worker will check it: a typo is better found here."""
-    try:
-        decoded = decode(prepared[1], channel=channel, rules=rules)
-    except MalformedMessage as error:
-        raise click.UsageError(f"this message would be refused: {error}") from None
-    for notification in decoded.notifications:
-        if fault := address_fault(notification, settings):
-            raise click.UsageError(f"this message would be refused: to: {fault}")
-    return prepared
 
 
 def address_fault(notification: Notification, settings: Settings) -> str | None:
@@ -165,24 +155,28 @@ def address_fault(notification: Notification, settings: Settings) -> str | None:
 
 
 async def _publish_all(
-    publisher: Publisher, queue: str, messages: Iterator[tuple[str, bytes]], count: int
+    publisher: Publisher, queue: str, messages: Iterator[tuple[str, bytes]], many: int
 ) -> None:
     confirmed: list[str] = []
-    bar = Bar("publishing", count)
+    bar = Bar("publishing", many)
     try:
         while batch := list(islice(messages, _IN_FLIGHT)):
-            await asyncio.gather(*(_publish(publisher, queue, *one) for one in batch))
+            publishes = [
+                publisher.publish(
+                    queue,
+                    body,
+                    properties=Properties(
+                        content_type="application/json", message_id=id_, timestamp=int(time.time())
+                    ),
+                    headers={},
+                )
+                for id_, body in batch
+            ]
+            await asyncio.gather(*publishes)
             confirmed += [identity for identity, _ in batch]
             bar.show(len(confirmed))
     finally:
         bar.end()
         for identity in confirmed:
             click.echo(identity)
-        words(f"{len(confirmed)} of {count} stored in queue {queue}")
-
-
-async def _publish(publisher: Publisher, queue: str, identity: str, body: bytes) -> None:
-    properties = Properties(
-        content_type="application/json", message_id=identity, timestamp=int(time.time())
-    )
-    await publisher.publish(queue, body, properties=properties, headers={})
+        words(f"{len(confirmed)} of {many} stored in queue {queue}")
