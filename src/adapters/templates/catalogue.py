@@ -31,64 +31,54 @@ class PartNames:
 
     def is_part_in_no_locale(self, filename: str) -> bool:
         """Whether a file such as `html.italiano.jinja2` would be a part if its locale were one."""
-        match = self._file.fullmatch(filename)
-        return (
-            match is not None and bool(match["locale"]) and self.part_and_locale(filename) is None
-        )
+        return bool(self._file.fullmatch(filename)) and self.part_and_locale(filename) is None
 
 
 @dataclass(slots=True)
 class Entry:
     """The files of one template. `parts` maps part to locale to path; the locale `""` is the
-    fall-back. `is_flat`: a bare NAME.jinja2, which is an HTML body."""
+    fall-back. `is_flat`: a bare NAME.jinja2, which is an HTML body. `faults`: what is wrong with
+    the files as a whole."""
 
-    name: str
     is_flat: bool = False
     manifest: str | None = None
     parts: dict[str, dict[str, str]] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     @property
-    def locales(self) -> tuple[str, ...]:
-        """The locales that have a part of their own."""
-        return tuple(sorted({tag for tags in self.parts.values() for tag in tags if tag}))
+    def paths(self) -> list[str]:
+        """The files of all parts."""
+        return [path for files in self.parts.values() for path in files.values()]
 
 
-@dataclass(slots=True)
-class Catalogue:
-    """Templates by name, and by the same name what is wrong with their files as a whole."""
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-    faults: dict[str, list[str]] = field(default_factory=dict)
-
-    def refuse(self, name: str, fault: str) -> None:
-        """Note a fault of the template `name`."""
-        self.faults.setdefault(name, []).append(fault)
-
-
-def catalogue(paths: Iterable[str], known: PartNames) -> Catalogue:
+def catalogue(paths: Iterable[str], known: PartNames) -> dict[str, Entry]:
     """Sort paths into templates by name.
 
     `NAME.jinja2` is a flat template. A folder with a part file or a `template.toml` is a template
     too. Whatever has a path segment that begins with `_` is a layout or an include and never a
     template. Examples lie in `NAME/examples/` or, for a flat template, in `NAME.examples/`.
     """
-    found = Catalogue()
+    found: dict[str, Entry] = {}
     examples: list[tuple[str, str]] = []
-    for path in sorted(paths):
-        if any(segment.startswith("_") for segment in path.split("/")):
-            continue
+    for path in sorted(_not_included(paths)):  # NAME.jinja2 comes before what is in NAME/
         folder, _, filename = path.rpartition("/")
+        name = path.removesuffix(SUFFIX)
         if filename.endswith(".json"):
             examples.append((folder, path))
         elif folder and (filename == MANIFEST or known.part_and_locale(filename)):
-            _add_to_folder(found, folder, path, known)
-        elif filename.endswith(SUFFIX) and not (folder and known.is_part_in_no_locale(filename)):
-            _add_flat(found, path)
+            if not template_name_fault(folder):
+                _add(found.setdefault(folder, Entry()), path, known)
+        elif (
+            name != path
+            and not template_name_fault(name)
+            and not (folder and known.is_part_in_no_locale(filename))
+        ):
+            found[name] = Entry(is_flat=True, parts={"html": {"": path}})
     for folder, path in examples:
-        name = folder.removesuffix("/examples").removesuffix(".examples")
-        if name != folder and name in found.entries:
-            found.entries[name].examples.append(path)
+        name = folder.removesuffix(f"/{_EXAMPLES}").removesuffix(f".{_EXAMPLES}")
+        if name != folder and name in found:
+            found[name].examples.append(path)
     return found
 
 
@@ -106,48 +96,24 @@ def _normal(locale: str) -> str:
     return locale.replace("_", "-").lower()
 
 
-def _add_to_folder(found: Catalogue, name: str, path: str, names: PartNames) -> None:
-    if template_name_fault(name):
-        return
-    entry = found.entries.setdefault(name, Entry(name))
+def _not_included(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if not any(one.startswith("_") for one in path.split("/"))]
+
+
+def _add(entry: Entry, path: str, known: PartNames) -> None:
+    """Add a file that lies in the folder of a template."""
+    name, _, filename = path.rpartition("/")
     if entry.is_flat:
-        fault = f"{name}{SUFFIX} and {path}: both are the template {name!r}; keep one"
-        found.refuse(name, fault)
-        return
-    filename = path.rpartition("/")[2]
-    known = names.part_and_locale(filename)
-    if known is None:
+        entry.faults.append(f"{name}{SUFFIX} and {path}: both are the template {name!r}; keep one")
+    elif named := known.part_and_locale(filename):
+        part, locale = named
+        taken = entry.parts.setdefault(part, {}).setdefault(locale, path)
+        if taken != path:
+            entry.faults.append(
+                f"{taken} and {path}: both are the same part in the same locale; keep one"
+            )
+    else:
         entry.manifest = path
-        return
-    part, locale = known
-    taken = entry.parts.setdefault(part, {}).setdefault(locale, path)
-    if taken != path:
-        fault = f"{taken} and {path}: both are the same part in the same locale; keep one"
-        found.refuse(name, fault)
-
-
-def _add_flat(found: Catalogue, path: str) -> None:
-    name = path.removesuffix(SUFFIX)
-    if template_name_fault(name):
-        return
-    if name in found.entries:
-        entry = found.entries[name]
-        other = entry.manifest or min(min(p.values()) for p in entry.parts.values())
-        found.refuse(name, f"{path} and {other}: both are the template {name!r}; keep one")
-        return
-    found.entries[name] = Entry(name, is_flat=True, parts={"html": {"": path}})
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownFile:
-    """A file that looks like a part, an example or a manifest, and is not."""
-
-    template: str
-    path: str
-    hint: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: unknown file, {self.hint}"
 
 
 def unknown_files(
@@ -155,12 +121,13 @@ def unknown_files(
     entries: Mapping[str, Entry],
     included: Collection[str],
     known: PartNames,
-) -> Iterator[UnknownFile]:
-    """Those among `paths` that are next to the parts, manifest or examples of a template.
+) -> Iterator[tuple[str, str]]:
+    """The templates with files next to their parts, manifest or examples that are no such thing,
+    and what is to be said of each.
 
     `included` are files that templates include by name; whatever they are called is right.
     """
-    named = [path for path in paths if not any(one.startswith("_") for one in path.split("/"))]
+    named = _not_included(paths)
     folders = {name for name, entry in entries.items() if not entry.is_flat}
     for path in named:
         folder, _, filename = path.rpartition("/")
@@ -168,49 +135,40 @@ def unknown_files(
             folders.add(folder.removesuffix(f"/{_EXAMPLES}"))
         elif folder and known.is_part_in_no_locale(filename):
             folders.add(folder)
-    for path in sorted(set(named).difference(included)):
+    # A file such as `order/test.jinja2` is a template if it has examples of its own.
+    flat = [entry for entry in entries.values() if entry.is_flat and entry.examples]
+    on_purpose = [path for entry in flat for path in entry.paths]
+    for path in sorted(set(named).difference(included, on_purpose)):
         folder, _, filename = path.rpartition("/")
-        if folder in folders and not _is_flat_on_purpose(path, entries):
-            if hint := _hint(filename, known):
-                yield UnknownFile(folder, path, hint)
-        elif filename.endswith(".json") and (owner := _owner_of_examples(folder, entries)):
-            name, right = owner
-            yield UnknownFile(name, path, f"did you mean the folder {right!r}?")
+        if folder in folders:
+            name, hint = folder, _hint(filename, known)
+        else:
+            name, hint = _hint_of_examples(folder, filename, entries)
+        if hint:
+            yield name, f"{path}: unknown file, {hint}"
 
 
-def _hint(filename: str, known: PartNames) -> str | None:
+def _hint(filename: str, known: PartNames) -> str:
     if filename == MANIFEST or known.part_and_locale(filename):
-        return None
+        return ""
     if known.is_part_in_no_locale(filename):
         locale = filename.removesuffix(SUFFIX).rpartition(".")[2]
         return f"{locale!r} is no language tag such as it or it-IT"
-    stems = (*known.names, MANIFEST.removesuffix(".toml"))
-    near = difflib.get_close_matches(filename.partition(".")[0].lower(), stems, n=1, cutoff=0.7)
+    manifest = MANIFEST.removesuffix(".toml")
+    stem = filename.partition(".")[0].lower()
+    near = difflib.get_close_matches(stem, (*known.names, manifest), n=1, cutoff=0.7)
     if not near:
-        return None
-    if f"{near[0]}.toml" == MANIFEST:
-        return f"did you mean {MANIFEST!r}?"
+        return ""
     written_out = [name for name in known.names if filename.startswith(name)]
     part = max(written_out, key=len, default=near[0])
-    return f"did you mean {part + SUFFIX!r}?"
+    return f"did you mean {MANIFEST if near[0] == manifest else part + SUFFIX!r}?"
 
 
-def _is_flat_on_purpose(path: str, entries: Mapping[str, Entry]) -> bool:
-    """Whether a file such as `order/test.jinja2` is a template with examples of its own."""
-    flat = entries.get(path.removesuffix(SUFFIX))
-    return flat is not None and flat.is_flat and bool(flat.examples)
-
-
-def _owner_of_examples(folder: str, entries: Mapping[str, Entry]) -> tuple[str, str] | None:
+def _hint_of_examples(folder: str, filename: str, entries: Mapping[str, Entry]) -> tuple[str, str]:
     """The template whose examples a folder such as `order/example` was made for, and its name."""
-    if folder.endswith((f"/{_EXAMPLES}", f".{_EXAMPLES}")):
-        return None
-    for separator in "/", ".":
-        name, found, last = folder.rpartition(separator)
-        if (
-            found
-            and name in entries
-            and difflib.get_close_matches(last.lower(), [_EXAMPLES], cutoff=0.7)
-        ):
-            return name, f"{name}{separator}{_EXAMPLES}"
-    return None
+    if filename.endswith(".json") and not folder.endswith((f"/{_EXAMPLES}", f".{_EXAMPLES}")):
+        for separator in "/.":
+            name, _, last = folder.rpartition(separator)
+            if name in entries and difflib.get_close_matches(last.lower(), [_EXAMPLES], cutoff=0.7):
+                return name, f"did you mean the folder {f'{name}{separator}{_EXAMPLES}'!r}?"
+    return "", ""

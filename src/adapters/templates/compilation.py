@@ -1,16 +1,27 @@
 """The compilation of one set of files: what can be used, and what is wrong with the rest."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import jinja2
 from jinja2 import nodes
 
-from adapters.template_parts import HTML_ESCAPING, Escaping, TemplatePart
-from adapters.templates.catalogue import SUFFIX, Entry
+from adapters.template_parts import (
+    COMMON,
+    HTML_ESCAPING,
+    NO_ESCAPING,
+    SUBJECT,
+    ChannelParts,
+    Escaping,
+)
+from adapters.templates.catalogue import SUFFIX, Entry, PartNames, catalogue, unknown_files
+from adapters.templates.environment import loader_of, make_environment
 from adapters.templates.failures import compile_fault
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
 from adapters.templates.manifest import Manifest, read_manifest
+from adapters.templates.snapshot import CompiledTemplate, Snapshot
 
 _REFERENCES: tuple[type[nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport], ...] = (
     nodes.Extends,
@@ -25,81 +36,161 @@ _MERGE = re.compile(r"^(?:<{7}|>{7}|\|{7})(?:[ \t].*)?$", re.MULTILINE)
 _MERGE_MIDDLE = re.compile(r"^={7}$", re.MULTILINE)  # in a plain text it may underline a heading
 
 
-class Compilation:
-    """What of one set is compiled already, and the faults found by then, by path."""
+class Compiler:
+    """Makes snapshots; what an earlier set compiled is used again where the source is equal."""
 
     def __init__(
         self,
-        files: FileSet,
-        environments: Mapping[Escaping, jinja2.Environment],
-        parts: Mapping[str, TemplatePart],
-        channels: Collection[str],
+        *,
+        lenient: bool,
+        refuse_null: bool,
+        autoescape_flat: bool,
+        channels: Mapping[str, ChannelParts],
     ) -> None:
-        self.faults: dict[str, list[str]] = {path: [text] for path, text in files.faults.items()}
+        """`lenient`: undefined variables print nothing. `refuse_null`: a null that is printed is
+        an error. `autoescape_flat`: bare NAME.jinja2 files are escaped as HTML. `channels`: what
+        each sends; a template.toml may name these; empty: any."""
+        self._flat = HTML_ESCAPING if autoescape_flat else NO_ESCAPING
+        self._channels = channels
+        parts = (*COMMON, *chain.from_iterable(one.own for one in channels.values()))
+        self._escaping = {part.name: part.escaping for part in parts}
+        self._names = PartNames(self._escaping)
+        self._environments = {
+            escaping: make_environment(escaping, lenient=lenient, refuse_null=refuse_null)
+            for escaping in self._escaping.values()
+        }
+
+    def compile(self, files: FileSet) -> Snapshot:
+        """Compile every template, layout and include; `broken` says which cannot be used."""
+        entries = catalogue((*files.texts, *files.faults), self._names)
+        loader = loader_of(files.texts)
+        environments = {e: one.overlay(loader=loader) for e, one in self._environments.items()}
+        work = _Compilation(files, environments)
+        compiled = {name: self._compile(work, entry) for name, entry in entries.items()}
+        for path in files.texts:  # includes chosen by a variable, and the like
+            if path.endswith(SUFFIX) and path not in work.references:
+                work.compile(HTML_ESCAPING, path)
+        included = set(chain.from_iterable(work.references.values()))
+        unknown = {
+            line: name for name, line in unknown_files(files.texts, entries, included, self._names)
+        }
+        broken = {name: f for name, one in compiled.items() if (f := work.faults_of(one))}
+        for line, name in unknown.items():
+            parts = entries.get(name, Entry()).parts
+            if not parts.keys() - {SUBJECT.name}:  # the file was probably meant to be the body
+                broken[name] = (line,)
+        used = {path for one in compiled.values() for path in (*one.sources, one.entry.manifest)}
+        return Snapshot(
+            version=files.version,
+            texts=files.texts,
+            templates={name: one for name, one in compiled.items() if name not in broken},
+            broken=broken,
+            stray={path: tuple(f) for path, f in work.faults.items() if path not in used},
+            unknown=unknown,
+            channels=self._channels,
+        )
+
+    def _compile(self, work: "_Compilation", entry: Entry) -> CompiledTemplate:
+        parts: dict[str, dict[str, jinja2.Template]] = {}
+        for part, files in entry.parts.items():
+            escaping = self._flat if entry.is_flat else self._escaping[part]
+            for locale, path in files.items():
+                work.check_body(part, path)
+                if (template := work.compile(escaping, path)) is not None:
+                    parts.setdefault(part, {})[locale] = template
+        manifest = work.manifest(entry, self._channels)
+        return CompiledTemplate(entry, manifest, parts, work.sources(entry.paths))
+
+
+class _Compilation:
+    """What of one set is compiled already, and the faults found by then, by path."""
+
+    def __init__(self, files: FileSet, environments: Mapping[Escaping, jinja2.Environment]) -> None:
+        self.faults: dict[str, dict[str, None]] = defaultdict(dict)
+        """Each once."""
+        self.references: dict[str, list[str]] = {}
+        """The files that each file names."""
         self._texts = files.texts
         self._environments = environments
-        self._parts = parts
-        self._channels = channels
-        self._compiled: dict[tuple[Escaping, str], jinja2.Template | None] = {}
-        self._references: dict[str, list[str]] = {}
+        self._done: set[tuple[Escaping, str]] = set()
+        for path, fault in files.faults.items():
+            self._refuse(path, fault)
         for path in files.texts:
             if path.endswith(MUST_BE_TEXT):
                 self._refuse_merge(path)
 
-    @property
-    def included(self) -> set[str]:
-        """The files that others name."""
-        return {name for names in self._references.values() for name in names}
-
-    def manifest(self, entry: Entry) -> Manifest:
+    def manifest(self, entry: Entry, channels: Iterable[str]) -> Manifest:
         """What the template.toml of an entry says, if there is one."""
         path = entry.manifest
         if path is None or path in self.faults:
             return Manifest()
         if not entry.parts:
             self._refuse(path, f"{path}: there is no part such as html{SUFFIX} next to it")
-        manifest, faults = read_manifest(path, self._texts[path], self._channels)
+        manifest, faults = read_manifest(path, self._texts[path], tuple(channels))
         self._refuse(path, *faults)
         return manifest
 
-    def parts(self, entry: Entry, flat: Escaping) -> dict[str, dict[str, jinja2.Template]]:
-        """Compile all files of an entry. `flat`: the escaping of a flat file."""
-        compiled: dict[str, dict[str, jinja2.Template]] = {}
-        for part, files in entry.parts.items():
-            escaping = flat if entry.is_flat else self._parts[part].escaping
-            for locale, path in files.items():
-                self._check_body(part, path)
-                template = self._compile(escaping, path)
-                if template is not None:
-                    compiled.setdefault(part, {})[locale] = template
-        return compiled
+    def check_body(self, part: str, path: str) -> None:
+        """Refuse an empty body, and what a merge left in it."""
+        if path in self.faults:
+            return
+        if part != _MAY_BE_EMPTY and not _COMMENT.sub("", self._texts[path]).strip():
+            self._refuse(path, f"{path}: is empty; write what people read, or remove the file")
+        if part in _NO_LINES_OF_SIGNS:
+            self._refuse_merge(path, _MERGE_MIDDLE)
 
-    def compile_the_rest(self) -> None:
-        """Files that no part names, such as includes chosen by a variable."""
-        done = {path for _, path in self._compiled}
-        for path in self._texts:
-            if path.endswith(SUFFIX) and path not in done:
-                self._compile(HTML_ESCAPING, path)
+    def compile(self, escaping: Escaping, path: str) -> jinja2.Template | None:
+        """Compile a file and all that it names."""
+        environment = self._environments[escaping]
+        for one in self.sources([path]):
+            if one in self._texts and (escaping, one) not in self._done:
+                self._done.add((escaping, one))
+                try:
+                    environment.get_template(one)
+                except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises anything
+                    self._refuse(one, compile_fault(one, error))
+        return None if path in self.faults else environment.get_template(path)
 
-    def paths_of(self, entry: Entry) -> set[str]:
-        """The files of an entry and all that they name."""
-        todo = [path for files in entry.parts.values() for path in files.values()]
-        todo += [entry.manifest] if entry.manifest else []
-        seen: set[str] = set()
+    def sources(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """These files and all that they name."""
+        todo, found = list(paths), dict[str, None]()
         while todo:
             path = todo.pop()
-            if path not in seen:
-                seen.add(path)
-                todo += self._references.get(path, ())
-        return seen
+            if path not in found:
+                found[path] = None
+                if path not in self.references:
+                    self.references[path] = list(self._named_by(path))
+                todo += self.references[path]
+        return tuple(found)
 
-    def faults_of(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """What is wrong with these files."""
-        return tuple(sorted({fault for path in paths for fault in self.faults.get(path, ())}))
+    def faults_of(self, one: CompiledTemplate) -> tuple[str, ...]:
+        """What is wrong with a template."""
+        paths = (*one.sources, *filter(None, [one.entry.manifest]))
+        faults = {fault for path in paths for fault in self.faults.get(path, ())}
+        return (*one.entry.faults, *sorted(faults))
+
+    def _named_by(self, path: str) -> Iterator[str]:
+        if not path.endswith(MUST_BE_TEXT):
+            self._refuse_merge(path)
+        try:
+            tree = self._environments[HTML_ESCAPING].parse(self._texts.get(path, ""), path)
+        except Exception:  # noqa: BLE001 - the compilation that follows says what
+            return
+        for node in tree.find_all(_REFERENCES):
+            # Names made at run time, lists to choose from and `ignore missing` are left to the
+            # rendering.
+            name = getattr(node.template, "value", None)
+            if not isinstance(name, str) or getattr(node, "ignore_missing", False):
+                continue
+            target = "/".join(one for one in name.split("/") if one not in ("", "."))
+            if target in self._texts or target in self.faults:
+                yield target
+            else:
+                self._refuse(path, f"{path} line {node.lineno}: there is no file {name!r}")
 
     def _refuse(self, path: str, *faults: str) -> None:
-        if faults:
-            self.faults.setdefault(path, []).extend(faults)
+        for fault in faults:
+            self.faults[path][fault] = None
 
     def _refuse_merge(self, path: str, pattern: re.Pattern[str] = _MERGE) -> None:
         text = self._texts[path]
@@ -110,55 +201,3 @@ class Compilation:
                 f"{path} line {line}: {found[0][:7]!r} is left from a merge; "
                 "keep one of the two versions",
             )
-
-    def _check_body(self, part: str, path: str) -> None:
-        if path in self.faults:
-            return
-        if part != _MAY_BE_EMPTY and not _COMMENT.sub("", self._texts[path]).strip():
-            self._refuse(path, f"{path}: is empty; write what people read, or remove the file")
-        if part in _NO_LINES_OF_SIGNS:
-            self._refuse_merge(path, _MERGE_MIDDLE)
-
-    def _compile(self, escaping: Escaping, path: str) -> jinja2.Template | None:
-        """Compile a file and all that it names."""
-        if path not in self._texts:
-            return None
-        key = (escaping, path)
-        if key not in self._compiled:
-            self._compiled[key] = None  # until it is done, for files that name each other
-            environment = self._environments[escaping]
-            try:
-                for name in self._referenced(environment, path):
-                    self._compile(escaping, name)
-                self._compiled[key] = environment.get_template(path)
-            except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises whatever it meets
-                self._refuse(path, compile_fault(path, error))
-        return None if path in self.faults else self._compiled[key]
-
-    def _referenced(self, environment: jinja2.Environment, path: str) -> list[str]:
-        if path not in self._references:
-            self._references[path] = []
-            if not path.endswith(MUST_BE_TEXT):
-                self._refuse_merge(path)
-            for name, line in references(environment.parse(self._texts[path], path)):
-                target = "/".join(
-                    segment for segment in name.split("/") if segment not in ("", ".")
-                )
-                if target in self._texts or target in self.faults:
-                    self._references[path].append(target)
-                else:
-                    self._refuse(path, f"{path} line {line}: there is no file {name!r}")
-        return self._references[path]
-
-
-def references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
-    """The files that a template names outright and cannot do without, with the lines.
-
-    Names made at run time, lists to choose from and `ignore missing` are left to the rendering.
-    """
-    for node in tree.find_all(_REFERENCES):
-        target = node.template
-        if getattr(node, "ignore_missing", False) or not isinstance(target, nodes.Const):
-            continue
-        if isinstance(target.value, str):
-            yield target.value, node.lineno

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -55,7 +54,7 @@ class DeadlineExceeded(BaseException):
     """The work took too long. Not an Exception, so that nothing on the way down swallows it."""
 
 
-class CodeCache(BytecodeCache):
+class _CodeCache(BytecodeCache):
     """Each file's last compiled code, so that an edit costs one compilation and not the set's."""
 
     def __init__(self) -> None:
@@ -175,36 +174,32 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         raise SecurityError(f"access to {attribute!r} of {type(obj).__name__!r} is unsafe")
 
 
-def make_environment(
-    escaping: Escaping,
-    texts: Mapping[str, str],
-    *,
-    lenient: bool,
-    refuse_null: bool,
-    cache: CodeCache,
-) -> Environment:
-    """An environment over one immutable set of texts; nothing is ever looked up on disk."""
+def make_environment(escaping: Escaping, *, lenient: bool, refuse_null: bool) -> Environment:
+    """An environment without templates, to be overlaid with a loader of one set."""
     environment = _Sandbox(
-        loader=FunctionLoader(partial(_source, texts)),
         undefined=Undefined if lenient else StrictUndefined,
         autoescape=escaping.is_on,
         finalize=_finalizer(escaping),
         auto_reload=False,
         cache_size=-1,
-        bytecode_cache=cache,
+        bytecode_cache=_CodeCache(),
     )
     environment.refuse_null = refuse_null
     environment.writes_json = escaping.in_json
     environment.globals["range"] = _bounded_range
-    environment.filters["tojson"] = tojson
+    environment.filters |= {"tojson": tojson, "join": join}
     environment.tests["none"] = is_none
-    environment.filters["join"] = join
     return environment
 
 
-def _source(texts: Mapping[str, str], template: str) -> tuple[str, str, None] | None:
-    name = "/".join(split_template_path(template))
-    return (texts[name], name, None) if name in texts else None
+def loader_of(texts: Mapping[str, str]) -> FunctionLoader:
+    """A loader from one immutable set of texts; nothing is ever looked up on disk."""
+
+    def source(template: str) -> tuple[str, str, None] | None:
+        name = "/".join(split_template_path(template))
+        return (texts[name], name, None) if name in texts else None
+
+    return FunctionLoader(source)
 
 
 def _bits(value: object) -> int:

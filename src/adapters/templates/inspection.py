@@ -2,9 +2,10 @@
 parameters that a template wants, as a JSON Schema (draft 2020-12)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -13,7 +14,6 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from adapters.templates.compilation import references
 from adapters.templates.snapshot import Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
@@ -96,7 +96,7 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
         TemplateInfo(
             name=name,
             parts=template.entry.parts,
-            locales=template.entry.locales,
+            locales=tuple(sorted(set(chain(*template.entry.parts.values())) - {""})),
             # Those that the template names, else those that it has parts of their own for.
             channels=template.manifest.envelope.channels
             or tuple(
@@ -119,41 +119,29 @@ def examples_of(snapshot: Snapshot, template: str) -> tuple[Example, ...]:
 def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
     """The top-level variables that a template reads, its layouts and includes counted in.
 
-    What any of these files sets or imports itself is not among them.
+    What any of these files sets or imports itself is not among them. Raises KeyError for an unknown
+    template.
     """
-    read: set[str] = set()
-    made = set(_ALWAYS_THERE)
-    for tree in trees_of(snapshot, template):
-        read |= meta.find_undeclared_variables(tree)
-        made |= set(_made_by(tree))
-    return frozenset(read - made)
+    trees = _trees_of(snapshot, template)
+    read = chain.from_iterable(map(meta.find_undeclared_variables, trees))
+    return frozenset(read).difference(_ALWAYS_THERE, *map(_made_by, trees))
 
 
-def trees_of(snapshot: Snapshot, template: str) -> Iterator[nodes.Template]:
-    """The syntax trees of all that a template consists of, its layouts and includes counted in.
-    Raises KeyError for an unknown template."""
+def _trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
     environment = jinja2.Environment(autoescape=True)
-    parts = snapshot.templates[template].entry.parts
-    todo = [path for files in parts.values() for path in files.values()]
-    seen: set[str] = set()
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            tree = environment.parse(snapshot.texts[path])
-            yield tree
-            todo += [name for name, _line in references(tree)]
+    sources = snapshot.templates[template].sources
+    return [environment.parse(snapshot.texts[path]) for path in sources]
 
 
 def _made_by(tree: nodes.Template) -> Iterator[str]:
-    for node in tree.find_all((nodes.Name, nodes.Import, nodes.FromImport)):
-        if isinstance(node, nodes.Import):
-            yield node.target
-        elif isinstance(node, nodes.FromImport):
-            for name in node.names:
-                yield name if isinstance(name, str) else name[1]
-        elif isinstance(node, nodes.Name) and node.ctx == "store":
-            yield node.name
+    for node in tree.find_all(nodes.Node):
+        match node:
+            case nodes.Import():
+                yield node.target
+            case nodes.FromImport():
+                yield from (name if isinstance(name, str) else name[1] for name in node.names)
+            case nodes.Name(ctx="store"):
+                yield node.name
 
 
 def _read_example(path: str, text: str | None) -> Example:
@@ -177,13 +165,8 @@ def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> 
     """
     examples = [example.parameters for example in examples_of(snapshot, template)]
     names = sorted(variables_of(snapshot, template))
-    required = [
-        name
-        for name in names
-        if is_strict
-        and name not in _optional(snapshot, template)
-        and all(name in parameters for parameters in examples)
-    ]
+    needed = _needed(_trees_of(snapshot, template)) if is_strict else ()
+    required = [name for name in names if name in needed and all(name in e for e in examples)]
     return {
         "$schema": _DIALECT,
         "title": f"Parameters of the template {template}",
@@ -194,24 +177,20 @@ def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> 
     }
 
 
-def _optional(snapshot: Snapshot, template: str) -> frozenset[str]:
-    """Names that are asked for with `is defined`, or never read but with a default."""
+def _needed(trees: Iterable[nodes.Template]) -> set[str]:
+    """Names that are read without a default, and never asked for with `is defined`."""
     asked: set[str] = set()
-    defaulted: set[int] = set()
-    bare: set[str] = set()
     read: set[str] = set()
-    for tree in trees_of(snapshot, template):
-        for test in tree.find_all(nodes.Test):
-            if test.name in _ASKS_FOR_IT and isinstance(test.node, nodes.Name):
-                asked.add(test.node.name)
-        for one in tree.find_all(nodes.Filter):
-            if one.name in _WITH_DEFAULT and isinstance(one.node, nodes.Name):
-                defaulted.add(id(one.node))
-        for name in tree.find_all(nodes.Name):
-            read.add(name.name)
-            if name.ctx == "load" and id(name) not in defaulted:
-                bare.add(name.name)
-    return frozenset(asked | (read - bare))
+    for tree in trees:
+        tests = [one for one in tree.find_all(nodes.Test) if one.name in _ASKS_FOR_IT]
+        defaults = [one.node for one in tree.find_all(nodes.Filter) if one.name in _WITH_DEFAULT]
+        asked.update(one.node.name for one in tests if isinstance(one.node, nodes.Name))
+        read.update(
+            one.name
+            for one in tree.find_all(nodes.Name)
+            if one.ctx == "load" and not any(one is other for other in defaults)
+        )
+    return read - asked
 
 
 def _of(values: Sequence[JsonValue]) -> dict[str, Any]:

@@ -67,8 +67,8 @@ def _of_files(snapshot: Snapshot) -> list[Finding]:
             owners.setdefault(fault, []).append(name)
     for fault in snapshot.faults:  # and those of files that no template names
         owners.setdefault(fault, [])
-    for unknown in snapshot.unknown:
-        owners.setdefault(str(unknown), [unknown.template])
+    for line, template in snapshot.unknown.items():
+        owners.setdefault(line, [template])
     return [
         _from_fault(fault, names[0] if len(names) == 1 else "")
         for fault, names in sorted(owners.items())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.template_parts import ChannelParts
+from adapters.templates.compilation import Compiler
 from adapters.templates.environment import DeadlineExceeded
 from adapters.templates.failures import (
     does_not_compile,
@@ -20,7 +21,7 @@ from adapters.templates.folder import (
     TemplateSetBroken,
 )
 from adapters.templates.rendering import Rendering, within_limits
-from adapters.templates.snapshot import Compiler, Snapshot
+from adapters.templates.snapshot import Snapshot
 from domain.content import Content, Envelope
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest
@@ -161,7 +162,7 @@ class FilesystemTemplates:
     def _accept(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._refused = ""
-        unknown = tuple(map(str, snapshot.unknown))
+        unknown = tuple(snapshot.unknown)
         self._events.emit(
             TemplatesChanged(version=snapshot.version, faults=snapshot.faults, unknown=unknown)
         )

@@ -24,7 +24,7 @@ NAMES = PartNames(("subject", "html", "text", "telegram", "slack", "slack.json")
 
 @given(st.lists(paths, unique=True))
 def test_every_template_found_has_a_lawful_name_and_files_that_were_given(given: list[str]) -> None:
-    for name, entry in catalogue(given, NAMES).entries.items():
+    for name, entry in catalogue(given, NAMES).items():
         assert template_name_fault(name) is None
         assert not any(segment.startswith("_") for segment in name.split("/"))
         for files in entry.parts.values():
