@@ -28,9 +28,8 @@ from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
 from entrypoints import stores
-from entrypoints.alerts.alerter import Alerter
-from entrypoints.alerts.all_clear import AllClear
 from entrypoints.settings import Settings, SettingsInvalid, variable
+from entrypoints.watching.alerts import Alerter, AllClear
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
 
 

@@ -14,12 +14,12 @@ import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
-from entrypoints.alerts.all_clear import PAUSE
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.sources import read_supervision
 from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
+from entrypoints.watching.alerts import LOOK_PAUSE
 from entrypoints.watching.periodic import EVERY, TICK, WorkerNotes, repeated, when
 from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
@@ -107,7 +107,7 @@ async def _enter_companions(
     if settings.alerts_to:
         await stack.enter_async_context(container.alerter().at_work())
         search, fault = container.all_clear().look, "looking for remaining dead letters failed"
-        await stack.enter_async_context(repeated(search, PAUSE, fault=fault))
+        await stack.enter_async_context(repeated(search, LOOK_PAUSE, fault=fault))
 
 
 def _at_most(count: int, handler: Handler, stop: Callable[[str], None]) -> Handler:

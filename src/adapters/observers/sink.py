@@ -189,13 +189,8 @@ class LineStream(io.TextIOBase):
         self._stream = stream
         self._part = ""
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return "utf-8"
-
-    @property
-    def errors(self) -> str:  # type: ignore[override]
-        return "backslashreplace"
+    encoding = "utf-8"
+    errors = "backslashreplace"
 
     def writable(self) -> bool:
         return True

@@ -68,18 +68,12 @@ def _shown(name: str, value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, Mapping):
-        return _mapping(value)
+        if all(isinstance(item, Recipient) for item in value.values()):  # redirect targets
+            return ",".join(f"{name}:{_whom(item)}" for name, item in value.items())
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple):
         return ",".join(_item(item) for item in value)
     return redacted(str(value)) if name in _EFFECTIVE and name.endswith("_url") else _item(value)
-
-
-def _mapping(value: Mapping[str, object]) -> str:
-    """Redirect targets as the setting writes them; the arguments of queues as JSON."""
-    targets = {n: _whom(item) for n, item in value.items() if isinstance(item, Recipient)}
-    if targets or not value:
-        return ",".join(f"{name}:{target}" for name, target in targets.items())
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _item(item: object) -> str:

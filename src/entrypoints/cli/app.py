@@ -129,15 +129,13 @@ def _text_and_code(error: DispatcherError) -> tuple[str, int]:
     from adapters.templates import TemplateSetBroken
     from entrypoints.settings import SettingsInvalid, variable
 
-    match error:
-        case TemplateSetBroken():
-            lines = [f"{variable('templates_dir')}: {fault}" for fault in error.faults]
-            return "\n".join(lines), BAD_CONFIGURATION
-        case SettingsInvalid() | TopologyMismatch():
-            return str(error), BAD_CONFIGURATION
-        case BrokerUnavailable():
-            return str(error), UNAVAILABLE
-        case PublishRefused():
-            return str(error), TRY_LATER
-        case _:
-            return str(error), FAILED
+    if isinstance(error, TemplateSetBroken):
+        lines = [f"{variable('templates_dir')}: {fault}" for fault in error.faults]
+        return "\n".join(lines), BAD_CONFIGURATION
+    codes = {
+        SettingsInvalid: BAD_CONFIGURATION,
+        TopologyMismatch: BAD_CONFIGURATION,
+        BrokerUnavailable: UNAVAILABLE,
+        PublishRefused: TRY_LATER,
+    }
+    return str(error), next((c for kind, c in codes.items() if isinstance(error, kind)), FAILED)

@@ -111,17 +111,14 @@ class Settings:
             return self.ledger_url.value
         return f"sqlite:///{self.home / 'ledger.db'}"
 
-    def is_configured(self, channel: str) -> bool:
-        """Whether the channel's own settings give it somewhere to send to."""
-        return CHANNELS[channel].is_configured(self.channel_settings[channel])
-
     @property
     def configured_channels(self) -> tuple[str, ...]:
         """Channels that have somewhere to send to: their own setting, or a folder of ours."""
         return tuple(
             name
             for name, channel in CHANNELS.items()
-            if self.is_configured(name) or (self.is_embedded and channel.capture is not None)
+            if channel.is_configured(self.channel_settings[name])
+            or (self.is_embedded and channel.capture is not None)
         )
 
     @property

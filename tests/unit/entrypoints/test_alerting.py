@@ -17,7 +17,7 @@ from domain.events import (
     queue_trouble,
 )
 from domain.notification import Recipient
-from entrypoints.alerts.alerter import Alerter
+from entrypoints.watching.alerts import Alerter
 from tests.fakes import FakeClock, FakeNotifier
 
 OPS = AlertTarget(channel="email", recipient=Recipient(address="ops@example.org"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from adapters.inbound.contract import BrokerUnavailable, Decide, InboundMessage, not_told
 from domain.alerts import GATHER, AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
-from entrypoints.alerts.all_clear import CALM, READ_AT_MOST, AllClear
+from entrypoints.watching.alerts import CALM, READ_AT_MOST, AllClear
 from tests.fakes import FakeClock
 
 INVOICE = DeadLetterCause(

@@ -37,7 +37,10 @@ def edit(letter_id: str, wanted: Filter) -> int:
             how = "add --channel, --reason, --since or --until"
             raise click.UsageError(f"{len(letters)} letters have the id {letter_id}: {how}")
         [letter] = letters
-        mark = _mark(letter) if len(of_the_id) > 1 else ""
+        # No other dead letter of the same id gets this mark; it is the same each time, so that the
+        # ledger knows an edit that is tried once more.
+        digest = hashlib.sha256(repr(letter).encode()).hexdigest()
+        mark = f"-{digest[:6]}" if len(of_the_id) > 1 else ""
         release = _edit(of_the_id[letter], app.settings, mark)
         if release is None:
             words("nothing was changed")
@@ -49,12 +52,6 @@ def edit(letter_id: str, wanted: Filter) -> int:
     click.echo(printable(new_id))
     words(f"moved back to the queue as {new_id}; {letter_id} is removed")
     return 0
-
-
-def _mark(letter: DeadLetter) -> str:
-    """Return a mark that no other dead letter of the same id gets; the same each
-    time, so that the ledger knows an edit that is tried once more."""
-    return "-" + hashlib.sha256(repr(letter).encode()).hexdigest()[:6]
 
 
 def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | None:

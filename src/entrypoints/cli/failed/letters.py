@@ -1,6 +1,7 @@
 """Which dead letters a command is about, and the walk over them."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
@@ -118,10 +119,8 @@ def filters(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def _time(option: str, text: str) -> datetime:
-    try:
+    with suppress(ValueError):
         return datetime.now(UTC) - parse_duration(text)
-    except ValueError:
-        pass
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -57,7 +57,8 @@ def fake_messages(
     for source in islice(cycle(sources), count):
         named = source.get("channels") or source.get("fallback")
         several = [str(name) for name in named] if isinstance(named, list) else []
-        made = {name: _recipient(name, settings) for name in several or [channel]}
+        takers = {name: CHANNELS.get(name, DEFAULT) for name in several or [channel]}
+        made = {name: c.fake_address(_fake, settings[c.name]) for name, c in takers.items()}
         yield {
             **(source if several else _fit_for(channel, source)),
             "to": made if several else made[channel],
@@ -74,11 +75,6 @@ def _fit_for(channel: str, source: Mapping[str, JsonValue]) -> dict[str, JsonVal
     if not one.carries_files:
         unfit.add("attachments")
     return {name: value for name, value in source.items() if name not in unfit}
-
-
-def _recipient(channel: str, settings: Mapping[str, Any]) -> JsonValue:
-    one = CHANNELS.get(channel, DEFAULT)
-    return one.fake_address(_fake, settings[one.name])
 
 
 def _word(name: str) -> str:

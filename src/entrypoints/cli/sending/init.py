@@ -67,7 +67,11 @@ def command(folder: Path) -> None:
     Prints the files that it wrote.
     """
     written = list(write_templates(folder / "templates"))
-    written += _write_starters(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in ((folder / name, text) for name, text in _STARTERS.items()):
+        if not file.exists():
+            file.write_text(text, "utf-8")
+            written.append(file)
     for file in written:
         click.echo(file)
     if written:
@@ -86,15 +90,4 @@ def write_templates(folder: Path) -> Iterator[Path]:
         if source.is_file() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
-            yield target
-
-
-def _write_starters(folder: Path) -> Iterator[Path]:
-    """Write the files to start from into `folder`; each file that was written. What is there stays
-    as it is. Raises OSError."""
-    for name, text in _STARTERS.items():
-        target = folder / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, "utf-8")
             yield target

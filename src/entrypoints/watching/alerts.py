@@ -1,6 +1,8 @@
-"""Sends what the alert policy finds due, over our own notifiers and past the queue."""
+"""Alerts to the operator: sends what the policy finds due, over our notifiers and past the queue;
+and finds out when the dead letters that an alert reported are gone."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -10,7 +12,17 @@ from uuid import uuid4
 
 import structlog
 
-from domain.alerts import Alert, AlertPolicy, AlertTarget, DeadLetterCause
+from adapters.dead_letters.dead_letter import describe
+from adapters.inbound.contract import (
+    BrokerUnavailable,
+    DeadLetters,
+    Decision,
+    InboundMessage,
+    Keep,
+    PublishRefused,
+)
+from domain.alerts import Alert, AlertPolicy, AlertTarget
+from domain.alerts import DeadLetterCause as Cause
 from domain.content import Content
 from domain.errors import DeliveryError, Throttled
 from domain.events import QueueRecreated, TroubleKind
@@ -24,6 +36,14 @@ TEMPLATE = "dispatcher-alert"
 _PATIENCE = timedelta(minutes=1)  # with a provider that is busy; meanwhile other alerts wait
 _PAUSE = 1.0
 _LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
+
+LOOK_PAUSE = 60.0  # seconds between two looks for what is left
+CALM = 3
+"""Looks in a row without a letter of the cause: an operator's command holds letters for a while,
+and they cannot be seen meanwhile."""
+
+READ_AT_MOST = 1000
+"""Dead letters that are read to keep causes apart. Of more, only the end of all is noticed."""
 
 log = structlog.get_logger()
 
@@ -43,8 +63,7 @@ class Alerter:
 
     def at_work(self) -> AbstractAsyncContextManager[None]:
         """Send what is due while this is entered, and at the end what is left."""
-        rest = partial(self.tell, is_last=True)
-        fault = "alerting failed"
+        rest, fault = partial(self.tell, is_last=True), "alerting failed"
         return repeated(self.tell, _PAUSE, fault=fault, at_end=rest, patience=_LAST_WORD)
 
     async def tell(self, *, is_last: bool = False) -> None:
@@ -56,14 +75,12 @@ class Alerter:
                 await self._send(alert, target)
 
     async def _send(self, alert: Alert, target: AlertTarget) -> None:
+        channel, to = target.channel, (target.recipient,)
         notification = Notification(
-            id=f"alert-{uuid4().hex}",
-            channel=target.channel,
-            template=TEMPLATE,
-            to=(target.recipient,),
+            id=f"alert-{uuid4().hex}", channel=channel, template=TEMPLATE, to=to
         )
         subject, text = _subject_of(alert), _text_of(alert)
-        if target.channel in self.without_subject:
+        if channel in self.without_subject:
             text = f"{subject}\n\n{text}"
         content = Content(subject=subject, parts={"text": text})
         error = await self._try(notification, content)
@@ -74,9 +91,7 @@ class Alerter:
             self._failing.discard(target)
         elif target not in self._failing:
             self._failing.add(target)
-            log.error(
-                "alert could not be sent; it is dropped", channel=target.channel, error=str(error)
-            )
+            log.error("alert could not be sent; it is dropped", channel=channel, error=str(error))
 
     async def _try(self, notification: Notification, content: Content) -> DeliveryError | None:
         notifier = self.notifiers[notification.channel]
@@ -89,10 +104,12 @@ class Alerter:
 
 def _subject_of(alert: Alert) -> str:
     """One line that says it all."""
-    if isinstance(alert.cause, DeadLetterCause):
+    if isinstance(alert.cause, Cause):
         what = alert.cause.reason or "other causes"
         about = f", template {alert.cause.template}" if alert.cause.template else ""
-        how_many = "all clear, no dead letter is left" if alert.is_over else _letters(alert.count)
+        how_many = "1 dead letter" if alert.count == 1 else f"{alert.count} dead letters"
+        if alert.is_over:
+            how_many = "all clear, no dead letter is left"
         return f"[dispatcher] {how_many}: {what}{about}"
     if isinstance(alert.cause, QueueRecreated):
         return f"[dispatcher] queue {alert.cause.queue} was deleted and is created again"
@@ -104,7 +121,7 @@ def _subject_of(alert: Alert) -> str:
 def _text_of(alert: Alert) -> str:
     """The facts, then what to do."""
     facts = {"first seen": _time(alert.first_seen), "last seen": _time(alert.last_seen)}
-    if isinstance(alert.cause, DeadLetterCause):
+    if isinstance(alert.cause, Cause):
         facts = {
             "cause": str(alert.cause.reason or "more causes than are kept apart"),
             "letters": str(alert.count),
@@ -131,10 +148,6 @@ def _text_of(alert: Alert) -> str:
     return "\n".join([*lines, "", advice, ""])
 
 
-def _letters(count: int) -> str:
-    return "1 dead letter" if count == 1 else f"{count} dead letters"
-
-
 def _time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -143,10 +156,7 @@ _STATES = {
     TroubleKind.CHANNEL: ("channel {} is paused", "channel {} goes on"),
     TroubleKind.LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
     TroubleKind.BROKER: ("the broker is away, no message is taken", "the broker is back"),
-    TroubleKind.ALARM: (
-        "the broker takes no messages in",
-        "the broker takes messages in again",
-    ),
+    TroubleKind.ALARM: ("the broker takes no messages in", "the broker takes messages in again"),
     TroubleKind.QUEUE: ("queue {} cannot be used", "queue {} can be used again"),
     TroubleKind.TEMPLATES: ("the new template set is refused", "the templates are good again"),
     TroubleKind.SETTLEMENT: (
@@ -169,3 +179,71 @@ _ADVICE = {
         "The last good set stays in use. To see every fault:\n\n    dispatcher templates lint"
     ),
 }
+
+
+@dataclass(slots=True, kw_only=True)
+class AllClear:
+    """Reports to the policy the causes of which no dead letter is left. It asks the broker for a
+    number only, once a minute and while an alert is open; dead letters are read when that number
+    has changed. `channels`: queue to channel."""
+
+    policy: AlertPolicy
+    dead_letters: DeadLetters
+    channels: Mapping[str, str]
+    _left: dict[str, tuple[int, Collection[Cause]]] = field(default_factory=dict, init=False)
+    _open: Mapping[Cause, Alert] = field(default_factory=dict, init=False)
+    _calm: Counter[Cause] = field(default_factory=Counter, init=False)
+
+    async def look(self) -> None:
+        """Look once, if there is an open alert. While the broker is away nothing is concluded."""
+        before, self._open = self._open, self.policy.open_dead_letters
+        for cause, alert in self._open.items():
+            if before.get(cause) != alert:
+                for queue in alert.queues:
+                    self._left.pop(queue, None)
+        try:
+            queues = {queue for alert in self._open.values() for queue in alert.queues}
+            left = {queue: await self._look_into(queue) for queue in queues}
+        except (BrokerUnavailable, PublishRefused):
+            self._calm.clear()
+            return
+        calm: Counter[Cause] = Counter()
+        for cause, alert in self._open.items():
+            found = [left[queue] for queue in alert.queues]
+            is_gone = all(one is not None and not _holds(one, cause) for one in found)
+            calm[cause] = self._calm[cause] + 1 if is_gone else 0
+            if calm[cause] >= CALM:
+                self.policy.drained(cause)
+        self._calm = calm
+
+    async def _look_into(self, queue: str) -> Collection[Cause] | None:
+        """The causes of the dead letters of `queue`, as the replay command counts; None where
+        looking would cost too much."""
+        count = await self.dead_letters.count(queue)
+        if queue in self._left and self._left[queue][0] == count:
+            return self._left[queue][1]
+        causes: set[Cause] = set()
+
+        async def read(message: InboundMessage) -> Decision:
+            it = describe(message, self.channels)
+            causes.add(Cause(reason=it.reason, template=it.template, channel=it.channel))
+            await asyncio.sleep(0)  # a long row of letters must not hold up the mails
+            return Keep.KEEP
+
+        is_read = count == 0
+        if 0 < count <= READ_AT_MOST:
+            is_read = await self.dead_letters.visit(queue, read) == count
+        if not is_read:  # too many, or another consumer holds some
+            self._left.pop(queue, None)
+            return None
+        self._left[queue] = count, causes
+        return causes
+
+
+def _holds(left: Collection[Cause], cause: Cause) -> bool:
+    return any(
+        cause.reason in (None, one.reason)
+        and cause.template in (None, one.template)
+        and cause.channel in (None, one.channel)
+        for one in left
+    )

@@ -1,1 +1,0 @@
-"""Alerts to the operator: when one is due, its words, and the all-clear."""
