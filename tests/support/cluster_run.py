@@ -1,0 +1,168 @@
+"""Three workers, a RabbitMQ cluster of three nodes and a ledger on Redis lose a node and a worker.
+
+`python -m tests.support.cluster_run MAILS`. All mails are queued first. The node that leads the
+queue is killed when a quarter is sent, a worker when half is; both stay away. Exits with 1 when a
+mail is lost or dead, or is sent twice with no kill in its reply window.
+"""
+
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.integration.faults.scene import Scene
+from tests.support.chaos_cluster import Node, rabbitmq_cluster
+from tests.support.chaos_log import ChaoticServer
+from tests.support.containers import RABBITMQ
+from tests.support.orders import an_order
+from tests.support.rabbit import Peer
+from tests.support.redis_server import redis_server
+from tests.support.worker import Worker, wait_until
+
+WORKERS = 3
+QUEUE = "cluster"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended. `seconds`: from the first mail to the last."""
+
+    published: int
+    sent: int
+    dead: Counter[str]
+    lost: list[str]
+    duplicates: Counter[str]
+    unexplained: list[str]
+    node: str
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        return self.sent == self.published and not (self.dead or self.lost or self.unexplained)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            (
+                f"killed       node {self.node}, which led the queue; one of {WORKERS} workers",
+                f"published    {self.published}",
+                f"delivered    {self.sent}",
+                f"dead         {self.dead.total()} {dict(self.dead)}",
+                f"lost         {len(self.lost)} {self.lost[:10]}",
+                f"duplicates   {self.duplicates.total()} {dict(self.duplicates)}",
+                f"unexplained  {len(self.unexplained)}",
+                *self.unexplained[:10],
+                f"took         {self.seconds:.0f} s, {self.published / self.seconds:.0f} mails/s",
+            )
+        )
+
+
+class ClusterRun:
+    """One run on a cluster and a Redis of its own."""
+
+    def __init__(self, folder: Path, nodes: list[Node], ledger_url: str, *, mails: int) -> None:
+        self._nodes = nodes
+        self._mails = mails
+        self._ledger_url = ledger_url
+        self._server = ChaoticServer(random.Random(0))
+        self._server.is_chaotic = False
+        self._scene = Scene(folder, nodes[-1].broker, QUEUE, self._server)
+
+    def run(self) -> Result:
+        """Queue all, let them flow, kill a node and a worker, wait for the rest, count."""
+        self._publish()
+        with self._scene.playing() as scene, ExitStack() as running:
+            scene.settings |= {"ledger_url": self._ledger_url, "lease": "10s"}
+            began = time.monotonic()
+            workers = [self._worker(running, place) for place in range(WORKERS)]
+            self._await_sent(self._mails // 4, workers)
+            leader = self._leader()
+            leader.kill()
+            self._await_sent(self._mails // 2, workers)
+            self._server.struck("kill")
+            workers.pop(0).kill()
+            self._await_end(workers)
+            seconds = time.monotonic() - began
+            assert [worker.terminate() for worker in workers] == [0] * len(workers)
+            return self._count(leader, seconds)
+
+    def _publish(self) -> None:
+        bodies = [an_order(number) for number in range(self._mails)]
+        self._scene.published = [f"id-{number}" for number in range(self._mails)]
+        with Peer(self._nodes[0].broker.url) as peer:
+            peer.declare(QUEUE, {"x-queue-type": "quorum"})  # led by this node
+            peer.flood(QUEUE, bodies)
+            wait_until(lambda: peer.ready(QUEUE) == self._mails, seconds=300)
+
+    def _worker(self, running: ExitStack, place: int) -> Worker:
+        """Its first node is another one than its neighbour's; the others follow."""
+        nodes = [*self._nodes[place:], *self._nodes[:place]]
+        urls = ",".join(node.broker.url for node in nodes)
+        return running.enter_context(self._scene.worker(broker_url=urls))
+
+    def _leader(self) -> Node:
+        name = self._nodes[-1].broker.api("GET", f"queues/%2F/{QUEUE}")["leader"]
+        return next(node for node in self._nodes if node.name == name)
+
+    def _sent(self) -> int:
+        return len(self._server.acceptances)
+
+    def _await_sent(self, count: int, workers: list[Worker]) -> None:
+        wait_until(
+            lambda: self._sent() >= count,
+            seconds=60 + self._mails / 20,
+            on_failure=lambda: f"{self._sent()} sent\n{workers[-1].output}",
+        )
+
+    def _await_end(self, workers: list[Worker]) -> None:
+        def is_settled() -> bool:
+            with Peer(self._nodes[-1].broker.url) as peer:
+                dead = peer.ready(f"{QUEUE}.dead") or 0
+                return self._sent() + dead >= self._mails and not peer.ready(QUEUE)
+
+        wait_until(
+            is_settled,
+            seconds=300 + self._mails / 20,
+            on_failure=lambda: f"{self._sent()} sent\n{workers[-1].output}",
+        )
+
+    def _count(self, leader: Node, seconds: float) -> Result:
+        sent = self._server.sent()
+        dead, waiting = self._scene.left()
+        repetitions = list(self._server.repetitions())
+        ended = {*sent, *dead, *waiting}
+        return Result(
+            published=self._mails,
+            sent=len(sent),
+            dead=Counter(dead.values()),
+            lost=sorted(set(self._scene.published) - ended),
+            duplicates=Counter(str(blow) for _, blow, _ in repetitions),
+            unexplained=[seen for _, blow, seen in repetitions if blow is None],
+            node=leader.name,
+            seconds=seconds,
+        )
+
+
+def cluster_run(folder: Path, mails: int) -> Result:
+    """Start what is needed, and run."""
+    with (
+        redis_server(folder) as redis,
+        rabbitmq_cluster(os.environ.get(*RABBITMQ)) as nodes,
+    ):
+        return ClusterRun(folder, nodes, redis.url, mails=mails).run()
+
+
+def main() -> int:
+    """Print what was counted."""
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        result = cluster_run(Path(folder), int(sys.argv[1]))
+    print(result)
+    return 0 if result.holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
