@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 import jinja2
 from jinja2.exceptions import SecurityError
@@ -17,7 +17,11 @@ _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a para
 _LONGEST_FAULT = 400  # of a file that does not compile: no parameter is in it
 
 _MOST_NAMED = 3
-_MOST_LOOKED_AT = 1000
+_LIMITS: Mapping[type[BaseException], str] = {
+    DeadlineExceeded: "rendering took too long, stopped",
+    MemoryError: "rendering took too much memory",
+    RecursionError: "it includes or calls itself without end",
+}
 _WORD = re.compile(r"\w+")
 _EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
 _VARIABLE = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*(?:\.\w+)*")
@@ -60,26 +64,21 @@ def render_failure(
 ) -> RenderFailure:
     """The error of a rendering that failed. `variables`: what was there."""
     place = _place(error, texts)
-    error = _named(error, place, variables)
+    source = place.source if place else ""
+    error = _named(error, source, variables)
     reason = FailureReason.TEMPLATE_ERROR
     match error:
-        case DeadlineExceeded():
-            reason, detail = FailureReason.TEMPLATE_LIMIT, "rendering took too long, stopped"
-        case LimitExceeded():
-            reason, detail = FailureReason.TEMPLATE_LIMIT, str(error)
-        case MemoryError():
-            reason, detail = FailureReason.TEMPLATE_LIMIT, "rendering took too much memory"
-        case RecursionError():
-            reason, detail = FailureReason.TEMPLATE_LIMIT, "it includes or calls itself without end"
-        case SecurityError():
-            detail = _short(error)
-        case NotPrintable():
-            detail = str(error)
+        case DeadlineExceeded() | LimitExceeded() | MemoryError() | RecursionError():
+            reason, detail = FailureReason.TEMPLATE_LIMIT, _LIMITS.get(type(error), str(error))
         case NullUsed():
             reason, detail = FailureReason.TEMPLATE_UNDEFINED, str(error)
         case jinja2.UndefinedError():
             reason = FailureReason.TEMPLATE_UNDEFINED
-            detail = _undefined(error, place, variables)
+            detail = _undefined(error, source, variables)
+        case NotPrintable():
+            detail = str(error)
+        case SecurityError():
+            detail = _short(error)
         case jinja2.TemplateNotFound():
             detail = f"there is no file {_short(error)!r} to include"
         case _:
@@ -149,58 +148,44 @@ def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | No
     return place
 
 
-def _named(
-    error: BaseException, place: TemplatePlace | None, variables: Mapping[str, object]
-) -> BaseException:
-    """Python's word that there was a null, as an error that names what may have been it."""
-    if isinstance(error, TypeError) and "NoneType" in str(error):
-        if names := _nulls_in(place, variables):
-            return NullUsed(names)
-        items = _null_items_in(place, variables)
-        return NullUsed(items, NullUsed.ITEM_REMEDY) if items else NullUsed("a value")
+def _named(error: BaseException, source: str, variables: Mapping[str, object]) -> BaseException:
+    """Python's word that there was a null, as an error that names what in the line `source` may
+    have been it."""
+    is_of_python = isinstance(error, TypeError) and "NoneType" in str(error)
+    if not (is_of_python or isinstance(error, NullItem)):
+        return error
+    values = {path: _value_of(path, variables) for path in _VARIABLE.findall(source)}
+    nulls = " or ".join(repr(path) for path, value in values.items() if value is None)
+    items = " or ".join(map(repr, islice(_null_items(values, source), _MOST_NAMED)))
     if isinstance(error, NullItem):
-        items = _null_items_in(place, variables) or _given_to(error.filter, place) or "an item"
-        return NullUsed(f"{items} given to the filter {error.filter!r}", NullUsed.ITEM_REMEDY)
-    return error
+        given = items or _given_to(error.filter, source) or "an item"
+        return NullUsed(f"{given} given to the filter {error.filter!r}", NullUsed.ITEM_REMEDY)
+    if items and not nulls:
+        return NullUsed(items, NullUsed.ITEM_REMEDY)
+    return NullUsed(nulls or "a value")
 
 
-def _nulls_in(place: TemplatePlace | None, variables: Mapping[str, object]) -> str:
-    """The expressions in a line that are null, when Python says only that something was."""
-    found = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
-    names = [repr(name) for name in found if _value_of(name, variables) is None]
-    return " or ".join(names)
+def _null_items(values: Mapping[str, object], source: str) -> Iterator[str]:
+    """How each null in the lists that a line is about is written; in a list of objects, those whose
+    key the line has."""
+    words = frozenset(_WORD.findall(source))
+    for path, value in values.items():
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            if item is None:
+                yield f"{path}[{index}]"
+            elif isinstance(item, Mapping):
+                nulls = (key for key, inner in item.items() if inner is None and key in words)
+                yield from (f"{path}[{index}].{key}" for key in nulls)
 
 
-def _null_items_in(place: TemplatePlace | None, variables: Mapping[str, object]) -> str:
-    """The same for nulls in the lists that a line is about."""
-    words = frozenset(_WORD.findall(place.source if place else ""))
-    paths = dict.fromkeys(_VARIABLE.findall(place.source if place else ""))
-    found = chain.from_iterable(
-        _items_without_value(path, _value_of(path, variables)) for path in paths
-    )
-    nulls = list(islice(found, _MOST_LOOKED_AT))
-    spoken_of = [item for item, key in nulls if not key or key in words]
-    return " or ".join(map(repr, spoken_of[:_MOST_NAMED]))
-
-
-def _given_to(name: str, place: TemplatePlace | None) -> str:
+def _given_to(name: str, source: str) -> str:
     """What a line applies a filter to, where the data do not say it, as for a loop's variable."""
-    for expression in _EXPRESSION.findall(place.source if place else ""):
+    for expression in _EXPRESSION.findall(source):
         value, *filters = expression.split("|")
         variable = _VARIABLE.search(value)
         if variable and any(name in _WORD.findall(one) for one in filters):
             return f"an item of {variable[0]!r}"
     return ""
-
-
-def _items_without_value(path: str, value: object) -> Iterator[tuple[str, str]]:
-    """How each null in a list is written, with its key where the items are objects."""
-    for index, item in enumerate(value if isinstance(value, list) else ()):
-        if item is None:
-            yield f"{path}[{index}]", ""
-        elif isinstance(item, Mapping):
-            for key in (key for key, inner in item.items() if inner is None):
-                yield f"{path}[{index}].{key}", str(key)
 
 
 def _value_of(path: str, variables: Mapping[str, object]) -> object:
@@ -212,16 +197,13 @@ def _value_of(path: str, variables: Mapping[str, object]) -> object:
     return value
 
 
-def _undefined(error: Exception, place: TemplatePlace | None, variables: Iterable[str]) -> str:
+def _undefined(error: Exception, source: str, variables: Iterable[str]) -> str:
     """`order.total` rather than Jinja2's "'dict object' has no attribute 'total'"."""
     text = _short(error)
-    named = re.search(r"'([^']+)' is undefined|(?:attribute|element) '([^']+)'$", text)
-    if named is None:
-        return text
-    if named[1]:
+    if named := re.search(r"'([^']+)' is undefined", text):
         near = difflib.get_close_matches(named[1], [v for v in variables if v != named[1]], n=1)
         return f"{named[1]!r} is undefined" + (f" (did you mean {near[0]!r}?)" if near else "")
-    path = re.search(
-        rf"[A-Za-z_][\w.]*(?:\.|\[['\"]){re.escape(named[2])}\b", place.source if place else ""
-    )
-    return f"{path[0]!r} is undefined: {text}" if path else text
+    if named := re.search(r"(?:attribute|element) '([^']+)'$", text):
+        path = re.search(rf"[A-Za-z_][\w.]*(?:\.|\[['\"]){re.escape(named[1])}\b", source)
+        return f"{path[0]!r} is undefined: {text}" if path else text
+    return text

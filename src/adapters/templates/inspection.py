@@ -60,34 +60,24 @@ class Example:
 
     def request(self, template: str, channel: str, now: datetime) -> RenderRequest:
         """The request that this message would lead to."""
+        texts = {key: value for key, value in self.message.items() if isinstance(value, str)}
+        try:
+            recipient = Recipient.parse(texts.get("to", "")).address
+        except InvalidNotification:
+            recipient = None  # several, none, or nonsense: what a template sees in a wider mail
         return RenderRequest(
             template=template,
             channel=channel,
             parameters=self.parameters,
-            subject=self._text("subject"),
-            recipient=self._recipient(),
-            locale=self._text("locale"),
+            subject=texts.get("subject"),
+            recipient=recipient,
+            locale=texts.get("locale"),
             now=now,
         )
 
-    def _recipient(self) -> str | None:
-        try:
-            return Recipient.parse(self._text("to") or "").address
-        except InvalidNotification:
-            return None  # several, none, or nonsense: what a template sees in a wider mail
-
-    def _text(self, key: str) -> str | None:
-        value = self.message.get(key)
-        return value if isinstance(value, str) else None
-
 
 class ExampleBroken(ValueError):
-    """An example that is no sample message."""
-
-    def __init__(self, path: str, detail: str) -> None:
-        self.path = path
-        self.detail = detail
-        super().__init__(f"{path}: {detail}")
+    """An example that is no sample message; the message names the file."""
 
 
 def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
@@ -146,13 +136,13 @@ def _made_by(tree: nodes.Template) -> Iterator[str]:
 
 def _read_example(path: str, text: str | None) -> Example:
     if text is None:
-        raise ExampleBroken(path, "is not UTF-8")
+        raise ExampleBroken(f"{path}: is not UTF-8")
     try:
         message = json.loads(text)
     except ValueError as error:
-        raise ExampleBroken(path, f"is not JSON: {error}") from None
+        raise ExampleBroken(f"{path}: is not JSON: {error}") from None
     if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
-        raise ExampleBroken(path, "must be an object, with an object in 'parameters'")
+        raise ExampleBroken(f"{path}: must be an object, with an object in 'parameters'")
     return Example(name=Path(path).stem, path=path, message=message)
 
 

@@ -1,9 +1,10 @@
 """What is wrong in a template folder, found before a message finds it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +21,14 @@ from adapters.templates.inspection import (
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot
+from domain.content import Content
 from domain.errors import Permanent
+from domain.ports import RenderRequest
 
 Severity = Literal["error", "warning"]
 
-_FAULT = re.compile(r"(?P<path>.+?)(?: line (?P<line>\d+))?: (?P<text>.*)", re.DOTALL)
+_FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)
+"""Path, line and text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +65,13 @@ def _nulls_refused(root: Path, options: RenderOptions) -> FilesystemTemplates | 
 
 def _of_files(snapshot: Snapshot) -> list[Finding]:
     """What is wrong with files; a fault that several templates share is of no single one."""
-    owners: dict[str, list[str]] = {}
+    owners = {fault: set[str]() for fault in snapshot.faults}
+    owners |= {line: {name} for line, name in snapshot.unknown.items()}
     for name, faults in snapshot.broken.items():
         for fault in faults:
-            owners.setdefault(fault, []).append(name)
-    for fault in snapshot.faults:  # and those of files that no template names
-        owners.setdefault(fault, [])
-    for line, template in snapshot.unknown.items():
-        owners.setdefault(line, [template])
+            owners[fault].add(name)
     return [
-        _from_fault(fault, names[0] if len(names) == 1 else "")
+        _from_fault(fault, "".join(names) if len(names) == 1 else "")
         for fault, names in sorted(owners.items())
     ]
 
@@ -85,19 +86,15 @@ def _of_template(
     try:
         examples = examples_of(templates.snapshot, info.name)
     except ExampleBroken as broken:
-        yield Finding(
-            template=info.name, file=broken.path, line=None, severity="error", text=broken.detail
-        )
+        yield _from_fault(str(broken), info.name)
         return
     if not examples:
         yield _warning(info, path, "has no example, so nothing shows that it renders")
         return
     for example in examples:
         for channel in info.channels:
-            found = list(_of_example(templates, info, example, channel, now))
-            yield from found
-            if nulls is not None and not any(one.severity == "error" for one in found):
-                yield from _printed_nulls(nulls, info, example, channel, now)
+            request = example.request(info.name, channel, now)
+            yield from _of_example(templates, nulls, info, example, request)
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
         yield _warning(info, path, f"the variable {name!r} is in no example")
@@ -105,47 +102,33 @@ def _of_template(
 
 def _of_example(
     templates: FilesystemTemplates,
+    nulls: FilesystemTemplates | None,
     info: TemplateInfo,
     example: Example,
-    channel: str,
-    now: datetime,
+    request: RenderRequest,
 ) -> Iterator[Finding]:
+    content = _rendered(templates, request)
+    if isinstance(content, Permanent):
+        yield _failed(info, example, content, "error")
+        return
+    sent = templates.snapshot.channels.get(request.channel, ChannelParts())
+    if sent.needs_subject and not content.subject:
+        text = "the example gives no subject, and the template has none"
+        yield _warning(info, example.path, text)
+    for part in sent.own:
+        if part.hints and (rendered := content.parts.get(part.name)):
+            for hint, file in product(part.hints(rendered), info.parts.get(part.name, {}).values()):
+                yield _warning(info, file, f"{hint} (with {example.path})")
+    failure = _rendered(nulls, request) if nulls else None
+    if isinstance(failure, RenderFailure) and failure.is_null:
+        yield _failed(info, example, failure, "warning", "; lenient mode prints None")
+
+
+def _rendered(templates: FilesystemTemplates, request: RenderRequest) -> Content | Permanent:
     try:
-        content = templates.render(example.request(info.name, channel, now))
+        return templates.render(request)
     except Permanent as failure:
-        yield _failed(info, example, failure, "error")
-    else:
-        sent = templates.snapshot.channels.get(channel, ChannelParts())
-        if sent.needs_subject and not content.subject:
-            text = "the example gives no subject, and the template has none"
-            yield _warning(info, example.path, text)
-        for part in sent.own:
-            if part.hints and (rendered := content.parts.get(part.name)):
-                yield from _hints(info, example, part.name, part.hints(rendered))
-
-
-def _hints(
-    info: TemplateInfo, example: Example, part: str, hints: Iterable[str]
-) -> Iterator[Finding]:
-    for hint in hints:
-        for file in sorted(set(info.parts.get(part, {}).values())):
-            yield _warning(info, file, f"{hint} (with {example.path})")
-
-
-def _printed_nulls(
-    templates: FilesystemTemplates,
-    info: TemplateInfo,
-    example: Example,
-    channel: str,
-    now: datetime,
-) -> Iterator[Finding]:
-    try:
-        templates.render(example.request(info.name, channel, now))
-    except RenderFailure as failure:
-        if failure.is_null:
-            yield _failed(info, example, failure, "warning", "; lenient mode prints None")
-    except Permanent:
-        return  # an error found already
+        return failure
 
 
 def _failed(
@@ -167,8 +150,11 @@ def _warning(info: TemplateInfo, path: str, text: str) -> Finding:
 
 def _from_fault(fault: str, template: str = "") -> Finding:
     match = _FAULT.fullmatch(fault)
-    if match is None:
-        return Finding(template=template, file="", line=None, severity="error", text=fault)
-    line = int(match["line"]) if match["line"] else None
-    file, text = match["path"], match["text"]
-    return Finding(template=template, file=file, line=line, severity="error", text=text)
+    file, line, text = match.groups() if match else ("", None, fault)
+    return Finding(
+        template=template,
+        file=file,
+        line=int(line) if line else None,
+        severity="error",
+        text=text,
+    )
