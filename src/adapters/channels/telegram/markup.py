@@ -14,6 +14,7 @@ from itertools import takewhile
 from adapters.html import attributes_of, decoded, escaped
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)(\s[^<>]*+|/)?+>")
+_COMMENT = re.compile(r"<!(?=--).*?-->", re.DOTALL)
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
@@ -171,9 +172,5 @@ def _scalar(text: str) -> str:
 
 
 def _without_comments(source: str) -> str:
-    kept = []
-    end = 0
-    while (start := source.find("<!--", end)) >= 0 and (stop := source.find("-->", start)) >= 0:
-        kept.append(source[end:start])
-        end = stop + 3
-    return "".join((*kept, source[end:])) if kept else source
+    end = source.rfind("-->") + 3  # so that each beginning before it finds its end near by
+    return _COMMENT.sub("", source[:end]) + source[end:]
