@@ -3,6 +3,7 @@
 import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -26,7 +27,11 @@ _ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*", re.
 
 # RFC 2606 and RFC 6762 reserve these for private use and testing: the mailboxes of a development
 # machine. The library refuses them unless they are taken off its list (its documented switch).
-_PRIVATE_DOMAINS = ("test", "local", "localhost")
+email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = {*email_validator.SPECIAL_USE_DOMAIN_NAMES} - {
+    "test",
+    "local",
+    "localhost",
+}
 _ORDINARY_LOCAL_PART = re.compile(r"[\w+-]+(?:\.[\w+-]+)*", re.ASCII)
 # Some mobile carriers gave out local parts with dots where RFC 5322 3.2.3 has none: `a..b`, `a.`.
 # As a quoted string they are valid (RFC 5321 4.1.2).
@@ -107,11 +112,7 @@ def encoded_words(text: str) -> list[str]:
     data = text.encode()
     return [
         f"=?utf-8?b?{b2a_base64(piece, newline=False).decode()}?="
-        for piece in (
-            [data]
-            if len(data) <= _BYTES_PER_ENCODED_WORD
-            else pieces(data, _BYTES_PER_ENCODED_WORD)
-        )
+        for piece in pieces(data, _BYTES_PER_ENCODED_WORD)
     ]
 
 
@@ -167,38 +168,21 @@ class EmailAddress:
 @lru_cache(maxsize=1024)  # a sender recurs from mail to mail, an address within its own
 def parse_address(text: str) -> EmailAddress:
     """Check the syntax of one address; no name server is asked. Raises InvalidAddress."""
-    return _ordinary(text) or _with_stray_dots(text) or _validated(text)
-
-
-def _ordinary(text: str) -> EmailAddress | None:
-    """The way of most addresses: domains recur where mailboxes do not, and a whole check costs a
-    third of a whole mail. None: only the whole check can decide."""
     local, _, domain = text.rpartition("@")
-    if len(local) > _LONGEST_LOCAL_PART or not _ORDINARY_LOCAL_PART.fullmatch(local):
-        return None
-    try:
-        domain = _validated(f"anybody@{domain}").domain
-    except InvalidAddress:
-        return None  # the whole check words the fault
-    wire = f"{local}@{domain}"
-    return (
-        EmailAddress(wire, domain, needs_smtputf8=False) if len(wire) <= _LONGEST_ADDRESS else None
-    )
-
-
-def _with_stray_dots(text: str) -> EmailAddress | None:
-    local, at, domain = text.rpartition("@")
-    if len(local) > _LONGEST_LOCAL_PART or not _STRAY_DOTS.fullmatch(local):
-        return None
-    try:
-        return _validated(f'"{local}"{at}{domain}')
-    except InvalidAddress:
-        return None  # the whole check words the fault
+    is_short = len(local) <= _LONGEST_LOCAL_PART
+    with suppress(InvalidAddress):  # the whole check words the fault
+        if is_short and _ORDINARY_LOCAL_PART.fullmatch(local):
+            # Domains recur where mailboxes do not, and a whole check costs a third of a whole mail.
+            domain = _validated(f"anybody@{domain}").domain
+            if len(wire := f"{local}@{domain}") <= _LONGEST_ADDRESS:
+                return EmailAddress(wire, domain, needs_smtputf8=False)
+        elif is_short and _STRAY_DOTS.fullmatch(local):
+            return _validated(f'"{local}"@{domain}')
+    return _validated(text)
 
 
 @lru_cache(maxsize=4096)
 def _validated(text: str) -> EmailAddress:
-    _allow_private_domains()
     try:
         valid = email_validator.validate_email(
             text,
@@ -212,12 +196,6 @@ def _validated(text: str) -> EmailAddress:
         raise InvalidAddress(f"{text[:200]!r} is not an address: {error}") from None
     wire = valid.ascii_email or f"{valid.local_part}@{valid.ascii_domain}"
     return EmailAddress(wire, valid.ascii_domain, needs_smtputf8=not wire.isascii())
-
-
-@lru_cache(maxsize=1)
-def _allow_private_domains() -> None:
-    reserved = email_validator.SPECIAL_USE_DOMAIN_NAMES
-    reserved[:] = [name for name in reserved if name not in _PRIVATE_DOMAINS]
 
 
 def not_carried(server: str, address: str, reason: FailureReason) -> Permanent:

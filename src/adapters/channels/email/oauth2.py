@@ -3,21 +3,22 @@ token, which the provider may replace each time."""
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
 import structlog
 
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens, is_token
-from adapters.channels.shared.http import HttpClient, HttpReply, short_text
+from adapters.channels.shared.http import HttpClient, short_text
 from domain.errors import InDoubt, Unavailable
+from domain.notification import JsonValue
 
 log = structlog.get_logger()
 
 _PREFIX = "DISPATCHER_EMAIL_OAUTH2_"
 _TIMEOUT = 10.0
-_LIFE = 3600.0  # where the provider does not say
+_LIFE = 3600.0
 _LONGEST_LIFE = 86400.0
 _MARGIN = 60.0
 _SECRET_ERRORS = {
@@ -102,91 +103,75 @@ class FetchedToken(Tokens):
         made_of = self.credentials()
         given = self._client.refresh_token()
         if given is None:
-            self._take(await self._ask(None), made_of)
-            return
-        async with self._kept.locked():
-            kept = self._kept.load(given)
-            try:
-                answer = await self._ask(kept or given)
-            except _GrantRefused:
-                if kept is None or kept == given:
-                    raise
-                answer = await self._ask(given)  # the one kept was revoked; that one may be good
-            self._keep(given, kept or given, answer)
-        self._take(answer, made_of)
+            answer = await self._ask(None)
+        else:
+            async with self._kept.locked():
+                answer = await self._renew(given)
+        self._token, self._made_of = str(answer["access_token"]), made_of
+        life = _life(answer.get("expires_in"))
+        self._ends_at = self._now() + life - min(_MARGIN, life / 5)
 
-    def _keep(self, given: str, used: str, answer: "_TokenAnswer") -> None:
-        if answer.refresh_token is not None and answer.refresh_token != used:
+    async def _renew(self, given: str) -> Mapping[str, JsonValue]:
+        kept = self._kept.load(given)
+        used = kept or given
+        try:
+            answer = await self._ask(used)
+        except _GrantRefused:
+            if used == given:
+                raise
+            answer = await self._ask(given)  # the one kept was revoked; that one may be good
+        token = answer.get("refresh_token")
+        if isinstance(token, str) and is_token(token) and token != used:
             try:
-                self._kept.save(given, answer.refresh_token)
+                self._kept.save(given, token)
             except OSError as error:
                 log.error(  # noqa: TRY400 - the traceback would say no more
                     "refresh token cannot be kept",
                     file=str(self._kept.path),
                     error=error.strerror or type(error).__name__,
                 )
+        return answer
 
-    def _take(self, answer: "_TokenAnswer", made_of: Hashable) -> None:
-        self._token, self._made_of = answer.token, made_of
-        self._ends_at = self._now() + answer.life - min(_MARGIN, answer.life / 5)
-
-    async def _ask(self, refresh_token: str | None) -> "_TokenAnswer":
+    async def _ask(self, refresh_token: str | None) -> Mapping[str, JsonValue]:
+        """The fields of an answer that has an access token."""
         client = self._client
         secret = client.secret()
-        grant = "client_credentials" if refresh_token is None else "refresh_token"
         form = {
-            "grant_type": grant,
+            "grant_type": "client_credentials" if refresh_token is None else "refresh_token",
             "client_id": client.id,
             "client_secret": secret,
             "scope": client.scope,
             "refresh_token": refresh_token,
         }
-        secrets = [text for text in (secret, refresh_token) if text]
         try:
             reply = await self._http.post(
                 client.token_url,
                 headers={"Accept": "application/json"},
                 form={name: value for name, value in form.items() if value},
             )
-        except InDoubt as error:  # an unanswered request for a token does no harm
+        except (InDoubt, Unavailable) as error:  # a request that is not answered does no harm
             raise Unavailable(
-                str(error).partition(";")[0] + f" ({_PREFIX}TOKEN_URL)", safe_to_repeat=True
+                f"{str(error).partition(';')[0]} ({_PREFIX}TOKEN_URL)",
+                safe_to_repeat=isinstance(error, InDoubt) or error.safe_to_repeat,
             ) from None
-        except Unavailable as error:
+        fields = reply.json()
+        if not 200 <= reply.status < 300:
+            raise _refusal(reply.status, fields, [secret or "", refresh_token or ""])
+        token = fields.get("access_token")
+        if not isinstance(token, str) or not is_token(token):
             raise Unavailable(
-                f"{error} ({_PREFIX}TOKEN_URL)", safe_to_repeat=error.safe_to_repeat
-            ) from None
-        return _read(reply, secrets)
+                f"the token endpoint answered {reply.status} without an access token;"
+                f" check {_PREFIX}TOKEN_URL"
+            )
+        return fields
 
 
 class _GrantRefused(Unavailable):
     """The refresh token is not good any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _TokenAnswer:
-    token: str
-    life: float
-    refresh_token: str | None
-
-
-def _read(reply: HttpReply, secrets: list[str]) -> _TokenAnswer:
-    fields = reply.json()
-    if not 200 <= reply.status < 300:
-        raise _refusal(reply.status, fields, secrets)
-    token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
-    if not isinstance(token, str) or not is_token(token):
-        raise Unavailable(
-            f"the token endpoint answered {reply.status} without an access token;"
-            f" check {_PREFIX}TOKEN_URL"
-        )
-    is_new = isinstance(refresh_token, str) and is_token(refresh_token)
-    return _TokenAnswer(
-        token, _life(fields.get("expires_in")), str(refresh_token) if is_new else None
-    )
-
-
 def _life(value: object) -> float:
+    """In seconds; an hour where the provider does not say."""
     try:
         life = float(value)  # type: ignore[arg-type]  # some providers give a text
     except (TypeError, ValueError):
@@ -194,18 +179,15 @@ def _life(value: object) -> float:
     return _LIFE if isnan(life) else min(max(life, 0.0), _LONGEST_LIFE)
 
 
-def _refusal(status: int, fields: object, secrets: list[str]) -> Unavailable:
-    answer = fields if isinstance(fields, dict) else {}
-    error = answer.get("error")
+def _refusal(status: int, fields: Mapping[str, JsonValue], secrets: list[str]) -> Unavailable:
+    error = fields.get("error")
     code = error if isinstance(error, str) else ""
-    said = short_text(
-        " ".join(filter(None, (code, str(answer.get("error_description") or "")))), secrets
-    )
+    said = short_text(f"{code} {fields.get('error_description') or ''}".strip(), secrets)
     text = f"the token endpoint answered {status}{': ' if said else ''}{said}"
     if status == 429 or status >= 500 or code in {"temporarily_unavailable", "server_error"}:
         return Unavailable(text, safe_to_repeat=True)
     usual = "CLIENT_ID" if status in {400, 401, 403} else "TOKEN_URL"
-    advice = f"check {_PREFIX}{_SECRET_ERRORS.get(code, usual)}"
+    text += f"; check {_PREFIX}{_SECRET_ERRORS.get(code, usual)}"
     if code == "invalid_grant":
-        return _GrantRefused(f"{text}; {advice}: have a new one made", is_login=True)
-    return Unavailable(f"{text}; {advice}", is_login=True)
+        return _GrantRefused(f"{text}: have a new one made", is_login=True)
+    return Unavailable(text, is_login=True)

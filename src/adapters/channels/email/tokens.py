@@ -112,10 +112,10 @@ class RefreshTokenFile:
             kept = json.loads(self.path.read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        if not isinstance(kept, dict) or kept.get("for") != self._name(given):
-            return None
-        token = kept.get("refresh_token")
-        return token if isinstance(token, str) and token else None
+        match kept:
+            case {"for": owner, "refresh_token": str(token)} if owner == self._name(given):
+                return token or None
+        return None
 
     def save(self, given: str, token: str) -> None:
         """Keep `token` in place of the last one, whole or not at all. Raises OSError."""
