@@ -49,7 +49,7 @@ class Relay:
             now = asyncio.get_running_loop().time()
             if not self.has_room(now):
                 self.refused.append(now)
-                raise RateRefused("454 Throttling failure", relay=RELAY)
+                raise RateRefused("454 Throttling failure")
             self.accepted.append((now, name))
 
 

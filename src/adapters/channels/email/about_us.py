@@ -7,10 +7,11 @@ Then words, each with the server that says them.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from adapters.channels.email.limits import GREYLISTED, plain
 from adapters.channels.email.session import SmtpReply
 
 _URL = "DISPATCHER_EMAIL_URL"
@@ -34,15 +35,10 @@ class AboutUs(StrEnum):
         return self not in {AboutUs.RELAY, AboutUs.SENDER}
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    kind: AboutUs
-    pattern: re.Pattern[bytes]
-    unless: re.Pattern[bytes] | None = None
-
-
 # Severity left off. Where a code has several meanings the words decide.
 _CODES: Final = {
+    # x.7.n of Exchange Online: banned senders, addresses and tenants.
+    **{(7, n): AboutUs.CLIENT for n in (*range(501, 513), *range(606, 650), 705, 708, 750)},
     (1, 90): AboutUs.QUOTA,  # Exchange Online: daily limit of message recipients
     (4, 5): AboutUs.QUOTA,  # Gmail: https://support.google.com/a/answer/3726730
     (7, 8): AboutUs.PASSWORD,  # RFC 4954
@@ -55,8 +51,6 @@ _CODES: Final = {
     (7, 64): AboutUs.RELAY,  # Exchange Online: TenantAttribution
     (7, 139): AboutUs.PASSWORD,  # Exchange Online
 }
-_EXCHANGE_CLIENT: Final = frozenset({*range(501, 513), *range(606, 650), 705, 708, 750})
-"""x.7.n of Exchange Online: banned senders, addresses and tenants."""
 
 
 def _pattern(*phrases: bytes) -> re.Pattern[bytes]:
@@ -67,7 +61,7 @@ _ABOUT_THE_RECIPIENT = _pattern(
     rb"receiv(?:e|ing)\b",  # Gmail: the user is receiving mail at a rate …
     rb"resolver\.|delivery restriction",  # Exchange: a group that takes members' mail only
     rb"to this (?:group|recipient|mailbox|user)",
-    rb"gr[ae]y-?list",
+    GREYLISTED,
 )
 _OTHER_LIMITS = _pattern(
     rb"mailbox|inbox|storage|disk|that you tried to reach",  # Gmail, Dovecot, Exchange
@@ -79,17 +73,16 @@ _SENDING = (
     rb"(?:send(?:ing|er)?|sent|submission|outgoing|outbound|outmail|relay(?:ing)?|smtp|daily|hourly"
     rb"|monthly|24[- ]?h(?:ours?)?|messag(?:es|ing)|e-?mails|mails)"
 )
-_TABLE: Final = (
-    _Words(
-        AboutUs.TLS,
+_TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
+    # What it is, its words, and the words that make it something else.
+    AboutUs.TLS: (
         _pattern(
             rb"must issue a? ?starttls",  # RFC 3207; Postfix, Gmail, Sendmail
             rb"(?:starttls|tls|encryption|secure connection)[^.;]{0,30}\b(?:required|needed|first)",
             rb"(?:require|need)s?[^.;]{0,20}\b(?:starttls|tls|encryption)",
         ),
     ),
-    _Words(
-        AboutUs.QUOTA,
+    AboutUs.QUOTA: (
         _pattern(
             # Gmail, Exchange, Zoho, Outmail, hosters
             _SENDING + rb"[^.;]{0,40}\b(?:quota|limits?|allowance)\b[^.;]{0,40}"
@@ -107,8 +100,7 @@ _TABLE: Final = (
         ),
         _OTHER_LIMITS,
     ),
-    _Words(
-        AboutUs.HELO,
+    AboutUs.HELO: (
         _pattern(
             rb"helo command rejected",  # Postfix
             rb"invalid (?:helo|ehlo)",  # Exim
@@ -117,8 +109,7 @@ _TABLE: Final = (
             rb"(?:bad|bogus|forged|unacceptable|fully[- ]qualified) (?:helo|ehlo)",
         ),
     ),
-    _Words(
-        AboutUs.SENDER,
+    AboutUs.SENDER: (
         _pattern(
             rb"sender (?:address |domain )?(?:rejected|refused|denied|not allowed|blocked|invalid)",
             rb"not owned by user|sender login mismatch",  # Postfix
@@ -133,8 +124,7 @@ _TABLE: Final = (
         ),
         _pattern(rb"not logged in"),  # Postfix: reject_unauthenticated_sender_login_mismatch
     ),
-    _Words(
-        AboutUs.RELAY,
+    AboutUs.RELAY: (
         _pattern(
             rb"relay access denied|relaying denied|relay(?:ing)? (?:is )?(?:denied|prohibited)",
             rb"relay(?:ing)? (?:is )?not (?:permitted|allowed|authori[sz]ed)",  # Exim, qmail
@@ -143,8 +133,7 @@ _TABLE: Final = (
             rb"isn't in my list of allowed rcpthosts|not in my rcpthosts",  # qmail
         ),
     ),
-    _Words(
-        AboutUs.SIGN_IN,
+    AboutUs.SIGN_IN: (
         _pattern(
             rb"auth(?:entication)? (?:is )?(?:required|needed)",  # Exim, Postfix, Exchange
             rb"must (?:first )?(?:be )?(?:authenticat|log ?in|sign ?in)",
@@ -155,8 +144,7 @@ _TABLE: Final = (
             rb"turn on smtp auth",  # cPanel's Exim
         ),
     ),
-    _Words(
-        AboutUs.CLIENT,
+    AboutUs.CLIENT: (
         _pattern(
             rb"client host (?:\S+ )?(?:rejected|blocked)",  # Postfix
             rb"access denied[^.;]{0,30}\b(?:ip|host)\b",
@@ -172,61 +160,43 @@ _TABLE: Final = (
         # A block list of links is about what the mail says.
         re.compile(rb"\burls?\b|\buris?\b|\blinks?\b|\bbody\b|\bcontent\b|uribl|surbl"),
     ),
-)
+}
 
-# A reply of several lines repeats its enhanced code on each.
-_LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
-_SPACES = re.compile(rb"\s+")
-_ADDRESS = re.compile(
-    rb"<[^<>]{0,320}>|\S+@[\w.-]+"
-)  # what stands there is the message's, not the relay's word
+# What stands there is the message's, not the relay's word.
+_ADDRESS = re.compile(rb"<[^<>]{0,320}>|\S+@[\w.-]+")
 
-_WANTS_AUTHENTICATION = 530  # RFC 4954 section 6
-_REFUSES_AUTHENTICATION = frozenset({534, 535})
+AUTHENTICATION_CODES: Final = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
+_WANTS_AUTHENTICATION = 530
 _WANTS_ENCRYPTION = 538
 
 
 def about_us(reply: SmtpReply) -> AboutUs | None:
     """Return what about us `reply` refuses; None where it says nothing of the kind."""
-    text = _plain(reply)
+    text = _words(reply)
     if _ABOUT_THE_RECIPIENT.search(text):
         return None
-    return _by_code(reply, text) or _by_words(text)
+    if reply.code in AUTHENTICATION_CODES:
+        return sign_in_advice(reply)
+    _, subject, detail = reply.enhanced or (0, 0, 0)
+    # 4.4.5 is RFC 3463's congestion of the relay, which no quota is.
+    is_congestion = (subject, detail, reply.code // 100) == (4, 5, 4)
+    kind = None if is_congestion else _CODES.get((subject, detail))
+    return kind or _by_words(text)
 
 
-def sign_in_advice(reply: SmtpReply) -> str:
+def sign_in_advice(reply: SmtpReply) -> AboutUs:
     """What to do about a refusal that has to do with signing in."""
-    kind = _by_words(_plain(reply))
-    if reply.code == _WANTS_ENCRYPTION or kind is AboutUs.TLS:
+    if reply.code == _WANTS_ENCRYPTION or _by_words(_words(reply)) is AboutUs.TLS:
         return AboutUs.TLS
     return AboutUs.SIGN_IN if reply.code == _WANTS_AUTHENTICATION else AboutUs.PASSWORD
 
 
-def _plain(reply: SmtpReply) -> bytes:
-    text = _LATER_CODE.sub(b" ", reply.text)
-    return _SPACES.sub(b" ", _ADDRESS.sub(b"<>", text)).lower()
-
-
-def _by_code(reply: SmtpReply, text: bytes) -> AboutUs | None:
-    if reply.code == _WANTS_ENCRYPTION:
-        return AboutUs.TLS
-    if reply.code == _WANTS_AUTHENTICATION:
-        return AboutUs.TLS if _by_words(text) is AboutUs.TLS else AboutUs.SIGN_IN
-    if reply.code in _REFUSES_AUTHENTICATION:
-        return AboutUs.PASSWORD
-    if reply.enhanced is None:
-        return None
-    _, subject, detail = reply.enhanced
-    if (subject, detail) in _CODES:
-        # 4.4.5 is RFC 3463's congestion of the relay, which no quota is.
-        return (
-            None if (subject, detail, reply.code // 100) == (4, 5, 4) else _CODES[subject, detail]
-        )
-    return AboutUs.CLIENT if subject == 7 and detail in _EXCHANGE_CLIENT else None
+def _words(reply: SmtpReply) -> bytes:
+    return _ADDRESS.sub(b"<>", plain(reply))
 
 
 def _by_words(text: bytes) -> AboutUs | None:
-    for row in _TABLE:
-        if row.pattern.search(text) and not (row.unless and row.unless.search(text)):
-            return row.kind
+    for kind, (pattern, *others) in _TABLE.items():
+        if pattern.search(text) and not any(other.search(text) for other in others):
+            return kind
     return None

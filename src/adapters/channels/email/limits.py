@@ -41,15 +41,12 @@ class Limit(StrEnum):
     """Connections at once, or new ones within a time: keep fewer."""
 
 
-_TOO_MANY_RECIPIENTS: Final = (5, 3)  # RFC 3463
-_OLD_TOO_MANY_RECIPIENTS: Final = 552  # RFC 5321 4.5.3.1.10: to be read as 452
-_GMAIL_RATE: Final = (7, 28)
-_EXCHANGE_RATE: Final = range(500, 700)
-"""4.7.n of Exchange Online: it takes less from this host for a while, as in "Server busy"."""
+_RATE_DETAILS: Final = frozenset({28, *range(500, 700)})
+"""4.7.28 of Gmail, and 4.7.n of Exchange Online: it takes less from this host for a while, as in
+"Server busy"."""
 
 # A reply of several lines repeats its enhanced code on each.
-_LATER_CODE = re.compile(rb"\n[245]\.\d{1,3}\.\d{1,3}(?=\s)")
-_SPACES = re.compile(rb"\s+")
+_BETWEEN_WORDS = re.compile(rb"(?:\n[245]\.\d{1,3}\.\d{1,3}(?=\s)|\s)+")
 
 _MAIL = rb"(?:mails?|e-?mails?|messages?|msgs?|transactions?|deliveries|requests?)"
 _PER_TIME = (
@@ -57,31 +54,43 @@ _PER_TIME = (
     rb"|/ ?(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?)\b)"
 )
 
-_GREYLISTED = re.compile(rb"gr[ae]y-?list")
-_OF_THE_RECIPIENT = re.compile(
-    rb"\b(?:user|recipient|mailbox|account|address)\b[^.;]{0,60}"
-    rb"\breceiv(?:ing|ed) (?:mail|e-?mails?|messages?|too)"
-    rb"|too many " + _MAIL + rb" (?:for|to) th(?:is|e) (?:recipient|user|mailbox)"
-)
-_CONNECTIONS = re.compile(
-    rb"too many (?:[a-z-]+ ){0,4}(?:connections?|sessions|connects|connection attempts)\b"
-    rb"|too many auth commands"
-    rb"|concurren(?:t|cy) (?:[a-z]+ ){0,3}limit"
-    rb"|maximum (?:number of )?(?:concurrent|simultaneous|open) (?:[a-z]+ ){0,3}"
-    rb"(?:connection|session)"
-    rb"|(?:connections?|sender thread)s? (?:count |rate |frequency |number )?"
-    rb"(?:limit|limited\b|exceeded)"
-    rb"|(?:max|maximum)(?: number of)? (?:smtp )?connections"
-    rb"|trop de connexions"
-)
-_SESSION = re.compile(
-    _MAIL + rb" (?:\([^)]*\) )?(?:sent )?(?:in|on|per|over|for|during|within) "
-    rb"(?:this |one |a |the |a single |single |same )?(?:smtp )?(?:session|connection)"
-    rb"|(?:session|connection)(?:'s)? (?:(?:message|mail) (?:count|limit|quota)|quota)"
-    rb"|too many (?:smtp |mail )?transactions\b(?! " + _PER_TIME + rb")"
-    rb"|" + _MAIL + rb"[^.;]{0,40} per (?:smtp )?(?:session|connection)\b"
-    rb"|batch limit reached"
-    rb"|too many recipients: too many messages sent"
+GREYLISTED: Final = rb"gr[ae]y-?list"
+_TABLE: Final = (
+    (
+        None,
+        re.compile(
+            GREYLISTED + rb"|"
+            rb"\b(?:user|recipient|mailbox|account|address)\b[^.;]{0,60}"
+            rb"\breceiv(?:ing|ed) (?:mail|e-?mails?|messages?|too)"
+            rb"|too many " + _MAIL + rb" (?:for|to) th(?:is|e) (?:recipient|user|mailbox)"
+        ),
+    ),
+    (
+        Limit.SESSION,
+        re.compile(
+            _MAIL + rb" (?:\([^)]*\) )?(?:sent )?(?:in|on|per|over|for|during|within) "
+            rb"(?:this |one |a |the |a single |single |same )?(?:smtp )?(?:session|connection)"
+            rb"|(?:session|connection)(?:'s)? (?:(?:message|mail) (?:count|limit|quota)|quota)"
+            rb"|too many (?:smtp |mail )?transactions\b(?! " + _PER_TIME + rb")"
+            rb"|" + _MAIL + rb"[^.;]{0,40} per (?:smtp )?(?:session|connection)\b"
+            rb"|batch limit reached"
+            rb"|too many recipients: too many messages sent"
+        ),
+    ),
+    (
+        Limit.CONNECTIONS,
+        re.compile(
+            rb"too many (?:[a-z-]+ ){0,4}(?:connections?|sessions|connects|connection attempts)\b"
+            rb"|too many auth commands"
+            rb"|concurren(?:t|cy) (?:[a-z]+ ){0,3}limit"
+            rb"|maximum (?:number of )?(?:concurrent|simultaneous|open) (?:[a-z]+ ){0,3}"
+            rb"(?:connection|session)"
+            rb"|(?:connections?|sender thread)s? (?:count |rate |frequency |number )?"
+            rb"(?:limit|limited\b|exceeded)"
+            rb"|(?:max|maximum)(?: number of)? (?:smtp )?connections"
+            rb"|trop de connexions"
+        ),
+    ),
 )
 _RECIPIENTS = re.compile(
     rb"too many (?:recipients|rcpts|rcpt to|rcpt commands|addresses)\b"
@@ -119,22 +128,24 @@ def limit_of(reply: SmtpReply, phase: Phase) -> Limit | None:
     """
     if not 400 <= reply.code <= 599:
         return None
-    text = _SPACES.sub(b" ", _LATER_CODE.sub(b" ", reply.text)).lower()
-    if _GREYLISTED.search(text) or _OF_THE_RECIPIENT.search(text):
-        return None
-    if _SESSION.search(text):
-        return Limit.SESSION
-    if _CONNECTIONS.search(text):
-        return Limit.CONNECTIONS
+    text = plain(reply)
+    for limit, pattern in _TABLE:
+        if pattern.search(text):
+            return limit
     if _is_rate(reply, text):
         return Limit.RATE
     return Limit.RECIPIENTS if _is_about_recipients(reply, text, phase) else None
 
 
+def plain(reply: SmtpReply) -> bytes:
+    """The words in lower case, on one line."""
+    return _BETWEEN_WORDS.sub(b" ", reply.text).lower()
+
+
 def _is_rate(reply: SmtpReply, text: bytes) -> bool:
     is_temporary = reply.code < 500
-    enhanced = reply.enhanced
-    if is_temporary and enhanced is not None and _is_rate_code(*enhanced[1:]):
+    _, subject, detail = reply.enhanced or (0, 0, 0)
+    if is_temporary and subject == 7 and detail in _RATE_DETAILS:
         return True
     if _QUOTA.search(text) and not re.search(_PER_TIME, text):
         return False
@@ -146,30 +157,22 @@ def _is_rate(reply: SmtpReply, text: bytes) -> bool:
     return is_temporary and _TEMPORARY_RATE.search(text) is not None
 
 
-def _is_rate_code(subject: int, detail: int) -> bool:
-    return (subject, detail) == _GMAIL_RATE or (subject == 7 and detail in _EXCHANGE_RATE)
-
-
 def _is_about_recipients(reply: SmtpReply, text: bytes, phase: Phase) -> bool:
     if phase in {Phase.GREETING, Phase.SENDER}:
         return False
     enhanced = reply.enhanced
-    if enhanced is not None and enhanced[1:] == _TOO_MANY_RECIPIENTS:
-        return True
-    if phase is Phase.RECIPIENT and enhanced is None and reply.code == _OLD_TOO_MANY_RECIPIENTS:
-        return b"too many" in text
-    return _RECIPIENTS.search(text) is not None
+    if phase is Phase.RECIPIENT and enhanced is None and reply.code == 552:
+        return b"too many" in text  # RFC 5321 4.5.3.1.10: to be read as 452
+    is_named = enhanced is not None and enhanced[1:] == (5, 3)  # RFC 3463
+    return is_named or _RECIPIENTS.search(text) is not None
 
 
 class RateRefused(Throttled):
     """The relay refused a mail because it gets too many in the time. Nothing is wrong with it.
+    `named`: the wait in the reply's words, if any."""
 
-    `relay`: host and port. `named`: the wait in the reply's words, if any.
-    """
-
-    def __init__(self, message: str, *, relay: str, named: timedelta | None = None) -> None:
+    def __init__(self, message: str, named: timedelta | None = None) -> None:
         super().__init__(message, retry_after=named or UNNAMED_WAIT)
-        self.relay = relay
         self.named = named
 
 

@@ -3,8 +3,9 @@
 import re
 from datetime import timedelta
 
-from adapters.channels.email.about_us import AboutUs, about_us, sign_in_advice
+from adapters.channels.email.about_us import AUTHENTICATION_CODES, AboutUs, about_us, sign_in_advice
 from adapters.channels.email.limits import (
+    GREYLISTED,
     Limit,
     Phase,
     RateRefused,
@@ -25,8 +26,6 @@ _WAIT_UNITS = {
     b"h": timedelta(hours=1),
 }
 _LONGEST_NAMED_WAIT = timedelta(days=1)
-_AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
-
 _REASONS = {
     Phase.SENDER: FailureReason.SENDER_REFUSED,
     Phase.RECIPIENT: FailureReason.RECIPIENT_REFUSED,
@@ -41,14 +40,11 @@ def verdict(reply: SmtpReply, phase: Phase, server: str) -> DeliveryError:
     An enhanced code beats the basic one: it says more and servers rewrite the basic one.
     """
     text = f"{server} answered {phase} with {reply}"
-    if reply.code in _AUTHENTICATION_CODES and phase in {Phase.SENDER, Phase.DATA}:
+    if reply.code in AUTHENTICATION_CODES and phase in {Phase.SENDER, Phase.DATA}:
         return Unavailable(f"{text}; {sign_in_advice(reply)}")
     if limit_of(reply, phase) is Limit.RATE:
-        return RateRefused(text, relay=server, named=_named_wait(reply))
-    enhanced = reply.enhanced
-    severity = enhanced[0] if enhanced else reply.code // 100
-    if phase is Phase.RECIPIENT and _too_many(reply):
-        return Transient(text)
+        return RateRefused(text, _named_wait(reply))
+    severity = reply.enhanced[0] if reply.enhanced else reply.code // 100
     if severity == 5:
         return _final(reply, phase, text)
     if severity == 4:
@@ -80,36 +76,20 @@ def refusal_of_one(reply: SmtpReply, session: Session) -> DeliveryError:
 
 def _temporary(reply: SmtpReply, text: str) -> Transient:
     kind = about_us(reply)
+    _, subject, detail = reply.enhanced or (0, 0, 0)
+    # RFC 3463: x.3.0 and x.3.2 are the mail system's own state, x.4.x network and routing; RFC
+    # 5321: 421 closes the service.
+    is_trouble = reply.code == 421 or subject == 4 or (subject, detail) in {(3, 0), (3, 2)}
+    is_greylisted = re.search(GREYLISTED, reply.text.lower()) is not None or (
+        reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
+    )
     return Transient(
         text if kind is None else f"{text}; {kind}",
-        at_least=GREYLIST_WAIT if _greylisted(reply) else None,
+        at_least=GREYLIST_WAIT if is_greylisted else None,
         retry_after=_named_wait(reply),
-        provider_fault=_is_server_trouble(reply) or kind is not None,
+        provider_fault=is_trouble or kind is not None,
         is_certain=kind is not None and kind.is_certain,
     )
-
-
-def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
-    kind = about_us(reply)
-    reason = _REASONS[phase] if kind else _reason(reply, phase)
-    if kind is None and reason is FailureReason.SENDER_REFUSED:
-        kind = AboutUs.SENDER
-    if kind is None:
-        hint = ": it does not understand the command" if _not_understood(reply) else ""
-        return Permanent(text + hint, reason=reason)
-    return Permanent(
-        f"{text}; {kind}",
-        reason=FailureReason.SENDER_REFUSED if kind is AboutUs.SENDER else reason,
-        provider_fault=True,
-        is_certain=kind.is_certain,
-    )
-
-
-def _is_server_trouble(reply: SmtpReply) -> bool:
-    """RFC 3463: x.3.0 and x.3.2 are the mail system's own state, x.4.x network and routing; RFC
-    5321: 421 closes the service."""
-    _, subject, detail = reply.enhanced or (0, 0, 0)
-    return reply.code == 421 or subject == 4 or (subject, detail) in {(3, 0), (3, 2)}
 
 
 def _named_wait(reply: SmtpReply) -> timedelta | None:
@@ -121,11 +101,22 @@ def _named_wait(reply: SmtpReply) -> timedelta | None:
     return wait if timedelta(0) < wait <= _LONGEST_NAMED_WAIT else None
 
 
-def _too_many(reply: SmtpReply) -> bool:
-    # RFC 5321 4.5.3.1.10: old servers say 552 for too many recipients, to be read as 452.
-    if reply.enhanced is None:
-        return reply.code == 552 and b"too many" in reply.text.lower()
-    return reply.enhanced[1:] == (5, 3)
+def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
+    kind, reason = about_us(reply), _REASONS[phase]
+    if kind is None:
+        if is_odd := _not_understood(reply):
+            text += ": it does not understand the command"
+        if is_odd or (phase is Phase.SENDER and _too_large(reply)):
+            return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
+        if phase is not Phase.SENDER:
+            return Permanent(text, reason=reason)
+        kind = AboutUs.SENDER
+    return Permanent(
+        f"{text}; {kind}",
+        reason=FailureReason.SENDER_REFUSED if kind is AboutUs.SENDER else reason,
+        provider_fault=True,
+        is_certain=kind.is_certain,
+    )
 
 
 def _not_understood(reply: SmtpReply) -> bool:
@@ -134,17 +125,6 @@ def _not_understood(reply: SmtpReply) -> bool:
     return reply.enhanced[1] == 5
 
 
-def _reason(reply: SmtpReply, phase: Phase) -> FailureReason:
-    if _not_understood(reply):
-        return FailureReason.CONTENT_REFUSED
-    enhanced = reply.enhanced
-    # RFC 1870 section 6.1: a mail too large is refused at MAIL, with 552.
-    too_large = enhanced[1:] == (3, 4) if enhanced else reply.code == 552
-    if phase is Phase.SENDER and too_large:
-        return FailureReason.CONTENT_REFUSED
-    return _REASONS[phase]
-
-
-def _greylisted(reply: SmtpReply) -> bool:
-    is_named = re.search(rb"gr[ae]ylist", reply.text, re.IGNORECASE) is not None
-    return is_named or (reply.code in {450, 451} and reply.enhanced == (4, 7, 1))
+def _too_large(reply: SmtpReply) -> bool:
+    """RFC 1870 section 6.1: a mail too large is refused at MAIL, with 552."""
+    return reply.enhanced[1:] == (3, 4) if reply.enhanced else reply.code == 552
