@@ -2,10 +2,11 @@
 are ValueErrors: pydantic collects them."""
 
 import base64
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -144,10 +145,8 @@ def extra_headers(value: object) -> dict[str, str]:
 def base64_bytes(value: object) -> bytes:
     """Base64 in any of its usual forms: in lines, without padding, URL-safe."""
     text = text_of(value)
-    try:
+    with suppress(ValueError):
         return base64.b64decode(text, validate=True)
-    except ValueError:
-        pass
     plain = _BASE64_SPACE.sub("", text).rstrip("=").translate(_URL_SAFE)
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
@@ -170,12 +169,8 @@ def bare_content_id(value: object) -> str:
 
 def probably_meant(unknown: Iterable[str], absent: Collection[str]) -> Mapping[str, str]:
     """Unknown field to known one, where they are nearly equal and the known one is not given."""
-    meant = {}
-    for name in unknown:
-        near = difflib.get_close_matches(name[:80].lower(), absent, n=1, cutoff=0.75)
-        if near:
-            meant[name[:80]] = near[0]
-    return meant
+    near = {name[:80]: get_close_matches(name[:80].lower(), absent, 1, 0.75) for name in unknown}
+    return {name: found[0] for name, found in near.items() if found}
 
 
 def hints(meant: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ It refuses nothing that the worker accepts. What no schema can say, the worker a
 in bytes and in sum, that `to` has just the channels named, real dates, and numbers such as 5.0.
 """
 
+from itertools import combinations
 from typing import Any
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -98,6 +99,93 @@ _DEFINITIONS = {
         ],
     },
 }
+_MAYBE = {"$ref": "#/$defs/recipientsOrNothing"}
+_WHO = {
+    "to": {
+        "description": "A recipient or a list of them; with `channels` or `fallback` an"
+        " object, channel to recipients."
+    },
+    "from": {"anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}]},
+    "reply_to": _MAYBE,
+    "envelope_from": {
+        "description": "Where bounces go. Without it: to the sender.",
+        "anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}],
+    },
+    "cc": _MAYBE,
+    "bcc": _MAYBE,
+    "channel": {
+        "description": "Else the queue decides.",
+        "anyOf": [_CHANNEL, {"type": "null"}],
+    },
+    "channels": {
+        "description": "The message goes to each of them.",
+        "anyOf": [_CHANNELS, {"type": "null"}],
+    },
+    "fallback": {
+        "description": "The next one only where the one before refused for good.",
+        "anyOf": [_CHANNELS, {"type": "null"}],
+    },
+    "individually": {
+        "description": "One mail for each recipient instead of one to all.",
+        "type": ["boolean", "null"],
+    },
+}
+_WHAT = {
+    "template": {
+        "type": "string",
+        "maxLength": 200,
+        "pattern": "^[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*$",
+    },
+    "parameters": {
+        "description": "The template's variables; see `dispatcher templates schema`.",
+        **_OBJECT,
+    },
+    "subject": {"type": ["string", "null"], "pattern": _NO_BREAK},
+    "locale": {
+        "description": "`it-IT` falls back to `it`, then to no locale.",
+        "type": ["string", "null"],
+        "pattern": _LOCALE,
+    },
+    "timezone": {
+        "description": "IANA name, such as Europe/Rome, for the date filters.",
+        "type": ["string", "null"],
+    },
+    "attachments": {
+        "type": ["array", "null"],
+        "items": {"$ref": "#/$defs/attachment"},
+    },
+    "headers": {
+        "description": "X-*, List-*, In-Reply-To, References, Importance, Precedence or"
+        " Feedback-ID.",
+        **_OBJECT,
+        "propertyNames": {"pattern": _HEADER},
+        "additionalProperties": {"anyOf": [_LINE, {"type": "null"}]},
+    },
+    "metadata": {"description": "Echoed in logs.", **_OBJECT},
+}
+_WHEN = {
+    "id": {
+        "description": "Idempotency key, at most 255 bytes: the same one is sent once.",
+        "type": ["string", "null"],
+        "maxLength": 255,
+        "pattern": _NO_BREAK,
+    },
+    "send_at": {"$ref": "#/$defs/time"},
+    "delay": {
+        "description": 'Seconds, or a duration such as "90s"; at most a year.',
+        "anyOf": [
+            {"type": "number", "minimum": 0, "maximum": 366 * 24 * 3600},
+            {"type": "string", "pattern": r"^\s*\d{1,12}(\.\d{1,6})?\s*(ms|s|m|h|d)\s*$"},
+            {"type": "null"},
+        ],
+    },
+    "expires_at": {
+        "description": "Later it is dead-lettered as expired.",
+        "$ref": "#/$defs/time",
+    },
+    "priority": {"type": ["integer", "null"], "minimum": 0, "maximum": 255},
+}
+_GIVEN = {"type": ["string", "array"]}
 
 
 def message_schema() -> dict[str, Any]:
@@ -108,8 +196,11 @@ def message_schema() -> dict[str, Any]:
         "description": "Null means not given; unknown fields are accepted.",
         "type": "object",
         "required": ["to", "template"],
-        "properties": {**_who(), **_what(), **_when()},
-        "allOf": [_exclude(*pair) for pair in _PAIRS],
+        "properties": {**_WHO, **_WHAT, **_WHEN},
+        "allOf": [
+            {"not": {"required": [*pair], "properties": dict.fromkeys(pair, _GIVEN)}}
+            for pair in combinations(("channel", "channels", "fallback"), 2)
+        ],
         "if": _NAMES_SEVERAL,
         "then": {
             "properties": {
@@ -123,107 +214,4 @@ def message_schema() -> dict[str, Any]:
         },
         "else": {"properties": {"to": {"$ref": "#/$defs/recipients"}}},
         "$defs": _DEFINITIONS,
-    }
-
-
-_PAIRS = (("channel", "channels"), ("channel", "fallback"), ("channels", "fallback"))
-
-
-def _exclude(one: str, other: str) -> dict[str, Any]:
-    given = {"type": ["string", "array"]}
-    return {"not": {"required": [one, other], "properties": {one: given, other: given}}}
-
-
-def _who() -> dict[str, Any]:
-    maybe = {"$ref": "#/$defs/recipientsOrNothing"}
-    return {
-        "to": {
-            "description": "A recipient or a list of them; with `channels` or `fallback` an"
-            " object, channel to recipients."
-        },
-        "from": {"anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}]},
-        "reply_to": maybe,
-        "envelope_from": {
-            "description": "Where bounces go. Without it: to the sender.",
-            "anyOf": [{"enum": ["", None]}, {"$ref": "#/$defs/recipient"}],
-        },
-        "cc": maybe,
-        "bcc": maybe,
-        "channel": {
-            "description": "Else the queue decides.",
-            "anyOf": [_CHANNEL, {"type": "null"}],
-        },
-        "channels": {
-            "description": "The message goes to each of them.",
-            "anyOf": [_CHANNELS, {"type": "null"}],
-        },
-        "fallback": {
-            "description": "The next one only where the one before refused for good.",
-            "anyOf": [_CHANNELS, {"type": "null"}],
-        },
-        "individually": {
-            "description": "One mail for each recipient instead of one to all.",
-            "type": ["boolean", "null"],
-        },
-    }
-
-
-def _what() -> dict[str, Any]:
-    return {
-        "template": {
-            "type": "string",
-            "maxLength": 200,
-            "pattern": "^[A-Za-z0-9_-]+(?:[/.][A-Za-z0-9_-]+)*$",
-        },
-        "parameters": {
-            "description": "The template's variables; see `dispatcher templates schema`.",
-            **_OBJECT,
-        },
-        "subject": {"type": ["string", "null"], "pattern": _NO_BREAK},
-        "locale": {
-            "description": "`it-IT` falls back to `it`, then to no locale.",
-            "type": ["string", "null"],
-            "pattern": _LOCALE,
-        },
-        "timezone": {
-            "description": "IANA name, such as Europe/Rome, for the date filters.",
-            "type": ["string", "null"],
-        },
-        "attachments": {
-            "type": ["array", "null"],
-            "items": {"$ref": "#/$defs/attachment"},
-        },
-        "headers": {
-            "description": "X-*, List-*, In-Reply-To, References, Importance, Precedence or"
-            " Feedback-ID.",
-            **_OBJECT,
-            "propertyNames": {"pattern": _HEADER},
-            "additionalProperties": {"anyOf": [_LINE, {"type": "null"}]},
-        },
-        "metadata": {"description": "Echoed in logs.", **_OBJECT},
-    }
-
-
-def _when() -> dict[str, Any]:
-    return {
-        "id": {
-            "description": "Idempotency key, at most 255 bytes: the same one is sent once.",
-            "type": ["string", "null"],
-            "maxLength": 255,
-            "pattern": _NO_BREAK,
-        },
-        "send_at": {"$ref": "#/$defs/time"},
-        "delay": {
-            "description": 'Seconds, or a duration such as "90s"; at most a year.',
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": 366 * 24 * 3600},
-                {"type": "string", "pattern": r"^\s*\d{1,12}(\.\d{1,6})?\s*(ms|s|m|h|d)\s*$"},
-                {"type": "null"},
-            ],
-        },
-        "expires_at": {
-            "description": "Later it is dead-lettered as expired.",
-            "$ref": "#/$defs/time",
-        },
-        "priority": {"type": ["integer", "null"], "minimum": 0, "maximum": 255},
     }

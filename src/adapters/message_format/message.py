@@ -1,6 +1,7 @@
 """bytes -> Notification: the wire format, checked in full before anything is done with it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -186,7 +187,7 @@ def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
 def _check_whole(wire: WireMessage, rules: MessageRules) -> None:
     ids = [a.content_id for a in wire.attachments if a.content_id is not None]
     if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
+        [(twice, _)] = Counter(ids).most_common(1)
         raise MalformedMessage([f"attachments: the content_id {twice!r} is used twice"])
     everyone = (*chain.from_iterable(wire.to.values()), *wire.cc, *wire.bcc)
     is_multiple = wire.channels or wire.fallback
