@@ -89,14 +89,13 @@ class PaceStore(Protocol):
 
 @dataclass(slots=True)
 class Lane:
-    """The turns of one key. `next_at`: when the next is due were there no burst; `used`: period of
-    a budget -> number of the part -> turns."""
+    """The turns of one key; see `PaceStore`. `next_at`: when the next is due were there no burst;
+    `used`: period of a budget -> number of the part -> turns."""
 
     next_at: float = 0.0
     used: dict[float, dict[int, int]] = field(default_factory=dict)
 
     def take(self, spacing: Spacing, now: float, patience: float) -> Turn:
-        """See `PaceStore.take`."""
         due = self.next_at if self.next_at <= now + CLOCK_SET_BACK else now
         at = max(now, due - (spacing.burst - 1) * spacing.interval)
         for budget in spacing.budgets:
@@ -111,7 +110,6 @@ class Lane:
         return Turn(wait=at - now, taken=True, at=at)
 
     def give_back(self, spacing: Spacing, turn: Turn) -> None:
-        """See `PaceStore.give_back`."""
         for budget in spacing.budgets:
             parts = self.used.get(budget.period, {})
             part = part_of(budget, turn.at)

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import zlib
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from itertools import accumulate
@@ -80,8 +81,7 @@ def _object_without_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, 
     result = dict(pairs)
     if len(result) == len(pairs):
         return result
-    names = [name for name, _ in pairs]
-    twice = next(name for name in names if names.count(name) > 1)
+    [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
     raise MalformedMessage([f"body: duplicate key {twice[:80]!a}"])
 
 

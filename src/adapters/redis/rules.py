@@ -1,4 +1,4 @@
-"""The rules of `domain.ledger_rules`, run inside the server: how a start is answered."""
+"""The rules of `domain.ledger`, run inside the server: how a start is answered."""
 
 from typing import Final
 

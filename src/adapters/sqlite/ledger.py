@@ -14,8 +14,15 @@ from adapters.sqlite import ledger_rows as rows
 from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.processes import Lease, Renewal, since_boot
 from domain.delivery import Delivery
-from domain.ledger import RETRY_AFTER, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
-from domain.ledger_rules import RowState
+from domain.ledger import (
+    RETRY_AFTER,
+    Claim,
+    ClaimLost,
+    LedgerUnavailable,
+    RecipientState,
+    RowState,
+    Start,
+)
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1

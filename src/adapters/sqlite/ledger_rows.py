@@ -7,8 +7,7 @@ from typing import Final
 
 from adapters.sqlite.processes import Lease
 from domain.delivery import Delivery
-from domain.ledger import Claim, RecipientState
-from domain.ledger_rules import Row, RowState, Verdict, judge
+from domain.ledger import Claim, RecipientState, Row, RowState, Verdict, judge
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
 # `claim` is null once nothing more can come of a start; `session` is null where the delivery has an

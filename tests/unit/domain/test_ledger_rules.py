@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.ledger import RecipientState
-from domain.ledger_rules import Row, RowState, Verdict, judge
+from domain.ledger import RecipientState, Row, RowState, Verdict, judge
 from tests.fakes import a_delivery, a_notification
 
 ANN, BOB = "ann@example.com", "bob@example.com"

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -126,3 +127,12 @@ def test_a_pair_of_surrogate_escapes_is_one_character() -> None:
 )
 def test_whatever_is_ambiguous_is_refused_with_its_place(body: bytes, fault: str) -> None:
     assert fault_of(body).startswith(fault)
+
+
+def test_a_key_given_twice_among_very_many_is_found_at_once() -> None:
+    names = [f"k{number}" for number in range(200_000)]
+    body = "{%s}" % ",".join(f'"{name}":1' for name in [*names, names[-1]])
+    began = time.process_time()
+
+    assert fault_of(body.encode()) == "body: duplicate key 'k199999'"
+    assert time.process_time() - began < 10  # to count each of them takes minutes
