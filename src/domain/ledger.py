@@ -8,12 +8,14 @@ crash left unfinished is known to be so. Every ledger that can look at its rows 
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 from domain.delivery import Delivery
 from domain.errors import DispatcherError
 
+RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
 """Seconds after which a BUSY state is worth asking for again."""
 
@@ -61,13 +63,12 @@ class Start:
     """The ledger's answer. `states` has every address of the delivery.
 
     `is_recovered`: a process died with this delivery in hand. A process sends recovered deliveries
-    one at a time. `retry_after`: seconds after which a BUSY state is worth asking for again.
+    one at a time.
     """
 
     claim: Claim
     states: Mapping[str, RecipientState]
     is_recovered: bool = False
-    retry_after: float = 0.0
 
 
 class DeliveryLedger(Protocol):

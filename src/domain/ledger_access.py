@@ -16,6 +16,7 @@ from domain.delivery import Delivery
 from domain.errors import DeliveryError, DispatcherError, InDoubt, Unavailable
 from domain.events import LEDGER
 from domain.ledger import (
+    RETRY_AFTER,
     Claim,
     ClaimLost,
     DeliveryLedger,
@@ -26,8 +27,6 @@ from domain.ledger import (
 from domain.notification import Recipient
 from domain.ports import Clock, EventSink
 from domain.turns import Caller
-
-_LEAST_WAIT = 0.05  # seconds, while another process sends the same
 
 _T = TypeVar("_T")
 
@@ -62,7 +61,7 @@ class LedgerAccess:
             start = await self._insist(partial(self.ledger.start, delivery))
             if RecipientState.BUSY not in start.states.values():
                 return start
-            await self._clock.sleep(max(start.retry_after, _LEAST_WAIT))
+            await self._clock.sleep(RETRY_AFTER)
 
     def finish(self, claim: Claim, sent: Sequence[str] = ()) -> Awaitable[None]:
         """Write down that the start has ended, and who was sent to."""

@@ -208,7 +208,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
         for answer in answers:
             assert (dict(answer.states), answer.is_recovered) == expected
-            assert (answer.retry_after > 0) == (BUSY in answer.states.values())
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICK, recipients=SOME)

@@ -53,7 +53,7 @@ async def send(ledger, key):
         known = start.states[ANN]
         print(key, known, flush=True)
         if known == "busy":
-            await asyncio.sleep(start.retry_after)
+            await asyncio.sleep(0.1)
             continue
         if known == "clear":
             await ledger.sending(start.claim, [ANN])

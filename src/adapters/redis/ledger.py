@@ -11,9 +11,8 @@ from typing import Any, Final
 from adapters.redis import rules, scripts
 from adapters.redis.client import RedisScripts
 from domain.delivery import Delivery
-from domain.ledger import RETRY_AFTER, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
+from domain.ledger import RETENTION, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 
-RETENTION: Final = timedelta(days=14)
 _UNDONE_AT_ONCE: Final = 100
 
 
@@ -71,7 +70,6 @@ class RedisLedger:
             claim=Claim(claim, delivery.has_id),
             states=dict(zip(recipients, states, strict=True)),
             is_recovered=bool(is_recovered),
-            retry_after=RETRY_AFTER if RecipientState.BUSY in states else 0.0,
         )
 
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:

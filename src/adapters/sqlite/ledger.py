@@ -15,7 +15,7 @@ from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.processes import Lease, Renewal, since_boot
 from domain.delivery import Delivery
 from domain.ledger import (
-    RETRY_AFTER,
+    RETENTION,
     Claim,
     ClaimLost,
     LedgerUnavailable,
@@ -26,7 +26,6 @@ from domain.ledger import (
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
-RETENTION: Final = timedelta(days=14)
 KIND: Final = Kind(name="ledger", error=LedgerUnavailable, survives_power=False)
 SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
 _PATIENCE: Final = 1.0
@@ -41,8 +40,8 @@ _INSERT: Final = (
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
+# Who waits for its answer, the function that stores it, and the function's arguments.
 _Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
-"""Who waits for its answer, the function that stores it, and the function's arguments."""
 
 
 class SqliteLedger:
@@ -64,10 +63,9 @@ class SqliteLedger:
         monotonic: Callable[[], float] = since_boot,
         boot: str | None = None,
     ) -> None:
-        """`path` is created when first used, with its folder; None: in memory, for this ledger
-        alone. `clock` counts the retention alone; `monotonic` the leases, where `boot` names the
-        machine's start that it counts from. `patience`: seconds to wait for another process to let
-        go of the file."""
+        """`path` is created when first used; None: in memory, for this ledger alone. `clock` counts
+        the retention, `monotonic` the leases, where `boot` names the machine's start that it counts
+        from. `patience`: seconds to wait for another process to let go of the file."""
         self._database = Database(
             path, schema=SCHEMA, version=SCHEMA_VERSION, patience=patience, kind=KIND
         )
@@ -168,8 +166,8 @@ class SqliteLedger:
     def _store(
         self, connection: sqlite3.Connection, batch: Sequence[_Call], undone: int
     ) -> tuple[list[tuple["asyncio.Future[Any]", Any]], Renewal | None]:
-        """The results, and what is to be kept of the lease once this is committed. `undone`: how
-        many of the starts given up are undone with it."""
+        """The results, and what is to be kept of the lease once this is committed; so many of the
+        starts given up are `undone` with it."""
         lease, renewal = self._lease, None
         if lease.connection is not connection or lease.clock() >= lease.renew_at:
             renewal = lease.renew(connection)
@@ -222,7 +220,6 @@ def _start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, 
         claim=Claim(f"{claim:x}", delivery.has_id),
         states=states,
         is_recovered=is_recovered,
-        retry_after=RETRY_AFTER if RecipientState.BUSY in states.values() else 0.0,
     )
 
 

@@ -23,6 +23,19 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _LATEST: Final = 2**63 - 1  # what an INTEGER of SQLite holds
 _BATCH: Final = 16
 """Messages of one queue leased at once: few, so that several processes share a backlog."""
+_READY: Final = "SELECT 1 FROM message WHERE queue = ? AND visible_at <= ? LIMIT 1"
+# The oldest that are ready: so many whatever their size, then as the budget has room. RETURNING
+# promises no order.
+_LEASE: Final = """
+UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1 WHERE id IN (
+    SELECT id FROM (
+        SELECT id, row_number() OVER oldest AS number, sum(size) OVER oldest AS total FROM (
+            SELECT id, visible_at, length(body) AS size FROM message
+            WHERE queue = ? AND visible_at <= ? ORDER BY visible_at LIMIT ?
+        ) WINDOW oldest AS (ORDER BY visible_at, id ROWS UNBOUNDED PRECEDING)
+    ) WHERE number <= ? OR total <= ?
+) RETURNING id, handed_out, properties, headers, body
+"""
 
 
 class SqliteQueue:
@@ -81,14 +94,16 @@ class SqliteQueue:
     ) -> tuple[list[InboundMessage], list[int]]:
         """In one transaction: store what `ended`, prolong what is `held`, lease what is ready.
 
-        `room` says how many messages of which queue, and `budget` how many bytes; with `is_first`
-        one message may be larger. Returns those leased, and the ids of `ended`
-        whose lease another process had taken over: nothing of these was stored, since they are
-        the other's now. Raises BrokerUnavailable; then nothing has happened.
-        """
+        `room`: how many messages of which queue; `budget`: how many bytes; with `is_first` one may
+        be larger. Returns those leased, and the ids of `ended` whose lease another process had
+        taken over: nothing of these was stored. Raises BrokerUnavailable; nothing happened then."""
         held = list(held)
-        if not ended and not held and not await self._database.read(lambda c: self._ready(c, room)):
-            return [], []
+        if not ended and not held:
+            ready = [(queue, self._now()) for queue, count in room.items() if count > 0]
+            if not await self._database.read(
+                lambda c: any(c.execute(_READY, row).fetchone() for row in ready)
+            ):
+                return [], []
 
         def work(connection: sqlite3.Connection) -> tuple[list[InboundMessage], list[int]]:
             lost = [e.message.tag for e in ended if not self._end(connection, owner, e)]
@@ -98,9 +113,11 @@ class SqliteQueue:
             )
             leased: list[InboundMessage] = []
             for queue, count in room.items():
-                left = budget - sum(len(one.body) for one in leased)
-                ids = self._fitting(connection, queue, count, left, int(is_first and not leased))
-                leased += self._lease(connection, owner, queue, ids, lease)
+                most, now = max(0, min(count, _BATCH)), self._now()
+                at_least, left = is_first and not leased, budget - sum(len(m.body) for m in leased)
+                values = (owner, self._now(lease), queue, now, most, at_least, left)
+                rows = connection.execute(_LEASE, values).fetchall()
+                leased += [message_from(queue, row) for row in sorted(rows)]
             return leased, lost
 
         return await self._database.write(work)
@@ -186,50 +203,6 @@ class SqliteQueue:
             " coalesce(?, body) FROM message WHERE id = ?",
             (queue, visible_at, json.dumps(dict(headers)), others, priority, body, id_),
         )
-
-    def _ready(self, connection: sqlite3.Connection, room: Mapping[str, int]) -> bool:
-        sql = "SELECT 1 FROM message WHERE queue = ? AND visible_at <= ? LIMIT 1"
-        now = self._now()
-        return any(
-            connection.execute(sql, (queue, now)).fetchone()
-            for queue, count in room.items()
-            if count > 0
-        )
-
-    def _fitting(
-        self, connection: sqlite3.Connection, queue: str, count: int, budget: int, at_least: int
-    ) -> list[int]:
-        """The oldest that are ready: so many whatever their size, then as the budget has room."""
-        if count <= 0:  # to SQLite a negative limit is no limit
-            return []
-        ready = connection.execute(
-            "SELECT id, length(body) FROM message WHERE queue = ? AND visible_at <= ?"
-            " ORDER BY visible_at LIMIT ?",
-            (queue, self._now(), min(count, _BATCH)),
-        )
-        ids: list[int] = []
-        for id_, size in ready:
-            budget -= size
-            if budget < 0 and len(ids) >= at_least:
-                break
-            ids.append(id_)
-        return ids
-
-    def _lease(
-        self,
-        connection: sqlite3.Connection,
-        owner: str,
-        queue: str,
-        ids: Sequence[int],
-        lease: timedelta,
-    ) -> list[InboundMessage]:
-        marks = ", ".join("?" * len(ids))
-        rows = connection.execute(
-            "UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1"  # noqa: S608 - question marks only
-            f" WHERE id IN ({marks}) RETURNING id, handed_out, properties, headers, body",
-            (owner, self._now(lease), *ids),
-        ).fetchall()
-        return [message_from(queue, row) for row in sorted(rows)]  # RETURNING promises no order
 
     def _now(self, plus: timedelta = timedelta(0)) -> int:
         time = (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND

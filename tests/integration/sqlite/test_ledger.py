@@ -52,7 +52,7 @@ async def settled(path: Path, delivery: Delivery) -> Start:
     ledger = SqliteLedger(path, SystemClock(), lease=timedelta(seconds=LEASE))
     async with asyncio.timeout(20):
         while BUSY in (start := await ledger.start(delivery)).states.values():
-            await asyncio.sleep(start.retry_after)
+            await asyncio.sleep(0.1)
     await ledger.finish(start.claim, [])
     await ledger.close()
     return start
