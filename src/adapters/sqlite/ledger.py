@@ -14,15 +14,7 @@ from adapters.sqlite import ledger_rows as rows
 from adapters.sqlite.database import Database, Kind
 from adapters.sqlite.processes import Lease, Renewal, since_boot
 from domain.delivery import Delivery
-from domain.ledger import (
-    RETENTION,
-    Claim,
-    ClaimLost,
-    LedgerUnavailable,
-    RecipientState,
-    RowState,
-    Start,
-)
+from domain.ledger import RETENTION, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 from domain.ports import Clock
 
 SCHEMA_VERSION: Final = 1
@@ -32,7 +24,7 @@ _PATIENCE: Final = 1.0
 """Seconds to wait for another process to let go of the file."""
 _PURGE_PAUSE: Final = 0.05
 
-_CLAIMED: Final = "SELECT id, recipient, state FROM delivery WHERE claim = ?"
+_CLAIMED: Final = "SELECT id, recipient, state = 2 FROM delivery WHERE claim = ?"
 _INSERT: Final = (
     "INSERT INTO delivery (key, recipient, fingerprint, state, takeovers, owner, claim, session,"
     " written_at) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)"
@@ -246,8 +238,8 @@ def _finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> N
     got = set(_digests(recipients))
     number = int(claim.name, 16)
     kept = None if claim.has_id else number
-    for id_, recipient, state in c.execute(_CLAIMED, (number,)).fetchall():
-        if recipient in got or state == RowState.SENT:
+    for id_, recipient, was_sent in c.execute(_CLAIMED, (number,)).fetchall():
+        if was_sent or recipient in got:
             c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
         else:
             c.execute("DELETE FROM delivery WHERE id = ?", (id_,))

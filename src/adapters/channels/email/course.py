@@ -227,7 +227,7 @@ class Course:
 
     def results(self, session: Session, answers: Answers) -> dict[Recipient, DeliveryError | None]:
         """What became of each recipient; `answers` are those of the addresses asked for."""
-        results = self._not_carried
+        results = self._mail.refused | self._not_carried
         known = dict(zip(self.asked, answers, strict=True)) | self._refused
         for address, group in self._served.items():
             if address in known:

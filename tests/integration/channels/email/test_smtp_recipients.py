@@ -30,6 +30,16 @@ def assert_sent_once(server: LimitedSmtpServer, outcome: Outcome, people: Sequen
     assert Counter(server.deliveries) == Counter(people)
 
 
+def test_an_address_that_no_mail_can_go_to_is_refused_and_the_others_get_theirs() -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, learned: Learned) -> None:
+        outcome = await Desk(notifier).dispatch(a_notification(to=["nonsense", *PEOPLE[:2]]))
+
+        assert [r.reason for r in outcome.rejected] == [FailureReason.RECIPIENT_INVALID]
+        assert_sent_once(server, outcome, PEOPLE[:2])
+
+    with_limits(Limits(), body)
+
+
 @BOTH
 @pytest.mark.parametrize("most", [1, 50, 100])
 @pytest.mark.parametrize(
