@@ -81,8 +81,8 @@ def _metrics(container: "Container") -> Metrics:
         channels=settings.configured_channels,
         queue_channels=settings.queue_channels,
         # The renderer emits events, so it is asked for late.
-        has_template=lambda name: container.renderer().has(name),
-        templates_version=lambda: container.renderer().version,
+        has_template=lambda name: name in container.renderer().snapshot.templates,
+        templates_version=lambda: container.renderer().snapshot.version,
         relays=container.learned().snapshot,
         in_hand=lambda: (in_hand.count, in_hand.size),
         dropped_lines=lambda: log.dropped,

@@ -50,7 +50,7 @@ async def serve(
     container = Container(settings=settings, log=sink)
     renderer, handler = container.renderer(), container.handler()
     consumer, ledger = container.consumer(), container.ledger_access()
-    announce(settings, renderer.version)
+    announce(settings, renderer.snapshot.version)
     gc.freeze()  # what start-up made lives as long as the process
     gc.set_threshold(_GARBAGE_THRESHOLD)
     manager, causes = ServiceManager(*read_supervision()), set[str]()

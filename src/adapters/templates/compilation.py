@@ -106,10 +106,8 @@ class _Compilation:
     """What of one set is compiled already, and the faults found by then, by path."""
 
     def __init__(self, files: FileSet, environments: Mapping[Escaping, jinja2.Environment]) -> None:
-        self.faults: dict[str, dict[str, None]] = defaultdict(dict)
-        """Each once."""
-        self.references: dict[str, list[str]] = {}
-        """The files that each file names."""
+        self.faults: dict[str, dict[str, None]] = defaultdict(dict)  # each once
+        self.references: dict[str, list[str]] = {}  # the files that each file names
         self._texts = files.texts
         self._environments = environments
         self._done: set[tuple[Escaping, str]] = set()

@@ -28,7 +28,6 @@ from adapters.templates.generator import Generator
 from adapters.templates.values import (
     ACCEPT_NULL,
     SCALARS,
-    NullItem,
     NullUsed,
     is_none,
     join,
@@ -58,15 +57,14 @@ class _CodeCache(BytecodeCache):
     """Each file's last compiled code, so that an edit costs one compilation and not the set's."""
 
     def __init__(self) -> None:
-        self._code: dict[str, tuple[str, CodeType]] = {}
+        self._code: dict[str, tuple[str, CodeType | None]] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         checksum, code = self._code.get(bucket.key, ("", None))
         bucket.code = code if checksum == bucket.checksum else None
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        if bucket.code is not None:
-            self._code[bucket.key] = (bucket.checksum, bucket.code)
+        self._code[bucket.key] = (bucket.checksum, bucket.code)
 
 
 class _Parser(Parser):
@@ -124,9 +122,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             return self.getattr(obj, argument)
         return super().getitem(obj, argument)
 
-    def method_of(self, obj: Any, attribute: str) -> Any:
-        """What is called is the method, whether or not there is such a key."""
-        return super().getattr(obj, attribute)
+    # What is called is the method, whether or not there is such a key.
+    method_of = ImmutableSandboxedEnvironment.getattr
 
     def printed(self, value: Any, expression: str) -> Any:
         """As `as_text`; in JSON a null within the value is one of its values."""
@@ -154,20 +151,20 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def call_filter(self, name: str, value: Any, *arguments: Any, **more: Any) -> Any:
         """As the library does for `map`, but few filters are given a null."""
         if value is None and self.refuse_null and name not in ACCEPT_NULL:
-            raise NullItem(name)
+            raise NullUsed("an item", NullUsed.ITEM_REMEDY, in_filter=name)
         return super().call_filter(name, value, *arguments, **more)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Refuse products that are small to write and huge to hold, before they are made."""
-        bits = 0
-        if operator == "**":
-            bits = _bits(left) * abs(right) if isinstance(right, int) else 0
-        elif isinstance(left, int) and isinstance(right, int):
-            bits = _bits(left) + _bits(right)
-        elif _length(left, right) > MAX_RANGE:
-            raise LimitExceeded(f"a repetition longer than {MAX_RANGE}")
-        if bits > _MAX_NUMBER_BITS:
-            raise LimitExceeded("a number of more than a thousand digits")
+        if isinstance(left, int) and isinstance(right, int):
+            bits = left.bit_length()
+            bits = bits * abs(right) if operator == "**" else bits + right.bit_length()
+            if bits > _MAX_NUMBER_BITS:
+                raise LimitExceeded("a number of more than a thousand digits")
+        for repeated, times in ((left, right), (right, left)):
+            is_repetition = isinstance(times, int) and isinstance(repeated, str | list | tuple)
+            if is_repetition and operator == "*" and len(repeated) * times > MAX_RANGE:
+                raise LimitExceeded(f"a repetition longer than {MAX_RANGE}")
         return super().call_binop(context, operator, left, right)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
@@ -200,18 +197,6 @@ def loader_of(texts: Mapping[str, str]) -> FunctionLoader:
         return (texts[name], name, None) if name in texts else None
 
     return FunctionLoader(source)
-
-
-def _bits(value: object) -> int:
-    return value.bit_length() if isinstance(value, int) else 0
-
-
-def _length(left: object, right: object) -> int:
-    """How long a text or a list gets that is repeated."""
-    times, repeated = (left, right) if isinstance(left, int) else (right, left)
-    if isinstance(times, int) and isinstance(repeated, str | list | tuple):
-        return len(repeated) * times
-    return 0
 
 
 def _bounded_range(*arguments: int) -> range:

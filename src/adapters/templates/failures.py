@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from traceback import walk_tb
 
 import jinja2
 from jinja2.exceptions import SecurityError
 
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
-from adapters.templates.values import NotPrintable, NullItem, NullUsed
+from adapters.templates.snapshot import Snapshot
+from adapters.templates.values import NotPrintable, NullUsed
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
@@ -91,21 +93,18 @@ def render_failure(
     )
 
 
-def missing(template: str, known: Iterable[str]) -> Permanent:
-    """No template of that name."""
-    near = difflib.get_close_matches(template, known, n=1)
+def unusable(template: str, snapshot: Snapshot) -> Permanent:
+    """There is no template of that name, or none that compiles."""
+    if faults := snapshot.broken.get(template):
+        others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        return Permanent(
+            f"template {template!r} cannot be used; fix {faults[0]}{others}",
+            reason=FailureReason.TEMPLATE_ERROR,
+        )
+    near = difflib.get_close_matches(template, snapshot.templates, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return Permanent(
         f"there is no template {template!r}{hint}", reason=FailureReason.TEMPLATE_MISSING
-    )
-
-
-def does_not_compile(template: str, faults: Sequence[str]) -> Permanent:
-    """The template is there, and cannot be used."""
-    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return Permanent(
-        f"template {template!r} cannot be used; fix {faults[0]}{others}",
-        reason=FailureReason.TEMPLATE_ERROR,
     )
 
 
@@ -135,31 +134,28 @@ def _short(error: object, longest: int = _LONGEST_DETAIL) -> str:
 def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | None:
     """The innermost template line that was running, read as Jinja2's debug module reads it."""
     place = None
-    trace = error.__traceback__
-    while trace is not None:
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
+    for frame, line_of_code in walk_tb(error.__traceback__):
+        template = frame.f_globals.get("__jinja_template__")
         if isinstance(template, jinja2.Template) and template.name:
-            line = template.get_corresponding_lineno(trace.tb_lineno)
+            line = template.get_corresponding_lineno(line_of_code)
             lines = texts.get(template.name, "").splitlines()
-            place = TemplatePlace(
-                template.name, line, lines[line - 1] if line <= len(lines) else ""
-            )
-        trace = trace.tb_next
+            source = lines[line - 1] if line <= len(lines) else ""
+            place = TemplatePlace(template.name, line, source)
     return place
 
 
 def _named(error: BaseException, source: str, variables: Mapping[str, object]) -> BaseException:
     """Python's word that there was a null, as an error that names what in the line `source` may
     have been it."""
-    is_of_python = isinstance(error, TypeError) and "NoneType" in str(error)
-    if not (is_of_python or isinstance(error, NullItem)):
+    in_filter = error.in_filter if isinstance(error, NullUsed) else ""
+    if not (in_filter or (isinstance(error, TypeError) and "NoneType" in str(error))):
         return error
     values = {path: _value_of(path, variables) for path in _VARIABLE.findall(source)}
     nulls = " or ".join(repr(path) for path, value in values.items() if value is None)
     items = " or ".join(map(repr, islice(_null_items(values, source), _MOST_NAMED)))
-    if isinstance(error, NullItem):
-        given = items or _given_to(error.filter, source) or "an item"
-        return NullUsed(f"{given} given to the filter {error.filter!r}", NullUsed.ITEM_REMEDY)
+    if in_filter:
+        given = items or _given_to(in_filter, source) or "an item"
+        return NullUsed(f"{given} given to the filter {in_filter!r}", NullUsed.ITEM_REMEDY)
     if items and not nulls:
         return NullUsed(items, NullUsed.ITEM_REMEDY)
     return NullUsed(nulls or "a value")
@@ -190,9 +186,8 @@ def _given_to(name: str, source: str) -> str:
 
 def _value_of(path: str, variables: Mapping[str, object]) -> object:
     """The value of a dotted path, or the path itself where there is no such value."""
-    name, *keys = path.split(".")
-    value = variables.get(name, path)
-    for key in keys:
+    value: object = variables
+    for key in path.split("."):
         value = value.get(key, path) if isinstance(value, Mapping) else path
     return value
 

@@ -160,12 +160,11 @@ def _look_at(root: Path) -> FolderLook:
         base = _base(root)
         try:
             look = _look_below(base)
+            if _base(root) == base:
+                return look
         except FileNotFoundError:
             if _base(root) == base:
                 raise
-            continue
-        if _base(root) == base:
-            return look
     raise FolderUnstable((f"{root}: keeps changing while it is read",))
 
 

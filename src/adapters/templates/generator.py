@@ -15,9 +15,9 @@ from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
 _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
+# The attribute of a node that has the environment's method to check its value with, and the text
+# that this method is given.
 _CHECK = "check"
-"""The attribute of a node that has the environment's method to check its value with, and the text
-that this method is given."""
 
 
 class Generator(CodeGenerator):

@@ -27,8 +27,7 @@ from domain.ports import RenderRequest
 
 Severity = Literal["error", "warning"]
 
-_FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)
-"""Path, line and text."""
+_FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)  # path, line, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +47,15 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
         templates = FilesystemTemplates(root, options=options, allow_broken=True)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
-    nulls = _nulls_refused(root, options)
+    nulls = None
+    if options.lenient and not options.refuse_null:  # the same set where a null is an error
+        options = replace(options, refuse_null=True)
+        nulls = FilesystemTemplates(root, options=options, allow_broken=True)
     findings = _of_files(templates.snapshot)
     for info in list_templates(templates.snapshot):
         found = _of_template(templates, nulls, info, now)
         findings += dict.fromkeys(found)  # what fails on two channels is said once
     return findings
-
-
-def _nulls_refused(root: Path, options: RenderOptions) -> FilesystemTemplates | None:
-    """The same set where a null that is printed is an error, if it is not one already."""
-    if not options.lenient or options.refuse_null:
-        return None
-    return FilesystemTemplates(root, options=replace(options, refuse_null=True), allow_broken=True)
 
 
 def _of_files(snapshot: Snapshot) -> list[Finding]:

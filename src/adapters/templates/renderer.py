@@ -7,13 +7,7 @@ from pathlib import Path
 from adapters.template_parts import ChannelParts
 from adapters.templates.compilation import Compiler
 from adapters.templates.environment import DeadlineExceeded
-from adapters.templates.failures import (
-    does_not_compile,
-    missing,
-    no_part,
-    render_failure,
-    wrong_channel,
-)
+from adapters.templates.failures import no_part, render_failure, unusable, wrong_channel
 from adapters.templates.folder import (
     FileSet,
     FolderUnstable,
@@ -86,11 +80,6 @@ class FilesystemTemplates:
         if self.snapshot.faults or self.snapshot.unknown:
             self._accept(self.snapshot)
 
-    @property
-    def version(self) -> str:
-        """The content hash of the set in use."""
-        return self.snapshot.version
-
     def refresh(self) -> bool:
         """Look at the folder and take over a changed set; whether one was taken.
 
@@ -111,10 +100,6 @@ class FilesystemTemplates:
             self._refuse(broken)
         return False
 
-    def has(self, template: str) -> bool:
-        """Whether the set in use has this template."""
-        return template in self.snapshot.templates
-
     def envelope_of(self, template: str) -> Envelope:
         """See TemplateRenderer."""
         compiled = self.snapshot.templates.get(template)
@@ -126,9 +111,7 @@ class FilesystemTemplates:
         snapshot = self.snapshot
         template = snapshot.templates.get(request.template)
         if template is None:
-            if faults := snapshot.broken.get(request.template):
-                raise does_not_compile(request.template, faults)
-            raise missing(request.template, snapshot.templates)
+            raise unusable(request.template, snapshot)
         channels = template.manifest.envelope.channels
         if channels and request.channel not in channels:
             raise wrong_channel(request.template, request.channel, channels)
@@ -162,9 +145,10 @@ class FilesystemTemplates:
     def _accept(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._refused = ""
-        unknown = tuple(snapshot.unknown)
         self._events.emit(
-            TemplatesChanged(version=snapshot.version, faults=snapshot.faults, unknown=unknown)
+            TemplatesChanged(
+                version=snapshot.version, faults=snapshot.faults, unknown=tuple(snapshot.unknown)
+            )
         )
 
     def _refuse(self, broken: TemplateSetBroken) -> None:
@@ -172,5 +156,7 @@ class FilesystemTemplates:
         if identity != self._refused:
             self._refused = identity
             self._events.emit(
-                TemplatesChanged(version=self.version, faults=broken.faults, is_refused=True)
+                TemplatesChanged(
+                    version=self.snapshot.version, faults=broken.faults, is_refused=True
+                )
             )

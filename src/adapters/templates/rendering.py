@@ -21,7 +21,6 @@ from adapters.templates.values import NOTHING
 from domain.content import Content
 from domain.ports import RenderRequest
 
-_TEXT_OR_HTML = ("text", "html")
 _NOTHING_OWN = ChannelParts()
 _CHUNKS_AT_ONCE = 512
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
@@ -63,9 +62,11 @@ class Rendering:
             subject = self._template.manifest.subject
             if (rendered := self._render("subject")) is not None:
                 subject = _BREAKS.sub(" ", rendered).strip()
-        for name in ("subject", "altro"):
-            if name not in self._request.parameters:
-                self.context[name] = subject or ""
+        self.context |= {
+            "subject": subject or "",
+            "altro": subject or "",
+            **self._request.parameters,
+        }
         parts = {}
         for part in self._wanted.own:
             if (rendered := self._render(part.name)) is not None:
@@ -86,8 +87,10 @@ class Rendering:
         only one in a more general language."""
         files, text = self._template.parts, None
         if "text" in files:
-            tags = (localized(files.get(name, ()), self._request.locale) for name in _TEXT_OR_HTML)
-            text_tag, html_tag = (tag or "" for tag in tags)
+            text_tag, html_tag = (
+                localized(files.get(name, ()), self._request.locale) or ""
+                for name in ("text", "html")
+            )
             if len(text_tag) >= len(html_tag):
                 text = self._render("text")
         if text is None:

@@ -31,24 +31,17 @@ ACCEPT_NULL = frozenset(
 
 
 class NullUsed(UndefinedError):
-    """A null was used as if it were a value. `remedy`: what to write where it may be one."""
+    """A null was used as if it were a value. `remedy`: what to write where it may be one.
+    `in_filter`: the filter that was given it as an item, if it was one."""
 
     REMEDY = "where it may be null, write default('…', true)"
     INNER_REMEDY = "print what holds it item by item, or write tojson"
-
     ITEM_REMEDY = "leave nulls out by reject('none'), or write map('default', '…', true) first"
 
-    def __init__(self, what: str, remedy: str = REMEDY) -> None:
+    def __init__(self, what: str, remedy: str = REMEDY, in_filter: str = "") -> None:
         super().__init__(f"{what} is null")
         self.remedy = remedy
-
-
-class NullItem(NullUsed):
-    """An item that a filter was given: `filter` is its name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("an item", self.ITEM_REMEDY)
-        self.filter = name
+        self.in_filter = in_filter
 
 
 class Nothing(str):
@@ -147,6 +140,6 @@ def join(
 def _printable(environment: Any, values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
         if value is None and environment.refuse_null:
-            raise NullItem("join")
+            raise NullUsed("an item", NullUsed.ITEM_REMEDY, in_filter="join")
         environment.as_text(value, "an item given to the filter 'join'")
         yield value

@@ -15,15 +15,15 @@ def test_an_edit_shows_after_a_refresh_with_a_new_version(folder: Folder) -> Non
     templates = folder.write({"t.jinja2": "{% include '_i.jinja2' %}", "_i.jinja2": "old"}).load(
         reports
     )
-    before = templates.version
+    before = templates.snapshot.version
 
     folder.write({"_i.jinja2": "new"})
 
     assert render(templates, "t").parts["html"] == "old"
     assert templates.refresh()
     assert render(templates, "t").parts["html"] == "new"
-    assert render(templates, "t").version == templates.version != before
-    assert reports == [TemplatesChanged(version=templates.version)]
+    assert render(templates, "t").version == templates.snapshot.version != before
+    assert reports == [TemplatesChanged(version=templates.snapshot.version)]
     assert not templates.refresh()
 
 
@@ -62,7 +62,7 @@ def test_touching_a_file_is_no_new_set(folder: Folder) -> None:
 def test_a_broken_set_keeps_the_last_good_one_and_is_told_once(folder: Folder) -> None:
     reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good", "b.jinja2": "old"}).load(reports)
-    good = templates.version
+    good = templates.snapshot.version
 
     folder.write({"a.jinja2": "{% if %}", "b.jinja2": "new"})
     taken = [templates.refresh() for _ in range(3)]
@@ -70,7 +70,7 @@ def test_a_broken_set_keeps_the_last_good_one_and_is_told_once(folder: Folder) -
     taken.append(templates.refresh())
 
     assert taken == [False] * 4
-    assert (templates.version, render(templates, "b").parts["html"]) == (good, "old")
+    assert (templates.snapshot.version, render(templates, "b").parts["html"]) == (good, "old")
     (report,) = reports
     assert report.version == good
     assert report.faults[0].startswith("a.jinja2 line 1")
@@ -97,7 +97,7 @@ def test_mending_a_broken_set_is_told(folder: Folder, mended: str) -> None:
     folder.write({"a.jinja2": mended})
 
     assert templates.refresh() is (mended == "better")
-    assert reports[1:] == [TemplatesChanged(version=templates.version)]
+    assert reports[1:] == [TemplatesChanged(version=templates.snapshot.version)]
     assert render(templates, "a").parts["html"] == mended
 
 

@@ -112,8 +112,8 @@ def test_hidden_files_backups_and_dangling_links_are_passed_over(folder: Folder)
 
 
 def test_equal_folders_have_equal_versions_and_any_edit_changes_it(folder: Folder) -> None:
-    first = folder.write({"t.jinja2": "x", "_i.txt": "y"}).load().version
-    again = folder.write({"t.jinja2": "x"}).load().version
-    other = folder.write({"_i.txt": "z"}).load().version
+    first = folder.write({"t.jinja2": "x", "_i.txt": "y"}).load().snapshot.version
+    again = folder.write({"t.jinja2": "x"}).load().snapshot.version
+    other = folder.write({"_i.txt": "z"}).load().snapshot.version
 
     assert first == again != other
