@@ -25,7 +25,8 @@ copies the text once."""
 _WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
 _WIDEST_ROW = 100
 
-# Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown.
+# Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown. One
+# that never ends goes on to the end, as in a browser.
 _UNSEEN = re.compile(
     r"<(?=[!?]|/[^a-zA-Z]|[stin][tcieof])(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
     r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z)"
@@ -39,7 +40,14 @@ def text_from_html(html: str) -> str:
 
     Never raises; what is no proper HTML comes out as well as it can be read.
     """
-    source, styles = _without_unseen(html)
+    styles: list[str] = []
+
+    def drop(found: re.Match[str]) -> str:
+        if found[1] and found[1].lower() == "style":
+            styles.append(found[0])
+        return ""
+
+    source = _UNSEEN.sub(drop, html)
     if KEEPS_LINES in source:
         source = with_breaks(source)
     reader = _Reader()
@@ -161,20 +169,6 @@ class _Reader:
             around.block(_table_lines(writer.rows))
             around.leave(PARAGRAPH)
             self.writer = around
-
-
-def _without_unseen(source: str) -> tuple[str, list[str]]:
-    """The source without comments, declarations, and elements such as `style` whose text is not
-    shown; and those `style` elements. An element or comment that never ends goes on to the end, as
-    in a browser."""
-    styles: list[str] = []
-
-    def drop(found: re.Match[str]) -> str:
-        if found[1] and found[1].lower() == "style":
-            styles.append(found[0])
-        return ""
-
-    return _UNSEEN.sub(drop, source), styles
 
 
 def _table_lines(rows: list[list[Cell]]) -> list[str]:

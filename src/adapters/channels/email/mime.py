@@ -27,7 +27,7 @@ from adapters.channels.shared.attachments import File
 _LONGEST_LINE = 998
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Mail:
     """Everything a mail shows. Who gets it is the envelope's business, so bcc is not here.
 
