@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from adapters.redis.address import RedisAddress
-from adapters.redis.connecting import advice
+from adapters.redis.client import advice
 from tests.support.certificates import throwaway_certificate
 
 

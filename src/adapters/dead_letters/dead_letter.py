@@ -1,4 +1,7 @@
-"""A dead letter as an operator reads it: what it was, and why it is dead; and as a new message."""
+"""A dead letter: what it was, why it is dead, and how it goes back, as it was or as a new message.
+
+A new id lets a new message pass the ledger, which knows the old one: with another body it would be
+a conflict there, with the same one already sent."""
 
 import json
 import re
@@ -16,8 +19,7 @@ from adapters.message_format.rules import MAX_BODY, MessageRules
 from domain.errors import FailureReason, MalformedMessage
 from domain.notification import JsonValue, Notification, Recipient
 
-_NUMBERED = re.compile(r"(?P<base>.+)~(?P<number>[0-9]{1,9})", re.DOTALL)
-
+_NUMBER = re.compile(r"(?<=.)(?:~(?P<number>[0-9]{1,9}))?\Z", re.DOTALL)
 _VARIABLE = re.compile(
     r"""
       (?P<kept>                                # codes: RFC 5321 4.2, RFC 3463 2
@@ -53,66 +55,42 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> DeadLetter
 
     Its id is the message's own, else a short form of its key.
     """
-    headers, death = DeliveryHeaders.parse(message.headers), _newest_death(message.headers)
+    headers = DeliveryHeaders.parse(message.headers)
     fields = fields_of(message)
-    is_late, died_at = death.get("reason") == "expired", death.get("time")
-    if headers.failed_at is None and isinstance(died_at, datetime):
-        # pika gives the timestamp, which is in UTC, without saying so.
-        headers = replace(headers, failed_at=died_at.replace(tzinfo=UTC))
+    deaths = message.headers.get("x-death")  # newest first: https://www.rabbitmq.com/docs/dlx
+    newest = deaths[0] if isinstance(deaths, Sequence) and deaths else None
+    death = newest if isinstance(newest, Mapping) else {}
+    died = death.get("time")
+    expired = death.get("reason") == "expired"  # else it was handed out too often
     return DeadLetter(
         id=identity_in(fields, message, headers),
         queue=message.queue,
         channel=headers.channel or text_in(fields, "channel") or channels.get(message.queue),
         template=text_in(fields, "template"),
-        reason=headers.reason or (FailureReason.EXPIRED if is_late else FailureReason.POISON),
+        reason=headers.reason or (FailureReason.EXPIRED if expired else FailureReason.POISON),
         error=headers.error,
         attempt=headers.attempt,
         first_seen=headers.first_seen,
-        failed_at=headers.failed_at,
+        # pika gives the timestamp, which is in UTC, without saying so.
+        failed_at=headers.failed_at
+        or (died.replace(tzinfo=UTC) if isinstance(died, datetime) else None),
     )
 
 
 def release(message: InboundMessage) -> Release:
     """Send it again: a fresh attempt count, to the recipients it is still to be sent to."""
     headers = DeliveryHeaders.parse(message.headers)
-    fresh = DeliveryHeaders(
-        first_seen=headers.first_seen,
-        key=headers.key,
-        seed=headers.seed,
-        queue=headers.queue,
-        remaining=headers.remaining,
-        channel=headers.channel,
-        traceparent=headers.traceparent,
-    )
+    fresh = replace(headers, attempt=0, reason=None, error=None, failed_at=None, due=None)
     return Release(headers=fresh.to_wire())
 
 
-def _newest_death(headers: Mapping[str, object]) -> Mapping[str, object]:
-    """Why and when the broker itself dead-lettered it: it expired, or was handed out too often
-    (https://www.rabbitmq.com/docs/dlx)."""
-    deaths = headers.get("x-death")
-    newest = deaths[0] if isinstance(deaths, Sequence) and deaths else None
-    return newest if isinstance(newest, Mapping) else {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """`error` is the text without what differs from one to the next."""
-
-    reason: FailureReason
-    template: str | None
-    channel: str | None
-    error: str
+Cause = tuple[FailureReason, str | None, str | None, str]
+"""Reason, template, channel, and the error without what differs from one to the next."""
 
 
 def cause_of(letter: DeadLetter) -> Cause:
     """The cause that this dead letter shares with others."""
-    return Cause(
-        reason=letter.reason,
-        template=letter.template,
-        channel=letter.channel,
-        error=general(letter.error or ""),
-    )
+    return letter.reason, letter.template, letter.channel, general(letter.error or "")
 
 
 def general(error: str) -> str:
@@ -121,26 +99,22 @@ def general(error: str) -> str:
 
 
 def next_id(old: str) -> str:
-    """`order-1` becomes `order-1~1`, and that `order-1~2`. A new id is what lets a message pass the
-    ledger, which knows the old one: with another body it would be a conflict there, with the same
-    one already sent."""
-    if match := _NUMBERED.fullmatch(old):
-        return f"{match['base']}~{int(match['number']) + 1}"
-    return f"{old}~1"
+    """`order-1` becomes `order-1~1`, and that `order-1~2`."""
+    return _NUMBER.sub(lambda found: f"~{int(found['number'] or 0) + 1}", old, count=1)
 
 
 def again(message: InboundMessage, *, max_body: int = MAX_BODY) -> Release:
-    """Send it to all recipients, also to those who have it. Raises MalformedMessage for a body
-    that cannot be read: no recipient has that one."""
-    fields = loads_object(plain_body(message.body, message.properties, max_body))
-    body = _dumps({**fields, "id": _new_id(fields, message)})
-    headers = DeliveryHeaders.parse(message.headers)
+    """Send it to all recipients, also to those who have it. A body that cannot be read goes as it
+    is: no recipient has that one."""
+    try:
+        fields = loads_object(plain_body(message.body, message.properties, max_body))
+    except MalformedMessage:
+        return release(message)
+    old = DeliveryHeaders.parse(message.headers)
     fresh = DeliveryHeaders(
-        first_seen=headers.first_seen,
-        queue=headers.queue,
-        channel=headers.channel,
-        traceparent=headers.traceparent,
+        first_seen=old.first_seen, queue=old.queue, channel=old.channel, traceparent=old.traceparent
     )
+    body = _dumps({**fields, "id": _new_id(fields, message)})
     return Release(headers=fresh.to_wire(), body=body, properties=in_plain(message.properties))
 
 
@@ -175,15 +149,15 @@ def edited(
     if fields.get("id") in (None, "", identity(message), headers.key):
         fields = {**fields, "id": _new_id(fields, message, mark)}
     body = _dumps(fields)
-    decoded = decode(body, channel=channel, rules=rules)
-    about = decoded.about(headers.channel)
-    if decoded.is_multiple and about.notifications[0].channel != headers.channel:
+    decoded = decode(body, channel=channel, rules=rules).about(headers.channel)
+    notification = decoded.notifications[0]
+    if decoded.is_multiple and notification.channel != headers.channel:
         raise MalformedMessage(
             [f"channels: this dead letter is about {headers.channel!r}; keep it"]
         )
     fresh = DeliveryHeaders(
         queue=headers.queue,
-        remaining=_still_to_send(message, headers, about.notifications[0], channel, rules),
+        remaining=_still_to_send(message, headers, notification, channel, rules),
         channel=headers.channel,
         traceparent=headers.traceparent,
     )
@@ -202,15 +176,14 @@ def _still_to_send(
     channel: str,
     rules: MessageRules,
 ) -> tuple[Recipient, ...] | None:
-    remaining = headers.remaining
-    if remaining is None:
+    if headers.remaining is None:
         return None
     try:
         before = decode(message.body, channel=channel, properties=message.properties, rules=rules)
     except MalformedMessage:
         return None
     asked_for = before.about(headers.channel).notifications[0].recipients
-    served = {r.address for r in asked_for} - {r.address for r in remaining}
+    served = {r.address for r in asked_for} - {r.address for r in headers.remaining}
     left = tuple(r for r in notification.recipients if r.address not in served)
     if not left:
         raise MalformedMessage(

@@ -11,9 +11,14 @@ from adapters.message_format.headers import PREFIX
 from adapters.message_format.properties import Properties
 from domain.errors import FailureReason
 
-_REASON = PREFIX + "reason"
-_NUMBERS = {"priority": 255, "timestamp": 2**63 - 1}
-_SHORT_STRING = 255  # bytes; AMQP 0-9-1, section 4.2.5.3
+_LARGEST = 2**63 - 1
+# Bytes of a text, or the largest number. A short string: AMQP 0-9-1, section 4.2.5.3.
+_HEADER = {"text": 2**16, "number": _LARGEST}
+_PROPERTIES = {
+    **{each.name: {"text": 255} for each in fields(Properties)},
+    "priority": {"number": 255},
+    "timestamp": {"number": _LARGEST},
+}
 
 
 class BrokenLine(ValueError):
@@ -35,12 +40,14 @@ def to_line(message: InboundMessage, reason: FailureReason) -> str:
     the broker's own records, which no copy may carry."""
     headers = {k: v for k, v in message.headers.items() if _is_ours(k, v)}
     known = {k: v for k, v in asdict(message.properties).items() if v is not None}
-    line = {"queue": message.queue, "headers": {_REASON: str(reason), **headers}}
-    try:
-        body = {"body": message.body.decode()}
-    except UnicodeDecodeError:
-        body = {"body_base64": base64.b64encode(message.body).decode("ascii")}
-    return json.dumps({**line, "properties": known, **body})
+    return json.dumps(
+        {
+            "queue": message.queue,
+            "headers": {PREFIX + "reason": str(reason), **headers},
+            "properties": known,
+            **_body_out(message.body),
+        }
+    )
 
 
 def from_line(line: bytes) -> StoredDeadLetter:
@@ -54,12 +61,32 @@ def from_line(line: bytes) -> StoredDeadLetter:
     queue = value.get("queue")
     if not isinstance(queue, str) or not queue:
         raise BrokenLine("queue: must be a queue's name")
+    body = _body_in(value)
+    for part in ("headers", "properties"):
+        if not isinstance(value.setdefault(part, {}), dict):
+            raise BrokenLine(f"{part}: must be an object")
+    for name, item in value["headers"].items():
+        if not _is_ours(name, item):
+            rule = f"must begin with {PREFIX}, with text or a number"
+            raise BrokenLine(f"headers: {name!r} {rule}")
+    for name, item in sorted(value["properties"].items()):
+        limits = _PROPERTIES.get(name)
+        if limits is None or not _fits(item, **limits):
+            fault = f"{name} has a wrong value" if limits else f"{name!r} is unknown"
+            raise BrokenLine(f"properties: {fault}")
     return StoredDeadLetter(
         queue=queue,
-        body=_body_in(value),
-        headers=_headers(value.get("headers", {})),
-        properties=_properties(value.get("properties", {})),
+        body=body,
+        headers=value["headers"],
+        properties=Properties(**value["properties"]),
     )
+
+
+def _body_out(body: bytes) -> dict[str, str]:
+    try:
+        return {"body": body.decode()}
+    except UnicodeDecodeError:
+        return {"body_base64": base64.b64encode(body).decode("ascii")}
 
 
 def _body_in(value: Mapping[str, object]) -> bytes:
@@ -75,39 +102,14 @@ def _body_in(value: Mapping[str, object]) -> bytes:
 
 
 def _is_ours(name: str, value: object) -> bool:
-    return (name.startswith(PREFIX) or name == "traceparent") and (
-        _is_text(value) or _is_number(value, 2**63 - 1)
-    )
+    return (name.startswith(PREFIX) or name == "traceparent") and _fits(value, **_HEADER)
 
 
-def _is_text(value: object, limit: int = 2**16) -> bool:
+def _fits(value: object, *, text: int = -1, number: int = -1) -> bool:
+    """Whether it is a text of at most so many bytes, or a number from 0 to `number`."""
+    if not isinstance(value, str):
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= number
     try:
-        return isinstance(value, str) and len(value.encode()) <= limit
+        return len(value.encode()) <= text
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
-
-
-def _is_number(value: object, limit: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= limit
-
-
-def _headers(value: object) -> dict[str, str | int]:
-    if not isinstance(value, dict):
-        raise BrokenLine("headers: must be an object")
-    wrong = [name for name, text in value.items() if not _is_ours(name, text)]
-    if wrong:
-        raise BrokenLine(f"headers: {wrong[0]!r} must begin with {PREFIX}, with text or a number")
-    return value
-
-
-def _properties(value: object) -> Properties:
-    if not isinstance(value, dict):
-        raise BrokenLine("properties: must be an object")
-    unknown = value.keys() - {each.name for each in fields(Properties)}
-    if unknown:
-        raise BrokenLine(f"properties: {min(unknown)!r} is unknown")
-    for name, item in value.items():
-        most = _NUMBERS.get(name)
-        if not (_is_number(item, most) if most else _is_text(item, _SHORT_STRING)):
-            raise BrokenLine(f"properties: {name} has a wrong value")
-    return Properties(**value)

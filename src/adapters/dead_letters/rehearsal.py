@@ -1,8 +1,8 @@
-"""What would become of a message now, judged by the worker's own rules, with nothing sent. Fix the
-template and it flows: dead letters for want of a template go back once it renders."""
+"""What would become of a dead letter now, judged by the worker's own rules: for an operator, and to
+send back what is dead for want of a template once that renders."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -23,7 +23,7 @@ from adapters.message_format.rules import MessageRules
 from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError, FailureReason, MalformedMessage, Permanent
-from domain.outcome import Outcome, Sent
+from domain.outcome import Outcome, Rejected, Sent
 
 _MENDABLE = (
     FailureReason.TEMPLATE_MISSING,
@@ -57,9 +57,8 @@ class Rehearsal:
 
     async def forecast(self, message: InboundMessage) -> Forecast:
         """Judge one message as it would arrive. Raises LedgerUnavailable."""
-        headers = DeliveryHeaders.parse(message.headers)
         try:
-            decoded, attempts = self._read(message, headers)
+            decoded, attempts = self._read(message, DeliveryHeaders.parse(message.headers))
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
 
@@ -68,15 +67,23 @@ class Rehearsal:
 
         if decoded.is_fallback:
             at, _begun = await come_to(attempts, self.dispatcher.has_begun)
-            _attempt, outcome = await fall_back(attempts[at:], foresee)
-            return _forecast([outcome])
-        return _forecast([await foresee(one.delivery) for one in attempts])
+            outcomes = [(await fall_back(attempts[at:], foresee))[1]]
+        else:
+            outcomes = [await foresee(one.delivery) for one in attempts]
+        results = [result for outcome in outcomes for result in outcome.results]
+        refused = [result for result in results if isinstance(result, Rejected)]
+        had_before = sum(isinstance(result, Sent) and result.earlier for result in results)
+        return Forecast(
+            sent=len(results) - len(refused) - had_before,
+            refused=len(refused),
+            had_before=had_before,
+            fault=f"{refused[0].reason}: {refused[0].error}" if refused else None,
+        )
 
-    def renders(self, message: InboundMessage) -> bool:
-        """Whether what is to be tried of it at first renders. Its age is judged when it is sent."""
-        headers = replace(DeliveryHeaders.parse(message.headers), first_seen=None)
+    def renders(self, message: InboundMessage, headers: DeliveryHeaders) -> bool:
+        """Whether what is tried at first renders. Its age is judged when it is sent."""
         try:
-            decoded, attempts = self._read(message, headers)
+            decoded, attempts = self._read(message, replace(headers, first_seen=None))
             for one in attempts[:1] if decoded.is_fallback else attempts:
                 self.dispatcher.rehearse(one.delivery)
         except DeliveryError:
@@ -85,17 +92,16 @@ class Rehearsal:
 
     def _read(
         self, message: InboundMessage, headers: DeliveryHeaders
-    ) -> tuple[DecodedMessage, list[Attempt]]:
+    ) -> tuple[DecodedMessage, Sequence[Attempt]]:
         decoded = decode(
             message.body,
             channel=self.channels[message.queue],
             properties=message.properties,
             rules=self.rules,
         ).about(headers.channel)
-        attempts = decoded.attempts(
+        return decoded, decoded.attempts(
             headers, session=message.session, redelivered=message.redelivered
         )
-        return decoded, attempts
 
     async def _foresee(self, delivery: Delivery, queue: str) -> Outcome:
         channel = delivery.notification.channel
@@ -110,26 +116,12 @@ class Rehearsal:
         return Outcome(attempt=1, results=tuple(Sent(recipient=r) for r in recipients))
 
 
-def _forecast(outcomes: Iterable[Outcome]) -> Forecast:
-    sent = had_before = refused = 0
-    faults: list[tuple[FailureReason, str]] = []
-    for outcome in outcomes:
-        had = sum(one.earlier for one in outcome.sent)
-        had_before += had
-        sent += len(outcome.results) - len(outcome.rejected) - had
-        refused += len(outcome.rejected)
-        faults += [(one.reason, one.error) for one in outcome.rejected]
-    fault = f"{faults[0][0]}: {faults[0][1]}" if faults else None
-    return Forecast(sent=sent, refused=refused, had_before=had_before, fault=fault)
-
-
 @dataclass(slots=True, kw_only=True)
 class TemplateReleaser:
     """Releases, after a change of the template set, the dead letters that can be sent now.
 
     Only those dead for a missing or broken template or an undefined variable, and only where
-    today's set renders them. `queues`: the work queues that they died in. `version` gives the set
-    in use.
+    today's set renders them. `version` gives the set in use.
     """
 
     dead_letters: DeadLetters
@@ -159,8 +151,8 @@ class TemplateReleaser:
             await self.dead_letters.close()
 
     async def _decide(self, message: InboundMessage) -> Decision:
-        reason = DeliveryHeaders.parse(message.headers).reason
-        if reason not in _MENDABLE or not self.rehearsal.renders(message):
+        headers = DeliveryHeaders.parse(message.headers)
+        if headers.reason not in _MENDABLE or not self.rehearsal.renders(message, headers):
             return Keep.KEEP
         letter = describe(message, self.rehearsal.channels)
         log.info(

@@ -5,9 +5,10 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-from adapters.urls import PERCENT_ENCODE, ServerUrl, option_name, parse_url
+from adapters.urls import PERCENT_ENCODE, option_name, parse_url
 
 SCHEMES = ("redis://", "rediss://", "valkey://", "valkeys://", "unix://", "redis+sentinel://")
 
@@ -15,9 +16,11 @@ _FORM = "redis:// or rediss://user:password@host:port/database"
 _UNIX_FORM = "unix:///path/of/the.sock?db=0"
 _SENTINEL_FORM = "redis+sentinel://user:password@sentinel:port,sentinel:port/service/database"
 _SENTINEL = "+sentinel"
+_TLS = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 _PORT, _SENTINEL_PORT = 6379, 26379
 _OPTIONS = ("db", "client_name", "health_check_interval")
-_TLS_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
+_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_TLS_OPTIONS = (*_FILES, "ssl_check_hostname")
 _DATABASE = re.compile(r"[0-9]{1,5}")
 _SERVICE = re.compile(r"[\w.:-]{1,200}")
 _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -43,19 +46,33 @@ class RedisAddress:
     @classmethod
     def parse(cls, text: str) -> "RedisAddress":
         """Read DISPATCHER_LEDGER_URL. Raises ValueError."""
-        if text.startswith(("redis+cluster:", "rediss+cluster:")):
-            raise ValueError("a Redis Cluster cannot hold the ledger: name one server or Sentinels")
         scheme = text.partition("://")[0].lower()
-        if scheme.endswith(_SENTINEL):
-            return _sentinel(text)
-        if scheme == "unix":
-            return _unix(text)
-        url = _with_password(parse_url(text, _FORM))
-        is_tls = _is_tls(url.scheme)
+        if scheme in ("redis+cluster", "rediss+cluster"):
+            raise ValueError("a Redis Cluster cannot hold the ledger: name one server or Sentinels")
+        is_unix, is_sentinel = scheme == "unix", scheme.endswith(_SENTINEL)
+        form = _UNIX_FORM if is_unix else _SENTINEL_FORM if is_sentinel else _FORM
+        texts = _each_sentinel(text) if is_sentinel else [text]
+        urls = [parse_url(one, form, needs_host=not is_unix) for one in texts]
+        url, path = urls[0], urls[0].path.removeprefix("/")
+        if url.user is not None and url.password is None:
+            raise ValueError(
+                "must have a password after the user name; a password alone is :password@"
+            )
+        if is_unix and (url.host or not path):
+            raise ValueError(f"must be {form}")
+        is_tls = False if is_unix else _TLS.get(scheme.removesuffix(_SENTINEL))
+        if is_tls is None:
+            raise ValueError(f"must begin with {', '.join(SCHEMES)}")
+        service, _, database = path.partition("/") if is_sentinel else ("", "", path)
+        if is_sentinel and not _SERVICE.fullmatch(service):
+            raise ValueError(f"must be {form}: it names no service of the Sentinels")
+        port = _SENTINEL_PORT if is_sentinel else _PORT
         return cls(
-            name=_name(url),
-            places=((url.host, url.port or _PORT),),
-            database=_database(url.path.removeprefix("/"), url.options),
+            name=f"{url.scheme}://{','.join(one.location for one in urls)}{url.path}",
+            places=() if is_unix else tuple((one.host, one.port or port) for one in urls),
+            path=unquote(url.path) if is_unix else "",
+            service=service,
+            database=_database("" if is_unix else database, url.options),
             user=url.user or None,
             password=url.password,
             is_tls=is_tls,
@@ -63,62 +80,15 @@ class RedisAddress:
         )
 
 
-def _unix(text: str) -> RedisAddress:
-    url = _with_password(parse_url(text, _UNIX_FORM, needs_host=False))
-    if url.host or len(url.path) < 2:
-        raise ValueError(f"must be {_UNIX_FORM}")
-    return RedisAddress(
-        name=_name(url),
-        path=unquote(url.path),
-        database=_database("", url.options),
-        user=url.user or None,
-        password=url.password,
-        options=_checked(url.options, is_tls=False),
-    )
-
-
-def _sentinel(text: str) -> RedisAddress:
+def _each_sentinel(text: str) -> list[str]:
+    """A URL for each place, to be read by the same strict rules; login and path at the first."""
     scheme, _, rest = text.partition("://")
     authority, slash, path = rest.partition("/")
     login, at, hosts = authority.rpartition("@")
-    first, *others = hosts.split(",")
-    # Each place is read by the same strict rules, with the login and the path at the first.
     if "," in login:
         raise ValueError(f"must be {_SENTINEL_FORM}; {PERCENT_ENCODE}")
-    url = _with_password(parse_url(f"{scheme}://{login}{at}{first}{slash}{path}", _SENTINEL_FORM))
-    more = [parse_url(f"{scheme}://{place}", _SENTINEL_FORM) for place in others]
-    service, _, database = url.path.removeprefix("/").partition("/")
-    if not _SERVICE.fullmatch(service):
-        raise ValueError(f"must be {_SENTINEL_FORM}: it names no service of the Sentinels")
-    is_tls = _is_tls(url.scheme.removesuffix(_SENTINEL))
-    places = tuple((one.host, one.port or _SENTINEL_PORT) for one in (url, *more))
-    return RedisAddress(
-        name=f"{url.scheme}://{','.join(one.location for one in (url, *more))}{url.path}",
-        places=places,
-        service=service,
-        database=_database(database, url.options),
-        user=url.user or None,
-        password=url.password,
-        is_tls=is_tls,
-        options=_checked(url.options, is_tls=is_tls),
-    )
-
-
-def _with_password(url: ServerUrl) -> ServerUrl:
-    if url.user is not None and url.password is None:
-        raise ValueError("must have a password after the user name; a password alone is :password@")
-    return url
-
-
-def _is_tls(scheme: str) -> bool:
-    kinds = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
-    if scheme not in kinds:
-        raise ValueError(f"must begin with {', '.join(SCHEMES)}")
-    return kinds[scheme]
-
-
-def _name(url: ServerUrl) -> str:
-    return f"{url.scheme}://{url.location}{url.path}"
+    first, *others = hosts.split(",")
+    return [f"{scheme}://{login}{at}{first}{slash}{path}", *(f"{scheme}://{o}" for o in others)]
 
 
 def _database(path: str, options: Mapping[str, str]) -> int:
@@ -133,8 +103,7 @@ def _database(path: str, options: Mapping[str, str]) -> int:
 
 
 def _checked(options: Mapping[str, str], *, is_tls: bool) -> Mapping[str, object]:
-    checked: dict[str, object] = {}
-    for name, value in options.items():
+    for name in options:
         if name in _TLS_OPTIONS and not is_tls:
             raise ValueError(f"must begin with rediss://, since it has option {name!r}")
         if name not in _OPTIONS + _TLS_OPTIONS:
@@ -143,36 +112,37 @@ def _checked(options: Mapping[str, str], *, is_tls: bool) -> Mapping[str, object
             raise ValueError(
                 f"must not have the unknown option {option_name(name)}; there are {allowed}{hint}"
             )
-        if name != "db":
-            checked[name] = _value(name, value)
-    _try_files(checked)
+    checked = {name: _value(name, text) for name, text in options.items() if name != "db"}
+    _try_files(**{name: path for name, path in checked.items() if name in _FILES})
     return checked
 
 
-def _value(name: str, value: str) -> object:
-    if name == "ssl_check_hostname" and value.lower() in _YES_OR_NO:
-        return _YES_OR_NO[value.lower()]
-    if name == "health_check_interval" and re.fullmatch("[0-9]{1,5}", value):
-        return int(value)
-    if name in ("client_name", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile") and value:
-        return str(Path(value).expanduser()) if name != "client_name" else value
+def _value(name: str, text: str) -> Any:
+    if name == "ssl_check_hostname" and text.lower() in _YES_OR_NO:
+        return _YES_OR_NO[text.lower()]
+    if name == "health_check_interval" and re.fullmatch("[0-9]{1,5}", text):
+        return int(text)
+    if name in _FILES and text:
+        return str(Path(text).expanduser())
+    if name == "client_name" and text:
+        return text
     raise ValueError(f"must not have option {name!r} with a value that cannot be used")
 
 
-def _try_files(options: Mapping[str, object]) -> None:
+def _try_files(
+    ssl_ca_certs: str | None = None, ssl_certfile: str | None = None, ssl_keyfile: str | None = None
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authorities, certificate = options.get("ssl_ca_certs"), options.get("ssl_certfile")
-    key = options.get("ssl_keyfile")
     try:
-        if authorities:
-            context.load_verify_locations(str(authorities))
+        if ssl_ca_certs:
+            context.load_verify_locations(ssl_ca_certs)
     except OSError:
         raise ValueError("must have a file of certificates as option 'ssl_ca_certs'") from None
-    if key and not certificate:
+    if ssl_keyfile and not ssl_certfile:
         raise ValueError("must have option 'ssl_certfile', since it has 'ssl_keyfile'")
     try:
-        if certificate:
-            context.load_cert_chain(str(certificate), str(key) if key else None, password="")
+        if ssl_certfile:
+            context.load_cert_chain(ssl_certfile, ssl_keyfile, password="")
     except OSError:
         raise ValueError(
             "must have a certificate as option 'ssl_certfile', with its unencrypted private key"

@@ -34,11 +34,9 @@ class RedisLedger:
     ) -> None:
         """`url`: see `RedisAddress`. Workers with the same `prefix` know of each
         other. Raises ValueError for an invalid URL; connects when first used."""
-        self._scripts = RedisScripts(url)
-        self._prefix = prefix
-        self._owner = secrets.token_hex(16)
         self._lease = max(int(lease.total_seconds() * 1000), 1)
-        self._retention = max(int(retention.total_seconds() * 1000), 1)
+        kept = max(int(retention.total_seconds() * 1000), 1)
+        self._scripts = RedisScripts(url, prefix, secrets.token_hex(16), self._lease, kept)
         self._given_up: list[str] = []
         self._keeper: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -47,15 +45,17 @@ class RedisLedger:
         claim = f"{_prefix(delivery)}.{secrets.token_hex(8)}"
         recipients = delivery.addresses
         given_up = self._given_up[:_UNDONE_AT_ONCE]
-        head = (
-            claim,
-            _digest(delivery.session),
-            _digest(delivery.fingerprint),
-            int(delivery.redelivered),
-        )
-        digests = map(_digest, recipients)
         try:
-            answer = await self._run(rules.START, *head, len(given_up), *given_up, *digests)
+            answer = await self._run(
+                rules.START,
+                claim,
+                _digest(delivery.session),
+                _digest(delivery.fingerprint),
+                int(delivery.redelivered),
+                len(given_up),
+                *given_up,
+                *map(_digest, recipients),
+            )
         except (asyncio.CancelledError, LedgerUnavailable):
             # It may have happened, or may yet, and its caller will never finish it.
             self._given_up.append(claim)
@@ -75,7 +75,7 @@ class RedisLedger:
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         recipients = delivery.addresses
         head = (_prefix(delivery), _digest(delivery.fingerprint), int(delivery.redelivered))
-        answer = await self._evaluate(rules.PEEK, *head, *map(_digest, recipients))
+        answer = await self._scripts.run(rules.PEEK, *head, *map(_digest, recipients))
         _happened, _is_recovered, *found = answer
         states = [RecipientState(state.decode()) for state in found]
         return dict(zip(recipients, states, strict=True))
@@ -107,7 +107,7 @@ class RedisLedger:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
             with suppress(LedgerUnavailable):  # then the lease runs out by itself
-                await self._evaluate(scripts.END)
+                await self._scripts.run(scripts.END)
         self._is_closed = True
         await self._scripts.close()
 
@@ -116,11 +116,7 @@ class RedisLedger:
             raise LedgerUnavailable(f"{self._scripts.name}: it is closed; this process is ending")
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
-        return await self._evaluate(script, *arguments)
-
-    async def _evaluate(self, script: str, *arguments: str | int) -> Any:
-        common = (self._prefix, self._owner, self._lease, self._retention)
-        return await self._scripts.run(script, *common, *arguments)
+        return await self._scripts.run(script, *arguments)
 
     async def _keep(self) -> None:
         """Renew the lease while the process lives, and undo what was given up."""
@@ -135,8 +131,7 @@ class RedisLedger:
                 pause = self._lease / 3000
 
     def _undone(self, claims: Sequence[str]) -> None:
-        if claims:
-            self._given_up = [claim for claim in self._given_up if claim not in claims]
+        self._given_up = [claim for claim in self._given_up if claim not in claims]
 
 
 def _prefix(delivery: Delivery) -> str:

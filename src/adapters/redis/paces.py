@@ -1,6 +1,6 @@
 """Turns and notes of a fleet, on a Redis server and by its clock."""
 
-from typing import Any, Final
+from typing import Final
 
 from adapters.redis.client import RedisScripts
 from domain.pace import CLOCK_SET_BACK, PARTS, Spacing, Turn
@@ -99,38 +99,36 @@ class RedisPaces:
     def __init__(self, url: str, *, prefix: str = "dispatcher:ledger:pace:") -> None:
         """`url`: see `RedisAddress`. The default prefix begins with the ledger's, so that the same
         rights do. Raises ValueError for an invalid URL; connects when first used."""
-        self._scripts = RedisScripts(url)
-        self._prefix = prefix
+        self._scripts = RedisScripts(url, prefix)
 
     async def take(self, key: str, spacing: Spacing, patience: float) -> Turn:
         budgets = [text for b in spacing.budgets for text in (b.count, _text(b.period))]
         head = (key, _text(spacing.interval), spacing.burst, _text(patience))
-        taken, wait, at = await self._run(_TAKE, *head, PARTS, _text(CLOCK_SET_BACK), *budgets)
+        taken, wait, at = await self._scripts.run(
+            _TAKE, *head, PARTS, _text(CLOCK_SET_BACK), *budgets
+        )
         return Turn(wait=float(wait), taken=bool(taken), at=float(at))
 
     async def give_back(self, key: str, spacing: Spacing, turn: Turn) -> None:
-        periods = [_text(budget.period) for budget in spacing.budgets]
-        await self._run(_GIVE_BACK, key, _text(turn.at), PARTS, *periods)
+        periods = (_text(budget.period) for budget in spacing.budgets)
+        await self._scripts.run(_GIVE_BACK, key, _text(turn.at), PARTS, *periods)
 
     async def hold(self, key: str, wait: float) -> None:
-        await self._run(_HOLD, key, _text(wait))
+        await self._scripts.run(_HOLD, key, _text(wait))
 
     async def note(self, key: str) -> tuple[str, float]:
-        note, now = await self._run(_NOTE, key)
+        note, now = await self._scripts.run(_NOTE, key)
         return note.decode(), float(now)
 
     async def swap(self, key: str, old: str, new: str) -> bool:
-        return bool(await self._run(_SWAP, key, old, new))
+        return bool(await self._scripts.run(_SWAP, key, old, new))
 
     async def notes(self) -> dict[str, str]:
-        flat = [item.decode() for item in await self._run(_NOTES)]
+        flat = [item.decode() for item in await self._scripts.run(_NOTES)]
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def close(self) -> None:
         await self._scripts.close()
-
-    async def _run(self, script: str, *arguments: str | int) -> Any:
-        return await self._scripts.run(script, self._prefix, *arguments)
 
 
 def _text(number: float) -> str:

@@ -4,26 +4,20 @@ import os
 import signal
 import sys
 
-_STANDARD_FILES = (0, 1, 2)
-
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit with its code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    _keep_standard_files()
+    # Standard files that are closed (`2>&-`) are occupied: else the next file that is opened, such
+    # as a database, has the number of stderr, and gets what a library prints there.
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if arguments[:1] == ["worker"]:
         # Nothing is in hand during start-up, so a stop then is a clean one.
         signal.signal(signal.SIGTERM, lambda _signal, _frame: os._exit(0))
     from entrypoints.cli.app import run
 
     sys.exit(run(arguments))
-
-
-def _keep_standard_files() -> None:
-    """Occupy the standard files that are closed (`2>&-`): else the next file that is opened, such
-    as a database, has the number of stderr, and gets what a library prints there."""
-    for number in _STANDARD_FILES:
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free

@@ -65,15 +65,19 @@ def value_of(settings: Settings, name: str) -> tuple[object, bool]:
 
 
 def _shown(name: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        if all(isinstance(item, Recipient) for item in value.values()):  # redirect targets
-            return ",".join(f"{name}:{_whom(item)}" for name, item in value.items())
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple):
-        return ",".join(_item(item) for item in value)
-    return redacted(str(value)) if name in _EFFECTIVE and name.endswith("_url") else _item(value)
+    match value:
+        case None:
+            return None
+        case str() if name in _EFFECTIVE:
+            return redacted(value)
+        case tuple():
+            return ",".join(_item(item) for item in value)
+        case Mapping() if all(isinstance(item, Recipient) for item in value.values()):
+            return ",".join(f"{channel}:{_whom(item)}" for channel, item in value.items())
+        case Mapping():  # the arguments of queues
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return _item(value)
 
 
 def _item(item: object) -> str:
@@ -116,7 +120,5 @@ def completion(context: click.Context, shell: str) -> None:
     For fish, once:
       dispatcher completion fish > ~/.config/fish/completions/dispatcher.fish
     """
-    script = get_completion_class(shell)
-    if script is not None:
-        root = context.find_root().command
-        click.echo(script(root, {}, "dispatcher", _VARIABLE).source())
+    if script := get_completion_class(shell):
+        click.echo(script(context.find_root().command, {}, "dispatcher", _VARIABLE).source())

@@ -1,10 +1,11 @@
-"""The front: finds the command, and turns what went wrong into a line and an exit code."""
+"""The front: finds the command, turns what went wrong into a line and an exit code, and knows the
+names that a shell completes."""
 
 import importlib
 import os
 import sys
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 import click
 
@@ -38,11 +39,11 @@ _COMMANDS = {
         "Show, check and create the broker's queues and exchanges.",
     ),
     "status": (
-        "cli.status.command",
+        "cli.status",
         "Show how many messages are ready, in hand, waiting and dead.",
     ),
     "doctor": (
-        "cli.doctor.command",
+        "cli.doctor",
         "Check settings, templates, and whether broker, ledger and providers answer.",
     ),
     "schema": ("cli.about:schema", "Print the JSON Schema of the message."),
@@ -60,9 +61,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
-        found = getattr(importlib.import_module(f"entrypoints.{module}"), attribute or "command")
-        return cast("click.Command", found)
+        name, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        module = importlib.import_module(f"entrypoints.{name}")
+        return cast("click.Command", getattr(module, attribute or "command"))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -99,15 +100,13 @@ def run(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     except DispatcherError as error:
-        text, code = _text_and_code(error)
-        _say(text)
-        return code
-    except BrokenPipeError:
-        _print_no_more()  # the reader of our output has gone, as `head` does
-        return FAILED
+        return _fail(error)
     except OSError as error:
-        _say(f"{error.filename or 'output'}: {error.strerror}")
-        _print_no_more()
+        if not isinstance(error, BrokenPipeError):  # that: our reader has gone, as `head` does
+            _say(f"{error.filename or 'output'}: {error.strerror}")
+        # What is still to be printed Python would try again at its end, and complain.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return result if isinstance(result, int) else DONE
 
@@ -118,24 +117,45 @@ def _say(text: str) -> None:
             click.echo(line, err=True)
 
 
-def _print_no_more() -> None:
-    """Throw away what is still to be printed on stdout: Python would try again at its end, and
-    complain."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _text_and_code(error: DispatcherError) -> tuple[str, int]:
+def _fail(error: DispatcherError) -> int:
     from adapters.templates import TemplateSetBroken
     from entrypoints.settings import SettingsInvalid, variable
 
+    text = str(error)
     if isinstance(error, TemplateSetBroken):
-        lines = [f"{variable('templates_dir')}: {fault}" for fault in error.faults]
-        return "\n".join(lines), BAD_CONFIGURATION
-    codes = {
+        text = "\n".join(f"{variable('templates_dir')}: {fault}" for fault in error.faults)
+    _say(text)
+    codes: dict[type[DispatcherError], int] = {
+        TemplateSetBroken: BAD_CONFIGURATION,
         SettingsInvalid: BAD_CONFIGURATION,
         TopologyMismatch: BAD_CONFIGURATION,
         BrokerUnavailable: UNAVAILABLE,
         PublishRefused: TRY_LATER,
     }
-    return str(error), next((c for kind, c in codes.items() if isinstance(error, kind)), FAILED)
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED)
+
+
+def template_names(_context: Any, _parameter: Any, begun: str) -> list[str]:
+    """The templates that begin so, broken ones too; none where the settings are invalid."""
+    from adapters.templates import FilesystemTemplates
+    from domain.errors import DispatcherError
+    from entrypoints.container import render_options
+    from entrypoints.settings import load_settings
+
+    try:
+        settings = load_settings().settings
+        options = render_options(settings)
+        found = FilesystemTemplates(settings.templates_dir, options=options, allow_broken=True)
+    except DispatcherError:
+        return []
+    names = found.snapshot.templates.keys() | found.snapshot.broken.keys()
+    return sorted(name for name in names if name.startswith(begun))
+
+
+def channel_names(_context: Any, _parameter: Any, begun: str) -> list[str]:
+    """The channels that begin so; after a comma, those that are not named before it."""
+    from adapters.channels import CHANNELS
+
+    named, comma, rest = begun.rpartition(",")
+    left = [name for name in CHANNELS if name not in named.split(",")]
+    return [f"{named}{comma}{name}" for name in left if name.startswith(rest)]

@@ -106,9 +106,8 @@ def print_entries(
     click.echo("  ".join("─" * width for width in widths))
     for line, under in zip(lines, notes, strict=True):
         click.echo(line.rstrip())
-        for note in under:
-            if note:
-                click.echo(f"  {printable(note)}".replace("\n", "\n  "))
+        for note in filter(None, under):
+            click.echo(f"  {printable(note)}".replace("\n", "\n  "))
 
 
 def printable(value: object) -> str:
@@ -124,11 +123,10 @@ def words(text: str) -> None:
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone. Raises UsageError where no person can answer."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("no terminal to ask on: add --yes to go ahead")
-    click.confirm(question, abort=True, err=True)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("no terminal to ask on: add --yes to go ahead")
+        click.confirm(question, abort=True, err=True)
 
 
 def ago(moment: datetime | None) -> str:

@@ -10,18 +10,13 @@ from types import FrameType
 import click
 import structlog
 
-from entrypoints.cli.completion import channel_names
+from entrypoints.cli.app import channel_names
 from entrypoints.settings.sources import read_supervision, unsupervised
 from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 _RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop
 _POLL = 0.1
 _CLEAN_ENDS = (0, 2, 78)
-
-_ONE_PORT = (
-    "DISPATCHER_HTTP: cannot be served with --processes above 1, since only one process can have"
-    " the port; start single workers with an address each"
-)
 
 log = structlog.get_logger()
 
@@ -67,14 +62,17 @@ def command(
     settings = worker_settings(settings, channels)
     if processes > 1:
         if settings.http is not None:
-            raise SettingsInvalid([_ONE_PORT])
+            fault = "cannot be served with --processes above 1, since only one process can have"
+            remedy = "start single workers with an address each"
+            raise SettingsInvalid([f"DISPATCHER_HTTP: {fault} the port; {remedy}"])
         return _supervise(processes)
     import uvloop
 
     from entrypoints.serve import serve
 
-    work = serve(settings, sink, limit=limit, seconds=time_limit, memory=memory_limit, drain=drain)
-    uvloop.run(work)
+    uvloop.run(
+        serve(settings, sink, limit=limit, seconds=time_limit, memory=memory_limit, drain=drain)
+    )
     return 0
 
 
@@ -84,9 +82,9 @@ def _supervise(count: int) -> int:
     Signals are passed on. A worker that died (killed, out of memory) is started again; one that
     ended by itself, or refused its configuration, is not.
     """
-    ours = sys.argv[2:] if sys.argv[1:2] == ["worker"] else sys.argv[1:]
-    # Of an option that is given twice, the last one counts.
-    command = [sys.executable, "-m", "entrypoints.worker", *ours, "--processes=1"]
+    # Of an option that is given twice the last counts. A worker has no arguments.
+    options = [one for one in sys.argv[1:] if one not in ("worker", "--")]
+    command = [sys.executable, "-m", "entrypoints.worker", *options, "--processes=1"]
     environ, manager = unsupervised(), ServiceManager(*read_supervision())
     stopping = False
 
@@ -107,8 +105,7 @@ def _supervise(count: int) -> int:
         time.sleep(_POLL)
         manager.alive()
         for index, worker in enumerate(workers):
-            died = worker.poll() is not None and worker.returncode not in _CLEAN_ENDS
-            if died and not stopping:
+            if worker.poll() not in (None, *_CLEAN_ENDS) and not stopping:
                 log.error("worker process died; starting another", exit_code=worker.returncode)
                 time.sleep(_RESTART_PAUSE)
                 workers[index] = subprocess.Popen(command, process_group=0, env=environ)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.dead_letters.dead_letter import again, describe, editable, edited, next_id
+from adapters.dead_letters.dead_letter import again, describe, editable, edited, next_id, release
 from adapters.inbound.contract import InboundMessage, Release
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.properties import Properties
@@ -81,9 +81,10 @@ def test_again_names_what_had_no_id_of_its_own() -> None:
     assert body_of(again(by_content))["id"] == describe(by_content, {}).id + "~1"
 
 
-def test_again_refuses_what_cannot_be_read() -> None:
-    with pytest.raises(MalformedMessage):
-        again(InboundMessage(queue="email", body=b"{"))
+def test_again_sends_what_cannot_be_read_as_it_is() -> None:
+    broken = InboundMessage(queue="email", body=b"{", headers=letter(ANN).headers)
+
+    assert again(broken) == release(broken)
 
 
 def test_an_edited_letter_has_a_new_id_and_starts_anew() -> None:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from adapters.dead_letters.dead_letter import release
+from adapters.dead_letters.dead_letter import DeadLetter, release
 from adapters.message_format.properties import Properties
-from entrypoints.cli.application import Application, Bar, opened
+from entrypoints.cli.application import Application, opened
 from entrypoints.cli.failed.letters import Filter, look
-from entrypoints.cli.failed.moves import Move
+from entrypoints.cli.failed.moves import move
 from entrypoints.settings import Settings
 
 
@@ -22,9 +22,9 @@ def test_a_move_that_outlasts_its_walk_goes_on_where_it_was(tmp_path: Path) -> N
         agreed = look(app, Filter())
         app.run(bury(app, "late"))
 
-        move = Move(agreed, release, Bar("retry", 12), rate=100, round_=0.03)
-        app.run(move.run(app))
+        moved: list[DeadLetter] = []
+        interrupted = app.run(move(app, agreed, release, moved.append, rate=100, round_=0.03))
 
-        assert [letter.id for letter in move.moved] == [f"m{number}" for number in range(12)]
+        assert [letter.id for letter in moved] == [f"m{number}" for number in range(12)]
         assert [letter.id for letter in look(app, Filter())] == ["late"]
-    assert not move.interrupt.is_set()
+    assert not interrupted

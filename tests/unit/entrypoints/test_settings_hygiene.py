@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from entrypoints.cli.about import config
-from entrypoints.cli.doctor.command import command as doctor
+from entrypoints.cli.doctor import command as doctor
 from entrypoints.settings import SettingsInvalid
 from entrypoints.start import worker_settings
 from tests.unit.entrypoints.loading import RABBIT, faults, load, of_channel

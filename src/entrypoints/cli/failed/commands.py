@@ -1,8 +1,8 @@
 """`dispatcher failed`: dead letters, which stay in the broker until they are sent or removed."""
 
 import json
-from collections.abc import Collection
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -27,17 +27,10 @@ from entrypoints.cli.application import (
 from entrypoints.cli.failed import edit, moves
 from entrypoints.cli.failed.letters import Filter, collect, filters, look, unknown
 
-_CAUSE_COLUMNS = ("letters", "reason", "template", "channel", "first", "last")
-_LETTER_COLUMNS = ("id", "reason", "failed", "attempt")
 
-
-@click.group("failed")
+@click.group("failed", commands=[moves.retry, moves.remove, edit.edit])
 def command() -> None:
     """List, show, edit, retry, remove, export and import dead letters."""
-
-
-for subcommand in (moves.retry, moves.remove, edit.edit):
-    command.add_command(subcommand)
 
 
 @command.command("list")
@@ -56,29 +49,31 @@ def list_(each: bool, as_json: bool, wanted: Filter) -> None:
     elif each:
         rows = [(x.id, x.reason, ago(x.failed_at), x.attempt) for x in letters]
         notes = [(" ".join(filter(None, (x.channel, x.template))), _error(x)) for x in letters]
-        print_entries(_LETTER_COLUMNS, rows, notes)
+        print_entries(["id", "reason", "failed", "attempt"], rows, notes)
     else:
-        _print_causes(letters)
+        causes: dict[Cause, list[DeadLetter]] = {}
+        for letter in letters:
+            causes.setdefault(cause_of(letter), []).append(letter)
+        groups = sorted(causes.items(), key=lambda each: -len(each[1]))
+        print_entries(
+            ["letters", "reason", "template", "channel", "first", "last"],
+            [_cause_row(cause, group) for cause, group in groups],
+            [(f"newest id: {group[-1].id}", _error(group[-1])) for _, group in groups],
+        )
+
+
+def _cause_row(cause: Cause, group: list[DeadLetter]) -> tuple[object, ...]:
+    times = [letter.failed_at for letter in group if letter.failed_at]
+    first, last = ago(min(times, default=None)), ago(max(times, default=None))
+    return len(group), *cause[:3], first, last
 
 
 def _as_json(letter: DeadLetter) -> dict[str, object]:
-    fields = asdict(letter)
-    times = {k: v and v.isoformat() for k, v in fields.items() if k in {"first_seen", "failed_at"}}
-    return {**fields, **times, "error": letter.error and mask_addresses(letter.error)}
-
-
-def _print_causes(letters: list[DeadLetter]) -> None:
-    causes: dict[Cause, list[DeadLetter]] = {}
-    for letter in letters:
-        causes.setdefault(cause_of(letter), []).append(letter)
-    rows, notes = [], []
-    for cause, group in sorted(causes.items(), key=lambda each: -len(each[1])):
-        times = [x.failed_at for x in group if x.failed_at]
-        first, last = ago(min(times, default=None)), ago(max(times, default=None))
-        newest = group[-1]
-        rows.append((len(group), cause.reason, cause.template, cause.channel, first, last))
-        notes.append((f"newest id: {newest.id}", _error(newest)))
-    print_entries(_CAUSE_COLUMNS, rows, notes)
+    fields = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(letter).items()
+    }
+    return {**fields, "error": letter.error and mask_addresses(letter.error)}
 
 
 def _error(letter: DeadLetter) -> str:
@@ -102,7 +97,12 @@ def show(letter_id: str, reveal: bool, as_json: bool) -> int:
         print_json(found)
     else:
         for letter in found:
-            _print_whole(letter)
+            headers, body = letter.pop("headers"), letter.pop("body")
+            rows = [(name, value) for name, value in letter.items() if value is not None]
+            rows += [(f"header {name}", value) for name, value in headers.items()]
+            print_table(["field", "value"], rows)
+            text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, indent=2)
+            click.echo(printable(text))
     return 0
 
 
@@ -141,14 +141,6 @@ def _masked(value: Any) -> Any:
             return value
 
 
-def _print_whole(whole: dict[str, Any]) -> None:
-    headers, body = whole.pop("headers"), whole.pop("body")
-    rows = [(name, value) for name, value in whole.items() if value is not None]
-    print_table(["field", "value"], [*rows, *((f"header {k}", v) for k, v in headers.items())])
-    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, indent=2)
-    click.echo(printable(text))
-
-
 @command.command("export")
 @filters
 def export(wanted: Filter) -> None:
@@ -170,32 +162,27 @@ def import_(file: BinaryIO) -> int:
 
     Every line is checked before the first is stored. What you import twice is there twice.
     """
+    letters: list[StoredDeadLetter] = []
+    faults: list[str] = []
     with opened(names_queue=True) as app:
-        letters, faults = _read_lines(file, app.settings.queue_channels)
+        queues = app.settings.queue_channels
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                letter = from_line(line)
+            except BrokenLine as error:
+                faults.append(f"line {number}: {error}")
+                continue
+            letters.append(letter)
+            if letter.queue not in queues:
+                named = ", ".join(queues)
+                faults.append(f"line {number}: no queue {letter.queue!r} here; there are {named}")
         if faults:
             words("\n".join([*faults, "nothing was stored"]))
             return 1
         app.run(_store(app.container.publisher(), letters))
     return 0
-
-
-def _read_lines(
-    file: BinaryIO, queues: Collection[str]
-) -> tuple[list[StoredDeadLetter], list[str]]:
-    """The letters, and what is wrong with the lines."""
-    letters: list[StoredDeadLetter] = []
-    faults: list[str] = []
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            letters.append(from_line(line))
-        except BrokenLine as error:
-            faults.append(f"line {number}: {error}")
-            continue
-        if (queue := letters[-1].queue) not in queues:
-            faults.append(f"line {number}: no queue {queue!r} here; there are {', '.join(queues)}")
-    return letters, faults
 
 
 async def _store(publisher: Publisher, letters: list[StoredDeadLetter]) -> None:

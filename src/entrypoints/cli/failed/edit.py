@@ -10,7 +10,7 @@ from adapters.dead_letters.dead_letter import DeadLetter, editable, edited
 from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.message_format.body import loads_object
 from domain.errors import MalformedMessage
-from entrypoints.cli.application import Application, opened, printable, words
+from entrypoints.cli.application import opened, printable, words
 from entrypoints.cli.failed.letters import Filter, collect, filters, unknown, walk
 from entrypoints.settings import Settings
 from entrypoints.stores import message_rules
@@ -28,8 +28,9 @@ def edit(letter_id: str, wanted: Filter) -> int:
     """
     wanted = replace(wanted, ids=frozenset([letter_id]))
     with opened(names_queue=True) as app:
-        pairs = collect(app, Filter(ids=wanted.ids), lambda message, letter: (letter, message))
-        of_the_id = dict(pairs)
+        of_the_id = dict(
+            collect(app, Filter(ids=wanted.ids), lambda message, letter: (letter, message))
+        )
         letters = [letter for letter in of_the_id if wanted(letter)]
         if wanted.missing(letter.id for letter in letters):
             return unknown(letter_id)
@@ -37,15 +38,20 @@ def edit(letter_id: str, wanted: Filter) -> int:
             how = "add --channel, --reason, --since or --until"
             raise click.UsageError(f"{len(letters)} letters have the id {letter_id}: {how}")
         [letter] = letters
-        # No other dead letter of the same id gets this mark; it is the same each time, so that the
-        # ledger knows an edit that is tried once more.
-        digest = hashlib.sha256(repr(letter).encode()).hexdigest()
-        mark = f"-{digest[:6]}" if len(of_the_id) > 1 else ""
-        release = _edit(of_the_id[letter], app.settings, mark)
+        # No other dead letter of the id gets this mark, and an edit that is tried once more does.
+        mark = f"-{hashlib.sha256(repr(letter).encode()).hexdigest()[:6]}"
+        release = _edit(of_the_id[letter], app.settings, mark if len(of_the_id) > 1 else "")
         if release is None:
             words("nothing was changed")
             return 1
-        if not app.run(_send(app, letter, release)):
+        sent: list[DeadLetter] = []
+        left: list[Decision] = [release]  # there may be a second copy of it
+
+        async def act(_message: InboundMessage, _letter: DeadLetter) -> Decision:
+            return left.pop() if left else Keep.KEEP
+
+        app.run(walk(app, lambda one: one == letter, act, sent.append))
+        if not sent:
             words(f"{letter_id} has gone meanwhile; nothing was sent")
             return 1
     new_id = loads_object(release.body or b"{}")["id"]
@@ -56,12 +62,8 @@ def edit(letter_id: str, wanted: Filter) -> int:
 
 def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | None:
     """None where nothing was saved. Raises MalformedMessage where the faults are left."""
-    before = editable(message.body, message.properties, max_body=settings.max_body)
-    text = before
-    while True:
-        saved = click.edit(text, extension=".json")
-        if saved is None or saved == before:
-            return None
+    text = before = editable(message.body, message.properties, max_body=settings.max_body)
+    while (saved := click.edit(text, extension=".json")) is not None and saved != before:
         text = saved
         try:
             return edited(
@@ -77,14 +79,4 @@ def _edit(message: InboundMessage, settings: Settings, mark: str) -> Release | N
             if not sys.stdin.isatty():
                 raise click.ClickException("the dead letter is unchanged") from None
             click.confirm("open it again?", default=True, abort=True, err=True)
-
-
-async def _send(app: Application, wanted: DeadLetter, release: Release) -> bool:
-    done: list[DeadLetter] = []
-    left: list[Decision] = [release]  # there may be a second copy of it
-
-    async def act(_message: InboundMessage, _letter: DeadLetter) -> Decision:
-        return left.pop() if left else Keep.KEEP
-
-    await walk(app, lambda letter: letter == wanted, act, done.append)
-    return bool(done)
+    return None

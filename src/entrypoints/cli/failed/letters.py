@@ -15,8 +15,8 @@ from adapters.inbound.identity import is_key
 from adapters.sqlite.url import parse_sqlite_url
 from domain.duration import parse_duration
 from domain.errors import FailureReason
+from entrypoints.cli.app import channel_names, template_names
 from entrypoints.cli.application import Application, printable, words
-from entrypoints.cli.completion import channel_names, template_names
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
 
@@ -55,18 +55,15 @@ class Filter:
     def missing(self, found: Iterable[str]) -> list[str]:
         """The given ids that name no letter of `found`, in alphabetical order. Raises UsageError
         where one is the beginning of several ids and not an id itself."""
-        there = set(found)
-        missing = []
-        for given in sorted(self.ids):
-            matches = sorted(name for name in there if _names(given, name))
-            if len(matches) > 1 and given not in matches:
-                ids = ", ".join(printable(name) for name in matches[:5])
+        there = sorted(set(found))
+        matches = {id_: [x for x in there if _names(id_, x)] for id_ in sorted(self.ids)}
+        for given, names in matches.items():
+            if len(names) > 1 and given not in names:
+                ids = ", ".join(printable(name) for name in names[:5])
                 raise click.UsageError(
-                    f"{printable(given)} is the beginning of {len(matches)} ids: {ids}"
+                    f"{printable(given)} is the beginning of {len(names)} ids: {ids}"
                 )
-            if not matches:
-                missing.append(given)
-        return missing
+        return [given for given, names in matches.items() if not names]
 
 
 def _names(given: str, letter_id: str) -> bool:
@@ -172,9 +169,9 @@ def look(app: Application, wanted: Wanted) -> list[DeadLetter]:
 
 
 def unknown(*ids: str) -> int:
-    """Say that no letter has these ids; the exit code."""
+    """Say that no letter has these ids; the exit code: 0 where there are no such ids."""
     for letter_id in ids:
         is_short = len(letter_id) < _SHORTEST_PREFIX
         hint = f"; the beginning of an id needs {_SHORTEST_PREFIX} characters" if is_short else ""
         words(f"no dead letter has the id {printable(letter_id)}{hint}")
-    return 1
+    return int(bool(ids))

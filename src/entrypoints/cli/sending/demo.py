@@ -26,9 +26,9 @@ from entrypoints.start import load
 
 _GOOD = 8
 _MISSING = "demo-invoice"
-_SENDER = "Dispatcher demo <demo@example.com>"
 _CHANNELS = tuple(channel for channel in CHANNELS.values() if channel.has_queue)
 _NAMES = tuple(channel.name for channel in _CHANNELS)
+_IDS = (f"demo-{uuid.uuid4().hex[:8]}" for _ in count())
 _OTHERS = tuple(channel for channel in _CHANNELS if channel is not DEFAULT)
 
 
@@ -52,7 +52,7 @@ def command() -> int:
     settings = _settings(load())
     folder = settings.templates_dir
     if folder == Settings.templates_dir and not folder.exists():
-        written = list(write_templates(folder))
+        written = write_templates(folder)
         words(f"no templates here: wrote {len(written)} sample files to {folder}/")
     seen: list[Event] = []
     with opened(settings) as app:
@@ -63,9 +63,9 @@ def command() -> int:
         missing = next(name for name in names if name not in snapshot.templates)
         samples = _samples(snapshot, missing, settings.channel_settings)
         app.run(_run(app, samples))
-    kept = everything(places(settings))
     files = {
-        (one.header("X-Dispatcher-Id") or one.header("Id"), one.channel): one.path for one in kept
+        (one.header("X-Dispatcher-Id") or one.header("Id"), one.channel): one.path
+        for one in everything(places(settings))
     }
     fates = [_fate(sample, seen, files) for sample in samples]
     click.echo()
@@ -109,14 +109,19 @@ def _samples(snapshot: Snapshot, missing: str, own: Mapping[str, Any]) -> list[_
     ]
     unknown = _sample(missing, next(streams[next(turns).name]))
     broken = json.dumps({"template": infos[0].name, "parameters": ["a list, not an object"]})
-    return [*good, unknown, _Sample(_identity(), "(missing)", infos[0].name, broken.encode())]
+    return [*good, unknown, _Sample(next(_IDS), "(missing)", infos[0].name, broken.encode())]
 
 
 def _sample(
     template: str, message: Mapping[str, JsonValue], *, is_for_all: bool = False
 ) -> _Sample:
-    identity = _identity()
-    fields = {"from": _SENDER, **message, "template": template, "id": identity}
+    identity = next(_IDS)
+    fields = {
+        "from": "Dispatcher demo <demo@example.com>",
+        **message,
+        "template": template,
+        "id": identity,
+    }
     to = str(message["to"])
     if is_for_all:
         fields["channels"] = list(_NAMES)
@@ -124,10 +129,6 @@ def _sample(
         fields["to"] = {DEFAULT.name: to, **examples}
         to = ", ".join(map(str, (to, *examples.values())))
     return _Sample(identity, to, template, json.dumps(fields, ensure_ascii=False).encode())
-
-
-def _identity() -> str:
-    return f"demo-{uuid.uuid4().hex[:8]}"
 
 
 async def _run(app: Application, samples: list[_Sample]) -> None:
@@ -195,11 +196,9 @@ def _command_line(settings: Settings) -> str:
     program = Path(sys.argv[0])
     if program.is_absolute() and program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    found = {"broker_url": settings.broker}
-    for name, one in FIELDS.items():
-        if one.spec.captured is not None:
-            found[name] = one.spec.captured(settings.home)
-    origins = load_settings().origins
-    aside = {variable(name): value for name, value in found.items() if name in origins}
-    places = {variable("home"): settings.home, **aside}
-    return " ".join([*(f"{name}={value}" for name, value in places.items()), str(program)])
+    captured = [(name, one.spec.captured) for name, one in FIELDS.items()]
+    folders = {name: place(settings.home) for name, place in captured if place is not None}
+    origins = {"home", *load_settings().origins}
+    found = {"home": settings.home, "broker_url": settings.broker, **folders}
+    aside = [f"{variable(name)}={value}" for name, value in found.items() if name in origins]
+    return " ".join([*aside, str(program)])

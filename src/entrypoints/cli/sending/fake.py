@@ -53,12 +53,11 @@ def fake_messages(
     sources: list[Mapping[str, JsonValue]] = [example.message for example in examples]
     if not sources:
         names = sorted(variables_of(snapshot, template))
-        sources = [{"parameters": {name: _word(name) for name in names}}]
+        sources = [{"parameters": {name: _vary(name, "") or _fake.word() for name in names}}]
     for source in islice(cycle(sources), count):
         named = source.get("channels") or source.get("fallback")
         several = [str(name) for name in named] if isinstance(named, list) else []
-        takers = {name: CHANNELS.get(name, DEFAULT) for name in several or [channel]}
-        made = {name: c.fake_address(_fake, settings[c.name]) for name, c in takers.items()}
+        made = {name: _recipient(name, settings) for name in several or [channel]}
         yield {
             **(source if several else _fit_for(channel, source)),
             "to": made if several else made[channel],
@@ -69,17 +68,14 @@ def fake_messages(
 def _fit_for(channel: str, source: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """The example without what would take it to another channel, or what this one cannot carry."""
     one = CHANNELS.get(channel, DEFAULT)
-    unfit = {"channel"}
-    if not one.carries_copies:
-        unfit |= {"cc", "bcc"}
-    if not one.carries_files:
-        unfit.add("attachments")
-    return {name: value for name, value in source.items() if name not in unfit}
+    fits = {"cc": one.carries_copies, "bcc": one.carries_copies, "attachments": one.carries_files}
+    fits["channel"] = False
+    return {name: value for name, value in source.items() if fits.get(name, True)}
 
 
-def _word(name: str) -> str:
-    made = _vary(name, "")
-    return made if isinstance(made, str) and made else _fake.word()
+def _recipient(channel: str, settings: Mapping[str, Any]) -> JsonValue:
+    one = CHANNELS.get(channel, DEFAULT)
+    return one.fake_address(_fake, settings[one.name])
 
 
 def _vary(name: str, value: JsonValue) -> JsonValue:

@@ -1,7 +1,6 @@
 """`dispatcher init`: the sample templates, which come with the program, and files to start from."""
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -66,12 +65,8 @@ def command(folder: Path) -> None:
     The compose.yaml starts a RabbitMQ and a mailbox on this machine. Changes nothing that exists.
     Prints the files that it wrote.
     """
-    written = list(write_templates(folder / "templates"))
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in ((folder / name, text) for name, text in _STARTERS.items()):
-        if not file.exists():
-            file.write_text(text, "utf-8")
-            written.append(file)
+    starters = {folder / name: text.encode() for name, text in _STARTERS.items()}
+    written = write_templates(folder / "templates") + _write(starters)
     for file in written:
         click.echo(file)
     if written:
@@ -80,14 +75,18 @@ def command(folder: Path) -> None:
         words(f"{folder} has all of these files already; nothing was written")
 
 
-def write_templates(folder: Path) -> Iterator[Path]:
-    """Write the samples below `folder`; each file that was written. What is there stays as it is.
+def write_templates(folder: Path) -> list[Path]:
+    """Write the samples below `folder`; the files that were written. What is there stays as it is.
 
     Raises OSError."""
     samples = _PACKAGED if _PACKAGED.is_dir() else _CHECKED_OUT
-    for source in sorted(samples.rglob("*")):
-        target = folder / source.relative_to(samples)
-        if source.is_file() and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-            yield target
+    files = [file for file in sorted(samples.rglob("*")) if file.is_file()]
+    return _write({folder / file.relative_to(samples): file.read_bytes() for file in files})
+
+
+def _write(files: Mapping[Path, bytes]) -> list[Path]:
+    missing = [file for file in files if not file.exists()]
+    for file in missing:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(files[file])
+    return missing

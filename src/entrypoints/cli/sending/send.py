@@ -18,8 +18,8 @@ from adapters.message_format.message import decode
 from adapters.message_format.properties import Properties
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
+from entrypoints.cli.app import channel_names, template_names
 from entrypoints.cli.application import Application, Bar, opened, words
-from entrypoints.cli.completion import channel_names, template_names
 from entrypoints.settings import Settings
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option

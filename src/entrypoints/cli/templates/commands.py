@@ -1,7 +1,5 @@
 """`dispatcher templates`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +16,10 @@ from adapters.templates import (
     list_templates,
 )
 from adapters.templates.inspection import parameters_schema
-from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
+from entrypoints.cli.app import channel_names, template_names
 from entrypoints.cli.application import opened, print_json, print_table, words
-from entrypoints.cli.completion import channel_names, template_names
 from entrypoints.cli.sending.send import message_from
 from entrypoints.container import render_options
 from entrypoints.start import load
@@ -44,18 +41,18 @@ def list_(as_json: bool) -> None:
         words(f"broken: {fault}")
     if as_json:
         print_json([asdict(info) for info in infos])
-        return
-    rows = [
-        (
-            info.name,
-            ", ".join(info.channels),
-            ", ".join(info.parts),
-            ", ".join(info.locales),
-            ", ".join(Path(path).stem for path in info.examples),
-        )
-        for info in infos
-    ]
-    print_table(["template", "channels", "parts", "locales", "examples"], rows)
+    else:
+        rows = [
+            (
+                info.name,
+                ", ".join(info.channels),
+                ", ".join(info.parts),
+                ", ".join(info.locales),
+                ", ".join(Path(path).stem for path in info.examples),
+            )
+            for info in infos
+        ]
+        print_table(["template", "channels", "parts", "locales", "examples"], rows)
 
 
 @command.command("render")
@@ -82,17 +79,16 @@ def render(
         raise click.BadParameter(f"--channel: {channel!r}; there are {', '.join(CHANNELS)}")
     with opened() as app:
         templates = app.container.templates()
-    request = _request(templates.snapshot, template, channel, example, data)
-    request = replace(request, locale=locale or request.locale, subject=subject or request.subject)
     try:
-        content = templates.render(request)
+        request = _request(templates.snapshot, template, channel, example, data)
+        content = templates.render(
+            replace(request, locale=locale or request.locale, subject=subject or request.subject)
+        )
+    except ExampleBroken as error:
+        raise click.ClickException(str(error)) from None
     except DeliveryError as error:
         words(str(error))
         return 1
-    return _print(content, part, as_json=as_json)
-
-
-def _print(content: Content, part: str | None, *, as_json: bool) -> int:
     if part is not None and part not in content.parts:
         words(f"there is no part {part!r}; there are {', '.join(content.parts)}")
         return 1
@@ -115,8 +111,7 @@ def _request(
     if data is not None:
         found = (Example(name="", path="--data", message=message_from(data)),)
     elif template in snapshot.templates:
-        with _broken_example_in_words():
-            examples = examples_of(snapshot, template)
+        examples = examples_of(snapshot, template)
         found = tuple(one for one in examples if example in {None, one.name})
         if example is not None and not found:
             names = ", ".join(one.name for one in examples) or "none"
@@ -125,14 +120,6 @@ def _request(
             )
     chosen = found[0] if found else Example(name="", path="", message={})
     return chosen.request(template, channel, datetime.now(UTC))
-
-
-@contextmanager
-def _broken_example_in_words() -> Iterator[None]:
-    try:
-        yield
-    except ExampleBroken as error:
-        raise click.ClickException(str(error)) from None
 
 
 @command.command("lint")
@@ -148,8 +135,7 @@ def lint_(as_json: bool, strict: bool) -> int:
         for finding in findings:
             line = f":{finding.line}" if finding.line else ""
             click.echo(f"{finding.file}{line}: {finding.severity}: {finding.text}")
-        noun = "finding" if len(findings) == 1 else "findings"
-        words(f"{len(findings) or 'no'} {noun}")
+        words(f"{len(findings) or 'no'} {'finding' if len(findings) == 1 else 'findings'}")
     return int(any(strict or finding.severity == "error" for finding in findings))
 
 
@@ -165,5 +151,7 @@ def schema(template: str, _as_json: bool) -> None:
     if template not in snapshot.templates:
         raise click.ClickException(f"there is no template {template!r}")
     is_strict = app.settings.templates_undefined == "strict"
-    with _broken_example_in_words():
+    try:
         print_json(parameters_schema(snapshot, template, is_strict=is_strict))
+    except ExampleBroken as error:
+        raise click.ClickException(str(error)) from None

@@ -1,12 +1,14 @@
 """`dispatcher topology`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import TypeVar
 
 import click
 
 from entrypoints.cli.application import Application, opened, print_json, print_table, words
+
+T = TypeVar("T")
 
 
 @click.group("topology")
@@ -18,8 +20,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(as_json: bool) -> None:
     """Print the queues and exchanges that must exist. Asks no broker."""
-    with _opened() as app:
-        rows = app.container.topology().describe() if app else ()
+    rows = _asked(lambda app: app.container.topology().describe()) or ()
     if as_json:
         print_json([asdict(row) for row in rows])
     elif rows:
@@ -41,16 +42,14 @@ def check(as_json: bool) -> int:
     """
     from adapters.rabbitmq.topology import TopologyFinding
 
-    with _opened() as app:
-        found = app.run(app.container.topology().check()) if app else ()
+    found = _asked(lambda app: app.run(app.container.topology().check()))
     if as_json:
-        print_json([asdict(difference) for difference in found])
-    else:
-        for difference in found:
-            click.echo(difference.text)
-        if app and not found:
-            words("everything is as it should be")
-    return int(any(difference.finding is not TopologyFinding.UNSEEN for difference in found))
+        print_json([asdict(difference) for difference in found or ()])
+    elif found:
+        click.echo("\n".join(difference.text for difference in found))
+    elif found is not None:
+        words("everything is as it should be")
+    return int(any(difference.finding is not TopologyFinding.UNSEEN for difference in found or ()))
 
 
 @command.command("apply")
@@ -59,21 +58,18 @@ def apply() -> int:
 
     Exits with 1 where this user may not look at something: it is named.
     """
-    with _opened() as app:
-        if app is None:
-            return 0
-        unseen = app.run(app.container.topology().apply())
+    unseen = _asked(lambda app: app.run(app.container.topology().apply()))
     if unseen:
         words(f"this user may not look at {', '.join(unseen)}: it is left as it is")
-    else:
+    elif unseen is not None:
         words("done")
     return int(bool(unseen))
 
 
-@contextmanager
-def _opened() -> Iterator[Application | None]:
-    """None with the embedded queue, which has no topology."""
+def _asked(ask: Callable[[Application], T]) -> T | None:
+    """What `ask` returns; None with the embedded queue, which has no topology."""
     with opened() as app:
-        if app.settings.is_embedded:
-            words("the embedded queue makes its own tables; there is nothing to do")
-        yield None if app.settings.is_embedded else app
+        if not app.settings.is_embedded:
+            return ask(app)
+        words("the embedded queue makes its own tables; there is nothing to do")
+        return None

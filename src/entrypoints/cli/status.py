@@ -12,14 +12,7 @@ from adapters.inbound.contract import QueueState
 from adapters.message_format.headers import iso
 from domain.events import LEDGER
 from domain.ledger import LedgerUnavailable
-from entrypoints.cli.application import (
-    Application,
-    duration,
-    opened,
-    print_json,
-    print_table,
-    words,
-)
+from entrypoints.cli.application import duration, opened, print_json, print_table, words
 from entrypoints.settings import Settings
 from entrypoints.watching.notes import (
     PauseState,
@@ -29,7 +22,6 @@ from entrypoints.watching.notes import (
     worker_states,
 )
 
-_COLUMNS = ("queue", "ready", "in hand", "consumers", "waiting", "dead")
 _FACTS = {
     "rate": "mails a second",
     "connections": "connections",
@@ -50,12 +42,17 @@ def command(as_json: bool) -> None:
     """
     with opened(names_queue=True) as app:
         states = app.run(app.container.survey())
-        relays, workers = app.run(_from_ledger(app))
+        try:
+            notes = app.run(app.container.paces().notes())
+        except LedgerUnavailable as error:
+            words(f"what the workers say of themselves cannot be read: {error}")
+            notes = {}
+    relays, workers = relay_states(notes), worker_states(notes)
     queues = [_queue(app.settings, state, relays, workers) for state in states]
     if as_json:
         print_json(queues)
         return
-    print_table(_COLUMNS, map(_row, queues))
+    print_table(["queue", "ready", "in hand", "consumers", "waiting", "dead"], map(_row, queues))
     for line in (
         *(line for state in states for line in _troubles(app.settings, state)),
         *(_pause_line(worker, pause) for worker in workers for pause in worker.pauses),
@@ -64,16 +61,6 @@ def command(as_json: bool) -> None:
         *(_relay_line(name, state) for name, state in relays.items()),
     ):
         words(line)
-
-
-async def _from_ledger(app: Application) -> tuple[dict[str, RelayState], list[WorkerState]]:
-    """What the workers have learned about the mail relays, and what they say of themselves."""
-    try:
-        notes = await app.container.paces().notes()
-    except LedgerUnavailable as error:
-        words(f"what the workers say of themselves cannot be read: {error}")
-        return {}, []
-    return relay_states(notes), worker_states(notes)
 
 
 def _queue(
@@ -186,8 +173,8 @@ def _pause_line(worker: WorkerState, pause: PauseState) -> str:
 
 
 def _oldest_line(queue: Mapping[str, Any]) -> str:
-    age = _age(datetime.fromisoformat(queue["oldest"]).timestamp())
-    return f"queue {queue['queue']}: the oldest message waits for {age}"
+    since = datetime.fromisoformat(queue["oldest"]).timestamp()
+    return f"queue {queue['queue']}: the oldest message waits for {_age(since)}"
 
 
 def _worker_line(worker: WorkerState) -> str:

@@ -1,9 +1,9 @@
-"""`dispatcher doctor`: ourselves, and broker, ledger and each provider. Nothing is sent, made or
-taken."""
+"""`dispatcher doctor`: the settings, the templates, and what others answer: broker, ledger, and
+each channel's provider. Nothing is sent, made or taken."""
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
@@ -23,18 +23,18 @@ from entrypoints.container import render_options
 from entrypoints.settings import Settings, SettingsInvalid, load_settings, variable
 from entrypoints.start import unset_sender, worker_settings
 
-_SHOWN = {
+_LITTLE = 512 * 2**20
+"""Bytes of free space below which the check warns."""
+
+_MAKE_IT = "a worker makes it, or: dispatcher topology apply"
+
+_VERDICTS = {
     FindingState.FINE: ("ok", "green", DONE),
     FindingState.NOTABLE: ("warning", "yellow", DONE),
     FindingState.UNREACHABLE: ("failed", "red", UNAVAILABLE),
     FindingState.MISCONFIGURED: ("failed", "red", BAD_CONFIGURATION),
 }
-"""The word of a state, its colour, and the exit code that it asks for."""
-
-_LITTLE = 512 * 2**20
-"""Bytes of free space below which the check warns."""
-
-_MAKE_IT = "a worker makes it, or: dispatcher topology apply"
+"""How a check went: its word, its colour, and the exit code that it asks for."""
 
 
 @click.command("doctor")
@@ -45,29 +45,29 @@ def command(as_json: bool) -> int:
     Sends and creates nothing. Exit codes: 78 if settings or templates are wrong, else 69 if
     something cannot be reached, else 0. A warning changes no exit code.
     """
-    found = [(one.name, *_SHOWN[one.state], one.detail, one.remedy) for one in _findings()]
+    found = [(one, *_VERDICTS[one.state]) for one in _findings()]
     if as_json:
         print_json(
             [
-                {"name": name, "state": word, "detail": detail, "remedy": remedy}
-                for name, word, _, _, detail, remedy in found
+                {"name": one.name, "state": word, "detail": one.detail, "remedy": one.remedy}
+                for one, word, *_ in found
             ]
         )
     else:
-        for name, word, colour, _, detail, remedy in found:
-            advice = f" ({remedy})" if remedy else ""
-            text = " ".join(f"{name}: {detail}{advice}".split())
+        for one, word, colour, _ in found:
+            advice = f" ({one.remedy})" if one.remedy else ""
+            text = " ".join(f"{one.name}: {one.detail}{advice}".split())
             click.echo(f"{click.style(f'{word:<8}', fg=colour)} {printable(text)}")
-    return max(code for _, _, _, code, *_ in found)
+    return max(code for *_, code in found)
 
 
 def _findings() -> list[Finding]:
     try:
         loaded = load_settings()
     except SettingsInvalid as invalid:
-        return _wrong("settings", invalid.faults)
+        return _misconfigured("settings", invalid)
     settings = loaded.settings
-    configure_logs(settings.log_format, "ERROR")  # what is wrong is reported as a finding
+    configure_logs(settings.log_format, "ERROR")  # what is wrong is reported as a check
     with opened(settings) as app:
         return [
             *(Finding.notable("settings", text) for text in loaded.warnings),
@@ -78,8 +78,8 @@ def _findings() -> list[Finding]:
         ]
 
 
-def _wrong(name: str, faults: Iterable[str], remedy: str = "") -> list[Finding]:
-    return [Finding(name, fault, FindingState.MISCONFIGURED, remedy) for fault in faults]
+def _misconfigured(name: str, invalid: SettingsInvalid) -> list[Finding]:
+    return [Finding(name, fault, FindingState.MISCONFIGURED) for fault in invalid.faults]
 
 
 def _of_settings(settings: Settings) -> Iterator[Finding]:
@@ -89,38 +89,50 @@ def _of_settings(settings: Settings) -> Iterator[Finding]:
         worker_settings(settings, None)
         yield Finding(name, f"a worker would serve {', '.join(settings.active_channels)}")
     except SettingsInvalid as invalid:
-        yield from _wrong(name, invalid.faults)
+        yield from _misconfigured(name, invalid)
     if settings.broker_url is None:
-        remedy = f"set {variable('broker_url')}=amqp://… to consume from RabbitMQ"
-        yield Finding.notable(name, "no broker is configured: the embedded queue is used", remedy)
+        yield Finding.notable(
+            name,
+            "no broker is configured: the embedded queue is used",
+            f"set {variable('broker_url')}=amqp://… to consume from RabbitMQ",
+        )
     if settings.only_to or settings.redirect_to:
         yield Finding.notable(name, "the recipient guard is on: only some recipients get messages")
     for unset in filter(None, (unset_sender(settings, one) for one in settings.active_channels)):
-        remedy = f"set {variable(unset)}, or let each message or template name its sender"
-        yield Finding.notable(name, "no sender is set", remedy)
+        yield Finding.notable(
+            name,
+            "no sender is set",
+            f"set {variable(unset)}, or let each message or template name its sender",
+        )
     folder = settings.attachments_dir
     if folder is not None and not folder.is_dir():
-        remedy = f"make it, or fix {variable('attachments_dir')}"
-        yield Finding.notable(name, f"the attachments folder {folder} does not exist", remedy)
+        yield Finding.notable(
+            name,
+            f"the attachments folder {folder} does not exist",
+            f"make it, or fix {variable('attachments_dir')}",
+        )
 
 
 def _of_templates(settings: Settings) -> Iterator[Finding]:
     """Whether the set compiles and every example renders."""
-    name, folder = "templates", settings.templates_dir
+    name, folder, wrong = "templates", settings.templates_dir, FindingState.MISCONFIGURED
     if not folder.is_dir():
         remedy = f"create it, or set {variable('templates_dir')} to the folder of your templates"
-        yield from _wrong(name, [f"the templates folder {folder} does not exist"], remedy)
+        yield Finding(name, f"the templates folder {folder} does not exist", wrong, remedy)
         return
-    findings = lint(folder, render_options(settings), datetime.now(UTC))
-    errors = [finding for finding in findings if finding.severity == "error"]
-    for finding in errors:
-        place = f"{finding.file}{f':{finding.line}' if finding.line else ''}"
-        yield from _wrong(name, [f"{place}: {finding.text}"], "fix the file")
+    found = lint(folder, render_options(settings), datetime.now(UTC))
+    errors = [one for one in found if one.severity == "error"]
+    for one in errors:
+        place = f"{one.file}{f':{one.line}' if one.line else ''}"
+        yield Finding(name, f"{place}: {one.text}", wrong, "fix the file")
     if not errors:
         yield Finding(name, f"all in {folder} compile, and every example renders")
-    if others := len(findings) - len(errors):
-        text = f"{others} {'warning' if others == 1 else 'warnings'}"
-        yield Finding.notable(name, text, "see: dispatcher templates lint")
+    if others := len(found) - len(errors):
+        yield Finding.notable(
+            name,
+            f"{others} {'warning' if others == 1 else 'warnings'}",
+            "see: dispatcher templates lint",
+        )
 
 
 def _of_disk(settings: Settings) -> Finding:
@@ -138,28 +150,28 @@ def _of_disk(settings: Settings) -> Finding:
 
 
 async def _of_peers(app: Application) -> list[Finding]:
-    """Look at all peers at once; each within some seconds."""
-    channels = [_channel(app, name) for name in app.settings.configured_channels]
-    found = await asyncio.gather(_broker(app), _ledger(app), *channels)
+    """Check all peers at once; each within some seconds."""
+    channels = [_of_channel(app, name) for name in app.settings.configured_channels]
+    found = await asyncio.gather(_of_broker(app), _of_ledger(app), *channels)
     return [finding for findings in found for finding in findings]
 
 
-async def _broker(app: Application) -> list[Finding]:
+async def _of_broker(app: Application) -> list[Finding]:
     settings = app.settings
     try:
         states = await app.container.survey()
         if settings.is_embedded:
             return [Finding("broker", _file(settings.broker))]
     except SettingsInvalid as invalid:
-        return _wrong("broker", invalid.faults)
+        return _misconfigured("broker", invalid)
     except BrokerUnavailable as away:
         remedy = f"check {variable('broker_url')} and the broker"
         return [Finding("broker", str(away), FindingState.UNREACHABLE, remedy)]
-    queues = [_queue(settings, state) for state in states]
-    return [Finding("broker", f"{redacted(settings.broker)} answers"), *queues]
+    answers = Finding("broker", f"{redacted(settings.broker)} answers")
+    return [answers, *(_of_queue(settings, state) for state in states)]
 
 
-def _queue(settings: Settings, state: QueueState) -> Finding:
+def _of_queue(settings: Settings, state: QueueState) -> Finding:
     name = f"queue {state.queue}"
     if not state.exists:
         is_foreign = settings.topology is TopologyMode.NONE
@@ -174,13 +186,14 @@ def _queue(settings: Settings, state: QueueState) -> Finding:
     if state.dead is None:
         return Finding.notable(name, f"has no {state.queue}.dead next to it", _MAKE_IT)
     if not state.consumers:
-        text = f"{state.ready} ready, and no worker consumes it"
-        return Finding.notable(name, text, "start a worker")
+        return Finding.notable(
+            name, f"{state.ready} ready, and no worker consumes it", "start a worker"
+        )
     dead = f", {state.dead} dead" if state.dead else ""
     return Finding(name, f"{state.ready} ready, consumers: {state.consumers}{dead}")
 
 
-async def _ledger(app: Application) -> list[Finding]:
+async def _of_ledger(app: Application) -> list[Finding]:
     name, url = "ledger", app.settings.ledger
     try:
         if url.startswith("sqlite:"):
@@ -189,7 +202,7 @@ async def _ledger(app: Application) -> list[Finding]:
             # Without a recipient it renews a lease, no more.
             await app.container.ledger().sending(Claim("i0.0", has_id=True), ())
     except SettingsInvalid as invalid:
-        return _wrong(name, invalid.faults)
+        return _misconfigured(name, invalid)
     except (DispatcherError, TimeoutError) as error:
         remedy = f"check {variable('ledger_url')}"
         return [Finding(name, reason_of(error), FindingState.UNREACHABLE, remedy)]
@@ -209,12 +222,13 @@ def _file(url: str, *, is_ledger: bool = False) -> str:
     return f"{path} {'takes writes' if exists else 'will be made when first needed'}"
 
 
-async def _channel(app: Application, name: str) -> list[Finding]:
+async def _of_channel(app: Application, name: str) -> list[Finding]:
     channel, own = CHANNELS[name], app.settings.channel_settings[name]
     try:
         async with asyncio.timeout(channel.ping_timeout):
-            return [*await channel.look(own, app.container.channel_context())]
+            return await channel.look(own, app.container.channel_context())
     except ValueError as error:
-        return _wrong(name, str(error).splitlines())
+        wrong = FindingState.MISCONFIGURED
+        return [Finding(name, fault, wrong) for fault in str(error).splitlines()]
     except (DispatcherError, TimeoutError) as error:
         return [Finding.unreachable(name, error)]
