@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.bounds import Patience, Width
+from adapters.channels.email.bounds import Width
 
 
 def test_it_begins_small_and_grows_to_its_size() -> None:
@@ -64,15 +64,3 @@ def test_it_stays_between_one_and_its_size(size: int, events: list[tuple[str, in
             width.refused(min(count, size))
         assert 1 <= width.now <= size
         assert 0 < width.step <= 30
-
-
-def test_patience_asks_every_second_at_most_and_ends() -> None:
-    patience = Patience(3.0)
-    now, tries = 0.0, 0
-    while (step := patience.next_try(now)) is not None:
-        assert step <= 1
-        now += step
-        tries += 1
-
-    assert (tries, now) == (5, 3.75)
-    assert patience.next_try(now) == 0.25

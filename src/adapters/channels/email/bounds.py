@@ -7,8 +7,6 @@ from dataclasses import dataclass
 _FIRST = 4
 _RAMP = 0.2
 _LONGEST_STEP = 30.0
-_FIRST_LOOK = 0.25
-_LONGEST_LOOK = 1.0
 _LONGEST_RISE = 3600.0
 _PART = 10
 
@@ -82,30 +80,6 @@ class Width:
         if self._is_fresh:  # refusals of the same moment are one
             self.step = min(max(self.step * 2, self._patience), _LONGEST_STEP)
             self._is_fresh = False
-
-
-class Patience:
-    """How long to go on asking a relay that serves others to the full, and us not at all."""
-
-    def __init__(self, longest: float) -> None:
-        """`longest`: seconds."""
-        self._longest = longest
-        self._since: float | None = None
-        self._step = _FIRST_LOOK
-
-    def reset(self) -> None:
-        """It serves us."""
-        self._since, self._step = None, _FIRST_LOOK
-
-    def next_try(self, now: float) -> float | None:
-        """Seconds until the next try makes sense; None once it has been enough."""
-        if self._since is None:
-            self._since = now
-        if now - self._since >= self._longest:
-            self.reset()
-            return None
-        step, self._step = self._step, min(self._step * 2, _LONGEST_LOOK)
-        return step
 
 
 class Ceiling:

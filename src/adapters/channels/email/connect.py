@@ -1,29 +1,41 @@
-"""Opening a connection to a relay: greeting, TLS, EHLO and signing in, up to the first mail."""
+"""Opening a connection to a relay, however late its greeting comes, up to the first mail."""
 
 import asyncio
-import re
 import socket
 import ssl
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
 
-from adapters.channels.email.auth import SignIn
-from adapters.channels.email.dial import Dialer, log_late
-from adapters.channels.email.failures import Failures
+import structlog
+
+from adapters.channels.email.failures import NOT_TLS, Failures, no_greeting
+from adapters.channels.email.introduction import introduce
 from adapters.channels.email.limits import Crowded
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.session import Session
 from adapters.channels.email.sign_in import SignInGate
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings, own_name, parse_ehlo
 from domain.errors import Unavailable
 
+log = structlog.get_logger()
+
 _READY = 220
-_DONE = 250
-# RFC 5321 3.2 and 4.2.2: a server that does not know EHLO. Some say 502 or 504 of it.
-_NO_EHLO = frozenset({500, 501, 502, 504})
-_OLD_AUTH = re.compile("^auth=", re.IGNORECASE | re.MULTILINE)
+_HANDSHAKE = 5.0
+
+
+class LateGreeting(Unavailable):
+    """Connected, and no greeting came in the time that is given while other relays are there."""
+
+
+class _PortWantsTls(Unavailable):
+    """The scheme is for a port in clear."""
+
+
+def log_late(server: str, hint: str) -> None:
+    """Say that a relay is slow; see `Connector`."""
+    log.warning("relay does not greet", server=server, detail=hint)
 
 
 class Connector:
@@ -43,8 +55,10 @@ class Connector:
         reread: Callable[[], SmtpSettings] | None = None,
     ) -> None:
         """`ehlo`: the name to give; None takes the host's full name. `tokens`: needed where the
-        settings want one. `on_late` and `in_hurry`: see `Dialer`. `reread` gives the settings as
-        they are now, and is asked before each connection.
+        settings want one. `on_late` gets the server and what may be the cause, once for each time
+        that the relay begins to be slow. `in_hurry`: whether another relay is there, so that a late
+        greeting is not waited for. `reread` gives the settings as they are now, and is asked before
+        each connection.
 
         Raises ValueError when `ca_file` cannot be read.
         """
@@ -53,10 +67,11 @@ class Connector:
         self._context = None if settings.security is Security.CLEAR else _context(ca_file)
         self._ehlo = None if ehlo is None else parse_ehlo(ehlo)
         self._tokens = tokens
-        self._host_name: str | None = None
+        self._host_name = ""
         self._timeouts = timeouts or Timeouts()
+        self._on_late = on_late
         self._in_hurry = in_hurry
-        self._dialer = Dialer(self._timeouts, on_late, in_hurry)
+        self._is_late = False
         self._gate = SignInGate()
 
     async def open(self) -> Session:
@@ -103,83 +118,113 @@ class Connector:
         return session
 
     async def _open(self, settings: SmtpSettings, token: str | None) -> Session:
-        failures, is_tls = Failures(settings, token), settings.security is Security.TLS
+        failures = Failures(settings, token)
         if self._context is None and settings.security is not Security.CLEAR:
             self._context = _context(self._ca_file)
-        session = await self._dialer.reach(failures, self._context if is_tls else None)
+        if self._ehlo is None and not self._host_name:
+            self._host_name = await asyncio.to_thread(socket.getfqdn)
+        session = await self._reach(failures)
+        name = self._ehlo or own_name(self._host_name, session.own_address)
+        seconds = self._limit(self._timeouts.command)
         try:
-            await self._introduce(session, failures)
+            await introduce(session, name, failures, self._context, seconds)
         except BaseException:
             session.abort()
             raise
         return session
 
-    async def _introduce(self, session: Session, failures: Failures) -> None:
-        settings, seconds = failures.settings, self._dialer.limit(self._timeouts.command)
-        name = await self._name(session)
-        await _say_ehlo(session, name, failures, seconds)
-        if settings.security is Security.STARTTLS:
-            await self._start_tls(session, failures, seconds)
-            await _say_ehlo(session, name, failures, seconds)
-        if settings.username:
-            await SignIn(session, failures, seconds).run()
-        if session.lost is not None and not session.unasked:
-            raise failures.lost(session)
-        if not settings.eight_bit:
-            session.extensions.pop("8bitmime", None)
-        session.pipelining = settings.pipelining and "pipelining" in session.extensions
+    def _limit(self, seconds: float) -> float:
+        return min(seconds, self._timeouts.late) if self._in_hurry() else seconds
 
-    async def _name(self, session: Session) -> str:
-        if self._ehlo is not None:
-            return self._ehlo
-        if self._host_name is None:
-            self._host_name = await asyncio.to_thread(socket.getfqdn)
-        return own_name(self._host_name, session.own_address)
+    async def _reach(self, failures: Failures) -> Session:
+        """A connection that has been greeted. After `late` seconds of silence a second connection
+        is tried, and the first that is greeted is taken. Raises LateGreeting in a hurry."""
+        session, late = await self._dial(failures), self._timeouts.late
+        racing = [asyncio.create_task(self._greeted(session, failures))]
+        winner: Session | None = None
+        try:
+            await asyncio.wait(racing, timeout=late)
+            if racing[0].done():
+                self._is_late = False
+            else:
+                hint = no_greeting(failures.settings, late)
+                if self._in_hurry():
+                    raise LateGreeting(hint)
+                racing.append(asyncio.create_task(self._second(failures)))
+                if not self._is_late:
+                    self._is_late = True
+                    self._on_late(session.server, hint)
+                    if failures.settings.security is not Security.TLS:
+                        racing.append(asyncio.create_task(_look_for_tls(failures.settings)))
+            winner = await _first(racing)
+        finally:
+            for task in racing:
+                task.cancel()
+            for one in await asyncio.gather(*racing, return_exceptions=True):
+                if isinstance(one, Session) and one is not winner:
+                    one.abort()
+        return winner
 
-    async def _start_tls(self, session: Session, failures: Failures, seconds: float) -> None:
-        if "starttls" not in session.extensions:
-            raise Unavailable(
-                f"{session.server} does not offer STARTTLS, and DISPATCHER_EMAIL_URL asks for "
-                "it (smtp+starttls://); nothing was sent in clear"
-            )
-        reply = await failures.answer(session, b"STARTTLS\r\n", seconds)
-        if reply.code != _READY:
-            raise failures.not_served(reply)
-        assert self._context is not None  # noqa: S101 - made for each scheme but smtp://
+    async def _dial(self, failures: Failures) -> Session:
+        settings, seconds = failures.settings, self._limit(self._timeouts.connect)
+        context = self._context if settings.security is Security.TLS else None
         try:
             async with asyncio.timeout(seconds):
-                await session.start_tls(self._context, failures.settings.host)
+                _, session = await asyncio.get_running_loop().create_connection(
+                    lambda: Session(settings.server), settings.host, settings.port, ssl=context
+                )
         except OSError as error:
-            raise failures.unreachable(error, seconds, "answer") from None
+            raise failures.unreachable(error, seconds, "connection") from None
+        return session
+
+    async def _second(self, failures: Failures) -> Session:
+        return await self._greeted(await self._dial(failures), failures)
+
+    async def _greeted(self, session: Session, failures: Failures) -> Session:
+        seconds = self._timeouts.greeting
+        try:
+            replies = await session.ask(b"", seconds)
+        except asyncio.CancelledError:
+            session.abort()
+            raise
+        if replies and replies[0].code == _READY:
+            return session
+        session.abort()
+        if replies:
+            raise failures.not_served(replies[0])
+        if session.was_silent:
+            raise Unavailable(no_greeting(failures.settings, seconds), safe_to_repeat=True)
+        raise failures.lost(session)
 
 
-async def _say_ehlo(session: Session, name: str, failures: Failures, seconds: float) -> None:
-    """EHLO, or HELO where the server knows no EHLO and we need none of its extensions."""
-    settings = failures.settings
-    reply = await failures.answer(session, f"EHLO {name}\r\n".encode(), seconds)
-    if reply.code in _NO_EHLO:
-        needs = "TLS" if settings.security is not Security.CLEAR else ""
-        needs = needs or ("a sign-in" if settings.username else "")
-        if needs:
-            raise Unavailable(
-                f"{session.server} does not know EHLO ({reply}), and"
-                f" DISPATCHER_EMAIL_URL asks for {needs}, which needs it; nothing was sent"
+async def _first(racing: Sequence[asyncio.Task[Session]]) -> Session:
+    """The first connection that is greeted; where both fail, the error of the first task. The third
+    looks for the reason."""
+    while not all(task.done() for task in racing[:2]):
+        waiting = [task for task in racing if not task.done()]
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = task.exception()
+            if error is None or isinstance(error, _PortWantsTls):
+                return task.result()
+    return racing[0].result()
+
+
+async def _look_for_tls(settings: SmtpSettings) -> Session:
+    """Raises _PortWantsTls where the port speaks TLS, else what keeps it from that."""
+    try:
+        async with asyncio.timeout(_HANDSHAKE):
+            _, writer = await asyncio.open_connection(
+                settings.host, settings.port, ssl=ssl.create_default_context()
             )
-        reply = await failures.answer(session, f"HELO {name}\r\n".encode(), seconds)
-        reply = SmtpReply(reply.code, reply.text.partition(b"\n")[0])  # it offers no extensions
-    if reply.code != _DONE:
-        raise failures.name_refused(reply)
-    session.extensions = _extensions(reply)
-
-
-def _extensions(reply: SmtpReply) -> dict[str, str]:
-    """The keywords in lower case, with their parameters. Some servers write AUTH=LOGIN, or several
-    lines of AUTH."""
-    extensions: dict[str, str] = {}
-    for line in _OLD_AUTH.sub("auth ", reply.words).split("\n")[1:]:
-        keyword, _, parameters = line.lower().partition(" ")
-        extensions[keyword] = f"{extensions.get(keyword, '')} {parameters}".strip()
-    return extensions
+            writer.transport.abort()
+    except ssl.SSLError as error:  # such as an alert, or a certificate that we cannot check
+        if error.reason in NOT_TLS or isinstance(error, ssl.SSLEOFError):
+            raise
+    raise _PortWantsTls(
+        f"{settings.server}: the port wants TLS from the first byte; write smtps:// in"
+        f" place of {settings.security}:// in DISPATCHER_EMAIL_URL"
+    )
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from adapters.channels.email.bounds import Ceiling, Patience, PoolLimits, Width
+from adapters.channels.email.bounds import Ceiling, PoolLimits, Width
 from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
 from adapters.channels.shared.learned import Fact
@@ -21,7 +21,8 @@ class Pool:
     A mail waits for whichever comes first: a connection that is given back, or a new one. A
     connection that cannot be opened while others serve us makes the pool smaller for a while; only
     when no connection is left is it an error, and then for every mail that waits. After a failure
-    connections are opened one at a time until one succeeds.
+    connections are opened one at a time until one succeeds. `mails`: how many the relay takes over
+    one connection.
     """
 
     def __init__(
@@ -35,13 +36,13 @@ class Pool:
         self._limits = limits
         self._width = Width(limits.size, limits.patience)
         self._learned = learned
-        self._mails = Ceiling(limits.mails, limits.more, partial(learned, Fact.SESSION_MAILS))
+        self.mails = Ceiling(limits.mails, limits.more, partial(learned, Fact.SESSION_MAILS))
         self._idle: deque[Session] = deque()
         self._out: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._dials: set[asyncio.Task[Session]] = set()
         self._has_failed = False
-        self._patience = Patience(limits.crowded)
+        self._crowded_since: float | None = None
         self._next_try: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._reaper: asyncio.TimerHandle | None = None
@@ -88,10 +89,6 @@ class Pool:
             else:
                 self._dismiss(session)
                 self._dial_as_needed()
-
-    def learn_mails(self, session: Session) -> None:
-        """The relay takes no more mails over one connection than this one has sent."""
-        self._mails.lower(session.mails_sent)
 
     async def close(self) -> None:
         """Say goodbye on every idle connection. Those that are out are closed when given back."""
@@ -162,7 +159,7 @@ class Pool:
             self._dismiss(session)
             return
         self._has_failed = False
-        self._patience.reset()
+        self._crowded_since = None
         self._width.accepted(len(self._out) + len(self._idle) + 1)
         self._say_width()
         self._hand_on(session)
@@ -194,11 +191,14 @@ class Pool:
             self._growth = loop.call_later(self._width.step, self._grow)
 
     def _tries_again(self) -> bool:
+        """Whether to go on asking a relay that serves others to the full, and us not at all."""
         loop = asyncio.get_running_loop()
-        step = self._patience.next_try(loop.time())
-        if step is not None and self._waiters:
-            self._next_try = loop.call_later(step, self._try_again)
-        return step is not None
+        now = loop.time()
+        waited = now - (self._crowded_since or now)
+        self._crowded_since = None if waited >= self._limits.crowded else now - waited
+        if self._crowded_since is not None and self._waiters:
+            self._next_try = loop.call_later(min(max(waited, 0.25), 1.0), self._try_again)
+        return self._crowded_since is not None
 
     def _try_again(self) -> None:
         self._next_try = None
@@ -219,7 +219,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         return (
             session.is_open
-            and session.mails_sent < self._mails.now
+            and session.mails_sent < self.mails.now
             and now - session.opened_at < self._limits.age
             and now - session.idle_since < self._limits.idle
         )

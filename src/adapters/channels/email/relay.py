@@ -7,7 +7,7 @@ from functools import partial
 
 import structlog
 
-from adapters.channels.email.dial import LateGreeting
+from adapters.channels.email.connect import LateGreeting
 from domain.breaker import (
     FIRST_PAUSE,
     FIRST_PAUSE_AFTER_A_LOGIN,
@@ -133,7 +133,7 @@ class Relay:
         except DeliveryError as error:
             [verdict] = judge([error])
             if _is_for_another(error):
-                raise Declined(str(error), dict.fromkeys(recipients, verdict)) from None
+                raise Declined(str(error), dict.fromkeys(recipients, verdict or error)) from None
             raise verdict or error from None
         given = list(answers.values())
         if any(isinstance(answer, InDoubt) for answer in given):

@@ -134,7 +134,7 @@ class SmtpNotifier:
         if course.most_recipients is not None:
             self._recipients.lower(course.most_recipients)
         if nothing.limit is Limit.SESSION and session.mails_sent:
-            self._pool.learn_mails(session)
+            self._pool.mails.lower(session.mails_sent)
         if isinstance(nothing, TooManyRecipients):
             self._recipients.halve(nothing.count)
         if isinstance(nothing, PipeliningBroken) and self._pipelines:
