@@ -160,6 +160,24 @@ def test_the_compose_files_are_valid(tmp_path: Path) -> None:
     assert set(shared.split()) == {*ours, "redis"}
 
 
+def test_a_traefik_that_reads_labels_finds_console_and_mailbox() -> None:
+    files = ("-f", "compose.yaml", "-f", "deploy/compose/labels.yaml")
+    env = {**os.environ, "DOMAIN": "example.org", "TRAEFIK_NETWORK": "web"}
+    merged = run(tool("docker"), "compose", *files, "config", "--format", "json", env=env)
+
+    stack = json.loads(merged)
+
+    assert stack["networks"]["traefik"] == {"name": "web", "external": True, "ipam": {}}
+    for service, name, port in (("rabbitmq", "rabbit", "15672"), ("mailbox", "mail", "8025")):
+        labels = stack["services"][service]["labels"]
+        assert labels["traefik.enable"] == "true"
+        assert labels["traefik.docker.network"] == "web"
+        assert labels[f"traefik.http.routers.{name}.rule"] == f"Host(`{name}.example.org`)"
+        assert labels[f"traefik.http.services.{name}.loadbalancer.server.port"] == port
+        assert set(stack["services"][service]["networks"]) == {"default", "traefik"}
+    assert "labels" not in stack["services"]["dispatcher"]
+
+
 def test_rabbitmqs_definitions_are_what_the_worker_declares(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"], "DISPATCHER_HOME": str(tmp_path), **_ALL_CHANNELS}
     topology = run(tool("dispatcher"), "topology", "show", "--json", env=env)
