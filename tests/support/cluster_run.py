@@ -11,9 +11,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import pika.exceptions
 
 from tests.integration.faults.scene import Scene
 from tests.support.chaos_cluster import Node, rabbitmq_cluster
@@ -87,7 +89,8 @@ class ClusterRun:
             workers.pop(0).kill()
             self._await_end(workers)
             seconds = time.monotonic() - began
-            assert [worker.terminate() for worker in workers] == [0] * len(workers)
+            codes = [worker.terminate() for worker in workers]
+            assert codes == [0] * len(codes), codes
             return self._count(leader, seconds)
 
     def _publish(self) -> None:
@@ -120,10 +123,14 @@ class ClusterRun:
 
     def _await_end(self, workers: list[Worker]) -> None:
         def is_settled() -> bool:
-            with Peer(self._nodes[-1].broker.url) as peer:
+            # Asked once a second at most, and again where the node is too busy to answer.
+            time.sleep(1)
+            with suppress(pika.exceptions.AMQPError, OSError), Peer(url) as peer:
                 dead = peer.ready(f"{QUEUE}.dead") or 0
                 return self._sent() + dead >= self._mails and not peer.ready(QUEUE)
+            return False
 
+        url = self._nodes[-1].broker.url
         wait_until(
             is_settled,
             seconds=300 + self._mails / 20,

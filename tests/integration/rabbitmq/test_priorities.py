@@ -1,6 +1,7 @@
 """Lanes: which queues hand out urgent messages first, on each version of RabbitMQ."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pika
 import pytest
@@ -14,7 +15,7 @@ USUAL = [f"usual {number}".encode() for number in range(8)]
 URGENT = [f"urgent {number}".encode() for number in range(4)]
 
 
-def order_of(broker: Broker, queue: str, arguments: dict[str, object]) -> list[bytes]:
+def order_of(broker: Broker, queue: str, arguments: Mapping[str, object]) -> list[bytes]:
     """How twelve messages that waited are handed out, one after the other: the usual ones came
     first, and without a priority."""
     with Peer(broker.url) as peer:
@@ -53,6 +54,6 @@ def test_a_quorum_queue_of_4_3_hands_out_the_urgent_first(rabbitmq_new: Broker, 
 
 @pytest.mark.parametrize("arguments", [QUORUM, {"x-queue-type": "classic"}], ids=str)
 def test_other_queues_of_3_10_take_no_notice_of_a_priority(
-    rabbitmq_old: Broker, queue: str, arguments: dict[str, object]
+    rabbitmq_old: Broker, queue: str, arguments: Mapping[str, object]
 ) -> None:
     assert order_of(rabbitmq_old, queue, arguments) == [*USUAL, *URGENT]
