@@ -183,7 +183,8 @@ class Writer:
         if self.link is not None:
             self.close_link()
         if self.pieces or self.pre is not None:
-            self.end_pre()
+            if self.pre is not None:
+                self.end_pre()
             if self.pieces:
                 lines = "".join(self.pieces).split("\n")
                 span = self._span or _MOST_COLUMNS
