@@ -75,7 +75,10 @@ def parse_url(url: str, form: str, *, needs_host: bool = True) -> ServerUrl:
         raise ValueError(f"must be {form}: it names no host")
     if port is not None and not 0 < port <= _LAST_PORT:
         raise ValueError(f"must be {form}, the port from 1 to {_LAST_PORT}; {PERCENT_ENCODE}")
-    _check_host(match["host"] or "")
+    try:
+        (match["host"] or "").encode("idna")  # as the resolver will
+    except UnicodeError:
+        raise ValueError(f"must name a host that can be one; {PERCENT_ENCODE}") from None
     return ServerUrl(
         scheme=match["scheme"].lower(),
         user=_decoded(match["user"]),
@@ -122,13 +125,6 @@ def _redacted(url: str) -> str:
         return str(parse_url(url, "a URL", needs_host=False))
     except ValueError:
         return MASK
-
-
-def _check_host(host: str) -> None:
-    try:
-        host.encode("idna")  # as the resolver will
-    except UnicodeError:
-        raise ValueError(f"must name a host that can be one; {PERCENT_ENCODE}") from None
 
 
 def _decoded(text: str | None) -> str | None:

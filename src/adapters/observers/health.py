@@ -4,6 +4,7 @@ for each connection."""
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -93,6 +94,7 @@ def _answer(status: int, body: str, kind: str = "text/plain; charset=utf-8") -> 
     return "\r\n".join([*lines, "", ""]), data
 
 
+@dataclass(slots=True, kw_only=True)
 class HealthPages:
     """`/livez`, `/readyz` and `/metrics`.
 
@@ -101,17 +103,10 @@ class HealthPages:
     of all that the loop runs, since that loop answers it.
     """
 
-    def __init__(
-        self,
-        *,
-        troubles: Callable[[], Mapping[str, str]],
-        metrics: Callable[[], str],
-        standstill: Callable[[], str] = str,
-    ) -> None:
-        self._troubles = troubles
-        self._metrics = metrics
-        self._standstill = standstill
-        self._open = 0
+    troubles: Callable[[], Mapping[str, str]]
+    metrics: Callable[[], str]
+    standstill: Callable[[], str] = str
+    _open: int = field(default=0, init=False)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection and close it; whatever the peer does raises nothing."""
@@ -144,17 +139,17 @@ class HealthPages:
     def _page(self, path: str) -> tuple[str, bytes]:
         match path:
             case "/livez":
-                cause = self._standstill()
+                cause = self.standstill()
                 return _answer(503 if cause else 200, f"{cause or 'alive'}\n")
             case "/readyz":
                 causes = [
                     {"name": name, "cause": mask_addresses(text)}
-                    for name, text in self._troubles().items()
+                    for name, text in self.troubles().items()
                 ]
                 text = json.dumps({"ready": not causes, "causes": causes}, ensure_ascii=False)
                 return _answer(503 if causes else 200, text + "\n", "application/json")
             case "/metrics":
-                return _answer(200, self._metrics(), CONTENT_TYPE)
+                return _answer(200, self.metrics(), CONTENT_TYPE)
             case _:
                 return _answer(404, "there are /livez, /readyz and /metrics\n")
 

@@ -16,7 +16,7 @@ from adapters.channels import CHANNELS
 from adapters.channels.channel import Capture
 from adapters.channels.shared.captured import CapturedContent
 from entrypoints.cli.application import ago
-from entrypoints.pages.web import PageReply, foreign, missing, page, serve, style
+from entrypoints.pages.web import STYLE, PageReply, foreign, missing, page, serve
 from entrypoints.settings import Settings
 from entrypoints.start import load
 
@@ -153,7 +153,7 @@ class CapturedMailbox:
             case [""]:
                 return self._list()
             case ["style.css"]:
-                return style()
+                return STYLE
             case ["m", key, *rest]:
                 message = find(self.places, key)
                 return missing() if message is None else _part(message, rest)

@@ -24,13 +24,13 @@ from domain.content import Content
 from domain.errors import DeliveryError
 from entrypoints.container import render_options
 from entrypoints.pages.web import (
+    STYLE,
     PageReply,
     foreign,
     missing,
     page,
     remote_pictures,
     serve,
-    style,
 )
 from entrypoints.start import load
 
@@ -82,7 +82,7 @@ class Preview:
             case [""]:
                 return self._list()
             case ["style.css"]:
-                return style()
+                return STYLE
             case ["t", name, *rest]:
                 try:
                     return self._template(name, rest)

@@ -100,9 +100,8 @@ summary { cursor: pointer; margin: 1.5rem 0 .5rem; }
 """
 
 
-def style() -> PageReply:
-    """The style sheet of every page, at `/style.css`."""
-    return PageReply(_STYLE.encode(), "text/css; charset=utf-8")
+STYLE = PageReply(_STYLE.encode(), "text/css; charset=utf-8")
+"""The style sheet of every page, at `/style.css`."""
 
 
 def page(template: str, *, status: int = 200, **facts: object) -> PageReply:

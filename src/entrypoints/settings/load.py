@@ -54,10 +54,9 @@ class LoadedSettings:
 
 
 def load_settings(
-    environ: Mapping[str, str] | None = None, toml_file: Path = TOML_FILE
+    environ: Mapping[str, str] = os.environ, toml_file: Path = TOML_FILE
 ) -> LoadedSettings:
     """Read and check everything. Raises SettingsInvalid with all faults."""
-    environ = os.environ if environ is None else environ
     raw = RawSettings()
     read_toml(raw, toml_file)
     read_environment(raw, environ)

@@ -56,10 +56,9 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def may_colour(environ: Mapping[str, str] | None = None) -> bool:
+def may_colour(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether colours are wanted on a terminal: not with `NO_COLOR` (https://no-color.org), nor on
     one that knows no codes."""
-    environ = os.environ if environ is None else environ
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
@@ -138,11 +137,10 @@ def _read_file(raw: RawSettings, name: str, twin: str, path: str) -> None:
         raw.faults.append(f"{twin}: {file} is empty; it must hold the value")
 
 
-def read_supervision(environ: Mapping[str, str] | None = None) -> tuple[str, float | None]:
+def read_supervision(environ: Mapping[str, str] = os.environ) -> tuple[str, float | None]:
     """Read what is meant for this process: the address of the socket that takes reports, empty
     without a manager; and the seconds after which the manager gives up a process that has not
     reported, None: never."""
-    environ = os.environ if environ is None else environ
     path = environ.get(_SOCKET, "")
     address = "\0" + path[1:] if path.startswith("@") else path
     microseconds = environ.get(_PERIOD, "")

@@ -193,12 +193,8 @@ def _target(item: str, default: str) -> tuple[str, Recipient]:
         channel, address = default, channel
     if not colon and not default:
         raise ValueError(f"{item!r} must be channel:address, such as email:ops@example.org")
-    return _channel(channel), _recipient(channel, address)
-
-
-def _recipient(channel: str, address: str) -> Recipient:
     try:
-        return CHANNELS[channel].recipient(address)
+        return channel, CHANNELS[_channel(channel)].recipient(address)
     except ValueError as error:
         raise ValueError(f"{address!r} for {channel}: {error}") from None
 
