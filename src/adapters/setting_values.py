@@ -1,6 +1,7 @@
 """Text -> value, for the plain kinds of settings. A ValueError says what is expected."""
 
 import re
+from pathlib import Path
 
 from adapters.urls import parse_url
 
@@ -30,3 +31,11 @@ def check_http_url(url: str) -> None:
     form = "an http:// or https:// URL with a host, and a valid port if any"
     if parse_url(url, form).scheme not in ("http", "https"):
         raise ValueError(f"must be {form}")
+
+
+def parse_path(text: str) -> Path:
+    """Read a path; `~` is the user's home folder. Raises ValueError where there is no such user."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~, and there is no such user's home folder") from None

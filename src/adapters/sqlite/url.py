@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from adapters.paths import parse_path
+from adapters.setting_values import parse_path
 
 _PREFIX = "sqlite:///"
 

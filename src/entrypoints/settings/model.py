@@ -9,10 +9,9 @@ from typing import Any, Literal
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.channel import Channel
 from adapters.channels.setting import SettingSpec, secret, setting, specs_of
-from adapters.paths import parse_path
 from adapters.rabbitmq.settings import Binding, TlsFiles, TopologyMode
 from adapters.secret import Secret
-from adapters.setting_values import parse_count, parse_switch
+from adapters.setting_values import parse_count, parse_path, parse_switch
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration

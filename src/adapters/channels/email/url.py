@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
-from adapters.paths import parse_path
+from adapters.setting_values import parse_path
 from adapters.urls import PERCENT_ENCODE, option_name, parse_url
 
 _FORMS = "smtp://, smtp+starttls:// or smtps://user:password@host:port, or maildir:folder"
