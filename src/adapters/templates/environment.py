@@ -139,15 +139,6 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             refuse_unprintable(value, expression, allow_null=not self.refuse_null)
         return value
 
-    def joined(self, value: Any, expression: str) -> Any:
-        """`value`, unless it is a list of which an item is no text; the filter checks others."""
-        is_list = type(value) is list and not SCALARS.issuperset(map(type, value))
-        return self.as_text(value, expression) if is_list or value is None else value
-
-    def null(self, _value: None, expression: str) -> NoReturn:
-        """Refuse a null that is used as a value."""
-        raise NullUsed(repr(expression))
-
     def call_filter(self, name: str, value: Any, *arguments: Any, **more: Any) -> Any:
         """As the library does for `map`, but few filters are given a null."""
         if value is None and self.refuse_null and name not in ACCEPT_NULL:

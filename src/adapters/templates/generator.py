@@ -15,14 +15,15 @@ from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
 _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
-# The attribute of a node that has the environment's method to check its value with, and the text
-# that this method is given.
-_CHECK = "check"
+_CHECK = "check"  # the attribute of a node that says how its value is checked
+_NO_NULL = "is not None"
+_NO_LIST = ".__class__ not in (list, type(None))"
+_IS_TEXT = ".__class__ is str"
 
 
 class Generator(CodeGenerator):
-    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `joined`, `null`,
-    `writes_json` and `refuse_null`."""
+    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `writes_json`
+    and `refuse_null`."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Note what is checked, then generate."""
@@ -32,18 +33,17 @@ class Generator(CodeGenerator):
 
     def visit(self, node: nodes.Node, *arguments: Any, **more: Any) -> Any:
         """Visit a node, with a check around it where its value is used as a text, or at all."""
-        check, text = vars(node).get(_CHECK, ("", ""))
-        if not check:
+        method, text, is_sound = vars(node).get(_CHECK, ("", "", ""))
+        if not method:
             super().visit(node, *arguments, **more)
-        elif check == "method_of":
+        elif method == "method_of":
             self.write("environment.method_of(")
             self.visit(node.node, *arguments, **more)  # type: ignore[attr-defined]
             self.write(f", {text!r})")
         else:
             self.write("(_value if (_value := ")
             super().visit(node, *arguments, **more)
-            is_sound = "is not None" if check == "null" else ".__class__ is str"
-            self.write(f") {is_sound} else environment.{check}(_value, {text!r}))")
+            self.write(f") {is_sound} else environment.{method}(_value, {text!r}))")
 
     @optimizeconst
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
@@ -61,7 +61,7 @@ class Generator(CodeGenerator):
             case nodes.Output():
                 if not self.environment.writes_json:  # type: ignore[attr-defined]
                     self._make_text(*node.nodes)
-                self._check("printed", *node.nodes)
+                self._check("printed", _IS_TEXT, *node.nodes)
             case nodes.Call():
                 self._note_method(node)
             case nodes.Filter():
@@ -82,7 +82,7 @@ class Generator(CodeGenerator):
         """`order.items()` calls the method, whether or not there is such a key."""
         name = _attribute(node.node)
         if name is not None:
-            vars(node.node)[_CHECK] = ("method_of", name)
+            vars(node.node)[_CHECK] = ("method_of", name, "")
         if name == "format":
             self._make_text(*_arguments(node))
 
@@ -100,7 +100,7 @@ class Generator(CodeGenerator):
                 self._need(*given)  # one attribute of each item is joined
             else:
                 self._make_text(*(one for one in given if not isinstance(one, nodes.Dict)))
-                self._check("joined", *given)
+                self._check("as_text", _NO_LIST, *given)
         elif node.name not in ACCEPT_NULL:
             self._need(*given)
 
@@ -125,18 +125,18 @@ class Generator(CodeGenerator):
                 case nodes.Dict():
                     self._make_text(*(pair.value for pair in one.items))
                 case _:
-                    self._check("as_text", one)
+                    self._check("as_text", _IS_TEXT, one)
 
     def _need(self, *expressions: nodes.Node) -> None:
         """Check these for a null."""
         if self.environment.refuse_null:  # type: ignore[attr-defined]
             for one in expressions:
                 if not isinstance(one, nodes.Const):
-                    vars(one).setdefault(_CHECK, ("null", described(one)))
+                    vars(one).setdefault(_CHECK, ("as_text", described(one), _NO_NULL))
 
-    def _check(self, method: str, *expressions: nodes.Node) -> None:
+    def _check(self, method: str, is_sound: str, *expressions: nodes.Node) -> None:
         for one in expressions:
-            vars(one)[_CHECK] = (method, described(one))
+            vars(one)[_CHECK] = (method, described(one), is_sound)
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
         if not isinstance(node, nodes.TemplateData):

@@ -43,8 +43,7 @@ class Rendering:
     ) -> None:
         self._template = template
         self._request = request
-        self._version = snapshot.version
-        self._wanted = snapshot.channels.get(request.channel, _NOTHING_OWN)
+        self._snapshot = snapshot
         self._max_output = max_output
         self.context: dict[str, object] = {
             "subject": "",
@@ -68,18 +67,19 @@ class Rendering:
             **self._request.parameters,
         }
         parts = {}
-        for part in self._wanted.own:
+        wanted = self._snapshot.channels.get(self._request.channel, _NOTHING_OWN)
+        for part in wanted.own:
             if (rendered := self._render(part.name)) is not None:
                 parts[part.name] = rendered
                 if part.check is not None:
                     part.check(rendered)
-        if self._wanted.always_text or not parts:
+        if wanted.always_text or not parts:
             self._add_text(parts)
         return Content(
             subject=subject,
             parts=parts,
             envelope=self._template.manifest.envelope,
-            version=self._version,
+            version=self._snapshot.version,
         )
 
     def _add_text(self, parts: dict[str, str]) -> None:
