@@ -32,11 +32,6 @@ _BETWEEN_WORDS = re.compile(r"[\s,;:<>\uff0c\u3001\uff1b]+")
 _URL = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 
 
-def trimmed(text: str) -> str:
-    """`text` without white space and invisible characters at its ends."""
-    return text.strip(BLANK)
-
-
 def holds_several(text: str) -> bool:
     """Whether a text that stands for one mail address holds more than one, or a separator with an
     address next to it. Names may hold commas, and a quoted name anything: `Jobs, Steve <a@b.c>`
@@ -53,7 +48,7 @@ def holds_several(text: str) -> bool:
     name, _, behind = bare.partition(brackets[0])
     if _is_separated(behind):
         return True
-    address = trimmed(brackets[0][1:-1]).lower()
+    address = brackets[0][1:-1].strip(BLANK).lower()
     named = [*_addresses(name), *_addresses(behind)]
     others = [one for one in named if one.lower() != address]
     # A name that is nothing but an address is common: `shop@example.com <noreply@example.com>`.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from domain.addresses import BLANK, holds_several, trimmed
+from domain.addresses import BLANK, holds_several
 
 JsonValue: TypeAlias = (
     "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
@@ -86,12 +86,12 @@ class Recipient:
         """
         if _UNSAFE.search(text):
             raise InvalidNotification(f"recipient: {header_fault(text)}")
-        text = trimmed(text)
+        text = text.strip(BLANK)
         if match := _NAMED_ADDRESS.fullmatch(text):
             name = match["name"].strip()
             if len(name) > 1 and name[0] == name[-1] == '"':
                 name = re.sub(r"\\(.)", r"\1", name[1:-1])
-            return cls(address=trimmed(match["address"]), name=name)
+            return cls(address=match["address"].strip(BLANK), name=name)
         return cls(address=text)
 
     def __str__(self) -> str:
@@ -126,13 +126,8 @@ class Attachment:
     def __post_init__(self) -> None:
         if (self.content is None) == (self.path is None):
             raise InvalidNotification("attachment: needs either content or path")
-        texts = (
-            ("filename", self.filename),
-            ("content_type", self.content_type),
-            ("content_id", self.content_id or ""),
-        )
-        for name, text in texts:
-            if fault := header_fault(text):
+        for name in ("filename", "content_type", "content_id"):
+            if fault := header_fault(getattr(self, name) or ""):
                 raise InvalidNotification(f"attachment {name}: {fault}")
 
 
@@ -188,12 +183,7 @@ class Notification:
         )
         if is_usual:  # and has no fault: seen at one glance
             return
-        faults = [f"{name}: {fault}" for name, fault in self._faults() if fault]
-        if faults:
-            raise InvalidNotification("; ".join(faults))
-
-    def _faults(self) -> list[tuple[str, str | None]]:
-        return [
+        found = [
             ("id", header_fault(self.id) if self.id else "must not be empty"),
             ("to", None if self.to else "needs at least one recipient"),
             ("template", template_name_fault(self.template)),
@@ -203,6 +193,8 @@ class Notification:
             ("expires_at", _time_fault(self.expires_at)),
             *((f"headers.{name}", extra_header_fault(name, value)) for name, value in self.headers),
         ]
+        if faults := [f"{name}: {fault}" for name, fault in found if fault]:
+            raise InvalidNotification("; ".join(faults))
 
     @property
     def unique_id(self) -> str:

@@ -116,9 +116,7 @@ def dead_letters(
 ) -> DeadLetters:
     """What looks at dead letters."""
     if settings.is_embedded:
-        from adapters.sqlite.dead_letters import SqliteDeadLetters
-
-        return SqliteDeadLetters(sqlite())
+        return sqlite()
     from adapters.rabbitmq.dead_letters import RabbitDeadLetters
 
     return RabbitDeadLetters(rabbit())

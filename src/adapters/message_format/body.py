@@ -20,6 +20,7 @@ from domain.notification import JsonValue
 
 MAX_DEPTH = 64
 
+_KINDS = {"NoneType": "null", "str": "a string", "list": "an array", "bool": "a boolean"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LARGEST = sys.float_info.max
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -63,7 +64,8 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
     except ValueError:  # int() refuses thousands of digits, which would take quadratic time
         raise MalformedMessage(["body: a number has too many digits"]) from None
     if not isinstance(value, dict):
-        raise MalformedMessage([f"body: must be a JSON object, not {_kind(value)}"])
+        kind = _KINDS.get(type(value).__name__, "a number")
+        raise MalformedMessage([f"body: must be a JSON object, not {kind}"])
     if b"\\u" in body and _SURROGATE_ESCAPE.search(body):
         path = _lone_surrogate(value, "")
         if path is not None:
@@ -118,11 +120,6 @@ def _lone_surrogate(value: JsonValue, path: str) -> str | None:
         if found is not None:
             return found
     return None
-
-
-def _kind(value: object) -> str:
-    names = {"NoneType": "null", "str": "a string", "list": "an array", "bool": "a boolean"}
-    return names.get(type(value).__name__, "a number")
 
 
 def plain_body(body: bytes, properties: Properties, limit: int) -> bytes:

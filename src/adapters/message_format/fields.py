@@ -2,21 +2,23 @@
 are ValueErrors: pydantic collects them."""
 
 import base64
+import mimetypes
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import ValidationInfo
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, model_validator
 
 from domain.duration import parse_duration
 from domain.media_type import MediaType
-from domain.notification import extra_header_fault, locale_fault
+from domain.notification import Attachment, header_fault, locale_fault
 
+MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _POSIX_LOCALE = re.compile(
     r"(?P<tag>C|POSIX|[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3})"
@@ -121,27 +123,6 @@ def delay_of(value: object) -> timedelta:
     return delay
 
 
-def json_object(value: object) -> JsonObject:
-    """An object, or the empty list that PHP makes of an empty one."""
-    if isinstance(value, dict):
-        return value
-    if value == [] and isinstance(value, list):
-        return {}
-    raise ValueError("must be an object")
-
-
-def extra_headers(value: object) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, text in json_object(value).items():
-        if not isinstance(text, str | None):
-            raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
-        if found := extra_header_fault(name, text or ""):
-            raise ValueError(f"{name[:80]} {found}")
-        if text is not None:
-            headers[name] = text
-    return headers
-
-
 def base64_bytes(value: object) -> bytes:
     """Base64 in any of its usual forms: in lines, without padding, URL-safe."""
     text = text_of(value)
@@ -179,3 +160,59 @@ def hints(meant: Mapping[str, str]) -> list[str]:
         f"the message has an unknown field {name!r}, did you mean {known!r}?"
         for name, known in meant.items()
     ][:_MOST_HINTS]
+
+
+def id_fault(text: str) -> str | None:
+    if len(text.encode()) > MAX_ID:
+        return f"must be at most {MAX_ID} bytes"
+    return header_fault(text)
+
+
+def file_name(value: object) -> str:
+    """A name, and nothing that would break a header."""
+    name = text_of(value)
+    if found := header_fault(name) if name else "must not be empty":
+        raise ValueError(found)
+    return name
+
+
+class WireAttachment(BaseModel):
+    """A file, by its bytes or by a path in the worker's attachments folder."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    filename: Annotated[
+        str,
+        PlainValidator(file_name),
+    ]
+    content_type: Annotated[str | None, PlainValidator(media_type)] = None
+    content: Annotated[bytes | None, PlainValidator(base64_bytes)] = None
+    path: Annotated[str | None, PlainValidator(text_of)] = None
+    content_id: Annotated[str | None, PlainValidator(bare_content_id)] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_not_given(cls, value: object) -> object:
+        return (
+            {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+        )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "WireAttachment":
+        if (self.content is None) == (self.path is None):
+            raise ValueError("needs either content or path")
+        return self
+
+    def to_domain(self) -> Attachment:
+        """The content type is guessed from the file name where the producer gave none."""
+        # "./": a name such as "data:x,y" is no URL. A packed file is not of its content's type.
+        guessed, packed = mimetypes.guess_type("./" + self.filename)
+        return Attachment(
+            filename=self.filename,
+            content_type=self.content_type
+            or (not packed and guessed)
+            or "application/octet-stream",
+            content=self.content,
+            path=self.path,
+            content_id=self.content_id,
+        )

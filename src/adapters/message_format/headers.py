@@ -2,7 +2,6 @@
 
 import json
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,11 +89,6 @@ class DeliveryHeaders:
 
 
 NO_HEADERS = DeliveryHeaders()
-
-
-def new_seed() -> str:
-    """A seed that no other message has."""
-    return secrets.token_hex(8)
 
 
 def remaining_to_wire(recipients: Sequence[Recipient]) -> str:

@@ -1,6 +1,7 @@
 """bytes -> Notification: the wire format, checked in full before anything is done with it."""
 
 import hashlib
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,6 @@ from adapters.message_format.fields import hints, probably_meant
 from adapters.message_format.headers import (
     MAX_REMAINING,
     DeliveryHeaders,
-    new_seed,
     remaining_to_wire,
 )
 from adapters.message_format.properties import NO_PROPERTIES, Properties
@@ -139,7 +139,7 @@ def decode(
     given_id = wire.id or properties.message_id
     key = given_id or content_key(body)
     name = given_id or key[:_SHORT_KEY]
-    own_seed = "" if given_id else new_seed() if seed is None else seed
+    own_seed = "" if given_id else secrets.token_hex(8) if seed is None else seed
     try:
         notifications = tuple([_notification(wire, name, own_seed, one, rules) for one in wire.to])
     except InvalidNotification as error:

@@ -1,7 +1,6 @@
 """A message as producers write it, and whom it is for. Unknown fields are kept aside, never
 refused. Faults are ValueErrors: pydantic collects them."""
 
-import mimetypes
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -15,19 +14,16 @@ from pydantic import (
     PlainValidator,
     StrictBool,
     ValidationInfo,
-    model_validator,
 )
 
 from adapters.message_format.fields import (
+    MAX_ID,
     JsonObject,
-    bare_content_id,
-    base64_bytes,
+    WireAttachment,
     channel_name,
     delay_of,
-    extra_headers,
-    json_object,
+    id_fault,
     language_tag,
-    media_type,
     named_channels,
     text_of,
     timezone_name,
@@ -37,22 +33,16 @@ from adapters.message_format.rules import MessageRules, Reading
 from domain.addresses import GIVE_A_LIST, SIMPLE, holds_several
 from domain.notification import (
     TEMPLATE_NAME,
-    Attachment,
     Recipient,
+    extra_header_fault,
     header_fault,
     template_name_fault,
 )
 
-_MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
-_USUAL_ID = re.compile(rf"[!-~]{{0,{_MAX_ID}}}")
+_USUAL_ID = re.compile(rf"[!-~]{{0,{MAX_ID}}}")
 _ONE_LINE = re.compile(r"[^\r\n\0]*+")
-_FILENAME = re.compile(r"[^\r\n\0]++")
 _SEPARATORS = ",;"
 _LONGEST_KEPT = 300  # characters
-
-
-def _filename_fault(name: str) -> str | None:
-    return header_fault(name) if name else "must not be empty"
 
 
 def _checked(fault: Callable[[str], str | None], usual: re.Pattern[str]) -> Callable[[object], str]:
@@ -67,12 +57,6 @@ def _checked(fault: Callable[[str], str | None], usual: re.Pattern[str]) -> Call
         return text
 
     return validate
-
-
-def _id_fault(text: str) -> str | None:
-    if len(text.encode()) > _MAX_ID:
-        return f"must be at most {_MAX_ID} bytes"
-    return header_fault(text)
 
 
 def _parsed(text: str, refused: str) -> Recipient:
@@ -172,46 +156,25 @@ def _optional_recipient(value: object, info: "ValidationInfo[Reading]") -> Recip
     return _recipient(value, info.data.get("channel") or reading.channel, reading.rules)
 
 
-class WireAttachment(BaseModel):
-    """A file, by its bytes or by a path in the worker's attachments folder."""
+def json_object(value: object) -> JsonObject:
+    """An object, or the empty list that PHP makes of an empty one."""
+    if isinstance(value, dict):
+        return value
+    if value == [] and isinstance(value, list):
+        return {}
+    raise ValueError("must be an object")
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    filename: Annotated[
-        str,
-        PlainValidator(_checked(_filename_fault, _FILENAME)),
-    ]
-    content_type: Annotated[str | None, PlainValidator(media_type)] = None
-    content: Annotated[bytes | None, PlainValidator(base64_bytes)] = None
-    path: Annotated[str | None, PlainValidator(text_of)] = None
-    content_id: Annotated[str | None, PlainValidator(bare_content_id)] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_means_not_given(cls, value: object) -> object:
-        return (
-            {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
-        )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "WireAttachment":
-        if (self.content is None) == (self.path is None):
-            raise ValueError("needs either content or path")
-        return self
-
-    def to_domain(self) -> Attachment:
-        """The content type is guessed from the file name where the producer gave none."""
-        # "./": a name such as "data:x,y" is no URL. A packed file is not of its content's type.
-        guessed, packed = mimetypes.guess_type("./" + self.filename)
-        return Attachment(
-            filename=self.filename,
-            content_type=self.content_type
-            or (not packed and guessed)
-            or "application/octet-stream",
-            content=self.content,
-            path=self.path,
-            content_id=self.content_id,
-        )
+def extra_headers(value: object) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, text in json_object(value).items():
+        if not isinstance(text, str | None):
+            raise ValueError(f"{name[:80]} must be a string")  # noqa: TRY004
+        if found := extra_header_fault(name, text or ""):
+            raise ValueError(f"{name[:80]} {found}")
+        if text is not None:
+            headers[name] = text
+    return headers
 
 
 class WireMessage(BaseModel):
@@ -227,7 +190,7 @@ class WireMessage(BaseModel):
     fallback: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
     to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(_by_channel)]
     template: Annotated[str, PlainValidator(_checked(template_name_fault, TEMPLATE_NAME))]
-    id: Annotated[str | None, PlainValidator(_checked(_id_fault, _USUAL_ID))] = None
+    id: Annotated[str | None, PlainValidator(_checked(id_fault, _USUAL_ID))] = None
     sender: Annotated[
         Recipient | None, Field(alias="from"), PlainValidator(_optional_recipient)
     ] = None

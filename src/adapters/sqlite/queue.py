@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from adapters.inbound.contract import Decision, InboundMessage, Keep, Release, RetryCopy
+from adapters.inbound.contract import (
+    Decide,
+    Decision,
+    InboundMessage,
+    Keep,
+    Release,
+    RetryCopy,
+    not_told,
+)
 from adapters.message_format.properties import Properties
 from adapters.sqlite.database import Database
 from adapters.sqlite.processes import LockFiles
@@ -40,7 +48,7 @@ UPDATE message SET owner = ?, visible_at = ?, handed_out = handed_out + 1 WHERE 
 
 class SqliteQueue:
     """All queues of one file. Any number of processes of one machine may share it. As a Publisher
-    it takes any queue name: none is declared."""
+    it takes any queue name: none is declared. It is the DeadLetters of the file as well."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """`path` is created when first used, with its folder."""
@@ -134,6 +142,23 @@ class SqliteQueue:
                   AND (visible_at <= ? OR owner IS NOT NULL))"""  # noqa: S608 - question marks only
         row = await self._database.read(lambda c: c.execute(sql, (*queues, self._now())).fetchone())
         return bool(row[0])
+
+    async def count(self, queue: str) -> int:
+        return len(await self.dead_ids(queue))
+
+    async def visit(
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+    ) -> int:
+        """See DeadLetters. Each decision is a transaction of its own, so no interruption leaves a
+        dead letter twice."""
+        shown = 0
+        for id_ in await self.dead_ids(queue):
+            letter = await self.dead_letter(id_, queue)
+            if letter is not None:  # else another command released or removed it meanwhile
+                shown += 1
+                if await self.decide(id_, queue, await decide(letter)):
+                    done(letter)
+        return shown
 
     async def dead_ids(self, queue: str) -> list[int]:
         """The dead letters of `queue`, oldest first. Raises BrokerUnavailable."""

@@ -15,7 +15,6 @@ from adapters.rabbitmq.dead_letters import RabbitDeadLetters
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
-from adapters.sqlite.dead_letters import SqliteDeadLetters
 from adapters.sqlite.queue import SqliteQueue
 from tests.contracts.inbound import InboundContract
 from tests.contracts.inbound_harness import InboundHarness, Run, runner
@@ -63,8 +62,8 @@ def make_consumer(queue):
         )
         return SqliteConsumer(self._queue(), settings, self._clock)
 
-    def dead_letters(self) -> SqliteDeadLetters:
-        return SqliteDeadLetters(self._queue())
+    def dead_letters(self) -> SqliteQueue:
+        return self._queue()
 
     async def close(self) -> None:
         for queue in self._open:

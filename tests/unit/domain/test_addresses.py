@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.addresses import SIMPLE, holds_several, trimmed
+from domain.addresses import BLANK, SIMPLE, holds_several
 
 ONE = [
     "",
@@ -70,4 +70,4 @@ def test_no_text_of_several_is_taken_for_a_simple_address(text: str) -> None:
 def test_what_a_copied_address_brings_along_is_dropped() -> None:
     around = "\u200b\u2060 \t\n\ufeff\u00ad\u202a\u202e\u2066\u2069\u3000\u00a0"
 
-    assert trimmed(around + "a b" + around) == "a b"
+    assert (around + "a b" + around).strip(BLANK) == "a b"
