@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.connect import Connector
-from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
+from adapters.channels.email.oauth2 import FetchedToken
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens
 from adapters.channels.email.url import Auth
+from adapters.secret import Secret
 from tests.support.http_server import Answer, HttpServer, Request
 from tests.support.relays import SHORT, relay
 from tests.support.smtp_server import SmtpServer
@@ -36,14 +38,14 @@ def fetched(
     secret: str | None = SECRET,
     **options: Any,
 ) -> FetchedToken:
-    client = OAuth2Client(
-        token_url=f"{http.url}/token",
-        id="client-id",
-        secret=lambda: secret,
-        scope="mail",
-        refresh_token=lambda: refresh_token,
+    settings = EmailSettings(
+        oauth2_token_url=Secret(f"{http.url}/token"),
+        oauth2_client_id="client-id",
+        oauth2_client_secret=None if secret is None else Secret(secret),
+        oauth2_scope="mail",
+        oauth2_refresh_token=None if refresh_token is None else Secret(refresh_token),
     )
-    return FetchedToken(client, RefreshTokenFile(home / "kept.json", "client"), **options)
+    return FetchedToken(settings, RefreshTokenFile(home / "kept.json", "client"), **options)
 
 
 def token_server(token: str, **options: Any) -> SmtpServer:

@@ -49,7 +49,7 @@ class Failures:
         """No connection, or no TLS; `seconds` is the limit of the wait for what is `awaited`."""
         server = self.settings.server
         if isinstance(error, ssl.SSLError):
-            return self._tls_failure(error)
+            return Unavailable(f"{server}: {self._tls_fault(error)}")
         if isinstance(error, socket.gaierror):
             return Unavailable(
                 f"{server}: the host name does not resolve ({error.strerror})",
@@ -103,22 +103,21 @@ class Failures:
             is_login=is_token or reply.code not in _WANTS_TLS | METHOD_NOT_KNOWN,
         )
 
-    def _tls_failure(self, error: ssl.SSLError) -> Unavailable:
-        server = self.settings.server
+    def _tls_fault(self, error: ssl.SSLError) -> str:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return Unavailable(
-                f"{server}: the certificate is not trusted ({error.verify_message}); check "
-                "the host name in DISPATCHER_EMAIL_URL and DISPATCHER_EMAIL_CA_FILE"
+            return (
+                f"the certificate is not trusted ({error.verify_message}); check the host name in"
+                " DISPATCHER_EMAIL_URL and DISPATCHER_EMAIL_CA_FILE"
             )
         if self.settings.security is Security.TLS and error.reason in NOT_TLS:
-            return Unavailable(
-                f"{server}: the port does not speak TLS at once ({error.reason}); write "
-                "smtp+starttls:// in place of smtps:// in DISPATCHER_EMAIL_URL, or smtp:// for a "
-                "relay without TLS; check the scheme and the port"
+            return (
+                f"the port does not speak TLS at once ({error.reason}); write smtp+starttls:// in"
+                " place of smtps:// in DISPATCHER_EMAIL_URL, or smtp:// for a relay without TLS;"
+                " check the scheme and the port"
             )
-        return Unavailable(
-            f"{server}: TLS failed ({error.reason}); check the scheme (smtps:// speaks "
-            "TLS at once, smtp+starttls:// after asking) and port of DISPATCHER_EMAIL_URL"
+        return (
+            f"TLS failed ({error.reason}); check the scheme (smtps:// speaks TLS at once,"
+            " smtp+starttls:// after asking) and port of DISPATCHER_EMAIL_URL"
         )
 
     def _said(self, reply: SmtpReply) -> str:
@@ -127,14 +126,10 @@ class Failures:
     def _clean(self, text: str) -> str:
         """A server may echo what it was sent; credentials never leave here, in any form."""
         user, password, token = self.settings.username or "", self.settings.password, self.token
-        secrets: list[str] = []
-        if password:
-            secrets += [password, to_base64(f"\0{user}\0{password}"), to_base64(password)]
-        if token:
-            bearer = f"user={user}\x01auth=Bearer {token}\x01\x01"
-            secrets += [token, to_base64(bearer), to_base64(token)]
-        for secret in secrets:
-            text = text.replace(secret, "***")
+        login, bearer = f"\0{user}\0{password}", f"user={user}\x01auth=Bearer {token}\x01\x01"
+        for secret, sent in ((password, login), (token, bearer)):
+            for form in (secret, to_base64(sent), to_base64(secret)) if secret else ():
+                text = text.replace(form, "***")
         return one_line(text)
 
 

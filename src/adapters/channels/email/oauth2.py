@@ -4,13 +4,14 @@ token, which the provider may replace each time."""
 import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from math import isnan
 
 import structlog
 
+from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens, is_token
 from adapters.channels.shared.http import HttpClient, short_text
+from adapters.secret import now as read_now
 from domain.errors import InDoubt, Unavailable
 from domain.notification import JsonValue
 
@@ -29,30 +30,20 @@ _SECRET_ERRORS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OAuth2Client:
-    """Who we are to the provider. `secret` and `refresh_token` are read before each request."""
-
-    token_url: str
-    id: str
-    secret: Callable[[], str | None]
-    scope: str | None = None
-    refresh_token: Callable[[], str | None] = lambda: None
-
-
 class FetchedToken(Tokens):
     """Keeps one token and renews it before it ends, once for all who ask meanwhile."""
 
     def __init__(
         self,
-        client: OAuth2Client,
+        settings: EmailSettings,
         kept: RefreshTokenFile,
         *,
         http: HttpClient | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`kept` holds the refresh token that the provider gave last. `now` is in seconds."""
-        self._client = client
+        """The secrets of `settings` are read before each request. `kept` holds the refresh token
+        that the provider gave last. `now` is in seconds."""
+        self._settings = settings
         self._kept = kept
         self._http = http or HttpClient("the token endpoint", timeout=_TIMEOUT)
         self._now = now
@@ -86,7 +77,8 @@ class FetchedToken(Tokens):
 
     def credentials(self) -> Hashable:
         """See `Tokens.credentials`."""
-        return self._client.secret(), self._client.refresh_token()
+        settings = self._settings
+        return read_now(settings.oauth2_client_secret), read_now(settings.oauth2_refresh_token)
 
     async def close(self) -> None:
         """Let go of the connection to the provider."""
@@ -101,7 +93,7 @@ class FetchedToken(Tokens):
 
     async def _fetch(self) -> None:
         made_of = self.credentials()
-        given = self._client.refresh_token()
+        given = read_now(self._settings.oauth2_refresh_token)
         if given is None:
             answer = await self._ask(None)
         else:
@@ -134,18 +126,18 @@ class FetchedToken(Tokens):
 
     async def _ask(self, refresh_token: str | None) -> Mapping[str, JsonValue]:
         """The fields of an answer that has an access token."""
-        client = self._client
-        secret = client.secret()
+        settings = self._settings
+        secret = read_now(settings.oauth2_client_secret)
         form = {
             "grant_type": "client_credentials" if refresh_token is None else "refresh_token",
-            "client_id": client.id,
+            "client_id": settings.oauth2_client_id,
             "client_secret": secret,
-            "scope": client.scope,
+            "scope": settings.oauth2_scope,
             "refresh_token": refresh_token,
         }
         try:
             reply = await self._http.post(
-                client.token_url,
+                settings.oauth2_token_url.value if settings.oauth2_token_url else "",
                 headers={"Accept": "application/json"},
                 form={name: value for name, value in form.items() if value},
             )

@@ -15,7 +15,7 @@ from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import SmtpSettings, parse_email_urls
 from adapters.channels.email.verdicts import verdict
 from adapters.channels.finding import Finding, FindingState, reason_of
-from domain.errors import DeliveryError, DispatcherError, FailureReason, Permanent, Unavailable
+from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
 from domain.notification import one_recipient
 
 _NAME = "email"
@@ -53,27 +53,25 @@ async def _greet(
     try:
         async with asyncio.timeout(_PATIENCE):
             session = await connector.open()
+        try:
+            await _name_sender(session, settings.sender)
+        finally:
+            await session.quit(1.0)
     except TimeoutError as error:
         silent = Unavailable(no_greeting(relay, _PATIENCE)) if late else error
         return [Finding.unreachable(_NAME, silent, _PATIENCE)]
-    except DispatcherError as error:
+    except Unavailable as error:
         return [Finding.unreachable(_NAME, error)]
+    except DeliveryError as refusal:
+        return [_refused(refusal, settings)]
     finally:
         if tokens is not None:
             await tokens.close()
-    try:
-        refusal = await refusal_of_sender(session, settings.sender, _COMMAND)
-    finally:
-        await session.quit(1.0)
-    if refusal is not None:
-        return [_refused(refusal, settings)]
     login = "lets us in" if relay.username else "answers"
     return [Finding(_NAME, f"{relay.server} {login}"), *_replies(settings, session)]
 
 
 def _refused(refusal: DeliveryError, settings: EmailSettings) -> Finding:
-    if isinstance(refusal, Unavailable):
-        return Finding.unreachable(_NAME, refusal)
     if isinstance(refusal, Permanent) and settings.sender is not None:
         remedy = "DISPATCHER_EMAIL_FROM is what it was asked with"
         return Finding(_NAME, reason_of(refusal), FindingState.UNREACHABLE, remedy)
@@ -90,26 +88,18 @@ def _replies(settings: EmailSettings, session: Session) -> list[Finding]:
     return [Finding.notable(_NAME, detail, "give an address that is ASCII before the @")]
 
 
-async def refusal_of_sender(
-    session: Session, sender: str | None, timeout: float
-) -> DeliveryError | None:
+async def _name_sender(session: Session, sender: str | None) -> None:
     """Name `sender`, `Name <address>` or an address, as the sender of a mail, and begin none. None
-    asks with the empty sender, that of a bounce. Returns what a refusal means; None: it is taken.
-
-    `timeout` is in seconds.
-    """
+    asks with the empty sender, that of a bounce. Raises what a refusal means."""
     wire = parameters = ""
     if sender is not None:
         address = parse_address(one_recipient(sender).address)
-        wire = address.wire
-        if address.needs_smtputf8:
-            if "smtputf8" not in session.extensions:
-                return not_carried(session.server, wire, FailureReason.SENDER_REFUSED)
-            parameters = " SMTPUTF8"
-    replies = await session.ask(f"MAIL FROM:<{wire}>{parameters}\r\n".encode(), timeout)
+        wire, parameters = address.wire, " SMTPUTF8" if address.needs_smtputf8 else ""
+    if parameters and "smtputf8" not in session.extensions:
+        raise not_carried(session.server, wire, FailureReason.SENDER_REFUSED)
+    replies = await session.ask(f"MAIL FROM:<{wire}>{parameters}\r\n".encode(), _COMMAND)
     if not replies or replies[0].code == FAREWELL:
-        return Unavailable(f"{session.server}: {session.lost} after MAIL", safe_to_repeat=True)
+        raise Unavailable(f"{session.server}: {session.lost} after MAIL", safe_to_repeat=True)
     if not replies[0].accepted:
-        return verdict(replies[0], Phase.SENDER, session.server)
-    await session.ask(b"RSET\r\n", timeout)
-    return None
+        raise verdict(replies[0], Phase.SENDER, session.server)
+    await session.ask(b"RSET\r\n", _COMMAND)

@@ -37,15 +37,6 @@ _FIRST_PAUSE_AFTER_LATE = 10.0
 """Seconds until a relay that is away is tried again, with one mail. They double."""
 
 
-class Declined(DeliveryError):
-    """A relay refused the mail for reasons of its own or ours, and no recipient has it: the next
-    relay may take it. `verdicts`: the answers if no other does."""
-
-    def __init__(self, text: str, verdicts: Answers) -> None:
-        super().__init__(text)
-        self.verdicts = verdicts
-
-
 class Relay:
     """One relay of a list, with a pool and a pace of its own, and whether it is away."""
 
@@ -92,9 +83,11 @@ class Relay:
         about_to_send: AboutToSend,
         *,
         is_patient: bool,
-    ) -> Answers:
-        """Send over this relay. Raises Unavailable or Declined where the next one may take the
-        mail. `is_patient`: wait for its greeting as long as for that of a single relay."""
+    ) -> tuple[Answers, bool]:
+        """Send over this relay. Returns the answers, and whether it has declined: it refused the
+        mail for reasons of its own or ours, and no recipient has it, so the next relay may take it.
+        Raises Unavailable where the next one may take it, too. `is_patient`: wait for its greeting
+        as long as for that of a single relay."""
         is_probe = self.cause is not None
         if is_probe:
             self._probes.add(notification.id)
@@ -121,9 +114,9 @@ class Relay:
         content: Content,
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend,
-    ) -> Answers:
-        """The answers. Several refusals in a row that are about us raise Unavailable; one alone
-        raises Declined, or makes its recipients those of a further message (NotYet)."""
+    ) -> tuple[Answers, bool]:
+        """See `send`. Several refusals in a row that are about us raise Unavailable; one of some
+        recipients makes them those of a further message (NotYet)."""
         self._streak.tries += 1
         judge = partial(self._streak.judge, partial(caller_of, notification), self._streak.tries)
         try:
@@ -133,16 +126,16 @@ class Relay:
         except DeliveryError as error:
             [verdict] = judge([error])
             if _is_for_another(error):
-                raise Declined(str(error), dict.fromkeys(recipients, verdict or error)) from None
+                return dict.fromkeys(recipients, verdict or error), True
             raise verdict or error from None
         given = list(answers.values())
         if any(isinstance(answer, InDoubt) for answer in given):
-            return answers  # some may have it: never again by another relay
+            return answers, False  # some may have it: never again by another relay
         judged = dict(zip(answers, judge(given), strict=True))
         offered = [one for one, error in answers.items() if _is_for_another(error)]
         if offered and len(offered) == len(given):
-            raise Declined(str(given[0]), judged)
-        return judged | {one: NotYet(str(answers[one])) for one in offered}
+            return judged, True
+        return judged | {one: NotYet(str(answers[one])) for one in offered}, False
 
     def _has_left(self, error: Unavailable) -> None:
         if self.cause is None:
@@ -190,16 +183,18 @@ class FailoverNotifier:
         declined: list[Answers] = []
         for relay, is_patient in self._candidates(declined):
             try:
-                return await relay.send(
+                answers, has_declined = await relay.send(
                     notification, content, recipients, about_to_send, is_patient=is_patient
                 )
-            except Declined as error:
-                mail = notification.id
-                log.info("relay declines a mail", relay=relay.name, id=mail, error=str(error))
-                declined.append(error.verdicts)
             except Unavailable as error:
                 if _is_ledgers(error):
                     raise
+                continue
+            if not has_declined:
+                return answers
+            why = str(next(iter(answers.values())))
+            log.info("relay declines a mail", relay=relay.name, id=notification.id, error=why)
+            declined.append(answers)
         if not declined:
             raise self._all_away()
         waiting = (a for a in declined if all(isinstance(e, Throttled) for e in a.values()))

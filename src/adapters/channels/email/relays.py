@@ -91,17 +91,10 @@ def tokens_of(settings: EmailSettings, context: ChannelContext) -> Tokens | None
         return GivenToken(settings.oauth2_access_token.now)
     if settings.oauth2_token_url is None:
         return None
-    from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
+    from adapters.channels.email.oauth2 import FetchedToken
 
-    client = OAuth2Client(
-        token_url=settings.oauth2_token_url.value,
-        id=settings.oauth2_client_id or "",
-        secret=lambda: now(settings.oauth2_client_secret),
-        scope=settings.oauth2_scope,
-        refresh_token=lambda: now(settings.oauth2_refresh_token),
-    )
-    name = f"{client.token_url} {client.id}"
-    return FetchedToken(client, RefreshTokenFile(context.home / _KEPT_IN, name))
+    account = f"{settings.oauth2_token_url.value} {settings.oauth2_client_id or ''}"
+    return FetchedToken(settings, RefreshTokenFile(context.home / _KEPT_IN, account))
 
 
 def _relay_now(

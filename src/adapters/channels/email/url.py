@@ -157,12 +157,9 @@ def _refuse_contradictions(settings: SmtpSettings, *, takes_clear: bool) -> None
 
 def is_loopback(host: str) -> bool:
     """Whether `host` is this machine: what is sent there in clear leaves no wire."""
-    if host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"
 
 
 def parse_ehlo(text: str) -> str:

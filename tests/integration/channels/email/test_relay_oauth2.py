@@ -3,14 +3,15 @@
 import asyncio
 import json
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.channels.email.oauth2 import FetchedToken, OAuth2Client
+from adapters.channels.email.channel import EmailSettings
+from adapters.channels.email.oauth2 import FetchedToken
 from adapters.channels.email.tokens import RefreshTokenFile
+from adapters.secret import Secret
 from domain.errors import Unavailable
 from tests.support.http_server import Answer, Cut, HttpServer
 from tests.support.oauth2 import REFRESH, SECRET, Provider, fetched, signed_in, token_server
@@ -157,16 +158,20 @@ def test_one_failed_request_answers_all_who_wait_for_it(tmp_path: Path) -> None:
 
 
 def test_a_changed_secret_is_used_at_once(tmp_path: Path) -> None:
-    secret = ["old"]
-    read: Callable[[], str] = lambda: secret[0]  # noqa: E731
+    secret = tmp_path / "secret"
+    secret.write_text("old")
 
     async def main() -> None:
         async with HttpServer() as http:
             http.on(Provider(), path="/token")
-            client = OAuth2Client(token_url=f"{http.url}/token", id="me", secret=read)
-            tokens = FetchedToken(client, RefreshTokenFile(tmp_path / "kept.json", "client"))
+            settings = EmailSettings(
+                oauth2_token_url=Secret(f"{http.url}/token"),
+                oauth2_client_id="me",
+                oauth2_client_secret=Secret("old", secret),
+            )
+            tokens = FetchedToken(settings, RefreshTokenFile(tmp_path / "kept.json", "client"))
             await tokens.token()
-            secret[0] = "new"
+            secret.write_text("new")
             assert await tokens.token() == "access-2"
             await tokens.close()
         assert [request.form()["client_secret"] for request in http.requests] == ["old", "new"]
