@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
+from adapters.channels.email.outgoing_mail import Composer
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.notification import Attachment, Notification, Recipient, extra_header_fault
@@ -25,7 +25,7 @@ def composed(
     utf8: bool = True,
     **defaults: Any,
 ) -> EmailMessage:
-    composer = Composer(EmailDefaults(**defaults))
+    composer = Composer(**defaults)
     letter = composer.compose(notification, content, notification.recipients)
     data = asyncio.run(composer.write(letter, eight_bit=True, utf8=utf8))
     mail = message_from_bytes(data, policy=policy.default)
@@ -70,7 +70,7 @@ def test_replies_go_to_the_messages_address_else_to_the_default() -> None:
 @pytest.mark.parametrize("defaults", [{"sender": "no"}, {"reply_to": "no"}, {"sender": ""}])
 def test_a_default_that_is_no_address_is_found_before_any_mail(defaults: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="DISPATCHER_EMAIL_"):
-        Composer(EmailDefaults(**defaults))
+        Composer(**defaults)
 
 
 def test_a_template_without_a_mail_part_is_missing() -> None:
@@ -82,7 +82,7 @@ def test_a_template_without_a_mail_part_is_missing() -> None:
 
 def test_an_address_that_is_none_is_told_alone_and_left_out_of_the_headers() -> None:
     notification = a_notification(to=["ann@example.com", "nonsense"])
-    composer = Composer(EmailDefaults())
+    composer = Composer()
 
     letter = composer.compose(notification, CONTENT, notification.recipients)
 
@@ -120,7 +120,7 @@ def test_field_6_6_equal_messages_without_an_id_have_a_message_id_each() -> None
 
 def test_field_6_5_bounces_go_to_the_envelope_sender() -> None:
     own = a_notification(envelope_from=Recipient(name="Bounces", address="b@example.org"))
-    composer = Composer(EmailDefaults())
+    composer = Composer()
 
     assert composer.compose(own, CONTENT, own.to).envelope_from.wire == "b@example.org"
     assert composed(own)["From"] == "shop@example.com"
@@ -147,7 +147,7 @@ def test_field_6_5_headers_of_bulk_mail_are_let_through() -> None:
 
 def test_a_retry_for_the_remainder_is_the_same_mail() -> None:
     both = a_notification(to=["a@example.com", "b@example.com"])
-    composer = Composer(EmailDefaults())
+    composer = Composer()
     whole = composer.compose(both, CONTENT, both.to)
     rest = composer.compose(both, CONTENT, both.to[1:])
 

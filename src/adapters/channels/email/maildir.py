@@ -12,7 +12,7 @@ from email.message import Message
 from itertools import count
 from pathlib import Path
 
-from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
+from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.shared.captured import CapturedContent, CapturedFile
 from domain.content import Content
 from domain.errors import DeliveryError, Unavailable
@@ -31,10 +31,10 @@ class MaildirNotifier:
 
     one_by_one = False
 
-    def __init__(self, folder: Path, *, defaults: EmailDefaults | None = None) -> None:
-        """`folder` is created at the first mail. Raises ValueError when a default is no address."""
+    def __init__(self, folder: Path, composer: Composer | None = None) -> None:
+        """`folder` is created at the first mail."""
         self._folder = folder
-        self._composer = Composer(defaults or EmailDefaults())
+        self._composer = composer or Composer()
         self.check = self._composer.check
 
     async def notify(

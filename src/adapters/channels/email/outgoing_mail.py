@@ -25,17 +25,6 @@ Addressees = list[tuple[Recipient, EmailAddress]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmailDefaults:
-    """What a mail takes where neither message nor template says: `Name <address>` or an address.
-    `attachments_most`: see `AttachmentFolder`."""
-
-    sender: str | None = None
-    reply_to: str | None = None
-    attachments_dir: Path | None = None
-    attachments_most: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMail:
     """One mail to be: `addressees` can be served, `refused` cannot and say why. `envelope_from` is
     where bounces go. `unshown_replies`: only a server with SMTPUTF8 carries some Reply-To address.
@@ -55,12 +44,23 @@ class OutgoingMail:
 class Composer:
     """Composes mails and writes them down."""
 
-    def __init__(self, defaults: EmailDefaults) -> None:
-        """Raises ValueError, naming the variable, when a default is no address."""
-        self._attachments = AttachmentFolder(defaults.attachments_dir, defaults.attachments_most)
-        self._sender = _default("DISPATCHER_EMAIL_FROM", defaults.sender)
-        reply_to = _default("DISPATCHER_EMAIL_REPLY_TO", defaults.reply_to)
-        self._reply_to = () if reply_to is None else (reply_to,)
+    def __init__(
+        self,
+        *,
+        sender: str | None = None,
+        reply_to: str | None = None,
+        attachments_dir: Path | None = None,
+        attachments_most: int | None = None,
+    ) -> None:
+        """`sender` and `reply_to`: what a mail takes where neither message nor template says, `Name
+        <address>` or an address. The attachments: see `AttachmentFolder`.
+
+        Raises ValueError, naming the variable, when a default is no address.
+        """
+        self._attachments = AttachmentFolder(attachments_dir, attachments_most)
+        self._sender = _default("DISPATCHER_EMAIL_FROM", sender)
+        replies = _default("DISPATCHER_EMAIL_REPLY_TO", reply_to)
+        self._reply_to = () if replies is None else (replies,)
 
     def compose(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]

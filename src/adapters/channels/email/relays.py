@@ -7,7 +7,7 @@ from pathlib import Path
 from adapters.channels.channel import ChannelContext
 from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.channel import EmailSettings
-from adapters.channels.email.outgoing_mail import EmailDefaults
+from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.relay import FailoverNotifier, Relay
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
 from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
@@ -41,11 +41,11 @@ def maildir_notifier(folder: Path, settings: EmailSettings, context: ChannelCont
     """Into a Maildir. Raises ValueError."""
     from adapters.channels.email.maildir import MaildirNotifier
 
-    return MaildirNotifier(folder, defaults=_defaults(settings, context))
+    return MaildirNotifier(folder, _composer(settings, context))
 
 
-def _defaults(settings: EmailSettings, context: ChannelContext) -> EmailDefaults:
-    return EmailDefaults(
+def _composer(settings: EmailSettings, context: ChannelContext) -> Composer:
+    return Composer(
         sender=settings.sender,
         reply_to=settings.reply_to,
         attachments_dir=context.attachments_dir,
@@ -66,7 +66,7 @@ def _relay(
     place = places[number]
     smtp = SmtpNotifier(
         place,
-        defaults=_defaults(settings, context),
+        composer=_composer(settings, context),
         ca_file=settings.ca_file,
         ehlo=settings.ehlo,
         tokens=tokens if place.wants_token else None,

@@ -18,7 +18,7 @@ from adapters.channels.email.limits import (
     RateRefused,
     TooManyRecipients,
 )
-from adapters.channels.email.outgoing_mail import Composer, EmailDefaults
+from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.pool import Pool
 from adapters.channels.email.relay_pace import RelayPace
 from adapters.channels.email.relay_turns import Place, RelayTurns
@@ -49,7 +49,7 @@ class SmtpNotifier:
         self,
         settings: SmtpSettings,
         *,
-        defaults: EmailDefaults | None = None,
+        composer: Composer | None = None,
         ca_file: Path | None = None,
         ehlo: str | None = None,
         tokens: Tokens | None = None,
@@ -62,9 +62,9 @@ class SmtpNotifier:
         """`ehlo`, `tokens`, `in_hurry` and `reread`: see `Connector`. `learned` keeps what the
         relay turns out to take.
 
-        Raises ValueError when `ca_file` cannot be read or a default is no address.
+        Raises ValueError when `ca_file` cannot be read.
         """
-        self._composer = Composer(defaults or EmailDefaults())
+        self._composer = composer or Composer()
         self.check = self._composer.check
         self._timeouts = timeouts or Timeouts()
         self._connector = Connector(
