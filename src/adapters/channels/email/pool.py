@@ -105,10 +105,7 @@ class Pool:
 
     async def _wait(self, *, first: bool) -> Session:
         waiter: asyncio.Future[Session] = asyncio.get_running_loop().create_future()
-        if first:
-            self._waiters.appendleft(waiter)
-        else:
-            self._waiters.append(waiter)
+        (self._waiters.appendleft if first else self._waiters.append)(waiter)
         self._dial_as_needed()
         try:
             return await waiter

@@ -4,8 +4,6 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -60,18 +58,19 @@ class RelayTurns:
     async def turn(self, place: Place) -> Permit:
         """Wait for the turn. Raises Throttled where that would take too long, Unavailable where the
         pace cannot be asked for."""
-        async with self._first(place.number):
-            try:
-                while self._pace.is_limited:
-                    permit = await self._take(place)
-                    if permit is not None:
-                        return permit
-            except LedgerUnavailable as error:
-                raise Unavailable(f"the pace is in the ledger: {error}") from error
-            return self._pace.free
+        await self._come_first(place.number)
+        try:
+            while self._pace.is_limited:
+                permit = await self._take(place)
+                if permit is not None:
+                    return permit
+        except LedgerUnavailable as error:
+            raise Unavailable(f"the pace is in the ledger: {error}") from error
+        finally:
+            self._let_next()
+        return self._pace.free
 
-    @asynccontextmanager
-    async def _first(self, number: int) -> AsyncIterator[None]:
+    async def _come_first(self, number: int) -> None:
         """Wait until all with a lower number have gone; like a lock, but for the order."""
         if self._is_taken:
             ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -83,10 +82,6 @@ class RelayTurns:
                     self._let_next()
                 raise
         self._is_taken = True
-        try:
-            yield
-        finally:
-            self._let_next()
 
     def _let_next(self) -> None:
         while self._waiting:
