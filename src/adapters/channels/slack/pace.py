@@ -57,10 +57,6 @@ class SlackPace:
 
     async def turn(self, channel: str) -> None:
         """Wait until `channel` takes a message. Raises Throttled when the wait is too long."""
-        await self._own_turn(channel)
-        await self._shared.wait(channel, self._spacing, self._patience)
-
-    async def _own_turn(self, channel: str) -> None:
         since = loop_time()
         while True:
             lane = self._lane(channel)
@@ -72,11 +68,11 @@ class SlackPace:
             # After a pause one at a time: Slack has just said that a burst is too much.
             earliest = paused_until + self._headstart if paused_until > now else now
             lane.next_turn = max(lane.next_turn, earliest) + self._interval
-            if ready <= now:
-                return
-            await asyncio.sleep(ready - now)
+            if ready > now:
+                await asyncio.sleep(ready - now)
             if max(lane.paused_until, self._all_paused_until) <= loop_time():
-                return
+                break
+        await self._shared.wait(channel, self._spacing, self._patience)
 
     async def pause(self, channel: str, wait: timedelta) -> None:
         """Slack said to wait: all processes keep to it. Said of a second channel meanwhile, it is

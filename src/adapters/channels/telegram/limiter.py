@@ -218,16 +218,13 @@ class Limiter:
             if len(self._chats) >= self._sweep_at:
                 self._chats = {c: g for c, g in self._chats.items() if not g.is_idle()}
                 self._sweep_at = max(_MANY_CHATS, 2 * len(self._chats))
-            gate = self._chats[chat] = self._new_gate(chat)
+            interval = 1 / self._limits.chat_per_second
+            rates = [Rate(1, interval)]
+            if _is_group(chat):
+                rates.append(Rate(self._limits.group_per_minute, 60.0))
+                interval = 60 / self._limits.group_per_minute
+            gate = self._chats[chat] = Gate(rates, interval)
         return gate
-
-    def _new_gate(self, chat: Chat) -> Gate:
-        interval = 1 / self._limits.chat_per_second
-        rates = [Rate(1, interval)]
-        if _is_group(chat):
-            rates.append(Rate(self._limits.group_per_minute, 60.0))
-            interval = 60 / self._limits.group_per_minute
-        return Gate(rates, interval)
 
 
 def _is_group(chat: Chat) -> bool:
