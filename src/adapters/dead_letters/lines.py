@@ -40,12 +40,16 @@ def to_line(message: InboundMessage, reason: FailureReason) -> str:
     the broker's own records, which no copy may carry."""
     headers = {k: v for k, v in message.headers.items() if _is_ours(k, v)}
     known = {k: v for k, v in asdict(message.properties).items() if v is not None}
+    try:
+        body = {"body": message.body.decode()}
+    except UnicodeDecodeError:
+        body = {"body_base64": base64.b64encode(message.body).decode("ascii")}
     return json.dumps(
         {
             "queue": message.queue,
             "headers": {PREFIX + "reason": str(reason), **headers},
             "properties": known,
-            **_body_out(message.body),
+            **body,
         }
     )
 
@@ -80,13 +84,6 @@ def from_line(line: bytes) -> StoredDeadLetter:
         headers=value["headers"],
         properties=Properties(**value["properties"]),
     )
-
-
-def _body_out(body: bytes) -> dict[str, str]:
-    try:
-        return {"body": body.decode()}
-    except UnicodeDecodeError:
-        return {"body_base64": base64.b64encode(body).decode("ascii")}
 
 
 def _body_in(value: Mapping[str, object]) -> bytes:

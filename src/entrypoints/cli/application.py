@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from entrypoints.settings import Settings, variable
@@ -81,9 +81,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         highlight=False,
         color_system="auto" if may_colour() else None,
     )
-    table = Table(show_edge=False, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=number == 0)
+    heads = (Column(text, overflow="fold", no_wrap=not at) for at, text in enumerate(columns))
+    table = Table(*heads, show_edge=False, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)

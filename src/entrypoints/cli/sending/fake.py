@@ -68,8 +68,12 @@ def fake_messages(
 def _fit_for(channel: str, source: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """The example without what would take it to another channel, or what this one cannot carry."""
     one = CHANNELS.get(channel, DEFAULT)
-    fits = {"cc": one.carries_copies, "bcc": one.carries_copies, "attachments": one.carries_files}
-    fits["channel"] = False
+    fits = {
+        "channel": False,
+        "cc": one.carries_copies,
+        "bcc": one.carries_copies,
+        "attachments": one.carries_files,
+    }
     return {name: value for name, value in source.items() if fits.get(name, True)}
 
 

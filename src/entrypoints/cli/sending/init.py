@@ -65,8 +65,8 @@ def command(folder: Path) -> None:
     The compose.yaml starts a RabbitMQ and a mailbox on this machine. Changes nothing that exists.
     Prints the files that it wrote.
     """
-    starters = {folder / name: text.encode() for name, text in _STARTERS.items()}
-    written = write_templates(folder / "templates") + _write(starters)
+    written = write_templates(folder / "templates")
+    written += _write({folder / name: text.encode() for name, text in _STARTERS.items()})
     for file in written:
         click.echo(file)
     if written:
