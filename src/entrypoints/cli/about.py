@@ -15,9 +15,6 @@ from domain.notification import Recipient
 from entrypoints.cli.application import duration, print_json, print_table
 from entrypoints.settings import FAMILIES, FIELDS, Settings, load_settings, variable
 
-_VARIABLE = "_DISPATCHER_COMPLETE"
-"""By it the script of `completion` asks this program what may follow."""
-
 _COLUMNS = ("variable", "value", "origin")
 
 # Settings that follow from others where they are not set.
@@ -121,4 +118,6 @@ def completion(context: click.Context, shell: str) -> None:
       dispatcher completion fish > ~/.config/fish/completions/dispatcher.fish
     """
     if script := get_completion_class(shell):
-        click.echo(script(context.find_root().command, {}, "dispatcher", _VARIABLE).source())
+        # By the variable the script asks this program what may follow.
+        root = context.find_root().command
+        click.echo(script(root, {}, "dispatcher", "_DISPATCHER_COMPLETE").source())
