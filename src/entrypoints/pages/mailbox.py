@@ -37,19 +37,16 @@ _SHORT_KEY = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """A message that was kept. Everything in it may be hostile."""
+    """A message that was kept. Everything in it may be hostile. `id`: a name for URLs, which leads
+    to no path."""
 
+    id: str
     path: Path
     place: str
     channel: str
     captured_at: datetime
     content: CapturedContent
     source: bytes = field(repr=False)
-
-    @property
-    def id(self) -> str:
-        """A name for URLs, which leads to no path."""
-        return key_of(self.path)
 
     @property
     def title(self) -> str:
@@ -83,6 +80,7 @@ class CapturedPlace:
         except OSError:
             return None
         return Captured(
+            id=key_of(path),
             path=path,
             place=self.name,
             channel=self.channel,
@@ -95,12 +93,6 @@ class CapturedPlace:
 def key_of(path: Path) -> str:
     """Return a name for the file from which no other name can be guessed."""
     return hashlib.sha256(bytes(path)).hexdigest()[:_SHORT_KEY]
-
-
-def find(places: list[CapturedPlace], key: str) -> Captured | None:
-    """Return the message of this id, or None."""
-    named = ((place, path) for place in places for path in place.files() if key_of(path) == key)
-    return next((place.read(path) for place, path in named), None)
 
 
 def everything(places: list[CapturedPlace]) -> Iterator[Captured]:
@@ -155,7 +147,9 @@ class CapturedMailbox:
             case ["style.css"]:
                 return STYLE
             case ["m", key, *rest]:
-                message = find(self.places, key)
+                files = ((place, path) for place in self.places for path in place.files())
+                named = (place.read(path) for place, path in files if key_of(path) == key)
+                message = next(named, None)
                 return missing() if message is None else _part(message, rest)
             case _:
                 return missing()
