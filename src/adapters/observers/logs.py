@@ -69,12 +69,8 @@ def write_in_background(sink: LogSink) -> None:
     stderr = LineStream(sink, sys.stderr)
     sys.stderr = stderr
     sink.start()
-
-    def end() -> None:
-        stderr.finish()
-        sink.close(_LAST_LINES)
-
-    atexit.register(end)
+    atexit.register(sink.close, _LAST_LINES)
+    atexit.register(stderr.finish)  # this one is called first
 
 
 class _Lines:
