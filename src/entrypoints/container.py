@@ -77,6 +77,7 @@ def _senders(
 
 def _metrics(container: "Container") -> Metrics:
     settings, log, in_hand = container.settings(), container.log(), container.in_hand()
+    readiness = container.readiness()
     return Metrics(
         channels=settings.configured_channels,
         queue_channels=settings.queue_channels,
@@ -85,6 +86,7 @@ def _metrics(container: "Container") -> Metrics:
         templates_version=lambda: container.renderer().snapshot.version,
         relays=container.learned().snapshot,
         in_hand=lambda: (in_hand.count, in_hand.size),
+        troubles=lambda: readiness.troubles,
         dropped_lines=lambda: log.dropped,
     )
 

@@ -49,32 +49,32 @@ class Readiness:
     """What it wants to get."""
 
     def __init__(self) -> None:
-        self._troubles: dict[Trouble, str] = {}
+        self.troubles: dict[Trouble, str] = {}
 
     def emit(self, event: Event) -> None:
         """See EventSink."""
         match event:
             case TroubleBegan(trouble, error):
-                self._troubles[trouble] = error
+                self.troubles[trouble] = error
             case TroubleEnded(trouble) | TroubleUncertain(trouble):
-                self._troubles.pop(trouble, None)
+                self.troubles.pop(trouble, None)
             case TemplatesChanged(faults=()):
-                self._troubles.pop(TEMPLATES, None)
+                self.troubles.pop(TEMPLATES, None)
             case TemplatesChanged(faults=faults):
-                self._troubles[TEMPLATES] = "; ".join(faults)
+                self.troubles[TEMPLATES] = "; ".join(faults)
 
     @property
     def is_held_up(self) -> bool:
         """Whether a known trouble keeps messages in hand: a pause, or the broker."""
-        return not self._troubles.keys() <= _HARMLESS
+        return not self.troubles.keys() <= _HARMLESS
 
     def paused_channels(self) -> frozenset[str]:
         """The channels that are paused."""
-        return frozenset(t.name for t in self._troubles if t.kind is TroubleKind.CHANNEL)
+        return frozenset(t.name for t in self.troubles if t.kind is TroubleKind.CHANNEL)
 
     def causes(self, *, is_consuming: bool) -> Mapping[str, str]:
         """Why this worker is not ready, cause by name; empty when it is."""
-        causes = {str(trouble): error for trouble, error in self._troubles.items()}
+        causes = {str(trouble): error for trouble, error in self.troubles.items()}
         if not is_consuming:
             causes.setdefault(str(BROKER), _NOT_CONSUMED)
         return causes

@@ -13,9 +13,6 @@ from domain.events import (
     NotificationDispatched,
     TemplatesChanged,
     Trouble,
-    TroubleBegan,
-    TroubleEnded,
-    TroubleKind,
     UnknownCodeReceived,
     channel_trouble,
 )
@@ -56,16 +53,13 @@ _METRICS = {
 _Sample = tuple[Mapping[str, str], float]
 """Labels, and the number."""
 
-_LASTING = frozenset({TroubleKind.CHANNEL, TroubleKind.LEDGER, TroubleKind.SETTLEMENT})
-"""Troubles that have a gauge."""
-
 
 @dataclass(slots=True, kw_only=True)
 class Metrics:
     """Counts what happened, as an EventSink. `queue_channels`: queue to channel.
 
     The rest is asked for when the metrics are read. `relays`: what is learned about each relay:
-    relay -> name of a fact -> number. `in_hand`: messages, and their bytes."""
+    relay -> name of a fact -> number. `in_hand`: messages, and their bytes. `troubles` last."""
 
     channels: Collection[str]
     queue_channels: Mapping[str, str]
@@ -73,11 +67,11 @@ class Metrics:
     templates_version: Callable[[], str]
     relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict
     in_hand: Callable[[], tuple[int, int]] = lambda: (0, 0)
+    troubles: Callable[[], Collection[Trouble]] = tuple
     dropped_lines: Callable[[], int] | None = None
     _labels: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, init=False)
     _outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter, init=False)
     _codes: dict[str, Counter[str]] = field(default_factory=dict, init=False)
-    _troubles: set[Trouble] = field(default_factory=set, init=False)
 
     def emit(self, event: Event) -> None:
         """See EventSink. A notification counts once for each different thing that became of it,
@@ -99,10 +93,6 @@ class Metrics:
             case MessageMalformed(queue, _, reason):
                 channel = self._channel(self.queue_channels.get(queue, ""))
                 self._outcomes[channel, "", "dead_lettered", str(reason)] += 1
-            case TroubleBegan(trouble) if trouble.kind in _LASTING:
-                self._troubles.add(trouble)
-            case TroubleEnded(trouble):
-                self._troubles.discard(trouble)
             case UnknownCodeReceived(channel, code):
                 self._count_code(channel, code)
             case TemplatesChanged():
@@ -134,7 +124,7 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def _samples(self) -> Mapping[str, Sequence[_Sample]]:
-        troubles = self._troubles
+        troubles = self.troubles()
         count, size = self.in_hand()
         names = ("channel", "template", "outcome", "reason")
         samples: dict[str, list[_Sample]] = {

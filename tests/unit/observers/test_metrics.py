@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics
 from domain.errors import FailureReason
 from domain.events import (
@@ -81,7 +82,8 @@ def test_no_address_and_no_id_is_shown() -> None:
 
 
 def test_pauses_and_the_template_set_are_gauges() -> None:
-    metrics = some_metrics()
+    readiness = Readiness()
+    metrics = some_metrics(troubles=lambda: readiness.troubles)
     paused = 'dispatcher_channel_paused{channel="email"}'
     found = []
     for event in (
@@ -90,7 +92,7 @@ def test_pauses_and_the_template_set_are_gauges() -> None:
         TroubleEnded(EMAIL),
         TroubleEnded(LEDGER),
     ):
-        metrics.emit(event)
+        readiness.emit(event)
         now = samples(metrics)
         found.append((now[paused], now["dispatcher_ledger_paused"]))
 
@@ -110,10 +112,11 @@ def test_messages_in_hand_and_lines_that_were_dropped_are_numbers() -> None:
 
 
 def test_a_stalled_settlement_is_a_gauge() -> None:
-    metrics = some_metrics()
+    readiness = Readiness()
+    metrics = some_metrics(troubles=lambda: readiness.troubles)
     found = [samples(metrics)["dispatcher_settlement_stalled"]]
     for event in (TroubleBegan(SETTLEMENT, "no"), TroubleEnded(SETTLEMENT)):
-        metrics.emit(event)
+        readiness.emit(event)
         found.append(samples(metrics)["dispatcher_settlement_stalled"])
 
     assert found == [0, 1, 0]
