@@ -108,8 +108,16 @@ class ClusterRun:
         return running.enter_context(self._scene.worker(broker_url=urls))
 
     def _leader(self) -> Node:
-        name = self._nodes[-1].broker.api("GET", f"queues/%2F/{QUEUE}")["leader"]
-        return next(node for node in self._nodes if node.name == name)
+        names: list[str] = []
+
+        def is_told() -> bool:
+            with suppress(OSError):  # a busy node does not answer in time
+                queue = self._nodes[-1].broker.api("GET", f"queues/%2F/{QUEUE}?columns=leader")
+                names.append(queue["leader"])
+            return bool(names)
+
+        wait_until(is_told, seconds=120)
+        return next(node for node in self._nodes if node.name == names[-1])
 
     def _sent(self) -> int:
         return len(self._server.acceptances)
