@@ -97,12 +97,14 @@ class _Parser(Parser):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
+    """Keeps Python's own out of what a template gets. `refuse_null`: a null that is used as a value
+    is an error. `writes_json`: lists and objects are printed as JSON, where a null in them is one
+    of its values."""
+
     intercepted_binops = frozenset({"*", "**"})
     code_generator_class = Generator
     refuse_null = True
-    """Whether a null that is used as a value is an error."""
     writes_json = False
-    """Whether lists and objects are printed as JSON, where a null in them is one of its values."""
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return _Parser(self, source, name, filename).parse()

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from traceback import walk_tb
@@ -105,24 +105,6 @@ def unusable(template: str, snapshot: Snapshot) -> Permanent:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return Permanent(
         f"there is no template {template!r}{hint}", reason=FailureReason.TEMPLATE_MISSING
-    )
-
-
-def wrong_channel(template: str, channel: str, channels: Sequence[str]) -> Permanent:
-    """The template is not meant for this channel."""
-    return Permanent(
-        f"template {template!r} is not for channel {channel!r}: channels in its template.toml has "
-        f"only {', '.join(channels)}",
-        reason=FailureReason.CHANNEL_UNKNOWN,
-    )
-
-
-def no_part(template: str, channel: str, locale: str | None, wanted: str) -> Permanent:
-    """The template is there, but has nothing for this channel."""
-    language = f" and locale {locale!r}" if locale else " without a locale"
-    return Permanent(
-        f"template {template!r} has no part for channel {channel!r}{language}: it needs {wanted}",
-        reason=FailureReason.TEMPLATE_MISSING,
     )
 
 

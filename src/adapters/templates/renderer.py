@@ -7,7 +7,7 @@ from pathlib import Path
 from adapters.template_parts import ChannelParts
 from adapters.templates.compilation import Compiler
 from adapters.templates.environment import DeadlineExceeded
-from adapters.templates.failures import no_part, render_failure, unusable, wrong_channel
+from adapters.templates.failures import render_failure, unusable
 from adapters.templates.folder import (
     FileSet,
     FolderUnstable,
@@ -17,6 +17,7 @@ from adapters.templates.folder import (
 from adapters.templates.rendering import Rendering, within_limits
 from adapters.templates.snapshot import Snapshot
 from domain.content import Content, Envelope
+from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest
 
@@ -114,7 +115,11 @@ class FilesystemTemplates:
             raise unusable(request.template, snapshot)
         channels = template.manifest.envelope.channels
         if channels and request.channel not in channels:
-            raise wrong_channel(request.template, request.channel, channels)
+            raise Permanent(
+                f"template {request.template!r} is not for channel {request.channel!r}: "
+                f"channels in its template.toml has only {', '.join(channels)}",
+                reason=FailureReason.CHANNEL_UNKNOWN,
+            )
         rendering = Rendering(template, request, snapshot, self._options.max_output)
         try:
             content = within_limits(
@@ -126,7 +131,12 @@ class FilesystemTemplates:
             ) from None
         if not content.parts:
             wanted = snapshot.channels.get(request.channel, ChannelParts()).wanted
-            raise no_part(request.template, request.channel, request.locale, wanted)
+            language = f"and locale {request.locale!r}" if request.locale else "without a locale"
+            raise Permanent(
+                f"template {request.template!r} has no part for channel {request.channel!r} "
+                f"{language}: it needs {wanted}",
+                reason=FailureReason.TEMPLATE_MISSING,
+            )
         return content
 
     def _compile(self, files: FileSet) -> Snapshot:
