@@ -163,14 +163,13 @@ def _channel(view: _View, channel: str) -> dict[str, object]:
         "has_subject": CHANNELS[channel].carries_subject,
         "subject": content.subject,
         "hosts": remote_pictures(content.parts.get("html", "")),
-        "parts": {name: _readable(name, text) for name, text in content.parts.items()},
+        "parts": {
+            name: json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+            if name.endswith(".json")
+            else text
+            for name, text in content.parts.items()
+        },
     }
-
-
-def _readable(name: str, text: str) -> str:
-    if not name.endswith(".json"):
-        return text
-    return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
 
 
 def _html(view: _View, channel: str) -> PageReply:

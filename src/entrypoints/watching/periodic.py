@@ -179,21 +179,6 @@ class WorkerNotes:
             await self._write_relays()
 
     async def _write_state(self) -> None:
-        note = WORKER_FORM.dump_json(self._state()).decode()
-        if self._key and await self.store.swap(self._key, self._written, note):
-            self._written = note
-            return
-        notes = await self.store.notes()
-        for number in count(1):
-            key = f"{WORKER}{number}"
-            old = notes.get(key, "")
-            state = parsed(WORKER_FORM, old)
-            is_free = state is None or self.clock() - state.at > DEAD_AFTER
-            if is_free and await self.store.swap(key, old, note):
-                self._key, self._written = key, note
-                return
-
-    def _state(self) -> WorkerState:
         pauses = [
             PauseState(
                 name=name,
@@ -203,13 +188,26 @@ class WorkerNotes:
             )
             for name, pause in self.pauses().items()
         ]
-        return WorkerState(
+        state = WorkerState(
             worker=self.name,
             at=round(self.clock(), 3),
             settled_at=self.in_hand.settled_at,
             pauses=tuple(pauses),
             in_hand=self.in_hand.by_queue(),
         )
+        note = WORKER_FORM.dump_json(state).decode()
+        if self._key and await self.store.swap(self._key, self._written, note):
+            self._written = note
+            return
+        notes = await self.store.notes()
+        for number in count(1):
+            key = f"{WORKER}{number}"
+            old = notes.get(key, "")
+            last = parsed(WORKER_FORM, old)
+            is_free = last is None or self.clock() - last.at > DEAD_AFTER
+            if is_free and await self.store.swap(key, old, note):
+                self._key, self._written = key, note
+                return
 
     async def _write_relays(self) -> None:
         known = self.learned.snapshot()
