@@ -94,7 +94,10 @@ class Metrics:
                 channel = self._channel(self.queue_channels.get(queue, ""))
                 self._outcomes[channel, "", "dead_lettered", str(reason)] += 1
             case UnknownCodeReceived(channel, code):
-                self._count_code(channel, code)
+                # Those beyond a handful are counted together, since they come from outside.
+                counts = self._codes.setdefault(channel, Counter())
+                is_apart = code in counts or len(counts) < _MAX_CODES
+                counts[code if is_apart else _OTHER] += 1
             case TemplatesChanged():
                 self._labels.clear()
 
@@ -108,11 +111,6 @@ class Metrics:
 
     def _channel(self, channel: str) -> str:
         return channel if channel in self.channels else _OTHER
-
-    def _count_code(self, channel: str, code: str) -> None:
-        """Those beyond a handful are counted together, since they come from outside."""
-        counts = self._codes.setdefault(channel, Counter())
-        counts[code if code in counts or len(counts) < _MAX_CODES else _OTHER] += 1
 
     def render(self) -> str:
         """All metrics as text."""

@@ -23,7 +23,6 @@ from entrypoints.settings.sources import (
     TOML_FILE,
     RawSettings,
     is_secret,
-    label,
     read_environment,
     read_toml,
     variable,
@@ -61,7 +60,10 @@ def load_settings(
     read_toml(raw, toml_file)
     read_environment(raw, environ)
     settings, unreadable = _read_settings(raw)
-    lines = [f"{label(raw, name)}: {fault}" for name, fault in unreadable.items()]
+    # What to look for when fixing a setting: its variable, or its line in the file.
+    places = {name: raw.origins[name] for name in unreadable}
+    places |= {n: f"{at}: {n}" for n, at in places.items() if not at.startswith(PREFIX)}
+    lines = [f"{places[name]}: {fault}" for name, fault in unreadable.items()]
     # What has a fault already was left out: what does not fit to it is no fault of its own.
     known = _variables_in(*map(variable, unreadable), *raw.faults)
     lines += [line for line in _contradictions(settings) if known.isdisjoint(_variables_in(line))]

@@ -62,12 +62,6 @@ def may_colour(environ: Mapping[str, str] = os.environ) -> bool:
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
-def label(raw: RawSettings, name: str) -> str:
-    """The name to look for when fixing a setting: its variable, or its line in the file."""
-    origin = raw.origins.get(name, variable(name))
-    return origin if origin.startswith(PREFIX) else f"{origin}: {name}"
-
-
 def read_toml(raw: RawSettings, path: Path) -> None:
     """Collect the values of the file; one that does not exist has none."""
     try:
