@@ -192,15 +192,14 @@ class Container(containers.DeclarativeContainer):
     consumer = providers.Singleton(
         stores.consumer, settings, clock, events, in_hand, rabbit.provider, sqlite.provider
     )
+    publisher_and_dead_letters = providers.Singleton(
+        stores.publisher_and_dead_letters, settings, rabbit.provider, sqlite.provider
+    )
     publisher = providers.Singleton(
-        stores.closed_at_end,
-        closing,
-        providers.Factory(stores.publisher, settings, rabbit.provider, sqlite.provider),
+        stores.closed_at_end, closing, publisher_and_dead_letters.provided[0]
     )
     dead_letters = providers.Singleton(
-        stores.closed_at_end,
-        closing,
-        providers.Factory(stores.dead_letters, settings, rabbit.provider, sqlite.provider),
+        stores.closed_at_end, closing, publisher_and_dead_letters.provided[1]
     )
     survey = providers.Callable(stores.survey, settings, rabbit.provider)
     all_clear = providers.Singleton(
@@ -214,6 +213,6 @@ class Container(containers.DeclarativeContainer):
         dead_letters=dead_letters,
         rehearsal=rehearsal,
         queues=settings.provided.active_queues,
-        version=providers.Callable(lambda renderer: lambda: renderer.version, renderer),
+        version=providers.Callable(lambda renderer: lambda: renderer.snapshot.version, renderer),
     )
     topology = providers.Singleton(stores.topology, rabbit)

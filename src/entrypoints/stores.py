@@ -96,30 +96,18 @@ def consumer(
     return RabbitConsumer(rabbit(), events=events, in_hand=in_hand)
 
 
-def publisher(
+def publisher_and_dead_letters(
     settings: Settings,
     rabbit: "Callable[[], RabbitSettings]",
     sqlite: "Callable[[], SqliteQueue]",
-) -> Publisher:
-    """What stores messages, for the commands."""
+) -> tuple[Publisher, DeadLetters]:
+    """What stores messages, and what looks at dead letters; neither connects before it is used."""
     if settings.is_embedded:
-        return sqlite()
+        return sqlite(), sqlite()
+    from adapters.rabbitmq.dead_letters import RabbitDeadLetters
     from adapters.rabbitmq.publisher import RabbitPublisher
 
-    return RabbitPublisher(rabbit())
-
-
-def dead_letters(
-    settings: Settings,
-    rabbit: "Callable[[], RabbitSettings]",
-    sqlite: "Callable[[], SqliteQueue]",
-) -> DeadLetters:
-    """What looks at dead letters."""
-    if settings.is_embedded:
-        return sqlite()
-    from adapters.rabbitmq.dead_letters import RabbitDeadLetters
-
-    return RabbitDeadLetters(rabbit())
+    return RabbitPublisher(rabbit()), RabbitDeadLetters(rabbit())
 
 
 async def survey(

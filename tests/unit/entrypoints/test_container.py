@@ -89,3 +89,9 @@ def test_templates_that_are_in_no_folder_are_one_fault_with_its_remedy(
     assert fault.startswith("DISPATCHER_TEMPLATES_DIR: ")
     assert words in fault
     assert str(tmp_path / "mails") in fault
+
+
+def test_the_releaser_goes_by_the_version_of_the_template_set(tmp_path: Path) -> None:
+    container = a_container(tmp_path)
+
+    assert container.releaser().version() == container.renderer().snapshot.version
