@@ -144,7 +144,8 @@ class RelayPace:
         Raises LedgerUnavailable."""
         note, now = await self.store.note(self.key)
         self.offset = self.rules.clock() - now
-        self._adopt(Pace.decode(note), now)
+        if note:
+            self._adopt(Pace.decode(note), now)
         return note, now
 
     async def _swap(self, note: str, new: Pace, now: float) -> bool:
