@@ -159,7 +159,7 @@ def _look_at(root: Path) -> FolderLook:
     for _ in range(_TRIES):
         base = _base(root)
         try:
-            look = _look_below(base)
+            look = FolderLook(base, dict(_walk(base, "", (base,))))
             if _base(root) == base:
                 return look
         except FileNotFoundError:
@@ -173,7 +173,7 @@ def _read_all(root: Path) -> tuple[FileSet, FolderLook]:
         before = _look_at(root)
         with suppress(FileNotFoundError):  # removed since the look
             contents = {n: Path(one.path).read_bytes() for n, one in before.stamps.items()}
-            if _look_below(before.base) == before:
+            if dict(_walk(before.base, "", (before.base,))) == before.stamps:
                 return _file_set(contents), before
     raise FolderUnstable((f"{root}: keeps changing while it is read",))
 
@@ -183,10 +183,6 @@ def _base(root: Path) -> str:
     `..data`, itself a link that it replaces by rename (its AtomicWriter)."""
     data = root / "..data"
     return os.path.realpath(data if data.is_dir() else root)
-
-
-def _look_below(base: str) -> FolderLook:
-    return FolderLook(base, dict(_walk(base, "", (base,))))
 
 
 def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[tuple[str, Stamp]]:
@@ -209,23 +205,19 @@ def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[tupl
 
 
 def _stamp(path: str) -> Stamp:
-    seen = os.stat(path)  # noqa: PTH116 - a Path would take as long to make as the look itself
-    identity = (seen.st_dev, seen.st_ino, _birth_of(path))
-    return Stamp(path, identity, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
-
-
-def _birth_of(path: str) -> tuple[int, int] | None:
-    """Seconds and nanoseconds since 1970, which Python 3.11 does not say; None where system, file
-    system or file does not say (Linux only).
+    """What tells a file from the one that was there before.
 
     A file that is removed and written again, as git does it, mostly gets the inode of the one that
-    was removed: only its birth is another.
+    was removed: only its birth is another, in seconds and nanoseconds since 1970. Python 3.11 does
+    not say it, and not every system and file system does.
     """
-    found = ctypes.create_string_buffer(_ANSWER)
-    if _statx is None or _statx(_THIS_FOLDER, os.fsencode(path), 0, _BIRTH, found) != 0:
-        return None
-    says, seconds, nanoseconds = struct.unpack_from("=I76xqI", found)
-    return (seconds, nanoseconds) if says & _BIRTH else None
+    seen = os.stat(path)  # noqa: PTH116 - a Path would take as long to make as the look itself
+    birth, found = None, ctypes.create_string_buffer(_ANSWER)
+    if _statx is not None and _statx(_THIS_FOLDER, os.fsencode(path), 0, _BIRTH, found) == 0:
+        says, seconds, nanoseconds = struct.unpack_from("=I76xqI", found)
+        birth = (seconds, nanoseconds) if says & _BIRTH else None
+    identity = (seen.st_dev, seen.st_ino, birth)
+    return Stamp(path, identity, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
 
 
 def _file_set(contents: Mapping[str, bytes]) -> FileSet:

@@ -51,7 +51,8 @@ def text_from_html(html: str) -> str:
     if KEEPS_LINES in source:
         source = with_breaks(source)
     reader = _Reader()
-    reader.read(iter(pages(hidden_classes(styles)).pieces(source)))
+    hidden = hidden_classes(styles) if styles else frozenset()
+    reader.read(iter(pages(hidden).pieces(source)))
     return reader.end()
 
 

@@ -95,9 +95,7 @@ def _header_lines(mail: Mail) -> list[str]:
     return lines
 
 
-@lru_cache(maxsize=4)
-def _date(seconds: int) -> str:
-    return formatdate(seconds)
+_date = lru_cache(maxsize=4)(formatdate)
 
 
 def _root(mail: Mail, *, eight_bit: bool) -> bytes:
