@@ -8,7 +8,7 @@ from adapters.channels.email.connect import Connector
 from adapters.channels.email.oauth2 import FetchedToken
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens
 from adapters.channels.email.url import Auth
-from adapters.secret import Secret
+from adapters.setting_values import Secret
 from tests.support.http_server import Answer, HttpServer, Request
 from tests.support.relays import SHORT, relay
 from tests.support.smtp_server import SmtpServer

@@ -1,21 +1,79 @@
-"""What a channel is to the rest of the program: one value, from which all else follows."""
+"""What a channel is to the rest of the program: one value, from which all else follows, and the
+settings that it declares."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from adapters.channels.finding import TIMEOUT, Finding
-from adapters.channels.setting import SettingFault
 from adapters.channels.shared.blips import BlipTolerantNotifier
 from adapters.channels.shared.captured import CapturedContent, CapturedNotifier, read_text
+from adapters.setting_values import Secret
 from adapters.template_parts import ChannelParts
+from adapters.urls import MASK
 from domain.errors import Permanent
 from domain.notification import JsonValue, Recipient
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier
+
+
+class SettingFault(NamedTuple):
+    """What is wrong with a setting. `name`: as its variable ends, such as `url`."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingSpec:
+    """How one setting is read and shown. `parse` raises ValueError. A secret may be given by a
+    `_FILE` twin. `captured`: the value it stands for while messages are kept below a folder."""
+
+    name: str = ""
+    parse: Callable[[str], object] = str
+    is_secret: bool = False
+    shown: Callable[[str], str] = lambda _secret: MASK
+    captured: Callable[[Path], str] | None = None
+
+
+def setting(default: object = None, *, parse: Callable[[str], object] = str, name: str = "") -> Any:
+    """A field of a channel's settings. `name`: where Python reserves the variable's own."""
+    return field(default=default, metadata={"spec": SettingSpec(name=name, parse=parse)})
+
+
+def secret(
+    default: str | None = None,
+    *,
+    shown: Callable[[str], str] = lambda _secret: MASK,
+    captured: Callable[[Path], str] | None = None,
+) -> Any:
+    """A field that holds a Secret. `shown`: what `config show` prints of it."""
+    value = None if default is None else Secret(default)
+    spec = SettingSpec(is_secret=True, shown=shown, captured=captured)
+    return field(default=value, metadata={"spec": spec})
+
+
+def specs_of(settings: type) -> Iterator[tuple[str, SettingSpec]]:
+    """Each field with its spec; one that an operator names, as `targets`, has none."""
+    for one in fields(settings):
+        if spec := one.metadata.get("spec"):
+            yield one.name, spec
+
+
+def check_secrets(settings: Any, **checks: Callable[[str], object]) -> Iterator[SettingFault]:
+    """The faults that the checks, one for a field, raise for its value; one that is not set is
+    passed over."""
+    for name, check in checks.items():
+        value = getattr(settings, name)
+        try:
+            if value is not None:
+                check(value.value if isinstance(value, Secret) else value)
+        except ValueError as error:
+            yield SettingFault(name, str(error))
+
 
 if TYPE_CHECKING:
     from faker import Faker

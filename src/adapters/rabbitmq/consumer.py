@@ -12,10 +12,9 @@ from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.connection import AmqpConnection, connect
-from adapters.rabbitmq.plan import queue_plans
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publisher import PublishLink
-from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.settings import RabbitSettings, queue_plans
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
 from domain.events import ALARM, BROKER, TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble

@@ -18,9 +18,8 @@ from adapters.inbound.contract import (
 )
 from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost, inbound
 from adapters.rabbitmq.connection import AmqpConnection, asking, connected
-from adapters.rabbitmq.plan import dead_queue_name
 from adapters.rabbitmq.publisher import PublishLink
-from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.settings import RabbitSettings, dead_queue_name
 
 _BATCH = 256
 """Dead letters whose bodies are in memory at a time."""

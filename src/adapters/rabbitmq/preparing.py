@@ -17,8 +17,14 @@ from adapters.rabbitmq.amqp_channel import (
     ChannelLost,
 )
 from adapters.rabbitmq.connection import AmqpConnection
-from adapters.rabbitmq.plan import EXCHANGE, QueuePlan, queue_plans
-from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
+from adapters.rabbitmq.settings import (
+    DEFAULT_KIND,
+    EXCHANGE,
+    QueuePlan,
+    RabbitSettings,
+    TopologyMode,
+    queue_plans,
+)
 from domain.events import QueueRecreated
 from domain.ports import EventSink, NoObserver
 

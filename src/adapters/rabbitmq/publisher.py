@@ -16,9 +16,8 @@ from adapters.message_format.properties import Properties
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection, asking, connect
 from adapters.rabbitmq.parameters import BrokerAddress
-from adapters.rabbitmq.plan import EXCHANGE, dead_queue_name
 from adapters.rabbitmq.preparing import Preparer
-from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.settings import EXCHANGE, RabbitSettings, dead_queue_name
 from domain.events import ALARM, TroubleBegan, TroubleEnded
 from domain.ports import EventSink, NoObserver
 

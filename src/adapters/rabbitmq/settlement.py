@@ -15,10 +15,16 @@ from adapters.inbound.contract import (
 from adapters.message_format.headers import PREFIX
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.backoff import Backoff
-from adapters.rabbitmq.plan import QueuePlan, dead_queue, exact_hop, retry_queue, work_queue
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publisher import PublishLink
-from adapters.rabbitmq.settings import RabbitSettings
+from adapters.rabbitmq.settings import (
+    QueuePlan,
+    RabbitSettings,
+    dead_queue,
+    exact_hop,
+    retry_queue,
+    work_queue,
+)
 from domain.events import TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble
 from domain.ports import EventSink
 

@@ -8,16 +8,18 @@ from enum import StrEnum
 from adapters.inbound.contract import QueueState, TopologyMismatch, Waiting
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import asking, connected
-from adapters.rabbitmq.plan import (
+from adapters.rabbitmq.preparing import Declare, Declarer, Preparer, a_stream, mismatch
+from adapters.rabbitmq.settings import (
+    DEFAULT_KIND,
     EXCHANGE,
     LADDER,
     QueuePlan,
+    RabbitSettings,
+    TopologyMode,
     dead_queue_name,
     queue_plans,
     retry_queue,
 )
-from adapters.rabbitmq.preparing import Declare, Declarer, Preparer, a_stream, mismatch
-from adapters.rabbitmq.settings import DEFAULT_KIND, RabbitSettings, TopologyMode
 
 _TIMEOUT = 20.0
 _NAME, _WHAT = "dispatcher topology", "the topology is not known"

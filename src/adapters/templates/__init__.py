@@ -1,5 +1,6 @@
 """Templates on disk: one immutable snapshot of the whole set, exchanged when files change."""
 
+from adapters.templates.compilation import Snapshot
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
@@ -11,7 +12,6 @@ from adapters.templates.inspection import (
 )
 from adapters.templates.lint import Finding, lint
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
-from adapters.templates.snapshot import Snapshot
 
 __all__ = [
     "Example",

@@ -11,7 +11,6 @@ import jinja2
 from jinja2.exceptions import SecurityError
 
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
-from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NotPrintable, NullUsed
 from domain.errors import FailureReason, Permanent
 
@@ -90,21 +89,6 @@ def render_failure(
     remedy = f"; {error.remedy}" if isinstance(error, NullUsed) else ""
     return RenderFailure(
         f"{detail} in {where}{remedy}", reason=reason, place=place, is_null=is_null
-    )
-
-
-def unusable(template: str, snapshot: Snapshot) -> Permanent:
-    """There is no template of that name, or none that compiles."""
-    if faults := snapshot.broken.get(template):
-        others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        return Permanent(
-            f"template {template!r} cannot be used; fix {faults[0]}{others}",
-            reason=FailureReason.TEMPLATE_ERROR,
-        )
-    near = difflib.get_close_matches(template, snapshot.templates, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return Permanent(
-        f"there is no template {template!r}{hint}", reason=FailureReason.TEMPLATE_MISSING
     )
 
 

@@ -14,7 +14,7 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from adapters.templates.snapshot import Snapshot
+from adapters.templates.compilation import Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.template_parts import ChannelParts
+from adapters.templates.compilation import Snapshot
 from adapters.templates.failures import RenderFailure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
@@ -20,7 +21,6 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
-from adapters.templates.snapshot import Snapshot
 from domain.content import Content
 from domain.errors import Permanent
 from domain.ports import RenderRequest

@@ -1,13 +1,14 @@
 """The renderer over a template folder: one snapshot in use, exchanged whole when files change."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.template_parts import ChannelParts
-from adapters.templates.compilation import Compiler
+from adapters.templates.compilation import Compiler, Snapshot
 from adapters.templates.environment import DeadlineExceeded
-from adapters.templates.failures import render_failure, unusable
+from adapters.templates.failures import render_failure
 from adapters.templates.folder import (
     FileSet,
     FolderUnstable,
@@ -15,7 +16,6 @@ from adapters.templates.folder import (
     TemplateSetBroken,
 )
 from adapters.templates.rendering import Rendering, within_limits
-from adapters.templates.snapshot import Snapshot
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
@@ -112,7 +112,7 @@ class FilesystemTemplates:
         snapshot = self.snapshot
         template = snapshot.templates.get(request.template)
         if template is None:
-            raise unusable(request.template, snapshot)
+            raise _unusable(request.template, snapshot)
         channels = template.manifest.envelope.channels
         if channels and request.channel not in channels:
             raise Permanent(
@@ -170,3 +170,18 @@ class FilesystemTemplates:
                     version=self.snapshot.version, faults=broken.faults, is_refused=True
                 )
             )
+
+
+def _unusable(template: str, snapshot: Snapshot) -> Permanent:
+    """There is no template of that name, or none that compiles."""
+    if faults := snapshot.broken.get(template):
+        others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        return Permanent(
+            f"template {template!r} cannot be used; fix {faults[0]}{others}",
+            reason=FailureReason.TEMPLATE_ERROR,
+        )
+    near = difflib.get_close_matches(template, snapshot.templates, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return Permanent(
+        f"there is no template {template!r}{hint}", reason=FailureReason.TEMPLATE_MISSING
+    )

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
+from adapters.templates.compilation import CompiledTemplate, Snapshot
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
-from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_alternative import text_from_html
 from adapters.templates.values import NOTHING
 from domain.content import Content

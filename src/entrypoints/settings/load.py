@@ -13,7 +13,7 @@ from adapters.channels import CHANNELS
 from adapters.rabbitmq.settings import TlsFiles
 from adapters.redis.address import SCHEMES as REDIS
 from adapters.redis.address import RedisAddress
-from adapters.secret import Secret
+from adapters.setting_values import Secret
 from adapters.sqlite.url import check_sqlite_url
 from adapters.urls import parse_url
 from domain.errors import DispatcherError, Permanent

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.secret import read_secret, stripped
+from adapters.setting_values import read_secret, stripped
 from entrypoints.settings.model import FAMILIES, FIELDS
 
 PREFIX = "DISPATCHER_"

@@ -8,8 +8,7 @@ from structlog.testing import capture_logs
 from adapters.inbound.contract import BrokerUnavailable, DeadCopy, Settlement, TopologyMismatch
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer
-from adapters.rabbitmq.plan import work_queue
-from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
+from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode, work_queue
 from adapters.rabbitmq.topology import Topology, TopologyFinding
 from domain.events import BROKER, Event, TroubleBegan
 from tests.fakes import FakeEvents, eventually

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rabbitmq.plan import dead_queue, exact_hop, queue_plans, retry_queue, work_queue
-from adapters.rabbitmq.settings import Binding, RabbitSettings
+from adapters.rabbitmq.settings import (
+    Binding,
+    RabbitSettings,
+    dead_queue,
+    exact_hop,
+    queue_plans,
+    retry_queue,
+    work_queue,
+)
 
 URL = "amqp://user:s3cret@localhost/"
 

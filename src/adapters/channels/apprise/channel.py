@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.secret import Secret
+from adapters.setting_values import Secret
 from domain.ports import Notifier
 
 

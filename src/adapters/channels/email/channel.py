@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.channels.channel import Capture, Channel, ChannelContext
+from adapters.channels.channel import (
+    Capture,
+    Channel,
+    ChannelContext,
+    SettingFault,
+    secret,
+    setting,
+)
 from adapters.channels.finding import Finding
-from adapters.channels.setting import SettingFault, secret, setting
-from adapters.secret import Secret
-from adapters.setting_values import parse_count, parse_path
+from adapters.setting_values import Secret, parse_count, parse_path
 from adapters.template_parts import HTML, ChannelParts
 from adapters.urls import redacted
 from domain.notification import Recipient, one_recipient

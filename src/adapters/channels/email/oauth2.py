@@ -11,7 +11,7 @@ import structlog
 from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens, is_token
 from adapters.channels.shared.http import HttpClient, short_text
-from adapters.secret import now as read_now
+from adapters.setting_values import now as read_now
 from domain.errors import InDoubt, Unavailable
 from domain.notification import JsonValue
 

@@ -14,7 +14,7 @@ from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
 from adapters.channels.email.tokens import GivenToken, RefreshTokenFile, Tokens
 from adapters.channels.email.url import SmtpSettings, parse_email_urls
 from adapters.channels.shared.blips import FIRST_WAIT
-from adapters.secret import now
+from adapters.setting_values import now
 from domain.ports import Notifier
 
 _KEPT_IN = "email-oauth2.json"

@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.setting import SettingFault, check_secrets, secret
+from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
 from adapters.channels.slack.people import is_email
-from adapters.secret import Secret, now
-from adapters.setting_values import check_http_url
+from adapters.setting_values import Secret, check_http_url, now
 from adapters.urls import without_path
 from domain.ports import Notifier
 

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.setting import SettingFault, check_secrets, secret
-from adapters.secret import Secret
-from adapters.setting_values import check_http_url
+from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
+from adapters.setting_values import Secret, check_http_url
 from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
 from adapters.urls import without_path
 from domain.errors import FailureReason, Permanent

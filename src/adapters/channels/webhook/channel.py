@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.setting import secret, setting
-from adapters.secret import Secret, now
-from adapters.setting_values import parse_switch
+from adapters.channels.channel import Channel, ChannelContext, secret, setting
+from adapters.setting_values import Secret, now, parse_switch
 from domain.ports import Notifier
 
 

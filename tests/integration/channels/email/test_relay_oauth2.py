@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.oauth2 import FetchedToken
 from adapters.channels.email.tokens import RefreshTokenFile
-from adapters.secret import Secret
+from adapters.setting_values import Secret
 from domain.errors import Unavailable
 from tests.support.http_server import Answer, Cut, HttpServer
 from tests.support.oauth2 import REFRESH, SECRET, Provider, fetched, signed_in, token_server

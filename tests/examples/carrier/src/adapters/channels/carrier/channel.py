@@ -5,10 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.channels.channel import Channel, ChannelContext
-from adapters.channels.setting import SettingFault, check_secrets, secret, setting
-from adapters.secret import Secret, now
-from adapters.setting_values import check_http_url
+from adapters.channels.channel import (
+    Channel,
+    ChannelContext,
+    SettingFault,
+    check_secrets,
+    secret,
+    setting,
+)
+from adapters.setting_values import Secret, check_http_url, now
 from adapters.template_parts import NO_ESCAPING, ChannelParts, TemplatePart
 from adapters.urls import without_path
 from domain.errors import FailureReason, Permanent
