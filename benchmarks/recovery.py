@@ -27,7 +27,7 @@ from tests.support.threads import in_thread
 from tests.support.worker import Worker, running, wait_until
 
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from benchmarks.peers import IMAGE, Unavailable
 

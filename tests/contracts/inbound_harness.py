@@ -16,7 +16,7 @@ from adapters.inbound.contract import (
     Publisher,
     Settlement,
 )
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 
 ALL_PROPERTIES = Properties(
     content_type="application/json",

@@ -17,7 +17,7 @@ from adapters.inbound.contract import (
     RetryCopy,
     Settlement,
 )
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from tests.contracts.inbound_harness import (
     ALL_PROPERTIES,
     AWKWARD_BODIES,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from adapters.inbound.settlement import settle
+from adapters.inbound.handler import settle
 from adapters.message_format.headers import DeliveryHeaders
 from domain.errors import (
     DeliveryError,

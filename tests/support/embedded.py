@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
 from domain.ports import EventSink

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from tests.support.orders import an_order, shop_settings
 from tests.support.worker import clean_environment

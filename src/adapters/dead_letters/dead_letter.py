@@ -14,8 +14,7 @@ from adapters.inbound.identity import fields_of, identity, identity_in, text_in
 from adapters.message_format.body import in_plain, loads_object, plain_body
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import decode
-from adapters.message_format.properties import NO_PROPERTIES, Properties
-from adapters.message_format.rules import MAX_BODY, MessageRules
+from adapters.message_format.rules import MAX_BODY, NO_PROPERTIES, MessageRules, Properties
 from domain.errors import FailureReason, MalformedMessage
 from domain.notification import JsonValue, Notification, Recipient
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.headers import PREFIX
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
 
 _LARGEST = 2**63 - 1

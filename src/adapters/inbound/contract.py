@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
-from adapters.message_format.properties import NO_PROPERTIES, Properties
+from adapters.message_format.rules import NO_PROPERTIES, Properties
 from domain.errors import DispatcherError
 from domain.ledger import Claim
 

@@ -1,8 +1,9 @@
-"""The way of one message: decode, wait until due, dispatch, and say how it must be settled."""
+"""The way of one message: decode, wait until due, dispatch, and say how it must be settled: what is
+to be stored before the message may be acked, one copy for each cause."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -14,15 +15,14 @@ from adapters.inbound.deliveries import (
     explained,
 )
 from adapters.inbound.identity import identity
-from adapters.inbound.settlement import settle
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 from adapters.message_format.message import DecodedMessage, content_key, decode
 from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
-from domain.errors import MalformedMessage
+from domain.errors import FailureReason, MalformedMessage
 from domain.events import MessageMalformed, NotificationDispatched
 from domain.notification import Notification
-from domain.outcome import Sent
+from domain.outcome import Deferred, Outcome, Rejected, Sent
 from domain.ports import Clock, EventSink
 
 HOLD = timedelta(seconds=10)
@@ -156,3 +156,66 @@ class MessageHandler:
                     log.warning(event, field=shown, hint=f"did you mean {meant!r}?")
                 else:
                     log.info(event, field=shown)
+
+
+LONGEST_WAIT = timedelta(days=366)
+"""A provider that asks for more is wrong, and its due time might be beyond the calendar."""
+
+
+def settle(
+    headers: DeliveryHeaders, outcome: Outcome, now: datetime, priority: int | None = None
+) -> Sequence[RetryCopy | DeadCopy]:
+    """Copies for those not reached: one for each wait, one for each reason.
+
+    `headers` are those the message came with; `attempt` in the copies counts tries already made,
+    and a try that spent no attempt leaves it as it was. `priority` is that of the copies.
+    """
+    failed = replace(headers, failed_at=now, due=None)
+    waits: dict[tuple[object, ...], list[Deferred]] = {}
+    for result in outcome.deferred:
+        wait = (result.delay, result.attempt_spent, result.exact)
+        waits.setdefault(wait, []).append(result)
+    reasons: dict[FailureReason, list[Rejected]] = {}
+    for rejected in outcome.rejected:
+        reasons.setdefault(rejected.reason, []).append(rejected)
+    return [
+        *(_retry(failed, group, outcome.attempt, now, priority) for group in waits.values()),
+        *(_dead(failed, reasons[one], outcome.attempt, priority) for one in sorted(reasons)),
+    ]
+
+
+def _retry(
+    failed: DeliveryHeaders,
+    group: list[Deferred],
+    attempt: int,
+    now: datetime,
+    priority: int | None,
+) -> RetryCopy:
+    first = group[0]
+    delay = min(first.delay, LONGEST_WAIT)
+    headers = replace(
+        failed,
+        attempt=attempt if first.attempt_spent else failed.attempt,
+        reason=None,
+        error=_errors(group),
+        remaining=tuple(r.recipient for r in group),
+        due=now + delay if first.exact else None,
+    )
+    return RetryCopy(delay=delay, exact=first.exact, headers=headers.to_wire(), priority=priority)
+
+
+def _dead(
+    failed: DeliveryHeaders, group: list[Rejected], attempt: int, priority: int | None
+) -> DeadCopy:
+    headers = replace(
+        failed,
+        attempt=attempt,
+        reason=group[0].reason,
+        error=_errors(group),
+        remaining=tuple(r.recipient for r in group),
+    )
+    return DeadCopy(headers=headers.to_wire(), priority=priority)
+
+
+def _errors(group: Sequence[Deferred] | Sequence[Rejected]) -> str:
+    return "; ".join(dict.fromkeys([result.error for result in group]))

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import accumulate
 
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue
 

@@ -18,8 +18,7 @@ from adapters.message_format.headers import (
     DeliveryHeaders,
     remaining_to_wire,
 )
-from adapters.message_format.properties import NO_PROPERTIES, Properties
-from adapters.message_format.rules import MessageRules, Reading
+from adapters.message_format.rules import NO_PROPERTIES, MessageRules, Properties, Reading
 from adapters.message_format.schema import WireMessage
 from domain.delivery import Delivery, still_to_send
 from domain.errors import MalformedMessage

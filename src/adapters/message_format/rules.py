@@ -1,4 +1,5 @@
-"""What a message may hold, by the limits of the worker and by what its channels carry."""
+"""What a message may hold, by the limits of the worker and by what its channels carry, and the AMQP
+properties that survive a copy."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,3 +29,21 @@ class Reading(NamedTuple):
 
     channel: str
     rules: MessageRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Properties:
+    """The AMQP properties that survive a copy. Never `expiration`, which would empty a dead queue,
+    nor `user_id`, which the broker refuses from another user. `timestamp` is in epoch seconds."""
+
+    content_type: str | None = None
+    content_encoding: str | None = None
+    priority: int | None = None
+    correlation_id: str | None = None
+    message_id: str | None = None
+    timestamp: int | None = None
+    type: str | None = None
+    app_id: str | None = None
+
+
+NO_PROPERTIES = Properties()

@@ -22,7 +22,7 @@ from pika.frame import Frame, ProtocolHeader, decode_frame
 from pika.spec import Basic, BasicProperties
 
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.rabbitmq.frames import without_headers
 from domain.errors import DispatcherError
 

@@ -4,7 +4,6 @@ refused, and the broker closes the channel on every refusal, so each has a chann
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from types import TracebackType
 
 import structlog
 
@@ -59,12 +58,7 @@ class Declarer:
     async def __aenter__(self) -> "Declarer":
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._channel is not None:
             await self._channel.close()
 

@@ -12,7 +12,7 @@ from pika import DeliveryMode
 from pika.spec import BasicProperties
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.connection import AmqpConnection, asking, connect
 from adapters.rabbitmq.parameters import BrokerAddress

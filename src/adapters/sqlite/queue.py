@@ -18,7 +18,7 @@ from adapters.inbound.contract import (
     RetryCopy,
     not_told,
 )
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.database import Database
 from adapters.sqlite.processes import LockFiles
 from adapters.sqlite.queue_rows import SCHEMA, Ended, dead, message_from, stored

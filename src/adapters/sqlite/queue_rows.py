@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 
 # `visible_at` (microseconds since the epoch) is when a message may be taken: when it is due, or,
 # while `owner` holds it, when the lease ends. Dead letters are the messages of `<queue>.dead`.

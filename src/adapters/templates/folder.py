@@ -205,7 +205,7 @@ def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[tupl
 
 
 def _stamp(path: str) -> Stamp:
-    """What tells a file from the one that was there before.
+    """What distinguishes a file from the one that was there before.
 
     A file that is removed and written again, as git does it, mostly gets the inode of the one that
     was removed: only its birth is another, in seconds and nanoseconds since 1970. Python 3.11 does

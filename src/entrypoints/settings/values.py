@@ -193,8 +193,9 @@ def _target(item: str, default: str) -> tuple[str, Recipient]:
         channel, address = default, channel
     if not colon and not default:
         raise ValueError(f"{item!r} must be channel:address, such as email:ops@example.org")
+    known = CHANNELS[_channel(channel)]
     try:
-        return channel, CHANNELS[_channel(channel)].recipient(address)
+        return channel, known.recipient(address)
     except ValueError as error:
         raise ValueError(f"{address!r} for {channel}: {error}") from None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from tests.support.containers import unavailable
 from tests.support.orders import an_order, shop_settings

@@ -14,7 +14,7 @@ from adapters.inbound.contract import (
     Release,
     Remove,
 )
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.rabbitmq.connection import connect
 from adapters.rabbitmq.dead_letters import RabbitDeadLetters
 from adapters.rabbitmq.preparing import Preparer

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.consumer import RabbitConsumer

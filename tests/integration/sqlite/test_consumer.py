@@ -11,7 +11,7 @@ from statistics import median
 
 from adapters.clock import SystemClock
 from adapters.inbound.contract import DeadCopy, InboundMessage, Settlement
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
 from tests.contracts.inbound_harness import Recorder, consuming

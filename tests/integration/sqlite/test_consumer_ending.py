@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, Settlement
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from domain.events import BROKER, TroubleBegan, TroubleEnded
 from tests.contracts.inbound_harness import Recorder, consuming

@@ -41,7 +41,7 @@ import asyncio, os, sys
 from pathlib import Path
 from adapters.clock import SystemClock
 from adapters.sqlite.queue import SqliteQueue
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 
 async def publish():
     publisher = SqliteQueue(Path(sys.argv[1]), SystemClock())

@@ -4,7 +4,7 @@ import pytest
 
 from adapters.dead_letters.dead_letter import cause_of, describe, general
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from adapters.dead_letters.dead_letter import describe, release
 from adapters.inbound.contract import InboundMessage
 from adapters.inbound.identity import identity
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
 
 

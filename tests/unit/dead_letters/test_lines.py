@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adapters.dead_letters.dead_letter import describe
 from adapters.dead_letters.lines import BrokenLine, from_line, to_line
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)

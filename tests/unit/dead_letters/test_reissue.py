@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adapters.dead_letters.dead_letter import again, describe, editable, edited, next_id, release
 from adapters.inbound.contract import InboundMessage, Release
 from adapters.message_format.headers import DeliveryHeaders
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import MalformedMessage
 from tests.support.decoding import RULES, decode
 

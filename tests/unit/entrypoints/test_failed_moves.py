@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.dead_letters.dead_letter import DeadLetter, release
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from entrypoints.cli.application import Application, opened
 from entrypoints.cli.failed.letters import Filter, look
 from entrypoints.cli.failed.moves import move

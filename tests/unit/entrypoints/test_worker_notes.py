@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from adapters.channels.shared.learned import Fact, Learned
 from adapters.inbound.contract import InboundMessage
 from adapters.inbound.in_hand import InHand, QueueInHand
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.breaker import Pause
 from entrypoints.watching.notes import (
     DEAD_AFTER,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.inbound.handler import MessageHandler
 from adapters.message_format.headers import DeliveryHeaders, iso
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.channel_sender import ChannelSender
 from domain.content import Content
 from domain.dispatcher import Dispatcher

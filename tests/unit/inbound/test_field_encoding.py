@@ -16,7 +16,7 @@ from adapters.dead_letters.lines import from_line, to_line
 from adapters.inbound.contract import DeadCopy, InboundMessage
 from adapters.message_format.body import plain_body
 from adapters.message_format.message import content_key
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import FailureReason, MalformedMessage
 from tests.support.decoding import RULES, decode
 from tests.unit.inbound.office import GOOD, Office

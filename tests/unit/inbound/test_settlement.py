@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from adapters.inbound.contract import DeadCopy, RetryCopy
-from adapters.inbound.settlement import LONGEST_WAIT, settle
+from adapters.inbound.handler import LONGEST_WAIT, settle
 from adapters.message_format.headers import DeliveryHeaders, iso
 from domain.errors import FailureReason
 from domain.notification import Recipient

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.message_format.message import DecodedMessage
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import MalformedMessage
 from tests.support.decoding import decode
 

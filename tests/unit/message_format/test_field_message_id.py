@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from adapters.dead_letters.dead_letter import release
 from adapters.inbound.contract import InboundMessage, RetryCopy
 from adapters.message_format.message import content_key
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import Transient
 from tests.unit.inbound.office import GOOD, Office
 

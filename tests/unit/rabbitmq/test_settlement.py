@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, PublishRefused
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, Release, RetryCopy
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from adapters.sqlite.queue_rows import Ended
 from tests.fakes import FakeClock

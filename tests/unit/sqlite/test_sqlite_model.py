@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, Release, Remove, RetryCopy
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from adapters.sqlite.queue_rows import Ended
 from tests.fakes import FakeClock

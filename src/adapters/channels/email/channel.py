@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapters.channels.channel import (
     Capture,
@@ -14,15 +13,13 @@ from adapters.channels.channel import (
     setting,
 )
 from adapters.channels.finding import Finding
+from adapters.channels.shared.captured import CapturedContent
 from adapters.setting_values import Secret, parse_count, parse_path
 from adapters.template_parts import HTML, ChannelParts
 from adapters.urls import redacted
 from domain.notification import Recipient, one_recipient
 from domain.pace import Rate
 from domain.ports import Notifier
-
-if TYPE_CHECKING:
-    from adapters.channels.shared.captured import CapturedContent
 
 _FOLDER = "mail"
 _PING_TIMEOUT = 55.0  # a relay may be slow to greet: some are on purpose
@@ -66,7 +63,7 @@ def _keep(settings: EmailSettings, context: ChannelContext) -> Notifier:
 
 
 async def _ping(settings: EmailSettings, context: ChannelContext) -> list[Finding]:
-    from adapters.channels.email.ping import ping
+    from adapters.channels.email.relays import ping
 
     return await ping(settings, context, context.home / _FOLDER)
 
@@ -83,7 +80,7 @@ def _check_address(address: str, _settings: EmailSettings | None = None) -> None
     parse_address(address)
 
 
-def _read(source: bytes) -> "CapturedContent":
+def _read(source: bytes) -> CapturedContent:
     from adapters.channels.email.maildir import read_mail
 
     return read_mail(source)

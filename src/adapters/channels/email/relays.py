@@ -1,5 +1,7 @@
-"""How the email channel is made from its settings: one relay, several, or a folder."""
+"""How the email channel is made from its settings, and tried by `doctor`: one relay, several, or a
+folder."""
 
+import asyncio
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -7,14 +9,24 @@ from pathlib import Path
 from adapters.channels.channel import ChannelContext
 from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.channel import EmailSettings
+from adapters.channels.email.connect import Connector
+from adapters.channels.email.failures import no_greeting
+from adapters.channels.email.headers import not_carried, parse_address
+from adapters.channels.email.limits import Phase
 from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.relay import FailoverNotifier, Relay
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
+from adapters.channels.email.session import FAREWELL, Session
 from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
 from adapters.channels.email.tokens import GivenToken, RefreshTokenFile, Tokens
+from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import SmtpSettings, parse_email_urls
+from adapters.channels.email.verdicts import verdict
+from adapters.channels.finding import Finding, FindingState, reason_of
 from adapters.channels.shared.blips import FIRST_WAIT
 from adapters.setting_values import now
+from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
+from domain.notification import one_recipient
 from domain.ports import Notifier
 
 _KEPT_IN = "email-oauth2.json"
@@ -107,3 +119,90 @@ def _relay_now(
         if not isinstance(places, Path) and len(places) == len(known):
             return places[number]
     return known[number]
+
+
+_NAME = "email"
+_PATIENCE = 30.0  # a relay may be slow to greet: some are on purpose
+_COMMAND = 10.0
+
+
+async def ping(settings: EmailSettings, context: ChannelContext, folder: Path) -> list[Finding]:
+    """Greet each relay and sign in. `folder` is where mail is kept while no URL is set. Raises
+    ValueError where a default or the authorities cannot be used."""
+    if settings.url is None:
+        maildir_notifier(folder, settings, context)
+        return [Finding.kept_in(_NAME, folder, "mail is")]
+    email_notifier(settings, context)
+    places = parse_email_urls(settings.url.now())
+    if isinstance(places, Path):
+        return [Finding.kept_in(_NAME, places, "mail is")]
+    found = await asyncio.gather(*(_greet(settings, context, place) for place in places))
+    return [one for findings in found for one in findings]
+
+
+async def _greet(
+    settings: EmailSettings, context: ChannelContext, relay: SmtpSettings
+) -> list[Finding]:
+    tokens = tokens_of(settings, context)
+    late: list[str] = []
+    connector = Connector(
+        relay,
+        tokens=tokens,
+        ca_file=settings.ca_file,
+        timeouts=Timeouts(connect=10, greeting=_PATIENCE, command=_COMMAND),
+        ehlo=settings.ehlo,
+        on_late=lambda server, _hint: late.append(server),
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            session = await connector.open()
+        try:
+            await _name_sender(session, settings.sender)
+        finally:
+            await session.quit(1.0)
+    except TimeoutError as error:
+        silent = Unavailable(no_greeting(relay, _PATIENCE)) if late else error
+        return [Finding.unreachable(_NAME, silent, _PATIENCE)]
+    except Unavailable as error:
+        return [Finding.unreachable(_NAME, error)]
+    except DeliveryError as refusal:
+        return [_refused(refusal, settings)]
+    finally:
+        if tokens is not None:
+            await tokens.close()
+    login = "lets us in" if relay.username else "answers"
+    return [Finding(_NAME, f"{relay.server} {login}"), *_replies(settings, session)]
+
+
+def _refused(refusal: DeliveryError, settings: EmailSettings) -> Finding:
+    if isinstance(refusal, Permanent) and settings.sender is not None:
+        remedy = "DISPATCHER_EMAIL_FROM is what it was asked with"
+        return Finding(_NAME, reason_of(refusal), FindingState.UNREACHABLE, remedy)
+    sender = "this sender" if settings.sender is not None else "the empty sender"
+    remedy = f"it was asked with {sender}; try again later"
+    return Finding.notable(_NAME, reason_of(refusal, _COMMAND), remedy)
+
+
+def _replies(settings: EmailSettings, session: Session) -> list[Finding]:
+    replies = settings.reply_to or ""
+    if replies.rpartition("@")[0].isascii() or "smtputf8" in session.extensions:
+        return []
+    detail = f"{session.server} does not offer SMTPUTF8: DISPATCHER_EMAIL_REPLY_TO is left out"
+    return [Finding.notable(_NAME, detail, "give an address that is ASCII before the @")]
+
+
+async def _name_sender(session: Session, sender: str | None) -> None:
+    """Name `sender`, `Name <address>` or an address, as the sender of a mail, and begin none. None
+    asks with the empty sender, that of a bounce. Raises what a refusal means."""
+    wire = parameters = ""
+    if sender is not None:
+        address = parse_address(one_recipient(sender).address)
+        wire, parameters = address.wire, " SMTPUTF8" if address.needs_smtputf8 else ""
+    if parameters and "smtputf8" not in session.extensions:
+        raise not_carried(session.server, wire, FailureReason.SENDER_REFUSED)
+    replies = await session.ask(f"MAIL FROM:<{wire}>{parameters}\r\n".encode(), _COMMAND)
+    if not replies or replies[0].code == FAREWELL:
+        raise Unavailable(f"{session.server}: {session.lost} after MAIL", safe_to_repeat=True)
+    if not replies[0].accepted:
+        raise verdict(replies[0], Phase.SENDER, session.server)
+    await session.ask(b"RSET\r\n", _COMMAND)

@@ -1,7 +1,9 @@
-"""What each relay turned out to take, for `status` and for the metrics."""
+"""What was learned: of each relay, for `status` and the metrics; and a memory of what came last."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 
 class Fact(StrEnum):
@@ -58,3 +60,21 @@ class Learned:
             for relay, facts in self._facts.items()
             if facts
         }
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+class Recent(OrderedDict[_K, _V]):
+    """At most `most` entries: those that were written last."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: _K, value: _V) -> None:
+        super().__setitem__(key, value)
+        self.move_to_end(key)
+        if len(self) > self._most:
+            self.popitem(last=False)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.templates import Snapshot, list_templates
 from domain.events import Event, MessageMalformed, NotificationDispatched
 from domain.notification import JsonValue

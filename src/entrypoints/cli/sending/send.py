@@ -15,7 +15,7 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.inbound.contract import Publisher
 from adapters.message_format.body import loads_object
 from adapters.message_format.message import decode
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from domain.errors import MalformedMessage
 from domain.notification import JsonValue, Notification
 from entrypoints.cli.app import channel_names, template_names

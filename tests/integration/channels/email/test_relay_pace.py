@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from tests.support.redis_server import RedisServer
 from tests.support.threads import in_thread

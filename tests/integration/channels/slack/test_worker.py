@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from tests.support.http_server import Answer
 from tests.support.slack_server import POST, SlackServer, failed

@@ -11,7 +11,7 @@ import pytest
 from adapters.channels.telegram.limiter import TelegramLimits
 from adapters.channels.telegram.notifier import TelegramNotifier
 from adapters.clock import SystemClock
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from domain.content import Content
 from domain.errors import Throttled

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.inbound.contract import DeadCopy, RetryCopy
-from adapters.message_format.properties import Properties
+from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from adapters.sqlite.queue_rows import Ended
 from tests.support.rabbit import Broker, Peer
