@@ -37,7 +37,6 @@ def configure_logs(
     number = logging.getLevelNamesMapping()[level]
     sink = LogSink(sys.stderr)
     first: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
