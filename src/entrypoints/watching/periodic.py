@@ -182,7 +182,10 @@ class WorkerNotes:
         pauses = [
             PauseState(
                 name=name,
-                cause=mask_addresses(pause.cause)[:_LONGEST_CAUSE],
+                # A provider may answer with half a character, which no note can carry.
+                cause=mask_addresses(pause.cause)[:_LONGEST_CAUSE]
+                .encode(errors="replace")
+                .decode(),
                 since=pause.since.timestamp(),
                 next_try=pause.next_try.timestamp(),
             )

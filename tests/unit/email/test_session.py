@@ -96,3 +96,13 @@ def test_dots_at_line_starts_are_doubled_and_nothing_else_changes(lines: list[by
     assert (end, rest) == (b".", b"")
     assert b"." not in received
     assert [line[1:] if line.startswith(b".") else line for line in received] == lines
+
+
+def test_a_server_that_talks_on_unasked_is_cut_off() -> None:
+    session, wire = session_after(b"250 ok\r\n" * 90)
+    assert session.lost is None
+
+    session, wire = session_after(b"250 ok\r\n" * 5000)
+
+    assert session.lost
+    assert wire.was_cut

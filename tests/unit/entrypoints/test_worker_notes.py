@@ -148,3 +148,14 @@ def test_field_8_8_the_oldest_in_hand_is_known_by_what_its_message_says() -> Non
     in_hand.let_go(oldest, is_settled=True)
     assert in_hand.by_queue()["email"] == QueueInHand(count=1, oldest=int(NOW) - 50)
     assert in_hand.settled_at == NOW
+
+
+def test_half_a_character_in_a_cause_costs_no_note() -> None:
+    async def body(scene: Scene) -> None:
+        cut = Pause(cause="Conflict: \ud83d bot", since=NOON, next_try=NOON)
+        await scene.watch("a", {"telegram": cut}).renew()
+
+        [state] = worker_states(await scene.store.notes(), lambda: NOW)
+        assert state.pauses[0].cause == "Conflict: ? bot"
+
+    run(body)

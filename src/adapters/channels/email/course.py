@@ -1,7 +1,6 @@
 """One mail on its way, over one connection after another until the server has taken it."""
 
 from collections.abc import Awaitable, Sequence
-from operator import itemgetter
 
 import structlog
 
@@ -39,7 +38,6 @@ _MOST_TURNS = 10
 """Connections that end without any progress, one after another. Each had served before."""
 
 _OK = 250
-_code = itemgetter(0)
 _rcpt = "RCPT TO:<{}>\r\n".format
 
 log = structlog.get_logger()
@@ -105,11 +103,11 @@ class Course:
 
         Raises what `Envelope.answers` raises. The session may be closed afterwards.
         """
+        times, self.most_recipients = self._timeouts, None
         if session.unasked:
             farewell = session.unasked[0]
             text = f"{session.server} said {farewell} unasked"
             raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
-        times, self.most_recipients = self._timeouts, None
         sender = f"MAIL FROM:<{self._mail.envelope_from.wire}>{self._parameters(session, payload)}"
         commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
         answers: Answers = [None] * len(self.asked)
@@ -118,7 +116,8 @@ class Course:
         else:  # RFC 2920: the whole group at once
             group, later = "".join(commands).encode(), min(times.group, times.command)
             replies = await session.ask(group, times.command, len(commands), later)
-            if [*map(_code, replies)] != [*[_OK] * (len(commands) - 1), GO_AHEAD]:
+            codes = [reply.code for reply in replies]
+            if codes != [*[_OK] * (len(commands) - 1), GO_AHEAD] or session.lost is not None:
                 if len(replies) < len(commands) and session.broke_off(replies):
                     some = f"{len(replies)} of {len(commands)} commands sent together"
                     raise PipeliningBroken(f"{session.server} answered {some}")

@@ -1,5 +1,6 @@
 """What an operator reads when no connection to a relay can be had."""
 
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -124,12 +125,16 @@ class Failures:
         return self._clean(f"{reply.code} {reply.words}")
 
     def _clean(self, text: str) -> str:
-        """A server may echo what it was sent; credentials never leave here, in any form."""
+        """A server may echo what it was sent; credentials never leave here, in any form. Base64 is
+        known by how it begins, since an echo may be cut off."""
         user, password, token = self.settings.username or "", self.settings.password, self.token
-        login, bearer = f"\0{user}\0{password}", f"user={user}\x01auth=Bearer {token}\x01\x01"
-        for secret, sent in ((password, login), (token, bearer)):
-            for form in (secret, to_base64(sent), to_base64(secret)) if secret else ():
-                text = text.replace(form, "***")
+        for secret, forms in (
+            (password, (f"\0{user}\0{password}", password)),
+            (token, (f"user={user}\x01auth=Bearer {token}", f"n,a={user},\x01host=", token)),
+        ):
+            if secret:
+                begins = "|".join(re.escape(to_base64(form or "")[:8]) for form in forms)
+                text = re.sub(f"(?:{begins})[\\w+/=]*", "***", text.replace(secret, "***"))
         return one_line(text)
 
 

@@ -44,6 +44,8 @@ async def introduce(
         reply = await failures.answer(session, b"STARTTLS\r\n", seconds)
         if reply.code != _READY:
             raise failures.not_served(reply)
+        if session.lost is not None:
+            raise failures.lost(session)
         try:
             async with asyncio.timeout(seconds):
                 await session.start_tls(context, settings.host)

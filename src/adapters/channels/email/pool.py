@@ -134,7 +134,8 @@ class Pool:
 
     def _dial_as_needed(self) -> None:
         wanted = len(self._waiters) - len(self._dials)
-        wanted = min(wanted, self._room() - len(self._goodbyes))  # they count at the relay still
+        # Those that say goodbye still count at the relay.
+        wanted = min(wanted, 0 if self._closed else self._room() - len(self._goodbyes))
         if self._has_failed:
             wanted = min(wanted, 1 - len(self._dials) if self._next_try is None else 0)
         for _ in range(wanted):
@@ -166,6 +167,8 @@ class Pool:
         self._has_failed = True
         if count := len(self._out) + len(self._idle):
             self._was_refused(count)
+            while self._waiters and self._idle:  # who waits for this one takes another
+                self._hand_on(self._idle.pop())
         elif not self._dials and not (isinstance(error, Crowded) and self._tries_again()):
             self._width.reset()  # nothing serves us: that says nothing about how many would
             self._say_width()

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 FAREWELL = 421  # RFC 5321 3.8: the server closes the connection after it
 _LONGEST_LINE = 8192
 _LONGEST_REPLY = 32768
+_MOST_UNASKED = 100
 _LONGEST_TEXT = 300
 _CODE = re.compile(rb"[2-5]\d\d")
 # RFC 3463 section 2.
@@ -212,7 +213,7 @@ class Session(asyncio.Protocol):
         if farewell is not None:
             self._lose(f"the server closed with {farewell}")
             self._transport.close()
-        elif len(self._rest) > _LONGEST_LINE:
+        elif len(self._rest) > _LONGEST_LINE or len(self.unasked) > self._wanted + _MOST_UNASKED:
             self._refuse(self._rest)
         elif len(self.unasked) >= self._wanted:
             self._wake()

@@ -262,6 +262,15 @@ def test_what_is_slipped_in_before_the_tls_handshake_is_never_read(
     assert len(server.accepted) == 1
 
 
+@pytest.mark.parametrize("more", ["421 4.3.2 closing", "no reply at all"])
+def test_an_end_that_comes_with_the_consent_to_tls(certificate: Certificate, more: str) -> None:
+    server = SmtpServer(starttls=certificate.server_context)
+    server.on("starttls", Say(f"220 go ahead\r\n{more}"))
+
+    with pytest.raises(Unavailable, match=more):
+        raise send_to(server, Security.STARTTLS, ca_file=certificate.file) or AssertionError
+
+
 def test_a_file_that_holds_no_certificates_is_named_at_once(tmp_path: Path) -> None:
     empty = tmp_path / "ca.pem"
     empty.write_text("nothing")

@@ -138,3 +138,17 @@ def test_a_cancelled_mail_takes_its_connection_with_it_and_gives_its_place_back(
         assert len(server.sessions) == 2
 
     with_server(body, limits=PoolLimits(size=1), timeouts=Timeouts())
+
+
+def test_an_idle_connection_serves_a_mail_whose_own_is_lost_and_cannot_be_replaced() -> None:
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        await asyncio.gather(send(notifier), send(notifier))
+        server.on("connect", Say("421 4.7.0 no more of you"))
+        server.on("mail", Cut(), times=1)
+
+        async with asyncio.timeout(5):
+            answers = await send(notifier)
+
+        assert answers == {"ann@example.com": None}
+
+    with_server(body)
