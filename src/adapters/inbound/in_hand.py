@@ -55,15 +55,12 @@ class InHand:
         """What is in hand of each queue."""
         times: dict[str, list[float]] = {}
         for at, message in self._taken.values():
-            times.setdefault(message.queue, []).append(_since(at, message))
+            headers = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
+            published = message.properties.timestamp or 0
+            first_seen = headers.first_seen.timestamp() if headers.first_seen else 0
+            earlier = (time for time in (published, first_seen) if time > _EARLIEST)
+            times.setdefault(message.queue, []).append(min([at, *earlier]))
         return {
             queue: QueueInHand(count=len(since), oldest=min(since))
             for queue, since in times.items()
         }
-
-
-def _since(at: float, message: InboundMessage) -> float:
-    headers = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
-    published = message.properties.timestamp or 0
-    first_seen = headers.first_seen.timestamp() if headers.first_seen else 0
-    return min([at, *(time for time in (published, first_seen) if time > _EARLIEST)])

@@ -7,6 +7,7 @@ import resource
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from itertools import islice
 from types import FrameType
@@ -147,7 +148,11 @@ def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     try:
         try:
-            _limit_memory(memory, soft, hard)
+            with suppress(FileNotFoundError):
+                limit = int(os.pread(_statm(), 32, 0).split(maxsplit=1)[0]) * _PAGE + memory
+                # A limit that is set already is at most the hard one.
+                limit = limit if soft == resource.RLIM_INFINITY else min(limit, soft)
+                resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
             _alarm.is_armed = True
             signal.setitimer(signal.ITIMER_PROF, seconds)
             return work()
@@ -156,17 +161,6 @@ def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def _limit_memory(growth: int, soft: int, hard: int) -> None:
-    try:
-        in_use = int(os.pread(_statm(), 32, 0).split(maxsplit=1)[0]) * _PAGE
-    except FileNotFoundError:
-        return
-    limit = in_use + growth
-    if soft != resource.RLIM_INFINITY:  # it is at most the hard one
-        limit = min(limit, soft)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
 @cache

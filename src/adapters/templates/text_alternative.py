@@ -100,7 +100,8 @@ class _Reader:
         while self.writer.around is not None:
             self.writer.undrawn = 0
             self._end_table()
-        self.writer.end_pre()
+        if self.writer.pre is not None:
+            self.writer.end_pre()
         return "".join(self.writer.pieces) + "\n" if self.writer.pieces else ""
 
     def _shown(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Piece:

@@ -167,7 +167,8 @@ class WorkerNotes:
         nothing is written: that is reported elsewhere."""
         with suppress(LedgerUnavailable):
             await self._write_state()
-            await self.learned.refresh()
+            for refresh in self.learned.sharers:
+                await refresh()
             await self._write_relays()
 
     async def withdraw(self) -> None:

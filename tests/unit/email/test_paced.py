@@ -105,7 +105,8 @@ def test_a_limit_that_is_lifted_is_noticed_within_minutes() -> None:
 
         assert now() - began < 300
         await asyncio.sleep(900)
-        await learned.refresh()
+        for refresh in learned.sharers:
+            await refresh()
         assert learned.get(RELAY, Fact.RATE) is None
 
     run(body())

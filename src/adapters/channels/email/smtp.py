@@ -171,7 +171,7 @@ class PacedNotifier:
         self._admit = admit
         self._slots = asyncio.Semaphore(connections)
         self._blip_wait = blip_wait
-        pace.learned.shared_by(pace.refresh)
+        pace.learned.sharers.append(pace.refresh)
 
     async def notify(
         self,

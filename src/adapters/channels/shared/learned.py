@@ -40,7 +40,8 @@ class Learned:
 
     def __init__(self) -> None:
         self._facts: dict[str, dict[Fact, float]] = {}
-        self._sharers: list[Callable[[], Awaitable[object]]] = []
+        self.sharers: list[Callable[[], Awaitable[object]]] = []
+        """Await each to take over what other processes have learned."""
 
     def note(self, relay: str, fact: Fact, value: float | None) -> None:
         """Write a number down; None: this limit is not known any more."""
@@ -53,15 +54,6 @@ class Learned:
     def get(self, relay: str, fact: Fact) -> float | None:
         """Return the number, or None where none is known."""
         return self._facts.get(relay, {}).get(fact)
-
-    def shared_by(self, refresh: Callable[[], Awaitable[object]]) -> None:
-        """Name who takes over what other processes learn, when `refresh` is awaited."""
-        self._sharers.append(refresh)
-
-    async def refresh(self) -> None:
-        """Take over what other processes have learned."""
-        for refresh in self._sharers:
-            await refresh()
 
     def snapshot(self) -> Mapping[str, Mapping[str, float]]:
         """Return a copy: relay -> name of the fact -> number."""
