@@ -44,12 +44,8 @@ class SqlitePaces:
         await self._lane(key, change)
 
     async def note(self, key: str) -> tuple[str, float]:
-        def work(connection: sqlite3.Connection) -> str:
-            connection.execute(_TABLE)
-            row = connection.execute("SELECT note FROM pace WHERE key = ?", (key,)).fetchone()
-            return (row and row[0]) or ""
-
-        return await self._database.write(work), self._clock()
+        notes = await self.notes()
+        return notes.get(key, ""), self._clock()
 
     async def swap(self, key: str, old: str, new: str) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
