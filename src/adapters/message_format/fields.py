@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, model_validator
 
+from domain.duration import parse_duration
 from domain.media_type import MediaType
 from domain.notification import Attachment, header_fault, locale_fault
-from domain.retry_policy import parse_duration
 
 MAX_ID = 255  # as an AMQP message id: it travels in the headers of copies
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from domain.content import Envelope, InDoubtPolicy
+from domain.duration import parse_duration
 from domain.notification import InvalidNotification, header_fault, one_recipient
-from domain.retry_policy import parse_duration
 
 _MAX_PRIORITY = 255
 

@@ -12,8 +12,8 @@ from adapters.rabbitmq.settings import Binding, TlsFiles, TopologyMode
 from adapters.setting_values import Secret, parse_count, parse_path, parse_switch
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
+from domain.duration import parse_duration
 from domain.notification import Recipient
-from domain.retry_policy import parse_duration
 from entrypoints.settings import values
 
 PRODUCTION = "production"

@@ -11,9 +11,9 @@ from adapters.message_format.body import loads_object
 from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
 from adapters.setting_values import OFF, parse_count
 from domain.alerts import AlertTarget
+from domain.duration import parse_duration
 from domain.errors import MalformedMessage
 from domain.notification import Recipient
-from domain.retry_policy import parse_duration
 
 T = TypeVar("T")
 

@@ -7,11 +7,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.content import InDoubtPolicy
+from domain.duration import parse_duration
 from domain.errors import FailureReason, Transient
 from domain.ledger import RecipientState
 from domain.notification import Recipient
 from domain.outcome import Deferred, Rejected
-from domain.retry_policy import RetryPolicy, parse_duration, result_of_state
+from domain.retry_policy import RetryPolicy, result_of_state
 
 EIGHT = tuple(map(parse_duration, ["10s", "1m", "5m", "30m", "2h", "6h", "12h", "24h"]))
 MINUTE = timedelta(minutes=1)

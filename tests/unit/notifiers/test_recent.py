@@ -1,6 +1,6 @@
 """What was learned last is kept, and not for ever."""
 
-from adapters.channels.shared.learned import Recent
+from adapters.channels.shared.recent import Recent
 
 
 def test_what_is_written_is_found() -> None:

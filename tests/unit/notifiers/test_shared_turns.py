@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.channels.shared.learned import SharedTurns
+from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.slack.pace import SlackPace
 from adapters.channels.telegram.limiter import Limiter, TelegramLimits
 from domain.errors import Throttled, Unavailable

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from adapters.channels.finding import Finding, clock_findings
 from adapters.channels.shared.http import TIMEOUT, HttpClient
-from adapters.channels.shared.learned import SharedTurns
 from adapters.channels.shared.one_by_one import OneByOneNotifier
+from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.slack.message import message_of
 from adapters.channels.slack.pace import SlackPace
 from adapters.channels.slack.people import People, is_email

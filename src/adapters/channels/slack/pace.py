@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.channels.shared.learned import SharedTurns, loop_time
+from adapters.channels.shared.turns import SharedTurns, loop_time
 from domain.errors import Throttled
 from domain.pace import Spacing
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
-from adapters.channels.shared.learned import Recent
+from adapters.channels.shared.recent import Recent
 from domain.errors import FailureReason, Permanent
 
 MOST_KNOWN = 10_000

@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from adapters.channels.shared.learned import SharedTurns, loop_time
+from adapters.channels.shared.turns import SharedTurns, loop_time
 from adapters.channels.telegram.channel import Chat
 from domain.errors import Throttled
 from domain.pace import Rate, Spacing

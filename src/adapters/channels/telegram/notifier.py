@@ -22,8 +22,9 @@ from adapters.channels.shared.http import (
     error_of_status,
     short_text,
 )
-from adapters.channels.shared.learned import Recent, SharedTurns
 from adapters.channels.shared.one_by_one import OneByOneNotifier
+from adapters.channels.shared.recent import Recent
+from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.telegram.channel import Chat, chat_of
 from adapters.channels.telegram.limiter import Limiter, Request, TelegramLimits
 from adapters.channels.telegram.plan import Call, Options, Plan, plan

@@ -13,8 +13,8 @@ from adapters.dead_letters.dead_letter import DeadLetter, describe
 from adapters.inbound.contract import Decision, InboundMessage, Keep
 from adapters.inbound.identity import is_key
 from adapters.sqlite.url import parse_sqlite_url
+from domain.duration import parse_duration
 from domain.errors import FailureReason
-from domain.retry_policy import parse_duration
 from entrypoints.cli.app import channel_names, template_names
 from entrypoints.cli.application import Application, printable, words
 from entrypoints.settings.values import not_forbidden
