@@ -195,7 +195,8 @@ def test_in_a_young_outage_the_return_is_noticed_within_five_seconds(back_at: fl
     assert 0 <= run(main()) - back_at <= 4.0
 
 
-def test_who_is_cancelled_while_waiting_leaves_the_queue_and_the_turn_where_it_is() -> None:
+@pytest.mark.parametrize("when", ["while it waits", "just as the turn comes"])
+def test_who_is_cancelled_leaves_the_turn_to_the_next(when: str) -> None:
     async def main() -> list[str]:
         turns = Turns()
         got: list[str] = []
@@ -207,28 +208,11 @@ def test_who_is_cancelled_while_waiting_leaves_the_queue_and_the_turn_where_it_i
         async with turns.turn(a_place("holder")):
             tasks = [asyncio.create_task(take(name)) for name in "ab"]
             await asyncio.sleep(0)
-            tasks[0].cancel()
-            await asyncio.sleep(0)
-            assert turns.is_taken
-            assert got == []
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return got
-
-    assert asyncio.run(main()) == ["b"]
-
-
-def test_who_is_cancelled_just_as_the_turn_comes_passes_it_on() -> None:
-    async def main() -> list[str]:
-        turns = Turns()
-        got: list[str] = []
-
-        async def take(name: str) -> None:
-            async with turns.turn(a_place(name)):
-                got.append(name)
-
-        async with turns.turn(a_place("holder")):
-            tasks = [asyncio.create_task(take(name)) for name in "ab"]
-            await asyncio.sleep(0)
+            if when == "while it waits":
+                tasks[0].cancel()
+                await asyncio.sleep(0)
+                assert turns.is_taken
+                assert got == []
         tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return got
