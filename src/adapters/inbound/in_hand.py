@@ -22,30 +22,28 @@ class QueueInHand:
 
 class InHand:
     """Counts messages that were taken and are not settled yet, and those that are. Shared by all
-    queues of a worker."""
+    queues of a worker. `count` and `size`: the messages in hand, and their bytes."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """`clock`: seconds since the epoch."""
+        self.count = 0
         self.size = 0
         self.settled = 0
         self.settled_at: float | None = None
         self._clock = clock
         self._taken: dict[int, tuple[float, InboundMessage]] = {}
 
-    @property
-    def count(self) -> int:
-        """How many messages are in hand."""
-        return len(self._taken)
-
     def take(self, message: InboundMessage) -> None:
         """A message was taken; the same object is to be let go."""
         self._taken[id(message)] = self._clock(), message
+        self.count += 1
         self.size += len(message.body)
 
     def let_go(self, message: InboundMessage, *, is_settled: bool) -> None:
         """It is in hand no more: settled, or taken back by the broker. Not `is_settled`: it was
         handed back, to be handled again."""
         del self._taken[id(message)]
+        self.count -= 1
         self.size -= len(message.body)
         if is_settled:
             self.settled += 1
