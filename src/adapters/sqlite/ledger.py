@@ -135,7 +135,8 @@ class SqliteLedger:
 
     async def _flush(self) -> None:
         while self._waiting:
-            # One turn more, since a commit costs as much as several deliveries' rows.
+            # Two turns more, since a commit costs as much as several deliveries' rows.
+            await asyncio.sleep(0)
             await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
             undone = len(self._given_up)

@@ -36,6 +36,13 @@ class SlowNotifier(FakeNotifier):
         return await super().notify(notification, content, recipients, about_to_send)
 
 
+def assert_each_got_the_whole_mail(notifier: FakeNotifier) -> None:
+    assert {part for one in notifier.delivered for part in one.content.parts.values()} == {
+        "Hello Ann"
+    }
+    assert all(one.notification.template == "welcome" for one in notifier.delivered)
+
+
 def most_at_once(house: House, *files: Attachment) -> int:
     """Dispatch six; how many were under way at once."""
     notifier = house.notifier
@@ -136,6 +143,7 @@ def test_what_comes_while_the_provider_is_away_waits_and_is_sent() -> None:
 
     asyncio.run(main())
     assert sorted(house.notifier.addresses) == ["ann@example.com", "bob@example.com"]
+    assert_each_got_the_whole_mail(house.notifier)
 
 
 def test_what_may_not_wait_in_hand_comes_back_later_and_spends_nothing() -> None:
@@ -176,6 +184,7 @@ def test_those_not_yet_taken_get_further_messages_and_what_happens_to_one_is_the
     assert [r.recipient for r in outcome.sent] == [ANN, BOB, CY]
     assert [len(mail.recipients) for mail in notifier.delivered] == [1, 1, 1]
     assert notifier.calls == 4
+    assert_each_got_the_whole_mail(notifier)
 
 
 def test_of_two_the_second_gets_a_further_message() -> None:
