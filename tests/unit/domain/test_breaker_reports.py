@@ -1,0 +1,77 @@
+"""How often an outage is reported, and how soon new credentials are seen."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from domain.breaker import LONGEST_EARLY_PAUSE, LONGEST_PAUSE, Breaker
+from domain.errors import Unavailable
+from domain.events import Event, TroubleBegan, channel_trouble
+from tests.support.relay_scene import VirtualClock
+from tests.support.virtual_time import now, run
+
+
+class Times:
+    """An EventSink that keeps when an outage was reported, in seconds since it began."""
+
+    def __init__(self) -> None:
+        self.began = now()
+        self.reported: list[float] = []
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, TroubleBegan):
+            self.reported.append(now() - self.began)
+
+
+async def an_outage(
+    seconds: float, error: Unavailable, is_over: Callable[[], bool] = lambda: False
+) -> tuple[list[float], list[float]]:
+    """When the provider was tried, and when the outage was reported."""
+    times = Times()
+    tries: list[float] = []
+    breaker = Breaker(VirtualClock(), channel_trouble("email"), times)
+
+    async def send() -> None:
+        tries.append(now() - times.began)
+        if not is_over():
+            raise error
+
+    calls = [asyncio.create_task(breaker.call(send)) for _ in range(2)]
+    await asyncio.sleep(seconds)
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    return tries, times.reported
+
+
+def test_an_outage_is_reported_when_the_pause_changes_and_every_half_minute() -> None:
+    tries, reported = run(an_outage(100, Unavailable("refused")))
+
+    assert tries[:6] == [0, 1, 3, 7, 11, 15]
+    assert reported == [0, 1, 3, 35, 67, 99]
+
+
+def test_pauses_grow_once_five_minutes_are_over() -> None:
+    tries, reported = run(an_outage(480, Unavailable("refused")))
+
+    late = [at for at in tries if at > 299]
+    waits = [after - before for before, after in pairwise(late)]
+    assert waits == [2 * LONGEST_EARLY_PAUSE, 16, *[LONGEST_PAUSE] * 5]
+    assert reported[-4:] == late[-4:]
+
+
+@pytest.mark.parametrize("changed_at", [0.5, 1.5, 7.2, 13.2])
+def test_new_credentials_are_seen_within_a_second(changed_at: float) -> None:
+    async def main() -> float:
+        began = now()
+
+        def has_changed() -> bool:
+            return now() - began >= changed_at
+
+        login = Unavailable("535", is_login=True, changed=has_changed)
+        tries, _ = await an_outage(14.9, login, is_over=has_changed)
+        return tries[1]
+
+    assert changed_at <= run(main()) <= changed_at + 1
