@@ -49,6 +49,7 @@ class Transient(DeliveryError):
     `safe_to_repeat`: nothing of the payload has left, so a repeat within seconds cannot duplicate.
     `at_least`: the shortest wait that makes sense (a greylisting server asks for minutes).
     `retry_after`: the wait that the provider named for this message, in place of the tier's.
+    `most_attempts`: after so many it is given up; None: after all tiers.
     `provider_fault`: not this message's fault, as far as one refusal shows; several
     messages in a row make it the channel's trouble. `is_certain`: the provider speaks of us or of
     itself, so for some tries it spends no attempt.
@@ -61,12 +62,14 @@ class Transient(DeliveryError):
         safe_to_repeat: bool = False,
         at_least: timedelta | None = None,
         retry_after: timedelta | None = None,
+        most_attempts: int | None = None,
         provider_fault: bool = False,
         is_certain: bool = False,
     ) -> None:
         super().__init__(message)
         self.safe_to_repeat = safe_to_repeat
         self.at_least = at_least
+        self.most_attempts = most_attempts
         self.retry_after = retry_after
         self.provider_fault = provider_fault
         self.is_certain = is_certain

@@ -70,9 +70,10 @@ class RetryPolicy:
         """The wait after `attempt` (the first is 1) failed, or None to give up.
 
         An error that asks for a longer wait is moved up to the first tier that is long enough,
-        else to the longest; it spends its attempt all the same.
+        else to the longest; it spends its attempt all the same. It may allow fewer attempts.
         """
-        if attempt > len(self.tiers):
+        most = (error.most_attempts if error else None) or len(self.tiers) + 1
+        if attempt >= min(most, len(self.tiers) + 1):
             return None
         tier = self.tiers[attempt - 1]
         at_least = error.at_least if error else None

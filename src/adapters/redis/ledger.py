@@ -51,6 +51,7 @@ class RedisLedger:
                 claim,
                 _digest(delivery.session),
                 _digest(delivery.fingerprint),
+                int(delivery.has_id),
                 int(delivery.redelivered),
                 len(given_up),
                 *given_up,
@@ -74,8 +75,14 @@ class RedisLedger:
 
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         recipients = delivery.addresses
-        head = (_prefix(delivery), _digest(delivery.fingerprint), int(delivery.redelivered))
-        answer = await self._scripts.run(rules.PEEK, *head, *map(_digest, recipients))
+        answer = await self._scripts.run(
+            rules.PEEK,
+            _prefix(delivery),
+            _digest(delivery.fingerprint),
+            int(delivery.has_id),
+            int(delivery.redelivered),
+            *map(_digest, recipients),
+        )
         _happened, _is_recovered, *found = answer
         states = [RecipientState(state.decode()) for state in found]
         return dict(zip(recipients, states, strict=True))
@@ -91,7 +98,8 @@ class RedisLedger:
         await self._run(scripts.SENT, claim.name, *map(_digest, recipients))
 
     async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
-        await self._run(scripts.FINISH, claim.name, *map(_digest, sent))
+        kept = "" if claim.has_id else claim.name
+        await self._run(scripts.FINISH, claim.name, kept, *map(_digest, sent))
 
     async def acked(self, claim: Claim) -> None:
         if not claim.has_id:
@@ -135,7 +143,7 @@ class RedisLedger:
 
 
 def _prefix(delivery: Delivery) -> str:
-    """The beginning of the names of this delivery's claims. The first letter is for the scripts."""
+    """The beginning of the names of this delivery's claims, and the name of its hash."""
     channel = delivery.notification.channel
     key = _digest(f"{len(channel)}:{channel}{delivery.key}")
     return f"{'i' if delivery.has_id else 'n'}{key}"

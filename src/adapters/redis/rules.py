@@ -5,7 +5,7 @@ from typing import Final
 from adapters.redis.scripts import READING, WRITING
 
 _JUDGE: Final = """
-local has_id, key = string.sub(claim, 1, 1) == 'i', key_of(claim)
+local key = key_of(claim)
 local function answer(of, recovered)
     local reply = {1, recovered and 1 or 0}
     for i = first, #ARGV do reply[#reply + 1] = of(ARGV[i]) end
@@ -62,7 +62,8 @@ end
 PEEK: Final = (
     READING
     + """
-local claim, fingerprint, redelivered, first = ARGV[5], ARGV[6], ARGV[7] == '1', 8
+local claim, fingerprint, has_id, redelivered = ARGV[5], ARGV[6], ARGV[7] == '1', ARGV[8] == '1'
+local first = 9
 """
     + _JUDGE
     + """
@@ -72,15 +73,16 @@ if #left > 0 and has_recovered() then return all_but_sent('busy', has_id) end
 return answer(function(recipient) return found[recipient] end)
 """
 )
-"""Arguments: claim (of the kind and key that a start would have), fingerprint, redelivered,
-recipients (each once). Answers as START does, and writes nothing."""
+"""Arguments: claim (its beginning is enough), fingerprint, has_id, redelivered, recipients (each
+once). Answers as START does, and writes nothing."""
 
 START: Final = (
     WRITING
     + """
-local claim, session, fingerprint, redelivered = ARGV[5], ARGV[6], ARGV[7], ARGV[8] == '1'
-local first = 10 + tonumber(ARGV[9])
-for i = 10, first - 1 do undo(ARGV[i]) end
+local claim, session, fingerprint = ARGV[5], ARGV[6], ARGV[7]
+local has_id, redelivered = ARGV[8] == '1', ARGV[9] == '1'
+local first = 11 + tonumber(ARGV[10])
+for i = 11, first - 1 do undo(ARGV[i]) end
 if exists('x:' .. claim) then return {0} end
 """
     + _JUDGE
@@ -117,6 +119,6 @@ end
 return answer(function(recipient) return found[recipient] end, #left > 0)
 """
 )
-"""Arguments: claim, session, fingerprint, redelivered, how many starts are to be undone, these,
-recipients (each once). Answers {0} where this start was undone before it came, else
+"""Arguments: claim, session, fingerprint, has_id, redelivered, how many starts are to be undone,
+these, recipients (each once). Answers {0} where this start was undone before it came, else
 {1, is_recovered, state...}."""

@@ -117,11 +117,10 @@ FINISH: Final = (
     WRITING
     + """
 local claim, got = ARGV[5], {}
-for i = 6, #ARGV do got[ARGV[i]] = true end
+for i = 7, #ARGV do got[ARGV[i]] = true end
 for _, row in ipairs(claimed(claim)) do
     if got[row.recipient] or row.state == 2 then
-        row.state = 2
-        if string.sub(claim, 1, 1) == 'i' then row.claim = '' end
+        row.state, row.claim = 2, ARGV[6]
         write(key_of(claim), row)
     else
         forget(key_of(claim), row)
@@ -130,7 +129,7 @@ end
 end_recovered(claim)
 """
 )
-"""Arguments: claim, recipients who got it."""
+"""Arguments: claim, the claim that they keep, recipients who got it."""
 
 ACKED: Final = (
     WRITING

@@ -199,8 +199,8 @@ async def _of_ledger(app: Application) -> list[Finding]:
         if url.startswith("sqlite:"):
             return [Finding(name, _file(url, is_ledger=True))]
         async with asyncio.timeout(TIMEOUT):
-            # Without a recipient it renews a lease, no more.
-            await app.container.ledger().sending(Claim("i0.0", has_id=True), ())
+            # A write that concerns no message: there is no such claim.
+            await app.container.ledger().acked(Claim("0", has_id=False))
     except SettingsInvalid as invalid:
         return _misconfigured(name, invalid)
     except (DispatcherError, TimeoutError) as error:

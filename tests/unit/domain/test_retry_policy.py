@@ -76,6 +76,18 @@ def test_a_wait_longer_than_every_tier_gets_the_longest() -> None:
     assert RetryPolicy((MINUTE, 2 * MINUTE)).delay_after(1, error) == 2 * MINUTE
 
 
+@given(tiers=tier_lists, attempt=attempts, most=st.integers(min_value=1, max_value=12))
+def test_an_error_may_allow_fewer_attempts_and_no_more(
+    tiers: tuple[timedelta, ...], attempt: int, most: int
+) -> None:
+    policy = RetryPolicy(tiers)
+    plain = policy.delay_after(attempt)
+
+    delay = policy.delay_after(attempt, Transient("busy", most_attempts=most))
+
+    assert delay == (None if attempt >= most else plain)
+
+
 def test_without_tiers_there_is_one_attempt() -> None:
     assert RetryPolicy(()).delay_after(1) is None
 

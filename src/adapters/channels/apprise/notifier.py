@@ -14,13 +14,13 @@ from apprise import Apprise, AppriseAsset, NotifyFormat
 from adapters.channels.shared.http import short_text
 from adapters.channels.shared.one_by_one import OneByOneNotifier, refuse_files
 from domain.content import Content
-from domain.errors import DeliveryError, FailureReason, Permanent, Transient
+from domain.errors import FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend
 
 _THREADS = 4
-_TRIES = 3
-_BETWEEN_TRIES = timedelta(minutes=5)
+_ATTEMPTS = 3
+_BETWEEN_ATTEMPTS = timedelta(minutes=5)
 _PIECE = re.compile(r"[^/:@?&=+,;#\s]{4,}")
 
 # Its lines hold URLs, tokens and whole messages; what matters is read from each call's result.
@@ -98,7 +98,12 @@ class AppriseNotifier(OneByOneNotifier):
                 self._threads, target.send, content.subject or "", content.parts.get("text", "")
             )
         if fault is not None:
-            raise _failure(target.name, fault, recipient)
+            what = fault or "Apprise could not send, and does not say why"
+            raise Transient(
+                f"target {target.name}: {what}",
+                at_least=_BETWEEN_ATTEMPTS,
+                most_attempts=_ATTEMPTS,
+            )
 
     async def refuse(
         self, notification: Notification, content: Content, recipient: Recipient
@@ -124,17 +129,3 @@ class AppriseNotifier(OneByOneNotifier):
 
 def _variable(name: str) -> str:
     return f"DISPATCHER_TARGETS__{name.upper()}"
-
-
-def _failure(name: str, fault: str, recipient: Recipient) -> DeliveryError:
-    """The number of failed tries travels with the recipient, since the tiers are for longer."""
-    tries = int(recipient.resume) + 1 if recipient.resume.isdecimal() else 1
-    text = f"target {name}: {fault or 'Apprise could not send, and does not say why'}"
-    error: DeliveryError
-    if tries < _TRIES:
-        error = Transient(text, at_least=_BETWEEN_TRIES)
-        error.resume = str(tries)
-        return error
-    error = Permanent(f"{text} (try {tries})", reason=FailureReason.RETRIES_EXHAUSTED)
-    error.resume = ""  # whoever sends it again has all tries again
-    return error

@@ -227,6 +227,12 @@ def test_field_5_8_a_relay_that_never_greets_is_given_up_after_thirty_seconds_wi
     assert "smtps://" in checks["email"][1]
 
 
+def test_a_ledger_in_memory_is_named_as_one_that_forgets(home: Path) -> None:
+    _, checks = doctor(home, ledger_url="memory:")
+
+    assert "ends with the worker" in checks["ledger"][1]
+
+
 def test_a_redis_ledger_is_asked_for_a_write_that_leaves_nothing(
     home: Path, own_redis: RedisServer
 ) -> None:
