@@ -194,7 +194,7 @@ class Breaker:
 
     def trip(self, error: DispatcherError, caller: Caller) -> None:
         """A call made while there was no pause met this error."""
-        if not self.is_open:  # of many calls in flight only the first opens it
+        if not self.is_open:  # of many calls under way only the first opens it
             self._began_at = self._clock.now()
             self._open(error, caller)
         else:

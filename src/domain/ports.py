@@ -117,4 +117,4 @@ class Notifier(Protocol):
         """
 
     async def close(self) -> None:
-        """Let go of connections. Called once nothing is in flight; may be called twice."""
+        """Let go of connections. Called once nothing is in hand; may be called twice."""

@@ -93,7 +93,7 @@ def _metrics(container: "Container") -> Metrics:
 
 class Container(containers.DeclarativeContainer):
     """Every part of the program, made on first use. `closing` lets go of what was made, the last
-    first, once nothing is in flight. Tests override a provider here and nowhere else."""
+    first, once nothing is in hand. Tests override a provider here and nowhere else."""
 
     __self__ = providers.Self()
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 TESTS = ROOT / "tests"
+CHANNELS = SRC / "adapters" / "channels"
 SOURCES = sorted(SRC.rglob("*.py"))
 TEST_FILES = sorted(TESTS.rglob("*.py"))
 
@@ -24,7 +25,7 @@ SEES = {
     "dead_letters": SHARED_INBOUND,
     "inbound": ("message_format",),
 }
-SEEN_BY_ALL = {"clock", "paths", "urls", "html", "secret", "setting_values", "template_parts"}
+SEEN_BY_ALL = {"clock", "urls", "html", "setting_values", "template_parts"}
 
 
 def name_of(path: Path) -> str:
@@ -61,6 +62,17 @@ def test_the_layers_are_there() -> None:
     }
 
 
+def test_each_class_name_occurs_once() -> None:
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name_of(path))
+
+    assert len(places) > 200
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
 @pytest.mark.parametrize("path", sorted((SRC / "domain").rglob("*.py")), ids=name_of)
 def test_the_domain_imports_the_standard_library_and_itself(path: Path) -> None:
     allowed = {*sys.stdlib_module_names, "domain"}
@@ -78,6 +90,18 @@ def test_an_adapter_imports_no_entrypoint_and_no_sibling(path: Path) -> None:
 
     assert siblings == set()
     assert not [module for module in imported if module.split(".")[0] == "entrypoints"]
+
+
+@pytest.mark.parametrize("path", sorted(CHANNELS.rglob("*.py")), ids=name_of)
+def test_a_channel_imports_no_other_channel(path: Path) -> None:
+    folders = {folder.name for folder in CHANNELS.iterdir() if folder.is_dir()} - {"shared"}
+    own = path.relative_to(CHANNELS).parts[0]
+    others = folders - {own}
+
+    imported = [m.split(".")[2:3] for m in imports_of(path) if m.startswith("adapters.channels.")]
+
+    assert others
+    assert [folder for folder in imported if others.intersection(folder)] == []
 
 
 def test_the_environment_is_read_in_the_settings_alone() -> None:

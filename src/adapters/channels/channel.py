@@ -29,8 +29,9 @@ class SettingFault(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingSpec:
-    """How one setting is read and shown. `parse` raises ValueError. A secret may be given by a
-    `_FILE` twin. `captured`: the value it stands for while messages are kept below a folder."""
+    """How one setting is read and shown. `parse` raises ValueError. A secret may be in a
+    file, named by `…_FILE`. `captured`: the value it stands for while messages are kept below a
+    folder."""
 
     name: str = ""
     parse: Callable[[str], object] = str

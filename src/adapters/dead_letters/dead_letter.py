@@ -136,8 +136,8 @@ def edited(
     rules: MessageRules,
     mark: str = "",
 ) -> Release:
-    """Send `text` in place of the letter's body, under a new id unless it brings one. `mark` goes
-    into the new id, so that several dead letters of one id get different ones.
+    """Send `text` in place of the dead letter's body, under a new id unless it brings one. `mark`
+    goes into the new id, so that several dead letters of one id get different ones.
 
     Recipients that have the message already do not get it; an address that the old body did not
     have gets it. `delay` and the template's expiry begin again. Raises MalformedMessage with

@@ -25,7 +25,7 @@ from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError, FailureReason, MalformedMessage, Permanent
 from domain.outcome import Outcome, Rejected, Sent
 
-_MENDABLE = (
+_FIXABLE = (
     FailureReason.TEMPLATE_MISSING,
     FailureReason.TEMPLATE_UNDEFINED,
     FailureReason.TEMPLATE_ERROR,
@@ -152,7 +152,7 @@ class TemplateReleaser:
 
     async def _decide(self, message: InboundMessage) -> Decision:
         headers = DeliveryHeaders.parse(message.headers)
-        if headers.reason not in _MENDABLE or not self.rehearsal.renders(message, headers):
+        if headers.reason not in _FIXABLE or not self.rehearsal.renders(message, headers):
             return Keep.KEEP
         letter = describe(message, self.rehearsal.channels)
         log.info(
@@ -163,5 +163,5 @@ class TemplateReleaser:
             reason=str(letter.reason),
             templates_version=self.version(),
         )
-        await asyncio.sleep(0)  # rendering a long row of letters must not hold up the mails
+        await asyncio.sleep(0)  # rendering many dead letters must not hold up the mails
         return release(message)

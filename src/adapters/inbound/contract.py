@@ -111,12 +111,12 @@ class Consumer(Protocol):
         session_ended: SessionEnded = not_kept,
     ) -> None:
         """Consume until `stop`. With `drain`, also end when the work queues are empty and nothing
-        is in flight; delayed copies do not hold it. Never gives up on an unreachable broker.
+        is in hand; delayed copies do not hold it. Never gives up on an unreachable broker.
         Raises TopologyMismatch where the configuration insists and the broker differs.
         """
 
     def stop(self) -> None:
-        """Take no more; `run` returns once what is in flight has ended or the grace is over.
+        """Take no more; `run` returns once what is in hand has ended or the grace is over.
         What has not ended by then is cancelled and handed back. May be called twice."""
 
     @property
@@ -170,8 +170,8 @@ Decide = Callable[[InboundMessage], Awaitable[Decision]]
 """Judges one dead letter. It may take its time: nothing else waits for it but the next one."""
 
 
-def not_told(message: InboundMessage) -> None:
-    """Do nothing: no caller needs to know what became of a dead letter."""
+def ignored(message: InboundMessage) -> None:
+    """Do nothing with a dead letter that was released or removed."""
 
 
 class DeadLetters(Protocol):
@@ -182,7 +182,7 @@ class DeadLetters(Protocol):
         does not exist. Cheap: none is fetched. Raises BrokerUnavailable."""
 
     async def visit(
-        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = ignored
     ) -> int:
         """Show `decide` each dead letter of `<queue>.dead`, the oldest first, one after the other,
         and do what it says, beginning at once. `done` is called with each one released or removed.

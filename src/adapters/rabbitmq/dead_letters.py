@@ -14,7 +14,7 @@ from adapters.inbound.contract import (
     InboundMessage,
     Keep,
     Release,
-    not_told,
+    ignored,
 )
 from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost, inbound
 from adapters.rabbitmq.connection import AmqpConnection, asking, connected
@@ -64,7 +64,7 @@ class RabbitDeadLetters:
         return count
 
     async def visit(
-        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = ignored
     ) -> int:
         visit = _Visit(queue, decide, done, self._link, self._batch)
         async with (

@@ -107,7 +107,7 @@ def _reason(error: OSError) -> str:
 class RabbitSettings:
     """`url`: one, or several with commas between them, tried in this order; `files`: for TLS.
     `tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
-    in `prefetch_of`; `grace` is how long `stop` waits for what is in flight; `max_body` and
+    in `prefetch_of`; `grace` is how long `stop` waits for what is in hand; `max_body` and
     `max_in_hand` are bytes: of the largest message, and of all in hand at once. `queue_arguments`
     replaces the arguments of work queues that we create. Raises ValueError, without the URL's
     secrets, where a value cannot work."""
@@ -148,11 +148,11 @@ EXCHANGE = "dispatcher"
 LADDER = tuple(
     timedelta(seconds=seconds) for seconds in (10, 60, 300, 1_800, 7_200, 21_600, 86_400)
 )
-"""The hops of exact waits, next to the configured tiers; their queues are made on first need."""
+"""The steps of exact waits, next to the configured tiers; their queues are made on first need."""
 
 _LOOKS = 1_000_000
-"""RabbitMQ 4 counts every look at a letter and drops it at its default limit of 20; -1 would mean
-unlimited there and zero on 3.x."""
+"""RabbitMQ 4 counts every look at a dead letter and drops it at its default limit of 20; -1 would
+mean unlimited there and zero on 3.x."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +209,10 @@ def queue_plans(settings: RabbitSettings, queue: str) -> tuple[QueuePlan, ...]:
     )
 
 
-def exact_hop(settings: RabbitSettings, delay: timedelta) -> timedelta:
-    """The longest hop that fits into `delay`, else the shortest there is."""
-    hops = {*settings.tiers, *LADDER}
-    return max((hop for hop in hops if hop <= delay), default=min(hops))
+def longest_step(settings: RabbitSettings, delay: timedelta) -> timedelta:
+    """The longest wait of a retry queue that fits into `delay`, else the shortest there is."""
+    steps = {*settings.tiers, *LADDER}
+    return max((step for step in steps if step <= delay), default=min(steps))
 
 
 def milliseconds(delay: timedelta) -> int:

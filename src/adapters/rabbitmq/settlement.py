@@ -21,7 +21,7 @@ from adapters.rabbitmq.settings import (
     QueuePlan,
     RabbitSettings,
     dead_queue,
-    exact_hop,
+    longest_step,
     retry_queue,
     work_queue,
 )
@@ -71,7 +71,7 @@ class Settler:
             if isinstance(copy, DeadCopy):
                 target = dead_queue(message.queue)
             else:
-                delay = exact_hop(self._settings, copy.delay) if copy.exact else copy.delay
+                delay = longest_step(self._settings, copy.delay) if copy.exact else copy.delay
                 target = retry_queue(message.queue, delay)
             prioritized = message.with_priority(copy.priority)
             if not await self._store(prioritized, channel, target, copy.headers):

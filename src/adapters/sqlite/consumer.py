@@ -38,9 +38,9 @@ _CANCEL_PATIENCE: Final = 1.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqliteConsumerSettings:
     """`prefetch`: messages handled at once, for each queue, so that none starves another. `grace`:
-    what `stop` leaves to those in flight. `lease`: after which a dead process's messages are taken
-    over; renewed by a third. `max_in_hand`: bytes, a third for the
-    messages taken at once and the rest for what is made of them."""
+    the time that `stop` leaves to those in hand. `lease`: after which a dead process's messages are
+    taken over; renewed by a third. `max_in_hand`: bytes, a third for the messages taken at once and
+    the rest for what is made of them."""
 
     queues: tuple[str, ...]
     prefetch: int = 20
@@ -197,7 +197,7 @@ class SqliteConsumer:
         return Ended(message=taken, copies=None, after=after)
 
     async def _let_go(self) -> None:
-        """Hand back what is still in flight; should that fail, the leases run out by themselves."""
+        """Hand back what is still in hand; should that fail, the leases run out by themselves."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:

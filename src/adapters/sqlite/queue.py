@@ -16,7 +16,7 @@ from adapters.inbound.contract import (
     Keep,
     Release,
     RetryCopy,
-    not_told,
+    ignored,
 )
 from adapters.message_format.rules import Properties
 from adapters.sqlite.database import Database
@@ -147,7 +147,7 @@ class SqliteQueue:
         return len(await self.dead_ids(queue))
 
     async def visit(
-        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = not_told
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = ignored
     ) -> int:
         """See DeadLetters. Each decision is a transaction of its own, so no interruption leaves a
         dead letter twice."""
@@ -173,8 +173,8 @@ class SqliteQueue:
         return message_from(queue, row) if row else None
 
     async def decide(self, id_: int, queue: str, decision: Decision) -> bool:
-        """Do it in one transaction; whether anything was done, since a letter that has gone stays
-        gone. Raises BrokerUnavailable."""
+        """Do it in one transaction; whether anything was done, since a dead letter that has gone
+        stays gone. Raises BrokerUnavailable."""
         if isinstance(decision, Keep):
             return False
 

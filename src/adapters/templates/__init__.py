@@ -10,14 +10,14 @@ from adapters.templates.inspection import (
     list_templates,
     variables_of,
 )
-from adapters.templates.lint import Finding, lint
+from adapters.templates.lint import LintFinding, lint
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 
 __all__ = [
     "Example",
     "ExampleBroken",
     "FilesystemTemplates",
-    "Finding",
+    "LintFinding",
     "RenderOptions",
     "Snapshot",
     "TemplateInfo",

@@ -31,7 +31,7 @@ _FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)  # path, line, te
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LintFinding:
     """Something wrong. `file` is the path from the root, `template` "" where no single one is."""
 
     template: str
@@ -41,7 +41,7 @@ class Finding:
     text: str
 
 
-def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
+def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]:
     """Compile the set and render every example for every channel its template serves."""
     try:
         templates = FilesystemTemplates(root, options=options, allow_broken=True)
@@ -58,7 +58,7 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[Finding]:
     return findings
 
 
-def _of_files(snapshot: Snapshot) -> list[Finding]:
+def _of_files(snapshot: Snapshot) -> list[LintFinding]:
     """What is wrong with files; a fault that several templates share is of no single one."""
     owners = {fault: set[str]() for fault in snapshot.faults}
     owners |= {line: {name} for line, name in snapshot.unknown.items()}
@@ -76,7 +76,7 @@ def _of_template(
     nulls: FilesystemTemplates | None,
     info: TemplateInfo,
     now: datetime,
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     path = min(min(files.values()) for files in info.parts.values())
     try:
         examples = examples_of(templates.snapshot, info.name)
@@ -101,7 +101,7 @@ def _of_example(
     info: TemplateInfo,
     example: Example,
     request: RenderRequest,
-) -> Iterator[Finding]:
+) -> Iterator[LintFinding]:
     content = _rendered(templates, request)
     if isinstance(content, Permanent):
         yield _failed(info, example, content, "error")
@@ -128,9 +128,9 @@ def _rendered(templates: FilesystemTemplates, request: RenderRequest) -> Content
 
 def _failed(
     info: TemplateInfo, example: Example, failure: Permanent, severity: Severity, more: str = ""
-) -> Finding:
+) -> LintFinding:
     place = failure.place if isinstance(failure, RenderFailure) else None
-    return Finding(
+    return LintFinding(
         template=info.name,
         file=place.path if place else example.path,
         line=place.line if place else None,
@@ -139,14 +139,14 @@ def _failed(
     )
 
 
-def _warning(info: TemplateInfo, path: str, text: str) -> Finding:
-    return Finding(template=info.name, file=path, line=None, severity="warning", text=text)
+def _warning(info: TemplateInfo, path: str, text: str) -> LintFinding:
+    return LintFinding(template=info.name, file=path, line=None, severity="warning", text=text)
 
 
-def _from_fault(fault: str, template: str = "") -> Finding:
+def _from_fault(fault: str, template: str = "") -> LintFinding:
     match = _FAULT.fullmatch(fault)
     file, line, text = match.groups() if match else ("", None, fault)
-    return Finding(
+    return LintFinding(
         template=template,
         file=file,
         line=int(line) if line else None,

@@ -105,7 +105,7 @@ def _read_settings(raw: RawSettings) -> tuple[Settings, dict[str, str]]:
 
 
 def _variables_in(*lines: str) -> set[str]:
-    """The variables that the lines name; the twin that names a file is the same setting."""
+    """The variables that the lines name; the one that names a file is the same setting."""
     names = re.findall(rf"{PREFIX}\w+", "\n".join(lines))
     return {name.removesuffix("_FILE") for name in names}
 

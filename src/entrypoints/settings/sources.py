@@ -1,5 +1,5 @@
-"""Where values come from: the environment, which wins, `_FILE` twins and `dispatcher.toml`; and
-what systemd says to a process that it starts, as in sd_notify(3)."""
+"""Where values come from: the environment, which wins, files named by `…_FILE`, `dispatcher.toml`;
+and what systemd says to a process that it starts, as in sd_notify(3)."""
 
 import difflib
 import os
@@ -45,7 +45,7 @@ class RawSettings:
 
 
 def is_secret(name: str) -> bool:
-    """Whether a file may hold the value of this setting, its `_FILE` twin."""
+    """Whether a file may hold the value of this setting, named by its variable with `_FILE`."""
     family, is_member, _ = name.partition("__")
     own = FIELDS.get(name)
     return own.spec.is_secret if own else bool(is_member) and family in FAMILIES
@@ -97,22 +97,22 @@ def read_environment(raw: RawSettings, environ: Mapping[str, str]) -> None:
     for origin, text in sorted(environ.items()):
         rest = origin.removeprefix(PREFIX)
         name = rest.lower()
-        twin_of = name.removesuffix("_file")
+        plain = name.removesuffix("_file")
         if rest == origin:
             continue
-        if name in FIELDS or (is_secret(name) and twin_of == name):
+        if name in FIELDS or (is_secret(name) and plain == name):
             if stripped(text):  # an empty variable counts as not set, as in compose files
                 raw.take(name, text, origin)
-        elif twin_of != name and is_secret(twin_of):
-            if text and environ.get(variable(twin_of)):
-                raw.faults.append(f"{origin}: {variable(twin_of)} is set too; set only one of them")
+        elif plain != name and is_secret(plain):
+            if text and environ.get(variable(plain)):
+                raw.faults.append(f"{origin}: {variable(plain)} is set too; set only one of them")
             elif text:
-                _read_file(raw, twin_of, origin, text)
+                _read_file(raw, plain, origin, text)
         elif not rest.startswith("TEST_") and not _SERVICE_LINK.fullmatch(rest):
             raw.refuse_unknown(origin, name)
 
 
-def _read_file(raw: RawSettings, name: str, twin: str, path: str) -> None:
+def _read_file(raw: RawSettings, name: str, origin: str, path: str) -> None:
     try:
         file = Path(path).expanduser()
         value = read_secret(file)
@@ -123,12 +123,12 @@ def _read_file(raw: RawSettings, name: str, twin: str, path: str) -> None:
         reason = getattr(error, "strerror", None) or "its path cannot be used"
         if isinstance(error, UnicodeDecodeError):
             reason = "is not UTF-8 text"
-        raw.faults.append(f"{twin}: cannot read {path if is_path else hint}: {reason}")
+        raw.faults.append(f"{origin}: cannot read {path if is_path else hint}: {reason}")
         return
-    raw.take(name, value, twin)
+    raw.take(name, value, origin)
     raw.files[name] = file
     if not value:
-        raw.faults.append(f"{twin}: {file} is empty; it must hold the value")
+        raw.faults.append(f"{origin}: {file} is empty; it must hold the value")
 
 
 def read_supervision(environ: Mapping[str, str] = os.environ) -> tuple[str, float | None]:

@@ -39,8 +39,8 @@ _LAST_WORD = 5.0  # seconds for the alerts of a worker that ends
 
 LOOK_PAUSE = 60.0  # seconds between two looks for what is left
 CALM = 3
-"""Looks in a row without a letter of the cause: an operator's command holds letters for a while,
-and they cannot be seen meanwhile."""
+"""Looks in a row without a dead letter of the cause: an operator's command holds dead letters for a
+while, and they cannot be seen meanwhile."""
 
 READ_AT_MOST = 1000
 """Dead letters that are read to keep causes apart. Of more, only the end of all is noticed."""
@@ -63,10 +63,10 @@ class Alerter:
 
     def at_work(self) -> AbstractAsyncContextManager[None]:
         """Send what is due while this is entered, and at the end what is left."""
-        rest, fault = partial(self.tell, is_last=True), "alerting failed"
-        return repeated(self.tell, _PAUSE, fault=fault, at_end=rest, patience=_LAST_WORD)
+        rest, fault = partial(self.report, is_last=True), "alerting failed"
+        return repeated(self.report, _PAUSE, fault=fault, at_end=rest, patience=_LAST_WORD)
 
-    async def tell(self, *, is_last: bool = False) -> None:
+    async def report(self, *, is_last: bool = False) -> None:
         """Send what is due now."""
         paused = self.paused()
         targets = [target for target in self.targets if target.channel not in paused]
@@ -227,7 +227,7 @@ class AllClear:
         async def read(message: InboundMessage) -> Decision:
             it = describe(message, self.channels)
             causes.add(Cause(reason=it.reason, template=it.template, channel=it.channel))
-            await asyncio.sleep(0)  # a long row of letters must not hold up the mails
+            await asyncio.sleep(0)  # reading many dead letters must not hold up the mails
             return Keep.KEEP
 
         is_read = count == 0

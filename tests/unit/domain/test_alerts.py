@@ -15,7 +15,7 @@ from domain.alerts import (
 from domain.errors import FailureReason
 from domain.events import TEMPLATES, QueueRecreated, channel_trouble
 from tests.fakes import NOON
-from tests.unit.domain.told import MISSING, Operator
+from tests.unit.domain.operator import MISSING, Operator
 
 SECOND = timedelta(seconds=1)
 

@@ -3,7 +3,7 @@
 from domain.alerts import GATHER, MAX_CAUSES, PATIENCE, WINDOW, DeadLetterCause
 from domain.errors import FailureReason
 from tests.fakes import NOON
-from tests.unit.domain.told import MISSING, Operator
+from tests.unit.domain.operator import MISSING, Operator
 
 
 def test_letters_that_were_told_are_called_drained_once() -> None:

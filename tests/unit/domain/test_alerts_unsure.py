@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from domain.alerts import PATIENCE, WINDOW
 from domain.events import queue_trouble
-from tests.unit.domain.told import Operator
+from tests.unit.domain.operator import Operator
 
 
 def told_of_trouble() -> Operator:

@@ -52,7 +52,7 @@ class Office:
 
     def tell(self, after: timedelta = GATHER) -> None:
         self.clock.time += after
-        asyncio.run(self.alerter.tell())
+        asyncio.run(self.alerter.report())
 
     @property
     def subjects(self) -> list[str]:

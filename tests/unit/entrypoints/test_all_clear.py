@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from adapters.inbound.contract import BrokerUnavailable, Decide, InboundMessage, not_told
+from adapters.inbound.contract import BrokerUnavailable, Decide, InboundMessage, ignored
 from domain.alerts import GATHER, AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
 from entrypoints.watching.alerts import CALM, READ_AT_MOST, AllClear
@@ -50,7 +50,7 @@ class Shelf:
         self,
         queue: str,
         decide: Decide,
-        done: Callable[[InboundMessage], None] = not_told,
+        done: Callable[[InboundMessage], None] = ignored,
     ) -> int:
         assert queue == "email"
         self.visits += 1

@@ -5,8 +5,8 @@ from pathlib import Path
 from adapters.dead_letters.dead_letter import DeadLetter, release
 from adapters.message_format.rules import Properties
 from entrypoints.cli.application import Application, opened
-from entrypoints.cli.failed.letters import Filter, look
 from entrypoints.cli.failed.moves import move
+from entrypoints.cli.failed.selection import Filter, look
 from entrypoints.settings import Settings
 
 

@@ -11,7 +11,7 @@ from adapters.rabbitmq.settings import (
     Binding,
     RabbitSettings,
     dead_queue,
-    exact_hop,
+    longest_step,
     queue_plans,
     retry_queue,
     work_queue,
@@ -76,11 +76,11 @@ def test_an_exact_wait_hops_by_the_longest_step_that_fits(milliseconds: int) -> 
     settings = _settings(tiers=(timedelta(seconds=2), timedelta(hours=12)))
     wait = timedelta(milliseconds=milliseconds)
 
-    hop = exact_hop(settings, wait)
+    step = longest_step(settings, wait)
 
     steps = [2, 10, 60, 300, 1_800, 7_200, 21_600, 43_200, 86_400]
     fitting = [step for step in steps if timedelta(seconds=step) <= wait]
-    assert hop == timedelta(seconds=fitting[-1] if fitting else 2)
+    assert step == timedelta(seconds=fitting[-1] if fitting else 2)
 
 
 @pytest.mark.parametrize("text", ["", "exchange", "a:b", "a=b", ":k=q", "e:k="])

@@ -19,7 +19,7 @@ from adapters.channels.email.session import Session, SmtpReply
 from adapters.channels.email.transaction import (
     GO_AHEAD,
     LONE_DOT,
-    Envelope,
+    SmtpEnvelope,
     Timeouts,
     final_failure,
 )
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 class Course:
     """What is known of each address that the mail goes to. `asked`: those that the present
-    transaction is for. `most_recipients`: see `Envelope`, of the last transaction.
+    transaction is for. `most_recipients`: see `SmtpEnvelope`, of the last transaction.
 
     A server may end a connection because of too many unknown recipients. Those that it refused have
     their answer. Those that it had accepted by then are the next to be asked for, alone: no further
@@ -101,7 +101,7 @@ class Course:
         """One transaction: one answer for each that is asked, in order; None is accepted for good.
         If the connection ends while the mail leaves, those accepted are InDoubt.
 
-        Raises what `Envelope.answers` raises. The session may be closed afterwards.
+        Raises what `SmtpEnvelope.answers` raises. The session may be closed afterwards.
         """
         times, self.most_recipients = self._timeouts, None
         if session.unasked:
@@ -175,9 +175,9 @@ class Course:
         return replies
 
     async def _judged(self, session: Session, replies: Sequence[SmtpReply | None]) -> Answers:
-        """See `Envelope.answers`."""
+        """See `SmtpEnvelope.answers`."""
         missing = len(self.asked) + 2 - len(replies)
-        envelope = Envelope(session, [*replies, *[None] * missing])
+        envelope = SmtpEnvelope(session, [*replies, *[None] * missing])
         try:
             return await envelope.answers(self._timeouts.connect)
         finally:

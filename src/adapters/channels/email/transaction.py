@@ -37,7 +37,7 @@ class Timeouts:
     final: float = 600.0
 
 
-class Envelope:
+class SmtpEnvelope:
     """The replies to MAIL, to each RCPT, and to DATA; None where none came.
 
     `most_recipients`: how many recipients of one mail the server turned out to take, if it refused

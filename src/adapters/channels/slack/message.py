@@ -19,7 +19,7 @@ LONGEST_TEXT = 40_000
 """Characters; what is longer Slack would cut (the method's page, "Truncating content")."""
 
 _THREAD = re.compile(r"\d{1,20}\.\d{1,10}")
-_MOST_TOLD = 5
+_MOST_SHOWN = 5
 
 # Where it goes and with whose token is ours to say. `parse` and `link_names` would make mentions
 # and links of plain words.
@@ -208,8 +208,8 @@ def _thread_fault(value: JsonValue) -> str | None:
 
 
 def _refuse(faults: list[str]) -> Never:
-    told = "; ".join(faults[:_MOST_TOLD])
-    more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
+    shown = "; ".join(faults[:_MOST_SHOWN])
+    more = f"; and {len(faults) - _MOST_SHOWN} more" if len(faults) > _MOST_SHOWN else ""
     raise Permanent(
-        f"Slack could not take this message: {told}{more}", reason=FailureReason.CONTENT_REFUSED
+        f"Slack could not take this message: {shown}{more}", reason=FailureReason.CONTENT_REFUSED
     ) from None

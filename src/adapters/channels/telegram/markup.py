@@ -32,7 +32,7 @@ _DROPPED = _ENDS_A_LINE | frozenset(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tag:
+class TelegramTag:
     """One pair of tags. Two of the same kind are two: adjacent quotations stay apart."""
 
     kind: str
@@ -48,7 +48,7 @@ class Run:
     """Text as people see it, within these tags, the outermost first."""
 
     text: str
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[TelegramTag, ...] = ()
 
 
 def units(text: str) -> int:
@@ -79,7 +79,7 @@ def plain(text: str) -> list[Run]:
 def write(runs: Iterable[Run]) -> str:
     """Markup that Telegram can parse, every tag closed in order."""
     pieces: list[str] = []
-    opened: tuple[Tag, ...] = ()
+    opened: tuple[TelegramTag, ...] = ()
     for run in runs:
         kept = shared(opened, run.tags)
         pieces += (tag.closing for tag in reversed(opened[kept:]))
@@ -90,7 +90,7 @@ def write(runs: Iterable[Run]) -> str:
     return "".join(pieces)
 
 
-def shared(one: Sequence[Tag], other: Sequence[Tag]) -> int:
+def shared(one: Sequence[TelegramTag], other: Sequence[TelegramTag]) -> int:
     """How many tags both have in common from the outside."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], zip(one, other, strict=False)))
 
@@ -101,8 +101,8 @@ class _MarkupReader:
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
-        self._tags: tuple[Tag, ...] = ()
-        self._open: dict[str, list[Tag | None]] = defaultdict(list)
+        self._tags: tuple[TelegramTag, ...] = ()
+        self._open: dict[str, list[TelegramTag | None]] = defaultdict(list)
 
     def text(self, text: str) -> None:
         if not text:
@@ -131,7 +131,7 @@ class _MarkupReader:
         kind = "tg-spoiler" if name == "span" else name
         tag = None
         if opening is not None and kind not in {known.kind for known in self._tags}:
-            tag = Tag(kind, opening)
+            tag = TelegramTag(kind, opening)
             self._tags += (tag,)
         self._open[name].append(tag)
 
@@ -141,7 +141,7 @@ class _MarkupReader:
             self._tags = tuple(other for other in self._tags if other is not tag)
 
 
-def _opening(name: str, attributes: str, within: Sequence[Tag]) -> str | None:
+def _opening(name: str, attributes: str, within: Sequence[TelegramTag]) -> str | None:
     """The opening tag with the attributes that Telegram knows; None: it would mean nothing."""
     if name in _BARE:
         return f"<{name}>"

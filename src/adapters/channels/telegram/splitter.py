@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from adapters.channels.telegram.markup import Run, Tag, shared, units, write
+from adapters.channels.telegram.markup import Run, TelegramTag, shared, units, write
 from adapters.html import escaped
 
 LONGEST_TEXT = 4096
@@ -93,7 +93,7 @@ class _Text:
 
     def _reach(self, start: int, end: int, budget: int) -> int:
         """How far a part from `start` may go at most."""
-        opened: tuple[Tag, ...] = ()
+        opened: tuple[TelegramTag, ...] = ()
         reached = start
         for run in self._between(start, min(end, start + budget)):
             new = run.tags[shared(opened, run.tags) :]
@@ -136,7 +136,7 @@ class _Text:
 def _affordable(runs: Sequence[Run], budget: int) -> Sequence[Run]:
     """Without the tags that would leave no room for text, such as an endless address."""
 
-    def kept(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+    def kept(tags: tuple[TelegramTag, ...]) -> tuple[TelegramTag, ...]:
         room = budget
         found = []
         for tag in tags:

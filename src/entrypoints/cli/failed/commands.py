@@ -25,7 +25,7 @@ from entrypoints.cli.application import (
     words,
 )
 from entrypoints.cli.failed import edit, moves
-from entrypoints.cli.failed.letters import Filter, collect, filters, look, unknown
+from entrypoints.cli.failed.selection import Filter, collect, filters, look, unknown
 
 
 @click.group("failed", commands=[moves.retry, moves.remove, edit.edit])
@@ -56,7 +56,7 @@ def list_(each: bool, as_json: bool, wanted: Filter) -> None:
             causes.setdefault(cause_of(letter), []).append(letter)
         groups = sorted(causes.items(), key=lambda each: -len(each[1]))
         print_entries(
-            ["letters", "reason", "template", "channel", "first", "last"],
+            ["dead letters", "reason", "template", "channel", "first", "last"],
             [_cause_row(cause, group) for cause, group in groups],
             [(f"newest id: {group[-1].id}", _error(group[-1])) for _, group in groups],
         )

@@ -1,4 +1,4 @@
-"""`dispatcher failed edit`: change a letter's body and send it."""
+"""`dispatcher failed edit`: change a dead letter's body and send it."""
 
 import hashlib
 import sys
@@ -11,7 +11,7 @@ from adapters.inbound.contract import Decision, InboundMessage, Keep, Release
 from adapters.message_format.body import loads_object
 from domain.errors import MalformedMessage
 from entrypoints.cli.application import opened, printable, words
-from entrypoints.cli.failed.letters import Filter, collect, filters, unknown, walk
+from entrypoints.cli.failed.selection import Filter, collect, filters, unknown, walk
 from entrypoints.settings import Settings
 from entrypoints.stores import message_rules
 
@@ -36,7 +36,7 @@ def edit(letter_id: str, wanted: Filter) -> int:
             return unknown(letter_id)
         if len(letters) > 1:
             how = "add --channel, --reason, --since or --until"
-            raise click.UsageError(f"{len(letters)} letters have the id {letter_id}: {how}")
+            raise click.UsageError(f"{len(letters)} dead letters have the id {letter_id}: {how}")
         [letter] = letters
         # No other dead letter of the id gets this mark, and an edit that is tried once more does.
         mark = f"-{hashlib.sha256(repr(letter).encode()).hexdigest()[:6]}"

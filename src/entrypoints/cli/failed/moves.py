@@ -1,5 +1,5 @@
-"""`dispatcher failed retry` and `remove`: many letters, none of them ever in memory alone. A dry
-run is judged as the worker would, and nothing is sent."""
+"""`dispatcher failed retry` and `remove`: many dead letters, each in the broker until its move is
+confirmed. A dry run judges as the worker would, and sends nothing."""
 
 import asyncio
 import signal
@@ -25,7 +25,7 @@ from entrypoints.cli.application import (
     printable,
     words,
 )
-from entrypoints.cli.failed.letters import Filter, filters, look, unknown, walk
+from entrypoints.cli.failed.selection import Filter, filters, look, unknown, walk
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -37,7 +37,7 @@ _ROUND = 600.0
 Forecasts = list[tuple[DeadLetter, Forecast]]
 
 _SLOWEST = 0.01
-"""Letters per second; a wait must be shorter than a round."""
+"""Dead letters per second; a wait must be shorter than a round."""
 
 
 @click.command("retry")
@@ -85,7 +85,7 @@ def retry(
 def _rehearse(
     app: Application, wanted: Filter, decision: Callable[[InboundMessage], Release]
 ) -> Forecasts:
-    """What would become of each letter if `decision` were carried out.
+    """What would become of each dead letter if `decision` were carried out.
 
     Judged by the worker's rules, with its templates, addresses, attachments and ledger, and these
     settings. The provider is not asked. Nothing is moved, sent or created.
@@ -214,10 +214,11 @@ async def move(
     rate: float | None,
     round_: float = _ROUND,
 ) -> bool:
-    """Carry out one decision on the letters agreed to, and on no other: what arrived since then was
-    not agreed to. `rate` is in letters per second, None as fast as it goes; `round_` in seconds.
+    """Carry out one decision on the dead letters agreed to, and on no other: what arrived since
+    then was not agreed to. `rate` is in dead letters per second, None: without a limit; `round_` is
+    in seconds.
 
-    Returns whether Ctrl-C ended it. `done` gets each letter that left, also where it raises
+    Returns whether Ctrl-C ended it. `done` gets each dead letter that left, also where it raises
     BrokerUnavailable or PublishRefused.
     """
     interrupted = asyncio.Event()
@@ -230,7 +231,7 @@ async def move(
         if next_at >= ends_at:
             goes_on = True
             return Keep.KEEP
-        with suppress(TimeoutError):  # meanwhile the letters before are confirmed
+        with suppress(TimeoutError):  # meanwhile the dead letters before are confirmed
             async with asyncio.timeout(max(next_at - time.monotonic(), 0)):
                 await interrupted.wait()
         next_at = max(next_at, time.monotonic()) + (1 / rate if rate else 0.0)

@@ -25,7 +25,7 @@ from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
 from entrypoints.stores import message_rules
 
-_IN_FLIGHT = 200
+_AT_ONCE = 200
 """Publishes awaiting their confirm at once."""
 
 
@@ -160,7 +160,7 @@ async def _publish_all(
     confirmed: list[str] = []
     bar = Bar("publishing", many)
     try:
-        while batch := list(islice(messages, _IN_FLIGHT)):
+        while batch := list(islice(messages, _AT_ONCE)):
             publishes = [
                 publisher.publish(
                     queue,

@@ -21,18 +21,18 @@ from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
 
 _SHORTEST_PREFIX = 8
-"""Characters of an id that are enough to name a letter, where they name only one."""
+"""Characters of an id that are enough to name a dead letter, where they name only one."""
 
 T = TypeVar("T")
 
 Wanted = Callable[[DeadLetter], bool]
 Act = Callable[[InboundMessage, DeadLetter], Awaitable[Decision]]
-"""What to do with a letter that is wanted."""
+"""What to do with a dead letter that is wanted."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Filter:
-    """Which letters a command is about; what is None or empty lets everything through."""
+    """Which dead letters a command is about; what is None or empty lets everything through."""
 
     channel: str | None = None
     template: str | None = None
@@ -53,8 +53,8 @@ class Filter:
         )
 
     def missing(self, found: Iterable[str]) -> list[str]:
-        """The given ids that name no letter of `found`, in alphabetical order. Raises UsageError
-        where one is the beginning of several ids and not an id itself."""
+        """The given ids that name no dead letter of `found`, in alphabetical order. Raises
+        UsageError where one is the beginning of several ids and not an id itself."""
         there = sorted(set(found))
         matches = {id_: [x for x in there if _names(id_, x)] for id_ in sorted(self.ids)}
         for given, names in matches.items():
@@ -151,7 +151,7 @@ async def walk(
 def collect(
     app: Application, wanted: Wanted, take: Callable[[InboundMessage, DeadLetter], T]
 ) -> list[T]:
-    """What `take` makes of each letter that matches, oldest first in each queue; nothing is
+    """What `take` makes of each dead letter that matches, oldest first in each queue; nothing is
     touched."""
     found: list[T] = []
 
@@ -164,12 +164,12 @@ def collect(
 
 
 def look(app: Application, wanted: Wanted) -> list[DeadLetter]:
-    """The letters that match, without their messages: there may be many."""
+    """The dead letters that match, without their messages: there may be many."""
     return collect(app, wanted, lambda _message, letter: letter)
 
 
 def unknown(*ids: str) -> int:
-    """Say that no letter has these ids; the exit code: 0 where there are no such ids."""
+    """Say that no dead letter has these ids; return the exit code, 0 where `ids` is empty."""
     for letter_id in ids:
         is_short = len(letter_id) < _SHORTEST_PREFIX
         hint = f"; the beginning of an id needs {_SHORTEST_PREFIX} characters" if is_short else ""

@@ -1,4 +1,4 @@
-"""An operator who is told of things."""
+"""An operator who gets alerts."""
 
 from datetime import timedelta
 
