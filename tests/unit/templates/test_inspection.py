@@ -5,7 +5,7 @@ import pytest
 from adapters.templates import (
     Example,
     ExampleBroken,
-    Finding,
+    LintFinding,
     examples_of,
     lint,
     list_templates,
@@ -29,7 +29,7 @@ SOUND = {
 }
 
 
-def findings(folder: Folder) -> list[Finding]:
+def findings(folder: Folder) -> list[LintFinding]:
     return lint(folder.root, render_options(), NOW)
 
 
