@@ -1,4 +1,4 @@
-"""A breaker pauses work while what it needs is away, so that no message pays for it."""
+"""A breaker pauses work while what it needs is away, so that no message spends an attempt."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from domain.turns import Caller, ProbePlace, Turns
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 LONGEST_EARLY_PAUSE = 4.0
-"""Seconds, while an outage is young: a short one must be over for us within five seconds of its
-end, the time of the next try included."""
+"""Seconds, while an outage is young: the channel must go on within five seconds of the end of a
+short outage, the time of the next try included."""
 
 EARLY = timedelta(minutes=5)
 FIRST_PAUSE_AFTER_A_LOGIN = 15.0
@@ -28,7 +28,7 @@ LONGEST_HOLD = 600.0
 REPORT_AGAIN = timedelta(seconds=LONGEST_PAUSE)
 HAND_BACK_DELAY = timedelta(minutes=1)
 EXCHANGE_DELAY = timedelta(seconds=10)
-"""How long a message rests in the broker that makes room for others to be tried."""
+"""How long a message that makes room for others waits in the broker."""
 
 _LOOK = 1.0  # seconds between two looks at credentials that may have changed
 _MOST_EXCHANGED = 10_000
@@ -38,8 +38,8 @@ _T = TypeVar("_T")
 
 
 class HeldTooLong(Throttled):
-    """A message was held for a paused channel as long as its broker may stand it: it rests in the
-    broker for a while, which spends no attempt."""
+    """A message was held as long as the broker allows while its channel is paused. It goes back to
+    the broker for a while, which spends no attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +52,12 @@ class Pause:
 
 
 class Breaker:
-    """Lets calls through while the other side answers; else holds them and probes with one.
+    """Lets calls through while the other side answers; else holds them and tries one of them.
 
     Pauses double from `FIRST_PAUSE`, to at most `LONGEST_EARLY_PAUSE` seconds while the outage is
     younger than `EARLY` and `LONGEST_PAUSE` later: an outage costs the other side one probe per
     pause, and recovery is noticed within the longest. After a refused login they are longer, and
-    end as soon as the credentials change. Each probe takes another message.
+    end as soon as the credentials change. Each probe is another message.
     """
 
     def __init__(
@@ -106,12 +106,12 @@ class Breaker:
         caller: Callable[[], Caller] = Caller,
         since: datetime | None = None,
     ) -> _T:
-        """Run `send`; while the other side is away, wait and repeat. Any other end is returned.
+        """Run `send`; while the other side is away, wait and repeat. Passes on any other result.
 
         `check` is asked before each try; what it raises ends the call and says nothing about the
         other side. `caller` says which message this is about, `since` when it was taken in hand
         (None: now). Raises HeldTooLong after the longest hold; without `may_hold` at once, but for
-        the first to come after a pause in which no other message waits to probe: it is the probe.
+        the first one after a pause while no other message waits for its turn: it is the probe.
         """
         place: ProbePlace | None = None
         since = since or self._clock.now()
@@ -167,7 +167,8 @@ class Breaker:
         return (result,)
 
     def _make_room(self, place: ProbePlace) -> None:
-        """Send back who waited for too long, and those whose like was refused: others may pass."""
+        """Hand back messages that waited too long, and messages similar to the refused ones, so
+        that others are tried."""
         self._turns.dismiss(self._is_overdue, self._held)
         if not issubclass(self._kind, RefusedInARow) or not self._turns.are_all_alike():
             return

@@ -9,18 +9,18 @@ from domain.notification import Notification, Recipient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What one appearance of a message asks for on one channel, and how far it has come.
+    """What a message that has come asks for on one channel, and how far that has got.
 
     `remaining`: the recipients still to be sent to (see `still_to_send`). `attempts_made` counts
-    the attempts before this one. `may_wait`: whether it may wait in hand while its channel is
-    paused. One that came by another channel's queue may not: it would hold up that channel too. Nor
-    may one whose message goes to other channels as well: what those could not send would not be
-    stored meanwhile.
+    the attempts before this one. `may_wait`: whether it may wait in this process while its channel
+    is paused. A delivery from another channel's queue may not: it would hold up that channel too. A
+    delivery whose message goes to other channels as well may not either: what those channels could
+    not send would not be stored until it ended.
 
-    The rest is its identity for the ledger. `key` is the producer's id, or the content's hash where
-    `has_id` is false: then equal messages are each to be sent, and only a redelivery is the same
-    one again. `fingerprint` is the body's hash. `session` names the broker channel that delivered
-    the message, unique across processes.
+    By the rest the ledger recognises the delivery. `key` is the producer's id, or the content's
+    hash where `has_id` is false: then equal messages are each to be sent, and only a redelivered
+    one is the same message again. `fingerprint` is the body's hash. `session` names the broker
+    channel that delivered the message, unique across processes.
     """
 
     notification: Notification
@@ -41,8 +41,8 @@ class Delivery:
 
 
 def still_to_send(notification: Notification, named: Iterable[Recipient]) -> tuple[Recipient, ...]:
-    """Return the notification's own recipients that are `named`, with how far their last attempt
-    came; all of them where the names are not its own: that is nonsense."""
+    """Return the notification's own recipients that are `named`, each with how far its last
+    attempt came; all its recipients where not one of them is named."""
     recipients = notification.recipients
     resume = {recipient.address: recipient.resume for recipient in named}
     found = [r for r in recipients if r.address in resume]

@@ -21,7 +21,7 @@ from domain.ports import Answers, Clock, RenderRequest, TemplateRenderer
 from domain.retry_policy import RetryPolicy, result_of_state
 
 Mail = tuple[Notification, tuple[Recipient, ...]]
-"""One message to the provider, and whom of its recipients it is for."""
+"""One message to the provider, with the recipients it is sent to."""
 
 _AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 _BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState.POISON})
@@ -29,8 +29,8 @@ _BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
-    """Renders a notification, sends it on its channel to those who have not got it yet, and says
-    what became of each recipient.
+    """Renders a notification, sends it on its channel to the recipients that do not have it yet,
+    and returns a result for each recipient.
 
     `senders`: by channel. `in_doubt`: what to do where it is in doubt whether it was sent and the
     template does not say.
@@ -47,8 +47,8 @@ class Dispatcher:
         """Try to deliver to each remaining recipient. `start`: what `resume` gave for it.
 
         Never raises DeliveryError: each failure becomes a result. While the channel's provider or
-        the ledger is away this waits, and spends no attempt. Cancelled while nothing is on its way,
-        it leaves no trace; else the ledger has it in doubt. Ended by a fault, it ends its start.
+        the ledger is away this waits, and spends no attempt. If it is cancelled while nothing is on
+        its way, it leaves no trace; else the ledger has it in doubt. A fault ends the start too.
         """
         while True:
             start = start or await self.ledger.start(delivery)  # 1: ask the ledger
@@ -84,10 +84,11 @@ class Dispatcher:
             return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
 
     async def resume(self, delivery: Delivery) -> Start | None:
-        """Start it only where an earlier appearance has sent it, or died with it in hand; for
-        `dispatch`. None, and nothing is written down, where the ledger knows nothing of it."""
+        """Start the delivery only if an earlier delivery of the same message sent it, or crashed
+        while it had it. Returns the start for `dispatch`; None, and nothing is written down, where
+        the ledger knows nothing of it."""
         if not (delivery.has_id or delivery.redelivered):
-            return None  # it stands for itself
+            return None  # such a message is always to be sent
         start = await self.ledger.start(delivery)
         if start.is_recovered or not _BEGUN.isdisjoint(start.states.values()):
             return start
@@ -103,9 +104,8 @@ class Dispatcher:
         return not _BEGUN.isdisjoint((await self.ledger.ledger.peek(delivery)).values())
 
     async def foresee(self, delivery: Delivery) -> Outcome:
-        """Return the outcome of `dispatch` as it is if the provider takes all that it is asked to
-        take. The provider is not asked, nothing is sent or written down, and no pause is waited
-        for. Raises LedgerUnavailable."""
+        """Return what `dispatch` would return if the provider accepted everything. Does not ask the
+        provider, sends and writes nothing, and waits for no pause. Raises LedgerUnavailable."""
         results, mails = self._plan(delivery, await self.ledger.ledger.peek(delivery))
         for mail, people in mails:
             answers: Answers
@@ -124,7 +124,7 @@ class Dispatcher:
             self._render(mail, self._refuse_expired(delivery))
 
     def after_fault(self, delivery: Delivery, error: Exception) -> Outcome:
-        """The outcome where a fault of ours ended the attempt: it costs the attempt."""
+        """Return the outcome where a fault of ours ended the attempt, which is spent."""
         text = f"internal error: {type(error).__name__}"
         attempt = delivery.attempts_made + 1
         results = [self.retry_policy.after(attempt, r, text) for r in delivery.remaining]

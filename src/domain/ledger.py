@@ -1,9 +1,9 @@
 """The ledger: who has been sent what, remembered across crashes and redeliveries.
 
-A delivery is written down before anything of it leaves, and again once the provider has accepted;
-only then is its message acked. So another appearance of the same delivery is recognised, and what a
-crash left unfinished is known to be so. Every ledger that can look at its rows from Python asks
-`judge`; one that decides inside its server follows the same rules there.
+A delivery is written down before anything of it leaves, and again once the provider has accepted.
+Only then is its message acked. So a delivery that comes again is recognised, and so is one that a
+crash left unfinished. A ledger that reads its rows in Python asks `judge`; a ledger that decides
+inside its server follows the same rules there.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ class LedgerUnavailable(DispatcherError):
 
 class ClaimLost(LedgerUnavailable):
     """This process was taken for dead and its start was taken over, or the ledger has forgotten
-    it: to repeat the call is useless, start again."""
+    it. To repeat the call is useless: start again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class RecipientState(StrEnum):
     CLEAR = "clear"
     """Not sent. It is written down as started, by this claim."""
     SENT = "sent"
-    """Sent already, by an earlier appearance of the same delivery: do not send."""
+    """Sent already, when the same delivery came before: do not send."""
     IN_DOUBT = "in_doubt"
     """A process died with the payload on its way. Written down as started, by this claim."""
     BUSY = "busy"
@@ -85,13 +85,12 @@ class DeliveryLedger(Protocol):
         With an id: SENT where a row says so, whatever came since; CONFLICT for all where any row of
         the same channel and key has another fingerprint; a row started by a living process is BUSY.
         Without an id: a delivery that is not redelivered is CLEAR, since equal messages are each to
-        be sent. A redelivered one stands for one of the rows of the same recipient whose session
-        has ended, and which is not important, since equal messages are interchangeable: first for
-        an unfinished one (BUSY while its process lives), then for a sent one whose ack was not
-        written (SENT, and that row is used up). Unfinished first: so a message is never taken for
-        an equal one that was sent. Where no such row exists it is BUSY while another process has
-        a row whose session goes on, since that process may have just died or been cut off, else
-        CLEAR.
+        be sent. A redelivered message without an id is matched with a row of the same recipient
+        whose session has ended. It does not matter which row: equal messages are interchangeable.
+        An unfinished row goes first (BUSY while its process lives), then a sent one whose ack was
+        not written (SENT, and the row is used up): so a message is never taken for an equal one
+        that was sent. Where there is no such row it is BUSY while another process has a row whose
+        session goes on, since that process may have just died or been cut off; else CLEAR.
 
         A row started by a process that died is taken over, and the delivery is recovered: IN_DOUBT
         if the payload was on its way, else CLEAR; POISON for all, and forgotten, where two such
@@ -155,10 +154,10 @@ class Row:
 class Verdict:
     """What to answer, and what to do in the same transaction.
 
-    `taken` changes hands and counts one takeover more, its state kept: a doubt outlives whoever
-    inherits it. `used` is a sent row without an id that now stands for this delivery: it gets its
-    claim, process and session, so that the delivery's ack settles it and the delivery's own loss
-    frees it again. `fresh` recipients have no row yet.
+    `taken`: rows that this process takes over. Each counts one more takeover and keeps its state,
+    so a doubt is not lost. `used` is a sent row without an id that now stands for this delivery: it
+    gets its claim, process and session, so that the delivery's ack settles it and the delivery's
+    own loss frees it again. `fresh` recipients have no row yet.
     """
 
     states: Mapping[str, RecipientState]
@@ -199,7 +198,7 @@ def judge(delivery: Delivery, rows: Iterable[Row], *, has_recovered: bool) -> Ve
 
 
 def _stands_for(delivery: Delivery, rows: Sequence[Row]) -> Row | None:
-    """The row of one recipient that the delivery is another appearance of."""
+    """The row of one recipient that was written when the same delivery came before."""
     if delivery.has_id:
         return rows[0] if rows else None
     if not delivery.redelivered:

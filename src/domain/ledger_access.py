@@ -52,8 +52,8 @@ class LedgerAccess:
             longest_hold=math.inf,  # what was sent must be written down, however long it takes
         )
         self.one_recovered = asyncio.Lock()
-        """Recovered deliveries are sent one at a time, since one of them has ended a process: side
-        by side, the others would share its guilt."""
+        """Recovered deliveries are sent one at a time, since one of them has ended a process: sent
+        at the same time, the others would be counted as causes of the crash too."""
 
     async def start(self, delivery: Delivery) -> Start:
         """Start a delivery, once no other process that is alive is sending it."""
@@ -64,7 +64,7 @@ class LedgerAccess:
             await self._clock.sleep(RETRY_AFTER)
 
     def finish(self, claim: Claim, sent: Sequence[str] = ()) -> Awaitable[None]:
-        """Write down that the start has ended, and who was sent to."""
+        """Write down that the start has ended, and to which recipients it was sent."""
         return self._insist(partial(self.ledger.finish, claim, sent))
 
     async def abandon(self, claim: Claim, error: BaseException, *, is_sending: bool) -> None:
@@ -97,9 +97,9 @@ class LedgerAccess:
 class SendRecord:
     """One start while its mails are sent, and what the ledger must know of it.
 
-    `check` raises where it is too late by now. `may_wait`, `since`: whether it may wait in hand,
-    and since when the mail under way is there. `answers`: the provider's, to the message sent last;
-    None while it is on its way.
+    `check` raises if the delivery has expired. `may_wait`: whether it may wait in this process.
+    `since`: when the current mail began. `answers`: what the provider answered to the message sent
+    last; None while it is on its way.
     """
 
     ledger: DeliveryLedger

@@ -1,4 +1,4 @@
-"""Whom a refusal is about: one message, one producer, or us. The messages that follow show it."""
+"""What a refusal is about: one message, one producer, or us. The messages that follow show it."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ from domain.turns import Caller
 FAULTS_IN_A_ROW = 5
 TRIES_ALONE = 3
 """Tries of a message that alone was refused, before the refusal is final: nothing else was sent
-that could show whom it is about."""
+that could show what it is about."""
 
 _FIRST_WAIT = timedelta(seconds=10)
 _MOST_REMEMBERED = 1000
@@ -81,7 +81,7 @@ class Culprits:
 
     def blame(self, caller: Caller) -> Trait | None:
         """The trait of this message that is the cause of its refusal: a few others with it were
-        refused, and since then several in a row without it were accepted; none the other way."""
+        refused, and since then several in a row without it were accepted, and not one with it."""
         return next((t for t in enumerate(caller.traits) if self._is_culprit(t)), None)
 
     def _is_culprit(self, trait: Trait) -> bool:
@@ -101,13 +101,13 @@ def _shares(caller: Caller, trait: Trait) -> bool:
 
 
 class FaultStreak:
-    """Counts different messages in a row that the provider refused for no fault of theirs.
+    """Counts different messages in a row that were refused although the messages are valid.
 
-    Until it is known whom a final refusal is about, or a passing one that speaks of us, it waits
-    without spending an attempt. It is
-    about the message where a try that began later is accepted before the row is full: the message
-    leaves the row, and its next refusal is final. It is about a sender, a domain or a template
-    where only what shares it is refused; then it is final at once. Else it is about us.
+    A refusal waits, and spends no attempt, until it is known whether it is about the message or
+    about us. (A passing refusal waits so only where it names us.) It is about the message if one
+    that was tried later is accepted before the row is full: the refused message leaves the row, and
+    its next refusal is final. It is about a sender, a domain or a template if only messages that
+    share it are refused: then it is final at once. Else it is about us.
     """
 
     def __init__(self, waits: Sequence[timedelta]) -> None:
@@ -116,7 +116,7 @@ class FaultStreak:
         self.tries = 0
         """How many have begun: count one more for each, and give `judge` its number."""
         self.is_quiet = True
-        """Nothing was refused lately, so that what is accepted now says nothing."""
+        """Nothing was refused lately, so an accepted message shows nothing new."""
         self._row: dict[str, tuple[int, Caller]] = {}
         self._alone: dict[str, None] = {}
         self._tries: dict[str, int] = {}
@@ -125,17 +125,17 @@ class FaultStreak:
         self._is_tripped = False
 
     def is_over(self) -> bool:
-        """Whether no row of refusals stands."""
+        """Whether fewer than `FAULTS_IN_A_ROW` messages in a row are refused."""
         return len(self._row) < FAULTS_IN_A_ROW
 
     def judge(
         self, caller: Callable[[], Caller], began: int, answers: list[DeliveryError | None]
     ) -> list[DeliveryError | None]:
-        """One message's answers, to its try of that number, as they are to be taken.
+        """Return one message's answers, to its try of that number, as they count.
 
-        Raises Unavailable when it is the fifth in the row: one odd message must not pause a
-        channel, and a broken account must not cost a backlog. The list itself is returned where
-        nothing in it changes.
+        Raises Unavailable for the fifth message in the row: one odd message must not pause a
+        channel, and a broken account must not dead-letter a whole queue. Returns the list itself
+        where nothing in it changes.
         """
         try:
             if None in answers:  # a recipient refused next to one accepted is refused for good
@@ -163,7 +163,7 @@ class FaultStreak:
         _bound(self._alone)
 
     def _answered(self, answers: Iterable[DeliveryError | None]) -> None:
-        """Refusals of recipients and contents: enough of them show that all is as usual."""
+        """Refusals of recipients and contents: enough of them show that the provider works."""
         if not self._row or not all(isinstance(e, Transient | Permanent) for e in answers):
             return
         self._other_answers += 1
@@ -212,7 +212,7 @@ class FaultStreak:
         return Throttled(str(error), retry_after=wait)
 
     def _take_as_it_is(self, one: str, faults: Sequence[DeliveryError | None]) -> None:
-        """It is about this message. One that comes back spends an attempt each time from now on."""
+        """It is about this message. Each passing refusal of it spends an attempt from now on."""
         self._forget((one,))
         if not any(isinstance(error, Permanent) for error in faults):
             self._alone[one] = None
@@ -229,7 +229,7 @@ def _is_fault(error: DeliveryError | None) -> bool:
 
 
 def _can_wait(error: DeliveryError | None) -> bool:
-    """Whether it spends no attempt while it is not known whom it is about."""
+    """Whether it spends no attempt while it is not known what it is about."""
     return isinstance(error, Permanent) or (isinstance(error, Transient) and error.is_certain)
 
 

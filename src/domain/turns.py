@@ -1,4 +1,5 @@
-"""Who may try next while a channel is paused: one at a time, the least like those refused first."""
+"""Choose the next message to try while a channel is paused. The message that differs most from the
+refused ones goes first."""
 
 import asyncio
 from collections import defaultdict
@@ -12,16 +13,16 @@ from domain.notification import Notification
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a message is known by. `traits`: of each kind (its sender, the domains of its
-    recipients, its template) those that the message has; the kinds stand in the same order for
-    all messages."""
+    """What a message is recognised by. `traits`: for each kind (its sender, the domains of its
+    recipients, its template) what the message has of it; the kinds are in the same order for all
+    messages."""
 
     id: str = ""
     traits: tuple[frozenset[str], ...] = ()
 
 
 def caller_of(notification: Notification) -> Caller:
-    """What the turns of a channel's messages go by."""
+    """Return what the turns need to know of a notification."""
     sender = notification.sender.address if notification.sender else ""
     domains = (r.address.rpartition("@")[2].lower() for r in notification.recipients)
     traits = (frozenset({sender.lower()}), frozenset(domains), frozenset({notification.template}))
@@ -40,8 +41,8 @@ class Turns:
     """Gives the turn to one place after the other.
 
     The next is the place with the most kinds of traits that were not refused yet; among equals one
-    that was not refused itself, then the one that waits for longest. Who comes back goes to the
-    end.
+    that was not refused itself, then the one that waits for longest. A message that comes back goes
+    to the end.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class Turns:
             self._release()
 
     def refused(self, caller: Caller) -> None:
-        """Remember what this one has in common with others."""
+        """Remember the traits of a refused message."""
         for kind, traits in enumerate(caller.traits):
             self._refused[kind].update(traits)
         self._tried.add(caller.id)
@@ -85,19 +86,19 @@ class Turns:
         self._tried.clear()
 
     def has_better_than(self, place: ProbePlace) -> bool:
-        """Whether a place waits that is less like those refused."""
+        """Whether a message waits that differs more from the refused ones."""
         mine = self._rank(place)
         return any(self._rank(other) > mine for other in self._waiting)
 
     def are_all_alike(self) -> bool:
-        """Whether no waiting place has anything new of some kind: then trying these, one after the
-        other, cannot show whether a message of that kind is the cause."""
+        """Whether there is a kind of which no waiting message has a new trait: then trying these
+        messages cannot show whether that kind is the cause."""
         return any(not any(self._is_new(p, kind) for p in self._waiting) for kind in self._refused)
 
     def dismiss(
         self, is_meant: Callable[[ProbePlace], bool], error: Callable[[], Exception]
     ) -> list[ProbePlace]:
-        """End the waiting of those meant, which are returned, with an error each."""
+        """End the waiting of those meant, with an error each, and return them."""
         meant = [p for p, turn in self._waiting.items() if not turn.done() and is_meant(p)]
         for place in meant:
             self._waiting.pop(place).set_exception(error())
