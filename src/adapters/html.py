@@ -1,4 +1,5 @@
-"""HTML as tokens: its tags and their attributes. One tokenizer for every channel.
+"""HTML as tokens, for the text part that is made of it. Attributes, references and escaping, which
+channels use as well.
 
 It follows the tokenization of HTML (https://html.spec.whatwg.org/multipage/parsing.html) as far as
 a reader can see the difference, in linear time and without a tree.

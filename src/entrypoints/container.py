@@ -1,4 +1,5 @@
-"""The composition root: the only place where the adapters are named together.
+"""The composition root: here the adapters are put together. `stores.py` makes those that a setting
+chooses: broker, ledger, channels.
 
 What a process does not use is not imported: each factory imports its own adapter.
 """

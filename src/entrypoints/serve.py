@@ -72,7 +72,7 @@ async def serve(
         await _enter_companions(stack, container, manager, memory, stop)
         manager.report(READY)
         await consumer.run(
-            handle, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
+            handle, drain=drain, before_ack=ledger.acked, session_ended=ledger.session_ended
         )
 
 

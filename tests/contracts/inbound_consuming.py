@@ -157,11 +157,11 @@ class ConsumingContract:
                 order.append("handled")
                 return Settlement(claims=[Claim("c-1", has_id=False), Claim("c-2", has_id=False)])
 
-            async def acked(claim: Claim) -> None:
+            async def before_ack(claim: Claim) -> None:
                 order.append(claim.name)
 
             consumer = inbound.consumer(queue)
-            await consumer.run(handle, drain=True, acked=acked)
+            await consumer.run(handle, drain=True, before_ack=before_ack)
 
             assert order == ["handled", "c-1", "c-2"]
             assert await drained(inbound, queue) == []

@@ -1,4 +1,4 @@
-"""The channels: a folder and a line each. The first is meant where none is named."""
+"""The channels. Each has a folder and a line here. The first is the default channel."""
 
 from adapters.channels.channel import by_folder
 

@@ -1,5 +1,4 @@
-"""What a channel is to the rest of the program: one value, from which all else follows, and the
-settings that it declares."""
+"""What the rest of the program knows of a channel: one value, and the settings that it declares."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -87,8 +86,9 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelContext:
-    """What a notifier needs beyond its own settings. `attachments_most`: bytes of the files that
-    one message may name by path. `wishes`: the metadata that some channel reads as instructions."""
+    """What a notifier needs beyond its own settings. `attachments_most`: how many bytes the files
+    may have that one message names by path. `wishes`: the keys of a message's metadata that some
+    channel reads as instructions."""
 
     home: Path
     attachments_dir: Path | None
@@ -126,21 +126,21 @@ class Capture(Generic[S]):
 class Channel(Generic[S]):
     """A way to reach people.
 
-    `settings`: the type of its own settings, named `DISPATCHER_<NAME>_<FIELD>`. `outlets`: those
-    of them of which one must be set, so that there is somewhere to send to; the first is asked for.
-    `outlet_forms`: what the first may be. `family`: the word before the names that an operator
-    chooses, `DISPATCHER_<FAMILY>__<NAME>`. `sender`: the setting that names a default sender.
+    `settings`: the type of its own settings, named `DISPATCHER_<NAME>_<FIELD>`. `outlets`: those of
+    them of which one must be set, so that it can send. An error names the first. `outlet_forms`:
+    what the first may be. `family`: the word before the names that an operator chooses,
+    `DISPATCHER_<FAMILY>__<NAME>`. `sender`: the setting that names a default sender.
 
     `has_queue`: there is a queue of its name where QUEUES is not set. `prefetch`: messages in hand
-    at once; None: as the first channel has them. `has_relays`: its provider is one or more relays,
-    of which is learned what they take. `reads_metadata`: the metadata of its name are instructions
-    to it. `proxy_library`: the module that it needs for a SOCKS proxy; None: it uses no proxy.
+    at once; None: as the first channel has them. `has_relays`: its provider is one or more relays;
+    what they accept is learned. `reads_metadata`: the metadata under its name are instructions to
+    it. `proxy_library`: the module that it needs for a SOCKS proxy; None: it uses no proxy.
 
-    `make` builds the notifier; raises ValueError, a line for each fault, which names its variable.
-    `repeats_blips`: what it marks as safe is repeated within seconds. `faults` says what of the
-    settings does not fit together. `ping` asks the provider, sends nothing, and raises
-    DeliveryError, TimeoutError or ValueError; without it the notifier's own `ping` is asked, where
-    it has one. `ping_timeout` in seconds.
+    `make` builds the notifier; it raises ValueError with a line for each fault, which names the
+    variable. `repeats_blips`: errors that it marks as safe to repeat are repeated within seconds.
+    `faults` returns what is wrong in the settings. `ping` asks the provider, sends nothing, and
+    raises DeliveryError, TimeoutError or ValueError; without it the notifier's own `ping` is asked,
+    where it has one. `ping_timeout` in seconds.
 
     `recipient` reads an address as a setting names it, `check_address` judges it; both raise
     ValueError or Permanent. `has_secret_addresses`: an address may hold a secret, as a URL does.

@@ -38,7 +38,8 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """How many recipients would be sent to, would be refused, and have the message already.
-    `fault`: why the first is refused, beginning with the reason; None where no one is."""
+    `fault`: why the first one is refused, beginning with the reason; None where no recipient is
+    refused."""
 
     sent: int = 0
     refused: int = 0
@@ -48,8 +49,8 @@ class Forecast:
 
 @dataclass(slots=True, kw_only=True)
 class Rehearsal:
-    """Goes the way of a message up to the provider, who is not asked. `channels`: queue to channel.
-    `rules`: what is a fault."""
+    """Does what a worker does with a message, up to the provider, which is not asked. `channels`:
+    the channel of each queue. `rules`: what makes a message invalid."""
 
     dispatcher: Dispatcher
     channels: Mapping[str, str]

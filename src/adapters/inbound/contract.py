@@ -1,4 +1,5 @@
-"""The inbound contract: what a broker adapter takes, gives, promises, and shows of its queues."""
+"""The inbound contract: what an adapter of a broker must do, and the values that it takes and
+returns."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,23 +83,23 @@ Handler = Callable[[InboundMessage], Awaitable[Settlement]]
 """Handles one message. Raises nothing but CancelledError: then the message is handed back."""
 
 
-Acked = Callable[[Claim], Awaitable[None]]
-"""Takes a settlement's claim: the message is acked when this returns. See DeliveryLedger.acked."""
+BeforeAck = Callable[[Claim], Awaitable[None]]
+"""Called with each claim just before the message is acked. See DeliveryLedger.acked."""
 
 SessionEnded = Callable[[str], Awaitable[None]]
-"""Takes a session: what it has not acked is handed out again once this returns."""
+"""Called with a session that has ended, before what it did not ack is handed out again."""
 
 
 async def not_kept(_: object) -> None:
-    """There is no ledger to be written."""
+    """Do nothing: there is no ledger."""
 
 
 class Consumer(Protocol):
     """Takes messages from the work queues, runs the handler and settles.
 
     A message is acked only after every copy of its settlement is stored for good and its claims are
-    given to `acked`; if a copy cannot be stored, the message stays unacked and storing is tried
-    again, later. Messages are handled concurrently, up to the prefetch. A handler that never
+    given to `before_ack`. If a copy cannot be stored, the message stays unacked, and the copy is
+    stored later. Messages are handled concurrently, up to the prefetch. A handler that never
     returns does not hold up the others.
     """
 
@@ -107,7 +108,7 @@ class Consumer(Protocol):
         handler: Handler,
         *,
         drain: bool = False,
-        acked: Acked = not_kept,
+        before_ack: BeforeAck = not_kept,
         session_ended: SessionEnded = not_kept,
     ) -> None:
         """Consume until `stop`. With `drain`, also end when the work queues are empty and nothing
@@ -167,7 +168,7 @@ class Release:
 Decision = Keep | Remove | Release
 
 Decide = Callable[[InboundMessage], Awaitable[Decision]]
-"""Judges one dead letter. It may take its time: nothing else waits for it but the next one."""
+"""Decides about one dead letter. It may take long: only the next dead letter waits for it."""
 
 
 def ignored(message: InboundMessage) -> None:
@@ -184,14 +185,14 @@ class DeadLetters(Protocol):
     async def visit(
         self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = ignored
     ) -> int:
-        """Show `decide` each dead letter of `<queue>.dead`, the oldest first, one after the other,
-        and do what it says, beginning at once. `done` is called with each one released or removed.
+        """Call `decide` with each dead letter of `<queue>.dead`, the oldest first, one after the
+        other, and carry out each decision at once. `done` is called with each one released or
+        removed.
 
         Those kept stay, in their order. One is deleted only after its release is confirmed, so an
-        interruption may at worst leave both. Returns how many were shown; 0 where
-        the queue does not exist. The message's `queue` is the work queue's name. Raises
-        BrokerUnavailable or PublishRefused (that one stays, as do those not yet visited), and
-        what `decide` raises.
+        interruption may at worst leave both. Returns how many were visited; 0 where the queue does
+        not exist. The message's `queue` is the work queue's name. Raises BrokerUnavailable or
+        PublishRefused (that one stays, as do those not yet visited), and what `decide` raises.
         """
 
     async def close(self) -> None:

@@ -1,5 +1,5 @@
-"""What a message may hold, by the limits of the worker and by what its channels carry, and the AMQP
-properties that survive a copy."""
+"""What a message may have: the worker's limits, and what its channels can send. And the AMQP
+properties that a copy keeps."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,8 +13,8 @@ class MessageRules:
     """`max_body`: bytes. The others are names of channels.
 
     `number_addresses`: a number is an address. `comma_free`: no address has a comma or a semicolon.
-    `with_copies` and `with_files`: of several channels that one message names, those that `cc` and
-    `bcc`, and the attachments, are for.
+    Where one message names several channels, `with_copies` are those that use its `cc` and `bcc`,
+    and `with_files` those that use its attachments.
     """
 
     max_body: int = MAX_BODY
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Properties:
-    """The AMQP properties that survive a copy. Never `expiration`, which would empty a dead queue,
+    """The AMQP properties that a copy keeps. Never `expiration`, which would empty a dead queue,
     nor `user_id`, which the broker refuses from another user. `timestamp` is in epoch seconds."""
 
     content_type: str | None = None

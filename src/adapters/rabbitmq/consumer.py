@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from adapters.inbound.contract import Acked, BrokerUnavailable, Handler, SessionEnded, not_kept
+from adapters.inbound.contract import BeforeAck, BrokerUnavailable, Handler, SessionEnded, not_kept
 from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
@@ -56,7 +56,7 @@ class RabbitConsumer:
         handler: Handler,
         *,
         drain: bool = False,
-        acked: Acked = not_kept,
+        before_ack: BeforeAck = not_kept,
         session_ended: SessionEnded = not_kept,
     ) -> None:
         self._subscriptions = [
@@ -66,7 +66,7 @@ class RabbitConsumer:
                 self._settler,
                 handler,
                 self._in_hand,
-                acked=acked,
+                before_ack=before_ack,
                 session_ended=session_ended,
             )
             for queue in self._settings.queues

@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from pika.spec import Basic, BasicProperties
 
-from adapters.inbound.contract import Acked, Handler, InboundMessage, SessionEnded
+from adapters.inbound.contract import BeforeAck, Handler, InboundMessage, SessionEnded
 from adapters.inbound.in_hand import InHand
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, inbound
 from adapters.rabbitmq.connection import AmqpConnection
@@ -87,7 +87,7 @@ class Subscription:
         handler: Handler,
         in_hand: InHand,
         *,
-        acked: Acked,
+        before_ack: BeforeAck,
         session_ended: SessionEnded,
     ) -> None:
         self.queue = queue
@@ -104,7 +104,7 @@ class Subscription:
         self._in_hand = in_hand
         self._settler = settler
         self._handler = handler
-        self._acked = acked
+        self._before_ack = before_ack
         self._session_ended = session_ended
         self._session = ""
         self._slots = asyncio.Semaphore(prefetch)
@@ -175,7 +175,7 @@ class Subscription:
                     await self._settler.store(message, channel, settlement.copies)
                 if channel.is_open:
                     for claim in settlement.claims:
-                        await self._acked(claim)
+                        await self._before_ack(claim)
                     channel.ack(message.tag)
             except asyncio.CancelledError:
                 await self._return(message, channel)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 
 from adapters.inbound.contract import (
-    Acked,
+    BeforeAck,
     BrokerUnavailable,
     Handler,
     InboundMessage,
@@ -82,7 +82,7 @@ class SqliteConsumer:
         """Whether the last turn with the file went well and more will follow."""
         self._is_stopping = False
         self._deadline = float("inf")
-        self._acked: Acked = not_kept
+        self._before_ack: BeforeAck = not_kept
         queue.listen(self._wake.set)
 
     def stop(self) -> None:
@@ -95,10 +95,10 @@ class SqliteConsumer:
         handler: Handler,
         *,
         drain: bool = False,
-        acked: Acked = not_kept,
+        before_ack: BeforeAck = not_kept,
         session_ended: SessionEnded = not_kept,
     ) -> None:
-        self._acked = acked
+        self._before_ack = before_ack
         try:
             while not self._is_over():
                 self._wake.clear()
@@ -179,7 +179,7 @@ class SqliteConsumer:
         try:
             settlement = await handler(taken)
             for claim in settlement.claims:  # the next turn stores the copies and acks at once
-                await self._acked(claim)
+                await self._before_ack(claim)
             ended = Ended(message=taken, copies=settlement.copies)
         except asyncio.CancelledError:
             ended = self._back(taken)

@@ -1,8 +1,7 @@
-"""From a syntax tree to Python code: Jinja2's own generator, and what it leaves to chance.
+"""Make Python code of a template's syntax tree: Jinja2's own generator, with two checks more.
 
-Two questions only the source can answer: whether `order.items` is called, and what the expression
-is called whose value is null. Both are answered here, once for each file, so that rendering costs
-no more than before.
+Only the source shows whether `order.items` is a call, and how an expression is written whose value
+is null. Both are found out here, once for each file, so that rendering is no slower.
 """
 
 # ruff: noqa: N802 - the names that Jinja2 looks for

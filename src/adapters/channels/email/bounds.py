@@ -83,12 +83,13 @@ class Width:
 
 
 class Ceiling:
-    """A number that the relay takes at most: kept to, and tried again with time. `now`: how many
-    may be tried.
+    """The largest number that the relay accepts. It is kept to, and more is tried from time to
+    time. `now`: how many may be tried.
 
-    Additive increase: each step tries a tenth of what is known to be taken more than the step
-    before, so that a limit that was lifted is noticed within minutes. A refusal of what was tried
-    brings back what is known, and doubles the time of a step: a limit that stands is met seldom.
+    Additive increase: each step tries more than the step before, by a tenth of the number that is
+    known to be accepted; so a limit that was lifted is noticed within minutes. A refusal returns to
+    the known number, and doubles the time of a step: if the relay keeps refusing, more is tried
+    less and less often.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class PaceRules:
 
 @dataclass(slots=True, kw_only=True)
 class Permit:
-    """Leave to send one mail. `episode`: the pace's, at which it goes."""
+    """The permission to send one mail. `episode`: the pace's when it was given; see `Pace`."""
 
     episode: int
     is_probe: bool = False

@@ -59,8 +59,8 @@ log = structlog.get_logger(__name__)
 
 
 class Moved(Permanent):
-    """The group has become another chat, `to`; nothing was sent. The text is for a group that moves
-    once more while it is followed."""
+    """The group has become another chat, `to`; nothing was sent. The text is shown where the new
+    chat has moved again."""
 
     def __init__(self, to: int) -> None:
         text = "telegram: the chat has moved to one that has moved as well"
