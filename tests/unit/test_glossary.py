@@ -1,4 +1,5 @@
-"""Whoever meets a type in a signature of the domain finds it in the glossary."""
+"""A reader who meets a type in a signature of the domain, or of a contract between adapters, finds
+it in the glossary."""
 
 import ast
 import re
@@ -7,6 +8,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "src" / "domain").glob("*.py"))
+CONTRACTS = [
+    ROOT / "src" / "adapters" / name
+    for name in (
+        "inbound/contract.py",
+        "channels/channel.py",
+        "template_parts.py",
+        "dead_letters/rehearsal.py",
+    )
+]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 
 
@@ -61,6 +71,19 @@ def test_each_type_in_a_public_signature_of_the_domain_is_in_the_glossary() -> N
     trees = [ast.parse(path.read_text()) for path in FILES]
     defined = {name for tree in trees for name in types_defined(tree)}
     used = {name for tree in trees for name in names_in_signatures(tree.body)} & defined
+
+    missing = {name for name in used if name.lower() not in words_of(GLOSSARY)}
+
+    assert len(used) > 40
+    assert sorted(missing) == []
+
+
+def test_each_type_of_a_contract_between_adapters_is_in_the_glossary() -> None:
+    sources = (ROOT / "src").rglob("*.py")
+    defined = {name for path in sources for name in types_defined(ast.parse(path.read_text()))}
+    trees = [ast.parse(path.read_text()) for path in CONTRACTS]
+    used = {name for tree in trees for name in names_in_signatures(tree.body)} & defined
+    used.update(name for tree in trees for name in types_defined(tree) if is_public(name))
 
     missing = {name for name in used if name.lower() not in words_of(GLOSSARY)}
 
