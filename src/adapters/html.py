@@ -49,9 +49,10 @@ def attributes_of(source: str) -> dict[str, str]:
     return found
 
 
-def escaped(text: str) -> str:
-    """A text for where `&`, `<` and `>` are markup: in HTML, at Telegram and at Slack."""
-    return escape(text, quote=False)
+def escaped(text: str, *, in_quotes: bool = False) -> str:
+    """A text for where `&`, `<` and `>` are markup: in HTML, at Telegram and at Slack; `in_quotes`:
+    for the value of an attribute."""
+    return escape(text, quote=in_quotes)
 
 
 def decoded(text: str) -> str:

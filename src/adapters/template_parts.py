@@ -1,6 +1,5 @@
 """The parts of a template: how each is escaped, and which of them a channel sends."""
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ def note_in_markup(note: str, text: str) -> str:
 def _note_in_html(note: str, text: str) -> str:
     body = _BODY_TAG.search(text)
     at = body.end() if body else 0
-    return f"{text[:at]}<p>{html.escape(note)}</p>{text[at:]}"
+    return f"{text[:at]}<p>{escaped(note)}</p>{text[at:]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

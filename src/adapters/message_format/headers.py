@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from adapters.texts import short_text
 from domain.delivery import resumed
 from domain.errors import FailureReason
 from domain.notification import Recipient
@@ -70,7 +71,7 @@ class DeliveryHeaders:
         """The whole set of headers a copy carries; nothing else is ever copied."""
         optional: dict[str, str | None] = {
             "reason": self.reason,
-            "error": self.error and one_line(self.error),
+            "error": self.error and short_text(self.error, MAX_ERROR),
             "first-seen": iso(self.first_seen) if self.first_seen else None,
             "failed-at": iso(self.failed_at) if self.failed_at else None,
             "queue": self.queue,
@@ -107,13 +108,6 @@ def _resume_to_wire(recipients: Sequence[Recipient]) -> str | None:
 def iso(time: datetime) -> str:
     """ISO 8601 in UTC with milliseconds."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def one_line(text: str) -> str:
-    """`text` on one line of printable characters, at most MAX_ERROR long."""
-    line = " ".join(text.split())
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    return line if len(line) <= MAX_ERROR else line[: MAX_ERROR - 1] + "…"
 
 
 def _attempt(value: object) -> int:

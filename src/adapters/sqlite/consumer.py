@@ -75,7 +75,7 @@ class SqliteConsumer:
         self._ended: list[Ended] = []
         self._in_hand = in_hand or InHand()
         self._events = events or NoObserver()
-        self._wake = asyncio.Event()
+        self._wake = queue.changed
         self._renew_at = clock.now()
         self._pause = 0.0
         self.is_ready = False
@@ -83,7 +83,6 @@ class SqliteConsumer:
         self._is_stopping = False
         self._deadline = float("inf")
         self._before_ack: BeforeAck = not_kept
-        queue.listen(self._wake.set)
 
     def stop(self) -> None:
         self._is_stopping = True

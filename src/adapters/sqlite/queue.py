@@ -1,5 +1,6 @@
 """The queue's SQL: store, lease, settle, and look at what is dead."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -55,11 +56,9 @@ class SqliteQueue:
         self._path = path
         self._database = Database(path, schema=SCHEMA, version=SCHEMA_VERSION)
         self._clock = clock
-        self._listeners: list[Callable[[], None]] = []
-
-    def listen(self, on_stored: Callable[[], None]) -> None:
-        """Call back whenever this process has stored a message, sooner than polling would see."""
-        self._listeners.append(on_stored)
+        self.changed = asyncio.Event()
+        """Set whenever this process has stored a message, sooner than polling would see; for its
+        one consumer."""
 
     async def close(self) -> None:
         self._database.close()
@@ -87,7 +86,7 @@ class SqliteQueue:
                 (self._now(), *row),
             )
         )
-        self._ring()
+        self.changed.set()
 
     async def exchange(
         self,
@@ -185,7 +184,7 @@ class SqliteQueue:
             return deleted.rowcount == 1
 
         was_there = await self._database.write(work)
-        self._ring()
+        self.changed.set()
         return was_there
 
     def _end(self, connection: sqlite3.Connection, owner: str, ended: Ended) -> bool:
@@ -232,7 +231,3 @@ class SqliteQueue:
     def _now(self, plus: timedelta = timedelta(0)) -> int:
         time = (self._clock.now() - _EPOCH) // _MICROSECOND + plus // _MICROSECOND
         return min(time, _LATEST)
-
-    def _ring(self) -> None:
-        for on_stored in self._listeners:
-            on_stored()

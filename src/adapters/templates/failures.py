@@ -12,6 +12,7 @@ from jinja2.exceptions import SecurityError
 
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
 from adapters.templates.values import NotPrintable, NullUsed
+from adapters.texts import short_text
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
@@ -55,9 +56,9 @@ class RenderFailure(Permanent):
 def compile_fault(path: str, error: Exception) -> str:
     """One line for a file that does not compile."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        text = _short(error.message, _LONGEST_FAULT)
+        text = short_text(error.message, _LONGEST_FAULT)
         return f"{error.name or path} line {error.lineno}: {text}"
-    return f"{path}: {type(error).__name__}: {_short(error, _LONGEST_FAULT)}"
+    return f"{path}: {type(error).__name__}: {short_text(error, _LONGEST_FAULT)}"
 
 
 def render_failure(
@@ -79,22 +80,17 @@ def render_failure(
         case NotPrintable():
             detail = str(error)
         case SecurityError():
-            detail = _short(error)
+            detail = short_text(error, _LONGEST_DETAIL)
         case jinja2.TemplateNotFound():
-            detail = f"there is no file {_short(error)!r} to include"
+            detail = f"there is no file {short_text(error, _LONGEST_DETAIL)!r} to include"
         case _:
-            detail = f"{type(error).__name__}: {_short(error)}"
+            detail = f"{type(error).__name__}: {short_text(error, _LONGEST_DETAIL)}"
     where = f"{place}" if place else f"template {template!r}"
     is_null = isinstance(error, NullUsed)
     remedy = f"; {error.remedy}" if isinstance(error, NullUsed) else ""
     return RenderFailure(
         f"{detail} in {where}{remedy}", reason=reason, place=place, is_null=is_null
     )
-
-
-def _short(error: object, longest: int = _LONGEST_DETAIL) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | None:
@@ -160,7 +156,7 @@ def _value_of(path: str, variables: Mapping[str, object]) -> object:
 
 def _undefined(error: Exception, source: str, variables: Iterable[str]) -> str:
     """`order.total` rather than Jinja2's "'dict object' has no attribute 'total'"."""
-    text = _short(error)
+    text = short_text(error, _LONGEST_DETAIL)
     if named := re.search(r"'([^']+)' is undefined", text):
         near = difflib.get_close_matches(named[1], [v for v in variables if v != named[1]], n=1)
         return f"{named[1]!r} is undefined" + (f" (did you mean {near[0]!r}?)" if near else "")

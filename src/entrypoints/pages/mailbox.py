@@ -15,6 +15,7 @@ import click
 from adapters.channels import CHANNELS
 from adapters.channels.channel import Capture
 from adapters.channels.shared.captured import CapturedContent
+from adapters.texts import short_text
 from entrypoints.cli.application import ago
 from entrypoints.pages.web import STYLE, PageReply, foreign, missing, page, serve
 from entrypoints.settings import Settings
@@ -52,7 +53,7 @@ class Captured:
     def title(self) -> str:
         """Its subject, else its first line."""
         lines = (line.strip() for line in self.content.text.splitlines())
-        return self.header("Subject") or next(filter(None, lines), "(no subject)")[:200]
+        return self.header("Subject") or short_text(next(filter(None, lines), "(no subject)"))
 
     def header(self, name: str) -> str:
         """The first header of this name, whatever its case; empty where it is absent."""

@@ -15,6 +15,7 @@ import structlog
 from adapters.channels.shared.learned import Learned
 from adapters.inbound.in_hand import InHand
 from adapters.observers.logs import mask_addresses
+from adapters.texts import short_text
 from domain.breaker import Pause
 from domain.events import SETTLEMENT, TroubleBegan, TroubleEnded
 from domain.ledger import LedgerUnavailable
@@ -183,10 +184,7 @@ class WorkerNotes:
         pauses = [
             PauseState(
                 name=name,
-                # A provider may answer with half a character, which no note can carry.
-                cause=mask_addresses(pause.cause)[:_LONGEST_CAUSE]
-                .encode(errors="replace")
-                .decode(),
+                cause=short_text(mask_addresses(pause.cause), _LONGEST_CAUSE),
                 since=pause.since.timestamp(),
                 next_try=pause.next_try.timestamp(),
             )

@@ -156,6 +156,6 @@ def test_half_a_character_in_a_cause_costs_no_note() -> None:
         await scene.watch("a", {"telegram": cut}).renew()
 
         [state] = worker_states(await scene.store.notes(), lambda: NOW)
-        assert state.pauses[0].cause == "Conflict: ? bot"
+        assert state.pauses[0].cause == "Conflict: \ufffd bot"
 
     run(body)

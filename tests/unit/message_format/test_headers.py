@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.message_format.headers import MAX_ERROR, DeliveryHeaders, iso, one_line
+from adapters.message_format.headers import MAX_ERROR, DeliveryHeaders, iso
+from adapters.texts import short_text
 from domain.errors import FailureReason
 from tests.fakes import NOON, recipients
 
@@ -156,7 +157,7 @@ def test_the_wire_form_is_the_documented_one() -> None:
 
 @given(st.text(max_size=2_000))
 def test_an_error_is_one_printable_line_of_at_most_500_characters(text: str) -> None:
-    line = one_line(text)
+    line = short_text(text, MAX_ERROR)
 
     assert len(line) <= MAX_ERROR
     assert line == "" or line.isprintable()
@@ -164,8 +165,8 @@ def test_an_error_is_one_printable_line_of_at_most_500_characters(text: str) -> 
 
 
 def test_an_error_that_was_cut_says_so() -> None:
-    assert one_line("x" * 500) == "x" * 500
-    assert one_line("x" * 501) == "x" * 499 + "…"
+    assert short_text("x" * 500, MAX_ERROR) == "x" * 500
+    assert short_text("x" * 501, MAX_ERROR) == "x" * 499 + "…"
 
 
 def test_a_time_is_written_in_utc_with_milliseconds() -> None:

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from apprise import Apprise, AppriseAsset, NotifyFormat
 
-from adapters.channels.shared.http import short_text
 from adapters.channels.shared.one_by_one import OneByOneNotifier, refuse_files
+from adapters.texts import short_text
 from domain.content import Content
 from domain.errors import FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
@@ -56,7 +56,9 @@ class _AppriseTarget:
         if result:
             return None
         longest_first = sorted(self.secrets, key=len, reverse=True)
-        return short_text("; ".join(entry.message for entry in result.logs()), longest_first)
+        return short_text(
+            "; ".join(entry.message for entry in result.logs()), secrets=longest_first
+        )
 
 
 class AppriseNotifier(OneByOneNotifier):

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from adapters.channels.email.about_us import sign_in_advice
 from adapters.channels.email.limits import Crowded, Limit, Phase, limit_of
-from adapters.channels.email.session import Session, SmtpReply, one_line
+from adapters.channels.email.session import LONGEST_TEXT, Session, SmtpReply
 from adapters.channels.email.url import Security, SmtpSettings
+from adapters.texts import short_text
 from domain.errors import Unavailable
 
 METHOD_NOT_KNOWN = frozenset({500, 501, 502, 503, 504})
@@ -135,7 +136,7 @@ class Failures:
             if secret:
                 begins = "|".join(re.escape(to_base64(form or "")[:8]) for form in forms)
                 text = re.sub(f"(?:{begins})[\\w+/=]*", "***", text.replace(secret, "***"))
-        return one_line(text)
+        return short_text(text, LONGEST_TEXT)
 
 
 def to_base64(text: str) -> str:

@@ -10,8 +10,9 @@ import structlog
 
 from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens, is_token
-from adapters.channels.shared.http import HttpClient, short_text
+from adapters.channels.shared.http import HttpClient
 from adapters.setting_values import now as read_now
+from adapters.texts import short_text
 from domain.errors import InDoubt, Unavailable
 from domain.notification import JsonValue
 
@@ -174,7 +175,7 @@ def _life(value: object) -> float:
 def _refusal(status: int, fields: Mapping[str, JsonValue], secrets: list[str]) -> Unavailable:
     error = fields.get("error")
     code = error if isinstance(error, str) else ""
-    said = short_text(f"{code} {fields.get('error_description') or ''}".strip(), secrets)
+    said = short_text(f"{code} {fields.get('error_description') or ''}", secrets=secrets)
     text = f"the token endpoint answered {status}{': ' if said else ''}{said}"
     if status == 429 or status >= 500 or code in {"temporarily_unavailable", "server_error"}:
         return Unavailable(text, safe_to_repeat=True)

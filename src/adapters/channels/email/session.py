@@ -5,15 +5,17 @@ import re
 import ssl
 from typing import NamedTuple, cast
 
+from adapters.texts import short_text
+
 FAREWELL = 421  # RFC 5321 3.8: the server closes the connection after it
 _LONGEST_LINE = 8192
 _LONGEST_REPLY = 32768
 _MOST_UNASKED = 100
-_LONGEST_TEXT = 300
+LONGEST_TEXT = 300
+"""Characters of a server's words in an error."""
 _CODE = re.compile(rb"[2-5]\d\d")
 # RFC 3463 section 2.
 _ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+")
 # Written in slices, so that a reply that comes before the end of a big mail is seen in time.
 _SLICE = 256 * 1024
 
@@ -40,12 +42,7 @@ class SmtpReply(NamedTuple):
         return self.text.decode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return one_line(f"{self.code} {self.words}")
-
-
-def one_line(text: str) -> str:
-    """A stranger's text made fit for a log line: printable, at most 300 characters."""
-    return _UNPRINTABLE.sub(" ", text).strip()[:_LONGEST_TEXT]
+        return short_text(f"{self.code} {self.words}", LONGEST_TEXT)
 
 
 class Session(asyncio.Protocol):
@@ -187,7 +184,7 @@ class Session(asyncio.Protocol):
 
     def _refuse(self, garbage: bytes) -> None:
         self.garbage = garbage
-        text = one_line(garbage.decode("utf-8", "replace"))[:80]
+        text = short_text(garbage.decode("utf-8", "replace"), 80)
         self._lose(f"the server does not speak SMTP: {text!r}")
         self._transport.abort()
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 
+from adapters.texts import short_text
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -33,7 +34,6 @@ _ABOUT_US = frozenset({401, 403, 404, 405, 407, 410})
 _PATIENCE = 4
 _PATIENCE_WITH_FILES = 20  # times the timeout from a request's first byte to its answer's last
 _LONGEST_ANSWER = 1 << 20  # bytes; theirs are a few thousand
-_LONGEST_TEXT = 200
 _LONGEST_WAIT = 10**8  # seconds, three years
 _DIGITS = 18
 
@@ -225,12 +225,3 @@ def _away(provider: str, error: httpx2.TransportError) -> Unavailable:
     is_late = isinstance(error, httpx2.TimeoutException)
     why = "no connection in time" if is_late else short_text(error) or "the connection was refused"
     return Unavailable(f"cannot connect to {provider}: {why}", safe_to_repeat=True)
-
-
-def short_text(text: object, secrets: Collection[str] = ()) -> str:
-    """A provider's words, fit for an error: one short line without our secrets."""
-    line = " ".join(str(text).split())
-    for secret in secrets:
-        if secret:
-            line = line.replace(secret, "***")
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "…"

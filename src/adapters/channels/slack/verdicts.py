@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import partial
 
-from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply, error_of_status, short_text
+from adapters.channels.shared.http import UNNAMED_WAIT, HttpReply, error_of_status
+from adapters.texts import short_text
 from domain.errors import (
     DeliveryError,
     FailureReason,
@@ -111,7 +112,7 @@ class Verdicts:
         answer = reply.json()
         if answer.get("ok") is True and 200 <= reply.status < 300:
             return None
-        detail = short_text(_detail(answer), self._secrets())
+        detail = short_text(_detail(answer), secrets=self._secrets())
         return self._of(reply, _code(answer), detail)
 
     def of_webhook(self, reply: HttpReply) -> DeliveryError | None:

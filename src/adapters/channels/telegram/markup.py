@@ -8,7 +8,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import takewhile
 
 from adapters.html import attributes_of, decoded, escaped
@@ -160,7 +159,7 @@ def _opening(name: str, attributes: str, within: Sequence[TelegramTag]) -> str |
 
 
 def _with(name: str, attributes: Mapping[str, str]) -> str:
-    pairs = (f' {key}="{escape(value)}"' for key, value in attributes.items())
+    pairs = (f' {key}="{escaped(value, in_quotes=True)}"' for key, value in attributes.items())
     return f"<{name}{''.join(pairs)}>"
 
 

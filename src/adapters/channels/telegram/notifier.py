@@ -20,7 +20,6 @@ from adapters.channels.shared.http import (
     HttpClient,
     HttpReply,
     error_of_status,
-    short_text,
 )
 from adapters.channels.shared.one_by_one import OneByOneNotifier
 from adapters.channels.shared.recent import Recent
@@ -28,6 +27,7 @@ from adapters.channels.shared.turns import SharedTurns
 from adapters.channels.telegram.channel import Chat, chat_of
 from adapters.channels.telegram.limiter import Limiter, Request, TelegramLimits
 from adapters.channels.telegram.plan import Call, Options, Plan, plan
+from adapters.texts import short_text
 from domain.content import Content
 from domain.errors import (
     DeliveryError,
@@ -204,7 +204,9 @@ def verdict(reply: HttpReply, secrets: Collection[str]) -> DeliveryError | None:
     if not isinstance(answer.get("ok"), bool) or not isinstance(code, int):
         text = f"telegram: status {reply.status} in an answer that is not the Bot API's"
         return error_of_status(reply, text)
-    description = short_text(_ADDRESS.sub("…", str(answer.get("description") or code)), secrets)
+    description = short_text(
+        _ADDRESS.sub("…", str(answer.get("description") or code)), secrets=secrets
+    )
     parameters = answer.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     new_chat = parameters.get("migrate_to_chat_id")
