@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from adapters.channels.carrier.notifier import CarrierNotifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, RemoteNotifierContract, Trouble
 from tests.contracts.notifier_checking import CheckingContract
 from tests.support.http_server import Action, Answer, Cut, Hang, HttpServer
 
+from adapters.channels.carrier.notifier import CarrierNotifier
 from domain.ports import Notifier
 
 _TROUBLES: dict[Trouble, Action] = {

@@ -19,8 +19,9 @@ from adapters.urls import without_path
 from domain.errors import FailureReason, Permanent
 
 if TYPE_CHECKING:
-    from adapters.channels.carrier.notifier import CarrierNotifier
     from faker import Faker
+
+    from adapters.channels.carrier.notifier import CarrierNotifier
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from adapters.channels.carrier.channel import check_number
-
 from adapters.channels.finding import Finding, clock_findings
 from adapters.channels.shared.http import (
     TIMEOUT,
