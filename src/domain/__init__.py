@@ -1,1 +1,1 @@
-"""What it means to notify a person: pure rules, standard library only."""
+"""The rules of notifying people. Only the standard library."""

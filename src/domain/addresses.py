@@ -1,4 +1,4 @@
-"""Address texts as people write them: what stands around an address, and how many there are."""
+"""Read addresses as people write them: what is around an address, and how many there are."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""When the operator gets which alert: one for a cause, not one for each dead letter."""
+"""Decide when the operator gets which alert: one for each cause, not for each dead letter."""
 
 import shlex
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class AlertTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterCause:
-    """Dead letters of one cause. Without a reason: those beyond the causes that are kept apart."""
+    """The cause that dead letters share. Without a reason: all those beyond `MAX_CAUSES`."""
 
     reason: FailureReason | None = None
     template: str | None = None
@@ -61,9 +61,9 @@ Cause = DeadLetterCause | Trouble | QueueRecreated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What one message to the operator says. `is_over`: the all-clear, of a trouble or of dead
-    letters of which not one is left. `error` is the last one; `queues` are the work queues whose
-    messages died."""
+    """What one message to the operator says. `is_over`: it is the all-clear: the trouble is over,
+    or no dead letter of the cause is left. `error` is the last one. `queues`: the work queues that
+    the dead letters came from."""
 
     cause: Cause
     count: int = 0
@@ -76,7 +76,7 @@ class Alert:
 
 @dataclass(slots=True)
 class _Occurrence:
-    """What happens again or goes on: the alert to send once the patience is over."""
+    """Something that happens again or goes on, with the alert to send when it is due."""
 
     alert: Alert
     patience: timedelta = GATHER

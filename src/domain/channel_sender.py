@@ -1,4 +1,4 @@
-"""One channel as the dispatcher uses it: while its provider is away, the work waits."""
+"""One channel as the dispatcher uses it: while its provider is away, its messages wait."""
 
 import asyncio
 from collections import deque
@@ -23,8 +23,8 @@ what waits for the network."""
 
 
 class AttachmentRoom:
-    """A bound on the bytes of attachments that are under way at once. What is larger than all of it
-    goes alone; whoever waits longest goes first."""
+    """Limits the bytes of attachments that are under way at once. A message that is larger than the
+    limit is sent alone. The message that waits longest goes first."""
 
     def __init__(self, size: int, size_of: Callable[[Sequence[str]], Awaitable[int]]) -> None:
         """`size` in bytes. `size_of`: bytes of the files of these paths, which are read only when
@@ -62,8 +62,8 @@ class AttachmentRoom:
 
 
 class ChannelSender:
-    """A channel's notifier with what stands before it: its breaker, its bounds, and the count of
-    refusals that may be about us. Safe to call concurrently."""
+    """A channel's notifier behind the channel's breaker, its limits, and its count of refusals that
+    may be about us. Safe to call concurrently."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a renderer made of a template: the parts a notifier sends, and the template's own wishes."""
+"""What a renderer returns: the parts that a notifier sends, and the template's own settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class InDoubtPolicy(StrEnum):
-    """What to do when a crash or a cut hid whether a send happened."""
+    """What to do when a crash or a lost connection hid whether a message was sent."""
 
     RESEND = "resend"
     HOLD = "hold"

@@ -1,5 +1,5 @@
-"""What happened, as frozen values. Whoever finds it out emits it; observers make lines, numbers and
-alerts of it."""
+"""What happened, as frozen values. The code that notices it emits the value; observers write log
+lines, count, and send alerts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,8 +77,8 @@ class MessageMalformed:
 
 @dataclass(frozen=True, slots=True)
 class TroubleBegan:
-    """Something is in trouble, or still is. `retry_in`: seconds until it is tried again, where
-    whoever reports it waits for so long. `is_login`: the other side refuses our login."""
+    """A trouble began or goes on. `retry_in`: seconds until the next try; None where the code that
+    reports it does not wait for a fixed time. `is_login`: the other side refuses our login."""
 
     trouble: Trouble
     error: str
@@ -88,21 +88,21 @@ class TroubleBegan:
 
 @dataclass(frozen=True, slots=True)
 class TroubleEnded:
-    """It is over, or there never was one."""
+    """A trouble is over. Also emitted where there was no trouble."""
 
     trouble: Trouble
 
 
 @dataclass(frozen=True, slots=True)
 class TroubleUncertain:
-    """Whether it goes on is not known any more: no message waits for it now."""
+    """It is not known whether the trouble goes on: no message waits for it now."""
 
     trouble: Trouble
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRecreated:
-    """A queue that was used was deleted, with what was in it, and is created again."""
+    """A queue that was in use was deleted with its messages, and is created again."""
 
     queue: str
 
@@ -111,9 +111,9 @@ class QueueRecreated:
 class TemplatesChanged:
     """A template set was found, later or at the start.
 
-    `version` is the set in use. `faults`: what is wrong with the set that was found. It is in use
-    all the same, without the templates that have a fault, unless it `is_refused`. `unknown`: files
-    that are probably named wrong.
+    `version` is the set in use. `faults`: what is wrong with the set that was found. Unless it
+    `is_refused`, it is in use without the templates that have a fault. `unknown`: files whose names
+    are probably wrong.
     """
 
     version: str

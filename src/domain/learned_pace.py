@@ -1,4 +1,4 @@
-"""The pace that a provider's refusals teach. A pure function of the time that it is given."""
+"""The pace that is learned from a provider's refusals. Pure functions of the time given."""
 
 import math
 from dataclasses import dataclass, replace
@@ -21,13 +21,14 @@ _LONGEST_WINDOW: Final = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The pace that a provider's refusals teach: additive increase, multiplicative decrease.
+    """The pace that is learned from a provider's refusals: additive increase, multiplicative
+    decrease.
 
     `rate` turns a second at the time `since`; 0: no limit is known. `window` (seconds) is how long
     the provider counts, as far as its silence shows. `episode` numbers the changes: a refusal of
     what was sent before a change says nothing about the pace after it. `pause` is above 0 while
-    nothing passes but one probe after each pause; that began at `blocked_at`.
-    `counted`: what all who met the refusal had got through in the second before they did.
+    only one probe is sent after each pause; this began at `blocked_at`. `counted`: how many
+    messages all senders together had sent in the second before the refusal.
     """
 
     rate: float = 0.0

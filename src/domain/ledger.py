@@ -155,9 +155,9 @@ class Verdict:
     """What to answer, and what to do in the same transaction.
 
     `taken`: rows that this process takes over. Each counts one more takeover and keeps its state,
-    so a doubt is not lost. `used` is a sent row without an id that now stands for this delivery: it
-    gets its claim, process and session, so that the delivery's ack settles it and the delivery's
-    own loss frees it again. `fresh` recipients have no row yet.
+    so a doubt is not lost. `used`: sent rows without an id that from now on belong to this
+    delivery. They get its claim, process and session: its ack removes them, and if it is lost they
+    can be used again. `fresh` recipients have no row yet.
     """
 
     states: Mapping[str, RecipientState]

@@ -1,4 +1,4 @@
-"""The ledger as the dispatcher uses it: while the ledger is away, the work waits."""
+"""The ledger as the dispatcher uses it: while the ledger is away, all deliveries wait."""
 
 import asyncio
 import math
@@ -32,8 +32,8 @@ _T = TypeVar("_T")
 
 
 class LedgerAccess:
-    """Repeats each call until the ledger is available. A fault of the program in a ledger counts as
-    an absence too: the work waits, and no message pays for it."""
+    """Repeats each call until the ledger is available. A programming error in a ledger counts as an
+    absence too: the deliveries wait, and no attempt is spent."""
 
     def __init__(
         self,

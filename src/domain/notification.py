@@ -63,7 +63,7 @@ def extra_header_fault(name: str, value: str) -> str | None:
 class Recipient:
     """A person or place that gets the message. The channel decides what an address looks like.
 
-    `resume`: how far an earlier try came with them, as its error had it; empty: not begun.
+    `resume`: how far an earlier attempt came for this recipient, from its error; empty: not begun.
     """
 
     address: str
@@ -112,7 +112,7 @@ def one_recipient(text: str) -> Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file that travels with the notification: its bytes, or a path in the attachments folder.
+    """A file that goes with the notification: its bytes, or a path in the attachments folder.
 
     `content_id`: a mail shows the file where its HTML names `cid:` and this.
     """

@@ -1,4 +1,4 @@
-"""What became of a notification, recipient by recipient. One place turns it into ack or copies."""
+"""The results of an attempt, one for each recipient. The message is settled by them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from domain.notification import Recipient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The provider has accepted it for this recipient; `earlier`: in an earlier delivery of the
-    same message, so nothing was sent now."""
+    """The provider has accepted the message for this recipient. `earlier`: it accepted an earlier
+    delivery of the same message, and nothing was sent now."""
 
     recipient: Recipient
     earlier: bool = False
@@ -35,7 +35,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """It will never be sent like this; `reason` and `error` say why and what to do."""
+    """The message is not sent to this recipient; `reason` and `error` say why and what to do."""
 
     recipient: Recipient
     reason: FailureReason

@@ -1,6 +1,6 @@
-"""How fast a provider is sent to: the turns that are handed out.
+"""How fast messages are sent to a provider: each one waits for its turn.
 
-Everything here is a pure function of the time that it is given.
+Everything here is a pure function of the time given.
 """
 
 import math
@@ -42,8 +42,8 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spacing:
-    """How turns follow each other: `interval` seconds apart, but for `burst` that may come at
-    once, and within each of the budgets."""
+    """How turns follow each other: `interval` seconds apart, except `burst` turns that may come at
+    once. Each of the budgets limits them as well."""
 
     interval: float = 0.0
     burst: int = 1
@@ -52,8 +52,8 @@ class Spacing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """`wait`: seconds until it. `taken`: whether it is ours; else the wait was longer than asked
-    for, and the turn is still free. `at`: when it is, on the store's clock."""
+    """`wait`: seconds until the turn. `taken`: whether it is ours. It is not where `wait` is longer
+    than the caller allows; then the turn stays free. `at`: its time by the store's clock."""
 
     wait: float
     taken: bool

@@ -1,4 +1,4 @@
-"""What the domain asks of the world. Adapters implement the ports, fakes stand in for them."""
+"""The ports: what the domain needs from outside. Adapters implement them; tests use fakes."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field

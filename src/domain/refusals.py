@@ -47,7 +47,7 @@ class Culprits:
     template. Without it the messages of one bad producer would look like a provider that refuses
     everything.
 
-    Remembers refusals and, from the first on, what was accepted. Times are numbers of tries.
+    Remembers refusals and, after the first one, what was accepted. A time is the number of a try.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,6 @@
-"""What an answer for one recipient means: sent, when to try again, or the end. A pure rule.
+"""Decide what an answer for one recipient means: sent, try again later, or refused. Pure rules.
 
-Here, and nowhere else, is decided when an attempt was the last, and what becomes of a recipient who
-is in doubt.
+Only here is it decided which attempt is the last, and what happens to a recipient in doubt.
 """
 
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ _NEVER_SENT = {
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Waits the tiers in turn; after the last one, gives up."""
+    """Uses the tiers in turn; after the last tier there is no further attempt."""
 
     tiers: tuple[timedelta, ...]
 
@@ -97,5 +96,5 @@ def result_of_state(
 
 
 def _held(recipient: Recipient, error: str) -> Rejected:
-    """Who may or may not have it is not sent to again."""
+    """A recipient that may have the message is not sent to again."""
     return Rejected(recipient=recipient, reason=FailureReason.IN_DOUBT, error=error)

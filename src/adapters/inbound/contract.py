@@ -26,9 +26,9 @@ class TopologyMismatch(DispatcherError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
-    """One message as a broker hands it over. `delivery_count` is the broker's own count of earlier
-    hand-outs, 0 where it keeps none. `session` names the broker channel it came over, unique across
-    processes and reconnects, and `tag` the delivery in it."""
+    """One message as a broker gives it. `delivery_count` is how often the broker has delivered it
+    before; 0 where it does not count. `session` names the broker channel it came over, unique
+    across processes and reconnects, and `tag` the delivery in it."""
 
     queue: str
     body: bytes = field(repr=False)
@@ -50,8 +50,8 @@ class InboundMessage:
 class RetryCopy:
     """Put a copy back for later, body unchanged, with exactly these headers.
 
-    Not `exact`: `delay` is one of the configured tiers. `exact`: any wait; the headers carry the
-    due time, and a broker that only has tiers may hand the copy out early, to be put back again.
+    Not `exact`: `delay` is one of the configured tiers. `exact`: `delay` is any wait. The headers
+    have the due time. A broker that only has tiers may deliver the copy early; then it is put back.
     `priority` is the copy's where the message came without one.
     """
 
@@ -201,7 +201,7 @@ class DeadLetters(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Messages held back: in the tier of this `delay`, or (None) each until a time of its own."""
+    """Messages that wait: in the tier of this `delay`, or (None) each until its own time."""
 
     delay: timedelta | None
     messages: int
@@ -209,7 +209,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
-    """A work queue and what belongs to it. None stands for what this broker does not show.
+    """A work queue with its retry and dead letter queues. None: this broker does not show it.
 
     `exists` is about the work queue alone. `waiting` has no tier that was not made yet. `dead` is
     None where `<queue>.dead` does not exist. `unseen` names the queues that this user may not look

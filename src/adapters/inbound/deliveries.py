@@ -1,5 +1,5 @@
-"""The deliveries that a message asks for, and what became of them: all at once, or the next only
-where one has refused."""
+"""Make the deliveries that a message asks for: to all its channels at once, or to the next one only
+where the one before has refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

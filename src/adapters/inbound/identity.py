@@ -1,4 +1,4 @@
-"""What a message is called by those who look for it."""
+"""The names under which logs and commands show a message."""
 
 import json
 from collections.abc import Mapping

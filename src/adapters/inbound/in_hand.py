@@ -1,4 +1,4 @@
-"""What a worker has in hand, counted where messages are taken and settled."""
+"""Count the messages that a worker has in hand, as they are taken and settled."""
 
 import time
 from collections.abc import Callable, Mapping
