@@ -31,7 +31,7 @@ class AlertTarget:
     recipient: Recipient
 
     def __str__(self) -> str:
-        """The form of the setting."""
+        """Return it as the setting writes it."""
         return f"{self.channel}:{self.recipient}"
 
 
@@ -45,7 +45,7 @@ class DeadLetterCause:
 
     @property
     def replay(self) -> str:
-        """The command that sends exactly these again; without a reason, the one that lists all."""
+        """Return the command that sends these again; without a reason, the one that lists all."""
         if self.reason is None:
             return "dispatcher failed list"
         words = ["dispatcher", "failed", "retry", "--reason", str(self.reason)]
@@ -103,14 +103,14 @@ class AlertPolicy:
         self._reported: dict[Cause, datetime] = {}
 
     def dead_letter(self, cause: DeadLetterCause, *, queue: str, error: str) -> None:
-        """One more message has died in `queue`. `error` goes to the operator as it is."""
+        """Take one more dead letter of `queue`. `error` is shown to the operator as it is."""
         known = [c for c in {*self._reported, *self._events} if isinstance(c, DeadLetterCause)]
         if cause not in known and len(known) >= MAX_CAUSES:
             cause = DeadLetterCause()
         self._happened(cause, error, (queue,))
 
     def recreated(self, cause: QueueRecreated, error: str) -> None:
-        """It happened once more to this queue."""
+        """Take that a queue was created again."""
         self._happened(cause, error, ())
 
     def _happened(
@@ -146,7 +146,7 @@ class AlertPolicy:
         return dict(self._open)
 
     def drained(self, cause: DeadLetterCause) -> None:
-        """No dead letter of `cause` is left: reported once, after all of them were."""
+        """Take that no dead letter of `cause` is left. This is reported once, after they were."""
         if cause not in self._events and cause in self._open:
             reported, now = self._open.pop(cause), self._clock.now()
             self._over[cause] = replace(reported, last_seen=now, is_over=True)

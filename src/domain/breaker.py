@@ -71,8 +71,8 @@ class Breaker:
     ) -> None:
         """`events` gets that `trouble` began when the breaker opens, again when the pause changes
         and each `REPORT_AGAIN` while probes fail, and that it ended. `trips_on` is the error that
-        says the other side is away; `longest_hold` is in seconds. `is_back` is asked after a probe
-        that met no such error: whether that shows that the pause may end."""
+        says that the other side is away; `longest_hold` is in seconds. `is_back` is asked after a
+        probe without this error: whether the pause may end."""
         self._trips_on = trips_on
         self._clock = clock
         self._trouble = trouble
@@ -93,7 +93,7 @@ class Breaker:
 
     @property
     def pause(self) -> Pause:
-        """The pause that there is while it is open."""
+        """The pause; only while `is_open`."""
         next_try = self._opened_at + timedelta(seconds=self._pause)
         return Pause(cause=self._cause, since=self._began_at, next_try=next_try)
 
@@ -135,7 +135,7 @@ class Breaker:
                             return answer[0]
 
     async def _has_its_turn(self, place: ProbePlace, *, may_hold: bool) -> bool:
-        """Wait out the pause; False where another is the better probe."""
+        """Wait until the pause ends. False where another message is the better probe."""
         if self._is_overdue(place):
             raise self._held()  # asked at most one probe after its time
         if self._is_ripe or not may_hold:
@@ -194,7 +194,7 @@ class Breaker:
         return HeldTooLong(f"the channel is paused: {self._cause}", retry_after=delay)
 
     def trip(self, error: DispatcherError, caller: Caller) -> None:
-        """A call made while there was no pause met this error."""
+        """Open: a call that was made without a pause met this error."""
         if not self.is_open:  # of many calls under way only the first opens it
             self._began_at = self._clock.now()
             self._open(error, caller)

@@ -139,7 +139,7 @@ class ChannelSender:
     async def _insist(
         self, mail: Notification, content: Content, people: Sequence[Recipient], record: SendRecord
     ) -> Answers:
-        """Wait while the provider is away, and again while the notifier keeps it in hand."""
+        """Wait while the provider is away, and while the notifier asks for a short wait."""
         while True:
             try:
                 return await self.breaker.call(
@@ -156,7 +156,7 @@ class ChannelSender:
     async def _send_rest(
         self, mail: Notification, content: Content, answers: Answers, record: SendRecord
     ) -> Answers:
-        """Further messages for those that the provider did not take; each leaves fewer."""
+        """Send further messages to those that the provider did not take in this one."""
         found = answers
         while rest := [r for r, answer in found.items() if isinstance(answer, NotYet)]:
             if len(rest) == len(found):
@@ -170,7 +170,7 @@ class ChannelSender:
         return answers
 
     def _judged(self, mail: Notification, began: int, error: DeliveryError) -> DeliveryError:
-        """The error as it is to be taken, after what came before it."""
+        """Return the error as it counts after the answers before it."""
         judged: DeliveryError
         try:
             [found] = self._streak.judge(partial(caller_of, mail), began, [error])

@@ -118,8 +118,8 @@ class Dispatcher:
         return Outcome(attempt=delivery.attempts_made + 1, results=tuple(results))
 
     def rehearse(self, delivery: Delivery) -> None:
-        """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it is
-        too late."""
+        """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it has
+        expired."""
         for mail, _recipients in self._mails(delivery.notification, delivery.remaining):
             self._render(mail, self._refuse_expired(delivery))
 
@@ -131,7 +131,7 @@ class Dispatcher:
         return Outcome(attempt=attempt, results=tuple(results))
 
     def pauses(self) -> Mapping[str, Pause]:
-        """What is paused now: channels, and the ledger by its name."""
+        """Return what is paused now: channels, and the ledger, by name."""
         breakers = {name: sender.breaker for name, sender in self.senders.items()}
         breakers[LEDGER.kind] = self.ledger.breaker
         return {name: breaker.pause for name, breaker in breakers.items() if breaker.is_open}
@@ -139,7 +139,7 @@ class Dispatcher:
     def _plan(
         self, delivery: Delivery, states: Mapping[str, RecipientState]
     ) -> tuple[list[Result], Sequence[Mail]]:
-        """Results that need no sending, and the mails to the others."""
+        """Return the results that are known without sending, and the mails to the others."""
         results: list[Result] = []
         unsent = delivery.remaining
         if any(state is not RecipientState.CLEAR for state in states.values()):
@@ -158,7 +158,7 @@ class Dispatcher:
     def _mails(
         self, notification: Notification, recipients: tuple[Recipient, ...]
     ) -> Sequence[Mail]:
-        """One mail to all, or one for each where the channel or the producer wants it so."""
+        """Make one mail to all, or one to each if the channel or the producer wants it."""
         if not recipients:
             return ()
         sender = self.senders.get(notification.channel)
@@ -181,7 +181,7 @@ class Dispatcher:
         )
 
     def _refuse_expired(self, delivery: Delivery) -> datetime:
-        """Return the current time; raise Permanent where that is too late for the delivery."""
+        """Return the current time; raise Permanent if the delivery has expired by then."""
         notification, now = delivery.notification, self.clock.now()
         after = self.renderer.envelope_of(notification.template).expires_after
         seen = delivery.first_seen
@@ -203,5 +203,5 @@ class Dispatcher:
         ]
 
     def _in_doubt(self, delivery: Delivery) -> InDoubtPolicy:
-        """What is to be done where it is in doubt whether this delivery was sent."""
+        """Return what to do if it is in doubt whether this delivery was sent."""
         return self.renderer.envelope_of(delivery.notification.template).in_doubt or self.in_doubt

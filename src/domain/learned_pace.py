@@ -47,7 +47,7 @@ class Pace:
     def rate_at(self, now: float) -> float:
         """Turns a second: more, the longer nothing was refused; 0 once no limit is known.
 
-        The step is a small part of the rate. It grows with time, so that a limit that was lifted
+        The step is a small part of the rate, and grows with time. So a limit that was lifted
         is noticed within minutes, and one that stands is met seldom.
         """
         waited = max(now - self.since, 0.0) / math.sqrt(max(self.window, 1.0))
@@ -73,7 +73,7 @@ class Pace:
         return replace(slower, rate=max(rate * _HARSH, _SLOWEST), pause=pause, blocked_at=now)
 
     def joined(self, counted: int) -> "Pace":
-        """One more sender has met the refusal; `counted` as in `refused`."""
+        """Return the pace after one more sender has met the refusal; `counted` as in `refused`."""
         return replace(self, counted=self.counted + counted)
 
     def horizon(self, probed_at: float) -> float:
@@ -102,14 +102,14 @@ class Pace:
         )
 
     def encode(self) -> str:
-        """As a note for a store."""
+        """Return it as a note for a store."""
         numbers = (self.rate, self.since, self.window, self.pause, self.blocked_at)
         counts = (self.episode, self.counted, self.streak)
         return " ".join([*(f"{n:.6f}" for n in numbers), *map(str, counts)])
 
     @classmethod
     def decode(cls, note: str) -> "Pace":
-        """What `encode` wrote; a note that cannot be read is as good as an empty one."""
+        """Read what `encode` wrote; a note that cannot be read counts as empty."""
         try:
             rate, since, window, pause, blocked_at, episode, counted, streak = note.split(" ")
             return cls(

@@ -110,14 +110,14 @@ class DeliveryLedger(Protocol):
         """Write down, durably, that these have got it, while others of the start go on."""
 
     def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
-        """The start has ended: these were sent too, durably written down; who was not is forgotten.
-        To be called before the message is acked."""
+        """End the start: write down, durably, that these were sent, and forget the others. To be
+        called before the message is acked."""
 
     async def acked(self, claim: Claim) -> None:
-        """The message is about to be acked: rows without an id are done with and forgotten."""
+        """Forget the rows of a message without an id, just before it is acked."""
 
     async def session_ended(self, session: str) -> None:
-        """What this session delivered and did not ack will be delivered again."""
+        """Write down that what this session did not ack will be delivered again."""
 
     async def close(self) -> None:
         """End this process's lease. What it left unfinished counts as left by a dead process.
@@ -229,8 +229,8 @@ def _state(row: Row | None, *, has_id: bool) -> RecipientState:
 def _all_but_sent(
     states: Mapping[str, RecipientState], state: RecipientState, *, is_kept: bool
 ) -> Mapping[str, RecipientState]:
-    """No recipient is started, so none may be CLEAR. Who has got it is SENT where that `is_kept`:
-    it may rest on a row without an id, which the delivery stands for only once it is not BUSY."""
+    """Return the states where no recipient is started, so that not one is CLEAR. A recipient that
+    has it is SENT only if that `is_kept`: with a row without an id this is not known while BUSY."""
     return {
         recipient: RecipientState.SENT if known is RecipientState.SENT and is_kept else state
         for recipient, known in states.items()

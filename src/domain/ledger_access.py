@@ -68,8 +68,8 @@ class LedgerAccess:
         return self._insist(partial(self.ledger.finish, claim, sent))
 
     async def abandon(self, claim: Claim, error: BaseException, *, is_sending: bool) -> None:
-        """End a start that `error` has ended. Where we are stopping and nothing is on its way, the
-        next process must not see a crash in it; that is not waited for."""
+        """End a start that `error` has ended. If we are stopping and nothing is on its way, the
+        next process must not take it for a crash; this does not wait for the ledger."""
         if not isinstance(error, asyncio.CancelledError):
             await self.finish(claim)  # left as started it would be busy while this process lives
         elif not is_sending:
@@ -133,7 +133,7 @@ class SendRecord:
         self.answers = None
 
     async def sent(self, recipients: Sequence[Recipient]) -> None:
-        """These have got it, while others of the same notification go on."""
+        """Write down that these have got it, while others of the same notification go on."""
         self._has_doubt |= self.is_sending and not recipients  # it may have been sent
         # A failure here is no loss: `finish` will try again, and until then nothing is acked.
         with suppress(LedgerUnavailable):
@@ -143,7 +143,7 @@ class SendRecord:
 
 
 async def _translated(call: Callable[[], Awaitable[_T]]) -> _T:
-    """What the ledger says. Raises LedgerUnavailable for any error that it does not document."""
+    """Return the call's result. Raises LedgerUnavailable for an undocumented error."""
     try:
         return await call()
     except Exception as error:  # noqa: BLE001 - see LedgerAccess
@@ -151,7 +151,7 @@ async def _translated(call: Callable[[], Awaitable[_T]]) -> _T:
 
 
 def _absence(error: Exception) -> DispatcherError:
-    """The error as an absence of the ledger. Raises what is a documented error of another kind."""
+    """Return the error as an absence of the ledger. Raises a documented error of another kind."""
     if isinstance(error, LedgerUnavailable):
         return error
     if isinstance(error, DispatcherError):

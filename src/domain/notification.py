@@ -29,7 +29,7 @@ class InvalidNotification(ValueError):
 
 
 def header_fault(text: str) -> str | None:
-    """What forbids `text` in a header line, or None. A line break would smuggle in a header."""
+    """Return why `text` cannot be in a header line, or None. A line break would add a header."""
     for character, name in _UNSAFE_IN_HEADER.items():
         if character in text:
             return f"must not contain {name}"

@@ -82,12 +82,12 @@ class Outcome:
 
     @property
     def is_refused_for_good(self) -> bool:
-        """Whether certainly no recipient was or will be reached on this channel, so that another
-        channel may be tried: what is in doubt, late or out of attempts may still have arrived."""
+        """Whether certainly no recipient has got it or will get it on this channel, so that another
+        channel may be tried. What is in doubt, expired or out of attempts may have arrived."""
         return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
 
     def explained(self, error: str) -> "Outcome":
-        """The refusals as one: with this error, and the first one's reason."""
+        """Return an outcome in which all are refused with this error and the first one's reason."""
         reason = self.rejected[0].reason
         refused = (r.recipient for r in self.rejected)
         return Outcome.all_rejected(refused, reason, error, attempt=self.attempt)

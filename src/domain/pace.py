@@ -68,17 +68,17 @@ class PaceStore(Protocol):
         """Take the next turn, unless it is more than `patience` seconds away."""
 
     async def give_back(self, key: str, spacing: Spacing, turn: Turn) -> None:
-        """A turn was not used: it does not count towards the budgets."""
+        """Return a turn that was not used: it does not count towards the budgets."""
 
     async def hold(self, key: str, wait: float) -> None:
-        """The next turn comes after `wait` seconds, whatever was before."""
+        """Set the next turn to `wait` seconds from now, whatever was before."""
 
     async def note(self, key: str) -> tuple[str, float]:
         """The note under this key, empty where there is no note, and the time of the store's clock
         in seconds."""
 
     async def swap(self, key: str, old: str, new: str) -> bool:
-        """Replace the note `old`; False, and nothing is written, where another was faster."""
+        """Replace the note `old`; False, and nothing is written, if it has changed meanwhile."""
 
     async def notes(self) -> dict[str, str]:
         """All notes by key."""
@@ -117,7 +117,7 @@ class Lane:
                 parts[part] -= 1
 
     def _free_at(self, budget: Rate, at: float) -> float:
-        """When the budget has room, not before `at`. Forgets what does not count any more."""
+        """Return when the budget has room, not before `at`. Forgets what no longer counts."""
         width = budget.period / PARTS
         parts = {
             part: used

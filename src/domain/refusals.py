@@ -58,7 +58,7 @@ class Culprits:
         self._accepted_since = 0
 
     def refused(self, caller: Caller, at: int) -> None:
-        """This message was refused when so many tries had begun."""
+        """Take that this message was refused. `at`: how many tries had begun."""
         self._accepted_since = 0
         self._refused.append((at, caller))
         for trait in enumerate(caller.traits):
@@ -71,7 +71,7 @@ class Culprits:
             del self.watched[next(iter(self.watched))]
 
     def accepted(self, caller: Caller, began: int) -> None:
-        """This message was accepted, in the try of that number."""
+        """Take that this message was accepted. `began`: the number of its try."""
         self._accepted.append((began, caller))
         for trait in enumerate(caller.traits):
             self.watched.pop(trait, None)
@@ -80,8 +80,9 @@ class Culprits:
             self.watched.clear()
 
     def blame(self, caller: Caller) -> Trait | None:
-        """The trait of this message that is the cause of its refusal: a few others with it were
-        refused, and since then several in a row without it were accepted, and not one with it."""
+        """Return the trait of this message that is the cause of its refusal, or None. It is the
+        cause if a few messages with it were refused, and since then several in a row without it
+        were accepted and not one with it."""
         return next((t for t in enumerate(caller.traits) if self._is_culprit(t)), None)
 
     def _is_culprit(self, trait: Trait) -> bool:

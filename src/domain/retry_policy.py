@@ -55,8 +55,8 @@ class RetryPolicy:
     def after(
         self, attempt: int, recipient: Recipient, error: str, cause: Transient | None = None
     ) -> Deferred | Rejected:
-        """What follows for a recipient after `attempt` (the first is 1) failed with `error`: the
-        next wait, or the end. `cause` may ask for another wait than the tier's."""
+        """Return the result for a recipient after `attempt` (the first is 1) failed with `error`:
+        the next wait, or a refusal. `cause` may ask for another wait than the tier's."""
         delay = self.delay_after(attempt, cause)
         if delay is None:
             reason = FailureReason.RETRIES_EXHAUSTED
@@ -68,8 +68,8 @@ class RetryPolicy:
     def delay_after(self, attempt: int, error: Transient | None = None) -> timedelta | None:
         """The wait after `attempt` (the first is 1) failed, or None to give up.
 
-        An error that asks for a longer wait is moved up to the first tier that is long enough,
-        else to the longest; it spends its attempt all the same. It may allow fewer attempts.
+        If the error asks for a longer wait, the first tier that is long enough is taken, else the
+        longest tier. The attempt is spent. The error may allow fewer attempts.
         """
         most = (error.most_attempts if error else None) or len(self.tiers) + 1
         if attempt >= min(most, len(self.tiers) + 1):
@@ -84,7 +84,7 @@ class RetryPolicy:
 def result_of_state(
     recipient: Recipient, state: RecipientState, in_doubt: InDoubtPolicy
 ) -> Result | None:
-    """What the ledger knows of this recipient as a result; None: it is to be sent to."""
+    """Return what the ledger knows of this recipient as a result; None: send to it."""
     if state is RecipientState.SENT:
         return Sent(recipient=recipient, earlier=True)
     if state in _NEVER_SENT:

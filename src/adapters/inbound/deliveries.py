@@ -33,7 +33,7 @@ class Dispatched:
 async def dispatch_several(
     dispatcher: Dispatcher, attempts: Sequence[Attempt], *, is_fallback: bool
 ) -> Sequence[Dispatched]:
-    """What became of each channel; of a fallback where it came to rest."""
+    """Return the result of each channel; for a fallback, of the channel where it ended."""
     if not is_fallback:
         outcomes = await asyncio.gather(*(_outcome(dispatcher, one.delivery) for one in attempts))
         pairs = zip(attempts, outcomes, strict=True)
@@ -63,8 +63,9 @@ async def dispatch_several(
 async def come_to(
     attempts: Sequence[Attempt], has_begun: Callable[[Delivery], Awaitable[_T]]
 ) -> tuple[int, _T | None]:
-    """How far an earlier appearance of this message came in a fallback, and what `has_begun` says
-    of it: an earlier channel, asked again, might take by now what a later one has sent."""
+    """Return how far a fallback came when this message came before, and what `has_begun` says of
+    it. An earlier channel must not be asked again: it might accept now what a later one has
+    sent."""
     for index in range(len(attempts) - 1, 0, -1):
         if begun := await has_begun(attempts[index].delivery):
             return index, begun
@@ -74,8 +75,8 @@ async def come_to(
 async def fall_back(
     attempts: Sequence[Attempt], try_one: Callable[[Delivery], Awaitable[Outcome]]
 ) -> tuple[Attempt, Outcome]:
-    """Try one after the other, until one is not refused for good. Where each is: the first, since
-    sent again it is to begin there, with all their refusals."""
+    """Try one after the other, until one is not refused for good. If all are refused, the result is
+    the first one's, with the refusals of all: a retry of it must begin with the first channel."""
     outcomes: list[Outcome] = []
     for attempt in attempts:
         outcome = await try_one(attempt.delivery)
@@ -87,7 +88,7 @@ async def fall_back(
 
 
 def refusal(delivery: Delivery, outcome: Outcome) -> str:
-    """Why a channel has refused."""
+    """Return why a channel has refused."""
     return f"{delivery.notification.channel}: {outcome.rejected[0].error}"
 
 

@@ -1,5 +1,5 @@
-"""The way of one message: decode, wait until due, dispatch, and say how it must be settled: what is
-to be stored before the message may be acked, one copy for each cause."""
+"""The way of one message: decode, wait until due, dispatch, and return its settlement: what to
+store before the message may be acked, one copy for each cause."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,7 +46,7 @@ class MessageHandler:
     _unknown_fields: set[str] = field(default_factory=set, init=False)
 
     async def handle(self, message: InboundMessage) -> Settlement:
-        """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
+        """Handle one message. Raises only CancelledError; a fault of ours costs one attempt."""
         arrived = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
         try:
             decoded, headers = self._decode(message, arrived)

@@ -32,7 +32,7 @@ def short_key(key: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Whether it is a content's hash, as messages without an id are known by."""
+    """Whether it is the hash of a content, by which messages without an id are known."""
     return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
 
 

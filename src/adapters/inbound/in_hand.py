@@ -34,14 +34,14 @@ class InHand:
         self._taken: dict[int, tuple[float, InboundMessage]] = {}
 
     def take(self, message: InboundMessage) -> None:
-        """A message was taken; the same object is to be let go."""
+        """Count a message that was taken; give the same object to `let_go`."""
         self._taken[id(message)] = self._clock(), message
         self.count += 1
         self.size += len(message.body)
 
     def let_go(self, message: InboundMessage, *, is_settled: bool) -> None:
-        """It is in hand no more: settled, or taken back by the broker. Not `is_settled`: it was
-        handed back, to be handled again."""
+        """Count a message that is not in hand any more. Not `is_settled`: it was handed back, or
+        the broker took it back, and it will be handled again."""
         del self._taken[id(message)]
         self.count -= 1
         self.size -= len(message.body)
@@ -50,7 +50,7 @@ class InHand:
             self.settled_at = self._clock()
 
     def by_queue(self) -> Mapping[str, QueueInHand]:
-        """What is in hand of each queue."""
+        """Return what is in hand of each queue."""
         times: dict[str, list[float]] = {}
         for at, message in self._taken.values():
             headers = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
