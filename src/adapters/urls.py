@@ -99,11 +99,15 @@ def split_urls(text: str, form: str) -> tuple[str, ...]:
 
 
 def redacted(text: str) -> str:
-    """A URL, or a list of them, without passwords and options; `***` for each that cannot be
-    read."""
+    """A URL, or a list of them, without passwords and options; `***` where one cannot be read,
+    since the comma may be a password's."""
     if text.startswith(_FILES) or text == "memory:":
         return text
-    return ",".join(_redacted(url.strip()) for url in text.split(","))
+    try:
+        urls = [parse_url(url.strip(), "a URL", needs_host=False) for url in text.split(",")]
+    except ValueError:
+        return MASK
+    return ",".join(map(str, urls))
 
 
 def without_path(url: str) -> str:
@@ -118,13 +122,6 @@ def without_path(url: str) -> str:
 def option_name(name: str) -> str:
     """An option of a URL as an error names it; what cannot be a name is not shown."""
     return repr(name) if _OPTION.fullmatch(name) else MASK
-
-
-def _redacted(url: str) -> str:
-    try:
-        return str(parse_url(url, "a URL", needs_host=False))
-    except ValueError:
-        return MASK
 
 
 def _decoded(text: str | None) -> str | None:

@@ -28,7 +28,7 @@ off but the space behind the name."""
 _QUOTED = re.compile(r'(?:(?<=[\s,;:<.])|\A)"(?:[^"\\]|\\.)*+"(?=\Z|[\s<@,;.])', re.DOTALL)
 _BRACKETED = re.compile(r"<[^<>@]*@[^<>]*>")
 _SEPARATORS = ",;\n\uff0c\u3001\uff1b"  # the last three are those of Chinese and Japanese
-_BETWEEN_WORDS = re.compile(r"[\s,;:<>\uff0c\u3001\uff1b]+")
+_BETWEEN_WORDS = re.compile(rf"[\s,;:<>|\uff0c\u3001\uff1b{_INVISIBLE}]+")
 _URL = re.compile(r"[A-Za-z][\w+.-]*://", re.ASCII)
 
 
@@ -46,7 +46,7 @@ def holds_several(text: str) -> bool:
         addresses = _addresses(bare)
         return len(addresses) > 1 or (bool(addresses) and _is_separated(bare))
     name, _, behind = bare.partition(brackets[0])
-    if _is_separated(behind):
+    if _is_separated(behind) or len(_addresses(brackets[0])) > 1:
         return True
     address = brackets[0][1:-1].strip(BLANK).lower()
     named = [*_addresses(name), *_addresses(behind)]

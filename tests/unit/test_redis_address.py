@@ -34,6 +34,8 @@ from tests.support.certificates import throwaway_certificate
         ("redis://:se/cret@host/0", "percent-encode"),
         ("redis://a/0,redis://b/0", "percent-encode"),
         ("redis+cluster://host/0", "a Redis Cluster cannot hold the ledger"),
+        ("redis://app:7391,pw@host/", "comma %2C"),
+        ("redis://:1,x://pw@host/", "comma %2C"),
         ("redis+sentinel://host/", "names no service"),
         ("redis+sentinel://one,two", "names no service"),
         ("redis+sentinel://one,tw@o/shop", "percent-encode|host"),

@@ -51,6 +51,8 @@ class RedisAddress:
             raise ValueError("a Redis Cluster cannot hold the ledger: name one server or Sentinels")
         is_unix, is_sentinel = scheme == "unix", scheme.endswith(_SENTINEL)
         form = _UNIX_FORM if is_unix else _SENTINEL_FORM if is_sentinel else _FORM
+        if "," in text and not is_sentinel:  # it would be read as the end of a URL in a list
+            raise ValueError(f"must be {form}; {PERCENT_ENCODE}")
         texts = _each_sentinel(text) if is_sentinel else [text]
         urls = [parse_url(one, form, needs_host=not is_unix) for one in texts]
         url, path = urls[0], urls[0].path.removeprefix("/")
