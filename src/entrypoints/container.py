@@ -6,6 +6,7 @@ What a process does not use is not imported: each factory imports its own adapte
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
@@ -46,7 +47,8 @@ def render_options(settings: Settings) -> RenderOptions:
     )
 
 
-def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
+def templates_folder(settings: Settings) -> Path:
+    """Where the templates are. Raises SettingsInvalid where there is no such folder."""
     folder = settings.templates_dir
     if not folder.is_dir():
         remedy = "create it with templates in it, or name another folder"
@@ -54,7 +56,12 @@ def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
         if folder.exists():
             fault = f"{folder} is a file; name the folder that holds the templates"
         raise SettingsInvalid([f"{variable('templates_dir')}: {fault}"])
-    return FilesystemTemplates(folder, options=render_options(settings), events=events)
+    return folder
+
+
+def _renderer(settings: Settings, events: EventSink) -> FilesystemTemplates:
+    options = render_options(settings)
+    return FilesystemTemplates(templates_folder(settings), options=options, events=events)
 
 
 def _senders(

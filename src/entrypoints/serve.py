@@ -9,11 +9,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
+from adapters.templates.rendering import STATM
 from entrypoints.container import Container
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.settings.sources import read_supervision
@@ -92,7 +94,7 @@ async def _enter_companions(
 
     looks = [when(renderer.refresh, releaser.templates_changed), watch.look]
     if memory is not None:
-        looks.append(when(lambda: peak_memory() > memory, partial(stop, "memory limit reached")))
+        looks.append(when(lambda: memory_used() > memory, partial(stop, "memory limit reached")))
     if manager.period is not None:
         looks.append(when(lambda: not watch.standstill(), manager.alive))
     releaser.templates_changed()  # what was fixed while no worker ran is released, too
@@ -141,10 +143,13 @@ def _stop_on_signals(stop: Callable[[str], None], sink: LogSink) -> None:
         asyncio.get_running_loop().add_signal_handler(number, on_signal, number.name)
 
 
-def peak_memory() -> float:
-    """The process's highest resident memory so far, in MiB."""
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+def memory_used() -> float:
+    """The process's resident memory in MiB; without /proc the highest so far."""
+    try:
+        return int(Path(STATM).read_text().split()[1]) * resource.getpagesize() / 2**20
+    except OSError:
+        unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 @asynccontextmanager

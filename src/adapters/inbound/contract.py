@@ -16,6 +16,10 @@ class BrokerUnavailable(DispatcherError):
     """The broker cannot be reached or refuses our login; try again later."""
 
 
+class MayNotLook(BrokerUnavailable):
+    """Our user may not see a queue, which may be absent."""
+
+
 class PublishRefused(DispatcherError):
     """The broker did not take a message (unroutable, full, no permission); it was not stored."""
 

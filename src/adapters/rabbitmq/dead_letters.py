@@ -13,10 +13,17 @@ from adapters.inbound.contract import (
     Decision,
     InboundMessage,
     Keep,
+    MayNotLook,
     Release,
     ignored,
 )
-from adapters.rabbitmq.amqp_channel import NOT_FOUND, AmqpChannel, ChannelLost, inbound
+from adapters.rabbitmq.amqp_channel import (
+    ACCESS_REFUSED,
+    NOT_FOUND,
+    AmqpChannel,
+    ChannelLost,
+    inbound,
+)
 from adapters.rabbitmq.connection import AmqpConnection, asking, connected
 from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings, dead_queue_name
@@ -75,6 +82,8 @@ class RabbitDeadLetters:
             try:
                 await visit.run(connection)
             except ChannelLost as lost:
+                if lost.code == ACCESS_REFUSED:
+                    raise MayNotLook(f"the dead letters of {queue}: {lost}") from lost
                 if lost.code != NOT_FOUND:
                     raise
         return visit.shown

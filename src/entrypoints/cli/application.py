@@ -46,7 +46,7 @@ class Application:
 @contextmanager
 def opened(settings: Settings | None = None, *, names_queue: bool = False) -> Iterator[Application]:
     """An application with these settings, else with the operator's; what was made is closed at the
-    end. `names_queue`: say which queue is read where no broker was chosen. Raises
+    end. `names_queue`: say which queue is meant where no broker was chosen. Raises
     SettingsInvalid."""
     from entrypoints.container import Container
 

@@ -37,20 +37,20 @@ def command() -> None:
 @filters
 @click.option("--each", is_flag=True, help="One line for each dead letter, not each cause.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry for each dead letter.")
-def list_(each: bool, as_json: bool, wanted: Filter) -> None:
+def list_(each: bool, as_json: bool, wanted: Filter) -> int:
     """List dead letters by cause: reason, template, channel and error."""
     with opened(names_queue=True) as app:
         letters = look(app, wanted)
-    wanted.missing(letter.id for letter in letters)
+    missing = wanted.missing(letter.id for letter in letters)
     if as_json:
         print_json([_as_json(letter) for letter in letters])
-    elif not letters:
+    elif not (letters or missing):
         words("no dead letters")
     elif each:
         rows = [(x.id, x.reason, ago(x.failed_at), x.attempt) for x in letters]
         notes = [(" ".join(filter(None, (x.channel, x.template))), _error(x)) for x in letters]
         print_entries(["id", "reason", "failed", "attempt"], rows, notes)
-    else:
+    elif letters:
         causes: dict[Cause, list[DeadLetter]] = {}
         for letter in letters:
             causes.setdefault(cause_of(letter), []).append(letter)
@@ -60,6 +60,7 @@ def list_(each: bool, as_json: bool, wanted: Filter) -> None:
             [_cause_row(cause, group) for cause, group in groups],
             [(f"newest id: {group[-1].id}", _error(group[-1])) for _, group in groups],
         )
+    return unknown(*missing)
 
 
 def _cause_row(cause: Cause, group: list[DeadLetter]) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from adapters.dead_letters.dead_letter import DeadLetter, describe
-from adapters.inbound.contract import Decision, InboundMessage, Keep
+from adapters.inbound.contract import Decision, InboundMessage, Keep, MayNotLook
 from adapters.inbound.identity import is_key
 from adapters.sqlite.url import parse_sqlite_url
 from domain.duration import parse_duration
@@ -119,7 +119,7 @@ def _time(option: str, text: str) -> datetime:
     with suppress(ValueError):
         return datetime.now(UTC) - parse_duration(text)
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z
     except ValueError:
         raise click.BadParameter(f"{option}: must be an age such as 2h, or a time") from None
     return time if time.tzinfo else time.astimezone()
@@ -133,7 +133,8 @@ async def walk(
 ) -> None:
     """Do what `act` says with each dead letter in the filter; `done` gets those that left.
 
-    Raises BrokerUnavailable or PublishRefused; what was not done by then is still there.
+    A queue that our user may not see is named and passed over. Raises BrokerUnavailable (where
+    that is each of them, too) or PublishRefused; what was not done by then is still there.
     """
     channels = app.settings.queue_channels
     if app.settings.is_embedded and not parse_sqlite_url(app.settings.broker).exists():
@@ -143,9 +144,15 @@ async def walk(
         letter = describe(message, channels)
         return await act(message, letter) if wanted(letter) else Keep.KEEP
 
-    dead_letters = app.container.dead_letters()
+    dead_letters, unseen = app.container.dead_letters(), 0
     for queue in channels:
-        await dead_letters.visit(queue, decide, lambda m: done(describe(m, channels)))
+        try:
+            await dead_letters.visit(queue, decide, lambda m: done(describe(m, channels)))
+        except MayNotLook as error:
+            unseen += 1
+            if unseen == len(channels):
+                raise
+            words(f"not looked at: {error}")
 
 
 def collect(

@@ -62,7 +62,7 @@ def command(
 
     --data holds the parameters, or a whole message if it has a "parameters" field.
     """
-    with opened() as app:
+    with opened(names_queue=True) as app:
         queue = _queue_of(channel, app.settings.queues)
         options: dict[str, JsonValue] = {
             "to": list(to),

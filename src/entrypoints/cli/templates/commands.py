@@ -21,7 +21,7 @@ from domain.ports import RenderRequest
 from entrypoints.cli.app import channel_names, template_names
 from entrypoints.cli.application import opened, print_json, print_table, words
 from entrypoints.cli.sending.send import message_from
-from entrypoints.container import render_options
+from entrypoints.container import render_options, templates_folder
 from entrypoints.start import load
 
 
@@ -128,7 +128,7 @@ def _request(
 def lint_(as_json: bool, strict: bool) -> int:
     """Compile every template and render every example; exit 1 if something is wrong."""
     settings = load()
-    findings = lint(settings.templates_dir, render_options(settings), datetime.now(UTC))
+    findings = lint(templates_folder(settings), render_options(settings), datetime.now(UTC))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
