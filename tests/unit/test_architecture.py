@@ -116,7 +116,7 @@ def test_the_broker_is_answered_in_one_file(call: str) -> None:
     assert len(files_that_say(rf"\b{call}\b", SOURCES)) == 1
 
 
-def test_adapters_are_named_together_in_the_container_alone() -> None:
+def test_adapters_are_put_together_in_the_container_alone() -> None:
     containers = files_that_say(r"DeclarativeContainer\)", SOURCES)
 
     assert containers == ["src/entrypoints/container.py"]
