@@ -1,1 +1,1 @@
-"""The world's side of the ports: brokers, templates, providers."""
+"""The adapters: brokers, ledgers, templates, channels, observers."""

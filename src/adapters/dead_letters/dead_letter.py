@@ -1,4 +1,5 @@
-"""A dead letter: what it was, why it is dead, and how it goes back, as it was or as a new message.
+"""A dead letter: its message, why it is dead, and how it is released, unchanged or as a new
+message.
 
 A new id lets a new message pass the ledger, which knows the old one: with another body it would be
 a conflict there, with the same one already sent."""

@@ -1,5 +1,5 @@
-"""What would become of a dead letter now, judged by the worker's own rules: for an operator, and to
-send back what is dead for want of a template once that renders."""
+"""Find out, by the worker's rules, what would happen to a dead letter now: for an operator, and to
+release those whose template was missing or broken, once it renders."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,5 +1,5 @@
-"""The rules of a message's fields, one function each, and what an unknown one was meant as. Faults
-are ValueErrors: pydantic collects them."""
+"""The rules of a message's fields, one function each, and guesses for the names of unknown fields.
+Faults are ValueErrors: pydantic collects them."""
 
 import base64
 import mimetypes

@@ -1,4 +1,5 @@
-"""The `x-dispatcher-*` headers: what a retried or dead message remembers of its past."""
+"""The `x-dispatcher-*` headers of a retried or dead message: attempts, times, recipients,
+reason."""
 
 import json
 import re

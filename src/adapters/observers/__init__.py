@@ -1,1 +1,1 @@
-"""What the operator sees: logs."""
+"""The observers: log, metrics, readiness, alerts."""

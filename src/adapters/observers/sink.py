@@ -1,5 +1,5 @@
-"""Where log lines go: written by a thread of its own, so that a full disk, a closed pipe or a
-reader that stands still costs lines, and never a delivery."""
+"""Write log lines in a thread of its own, so that a full disk, a closed pipe or a reader that does
+not read costs lines, and never a delivery."""
 
 import io
 import os

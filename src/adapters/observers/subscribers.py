@@ -1,4 +1,5 @@
-"""Who subscribes to what happened: the log and the alert policy; and what gives it to all."""
+"""The observers that write the log and feed the alert policy, and the sink that gives each event to
+all observers."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

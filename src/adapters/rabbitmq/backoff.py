@@ -1,5 +1,5 @@
-"""How long to wait before the next try: exponential with full jitter, so that a restarted broker
-is not stormed by all its clients in step."""
+"""How long to wait before the next try: exponential with full jitter, so that the clients of a
+restarted broker do not all connect at once."""
 
 import random
 from collections.abc import Callable

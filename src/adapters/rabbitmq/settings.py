@@ -1,5 +1,5 @@
-"""What the adapter must be given, and the queues that follow from it, as plain data. Whoever builds
-it reads the environment."""
+"""The adapter's settings, and the queues that follow from them, as plain data. Nothing here reads
+the environment."""
 
 import ssl
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _BINDING_FORM = (
 
 
 class TopologyMode(StrEnum):
-    """How much of the broker's furniture is ours to place."""
+    """Which queues, exchanges and bindings this program may declare."""
 
     ADOPT = "adopt"
     OWN = "own"

@@ -76,8 +76,8 @@ class Intake:
 
 
 class Subscription:
-    """Channel after channel on the same queue. Handlers of a channel that was lost run on to their
-    end, and count against the prefetch until then."""
+    """Consumes one queue, over one AMQP channel after another. Handlers of a lost channel run to
+    their end, and count against the prefetch until then."""
 
     def __init__(
         self,

@@ -1,5 +1,5 @@
-"""What an operator asks about the topology: what there must be, what differs, to apply it, and how
-many messages are in each queue."""
+"""The operator's commands on the topology: show it, check it, apply it; and count the messages of
+each queue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class TopologyRow:
 
 
 class TopologyFinding(StrEnum):
-    """What is the matter with an object of the plan."""
+    """What is wrong with an object of the plan."""
 
     ABSENT = "absent"
     DIFFERS = "differs"

@@ -1,4 +1,4 @@
-"""Runs scripts on the server that a URL names. What goes wrong there is the ledger's absence."""
+"""Runs scripts on the server that a URL names. Any error there means that the ledger is away."""
 
 import asyncio
 import socket

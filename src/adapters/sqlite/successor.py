@@ -19,7 +19,7 @@ _HAND_BACK: Final = "UPDATE message SET visible_at = ?, owner = NULL WHERE owner
 
 
 class Successor:
-    """One consumer's eye on the others of its file; its own lock is held meanwhile."""
+    """Watches the other consumers of a file for one consumer, whose own lock is held meanwhile."""
 
     def __init__(
         self, database: Database, locks: LockFiles, time_after: Callable[[timedelta], int]

@@ -1,4 +1,4 @@
-"""Which files make which template, read off the paths, and which look like a slip of the pen."""
+"""Which files make which template, read off the paths, and which are probably misnamed."""
 
 import difflib
 import re

@@ -97,9 +97,9 @@ class _Parser(Parser):
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Keeps Python's own out of what a template gets. `refuse_null`: a null that is used as a value
-    is an error. `writes_json`: lists and objects are printed as JSON, where a null in them is one
-    of its values."""
+    """Gives templates no access to Python's own objects. `refuse_null`: a null that is used as a
+    value is an error. `writes_json`: lists and objects are printed as JSON, where a null in them is
+    one of its values."""
 
     intercepted_binops = frozenset({"*", "**"})
     code_generator_class = Generator

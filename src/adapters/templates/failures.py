@@ -1,4 +1,4 @@
-"""From whatever a template raised to one Permanent error that names the file, the line and why."""
+"""Make one Permanent error of what a template raised: it names the file, the line and the cause."""
 
 import difflib
 import re

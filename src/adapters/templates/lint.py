@@ -1,4 +1,4 @@
-"""What is wrong in a template folder, found before a message finds it."""
+"""Find what is wrong in a template folder before a message meets it."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The long tail of channels: any Apprise URL as a named target (the extra `apprise`)."""
+"""Send to a named target, which is any Apprise URL (the extra `apprise`)."""
 
 import asyncio
 import logging

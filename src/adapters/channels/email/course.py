@@ -1,4 +1,4 @@
-"""One mail on its way, over one connection after another until the server has taken it."""
+"""Send one mail, over one connection after another, until the server has accepted it."""
 
 from collections.abc import Awaitable, Sequence
 

@@ -1,4 +1,4 @@
-"""What an operator reads when no connection to a relay can be had."""
+"""The errors that an operator reads when there is no connection to a relay."""
 
 import re
 import socket

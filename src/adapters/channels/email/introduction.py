@@ -1,4 +1,4 @@
-"""What we say before the first mail: EHLO, STARTTLS and, where the settings ask for it, who we are.
+"""The commands before the first mail: EHLO, STARTTLS, and the login where the settings have one.
 
 Signing in (RFC 4954) goes by password with PLAIN, LOGIN and CRAM-MD5, by token with XOAUTH2 and
 OAUTHBEARER (RFC 7628).
@@ -91,7 +91,7 @@ def _extensions(reply: SmtpReply) -> dict[str, str]:
 
 
 class SignIn:
-    """One signing in over `session`, which has said EHLO."""
+    """One login over `session`, which has sent EHLO."""
 
     def __init__(self, session: Session, failures: Failures, seconds: float) -> None:
         """`failures` has the settings and the token to use. `seconds`: to wait for each answer."""

@@ -29,7 +29,7 @@ class Phase(StrEnum):
 
 
 class Limit(StrEnum):
-    """What there was too much of. Less of it, or later, and the same mail is accepted."""
+    """The limit that was exceeded. With less of it, or later, the same mail is accepted."""
 
     RATE = "rate"
     """Mails within a time: send more slowly."""
@@ -181,7 +181,7 @@ class Crowded(Unavailable):
 
 
 class NothingSent(Exception):
-    """Another transaction may do better. `limit`: what the server said there was too much of."""
+    """Nothing was sent; another transaction may succeed. `limit`: the one that the server named."""
 
     def __init__(self, text: str, limit: Limit | None = None) -> None:
         super().__init__(text)

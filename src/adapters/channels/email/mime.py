@@ -29,7 +29,7 @@ _LONGEST_LINE = 998
 
 @dataclass(slots=True, kw_only=True)
 class Mail:
-    """Everything a mail shows. Who gets it is the envelope's business, so bcc is not here.
+    """Everything a mail shows. Its recipients are in the SMTP envelope, so bcc is not here.
 
     `date` is in seconds since the epoch. At least one of `html` and `text` is there.
     """

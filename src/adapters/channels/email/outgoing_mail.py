@@ -1,4 +1,4 @@
-"""From a notification and its content to a mail: who gets it, what it shows, and its bytes."""
+"""Make a mail of a notification and its content: its recipients, what it shows, and its bytes."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ Addressees = list[tuple[Recipient, EmailAddress]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMail:
-    """One mail to be: `addressees` can be served, `refused` cannot and say why. `envelope_from` is
+    """One mail: `addressees` can get it; `refused` cannot, each with the error. `envelope_from` is
     where bounces go. `unshown_replies`: only a server with SMTPUTF8 carries some Reply-To address.
     """
 

@@ -46,7 +46,7 @@ class SmtpReply(NamedTuple):
 
 
 class Session(asyncio.Protocol):
-    """Sends bytes, pairs replies, bounds what a server can make us hold, and knows when the
+    """Sends bytes, pairs replies, limits what a server can make us store, and knows when the
     connection is lost.
 
     `extensions` are the server's EHLO keywords in lower case, each with its parameters. `reused`:

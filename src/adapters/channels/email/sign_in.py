@@ -1,4 +1,5 @@
-"""Few logins with credentials that may be wrong: a relay locks an account after a few of them."""
+"""Try few logins with credentials that may be wrong: a relay locks an account after some of
+them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -20,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class SignInGate:
-    """Lets logins through one by one until one has succeeded, then side by side.
+    """Lets logins through one by one until one has succeeded, then all at once.
 
     For a while after a refused login those who wait, and those who come, get the same refusal
     without a login of their own. Other credentials begin again.

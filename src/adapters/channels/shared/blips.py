@@ -1,4 +1,4 @@
-"""Blips: errors that are over in seconds and safe to repeat, so a try or two more rides them out.
+"""Blips: errors that pass within seconds and are safe to repeat. One or two more tries are made.
 
 Longer troubles go to the retry tiers and the breaker.
 """

@@ -1,6 +1,6 @@
-"""Any channel into a folder: nothing is sent, and each message can be read there.
+"""Keep a channel's messages in a folder: nothing is sent, and each message can be read there.
 
-What a message is once it is read from its file is the same for every channel.
+A message that is read from its file has the same form for every channel.
 """
 
 import asyncio

@@ -38,8 +38,8 @@ class GuardRules:
 
 
 class GuardedNotifier:
-    """Sends only to those whom the rules let through; the others' messages go to the redirect
-    target, with a note for whom they were, or are refused as `guarded`."""
+    """Sends only to recipients that the rules let through. Other messages go to the redirect
+    target, with a note that names the recipient, or are refused as `guarded`."""
 
     def __init__(
         self, notifier: Notifier, channel: str, rules: GuardRules, parts: ChannelParts

@@ -1,4 +1,4 @@
-"""What was learned last, and no more of it than is of use."""
+"""Remember a limited number of entries: the last ones."""
 
 from collections import OrderedDict
 from typing import TypeVar

@@ -1,5 +1,5 @@
-"""What Slack is asked to post: rendered parts and the producer's wishes as one call's arguments,
-and what of them Slack would refuse, as far as it documents it.
+"""Make the arguments of one call to Slack of the rendered parts and the producer's options, and
+refuse what Slack's documentation says that it refuses.
 
 https://docs.slack.dev/reference/methods/chat.postMessage and, for the limits of blocks,
 https://docs.slack.dev/reference/block-kit/blocks and the pages of each block.

@@ -1,4 +1,4 @@
-"""The notifier: whom, what, when, and what Slack made of it."""
+"""The notifier: one post to Slack for each recipient, at Slack's pace."""
 
 import json
 from collections.abc import Callable, Mapping

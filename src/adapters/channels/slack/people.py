@@ -1,4 +1,4 @@
-"""Whom a recipient's address means at Slack."""
+"""Check a recipient's address at Slack, and find the user of an email address."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""What is sent for one notification, call by call, and how far an earlier try came with it."""
+"""The calls that send one notification, and how far an earlier attempt came."""
 
 import hashlib
 import json

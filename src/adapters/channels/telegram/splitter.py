@@ -1,4 +1,4 @@
-"""Long texts as several messages, each whole in itself.
+"""Split a long text into several messages, each with complete markup.
 
 Counted are the UTF-16 units of what is sent, markup and entities included. Telegram counts what is
 left after it has parsed the entities (https://core.telegram.org/bots/api#sendmessage), which is
