@@ -136,4 +136,4 @@ class Lane:
 
 def part_of(budget: Rate, at: float) -> int:
     """The number of the part of the budget's period in which `at` lies."""
-    return math.floor(at / (budget.period / PARTS))
+    return math.floor(at / (budget.period / PARTS) + 1e-5)  # what is due when it begins is in it

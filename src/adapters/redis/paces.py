@@ -49,7 +49,7 @@ local answer = {0, string.format('%.6f', at - now), string.format('%.6f', at)}
 if at - now > patience then return answer end
 redis.call('HSET', lane, 'n', string.format('%.6f', math.max(due, at) + interval))
 for i = 9, #ARGV, 2 do
-    local part = math.floor(at / (tonumber(ARGV[i]) / parts))
+    local part = math.floor(at / (tonumber(ARGV[i]) / parts) + 0.00001)
     redis.call('HINCRBY', lane, 'b:' .. ARGV[i] .. ':' .. string.format('%.0f', part), 1)
 end
 redis.call('PEXPIRE', lane, string.format('%.0f', ttl * 1000))
@@ -60,7 +60,7 @@ return answer
 _GIVE_BACK: Final = """
 local lane, at, parts = ARGV[1] .. 'l:' .. ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 for i = 5, #ARGV do
-    local part = math.floor(at / (tonumber(ARGV[i]) / parts))
+    local part = math.floor(at / (tonumber(ARGV[i]) / parts) + 0.00001)
     local field = 'b:' .. ARGV[i] .. ':' .. string.format('%.0f', part)
     if tonumber(redis.call('HGET', lane, field) or '0') > 0 then
         redis.call('HINCRBY', lane, field, -1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.pace import PARTS, Lane, Rate, Spacing
+from domain.pace import PARTS, Lane, Rate, Spacing, part_of
 
 TIMES = st.lists(st.floats(0, 30), min_size=1, max_size=300)
 
@@ -174,3 +174,17 @@ def test_the_forms_of_a_rate_are_named() -> None:
     with pytest.raises(ValueError, match=r"^must be a number for each second, minute, hour or day,"
                        r" such as 14/s, 600/m, 500/h or 10000/d$"):  # fmt: skip
         Rate.parse("often")
+
+
+@given(
+    part=st.integers(10**6, 4 * 10**9),
+    period=st.sampled_from([60.0, 3600.0, 86400.0]),
+    error=st.floats(-5e-7, 5e-7),
+)
+def test_a_turn_that_is_due_when_a_part_begins_is_in_it_however_its_time_is_rounded(
+    part: int, period: float, error: float
+) -> None:
+    budget = Rate(20, period)
+    begins = part * (period / PARTS)
+
+    assert part_of(budget, begins) == part_of(budget, begins + error) == part

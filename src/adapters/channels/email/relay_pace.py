@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class PaceRules:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Permit:
     """The permission to send one mail. `episode`: the pace's when it was given; see `Pace`."""
 
@@ -46,7 +46,8 @@ class RelayPace:
     """The pace of one relay: what its refusals teach, and what other processes have learned.
 
     `is_limited`: whether a mail needs a turn at all; else it goes with the permit `free`. `offset`:
-    from the store's clock to that of the rules.
+    from the store's clock to that of the rules. `open`: the turns of mails that are under way; they
+    are free again where the mail is not accepted.
     """
 
     def __init__(self, relay: str, store: PaceStore, learned: Learned, rules: PaceRules) -> None:
@@ -58,27 +59,26 @@ class RelayPace:
         self.free = Permit(episode=0)
         self.offset = 0.0
         self.accepted: deque[float] = deque(maxlen=_COUNTED)
+        self.open: set[Permit] = set()
         self._slowing = asyncio.Lock()
         self._met = 0.0  # when the block began that has our count
 
-    async def learn(self, permit: Permit, answers: Iterable[DeliveryError | None]) -> None:
+    async def learn(self, permit: Permit, answers: Collection[DeliveryError | None]) -> None:
         """Take note of what became of a mail."""
-        was_taken = False
-        for answer in answers:
-            if isinstance(answer, RateRefused):
-                with suppress(LedgerUnavailable):  # then nothing is sent anyway until it is back
-                    await self.unused(permit)
-                    async with self._slowing:  # those under way with it are refused now, too
-                        await self._slow_down(permit, answer)
-                return
-            was_taken = was_taken or answer is None or isinstance(answer, InDoubt)
-        if not was_taken:
+        refusal = next((answer for answer in answers if isinstance(answer, RateRefused)), None)
+        if refusal is not None:
+            with suppress(LedgerUnavailable):  # then nothing is sent anyway until it is back
+                await self.unused(permit)
+                async with self._slowing:  # those under way with it are refused now, too
+                    await self._slow_down(permit, refusal)
+        elif any(answer is None or isinstance(answer, InDoubt) for answer in answers):
+            self.accepted.append(self.rules.clock())
+            if permit.is_probe:
+                with suppress(LedgerUnavailable):
+                    await self._unblock(permit)
+        else:
             await self.ended(permit)
-            return
-        self.accepted.append(self.rules.clock())
-        if permit.is_probe:
-            with suppress(LedgerUnavailable):
-                await self._unblock(permit)
+        self.open.discard(permit)
 
     async def ended(self, permit: Permit) -> None:
         """A mail ended without a word about the rate; where it was a probe, the next may go."""
@@ -88,6 +88,7 @@ class RelayPace:
             await self.unused(permit)
             if permit.is_probe and self.now.is_blocked and self.now.episode == permit.episode:
                 await self.store.hold(self.key, 0.0)
+        self.open.discard(permit)
 
     async def unused(self, permit: Permit) -> None:
         """The mail was not accepted: it does not count towards a ceiling."""
@@ -104,7 +105,7 @@ class RelayPace:
                 return
             probed_at = now if permit.turn is None else permit.turn.at
             until = pace.blocked_at + self.offset
-            new = pace.passed(now, probed_at, self._counted(until, pace.horizon(probed_at)))
+            new = pace.passed(now, probed_at, self.counted(until, pace.horizon(probed_at)))
             if await self._swap(note, new, now):
                 await self.store.hold(self.key, 1 / new.rate)
                 rate = round(new.rate, 3)
@@ -112,7 +113,7 @@ class RelayPace:
 
     async def _slow_down(self, permit: Permit, refusal: RateRefused) -> None:
         wait = refusal.named.total_seconds() if refusal.named else 0.0
-        counted = self._counted(self.rules.clock(), 1.0)
+        counted = self.counted(self.rules.clock(), 1.0)
         while True:
             note, now = await self.refresh()
             is_first = self.now.episode == permit.episode
@@ -135,7 +136,7 @@ class RelayPace:
                 error=str(refusal),
             )
 
-    def _counted(self, until: float, seconds: float) -> int:
+    def counted(self, until: float, seconds: float) -> int:
         """How many were accepted in the seconds before."""
         return sum(until - seconds <= at <= until for at in self.accepted)
 

@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import math
 import time
 from datetime import timedelta
 from typing import NamedTuple
@@ -18,6 +19,9 @@ from domain.pace import Rate, Spacing
 _PROBE = 10.0
 """Seconds for the answer to a probe; then another may go."""
 _LOOK = 1.0
+_SOON = 0.1
+_SHORT_REST = 5.0
+"""Seconds in which the mails that other processes have under way end, and leave room or not."""
 _LONGEST_REST = 300.0
 _MARGIN = 1.02
 """A ceiling for each second is kept with a little room, since mails do not arrive evenly spaced."""
@@ -36,7 +40,10 @@ class Place(NamedTuple):
 class RelayTurns:
     """Hands out the turns of one relay. `kept`: the places of mails that will come back."""
 
-    def __init__(self, pace: RelayPace) -> None:
+    def __init__(self, pace: RelayPace, slots: asyncio.Semaphore) -> None:
+        """`slots`: a mail has one of them while it is under way. It takes its turn when one is
+        free: turns that wait for a connection would all be used at once when it comes."""
+        self._slots = slots
         self.kept: dict[str, Place] = {}
         self._pace = pace
         self._clock = pace.rules.clock
@@ -44,6 +51,7 @@ class RelayTurns:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._is_taken = False
         self._next_return = 0.0
+        self._full_since = math.inf
 
     def place(self) -> Place:
         """A place at the end of the queue."""
@@ -60,10 +68,10 @@ class RelayTurns:
         pace cannot be asked for."""
         await self._come_first(place.number)
         try:
-            while self._pace.is_limited:
-                permit = await self._take(place)
-                if permit is not None:
-                    return permit
+            async with self._slots:
+                while self._pace.is_limited:
+                    if permit := await self._take(place):
+                        return permit
         except LedgerUnavailable as error:
             raise Unavailable(f"the pace is in the ledger: {error}") from error
         finally:
@@ -92,39 +100,45 @@ class RelayTurns:
         self._is_taken = False
 
     async def _take(self, place: Place) -> Permit | None:
-        """The next turn, once it has come; None where the pace has changed meanwhile."""
+        """The next turn, once it has come; None where it is to be asked for again, since the pace
+        has changed, or mails under way may leave room."""
         shared = self._pace
         await shared.refresh()
         if not shared.is_limited:
             return None
         pace, spacing = shared.now, self._spacing()
         patience = shared.rules.longest_hold - (self._clock() - place.since)
-        turn = await shared.store.take(shared.key, spacing, max(patience, 0))
+        may_get_room = bool(spacing.budgets and shared.open)
+        longest = 0.0 if may_get_room else max(patience, _LOOK)
+        turn = await shared.store.take(shared.key, spacing, longest)
         if not turn.taken:
+            if may_get_room and patience > 0:
+                await shared.rules.sleep(min(turn.wait, _SOON))
+                return None
             raise self._hand_back(turn.wait, spacing)
+        self._full_since = math.inf
         if shared.learned.get(shared.relay, Fact.CLOSED_UNTIL) is not None:
             shared.learned.note(shared.relay, Fact.CLOSED_UNTIL, None)
         permit = Permit(episode=pace.episode, is_probe=pace.is_blocked, turn=turn, spacing=spacing)
+        shared.open.add(permit)
+        has_come = False
         try:
-            has_changed = await self._wait(turn.wait, pace.episode)
-        except BaseException:
-            await shared.ended(permit)
-            raise
-        if has_changed:
-            await shared.unused(permit)
-            return None
-        return permit
+            has_come = await self._comes(turn.wait, pace.episode)
+        finally:
+            if not has_come:
+                await shared.ended(permit)
+        return permit if has_come else None
 
-    async def _wait(self, seconds: float, episode: int) -> bool:
-        """Whether the pace has changed meanwhile."""
+    async def _comes(self, seconds: float, episode: int) -> bool:
+        """Wait for a turn. Returns False where the pace has changed meanwhile."""
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0:
             await self._pace.rules.sleep(min(left, _LOOK))
             if left > _LOOK:
                 await self._pace.refresh()
             if self._pace.now.episode != episode:
-                return True
-        return False
+                return False
+        return True
 
     def _spacing(self) -> Spacing:
         pace, ceiling = self._pace.now, self._pace.rules.ceiling
@@ -147,6 +161,11 @@ class RelayTurns:
         # A pace that is learned may rise before all of them are through.
         at = min(at, now + max(wait, _LONGEST_REST))
         self._next_return = at + (0.0 if self._pace.now.is_blocked else spacing.interval)
+        self._full_since = min(self._full_since, now)
+        if (self._pace.open or now - self._full_since < _SHORT_REST) and any(
+            self._pace.counted(now, budget.period) < budget.count for budget in spacing.budgets
+        ):  # others have turns, and their mails may be refused
+            at = min(at, now + _SHORT_REST)
         cause = self._cause()
         if learned.get(relay, Fact.CLOSED_UNTIL) is None:
             text = "mails rest until the relay's pace leaves room"

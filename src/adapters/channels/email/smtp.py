@@ -167,9 +167,9 @@ class PacedNotifier:
             notifier.close,
         )
         self._pace = pace
-        self._turns = RelayTurns(pace)
-        self._admit = admit
         self._slots = asyncio.Semaphore(connections)
+        self._turns = RelayTurns(pace, self._slots)
+        self._admit = admit
         self._blip_wait = blip_wait
         pace.learned.sharers.append(pace.refresh)
 

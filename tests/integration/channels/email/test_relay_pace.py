@@ -13,6 +13,7 @@ from adapters.clock import SystemClock
 from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
 from tests.support.redis_server import RedisServer
+from tests.support.smtp_script import Action, Say
 from tests.support.threads import in_thread
 from tests.support.throttling_server import SES, ThrottlingServer
 from tests.support.worker import Worker, run_command, running, wait_until
@@ -145,6 +146,29 @@ def test_a_ceiling_is_kept_by_all_processes_of_a_command(tmp_path: Path) -> None
     assert 0.95 * 199 / 50 <= server.times[-1] - server.times[0] <= 12.0
     # A mail may be late by a moment, and the next one in time.
     assert all(sum(start <= at < start + 1 for at in server.times) <= 75 for start in server.times)
+
+
+class StallingServer(ThrottlingServer):
+    """Takes any number of mails. Its final replies stand still once."""
+
+    def action(self, phase: str, text: str = "") -> Action | None:
+        if phase != "dot":
+            return super().action(phase, text)
+        at = time.monotonic()
+        began = self.times[0] if self.times else at
+        delay = max(began + 3.0 - at, 0.0) if at >= began + 1.0 else 0.0
+        self.times.append(at + delay)
+        return Say("250 2.0.0 Ok: queued", delay)
+
+
+def test_field_5_3_a_relay_that_stands_still_gets_no_burst_when_it_goes_on(tmp_path: Path) -> None:
+    server = StallingServer(10**6)
+
+    send_all(tmp_path, server, 80, email_rate="20/s", email_pool="4")
+
+    assert len(set(server.deliveries)) == 80
+    times = sorted(server.times)
+    assert all(sum(start <= at < start + 1 for at in times) <= 20 + 4 + 2 for start in times)
 
 
 def test_a_budget_that_is_used_up_lets_mails_wait_over_a_restart(tmp_path: Path) -> None:
