@@ -117,7 +117,7 @@ class ChannelSender:
                     record.answers = [error]
                     raise self._judged(mail, began, error) from None
             record.answers = given = list(answers.values())
-            if not (self._streak.is_quiet and None in given):
+            if any(given) or not self._streak.is_quiet:
                 judged = self._streak.judge(partial(caller_of, mail), began, given)
                 answers = dict(zip(answers, judged, strict=True))
         except (Unavailable, Throttled) as error:

@@ -129,7 +129,8 @@ class Permanent(DeliveryError):
     `provider_fault`: it may well be about us rather than the message, as a refused sender is. It
     waits until that is known: several messages in a row make it the channel's trouble, and what is
     refused again while others pass is final. `is_certain`: the provider's words name our account
-    or host, so one that comes alone waits for longer before it is final.
+    or host, so one that comes alone waits for longer before it is final. `is_vague`: the words do
+    not say what it is about; the same words to several messages in a row may be about us.
     """
 
     def __init__(
@@ -139,11 +140,13 @@ class Permanent(DeliveryError):
         reason: FailureReason,
         provider_fault: bool = False,
         is_certain: bool = False,
+        is_vague: bool = False,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.provider_fault = provider_fault
         self.is_certain = is_certain
+        self.is_vague = is_vague
 
 
 class InDoubt(DeliveryError):

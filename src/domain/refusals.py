@@ -1,10 +1,10 @@
 """What a refusal is about: one message, one producer, or us. The messages that follow show it."""
 
-from collections import deque
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
+from domain.culprits import Culprits, shares
 from domain.errors import (
     DeliveryError,
     Permanent,
@@ -16,6 +16,7 @@ from domain.errors import (
 from domain.turns import Caller
 
 FAULTS_IN_A_ROW = 5
+_LONGEST_ROW = 80
 TRIES_ALONE = 3
 """Tries of a message that alone was refused, before the refusal is final: nothing else was sent
 that could show what it is about."""
@@ -23,82 +24,8 @@ that could show what it is about."""
 _FIRST_WAIT = timedelta(seconds=10)
 _MOST_REMEMBERED = 1000
 
-_FEW = 3
-"""Different messages that must have been refused before what they share can be the cause."""
-
-_ENOUGH = 3
-"""Accepted messages, in a row and without that trait, that show it to be the cause."""
-
-_MOST_WATCHED = 1000
-_FORGOTTEN_AFTER = 1000  # accepted messages in a row
-_RECENT = 50
-
-Trait = tuple[int, frozenset[str]]
-
-
-@dataclass(slots=True)
-class _Refusals:
-    ids: set[str] = field(default_factory=set)
-    since: int = 0
-
-
-class Culprits:
-    """What refused messages have in common and accepted ones have not: a sender, a domain, a
-    template. Without it the messages of one bad producer would look like a provider that refuses
-    everything.
-
-    Remembers refusals and, after the first one, what was accepted. A time is the number of a try.
-    """
-
-    def __init__(self) -> None:
-        self.watched: dict[Trait, _Refusals] = {}
-        """Traits refused lately; while there are any, `accepted` must be called."""
-        self._refused: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
-        self._accepted: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
-        self._accepted_since = 0
-
-    def refused(self, caller: Caller, at: int) -> None:
-        """Take that this message was refused. `at`: how many tries had begun."""
-        self._accepted_since = 0
-        self._refused.append((at, caller))
-        for trait in enumerate(caller.traits):
-            known = self.watched.pop(trait, None) or _Refusals()
-            self.watched[trait] = known  # the one refused last is forgotten last
-            if len(known.ids) < _FEW:
-                known.ids.add(caller.id)
-                known.since = at
-        while len(self.watched) > _MOST_WATCHED:
-            del self.watched[next(iter(self.watched))]
-
-    def accepted(self, caller: Caller, began: int) -> None:
-        """Take that this message was accepted. `began`: the number of its try."""
-        self._accepted.append((began, caller))
-        for trait in enumerate(caller.traits):
-            self.watched.pop(trait, None)
-        self._accepted_since += 1
-        if self._accepted_since >= _FORGOTTEN_AFTER:
-            self.watched.clear()
-
-    def blame(self, caller: Caller) -> Trait | None:
-        """Return the trait of this message that is the cause of its refusal, or None. It is the
-        cause if a few messages with it were refused, and since then several in a row without it
-        were accepted and not one with it."""
-        return next((t for t in enumerate(caller.traits) if self._is_culprit(t)), None)
-
-    def _is_culprit(self, trait: Trait) -> bool:
-        known = self.watched.get(trait)
-        if known is None or len(known.ids) < _FEW:
-            return False
-        refused = (at for at, caller in self._refused if not _shares(caller, trait))
-        since = max(known.since, max(refused, default=0))
-        passed = (began > since and not _shares(caller, trait) for began, caller in self._accepted)
-        return sum(passed) >= _ENOUGH
-
-
-def _shares(caller: Caller, trait: Trait) -> bool:
-    """Whether the message shares the trait, in part at least."""
-    kind, values = trait
-    return kind < len(caller.traits) and not values.isdisjoint(caller.traits[kind])
+_VARIABLE = re.compile(r"<[^<>]*>|\S*[\d@]\S*")
+"""What differs between refusals of one kind: addresses, numbers, identifiers."""
 
 
 class FaultStreak:
@@ -109,6 +36,10 @@ class FaultStreak:
     that was tried later is accepted before the row is full: the refused message leaves the row, and
     its next refusal is final. It is about a sender, a domain or a template if only messages that
     share it are refused: then it is final at once. Else it is about us.
+
+    Where refused messages are mixed with accepted ones, a row can be full by chance. Unless the
+    words name us, the next row is then full with twice as many. A refusal whose words do not say
+    what it is about is final, and may be about us from the fifth message in a row that met it.
     """
 
     def __init__(self, waits: Sequence[timedelta]) -> None:
@@ -119,15 +50,18 @@ class FaultStreak:
         self.is_quiet = True
         """Nothing was refused lately, so an accepted message shows nothing new."""
         self._row: dict[str, tuple[int, Caller]] = {}
+        self._full = FAULTS_IN_A_ROW
+        self._vague = ""
+        self._vague_ids: set[str] = set()
         self._alone: dict[str, None] = {}
         self._tries: dict[str, int] = {}
         self._culprits = Culprits()
         self._other_answers = 0
-        self._is_tripped = False
+        self._is_tripped = self._is_certain = False
 
     def is_over(self) -> bool:
-        """Whether fewer than `FAULTS_IN_A_ROW` messages in a row are refused."""
-        return len(self._row) < FAULTS_IN_A_ROW
+        """Whether the row is not full."""
+        return len(self._row) < self._full
 
     def judge(
         self, caller: Callable[[], Caller], began: int, answers: list[DeliveryError | None]
@@ -139,10 +73,12 @@ class FaultStreak:
         where nothing in it changes.
         """
         try:
-            if None in answers:  # a recipient refused next to one accepted is refused for good
+            if None in answers:
                 if not self.is_quiet:
                     self._accepted(caller(), began)
-                return answers
+                # Next to one accepted, a refusal is about that recipient unless its words name us.
+                return self._put_off(caller, answers, _names_us)
+            self._count_vague(caller, answers)
             if faults := [error for error in answers if _is_fault(error)]:
                 return self._refused(caller(), answers, faults)
             self._answered(answers)
@@ -150,11 +86,16 @@ class FaultStreak:
         finally:
             self._is_tripped = self._is_tripped and bool(self._row)
             watched = self._row or self._alone or self._tries or self._culprits.watched
-            self.is_quiet = not watched
+            self.is_quiet = not (watched or self._vague)
+            if self.is_quiet:
+                self._full = FAULTS_IN_A_ROW
 
     def _accepted(self, caller: Caller, began: int) -> None:
         self._other_answers = 0
+        self._vague = ""
         self._culprits.accepted(caller, began)
+        if self._is_tripped and not self._is_certain:
+            self._full = min(2 * self._full, _LONGEST_ROW)
         self._row.pop(caller.id, None)
         for one in [one for one, (at, _) in self._row.items() if at < began]:
             del self._row[one]
@@ -165,7 +106,11 @@ class FaultStreak:
 
     def _answered(self, answers: Iterable[DeliveryError | None]) -> None:
         """Refusals of recipients and contents: enough of them show that the provider works."""
-        if not self._row or not all(isinstance(e, Transient | Permanent) for e in answers):
+        is_plain = [
+            isinstance(e, Transient) or (isinstance(e, Permanent) and not e.is_vague)
+            for e in answers
+        ]
+        if not self._row or not all(is_plain):
             return
         self._other_answers += 1
         if self._other_answers >= FAULTS_IN_A_ROW:
@@ -183,30 +128,54 @@ class FaultStreak:
             culprit = self._culprits.blame(caller)
             if culprit is not None:
                 row = self._row.items()
-                self._row = {one: known for one, known in row if not _shares(known[1], culprit)}
+                self._row = {one: known for one, known in row if not shares(known[1], culprit)}
             if culprit is not None or caller.id in self._alone:
                 self._take_as_it_is(caller.id, faults)
                 return answers
         self._row.pop(caller.id, None)
         self._row[caller.id] = self.tries, caller
         if self.is_over():
-            return [self._waiting(caller.id, e) if _is_fault(e) else e for e in answers]
+            return self._put_off(lambda: caller, answers, _can_wait)
         self._is_tripped = True
+        self._is_certain = any(map(_names_us, faults))
         self._forget(self._row)
         is_final = any(isinstance(error, Permanent) for error in faults)
         kind = RefusedInARow if is_final else Unavailable
-        raise kind(f"{faults[0]} ({FAULTS_IN_A_ROW} messages in a row met it)")
+        raise kind(f"{faults[0]} ({len(self._row)} messages in a row met it)")
 
-    def _waiting(self, notification_id: str, error: DeliveryError | None) -> DeliveryError | None:
-        if not (isinstance(error, Permanent | Transient) and _can_wait(error)):
-            return error  # it waits and spends its attempt as any passing refusal does
-        tries = self._tries[notification_id] = self._tries.get(notification_id, 0) + 1
-        if tries > (len(self._waits) if error.is_certain else TRIES_ALONE - 1):
-            self._take_as_it_is(notification_id, [error])
-            return error
+    def _count_vague(
+        self, caller: Callable[[], Caller], answers: Iterable[DeliveryError | None]
+    ) -> None:
+        for error in answers:
+            if isinstance(error, Permanent) and error.is_vague:
+                said = _VARIABLE.sub("", str(error))
+                if said != self._vague:
+                    self._vague, self._vague_ids = said, set()
+                if len(self._vague_ids) < FAULTS_IN_A_ROW:
+                    self._vague_ids.add(caller().id)
+                error.provider_fault = len(self._vague_ids) >= FAULTS_IN_A_ROW
+
+    def _put_off(
+        self,
+        caller: Callable[[], Caller],
+        answers: list[DeliveryError | None],
+        is_meant: Callable[[DeliveryError | None], bool],
+    ) -> list[DeliveryError | None]:
+        """The answers; those meant wait, until the message was tried often enough."""
+        faults = [error for error in answers if _is_fault(error) and is_meant(error)]
+        if not faults:
+            return answers
+        name = caller().id
+        tries = self._tries[name] = self._tries.get(name, 0) + 1
+        if tries > (len(self._waits) if any(map(_names_us, faults)) else TRIES_ALONE - 1):
+            self._take_as_it_is(name, faults)
+            return answers
         _bound(self._tries)
+        return [self._waiting(tries, error) if error in faults else error for error in answers]
+
+    def _waiting(self, tries: int, error: DeliveryError | None) -> Throttled:
         wait = min(self._waits[0], _FIRST_WAIT)
-        if error.is_certain and tries > 1:
+        if _names_us(error) and tries > 1:
             wait = max(self._waits[tries - 1], _FIRST_WAIT)
         if isinstance(error, Transient) and error.retry_after is not None:
             wait = error.retry_after
@@ -229,9 +198,13 @@ def _is_fault(error: DeliveryError | None) -> bool:
     return isinstance(error, Transient | Permanent) and error.provider_fault
 
 
+def _names_us(error: DeliveryError | None) -> bool:
+    return isinstance(error, Transient | Permanent) and error.is_certain
+
+
 def _can_wait(error: DeliveryError | None) -> bool:
     """Whether it spends no attempt while it is not known what it is about."""
-    return isinstance(error, Permanent) or (isinstance(error, Transient) and error.is_certain)
+    return isinstance(error, Permanent) or _names_us(error)
 
 
 def _bound(known: dict[str, None] | dict[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.refusals import Culprits
+from domain.culprits import Culprits
 from domain.turns import Caller
 
 SENDER = (0, frozenset({"bad@example.com"}))

@@ -162,6 +162,15 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
     ),
 }
 
+# Who says one of these speaks of a recipient or of the mail, in the languages of large providers.
+_SAYS_WHAT = _pattern(
+    rb"\buser|mailbox|recipient|\brcpt|address|account|inbox|member|unknown|exist",
+    rb"no such|not found|invalid|disabled|inactive|deactivated|\bfull\b|unrout|undeliver",
+    rb"\bgroup\b|\balias|unbekannt|empf|benutzer|inconnu|destinataire|destinatari|desconocid|inexistent",
+    rb"sconosciut|inesistent|utente|usuari|utilisateur|no hay",
+    rb"spam|virus|malware|malicious|phish|content|attach|\bfiles?\b|\bur[li]s?\b|\blinks?\b|\bheaders?\b",
+    rb"subject|\bsize|large|\bbig\b|bytes|dkim|dmarc|\bspf\b|from:|message-id|duplicate|\bmime|encod",
+)
 # What stands there is the message's, not the relay's word.
 _ADDRESS = re.compile(rb"<[^<>]{0,320}>|\S+@[\w.-]+")
 
@@ -189,6 +198,15 @@ def sign_in_advice(reply: SmtpReply) -> AboutUs:
     if reply.code == _WANTS_ENCRYPTION or _by_words(_words(reply)) is AboutUs.TLS:
         return AboutUs.TLS
     return AboutUs.SIGN_IN if reply.code == _WANTS_AUTHENTICATION else AboutUs.PASSWORD
+
+
+def says_what_about(reply: SmtpReply) -> bool:
+    """Whether a refusal speaks of a recipient or of the mail. Others may be about us, in words that
+    we do not know."""
+    _, subject, detail = reply.enhanced or (0, 0, 0)
+    # RFC 3463: x.1 is an address, x.2 a mailbox, x.6 the content, x.3.4 the size.
+    is_coded = subject in {1, 2, 6} or (subject, detail) == (3, 4)
+    return is_coded or _SAYS_WHAT.search(_words(reply)) is not None
 
 
 def _words(reply: SmtpReply) -> bytes:

@@ -3,7 +3,13 @@
 import re
 from datetime import timedelta
 
-from adapters.channels.email.about_us import AUTHENTICATION_CODES, AboutUs, about_us, sign_in_advice
+from adapters.channels.email.about_us import (
+    AUTHENTICATION_CODES,
+    AboutUs,
+    about_us,
+    says_what_about,
+    sign_in_advice,
+)
 from adapters.channels.email.limits import (
     GREYLISTED,
     Limit,
@@ -104,12 +110,13 @@ def _named_wait(reply: SmtpReply) -> timedelta | None:
 def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
     kind, reason = about_us(reply), _REASONS[phase]
     if kind is None:
+        is_vague = not says_what_about(reply)
         if is_odd := _not_understood(reply):
             text += ": it does not understand the command"
         if is_odd or (phase is Phase.SENDER and _too_large(reply)):
-            return Permanent(text, reason=FailureReason.CONTENT_REFUSED)
+            return Permanent(text, reason=FailureReason.CONTENT_REFUSED, is_vague=is_vague)
         if phase is not Phase.SENDER:
-            return Permanent(text, reason=reason)
+            return Permanent(text, reason=reason, is_vague=is_vague)
         kind = AboutUs.SENDER
     return Permanent(
         f"{text}; {kind}",
