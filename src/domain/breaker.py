@@ -5,27 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from domain.backoff import DoublingWait
 from domain.errors import DispatcherError, RefusedInARow, Throttled, Unavailable
 from domain.events import Trouble, TroubleBegan, TroubleEnded
 from domain.ports import Clock, EventSink
 from domain.turns import Caller, ProbePlace, Turns
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
-LONGEST_EARLY_PAUSE = 4.0
-"""Seconds, while an outage is young: the channel must go on within five seconds of the end of a
-short outage, the time of the next try included."""
+PAUSES = DoublingWait(first=1.0, longest=30.0, longest_early=4.0)
+"""The channel must go on within five seconds of the end of a short outage, the time of the next try
+included."""
 
-EARLY = timedelta(minutes=5)
-FIRST_PAUSE_AFTER_A_LOGIN = 15.0
-LONGEST_PAUSE_AFTER_A_LOGIN = 900.0
-"""Seconds, after a refused login: 9 logins in the first hour, then 4 an hour."""
+PAUSES_AFTER_A_LOGIN = DoublingWait(first=15.0, longest=900.0)
+"""After a refused login: 9 logins in the first hour, then 4 an hour."""
 
 LONGEST_HOLD = 600.0
 """Seconds to hold a message: RabbitMQ takes a channel away that acks nothing for 30 minutes
 (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). One more pause may follow."""
 
-REPORT_AGAIN = timedelta(seconds=LONGEST_PAUSE)
+REPORT_AGAIN = timedelta(seconds=PAUSES.longest)
 HAND_BACK_DELAY = timedelta(minutes=1)
 EXCHANGE_DELAY = timedelta(seconds=10)
 """How long a message that makes room for others waits in the broker."""
@@ -54,10 +51,9 @@ class Pause:
 class Breaker:
     """Lets calls through while the other side answers; else holds them and tries one of them.
 
-    Pauses double from `FIRST_PAUSE`, to at most `LONGEST_EARLY_PAUSE` seconds while the outage is
-    younger than `EARLY` and `LONGEST_PAUSE` later: an outage costs the other side one probe per
-    pause, and recovery is noticed within the longest. After a refused login they are longer, and
-    end as soon as the credentials change. Each probe is another message.
+    Pauses double: an outage costs the other side one probe per pause, and recovery is noticed
+    within the longest. After a refused login they are longer, and end as soon as the credentials
+    change. Each probe is another message.
     """
 
     def __init__(
@@ -205,13 +201,10 @@ class Breaker:
         now, before = self._clock.now(), self._pause
         login = error if isinstance(error, Unavailable) and error.is_login else None
         if login is not None:
-            doubled = self._login_pause * 2 or FIRST_PAUSE_AFTER_A_LOGIN
-            self._pause = self._login_pause = min(doubled, LONGEST_PAUSE_AFTER_A_LOGIN)
+            self._pause = self._login_pause = PAUSES_AFTER_A_LOGIN.after(self._login_pause)
         else:
-            is_early = timedelta(0) <= now - self._began_at < EARLY
-            longest = LONGEST_EARLY_PAUSE if is_early else LONGEST_PAUSE
-            doubled = self._pause * 2 if self._have_changed is None else 0.0
-            self._pause = min(doubled or FIRST_PAUSE, longest)
+            last = self._pause if self._have_changed is None else 0.0
+            self._pause = PAUSES.after(last, (now - self._began_at).total_seconds())
         self._opened_at = now
         self.is_open = True
         self._cause, self._kind = str(error), type(error)

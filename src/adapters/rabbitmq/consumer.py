@@ -17,6 +17,7 @@ from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings, queue_plans
 from adapters.rabbitmq.settlement import Settler
 from adapters.rabbitmq.subscription import Subscription
+from domain.backoff import DoublingWait
 from domain.events import ALARM, BROKER, TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble
 from domain.ports import EventSink, NoObserver
 
@@ -94,7 +95,7 @@ class RabbitConsumer:
         clock = asyncio.get_running_loop()
         backoff = self._backoff()
         # A broker that is starting may refuse for a moment; a wrong password is not tried often.
-        refused = Backoff(first=2.0, cap=120.0, young=0.0)
+        refused = Backoff(DoublingWait(first=2.0, longest=120.0))
         while True:
             try:
                 self._connection = await connect(self._settings.address, "dispatcher consuming")

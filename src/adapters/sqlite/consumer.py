@@ -22,14 +22,14 @@ from adapters.inbound.contract import (
 from adapters.inbound.in_hand import InHand
 from adapters.sqlite.queue import SqliteQueue
 from adapters.sqlite.queue_rows import Ended
+from domain.backoff import DoublingWait
 from domain.events import BROKER, TroubleBegan, TroubleEnded
 from domain.ports import Clock, EventSink, NoObserver
 
 log = structlog.get_logger()
 
 _LONGEST_POLL: Final = 0.2
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 10.0
+_PAUSES: Final = DoublingWait(first=0.5, longest=10.0)
 _FAULT_PAUSE: Final = timedelta(seconds=1)
 """Before a message that its handler threw back is tried again: else a fault spins."""
 _CANCEL_PATIENCE: Final = 1.0
@@ -129,7 +129,7 @@ class SqliteConsumer:
             leased = await self._exchange()
         except BrokerUnavailable as error:
             self.is_ready = False
-            self._pause = min(self._pause * 2 or _FIRST_PAUSE, _LONGEST_PAUSE)
+            self._pause = _PAUSES.after(self._pause)
             self._events.emit(TroubleBegan(BROKER, str(error), self._pause))
             return False
         if self._pause:

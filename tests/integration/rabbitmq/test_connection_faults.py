@@ -8,6 +8,7 @@ import pytest
 
 from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
+from domain.backoff import DoublingWait
 from tests.fakes import eventually
 from tests.support.consuming import Recorder, consuming, settings_for
 from tests.support.oracle import all_accounted_for, bodies, dead_are_complete, mixed
@@ -19,7 +20,7 @@ STEPS = (5, 20, 60, 150, 300, 450, 520, 600, 640, 700, 760, 830, 900, 1_000, 1_3
 
 
 def _impatient() -> Backoff:
-    return Backoff(first=0.05, cap=0.1)
+    return Backoff(DoublingWait(first=0.05, longest=0.1))
 
 
 def _address(broker: Broker) -> tuple[str, int]:

@@ -20,6 +20,7 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
+from domain.backoff import DoublingWait
 from domain.events import BROKER, TroubleBegan, queue_trouble
 from tests.fakes import FakeEvents, eventually
 from tests.support.consuming import Recorder, Troubles, consuming, settings_for
@@ -27,6 +28,7 @@ from tests.support.rabbit import Broker, Peer
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.worker import run_command
 
+_QUICK = DoublingWait(first=0.1, longest=3.0)
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 STREAM = {"x-queue-type": "stream"}
 
@@ -109,7 +111,9 @@ def test_field_7_2_a_queue_that_another_connection_holds_is_a_trouble_with_its_n
 
     async def scenario() -> None:
         consumer = RabbitConsumer(
-            settings_for(any_broker, queue), backoff=lambda: Backoff(first=0.1), events=troubles
+            settings_for(any_broker, queue),
+            backoff=lambda: Backoff(_QUICK),
+            events=troubles,
         )
         running = asyncio.create_task(consumer.run(Recorder()))
         await eventually(lambda: queue_trouble(queue) in troubles.now)
@@ -191,7 +195,7 @@ def test_field_7_3_a_worker_whose_broker_is_lost_goes_to_the_next_of_the_list(
             async with tcp_proxy(*address) as first:
                 urls = ",".join(rabbitmq.with_(port=proxy.port) for proxy in (first, second))
                 settings = settings_for(rabbitmq, queue, url=urls)
-                backoff = partial(Backoff, first=0.1)
+                backoff = partial(Backoff, _QUICK)
                 running = consuming(settings, recorder, backoff=backoff, events=events)
                 await running.__aenter__()
                 with Peer(rabbitmq.url) as peer:

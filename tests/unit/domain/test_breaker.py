@@ -6,10 +6,8 @@ from datetime import timedelta
 import pytest
 
 from domain.breaker import (
-    FIRST_PAUSE,
     HAND_BACK_DELAY,
-    LONGEST_EARLY_PAUSE,
-    LONGEST_PAUSE,
+    PAUSES,
     Breaker,
     HeldTooLong,
 )
@@ -77,7 +75,7 @@ def test_pauses_double_up_to_the_longest() -> None:
     assert result == "sent"
     first_five_minutes = [1, 2, *[4] * 75]
     assert clock.slept == [*first_five_minutes, 8, 16, 30, 30, 30]
-    assert (FIRST_PAUSE, LONGEST_EARLY_PAUSE, LONGEST_PAUSE) == (1, 4, 30)
+    assert (PAUSES.first, PAUSES.longest_early, PAUSES.longest) == (1, 4, 30)
 
 
 def test_after_it_closed_the_next_outage_begins_with_the_first_pause() -> None:
@@ -125,7 +123,7 @@ def test_many_failures_in_flight_open_it_once() -> None:
     asyncio.run(twenty())
 
     assert provider.most_at_once == 20
-    assert clock.slept == [FIRST_PAUSE]
+    assert clock.slept == [PAUSES.first]
     assert reports == ["connection refused", None]
 
 

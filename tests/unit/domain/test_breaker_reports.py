@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.breaker import LONGEST_EARLY_PAUSE, LONGEST_PAUSE, Breaker
+from domain.breaker import PAUSES, Breaker
 from domain.errors import Unavailable
 from domain.events import Event, TroubleBegan, channel_trouble
 from tests.support.relay_scene import VirtualClock
@@ -58,7 +58,7 @@ def test_pauses_grow_once_five_minutes_are_over() -> None:
 
     late = [at for at in tries if at > 299]
     waits = [after - before for before, after in pairwise(late)]
-    assert waits == [2 * LONGEST_EARLY_PAUSE, 16, *[LONGEST_PAUSE] * 5]
+    assert waits == [2 * PAUSES.longest_early, 16, *[PAUSES.longest] * 5]
     assert reported[-4:] == late[-4:]
 
 

@@ -6,6 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.rabbitmq.backoff import Backoff
+from domain.backoff import DoublingWait
+
+_TO_30 = DoublingWait(first=1, longest=30)
 
 
 def _longest(_: float, ceiling: float) -> float:
@@ -13,14 +16,14 @@ def _longest(_: float, ceiling: float) -> float:
 
 
 def test_each_failure_doubles_the_ceiling_up_to_the_cap() -> None:
-    backoff = Backoff(first=1, cap=30, young=0, pick=_longest)
+    backoff = Backoff(_TO_30, pick=_longest)
 
     assert [backoff.failed(0) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 @given(st.integers(1, 5_000))
 def test_the_wait_is_never_zero_and_never_above_the_cap(failures: int) -> None:
-    backoff = Backoff(first=1, cap=30)
+    backoff = Backoff(_TO_30)
 
     waits = [backoff.failed(0) for _ in range(failures)]
 
@@ -28,7 +31,7 @@ def test_the_wait_is_never_zero_and_never_above_the_cap(failures: int) -> None:
 
 
 def test_a_success_counts_only_once_it_has_lasted() -> None:
-    backoff = Backoff(first=1, cap=30, young=0, stable=10, pick=_longest)
+    backoff = Backoff(_TO_30, stable=10, pick=_longest)
     backoff.failed(0)
     backoff.failed(0)
 

@@ -8,11 +8,10 @@ from functools import partial
 import structlog
 
 from adapters.channels.email.connect import LateGreeting
+from domain.backoff import DoublingWait
 from domain.breaker import (
-    FIRST_PAUSE,
-    FIRST_PAUSE_AFTER_A_LOGIN,
-    LONGEST_PAUSE,
-    LONGEST_PAUSE_AFTER_A_LOGIN,
+    PAUSES,
+    PAUSES_AFTER_A_LOGIN,
 )
 from domain.content import Content
 from domain.errors import (
@@ -33,7 +32,7 @@ from domain.turns import caller_of
 
 log = structlog.get_logger()
 
-_FIRST_PAUSE_AFTER_LATE = 10.0
+_PAUSES_AFTER_LATE = DoublingWait(first=10.0, longest=PAUSES.longest)
 """Seconds until a relay that is away is tried again, with one mail. They double."""
 
 
@@ -141,12 +140,10 @@ class Relay:
         if self.cause is None:
             log.warning("relay is away, the next one is used", relay=self.name, error=str(error))
         before = self._pause if self.cause and self.cause.is_login == error.is_login else 0.0
-        first, longest = FIRST_PAUSE, LONGEST_PAUSE
-        if error.is_login:
-            first, longest = FIRST_PAUSE_AFTER_A_LOGIN, LONGEST_PAUSE_AFTER_A_LOGIN
-        elif isinstance(error, LateGreeting):
-            first = _FIRST_PAUSE_AFTER_LATE
-        self._pause = min(before * 2 or first, longest)
+        waits = PAUSES_AFTER_A_LOGIN if error.is_login else PAUSES
+        if isinstance(error, LateGreeting):
+            waits = _PAUSES_AFTER_LATE
+        self._pause = waits.after(before)
         self._until = self._now() + self._pause
         self.cause = error
 
