@@ -16,7 +16,7 @@ from adapters.inbound.contract import (
     Keep,
     PublishRefused,
 )
-from adapters.inbound.deliveries import come_to, explained, fall_back
+from adapters.inbound.deliveries import explained, try_each
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.message import Attempt, DecodedMessage, decode
 from adapters.message_format.rules import MessageRules
@@ -63,15 +63,12 @@ class Rehearsal:
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
 
-        async def foresee(delivery: Delivery) -> Outcome:
+        async def foresee(delivery: Delivery, _begun: object) -> Outcome:
             return explained(await self._foresee(delivery, message.queue), decoded.meant)
 
-        if decoded.is_fallback:
-            at, _begun = await come_to(attempts, self.dispatcher.has_begun)
-            outcomes = [(await fall_back(attempts[at:], foresee))[1]]
-        else:
-            outcomes = [await foresee(one.delivery) for one in attempts]
-        results = [result for outcome in outcomes for result in outcome.results]
+        has_begun = self.dispatcher.has_begun
+        tried = await try_each(attempts, has_begun, foresee, is_fallback=decoded.is_fallback)
+        results = [result for _, outcome in tried for result in outcome.results]
         refused = [result for result in results if isinstance(result, Rejected)]
         had_before = sum(isinstance(result, Sent) and result.earlier for result in results)
         return Forecast(

@@ -3,7 +3,7 @@ where the one before has refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -21,84 +21,76 @@ log = structlog.get_logger()
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Dispatched:
-    """What became of one delivery; `claims` are those of every start on the way."""
-
-    attempt: Attempt
-    outcome: Outcome
-    claims: Sequence[Claim | None]
+Tried = list[tuple[Attempt, Outcome]]
+"""The result of each delivery; for a fallback, of the one where it ended."""
 
 
 async def dispatch_several(
     dispatcher: Dispatcher, attempts: Sequence[Attempt], *, is_fallback: bool
-) -> Sequence[Dispatched]:
-    """Return the result of each channel; for a fallback, of the channel where it ended."""
-    if not is_fallback:
-        outcomes = await asyncio.gather(*(_outcome(dispatcher, one.delivery) for one in attempts))
-        pairs = zip(attempts, outcomes, strict=True)
-        return [Dispatched(one, outcome, [outcome.claim]) for one, outcome in pairs]
-    start: Start | None
+) -> tuple[Tried, list[Claim | None]]:
+    """Return the result of each channel, and the claims of every start on the way."""
     claims: list[Claim | None] = []
-    try:
-        at, start = await come_to(attempts, dispatcher.resume)
-    except Exception as error:  # noqa: BLE001 - a fault of ours
-        # Not knowing who has it, nothing is sent.
-        outcome = after_fault(dispatcher, attempts[0].delivery, error)
-        return [Dispatched(attempts[0], outcome, claims)]
 
-    async def dispatch(delivery: Delivery) -> Outcome:
-        nonlocal start
-        outcome = await _outcome(dispatcher, delivery, start)
-        start = None
+    async def dispatch(delivery: Delivery, start: Start | None) -> Outcome:
+        try:
+            outcome = await dispatcher.dispatch(delivery, start)
+        except Exception as error:  # noqa: BLE001 - a fault of ours
+            outcome = after_fault(dispatcher, delivery, error)
         claims.append(outcome.claim)
-        if outcome.is_refused_for_good:
-            error = refusal(delivery, outcome)
-            log.info("channel refused for good", id=delivery.notification.id, error=error)
+        if is_fallback and outcome.is_refused_for_good:
+            why = refusal(delivery, outcome)
+            log.info("channel refused for good", id=delivery.notification.id, error=why)
         return outcome
 
-    return [Dispatched(*await fall_back(attempts[at:], dispatch), claims)]
+    try:
+        tried = await try_each(attempts, dispatcher.resume, dispatch, is_fallback=is_fallback)
+    except Exception as error:  # noqa: BLE001 - a fault of ours
+        # Not knowing who has it, nothing is sent.
+        tried = [(attempts[0], after_fault(dispatcher, attempts[0].delivery, error))]
+    return tried, claims
 
 
-async def come_to(
-    attempts: Sequence[Attempt], has_begun: Callable[[Delivery], Awaitable[_T]]
+async def try_each(
+    attempts: Sequence[Attempt],
+    resume: Callable[[Delivery], Awaitable[_T | None]],
+    try_one: Callable[[Delivery, _T | None], Awaitable[Outcome]],
+    *,
+    is_fallback: bool,
+) -> Tried:
+    """Try all at once; in a fallback one after the other, until one is not refused for good. If all
+    are refused, the result is the first one's, with the refusals of all: a retry of it must begin
+    with the first channel. `resume` says what an earlier appearance of the message has begun; for
+    `try_one`."""
+    if not is_fallback:
+        outcomes = await asyncio.gather(*(try_one(one.delivery, None) for one in attempts))
+        return list(zip(attempts, outcomes, strict=True))
+    at, begun = await _come_to(attempts, resume)
+    refused: Tried = []
+    for attempt in attempts[at:]:
+        outcome = await try_one(attempt.delivery, begun)
+        if not outcome.is_refused_for_good:
+            return [(attempt, outcome)]
+        refused.append((attempt, outcome))
+        begun = None
+    first, outcome = refused[0]
+    refusals = [refusal(one.delivery, each) for one, each in refused]
+    return [(first, outcome.explained("; ".join(refusals)))]
+
+
+async def _come_to(
+    attempts: Sequence[Attempt], resume: Callable[[Delivery], Awaitable[_T | None]]
 ) -> tuple[int, _T | None]:
-    """Return how far a fallback came when this message came before, and what `has_begun` says of
-    it. An earlier channel must not be asked again: it might accept now what a later one has
-    sent."""
+    """Return how far a fallback came when this message came before, and what `resume` says of it.
+    An earlier channel must not be asked again: it might accept now what a later one has sent."""
     for index in range(len(attempts) - 1, 0, -1):
-        if begun := await has_begun(attempts[index].delivery):
+        if begun := await resume(attempts[index].delivery):
             return index, begun
     return 0, None
-
-
-async def fall_back(
-    attempts: Sequence[Attempt], try_one: Callable[[Delivery], Awaitable[Outcome]]
-) -> tuple[Attempt, Outcome]:
-    """Try one after the other, until one is not refused for good. If all are refused, the result is
-    the first one's, with the refusals of all: a retry of it must begin with the first channel."""
-    outcomes: list[Outcome] = []
-    for attempt in attempts:
-        outcome = await try_one(attempt.delivery)
-        if not outcome.is_refused_for_good:
-            return attempt, outcome
-        outcomes.append(outcome)
-    refusals = map(refusal, (one.delivery for one in attempts), outcomes)
-    return attempts[0], outcomes[0].explained("; ".join(refusals))
 
 
 def refusal(delivery: Delivery, outcome: Outcome) -> str:
     """Return why a channel has refused."""
     return f"{delivery.notification.channel}: {outcome.rejected[0].error}"
-
-
-async def _outcome(
-    dispatcher: Dispatcher, delivery: Delivery, start: Start | None = None
-) -> Outcome:
-    try:
-        return await dispatcher.dispatch(delivery, start)
-    except Exception as error:  # noqa: BLE001 - a fault of ours
-        return after_fault(dispatcher, delivery, error)
 
 
 def after_fault(dispatcher: Dispatcher, delivery: Delivery, error: Exception) -> Outcome:

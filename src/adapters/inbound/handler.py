@@ -9,7 +9,7 @@ import structlog
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
 from adapters.inbound.deliveries import (
-    Dispatched,
+    Tried,
     after_fault,
     dispatch_several,
     explained,
@@ -21,6 +21,7 @@ from adapters.message_format.rules import MessageRules
 from domain.dispatcher import Dispatcher
 from domain.errors import FailureReason, MalformedMessage
 from domain.events import MessageMalformed, NotificationDispatched
+from domain.ledger import Claim
 from domain.notification import Notification
 from domain.outcome import Deferred, Outcome, Rejected, Sent
 from domain.ports import Clock, EventSink
@@ -67,16 +68,16 @@ class MessageHandler:
             own_channel=self.channels.get(message.queue),
         )
         if decoded.is_multiple:
-            done = await dispatch_several(
+            tried, claims = await dispatch_several(
                 self.dispatcher, attempts, is_fallback=decoded.is_fallback
             )
-            return self._settle(message, decoded, done)
+            return self._settle(message, decoded, tried, claims)
         delivery = attempts[0].delivery
         try:
             outcome = await self.dispatcher.dispatch(delivery)
         except Exception as error:  # noqa: BLE001 - a fault of ours
             outcome = after_fault(self.dispatcher, delivery, error)
-        return self._settle(message, decoded, [Dispatched(attempts[0], outcome, [outcome.claim])])
+        return self._settle(message, decoded, [(attempts[0], outcome)], [outcome.claim])
 
     def _decode(
         self, message: InboundMessage, arrived: DeliveryHeaders
@@ -107,20 +108,23 @@ class MessageHandler:
         return decoded, headers
 
     def _settle(
-        self, message: InboundMessage, decoded: DecodedMessage, done: Sequence[Dispatched]
+        self,
+        message: InboundMessage,
+        decoded: DecodedMessage,
+        tried: Tried,
+        claims: Sequence[Claim | None],
     ) -> Settlement:
         """Copies for those not reached, and what the ledger must be given before the ack: that a
         message without an id is about to be acked."""
         copies: list[RetryCopy | DeadCopy] = []
-        for one in done:
-            outcome = explained(one.outcome, decoded.meant) if decoded.meant else one.outcome
-            notification = one.attempt.delivery.notification
+        for attempt, given in tried:
+            outcome = explained(given, decoded.meant) if decoded.meant else given
+            notification = attempt.delivery.notification
             self.events.emit(NotificationDispatched(message.queue, notification, outcome))
             if any(not isinstance(result, Sent) for result in outcome.results):
                 priority = self._priority(notification)
-                copies += settle(one.attempt.headers, outcome, self.clock.now(), priority)
-        claims = [claim for one in done for claim in one.claims if claim and not claim.has_id]
-        return Settlement(copies, claims)
+                copies += settle(attempt.headers, outcome, self.clock.now(), priority)
+        return Settlement(copies, [claim for claim in claims if claim and not claim.has_id])
 
     def _malformed(
         self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage
