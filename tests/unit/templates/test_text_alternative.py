@@ -117,7 +117,9 @@ def test_of_well_formed_html_all_words_stay_and_no_tag_does(html: str) -> None:
     Words().feed(html)
     text = text_from_html(html)
 
-    assert [word for word in text.split() if word != "-"] == [w for w in expected if w != "-"]
+    # A dash begins an item of a list, and bars divide the cells of a wide table.
+    drawn = {"-", "|"}
+    assert [w for w in text.split() if w not in drawn] == [w for w in expected if w not in drawn]
     assert not re.search(r"</?(p|div|b|span|table|tr|td|ul|li|h1|em)[ >]", text)
 
 
