@@ -49,6 +49,11 @@ class Spacing:
     burst: int = 1
     budgets: tuple[Rate, ...] = ()
 
+    @property
+    def headstart(self) -> float:
+        """Seconds by which a burst may run ahead of the interval."""
+        return (self.burst - 1) * self.interval
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -90,48 +95,58 @@ class PaceStore(Protocol):
 @dataclass(slots=True)
 class Lane:
     """The turns of one key; see `PaceStore`. `next_at`: when the next is due were there no burst;
-    `used`: period of a budget -> number of the part -> turns."""
+    `used`: period of a budget -> number of the part -> turns. `horizon`: what lies further in the
+    future was written before the clock was set back."""
 
     next_at: float = 0.0
     used: dict[float, dict[int, int]] = field(default_factory=dict)
+    horizon: float = CLOCK_SET_BACK
 
     def take(self, spacing: Spacing, now: float, patience: float) -> Turn:
-        due = self.next_at if self.next_at <= now + CLOCK_SET_BACK else now
-        at = max(now, due - (spacing.burst - 1) * spacing.interval)
-        for budget in spacing.budgets:
-            at = max(at, self._free_at(budget, at))
+        at = self.due(spacing, now)
         if at - now > patience:
             return Turn(wait=at - now, taken=False, at=at)
-        self.next_at = max(due, at) + spacing.interval
-        for budget in spacing.budgets:
-            parts = self.used[budget.period]
-            part = part_of(budget, at)
-            parts[part] = parts.get(part, 0) + 1
+        self.next_at = max(self.next_at, at) + spacing.interval
+        self.count(spacing, at, 1)
         return Turn(wait=at - now, taken=True, at=at)
 
     def give_back(self, spacing: Spacing, turn: Turn) -> None:
-        for budget in spacing.budgets:
-            parts = self.used.get(budget.period, {})
-            part = part_of(budget, turn.at)
-            if parts.get(part, 0) > 0:
-                parts[part] -= 1
+        self.count(spacing, turn.at, -1)
 
-    def _free_at(self, budget: Rate, at: float) -> float:
-        """Return when the budget has room, not before `at`. Forgets what no longer counts."""
+    def due(self, spacing: Spacing, now: float, behind: int = 0) -> float:
+        """Return when the next turn is that has `behind` others before it."""
+        if self.next_at > now + self.horizon:
+            self.next_at = now
+        at = max(now, self.next_at) + behind * spacing.interval - spacing.headstart
+        for budget in spacing.budgets:
+            at = max(at, self._free_at(budget, now, behind))
+        return max(at, now)
+
+    def count(self, spacing: Spacing, at: float, turns: int) -> None:
+        """Add `turns`, which may be negative, to what the budgets have counted at this time."""
+        for budget in spacing.budgets:
+            parts = self.used.setdefault(budget.period, {})
+            part = part_of(budget, at)
+            parts[part] = max(0, parts.get(part, 0) + turns)
+
+    def _free_at(self, budget: Rate, at: float, behind: int) -> float:
+        """Return when the budget has room, not before `at`, for a turn with `behind` others before
+        it. Forgets what no longer counts."""
         width = budget.period / PARTS
         parts = {
             part: used
             for part, used in self.used.get(budget.period, {}).items()
-            if (part + 1) * width + budget.period > at and part * width < at + CLOCK_SET_BACK
+            if (part + 1) * width + budget.period > at and part * width < at + self.horizon
         }
         self.used[budget.period] = parts
-        total = sum(parts.values())
+        periods, behind = divmod(behind, budget.count)
+        total = sum(parts.values()) + behind
         for part in sorted(parts):
             if total < budget.count:
                 break
             at = (part + 1) * width + budget.period
             total -= parts[part]
-        return at
+        return at + periods * budget.period
 
 
 def part_of(budget: Rate, at: float) -> int:

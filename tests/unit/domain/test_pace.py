@@ -1,5 +1,7 @@
 """The turns that are handed out, as pure functions of time."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -188,3 +190,44 @@ def test_a_turn_that_is_due_when_a_part_begins_is_in_it_however_its_time_is_roun
     begins = part * (period / PARTS)
 
     assert part_of(budget, begins) == part_of(budget, begins + error) == part
+
+
+@given(
+    st.builds(Spacing, interval=st.sampled_from([0.0, 0.5, 1.0]), burst=st.integers(1, 4)),
+    st.lists(st.floats(0, 5), max_size=10),
+    st.integers(0, 20),
+)
+def test_who_is_behind_others_has_the_turn_after_theirs(
+    spacing: Spacing, gaps: list[float], behind: int
+) -> None:
+    lane, now = Lane(), 1000.0
+    for gap in gaps:
+        now += gap
+        lane.take(spacing, now, 60)
+
+    due = lane.due(spacing, now, behind)
+
+    turns = [lane.take(spacing, now, 1000).at for _ in range(behind + 1)]
+    assert due == pytest.approx(turns[-1])
+
+
+@given(st.integers(1, 6), st.lists(st.floats(0, 30), max_size=10), st.integers(0, 20))
+def test_who_is_behind_others_waits_for_their_budget_too(
+    count: int, gaps: list[float], behind: int
+) -> None:
+    lane, spacing, now = Lane(), Spacing(budgets=(Rate(count, 60),)), 1000.0
+    for gap in gaps:
+        now += gap
+        lane.take(spacing, now, 0)
+
+    due = lane.due(spacing, now, behind)
+
+    turns = [lane.take(spacing, now, 10_000).at for _ in range(behind + 1)]
+    periods = behind // count + 1
+    assert 0 <= turns[-1] - due <= periods * 60 / PARTS + 1e-6
+
+
+def test_a_clock_that_is_never_set_back_has_no_horizon() -> None:
+    lane, spacing = Lane(next_at=1e9, horizon=math.inf), Spacing(interval=1.0)
+
+    assert lane.due(spacing, 1000.0) == 1e9

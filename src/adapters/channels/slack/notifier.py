@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from adapters.channels.finding import Finding, clock_findings
 from adapters.channels.shared.http import TIMEOUT, HttpClient
@@ -61,12 +62,12 @@ class SlackNotifier(OneByOneNotifier):
         self._token = token
         self._webhook_url = webhook_url
         self._api_url = api_url.rstrip("/") + "/"
-        shared = SharedTurns(paces, lambda: token() or webhook_url() or "")
-        self._pace = pace or SlackPace(shared=shared)
+        turns = partial(SharedTurns, paces, lambda: token() or webhook_url() or "")
+        self._pace = pace or SlackPace(shared=turns())
         self._http = HttpClient("Slack", timeout=timeout)
         self._people = People(self._look_up)
         self._look_up_pace = SlackPace(
-            per_second=LOOK_UPS_PER_SECOND, burst=LOOK_UP_BURST, shared=shared
+            per_second=LOOK_UPS_PER_SECOND, burst=LOOK_UP_BURST, shared=turns()
         )
         self._verdicts = Verdicts(events or NoObserver(), self._secrets)
 
