@@ -25,15 +25,13 @@ from adapters.rabbitmq.amqp_channel import (
     inbound,
 )
 from adapters.rabbitmq.connection import AmqpConnection, asking, connected
-from adapters.rabbitmq.publisher import PublishLink
+from adapters.rabbitmq.publisher import CONFIRM_TIMEOUT, PublishLink
 from adapters.rabbitmq.settings import RabbitSettings, dead_queue_name
 
 _BATCH = 256
 """Dead letters whose bodies are in memory at a time."""
 _PATIENCE = 2.0
 """Seconds without a dead letter, after which another consumer must hold the rest."""
-_CONFIRM_TIMEOUT = 60.0
-"""Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
 _COUNT_TIMEOUT = 10.0
 """Seconds; a broker short of memory or disk does not read from a connection that has published."""
 _BACK_TIMEOUT = 1.0
@@ -162,7 +160,7 @@ class _Visit:
                 f"the dead letters of {self.queue} went back: their channel has ended"
             )
         if isinstance(decision, Release):
-            async with asking("it may be released and dead", _CONFIRM_TIMEOUT):
+            async with asking("it may be released and dead", CONFIRM_TIMEOUT):
                 await self.link.publish(
                     self.queue,
                     message.body if decision.body is None else decision.body,

@@ -21,7 +21,7 @@ from adapters.rabbitmq.settings import EXCHANGE, RabbitSettings, dead_queue_name
 from domain.events import ALARM, TroubleBegan, TroubleEnded
 from domain.ports import EventSink, NoObserver
 
-_CONFIRM_TIMEOUT = 60.0
+CONFIRM_TIMEOUT = 60.0
 """Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
 
 
@@ -214,12 +214,12 @@ class RabbitPublisher:
         headers: Mapping[str, str | int],
     ) -> None:
         try:
-            async with asyncio.timeout(_CONFIRM_TIMEOUT):
+            async with asyncio.timeout(CONFIRM_TIMEOUT):
                 await self._prepare(queue)
                 await self._link.publish(target, body, properties=properties, headers=headers)
         except TimeoutError:
             await self._link.close()
-            text = f"no confirm within {_CONFIRM_TIMEOUT:.0f} s; it may or may not be stored"
+            text = f"no confirm within {CONFIRM_TIMEOUT:.0f} s; it may or may not be stored"
             raise BrokerUnavailable(text) from None
         except (PublishRefused, BrokerUnavailable):
             self._prepared.discard(queue)

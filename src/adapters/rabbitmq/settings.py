@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from adapters.rabbitmq.amqp_channel import AmqpChannel
     from adapters.rabbitmq.parameters import BrokerAddress
 
-_MAX_TIER = timedelta(days=49)
+MAX_TIER = timedelta(days=49)
 """`x-message-ttl` is an unsigned 32-bit number of milliseconds."""
-_MAX_QUEUE_NAME = 200
+MAX_QUEUE_NAME = 200
 """AMQP 0-9-1 section 4.2.5.3 allows a short string 255 bytes; `.retry.<ms>` needs its share."""
-
+MAX_PREFETCH = 65535
 
 DEFAULT_KIND = "direct"
 
@@ -128,11 +128,13 @@ class RabbitSettings:
     def __post_init__(self) -> None:
         _ = self.address
         for queue in self.queues:
-            if not queue or len(queue.encode()) > _MAX_QUEUE_NAME:
-                raise ValueError(f"a queue name has 1 to {_MAX_QUEUE_NAME} bytes")
-        if not all(1 <= count <= 65535 for count in (self.prefetch, *self.prefetch_of.values())):
-            raise ValueError("the prefetch lies between 1 and 65535")
-        if any(not timedelta(milliseconds=1) <= tier <= _MAX_TIER for tier in self.tiers):
+            if not queue or len(queue.encode()) > MAX_QUEUE_NAME:
+                raise ValueError(f"a queue name has 1 to {MAX_QUEUE_NAME} bytes")
+        if not all(
+            1 <= count <= MAX_PREFETCH for count in (self.prefetch, *self.prefetch_of.values())
+        ):
+            raise ValueError(f"the prefetch lies between 1 and {MAX_PREFETCH}")
+        if any(not timedelta(milliseconds=1) <= tier <= MAX_TIER for tier in self.tiers):
             raise ValueError("a retry delay lies between one millisecond and 49 days")
 
     @property

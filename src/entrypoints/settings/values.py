@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
-from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
+from adapters.rabbitmq.settings import DEFAULT_KIND, MAX_PREFETCH, MAX_QUEUE_NAME, MAX_TIER, Binding
 from adapters.setting_values import OFF, parse_count
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
@@ -26,9 +26,6 @@ _HOST_AND_PORT = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})"
 )
 _LAST_PORT = 65535
-_LONGEST_TIER = timedelta(days=49)  # x-message-ttl is an unsigned 32-bit count of milliseconds
-_MAX_PREFETCH = 65535
-_MAX_QUEUE_NAME = 200  # RabbitMQ allows 255 bytes; our suffixes need room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +108,9 @@ def _queue(name: str) -> str:
     not_forbidden(name)
     if _OURS.search(name):
         raise ValueError(f"{name!r} is how the queues for retries and dead letters are named")
-    if name.startswith("amq.") or len(name.encode()) > _MAX_QUEUE_NAME:
+    if name.startswith("amq.") or len(name.encode()) > MAX_QUEUE_NAME:
         raise ValueError(
-            f"{name[:80]!r} cannot be a queue: at most {_MAX_QUEUE_NAME} bytes, no amq."
+            f"{name[:80]!r} cannot be a queue: at most {MAX_QUEUE_NAME} bytes, no amq."
         )
     return name
 
@@ -137,7 +134,7 @@ def parse_tiers(text: str) -> tuple[timedelta, ...]:
     if not tiers:
         raise ValueError("must name at least one delay")
     for tier in tiers:
-        if not timedelta(milliseconds=1) <= tier <= _LONGEST_TIER:
+        if not timedelta(milliseconds=1) <= tier <= MAX_TIER:
             raise ValueError("each delay must be from 1ms to 49d")
     return tiers
 
@@ -211,8 +208,8 @@ def parse_size(text: str) -> int:
 def parse_prefetch(text: str) -> int:
     """Read a count that fits AMQP's 16 bits."""
     count = parse_count(text)
-    if count > _MAX_PREFETCH:
-        raise ValueError(f"must be at most {_MAX_PREFETCH}")
+    if count > MAX_PREFETCH:
+        raise ValueError(f"must be at most {MAX_PREFETCH}")
     return count
 
 
