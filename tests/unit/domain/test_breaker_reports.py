@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from domain.breaker import PAUSES, Breaker
+from domain.breaker import PAUSES, Breaker, HeldTooLong
 from domain.errors import Unavailable
 from domain.events import Event, TroubleBegan, channel_trouble
 from tests.support.relay_scene import VirtualClock
@@ -75,3 +75,44 @@ def test_new_credentials_are_seen_within_a_second(changed_at: float) -> None:
         return tries[1]
 
     assert changed_at <= run(main()) <= changed_at + 1
+
+
+@pytest.mark.parametrize(("seconds", "tries"), [(299.0, 4.0), (300.0, 8.0)])
+def test_an_outage_is_young_for_less_than_five_minutes(seconds: float, tries: float) -> None:
+    """Seconds between the first try at or after that time since the outage began, and the next."""
+
+    async def main() -> float:
+        began = now()
+        times = Times()
+        breaker = Breaker(VirtualClock(), channel_trouble("email"), times)
+        tried: list[float] = []
+
+        async def send() -> None:
+            if tried and len(tried) == 3:  # held up, so that the refusal comes at that time
+                await asyncio.sleep(began + seconds - now())
+            tried.append(now() - began)
+            raise Unavailable("refused")
+
+        call = asyncio.create_task(breaker.call(send))
+        await asyncio.sleep(330)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert tried[3] == seconds
+        return tried[4] - tried[3]
+
+    assert run(main()) == tries
+
+
+def test_who_is_held_for_as_long_as_its_broker_may_stand_it_comes_back_later() -> None:
+    async def main() -> float:
+        breaker = Breaker(VirtualClock(), channel_trouble("email"), Times(), longest_hold=7.0)
+        began = now()
+
+        async def send() -> None:
+            raise Unavailable("refused")
+
+        with pytest.raises(HeldTooLong):
+            await breaker.call(send)
+        return now() - began
+
+    assert run(main()) == 7.0

@@ -11,7 +11,7 @@ from domain.notification import (
     one_recipient,
 )
 from domain.turns import caller_of
-from tests.fakes import a_notification
+from tests.fakes import a_notification, recipients
 
 ALLOWED = (
     "is not allowed: use X-*, List-*, In-Reply-To, References, Importance, Precedence or"
@@ -88,3 +88,40 @@ def test_a_message_is_known_by_its_sender_its_domains_and_its_template() -> None
         frozenset({"welcome"}),
     )
     assert caller_of(bare).traits[0] == frozenset({""})
+
+
+ZERO_WIDTH = "\u200b"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        (f"{ZERO_WIDTH}ada@example.com{ZERO_WIDTH}", "", "ada@example.com"),
+        (f"Ada <{ZERO_WIDTH}ada@example.com{ZERO_WIDTH}>", "Ada", "ada@example.com"),
+        ('" <ada@example.com>', '"', "ada@example.com"),
+        ('"" <ada@example.com>', "", "ada@example.com"),
+        ('"a" <ada@example.com>', "a", "ada@example.com"),
+    ],
+)
+def test_what_cannot_be_seen_around_an_address_is_dropped_and_quotes_in_pairs(
+    text: str, name: str, address: str
+) -> None:
+    recipient = Recipient.parse(text)
+
+    assert (recipient.name, recipient.address) == (name, address)
+
+
+@pytest.mark.parametrize("address", ["", " ", ZERO_WIDTH, f" {ZERO_WIDTH} \u00a0"])
+def test_an_address_of_which_nothing_can_be_seen_is_refused(address: str) -> None:
+    with pytest.raises(InvalidNotification, match=r"\Arecipient: must not be empty\Z"):
+        Recipient(address=address)
+
+
+def test_an_address_may_begin_with_what_cannot_be_seen() -> None:
+    assert Recipient(address=f"{ZERO_WIDTH}#ops").address == f"{ZERO_WIDTH}#ops"
+
+
+def test_an_address_given_twice_is_one_recipient() -> None:
+    notification = a_notification(to="ada@example.com", cc=recipients("ada@example.com"))
+
+    assert notification.recipients == recipients("ada@example.com")
