@@ -123,6 +123,26 @@ THEIRS = [
     (550, "no such user"),
     (501, "5.1.3 Bad recipient address syntax"),
     (450, "4.2.0 <bob@other.example>: Recipient address rejected: Greylisted"),
+    (550, "5.2.1 The email account that you tried to reach is disabled."),  # Gmail
+    (550, "5.2.1 This account has been disabled or discontinued"),  # Yahoo
+    (550, "5.1.1 Account has been suspended"),
+    (550, "5.7.1 The recipient's account is blocked"),
+    (550, "5.7.1 You have been blocked by the recipient"),
+    (552, "5.2.2 user over quota"),
+    (452, "4.2.2 The recipient's mailbox is over quota"),
+    (550, "5.2.2 <bob@other.example>: user is over quota"),
+    (550, "Requested action not taken: mailbox unavailable"),
+    (451, "4.5.1 The recipient has exceeded their message limit"),  # Yandex
+    (552, "5.3.4 Your message exceeded the limit of 25 MB"),
+    (552, "5.2.3 Message size limit reached"),
+    (550, "5.7.1 Message rejected: the link in it is blocked, 192.0.2.1"),
+    (550, "5.7.1 Sending of SPAM is not permitted!"),  # Strato
+    (550, "5.7.1 Policy rejection on the target address"),  # Yandex
+    (554, "5.7.1 You are not allowed to send to this group"),
+    (550, "5.7.1 RESOLVER.RST.NotAuthorized; not authorized"),  # Exchange: a group
+    (550, "5.7.1 the message's attachment limit is exceeded"),
+    (550, "5.4.1 Recipient address rejected: Access denied"),  # Exchange Online
+    (571, "5.7.1 Delivery not authorized, message refused"),
 ]
 
 

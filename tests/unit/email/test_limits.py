@@ -20,6 +20,7 @@ RATE = [
     (421, "4.4.2 Message submission rate for this client has exceeded the configured limit", (S,)),
     (451, "4.4.5 Rate limit exceeded, try again later.", (S, R)),  # Stalwart
     (450, "4.7.1 rate limited, try again later", (S, R, D, F)),
+    (452, "4.5.3 Too many messages per minute", (S,)),
     (451, "4.7.1 Ratelimit 'user' exceeded", (F,)),  # Rspamd
     (451, "4.7.1 too many messages, slow down", (S, F)),
     (450, "4.2.1 Peak SMTP relay limit exceeded for customer.", (F,)),  # Google's relay
@@ -44,6 +45,7 @@ CONNECTIONS = [
     (432, "4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", (F,)),
     (421, "4.3.2 The maximum number of concurrent connections has exceeded a limit", (G,)),
     (421, "4.3.2 The maximum number of concurrent server connections has exceeded a limit", (G,)),
+    (421, "4.3.2 concurrent session limit exceeded", (G,)),
     (421, "4.3.2 Connection rate limit exceeded.", (G, S)),  # Sendmail
     (421, "4.3.2 Too many open connections.", (G,)),  # Sendmail
     (421, "Connection refused, too many sessions from 192.0.2.1", (G,)),  # GoDaddy
@@ -65,6 +67,13 @@ SESSION = [
     (452, "4.5.3 Service unavailable, batch limit reached", (S,)),  # Momentum
     (421, "4.7.0 Too many emails per connection", (S,)),
     (421, "4.3.2 Maximum number of messages for this session reached", (S, F)),
+    (452, "4.3.1 Message limit exceeded for this session", (S,)),
+    (450, "4.5.0 Session limit exceeded", (S,)),
+    (452, "4.5.3 Too many messages, please open a new connection", (S, F)),
+    (452, "4.5.3 Too many messages", (S,)),
+    (451, "Requested action aborted\nMails per session limit", (S, D)),  # IONOS
+    (451, "4.3.0 please try again over another connection", (S,)),
+    (452, "4.3.2 transaction limit reached", (S,)),
 ]
 RECIPIENTS = [
     (452, "4.3.0 no more than 50 recipients please", (R,)),
@@ -84,6 +93,7 @@ OTHER = [
     (450, "4.2.1 The user you are trying to contact is receiving\n4.2.1 mail at a rate that", (R,)),
     (450, "4.2.1 The user you are trying to contact is receiving mail too quickly.", (R,)),
     (450, "4.2.1 Too many messages for this recipient at the moment", (R,)),
+    (451, "4.5.1 The recipient has exceeded message rate limit. Try again later.", (R,)),  # Yandex
     (450, "4.2.0 Greylisted: message rate of new senders is limited", (R,)),
     (451, "4.7.1 Greylisting in action, please come back later", (R,)),
     (451, "4.7.1 Try again later", (R,)),

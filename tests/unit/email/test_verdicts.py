@@ -39,6 +39,13 @@ def test_a_wait_in_words_becomes_the_delay(text: bytes, wait: timedelta | None) 
         (421, b"busy", Phase.RECIPIENT, True),
         (451, b"4.3.0 mail system down", Phase.SENDER, True),
         (451, b"4.4.3 no route", Phase.DATA, True),
+        (452, b"4.3.1 Insufficient system storage", Phase.SENDER, True),
+        (452, b"4.3.1 Insufficient disk space; try again later", Phase.SENDER, True),
+        (451, b"4.3.5 Server configuration problem", Phase.RECIPIENT, True),
+        (452, b"Insufficient system storage", Phase.SENDER, True),
+        (452, b"space shortage, please try later", Phase.SENDER, True),  # Exim
+        (452, b"4.3.4 Message too big for the system", Phase.SENDER, False),
+        (452, b"4.2.2 Insufficient system storage in the mailbox", Phase.RECIPIENT, False),
         (450, b"4.2.1 mailbox full", Phase.RECIPIENT, False),
         (550, b"5.7.1 sender not allowed", Phase.SENDER, True),
         (550, b"5.1.1 no such user", Phase.RECIPIENT, False),
@@ -75,3 +82,20 @@ def test_field_5_2_a_temporary_refusal_about_us_says_what_to_do(
 
     assert isinstance(error, Transient)
     assert str(error).endswith(kind)
+    assert error.is_certain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"4.3.1 Insufficient system storage",
+        b"4.3.5 Server configuration problem",
+        b"Insufficient system storage",
+    ],
+)
+def test_field_5_1_a_relay_that_is_full_or_broken_speaks_of_itself(text: bytes) -> None:
+    error = verdict(SmtpReply(452, text), Phase.SENDER, "relay:25")
+
+    assert isinstance(error, Transient)
+    assert error.is_certain
+    assert error.provider_fault

@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from adapters.channels.email.limits import GREYLISTED, plain
+from adapters.channels.email.limits import plain
+from adapters.channels.email.refusal_words import (
+    ABOUT_THE_RECIPIENT,
+    DONE,
+    OTHER_LIMITS,
+    SAYS_WHAT,
+    SENDING,
+    SHUT,
+    pattern,
+)
 from adapters.channels.email.session import SmtpReply
 
 _URL = "DISPATCHER_EMAIL_URL"
@@ -39,11 +48,13 @@ class AboutUs(StrEnum):
 _CODES: Final = {
     # x.7.n of Exchange Online: banned senders, addresses and tenants.
     **{(7, n): AboutUs.CLIENT for n in (*range(501, 513), *range(606, 650), 705, 708, 750)},
+    **{(7, n): AboutUs.QUOTA for n in (232, 233, 236)},  # Exchange Online: limits of a tenant
     (1, 90): AboutUs.QUOTA,  # Exchange Online: daily limit of message recipients
     (4, 5): AboutUs.QUOTA,  # Gmail: https://support.google.com/a/answer/3726730
     (7, 8): AboutUs.PASSWORD,  # RFC 4954
     (7, 9): AboutUs.PASSWORD,  # RFC 4954: mechanism too weak
     (7, 10): AboutUs.TLS,  # RFC 5248: encryption needed
+    (7, 13): AboutUs.CLIENT,  # RFC 5248: user account disabled
     (7, 11): AboutUs.TLS,  # RFC 4954
     (7, 25): AboutUs.CLIENT,  # RFC 7372: reverse DNS
     (7, 57): AboutUs.SIGN_IN,  # Exchange: not authenticated to send anonymous mail
@@ -53,42 +64,21 @@ _CODES: Final = {
 }
 
 
-def _pattern(*phrases: bytes) -> re.Pattern[bytes]:
-    return re.compile(b"|".join(phrases))
-
-
-_ABOUT_THE_RECIPIENT = _pattern(
-    rb"receiv(?:e|ing)\b",  # Gmail: the user is receiving mail at a rate …
-    rb"resolver\.|delivery restriction",  # Exchange: a group that takes members' mail only
-    rb"to this (?:group|recipient|mailbox|user)",
-    GREYLISTED,
-)
-_OTHER_LIMITS = _pattern(
-    rb"mailbox|inbox|storage|disk|that you tried to reach",  # Gmail, Dovecot, Exchange
-    rb"\bsize\b|\bbytes\b|too (?:large|big)|\bhops?\b|\bline\b|attachment",  # of the mail
-    rb"(?:user|recipient|account|maildir)(?:'s)?(?: \S+)? (?:is |has )?(?:over|exceeded)"
-    rb" (?:its |his )?(?:disk )?quota",
-)
-_SENDING = (
-    rb"(?:send(?:ing|er)?|sent|submission|outgoing|outbound|outmail|relay(?:ing)?|smtp|daily|hourly"
-    rb"|monthly|24[- ]?h(?:ours?)?|messag(?:es|ing)|e-?mails|mails)"
-)
 _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
     # What it is, its words, and the words that make it something else.
     AboutUs.TLS: (
-        _pattern(
+        pattern(
             rb"must issue a? ?starttls",  # RFC 3207; Postfix, Gmail, Sendmail
             rb"(?:starttls|tls|encryption|secure connection)[^.;]{0,30}\b(?:required|needed|first)",
             rb"(?:require|need)s?[^.;]{0,20}\b(?:starttls|tls|encryption)",
         ),
     ),
     AboutUs.QUOTA: (
-        _pattern(
+        pattern(
             # Gmail, Exchange, Zoho, Outmail, hosters
-            _SENDING + rb"[^.;]{0,40}\b(?:quota|limits?|allowance)\b[^.;]{0,40}"
-            rb"(?:exceed|reach|used|exhaust|over\b|hit\b)",
+            SENDING + rb"[^.;]{0,40}\b(?:quota|limits?|allowance)\b[^.;]{0,40}" + DONE,
             rb"(?:exceed|reach|exhaust|used up|take you over|over)(?:ed|s|ing)?\b[^.;]{0,30}"
-            + _SENDING
+            + SENDING
             + rb"[^.;]{0,40}\b(?:quota|limits?|allowance|per (?:hour|day|month))",
             rb"exceeded the max(?:imum)? (?:e-?mails|defers)",  # cPanel's Exim
             rb"maximum credits exceeded|exceeded your messaging limits",  # SendGrid
@@ -96,21 +86,33 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
             rb"only \d+ (?:messages|e?mails|recipients) (?:per|a) (?:hour|day)",  # Postfix policies
             rb"(?:messages|mails|recipients)[^.;]{0,30}\b(?:today|per day|a day|per month)\b"
             rb"[^.;]{0,30}(?:exceed|reach|used|exhaust)",
-            rb"sending (?:is |has been )?(?:paused|suspended|disabled)",  # Amazon SES
+            rb"sending (?:\S+ ){0,3}(?:paused|suspended|disabled|blocked)",  # Amazon SES, Zoho
+            # Mailtrap, GMX and IONOS
+            rb"\b(?:e-?mail|mail|message|recipient|plan|account|hour|send) ?-?limit\b[^.;]{0,40}"
+            + DONE,
+            rb"(?:exceed|reach)(?:ed|s)?\b[^.;]{0,20}\b(?:e-?mail|message|plan|hour|account)(?:'s)?"
+            rb" (?:limit|quota)|limit of (?:your|the) (?:plan|account)",
+            rb"upgrade your (?:plan|account)|trial [^.;]{0,20}(?:expired|ended|over\b)",
+            rb"(?:no|out of|not enough|insufficient)(?: [a-z-]+)? credits?\b",
+            # policyd and iRedAPD; what the policy (x.7.n) limits is sending
+            rb"policy rejection\b.{0,60}quota exceeded|quota exceeded \(number of",
+            rb"^[45]\.7\.\d+ .{0,120}\bquota (?:is |has been )?(?:exceeded|reached|exhausted)",
+            rb"submission ?quota ?exceed|frequency (?:is |has been )?limited",  # Exchange, QQ
+            rb"too many (?:messages|e-?mails|mails)\b(?! (?:for|to|in) th)",  # OVH, in a 5xx
         ),
-        _OTHER_LIMITS,
+        OTHER_LIMITS,
     ),
     AboutUs.HELO: (
-        _pattern(
+        pattern(
             rb"helo command rejected",  # Postfix
-            rb"invalid (?:helo|ehlo)",  # Exim
-            rb"\b(?:helo|ehlo)\b[^.;]{0,40}(?:reject|refus|denied|not (?:valid|allowed|accept|found"
-            rb"|fully|resolv)|does not|mismatch|forged|bogus|(?:must|should) be|requires)",
-            rb"(?:bad|bogus|forged|unacceptable|fully[- ]qualified) (?:helo|ehlo)",
+            rb"\b(?:helo|ehlo)\b[^.;]{0,40}(?:reject|refus|denied|mismatch|forged|bogus|invalid"
+            rb"|unknown|not (?:an? )?(?:valid|allowed|accept|found|fully|fqdn|resolv|legal)"
+            rb"|does(?: not|n't)|unresolv|(?:must|should) be|requires|with an? (?:valid|full))",
+            rb"(?:invalid|bad|bogus|forged|unacceptable|fully[- ]qualified|unknown) (?:helo|ehlo)",
         ),
     ),
     AboutUs.SENDER: (
-        _pattern(
+        pattern(
             rb"sender (?:address |domain )?(?:rejected|refused|denied|not allowed|blocked|invalid)",
             rb"not owned by user|sender login mismatch",  # Postfix
             rb"send as this sender|sendasdenied|bad outbound sender|banned sender\b",  # Exchange
@@ -118,59 +120,71 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
             rb"meet the required authentication level",  # Outlook.com
             rb"address is not verified|from (?:address|domain)[^.;]{0,60}"
             rb"(?:not (?:verified|allowed|authori[sz]ed|match)|does not match)",  # SES, SendGrid
-            rb"domain (?:\S+ )?is not allowed to send",  # Mailgun
+            rb"domain (?:\S+ )?is (?:not allowed to send|disabled)",  # Mailgun
+            rb"unconfigured sending domain|is not one of your addresses",  # SparkPost, iCloud
             rb"(?:not (?:allowed|permitted|authori[sz]ed)|no permissions?) to (?:send|use)"
             rb"[^.;]{0,30}\b(?:as|from|sender|this address)\b",
         ),
-        _pattern(rb"not logged in"),  # Postfix: reject_unauthenticated_sender_login_mismatch
+        pattern(rb"not logged in"),  # Postfix: reject_unauthenticated_sender_login_mismatch
     ),
     AboutUs.RELAY: (
-        _pattern(
-            rb"relay access denied|relaying denied|relay(?:ing)? (?:is )?(?:denied|prohibited)",
-            rb"relay(?:ing)? (?:is )?not (?:permitted|allowed|authori[sz]ed)",  # Exim, qmail
-            rb"(?:unable|not (?:permitted|allowed|authori[sz]ed)|cannot|refus\w+) to relay",
-            rb"do(?:es)? not relay|no relaying|cannot relay|not a relay|we don't relay",
+        pattern(
+            # Postfix, Sendmail, Domino, CommuniGate, Zoho
+            rb"relay(?:ing)?(?: access| operation| mail)?(?: (?:to|for|from) \S+)? (?:is |was )?"
+            rb"(?:denied|prohibited|rejected|refused|disallowed|forbidden|disabled|blocked)",
+            rb"relay(?:ing)?(?: mail)?(?: (?:to|for|from) \S+)? (?:is )?"
+            rb"not (?:permitted|allowed|authori[sz]ed)",  # Exim, qmail
+            rb"invalid credentials for relay",  # Google Workspace
+            rb"(?:unable|not (?:permitted|allowed|authori[sz]ed|configured)|refus\w+) to relay",
+            rb"(?:do(?:es)? not|cannot|we don't) relay|no relay(?:ing)?\b|not an? (?:open )?relay",
+            rb"allowed to be relayed",
             rb"isn't in my list of allowed rcpthosts|not in my rcpthosts",  # qmail
         ),
     ),
     AboutUs.SIGN_IN: (
-        _pattern(
+        pattern(
             rb"auth(?:entication)? (?:is )?(?:required|needed)",  # Exim, Postfix, Exchange
-            rb"must (?:first )?(?:be )?(?:authenticat|log ?in|sign ?in)",
+            rb"(?:must|need to|have to) (?:first |be )*(?:authenticat|log(?:ged)? ?in|sign ?in)",
             rb"(?:not|wasn't|isn't) (?:properly )?authenticated",
-            rb"please authenticate|authenticate first",
+            rb"please (?:authenticate|log ?in)|(?:authenticate|log ?in) first|login required",
+            rb"\bauth\w*(?: command)? (?:must|should|has to|needs to) be (?:\S+ )?(?:first|before)",
             rb"(?:requires|needs) (?:smtp )?auth(?:entication)?\b",
             rb"\bauth(?: command)? first\b|not logged in",  # qmail, Postfix
             rb"turn on smtp auth",  # cPanel's Exim
         ),
     ),
     AboutUs.CLIENT: (
-        _pattern(
+        pattern(
             rb"client host (?:\S+ )?(?:rejected|blocked)",  # Postfix
             rb"access denied[^.;]{0,30}\b(?:ip|host)\b",
             rb"blocked using|block ?list|black ?list|\bdns-?[bw]l\b|\brbl\b|spamhaus|spamcop",
-            rb"(?:your|sending|client|source) (?:ip|host|server|mta)\b[^;]{0,80}"
-            rb"(?:block|denied|reject|refus|banned|listed|not (?:allowed|authori[sz]ed|permitted))",
-            rb"banned sending ip|poor reputation|bad reputation",  # Exchange Online, Cisco
+            rb"\bblocked\b[^;]{0,80}(?:\bip=|ipcheck|\b\d{1,3}(?:\.\d{1,3}){3}\b)",  # Proofpoint
+            rb"(?:(?:your|sending|client|source) (?:host|server|mta)|\bip)\b[^;]{0,80}"
+            rb"(?:block|denied|reject|refus|banned|listed|unauthori[sz]ed"
+            rb"|not (?:allowed|authori[sz]ed|permitted|accepted|registered))",
+            rb"unauthori[sz]ed ip\b|spam ip\b|banned sending ip",  # Brevo, QQ, Exchange Online
+            rb"\d\]? (?:will be|is|was|has been)? ?(?:permanently |temporarily )?"
+            rb"(?:deferred|blocked|banned|block-?listed)",  # Yahoo
+            rb"not (?:be )?accepted from|not allowed to connect",  # AT&T, Yahoo
+            rb"(?:poor|bad|low) reputation|reputation of (?:the|your) (?:sending )?ip",  # Cisco
             rb"reverse (?:dns|hostname|lookup)|\bptr\b|cannot find your (?:reverse )?hostname",
             rb"not authori[sz]ed to (?:perform|send mail)",  # Amazon SES, SendGrid
             rb"(?:unusual|suspicious) (?:sending |account |outgoing )?activity",  # Zoho
-            rb"account (?:is |has been )?(?:disabled|suspended|blocked|on probation)",
+            rb"outgoing (?:mail |e-?mail )?(?:is |has been )?blocked",  # Zoho
+            rb"\byour (?:[a-z0-9]+ ){0,3}account\b[^.;]{0,60}\b" + SHUT,  # Amazon SES, OVH
+            rb"\baccount(?: for \S+| \S+@?\S*)? (?:is |was |has been )?(?:[a-z]+ly |been )?" + SHUT,
+            rb"\baccount\b[^.;]{0,30}\b(?:not (?:yet )?(?:been )?(?:activated|active|approved"
+            rb"|enabled|verified|allowed|authori[sz]ed)|pending approval)",  # Brevo, Mailgun
+            rb"(?:activate|verify|confirm) your [^.;]{0,20}account",
         ),
         # A block list of links is about what the mail says.
-        re.compile(rb"\burls?\b|\buris?\b|\blinks?\b|\bbody\b|\bcontent\b|uribl|surbl"),
+        pattern(
+            rb"\burls?\b|\buris?\b|\blinks?\b|\bbody\b|\bcontent\b|uribl|surbl",
+            rb"^[45]\.[12]\.1 |(?:user|mailbox)(?:'s)? account|you (?:tried|are trying) to reach",
+        ),
     ),
 }
 
-# Who says one of these speaks of a recipient or of the mail, in the languages of large providers.
-_SAYS_WHAT = _pattern(
-    rb"\buser|mailbox|recipient|\brcpt|address|account|inbox|member|unknown|exist",
-    rb"no such|not found|invalid|disabled|inactive|deactivated|\bfull\b|unrout|undeliver",
-    rb"\bgroup\b|\balias|unbekannt|empf|benutzer|inconnu|destinataire|destinatari|desconocid|inexistent",
-    rb"sconosciut|inesistent|utente|usuari|utilisateur|no hay",
-    rb"spam|virus|malware|malicious|phish|content|attach|\bfiles?\b|\bur[li]s?\b|\blinks?\b|\bheaders?\b",
-    rb"subject|\bsize|large|\bbig\b|bytes|dkim|dmarc|\bspf\b|from:|message-id|duplicate|\bmime|encod",
-)
 # What stands there is the message's, not the relay's word.
 _ADDRESS = re.compile(rb"<[^<>]{0,320}>|\S+@[\w.-]+")
 
@@ -182,7 +196,7 @@ _WANTS_ENCRYPTION = 538
 def about_us(reply: SmtpReply) -> AboutUs | None:
     """Return what about us `reply` refuses; None where it says nothing of the kind."""
     text = _words(reply)
-    if _ABOUT_THE_RECIPIENT.search(text):
+    if ABOUT_THE_RECIPIENT.search(text):
         return None
     if reply.code in AUTHENTICATION_CODES:
         return sign_in_advice(reply)
@@ -206,7 +220,7 @@ def says_what_about(reply: SmtpReply) -> bool:
     _, subject, detail = reply.enhanced or (0, 0, 0)
     # RFC 3463: x.1 is an address, x.2 a mailbox, x.6 the content, x.3.4 the size.
     is_coded = subject in {1, 2, 6} or (subject, detail) == (3, 4)
-    return is_coded or _SAYS_WHAT.search(_words(reply)) is not None
+    return is_coded or SAYS_WHAT.search(_words(reply)) is not None
 
 
 def _words(reply: SmtpReply) -> bytes:
@@ -214,7 +228,7 @@ def _words(reply: SmtpReply) -> bytes:
 
 
 def _by_words(text: bytes) -> AboutUs | None:
-    for kind, (pattern, *others) in _TABLE.items():
-        if pattern.search(text) and not any(other.search(text) for other in others):
+    for kind, (words, *others) in _TABLE.items():
+        if words.search(text) and not any(other.search(text) for other in others):
             return kind
     return None

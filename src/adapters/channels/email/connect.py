@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from adapters.channels.email.failures import NOT_TLS, Failures, no_greeting
-from adapters.channels.email.introduction import introduce
+from adapters.channels.email.introduction import EHLO, HELO, EhloCloses, introduce
 from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
 from adapters.channels.email.sign_in import SignInGate
@@ -117,7 +117,7 @@ class Connector:
         tokens.accepted(token)
         return session
 
-    async def _open(self, settings: SmtpSettings, token: str | None) -> Session:
+    async def _open(self, settings: SmtpSettings, token: str | None, verb: str = EHLO) -> Session:
         failures = Failures(settings, token)
         if self._context is None and settings.security is not Security.CLEAR:
             self._context = _context(self._ca_file)
@@ -127,7 +127,10 @@ class Connector:
         name = self._ehlo or own_name(self._host_name, session.own_address)
         seconds = self._limit(self._timeouts.command)
         try:
-            await introduce(session, name, failures, self._context, seconds)
+            await introduce(session, name, failures, self._context, seconds, verb)
+        except EhloCloses:
+            session.abort()
+            return await self._open(settings, token, HELO)
         except BaseException:
             session.abort()
             raise

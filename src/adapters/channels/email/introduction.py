@@ -26,15 +26,25 @@ _OLD_AUTH = re.compile("^auth=", re.IGNORECASE | re.MULTILINE)
 _BY_PASSWORD = (Auth.PLAIN, Auth.LOGIN, Auth.CRAM_MD5)
 _FOR_A_USER = ("user", "login", "account")
 _STATUS_FIELDS = ("status", "error", "error_description", "schemes", "scope")
+EHLO, HELO = "EHLO", "HELO"
+
+
+class EhloCloses(Unavailable):
+    """The server refuses EHLO and closes the connection: say HELO over another."""
 
 
 async def introduce(
-    session: Session, name: str, failures: Failures, context: ssl.SSLContext | None, seconds: float
+    session: Session,
+    name: str,
+    failures: Failures,
+    context: ssl.SSLContext | None,
+    seconds: float,
+    verb: str = EHLO,
 ) -> None:
     """Make a connection that has been greeted ready for a mail. `name` is ours, `seconds` is the
-    limit for each answer. Raises Unavailable."""
+    limit for each answer. `verb`: HELO after an EhloCloses. Raises Unavailable."""
     settings = failures.settings
-    await _say_ehlo(session, name, failures, seconds)
+    await _say_ehlo(session, name, failures, seconds, verb)
     if settings.security is Security.STARTTLS:
         if "starttls" not in session.extensions or context is None:
             raise Unavailable(
@@ -61,23 +71,29 @@ async def introduce(
     session.pipelining = settings.pipelining and "pipelining" in session.extensions
 
 
-async def _say_ehlo(session: Session, name: str, failures: Failures, seconds: float) -> None:
+async def _say_ehlo(
+    session: Session, name: str, failures: Failures, seconds: float, verb: str = EHLO
+) -> None:
     """EHLO, or HELO where the server knows no EHLO and we need none of its extensions."""
-    settings = failures.settings
-    reply = await failures.answer(session, f"EHLO {name}\r\n".encode(), seconds)
-    if reply.code in _NO_EHLO:
-        needs = "TLS" if settings.security is not Security.CLEAR else ""
-        needs = needs or ("a sign-in" if settings.username else "")
+    reply = await failures.answer(session, f"{verb} {name}\r\n".encode(), seconds)
+    if verb == EHLO and reply.code in _NO_EHLO:
+        needs = "TLS" if failures.settings.security is not Security.CLEAR else ""
+        needs = needs or ("a sign-in" if failures.settings.username else "")
         if needs:
             raise Unavailable(
                 f"{session.server} does not know EHLO ({reply}), and"
                 f" DISPATCHER_EMAIL_URL asks for {needs}, which needs it; nothing was sent"
             )
-        reply = await failures.answer(session, f"HELO {name}\r\n".encode(), seconds)
-        reply = SmtpReply(reply.code, reply.text.partition(b"\n")[0])  # it offers no extensions
+        verb = HELO
+        try:
+            reply = await failures.answer(session, f"{verb} {name}\r\n".encode(), seconds)
+        except Unavailable as error:
+            if not session.was_closed:
+                raise
+            raise EhloCloses(str(error)) from None
     if reply.code != _DONE:
         raise failures.name_refused(reply)
-    session.extensions = _extensions(reply)
+    session.extensions = _extensions(reply) if verb == EHLO else {}
 
 
 def _extensions(reply: SmtpReply) -> dict[str, str]:

@@ -63,6 +63,7 @@ _TABLE: Final = (
             rb"\b(?:user|recipient|mailbox|account|address)\b[^.;]{0,60}"
             rb"\breceiv(?:ing|ed) (?:mail|e-?mails?|messages?|too)"
             rb"|too many " + _MAIL + rb" (?:for|to) th(?:is|e) (?:recipient|user|mailbox)"
+            rb"|\brecipient (?:has |is )?(?:exceed|over)"
         ),
     ),
     (
@@ -75,6 +76,12 @@ _TABLE: Final = (
             rb"|" + _MAIL + rb"[^.;]{0,40} per (?:smtp )?(?:session|connection)\b"
             rb"|batch limit reached"
             rb"|too many recipients: too many messages sent"
+            rb"|^4\.5\.3 too many " + _MAIL + rb"\b(?! " + _PER_TIME + rb")"
+            rb"|" + _MAIL + rb" (?:count|limit|quota)[^.;]{0,30}"
+            rb" (?:in|on|per|over|for|of) (?:this |the |an? |each )?(?:session|connection)"
+            rb"|(?<!concurrent )(?<!simultaneous )\bsession(?:'s)? limit|transactions? limit"
+            rb"|(?:open|use|start|make|try|with|on|over) (?:a new|another|a fresh|a different)"
+            rb" (?:smtp )?(?:session|connection)"
         ),
     ),
     (

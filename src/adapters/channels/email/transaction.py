@@ -85,13 +85,15 @@ class SmtpEnvelope:
         if sender is not None and not sender.accepted and not is_over:
             return [refusal(sender, Phase.SENDER, self._session)] * len(self._recipients)
         answers: Answers = []
-        for reply in self._recipients:
+        accepted = [n for n, r in enumerate(self._recipients) if r and r.accepted]
+        for number, reply in enumerate(self._recipients):
             # The rest of a group is refused because of a farewell, as with "503 need MAIL first".
             is_over = is_over or (reply is not None and reply.code == FAREWELL)
             if is_over or reply is None or reply.accepted:
                 answers.append(None)
             else:
-                answers.append(refusal_of_one(reply, self._session))
+                ends_it = bool(accepted) and number > accepted[-1]
+                answers.append(refusal_of_one(reply, self._session, ends_it=ends_it))
         self._note_limit(answers)
         if self._session.lost is not None:
             self._refuse_if_undecided(answers, is_awaited=is_awaited)
@@ -116,12 +118,15 @@ class SmtpEnvelope:
         """Raise unless every reply had come before the connection went."""
         said = filter(None, (self._sender, *self._recipients, self._data))
         farewell = next((reply for reply in said if reply.code == FAREWELL), None)
-        limit = limit_of(farewell, Phase.SENDER) if farewell else None
+        accepted = frozenset(n for n, r in enumerate(self._recipients) if r and r.accepted)
+        phase = Phase.RECIPIENT if accepted and farewell in self._recipients else Phase.SENDER
+        limit = limit_of(farewell, phase) if farewell else None
         if farewell is not None and limit is Limit.RATE:
             raise verdict(farewell, Phase.SENDER, self._session.server)
         is_decided = None not in answers or (self._data is not None and not is_awaited)
         if farewell or not is_decided:
-            accepted = frozenset(n for n, r in enumerate(self._recipients) if r and r.accepted)
+            if limit is Limit.RECIPIENTS:
+                self.most_recipients = len(accepted)
             text = f"{self._session.server}: {self._session.lost}"
             raise LostBeforePayload(text, answers, accepted, limit)
 

@@ -32,6 +32,18 @@ _WAIT_UNITS = {
     b"h": timedelta(hours=1),
 }
 _LONGEST_NAMED_WAIT = timedelta(days=1)
+_TOO_MANY_RECIPIENTS = 452  # RFC 5321 4.5.3.1.10 names the code alone
+_OF_ONE_RECIPIENT = re.compile(
+    rb"4\.[12]\.|(?!4\.\d).*(?:mailbox|maildir|inbox|quota|\b(?:user|account)\b|gr[ae]y-?list)",
+    re.DOTALL | re.IGNORECASE,
+)
+_OF_NO_SESSION = re.compile(rb"4\.[17]\.|.*gr[ae]y-?list", re.DOTALL | re.IGNORECASE)
+# RFC 3463: the mail system is full (x.3.1) or incorrectly configured (x.3.5), or the words say so.
+_RELAY_BROKEN = re.compile(
+    rb"4\.3\.[15]\b|(?!4\.[124-7]\.|4\.3\.4\b).*(?:insufficient (?:system|disk|server|queue)"
+    rb"|(?:system|disk|server|queue) (?:is )?full|space shortage|no space left|out of disk)",
+    re.DOTALL | re.IGNORECASE,
+)
 _REASONS = {
     Phase.SENDER: FailureReason.SENDER_REFUSED,
     Phase.RECIPIENT: FailureReason.RECIPIENT_REFUSED,
@@ -62,9 +74,12 @@ def refusal(reply: SmtpReply, phase: Phase, session: Session, count: int = 1) ->
     """The error of `count` recipients that a reply refuses together. Raises NothingSent where
     another transaction makes sense."""
     limit = limit_of(reply, phase)
+    text = f"{session.server} answered {phase} with {reply}"
+    is_late = limit is None and phase is Phase.SENDER and session.mails_sent and reply.code < 500
+    if is_late and not _OF_NO_SESSION.match(reply.text) and about_us(reply) is None:
+        raise SessionUsedUp(text)  # it may be the session's
     if limit is None or limit is Limit.RATE:
         return verdict(reply, phase, session.server)
-    text = f"{session.server} answered {phase} with {reply}"
     if limit is Limit.RECIPIENTS and count > 1:
         raise TooManyRecipients(text, count)
     if session.mails_sent:
@@ -73,9 +88,13 @@ def refusal(reply: SmtpReply, phase: Phase, session: Session, count: int = 1) ->
     return Transient(text, provider_fault=is_relay, is_certain=is_relay)
 
 
-def refusal_of_one(reply: SmtpReply, session: Session) -> DeliveryError:
-    """What it means that one recipient is refused."""
-    if limit_of(reply, Phase.RECIPIENT) is Limit.RECIPIENTS:
+def refusal_of_one(reply: SmtpReply, session: Session, *, ends_it: bool) -> DeliveryError:
+    """What it means that one recipient is refused. `ends_it`: others were accepted before, and
+    none after it."""
+    limit = limit_of(reply, Phase.RECIPIENT)
+    if ends_it and limit is None and reply.code == _TOO_MANY_RECIPIENTS:
+        limit = None if _OF_ONE_RECIPIENT.match(reply.text) else Limit.RECIPIENTS
+    if limit is Limit.RECIPIENTS:
         return NotYet(f"{session.server} answered {Phase.RECIPIENT} with {reply}")
     return refusal(reply, Phase.RECIPIENT, session)
 
@@ -83,9 +102,10 @@ def refusal_of_one(reply: SmtpReply, session: Session) -> DeliveryError:
 def _temporary(reply: SmtpReply, text: str) -> Transient:
     kind = about_us(reply)
     _, subject, detail = reply.enhanced or (0, 0, 0)
-    # RFC 3463: x.3.0 and x.3.2 are the mail system's own state, x.4.x network and routing; RFC
-    # 5321: 421 closes the service.
-    is_trouble = reply.code == 421 or subject == 4 or (subject, detail) in {(3, 0), (3, 2)}
+    # RFC 3463: x.3.n is the mail system's own state, but for x.3.4, a mail too large; x.4.n network
+    # and routing. RFC 5321: 421 closes the service.
+    is_broken = _RELAY_BROKEN.match(reply.text) is not None
+    is_trouble = reply.code == 421 or subject == 4 or (subject == 3 and detail != 4)
     is_greylisted = re.search(GREYLISTED, reply.text.lower()) is not None or (
         reply.code in {450, 451} and reply.enhanced == (4, 7, 1)
     )
@@ -93,8 +113,8 @@ def _temporary(reply: SmtpReply, text: str) -> Transient:
         text if kind is None else f"{text}; {kind}",
         at_least=GREYLIST_WAIT if is_greylisted else None,
         retry_after=_named_wait(reply),
-        provider_fault=is_trouble or kind is not None,
-        is_certain=kind is not None and kind.is_certain,
+        provider_fault=is_trouble or is_broken or kind is not None,
+        is_certain=is_broken or kind not in {None, AboutUs.SENDER},
     )
 
 

@@ -61,6 +61,32 @@ def test_field_5_6_a_relay_that_knows_no_ehlo_gets_helo(reply: str) -> None:
     assert server.sessions[0].commands[:2] == ["EHLO mail.example.com", "HELO mail.example.com"]
 
 
+def test_field_5_6_a_relay_that_closes_on_ehlo_gets_helo_over_another_connection() -> None:
+    server = SmtpServer()
+    server.on("helo", Cut("500 5.5.2 what?"))
+
+    session = connect(server, ehlo="mail.example.com")
+
+    assert isinstance(session, Session)
+    assert session.extensions == {}
+    assert [one.commands[0] for one in server.sessions] == [
+        "EHLO mail.example.com",
+        "HELO mail.example.com",
+    ]
+
+
+def test_field_5_6_a_relay_that_closes_on_both_is_away() -> None:
+    server = SmtpServer()
+    server.on("helo", Cut("500 5.5.2 what?"))
+    server.on("old helo", Cut())
+
+    error = connect(server)
+
+    assert isinstance(error, Unavailable)
+    assert len(server.sessions) == 2
+
+
+@pytest.mark.parametrize("action", [Say("500 5.5.2 what?"), Cut("500 5.5.2 what?")])
 @pytest.mark.parametrize(
     ("settings", "needed"),
     [
@@ -70,10 +96,10 @@ def test_field_5_6_a_relay_that_knows_no_ehlo_gets_helo(reply: str) -> None:
     ],
 )
 def test_field_5_6_helo_is_never_said_where_tls_or_a_sign_in_is_asked_for(
-    settings: dict[str, object], needed: str
+    settings: dict[str, object], needed: str, action: Say | Cut
 ) -> None:
     server = SmtpServer()
-    server.on("helo", Say("500 5.5.2 what?"))
+    server.on("helo", action)
 
     error = connect(server, settings=settings)
 

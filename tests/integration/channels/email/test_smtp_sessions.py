@@ -31,6 +31,9 @@ REPLIES = [
     "451 4.7.1 Too many messages per connection, try again",
     "552 5.7.0 Number of messages exceeds maximum per connection",
     OPENSMTPD,
+    "452 4.3.1 Message limit exceeded for this session",
+    "450 4.5.0 Session limit exceeded",
+    "452 4.5.3 Too many messages, please open a new connection",
 ]
 
 
@@ -71,6 +74,50 @@ def test_field_5_5_a_refusal_after_the_mail_itself_sends_it_again_elsewhere_once
 
         assert [mail.session for mail in server.accepted] == [0, 1]
         assert fact(learned, Fact.SESSION_MAILS) == 1
+
+    with_limits(Limits(), body)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "reply", ["452 4.3.1 no more", "450 try again later", "451 4.5.0 enough", "452 done"]
+)
+def test_field_5_5_a_session_that_takes_no_more_is_followed_by_another_whatever_the_words(
+    extensions: tuple[str, ...], reply: str
+) -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, _: Learned) -> None:
+        desk = Desk(notifier)
+
+        outcomes = [await desk.dispatch(a_notification(id=f"n-{n}")) for n in range(9)]
+
+        assert {(len(o.sent), o.attempt) for o in outcomes} == {(1, 1)}
+        assert Counter(mail.session for mail in server.accepted) == {0: 3, 1: 3, 2: 3}
+        assert desk.pauses == []
+
+    with_limits(Limits(session_mails=3, session_reply=reply), body, extensions=extensions)
+
+
+@pytest.mark.parametrize(
+    ("reply", "sessions"),
+    [
+        ("452 4.3.1 Insufficient system storage", 2),
+        ("450 4.1.8 Sender address rejected: Domain not found", 1),
+        ("450 4.7.1 try again later", 1),
+        ("450 Greylisted", 1),
+        ("451 sending quota exceeded", 1),
+    ],
+)
+def test_field_5_5_a_refusal_that_a_fresh_session_meets_too_is_an_ordinary_one(
+    reply: str, sessions: int
+) -> None:
+    async def body(server: LimitedSmtpServer, notifier: SmtpNotifier, _: Learned) -> None:
+        await send(notifier)
+        server.on("mail", Say(reply))
+
+        answers = await send(notifier)
+
+        assert isinstance(answers["ann@example.com"], Transient)
+        assert len(server.sessions) == sessions
 
     with_limits(Limits(), body)
 
