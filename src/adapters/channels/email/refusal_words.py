@@ -1,4 +1,4 @@
-"""Words that refusals share, whoever says them: what they are about, and what is shut or used up."""
+"""Words that refusals share, whoever says them: of a recipient, of a limit, of an account."""
 
 import re
 
