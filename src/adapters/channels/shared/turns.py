@@ -134,8 +134,7 @@ class SharedTurns:
                 "other processes with this account are before this message",
                 retry_after=timedelta(seconds=turn.wait),
             )
-        if turn.wait > 0:
-            await asyncio.sleep(turn.wait)
+        await asyncio.sleep(turn.wait)
 
     async def pause(self, name: object, wait: timedelta) -> None:
         """The provider asked for a wait: all processes keep to it."""

@@ -59,10 +59,9 @@ class SlackPace:
         await self._shared.pause(channel, wait + timedelta(seconds=self._spacing.headstart))
 
     def _gate(self, channel: str) -> Gate:
-        others = "and others are before this one"
         return self._shared.gate(
             channel,
             self._spacing,
-            f"a channel takes about one message a second, {others}",
-            f"Slack asked to wait, {others}",
+            "a channel takes about one message a second, and others are before this one",
+            "Slack asked to wait, and others are before this one",
         )

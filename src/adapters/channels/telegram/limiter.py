@@ -91,11 +91,10 @@ class Limiter:
         now, seconds = loop_time(), wait.total_seconds()
         self._gate(chat).pause(now + seconds)
         self._refused[chat] = (now, seconds)
-        recent = {c: r for c, r in self._refused.items() if r[0] > now - _REFUSALS_WITHIN}
-        self._refused = recent
-        if len(recent) >= _DISTINCT_REFUSALS:
+        self._refused = {c: r for c, r in self._refused.items() if r[0] > now - _REFUSALS_WITHIN}
+        if len(self._refused) >= _DISTINCT_REFUSALS:
             # A longer wait among them may be that chat's own.
-            shortest = min(_LONGEST_BOT_PAUSE, *(seconds for _, seconds in recent.values()))
+            shortest = min(_LONGEST_BOT_PAUSE, *(seconds for _, seconds in self._refused.values()))
             if not self._bot.is_paused():
                 log.warning("telegram asks the whole bot to wait", seconds=shortest)
             self._bot.pause(now + shortest)
