@@ -104,7 +104,8 @@ class Model:
                 return None
             free = [row for row in rows if self.is_free(row)]
             rows = free or [row for row in rows if row.process != process]
-        rows = sorted(rows, key=lambda row: (row.is_sent, row.process not in self.dead))
+        # Of sent rows the oldest: equal messages are interchangeable.
+        rows = sorted(rows, key=lambda r: 2 if r.is_sent else int(r.process not in self.dead))
         return rows[0] if rows else None
 
     def is_free(self, row: Known) -> bool:
