@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -206,5 +208,48 @@ def test_a_budget_that_is_used_up_rests_for_its_time_even_where_others_used_it()
 
         assert len(relay.accepted) == 10
         assert len(asked) <= 4 * 5
+
+    run(body())
+
+
+class SlowPaces(MemoryPaces):
+    """Each question and each answer is on its way for some milliseconds."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(now)
+        self._random = Random(seed)
+
+    async def _on_its_way(self) -> None:
+        await asyncio.sleep(self._random.expovariate(100.0))
+
+    async def take(self, key: str, spacing: Spacing, patience: float) -> Turn:
+        await self._on_its_way()
+        turn = await super().take(key, spacing, patience)
+        await self._on_its_way()
+        return turn
+
+    async def note(self, key: str) -> tuple[str, float]:
+        await self._on_its_way()
+        note = await super().note(key)
+        await self._on_its_way()
+        return note
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("count", "total"), [(14, 600), (5, 200)])
+def test_field_5_3_no_turn_of_a_probe_holds_up_those_after_it_once_the_relay_takes_mail(
+    count: int, total: int, seed: int
+) -> None:
+    async def body() -> None:
+        relay = Relay(count, 1.0, connections=20)
+        store = SlowPaces(seed)
+
+        await asyncio.gather(
+            *(work(paced(relay, store=store), names(total // 2, name)) for name in "ab")
+        )
+
+        times = sorted(at for at, _ in relay.accepted)
+        assert max(b - a for a, b in pairwise(times)) < 4.0
+        assert times[-1] - times[0] <= 1.2 * total / count
 
     run(body())

@@ -86,7 +86,9 @@ class RelayPace:
             return
         with suppress(LedgerUnavailable):
             await self.unused(permit)
-            if permit.is_probe and self.now.is_blocked and self.now.episode == permit.episode:
+            if permit.is_probe and (
+                not self.now.is_blocked or self.now.episode == permit.episode
+            ):  # its turn kept the next ones away for as long as an answer may take
                 await self.store.hold(self.key, 0.0)
         self.open.discard(permit)
 
@@ -101,6 +103,8 @@ class RelayPace:
         while self.now.is_blocked:
             note, now = await self.refresh()
             pace = self.now
+            if not pace.is_blocked:  # this turn was taken while another mail ended the pause
+                await self.store.hold(self.key, 0.0)
             if pace.episode != permit.episode or not pace.is_blocked:
                 return
             probed_at = now if permit.turn is None else permit.turn.at

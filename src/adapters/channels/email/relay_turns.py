@@ -109,8 +109,9 @@ class RelayTurns:
         pace, spacing = shared.now, self._spacing()
         patience = shared.rules.longest_hold - (self._clock() - place.since)
         may_get_room = bool(spacing.budgets and shared.open)
-        longest = 0.0 if may_get_room else max(patience, _LOOK)
-        turn = await shared.store.take(shared.key, spacing, longest)
+        turn = await shared.store.take(
+            shared.key, spacing, 0.0 if may_get_room else max(patience, _LOOK)
+        )
         if not turn.taken:
             if may_get_room and patience > 0:
                 await shared.rules.sleep(min(turn.wait, _SOON))
