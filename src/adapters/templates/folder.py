@@ -97,10 +97,12 @@ class TemplateFolder:
 
     def changed(self) -> FileSet | None:
         """Read the set if it has changed since it was read and those who write it are done.
-        Raises TemplateSetBroken."""
+        A folder that could not be seen counts as changed. Raises TemplateSetBroken."""
+        taken, self._taken = self._taken, None
         with _faults_of(self._root):
             look = _look_at(self._root)
-        if not self._is_done(look) or look == self._taken:
+        self._taken = taken
+        if not self._is_done(look) or look == taken:
             return None
         files = self.read()
         return files if self._taken else None

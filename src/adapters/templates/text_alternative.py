@@ -6,14 +6,15 @@ row ends) follows the standard's rules for the elements whose text it changes.
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from operator import length_hint
 
-from adapters.html import VOID
+from adapters.html import VOID, OpenElement
 from adapters.templates.text_pieces import NEUTRAL, TABLE, Piece, Tag, Words, pages
 from adapters.templates.text_writer import LINE, PARAGRAPH, Cell, Writer
 from adapters.templates.visibility import (
     KEEPS_LINES,
     Look,
-    OpenElement,
     hidden_classes,
     with_breaks,
 )
@@ -50,23 +51,27 @@ def text_from_html(html: str) -> str:
     source = _UNSEEN.sub(drop, html)
     if KEEPS_LINES in source:
         source = with_breaks(source)
-    reader = _Reader()
     hidden = hidden_classes(styles) if styles else frozenset()
-    reader.read(iter(pages(hidden).pieces(source)))
+    reader = _Reader(pages(hidden).pieces(source))
+    reader.read()
     return reader.end()
 
 
 class _Reader:
     """Takes tags and texts in turn; keeps what is open. `writer`: what they are written to."""
 
-    def __init__(self) -> None:
+    def __init__(self, pieces: list[Piece]) -> None:
         self.writer = Writer()
+        self._pieces = pieces
+        self._counted = 1
+        """How many pieces `_open` has taken; the first has no tag."""
+        self._open = OpenElement()
         self._blocks: list[list[str]] = []
         """Inline elements shown as blocks, each with those of its name within it."""
 
-    def read(self, pieces: Iterator[Piece]) -> None:
+    def read(self) -> None:
         """Take the tags, each with its words."""
-        writer, blocks = self.writer, self._blocks
+        writer, blocks, pieces = self.writer, self._blocks, iter(self._pieces)
         for tag, words in pieces:
             if tag.is_plain:
                 if tag.act:
@@ -111,14 +116,22 @@ class _Reader:
                 self.writer.cell()
             if tag.name in VOID:
                 return NEUTRAL, words
-            hidden = OpenElement(tag.name)
+            at = len(self._pieces) - length_hint(pieces) - 1
+            hidden = OpenElement(tag.name, partial(self._around, at))
             tag, words = NEUTRAL, None
             for inner, after in pieces:
-                is_about_another = hidden.take(inner.name, in_table=self.writer.depth > 0)
+                is_about_another = hidden.take(inner.name)
                 if not hidden.is_open:
                     tag, words = (inner if is_about_another else NEUTRAL), after
                     break
         return tag, words
+
+    def _around(self, at: int) -> list[str]:
+        """What is open where that piece begins."""
+        for tag, _ in self._pieces[self._counted : at]:
+            self._open.take(tag.name)
+        self._counted = max(self._counted, at)
+        return self._open.names.copy()
 
     def _take(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Words | None:
         """Take a tag that is hidden, has a style or is a table's; the words after it."""

@@ -23,6 +23,13 @@ MAKE_TEXT = frozenset(
 INSERT_ARGUMENTS = frozenset(("replace", "format"))
 """Those of them that put their arguments into the text, too."""
 
+CALL_BY_NAME = {
+    "map": ("filter", 0),
+    **dict.fromkeys(("select", "reject"), ("test", 0)),
+    **dict.fromkeys(("selectattr", "rejectattr"), ("test", 1)),
+}
+"""Filters that call another filter or a test: which of them, and which argument names it."""
+
 ACCEPT_NULL = frozenset(
     ("default", "d", "tojson", "int", "float", "attr", "map", "select", "reject", "selectattr",
      "rejectattr")

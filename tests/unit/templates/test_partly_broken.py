@@ -166,3 +166,36 @@ def test_field_3_7_an_underlined_heading_in_a_text_is_no_merge(folder: Folder) -
 
     assert render(templates, "t").parts["text"].startswith("Welcome")
     assert list(templates.snapshot.broken) == ["u"]
+
+
+@pytest.mark.parametrize(
+    ("source", "unknown"),
+    [
+        ("{% if x %}\n{{ x|nope }}{% else %}z{% endif %}", "filter named 'nope'"),
+        ("{{ x\n if x else x|nope }}", "filter named 'nope'"),
+        ("\n{{ 'a' if x is nosuch else 'b' }}", "test named 'nosuch'"),
+        ("\n{{ 'a' if x is not nosuch else 'b' }}", "test named 'nosuch'"),
+        (
+            "{% if vip %}\n{% for i in l|nope %}{{ i }}{% endfor %}{% endif %}",
+            "filter named 'nope'",
+        ),
+        ("{% if x %}\n{% filter nope %}x{% endfilter %}{% endif %}", "filter named 'nope'"),
+        ("{% macro m() %}\n{{ x|nope }}{% endmacro %}", "filter named 'nope'"),
+        ("\n{{ l|map('nope')|join }}", "filter named 'nope'"),
+        ("\n{{ l|select('nosuch')|join }}", "test named 'nosuch'"),
+        ("\n{{ l|rejectattr('a', 'nosuch')|join }}", "test named 'nosuch'"),
+    ],
+)
+def test_field_3_8_an_unknown_filter_or_test_is_refused_wherever_it_stands(
+    folder: Folder, source: str, unknown: str
+) -> None:
+    (fault,) = faults(folder.write({"t.jinja2": source}))
+
+    assert fault.startswith("t.jinja2 line 2: No " + unknown)
+
+
+def test_field_3_8_filters_and_tests_that_there_are_may_be_called_by_name(folder: Folder) -> None:
+    source = "{{ l|map('upper')|select('string')|selectattr('x', 'undefined')|map(f)|join }}"
+    templates = folder.write({"t.jinja2": source}).load()
+
+    assert render(templates, "t", {"l": ["a"], "f": "lower"}).parts["html"] == "a"

@@ -115,6 +115,26 @@ def test_a_folder_that_vanishes_keeps_the_last_good_set_until_it_is_back(folder:
     assert templates.refresh()
 
 
+def test_field_3_8_a_folder_that_was_away_and_is_back_unchanged_is_reported_as_good(
+    folder: Folder,
+) -> None:
+    reports: list[TemplatesChanged] = []
+    templates = folder.write({"a.jinja2": "good"}).load(reports)
+    templates.refresh()
+    away = folder.root.with_name("away")
+
+    for _ in range(2):
+        folder.root.rename(away)
+        templates.refresh()
+        away.rename(folder.root)
+        templates.refresh()
+        templates.refresh()
+
+    good = TemplatesChanged(version=templates.snapshot.version)
+    assert [report.is_refused for report in reports] == [True, False, True, False]
+    assert reports[1::2] == [good, good]
+
+
 def test_a_folder_found_empty_keeps_the_last_good_set(folder: Folder) -> None:
     reports: list[TemplatesChanged] = []
     templates = folder.write({"a.jinja2": "good"}).load(reports)
