@@ -23,11 +23,11 @@ VOID = frozenset(
 """Elements without an end."""
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+# They go on after a block that ended before them (13.2.4.3).
 _FORMATTING = frozenset(
     ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt",
      "u")
 )  # fmt: skip
-"""They go on after a block that ended before them (13.2.4.3)."""
 _ENDS_P = _HEADINGS | frozenset(
     ("address", "article", "aside", "blockquote", "center", "dd", "details", "dialog", "dir", "div",
      "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup", "hr",
@@ -39,33 +39,33 @@ _SCOPE = frozenset(("table", "td", "th", "caption", "object", "template", "marqu
 _SPECIAL = _SCOPE | _ENDS_P | _PARTS_OF_A_TABLE | {"body", "button", "iframe", "select"}
 _NO_ITEM = _SPECIAL - {"address", "div", "p"}
 _TABLE = frozenset(("table",))
+# What a part of a table stands in; what is within the nearest of these ends.
 _STAYS = {
     **dict.fromkeys(_GROUPS, _TABLE),
     "tr": _TABLE | {"tbody", "tfoot", "thead"},
     **dict.fromkeys(("td", "th"), _TABLE | {"tbody", "tfoot", "thead", "tr"}),
 }
-"""What a part of a table stands in; what is within the nearest of these ends."""
 _P = (frozenset(("p",)), _SCOPE | {"button"})
+# A tag ends the nearest open element of the first set, unless one of the second is nearer.
 _ENDS = {
     "li": (frozenset(("li",)), _NO_ITEM),
     **dict.fromkeys(("dd", "dt"), (frozenset(("dd", "dt")), _NO_ITEM)),
     "button": (frozenset(("button",)), _SCOPE),
-    **{f"/{name}": (frozenset((name,)), _SCOPE) for name in _SPECIAL},
+    **{name: (frozenset((name,)), _SCOPE) for name in ("a", "nobr")},
+    **{f"/{name}": (frozenset((name,)), _SCOPE) for name in _SPECIAL | _FORMATTING},
     **{f"/{name}": (frozenset((name,)), _TABLE) for name in _PARTS_OF_A_TABLE | _TABLE},
     **dict.fromkeys((f"/{name}" for name in _HEADINGS), (_HEADINGS, _SCOPE)),
     "/p": _P,
     "/li": (frozenset(("li",)), _SCOPE | {"ol", "ul"}),
 }
-"""A tag ends the nearest open element of the first set, unless one of the second is nearer."""
+# A start tag ends the innermost open element if it is one of these.
 _ENDS_LAST = {
     **dict.fromkeys(_HEADINGS, _HEADINGS),
     "option": frozenset(("option",)),
     "optgroup": frozenset(("option", "optgroup")),
 }
-"""A start tag ends the innermost open element if it is one of these."""
-_ENDS_FORMATTING = {"a": "a", "nobr": "nobr", **{f"/{name}": name for name in _FORMATTING}}
+# Elements within each other; browsers stop counting there, too.
 _DEEPEST = 512
-"""Elements within each other; browsers stop counting there, too."""
 
 
 def tokens(source: str) -> tuple[str, Iterator[tuple[str, str, str]]]:
@@ -122,9 +122,7 @@ class OpenElement:
         """Take a tag, its name after a slash where it ends an element. True where the tag ends the
         element from without, so that it is about what comes after it."""
         own_end, is_end = f"/{self.names[self._at]}", name[0] == "/"
-        if name in _ENDS_FORMATTING:
-            self._end_formatting(_ENDS_FORMATTING[name])
-        elif name in _STAYS:
+        if name in _STAYS:
             at = self._nearest(_STAYS[name])
             if at < 0:
                 return False  # a part of no table is ignored
@@ -139,18 +137,18 @@ class OpenElement:
             self.names.append(name)
         return not self.is_open and name != own_end
 
-    def _nearest(self, wanted: frozenset[str], barrier: frozenset[str] = frozenset()) -> int:
-        """Where the innermost open element of `wanted` is; -1 where there is none, or one of
-        `barrier` is nearer."""
+    def _nearest(self, wanted: frozenset[str], limits: frozenset[str] = frozenset()) -> int:
+        """The index of the innermost open element of `wanted`; -1 without one, or if one of
+        `limits` is nearer."""
         for at in reversed(range(len(self.names))):
             if self.names[at] in wanted:
                 return at
-            if self.names[at] in barrier:
+            if self.names[at] in limits:
                 return -1
         outer, self._around = self._around(), list
         self.names[:0] = outer
         self._at += len(outer)
-        return self._nearest(wanted, barrier) if outer else -1
+        return self._nearest(wanted, limits) if outer else -1
 
     def _cut(self, at: int) -> None:
         """What is open from there on ends; less than 0: nothing does."""
@@ -162,13 +160,3 @@ class OpenElement:
             self._at = at
         elif cut:
             del self.names[at:]
-
-    def _end_formatting(self, name: str) -> None:
-        """End a formatting element; a block within it goes on (13.2.6.4.7)."""
-        at = self._nearest(frozenset((name,)), _SCOPE)
-        if at < 0 or _SPECIAL.isdisjoint(self.names[at:]):
-            self._cut(at)
-        else:
-            del self.names[at]
-            self.is_open = self.is_open and at != self._at
-            self._at -= at < self._at

@@ -23,6 +23,7 @@ from adapters.templates.environment import loader_of, make_environment
 from adapters.templates.failures import compile_fault
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
 from adapters.templates.manifest import Manifest, read_manifest
+from adapters.templates.values import NullUsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +86,20 @@ class Compiler:
         self,
         *,
         lenient: bool,
-        refuse_null: bool,
+        nulls: list[NullUsed] | None,
         autoescape_flat: bool,
         channels: Mapping[str, ChannelParts],
     ) -> None:
-        """`lenient`: undefined variables print nothing. `refuse_null`: a null that is printed is
-        an error. `autoescape_flat`: bare NAME.jinja2 files are escaped as HTML. `channels`: what
-        each sends; a template.toml may name these; empty: any."""
+        """`lenient`: undefined variables print nothing. `nulls`: where those that
+        lenient mode prints are noted. `autoescape_flat`: bare NAME.jinja2 files are escaped as
+        HTML. `channels`: what each sends; a template.toml may name these; empty: any."""
         self._flat = HTML_ESCAPING if autoescape_flat else NO_ESCAPING
         self._channels = channels
         parts = (*COMMON, *chain.from_iterable(one.own for one in channels.values()))
         self._escaping = {part.name: part.escaping for part in parts}
         self._names = PartNames(self._escaping)
         self._environments = {
-            escaping: make_environment(escaping, lenient=lenient, refuse_null=refuse_null)
+            escaping: make_environment(escaping, lenient=lenient, nulls=nulls)
             for escaping in self._escaping.values()
         }
 

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
-from types import CodeType
+from inspect import currentframe
+from traceback import walk_stack
+from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
 from jinja2 import (
@@ -98,12 +100,13 @@ class _Parser(Parser):
 
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Gives templates no access to Python's own objects. `refuse_null`: a null that is used as a
-    value is an error. `writes_json`: lists and objects are printed as JSON, where a null in them is
-    one of its values."""
+    value is an error; else it is noted in `nulls`, if there is a list. `writes_json`: lists and
+    objects are printed as JSON, where a null in them is one of its values."""
 
     intercepted_binops = frozenset({"*", "**"})
     code_generator_class = Generator
     refuse_null = True
+    nulls: list[NullUsed] | None = None
     writes_json = False
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -131,20 +134,30 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         """As `as_text`; in JSON a null within the value is one of its values."""
         if type(value) not in SCALARS:
             is_json = self.writes_json and value is not None
-            refuse_unprintable(value, expression, allow_null=is_json or not self.refuse_null)
+            refuse_unprintable(value, expression, (lambda _: None) if is_json else self.meet_null)
         return value
 
     def as_text(self, value: Any, expression: str) -> Any:
         """`value`, unless to make a text of it would be a mistake. Raises NullUsed or
         NotPrintable."""
         if type(value) not in SCALARS:
-            refuse_unprintable(value, expression, allow_null=not self.refuse_null)
+            refuse_unprintable(value, expression, self.meet_null)
         return value
+
+    def meet_null(self, null: NullUsed) -> None:
+        """Raise it where that is an error, else note it with its place."""
+        if self.refuse_null:
+            raise null
+        if self.nulls is not None:
+            frames = (frame for frame, _ in walk_stack(currentframe()))
+            place = next(one for one in frames if "__jinja_template__" in one.f_globals)
+            null.__traceback__ = TracebackType(None, place, place.f_lasti, place.f_lineno)
+            self.nulls.append(null)
 
     def call_filter(self, name: str, value: Any, *arguments: Any, **more: Any) -> Any:
         """As the library does for `map`, but few filters are given a null."""
-        if value is None and self.refuse_null and name not in ACCEPT_NULL:
-            raise NullUsed("an item", NullUsed.ITEM_REMEDY, in_filter=name)
+        if value is None and name not in ACCEPT_NULL:
+            self.meet_null(NullUsed("an item", NullUsed.ITEM_REMEDY, in_filter=name))
         return super().call_filter(name, value, *arguments, **more)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -164,8 +177,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         raise SecurityError(f"access to {attribute!r} of {type(obj).__name__!r} is unsafe")
 
 
-def make_environment(escaping: Escaping, *, lenient: bool, refuse_null: bool) -> Environment:
-    """An environment without templates, to be overlaid with a loader of one set."""
+def make_environment(
+    escaping: Escaping, *, lenient: bool, nulls: list[NullUsed] | None = None
+) -> Environment:
+    """An environment without templates, to be overlaid with a loader of one set. `lenient` ones
+    note in `nulls` what is null and used as a value."""
     environment = _Sandbox(
         undefined=Undefined if lenient else StrictUndefined,
         autoescape=escaping.is_on,
@@ -174,7 +190,7 @@ def make_environment(escaping: Escaping, *, lenient: bool, refuse_null: bool) ->
         cache_size=-1,
         bytecode_cache=_CodeCache(),
     )
-    environment.refuse_null = refuse_null
+    environment.refuse_null, environment.nulls = not lenient, nulls
     environment.writes_json = escaping.in_json
     environment.globals["range"] = _bounded_range
     environment.filters |= {"tojson": tojson, "join": join}

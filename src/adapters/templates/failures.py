@@ -42,15 +42,11 @@ class TemplatePlace:
 
 
 class RenderFailure(Permanent):
-    """A rendering that failed, with the place where it did, if that is known. `is_null`: because a
-    null was to be printed."""
+    """A rendering that failed, with the place where it did, if that is known."""
 
-    def __init__(
-        self, message: str, *, reason: FailureReason, place: TemplatePlace | None, is_null: bool
-    ) -> None:
+    def __init__(self, message: str, *, reason: FailureReason, place: TemplatePlace | None) -> None:
         super().__init__(message, reason=reason)
         self.place = place
-        self.is_null = is_null
 
 
 def compile_fault(path: str, error: Exception) -> str:
@@ -86,11 +82,8 @@ def render_failure(
         case _:
             detail = f"{type(error).__name__}: {short_text(error, _LONGEST_DETAIL)}"
     where = f"{place}" if place else f"template {template!r}"
-    is_null = isinstance(error, NullUsed)
     remedy = f"; {error.remedy}" if isinstance(error, NullUsed) else ""
-    return RenderFailure(
-        f"{detail} in {where}{remedy}", reason=reason, place=place, is_null=is_null
-    )
+    return RenderFailure(f"{detail} in {where}{remedy}", reason=reason, place=place)
 
 
 def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | None:

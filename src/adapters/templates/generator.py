@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 
-from adapters.templates.values import ACCEPT_NULL, CALL_BY_NAME, INSERT_ARGUMENTS, MAKE_TEXT
+from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
 _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
 _CHECK = "check"  # the attribute of a node that says how its value is checked
@@ -56,7 +56,7 @@ class Generator(CodeGenerator):
             f" else environment.getattr(_owner, {node.attr!r}))"
         )
 
-    def _refuse_unknown(self, kind: str, name: object, line: int) -> None:
+    def _refuse_unknown(self, kind: str, name: str, line: int) -> None:
         """Refuse a filter or test that there is not: the library does so only where the template
         comes to it whatever its values are."""
         if name not in getattr(self.environment, f"{kind}s"):
@@ -96,10 +96,6 @@ class Generator(CodeGenerator):
     def _note_filter(self, node: nodes.Filter) -> None:
         """A filter that needs a value is given no null."""
         self._refuse_unknown("filter", node.name, node.lineno)
-        kind, at = CALL_BY_NAME.get(node.name, ("", len(node.args)))
-        for one in node.args[at : at + 1]:
-            if isinstance(one, nodes.Const):
-                self._refuse_unknown(kind, one.value, node.lineno)
         given = [] if node.node is None else [node.node]
         if node.name in INSERT_ARGUMENTS:
             self._make_text(*_arguments(node))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.compilation import Snapshot
-from adapters.templates.failures import RenderFailure
+from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
@@ -21,7 +21,7 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
-from domain.content import Content
+from adapters.templates.values import NullUsed
 from domain.errors import Permanent
 from domain.ports import RenderRequest
 
@@ -43,14 +43,12 @@ class LintFinding:
 
 def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]:
     """Compile the set and render every example for every channel its template serves."""
+    nulls: list[NullUsed] = []
     try:
+        options = replace(options, nulls=nulls)
         templates = FilesystemTemplates(root, options=options, allow_broken=True)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
-    nulls = None
-    if options.lenient and not options.refuse_null:  # the same set where a null is an error
-        options = replace(options, refuse_null=True)
-        nulls = FilesystemTemplates(root, options=options, allow_broken=True)
     findings = _of_files(templates.snapshot)
     for info in list_templates(templates.snapshot):
         found = _of_template(templates, nulls, info, now)
@@ -73,7 +71,7 @@ def _of_files(snapshot: Snapshot) -> list[LintFinding]:
 
 def _of_template(
     templates: FilesystemTemplates,
-    nulls: FilesystemTemplates | None,
+    nulls: list[NullUsed],
     info: TemplateInfo,
     now: datetime,
 ) -> Iterator[LintFinding]:
@@ -97,14 +95,16 @@ def _of_template(
 
 def _of_example(
     templates: FilesystemTemplates,
-    nulls: FilesystemTemplates | None,
+    nulls: list[NullUsed],
     info: TemplateInfo,
     example: Example,
     request: RenderRequest,
 ) -> Iterator[LintFinding]:
-    content = _rendered(templates, request)
-    if isinstance(content, Permanent):
-        yield _failed(info, example, content, "error")
+    nulls.clear()
+    try:
+        content = templates.render(request)
+    except Permanent as failure:
+        yield _failed(info, example, failure, "error")
         return
     sent = templates.snapshot.channels.get(request.channel, ChannelParts())
     if sent.needs_subject and not content.subject:
@@ -114,16 +114,9 @@ def _of_example(
         if part.hints and (rendered := content.parts.get(part.name)):
             for hint, file in product(part.hints(rendered), info.parts.get(part.name, {}).values()):
                 yield _warning(info, file, f"{hint} (with {example.path})")
-    failure = _rendered(nulls, request) if nulls else None
-    if isinstance(failure, RenderFailure) and failure.is_null:
-        yield _failed(info, example, failure, "warning", "; lenient mode prints None")
-
-
-def _rendered(templates: FilesystemTemplates, request: RenderRequest) -> Content | Permanent:
-    try:
-        return templates.render(request)
-    except Permanent as failure:
-        return failure
+    for null in nulls:
+        met = render_failure(info.name, null, templates.snapshot.texts, request.parameters)
+        yield _failed(info, example, met, "warning", "; lenient mode prints None")
 
 
 def _failed(

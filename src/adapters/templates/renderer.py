@@ -16,6 +16,7 @@ from adapters.templates.folder import (
     TemplateSetBroken,
 )
 from adapters.templates.rendering import Rendering, within_limits
+from adapters.templates.values import NullUsed
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
@@ -30,7 +31,7 @@ class RenderOptions:
     """How to render. `max_output`: bytes of one part. `timeout`: seconds of one rendering.
 
     `lenient`: undefined variables print nothing and null prints None, as in plain Jinja2;
-    `refuse_null`: that null is an error all the same. `autoescape_flat`: bare NAME.jinja2 files are
+    `nulls`: where such nulls are noted. `autoescape_flat`: bare NAME.jinja2 files are
     escaped. `settle`: seconds that a file written in place must rest before it is taken.
     `channels`: what each sends; a template.toml may name these; empty: any.
     """
@@ -38,7 +39,7 @@ class RenderOptions:
     max_output: int = 5 * 2**20
     timeout: float = 2.0
     lenient: bool = False
-    refuse_null: bool = False
+    nulls: list[NullUsed] | None = None
     autoescape_flat: bool = True
     settle: float = 2.0
     channels: Mapping[str, ChannelParts] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class FilesystemTemplates:
         self._compiler = Compiler(
             lenient=self._options.lenient,
             channels=self._options.channels,
-            refuse_null=self._options.refuse_null or not self._options.lenient,
+            nulls=self._options.nulls,
             autoescape_flat=self._options.autoescape_flat,
         )
         # Bytes that one rendering may take beyond what the process has.

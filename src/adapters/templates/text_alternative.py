@@ -63,8 +63,7 @@ class _Reader:
     def __init__(self, pieces: list[Piece]) -> None:
         self.writer = Writer()
         self._pieces = pieces
-        self._counted = 1
-        """How many pieces `_open` has taken; the first has no tag."""
+        self._counted = 1  # how many pieces `_open` has taken; the first has no tag
         self._open = OpenElement()
         self._blocks: list[list[str]] = []
         """Inline elements shown as blocks, each with those of its name within it."""
@@ -211,7 +210,7 @@ def _table_lines(rows: list[list[Cell]]) -> list[str]:
 
 def _widths(rows: list[list[Cell]]) -> dict[int, int] | None:
     """How wide each column is that has a word; None: this is a page's layout, and no data."""
-    if len(rows) < 2 or max(map(len, rows)) < 2:
+    if len(rows) < 2:
         return None
     widths: dict[int, int] = {}
     for row in rows:
@@ -220,7 +219,7 @@ def _widths(rows: list[list[Cell]]) -> dict[int, int] | None:
             if len(lines) > 1 or width > _WIDEST_CELL:
                 return None
             widths[column] = max(widths.get(column, 0), width if span == 1 else 0)
-    return widths
+    return widths if len(widths) > 1 else None
 
 
 def _side_by_side(rows: list[list[Cell]]) -> list[str]:

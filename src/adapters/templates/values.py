@@ -3,7 +3,7 @@
 A null is a value to ask about, and never the word "None" in a mail.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from typing import Any, Final
 
 from jinja2 import Undefined, UndefinedError, nodes, pass_eval_context
@@ -22,13 +22,6 @@ MAKE_TEXT = frozenset(
 
 INSERT_ARGUMENTS = frozenset(("replace", "format"))
 """Those of them that put their arguments into the text, too."""
-
-CALL_BY_NAME = {
-    "map": ("filter", 0),
-    **dict.fromkeys(("select", "reject"), ("test", 0)),
-    **dict.fromkeys(("selectattr", "rejectattr"), ("test", 1)),
-}
-"""Filters that call another filter or a test: which of them, and which argument names it."""
 
 ACCEPT_NULL = frozenset(
     ("default", "d", "tojson", "int", "float", "attr", "map", "select", "reject", "selectattr",
@@ -85,23 +78,24 @@ class NotPrintable(Exception):
     """A template prints something that is code and no value; the message says what."""
 
 
-def refuse_unprintable(value: Any, expression: str, *, allow_null: bool) -> None:
-    """Raise NullUsed or NotPrintable if `value`, or something in it, is no text to send.
+def refuse_unprintable(value: Any, expression: str, meet_null: Callable[[NullUsed], None]) -> None:
+    """Raise NotPrintable if `value`, or something in it, is no text to send; `meet_null` is given
+    each null.
 
     `expression` is how the template comes by the value, for the error. An undefined value raises
     what it raises when it is printed.
     """
     if value is None:
-        if not allow_null:
-            raise NullUsed(repr(expression))
+        meet_null(NullUsed(repr(expression)))
     elif isinstance(value, Undefined):
         str(value)
     elif isinstance(value, Mapping | Sequence | Set | ValuesView):
         for member, item in _members(value):
             inner = f"{expression}{member}"
-            if item is None and not allow_null:
-                raise NullUsed(repr(inner), NullUsed.INNER_REMEDY)
-            refuse_unprintable(item, inner, allow_null=allow_null)
+            if item is None:
+                meet_null(NullUsed(repr(inner), NullUsed.INNER_REMEDY))
+            else:
+                refuse_unprintable(item, inner, meet_null)
     elif _is_code(value):
         raise NotPrintable(
             f"{expression!r} is no value but Python's {type(value).__name__}; "
@@ -146,7 +140,8 @@ def join(
 
 def _printable(environment: Any, values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
-        if value is None and environment.refuse_null:
-            raise NullUsed("an item", NullUsed.ITEM_REMEDY, in_filter="join")
-        environment.as_text(value, "an item given to the filter 'join'")
+        if value is None:
+            environment.meet_null(NullUsed("an item", NullUsed.ITEM_REMEDY, in_filter="join"))
+        else:
+            environment.as_text(value, "an item given to the filter 'join'")
         yield value

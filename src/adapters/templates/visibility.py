@@ -11,6 +11,9 @@ _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _BRACE = re.compile(r"([{}])")
 _CLASS = re.compile(r"(?:\w+)?\.([\w-]+)\Z")
 _ZERO = re.compile(r"0+(?:\.0*)?(?:px|em|rem|pt|%)?\Z")
+_CUT = re.compile(r".*\b(?:hidden|clip)\b")
+_PLACED = ("absolute", "fixed")
+_FAR = re.compile(r"-\d{3,}")
 _LINE_KEEPING = ("pre", "pre-line", "pre-wrap", "break-spaces")
 _BLOCKS = ("block", "table", "flex", "grid", "list-item", "flow-root")
 KEEPS_LINES = "white-space"
@@ -69,18 +72,28 @@ def _rules(style: str) -> Iterator[tuple[str, str]]:
 
 def _is_hidden(style: str) -> bool:
     rules = _declared(style)
-    is_flat = any(_ZERO.match(rules.get(name, "")) for name in ("max-height", "height"))
+
+    def is_any(names: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
+        return any(pattern.match(rules.get(name, "")) for name in names)
+
+    is_flat = is_any(("max-height", "height", "max-width", "width"), _ZERO)
     return (
         rules.get("display") == "none"
         or rules.get("visibility") == "hidden"
         or rules.get("mso-hide") == "all"
         or _ZERO.match(rules.get("opacity", "")) is not None
-        or (rules.get("overflow") == "hidden" and is_flat)
+        or (is_flat and is_any(("overflow", "overflow-x", "overflow-y"), _CUT))
+        or (
+            rules.get("position") in {"absolute", "fixed"}
+            and is_any(("left", "right", "top"), _FAR)
+        )
     )
 
 
 def _declared(style: str) -> dict[str, str]:
-    pairs = (declaration.partition(":") for declaration in style.lower().split(";"))
+    declarations = _COMMENT.sub("", style).lower().split(";")
+    declarations.sort(key=lambda one: "!" in one)  # what is important comes last, so it counts
+    pairs = (declaration.partition(":") for declaration in declarations)
     return {name.strip(): value.partition("!")[0].strip() for name, _, value in pairs}
 
 

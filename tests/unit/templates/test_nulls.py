@@ -155,6 +155,36 @@ def test_field_3_4_lint_says_once_that_a_null_fails_in_lenient_mode(folder: Fold
     assert "'n' is null" in finding.text
 
 
+def test_field_3_4_lint_warns_in_lenient_mode_of_each_null_that_an_example_prints(
+    folder: Folder,
+) -> None:
+    folder.write(
+        {
+            "t/subject.jinja2": "For {{ a }}",
+            "t/html.jinja2": "{{ b }}\n{{ c.d|upper }}\n{{ l|join }}{{ l|map('upper')|list }}"
+            "\n{{ b }}",
+            "t/text.jinja2": "{{ o }}",
+            "t/examples/one.json": '{"parameters": {"a": null, "b": null, "c": {"d": null},'
+            ' "l": [null], "o": {"x": null, "y": [null]}}}',
+        }
+    )
+
+    found = lint(folder.root, render_options(lenient=True), NOW)
+
+    assert {finding.severity for finding in found} == {"warning"}
+    assert [(one.file, one.line, one.text.partition(" is null")[0]) for one in found] == [
+        ("t/subject.jinja2", 1, "'a'"),
+        ("t/html.jinja2", 1, "'b'"),
+        ("t/html.jinja2", 2, "'c.d'"),
+        ("t/html.jinja2", 3, "'l[0]'"),
+        ("t/html.jinja2", 3, "'l[0]' given to the filter 'join'"),
+        ("t/html.jinja2", 3, "'l[0]' given to the filter 'upper'"),
+        ("t/html.jinja2", 4, "'b'"),
+        ("t/text.jinja2", 1, "'o.x'"),
+        ("t/text.jinja2", 1, "'o.y[0]'"),
+    ]
+
+
 @pytest.mark.parametrize("source", ["{{ event.name }}", "{{ event['name'] }}", "{{ event() }}"])
 def test_field_3_5_lenient_mode_fails_where_plain_jinja2_fails(folder: Folder, source: str) -> None:
     failure = folder.write({"t.jinja2": source}).failure("t", options=LENIENT)

@@ -181,9 +181,6 @@ def test_field_3_7_an_underlined_heading_in_a_text_is_no_merge(folder: Folder) -
         ),
         ("{% if x %}\n{% filter nope %}x{% endfilter %}{% endif %}", "filter named 'nope'"),
         ("{% macro m() %}\n{{ x|nope }}{% endmacro %}", "filter named 'nope'"),
-        ("\n{{ l|map('nope')|join }}", "filter named 'nope'"),
-        ("\n{{ l|select('nosuch')|join }}", "test named 'nosuch'"),
-        ("\n{{ l|rejectattr('a', 'nosuch')|join }}", "test named 'nosuch'"),
     ],
 )
 def test_field_3_8_an_unknown_filter_or_test_is_refused_wherever_it_stands(
@@ -192,10 +189,3 @@ def test_field_3_8_an_unknown_filter_or_test_is_refused_wherever_it_stands(
     (fault,) = faults(folder.write({"t.jinja2": source}))
 
     assert fault.startswith("t.jinja2 line 2: No " + unknown)
-
-
-def test_field_3_8_filters_and_tests_that_there_are_may_be_called_by_name(folder: Folder) -> None:
-    source = "{{ l|map('upper')|select('string')|selectattr('x', 'undefined')|map(f)|join }}"
-    templates = folder.write({"t.jinja2": source}).load()
-
-    assert render(templates, "t", {"l": ["a"], "f": "lower"}).parts["html"] == "a"
