@@ -25,9 +25,13 @@ class Generator(CodeGenerator):
     and `refuse_null`."""
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
-        """Note what is checked, then generate."""
-        for test in node.find_all(nodes.Test):
-            self._refuse_unknown("test", test.name, test.lineno)
+        """Note what is checked, then generate. An unknown filter or test is refused wherever it
+        stands: the library does so only where every rendering comes to it."""
+        filters, tests = self.environment.filters, self.environment.tests
+        for kind, word, known in ((nodes.Filter, "filter", filters), (nodes.Test, "test", tests)):
+            for used in node.find_all(kind):
+                if used.name not in known:
+                    self.fail(f"No {word} named {used.name!r}.", used.lineno)
         for one in node.find_all(nodes.Node):
             self._note(one)
         super().visit_Template(node, frame)
@@ -55,12 +59,6 @@ class Generator(CodeGenerator):
             f").__class__ is dict and {node.attr!r} in _owner"
             f" else environment.getattr(_owner, {node.attr!r}))"
         )
-
-    def _refuse_unknown(self, kind: str, name: str, line: int) -> None:
-        """Refuse a filter or test that there is not: the library does so only where the template
-        comes to it whatever its values are."""
-        if name not in getattr(self.environment, f"{kind}s"):
-            self.fail(f"No {kind} named {name!r}.", line)
 
     def _note(self, node: nodes.Node) -> None:
         """Note what must hold of the values that a node uses."""
@@ -95,7 +93,6 @@ class Generator(CodeGenerator):
 
     def _note_filter(self, node: nodes.Filter) -> None:
         """A filter that needs a value is given no null."""
-        self._refuse_unknown("filter", node.name, node.lineno)
         given = [] if node.node is None else [node.node]
         if node.name in INSERT_ARGUMENTS:
             self._make_text(*_arguments(node))

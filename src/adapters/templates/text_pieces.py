@@ -37,6 +37,7 @@ _GAPS = {
 _GAPS |= {f"/{name}": gap for name, gap in _GAPS.items()}
 _ACTS: Mapping[str, Act] = {
     "br": Writer.line_break, "li": Writer.item,
+    "button": Writer.set_apart, "/button": Writer.set_apart,
     "a": Writer.start_link, "/a": Writer.close_link,
     "pre": Writer.start_pre, "/pre": Writer.end_pre,
     "tr": Writer.row, "caption": Writer.row,
@@ -63,13 +64,10 @@ class Words:
         self.trails = text[-1:].isspace()
 
     def followed_by(self, more: "Words | None") -> "Words | None":
-        """These, which have no blank around them, and more, as if they were written in turn."""
+        """These and more, as if they were written in turn."""
         if more is None or not self.line:
             return more or self
-        both = Words(self.text + more.text)
-        both.line = self.line + " " * bool(more.leads and more.line) + more.line
-        both.trails = more.trails if more.line else more.leads
-        return both
+        return Words(self.text + more.text)
 
 
 class Tag:
@@ -213,7 +211,8 @@ def _tag(name: str, attributes: str, hidden_classes: frozenset[str]) -> Tag:
     if name == "ol":
         tag.number = _number(values.get("start", "").strip())
     elif name == "img" and look is not Look.HIDDEN:
-        tag.alt = Words(values.get("alt", "").strip())
+        alt = values.get("alt", "").strip()
+        tag.alt = Words(f" {alt} " if alt else "")  # set apart from what stands next to it
     return tag
 
 

@@ -95,6 +95,10 @@ class Writer:
         elif not self.bullet:
             self.gap = LINE if self.gap < LINE else PARAGRAPH
 
+    def set_apart(self, _tag: "Tag") -> None:
+        """A blank is due before the next word."""
+        self.space = True
+
     def start_link(self, tag: "Tag") -> None:
         """An `a`; it ends one that is still open."""
         if self.link is not None:
