@@ -172,7 +172,7 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
             rb"(?:unusual|suspicious) (?:sending |account |outgoing )?activity",  # Zoho
             rb"outgoing (?:mail |e-?mail )?(?:is |has been )?blocked",  # Zoho
             rb"\byour (?:[a-z0-9]+ ){0,3}account\b[^.;]{0,60}\b" + SHUT,  # Amazon SES, OVH
-            rb"\baccount(?: for \S+| \S+@?\S*)? (?:is |was |has been )?(?:[a-z]+ly |been )?" + SHUT,
+            rb"\baccount(?: for)?(?: \S+)? (?:is |was |has been )?(?:[a-z]+ly |been )?" + SHUT,
             rb"\baccount\b[^.;]{0,30}\b(?:not (?:yet )?(?:been )?(?:activated|active|approved"
             rb"|enabled|verified|allowed|authori[sz]ed)|pending approval)",  # Brevo, Mailgun
             rb"(?:activate|verify|confirm) your [^.;]{0,20}account",
@@ -186,7 +186,7 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
 }
 
 # What stands there is the message's, not the relay's word.
-_ADDRESS = re.compile(rb"<[^<>]{0,320}>|\S+@[\w.-]+")
+_ADDRESS = re.compile(rb"<[^<>]{0,320}>|\S{1,320}@[\w.-]+")
 
 AUTHENTICATION_CODES: Final = frozenset({530, 534, 535, 538})  # RFC 4954 section 6
 _WANTS_AUTHENTICATION = 530
