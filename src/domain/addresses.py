@@ -12,11 +12,11 @@ _INVISIBLE = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + ""
 BLANK = _INVISIBLE + "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 """White space and invisible characters, for `str.strip`."""
 
+# `a@b.c` or `Name <a@b.c>` without anything that might separate addresses.
 _PLAIN = re.compile(
     r'[^\s,;:<>"@]+@[^\s,;:<>"@\uff0c\u3001\uff1b]+|[^\n,;:<>"@\uff0c\u3001\uff1b]*<[^<>@]*@[^<>@]*>',
     re.ASCII,
 )
-"""`a@b.c` or `Name <a@b.c>` without anything that might separate addresses."""
 
 SIMPLE = re.compile(
     r"(?:(?P<name>\w[^\r\n\0<>\"@]*+)<)?+(?P<address>[\w!#$%&'*+/=?^`{|}~.-]+@[\w.-]+)(?(name)>)"

@@ -17,9 +17,9 @@ from domain.ports import Answers, Clock, EventSink, Notifier
 from domain.refusals import FaultStreak
 from domain.turns import caller_of
 
+# What an attachment takes while it is sent, in copies of itself: in base64, in the whole mail, in
+# what waits for the network.
 _COPIES = 5
-"""What an attachment takes while it is sent, in copies of itself: in base64, in the whole mail, in
-what waits for the network."""
 
 
 class AttachmentRoom:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from domain.turns import Caller
 
+# Different messages that must have been refused before what they share can be the cause.
 _FEW = 3
-"""Different messages that must have been refused before what they share can be the cause."""
 
+# Accepted messages, in a row and without that trait, that show it to be the cause.
 _ENOUGH = 3
-"""Accepted messages, in a row and without that trait, that show it to be the cause."""
 
 _MOST_WATCHED = 1000
 _FORGOTTEN_AFTER = 1000  # accepted messages in a row

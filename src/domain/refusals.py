@@ -24,8 +24,8 @@ that could show what it is about."""
 _FIRST_WAIT = timedelta(seconds=10)
 _MOST_REMEMBERED = 1000
 
+# What differs between refusals of one kind: addresses, numbers, identifiers.
 _VARIABLE = re.compile(r"<[^<>]*>|\S*[\d@]\S*")
-"""What differs between refusals of one kind: addresses, numbers, identifiers."""
 
 
 class FaultStreak:

@@ -51,10 +51,12 @@ def templates_folder(settings: Settings) -> Path:
     """Where the templates are. Raises SettingsInvalid where there is no such folder."""
     folder = settings.templates_dir
     if not folder.is_dir():
-        remedy = "create it with templates in it, or name another folder"
-        fault = f"the folder {folder} is missing; {remedy}"
-        if folder.exists():
-            fault = f"{folder} is a file; name the folder that holds the templates"
+        fault = (
+            f"{folder} is a file; name the folder that holds the templates"
+            if folder.exists()
+            else f"the folder {folder} is missing; create it with templates in it, or name another"
+            " folder"
+        )
         raise SettingsInvalid([f"{variable('templates_dir')}: {fault}"])
     return folder
 

@@ -28,8 +28,8 @@ from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 # Reference counts free what a mail leaves behind; cycles are rare, and looking for them costs.
 _GARBAGE_THRESHOLD = 10_000
 
+# Seconds for the log of a worker that must exit at once.
 _LAST_WORDS = 0.2
-"""Seconds for the log of a worker that must exit at once."""
 
 _PATIENCE = 5.0  # seconds for the last notes of a worker that ends
 _RELEASE_PAUSE = 30.0  # seconds until the releaser starts again after a fault of it

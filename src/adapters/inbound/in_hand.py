@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 
+# The year 2000, in seconds since the epoch: a time before is nonsense.
 _EARLIEST = 946_684_800
-"""The year 2000, in seconds since the epoch: a time before is nonsense."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,8 +73,8 @@ def _parsed(text: str, refused: str) -> Recipient:
     return recipient
 
 
+# Senders, and those whom replies go to, are the same in mail after mail.
 _known = lru_cache(maxsize=1024)(_parsed)
-"""Senders, and those whom replies go to, are the same in mail after mail."""
 
 
 def _recipient(value: object, channel: str, rules: MessageRules) -> Recipient:

@@ -38,8 +38,8 @@ _PHRASES = {
 }
 
 _NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
+# Troubles that keep no message waiting, as far as is known.
 _HARMLESS = frozenset({TEMPLATES, SETTLEMENT})
-"""Troubles that keep no message waiting, as far as is known."""
 
 
 class Readiness:
@@ -52,7 +52,6 @@ class Readiness:
         self.troubles: dict[Trouble, str] = {}
 
     def emit(self, event: Event) -> None:
-        """See EventSink."""
         match event:
             case TroubleBegan(trouble, error):
                 self.troubles[trouble] = error

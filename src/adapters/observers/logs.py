@@ -15,8 +15,8 @@ from adapters.observers.sink import LineStream, LogSink
 
 _ADDRESS = re.compile(r"[^\s<>@\"',;:()]+@(?=[^\s<>@\"',;:()]+)")
 _SILENCED = ("pika", "faker", "asyncio")
+# Seconds that a process which ends waits for its last lines to be written.
 _LAST_LINES = 1.5
-"""Seconds that a process which ends waits for its last lines to be written."""
 
 _UNREADABLE = "a log line could not be made"
 

@@ -20,12 +20,13 @@ from domain.outcome import Deferred, Sent
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+# The label of a channel or template that is not ours: a producer may invent any number.
 _OTHER = "other"
-"""The label of a channel or template that is not ours: a producer may invent any number."""
 
 _MAX_CODES = 20
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
+# Name -> type and help, in the order in which they are shown.
 _METRICS = {
     "notifications_total": ("counter", "What became of notifications, by attempt."),
     "unknown_codes_total": ("counter", "Answers of a provider that are in no table."),
@@ -48,10 +49,9 @@ _METRICS = {
     ),
     "templates_version": ("gauge", "The template set in use, as a label."),
 }
-"""Name -> type and help, in the order in which they are shown."""
 
+# Labels, and the number.
 _Sample = tuple[Mapping[str, str], float]
-"""Labels, and the number."""
 
 
 @dataclass(slots=True, kw_only=True)

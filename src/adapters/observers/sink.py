@@ -17,8 +17,8 @@ CAPACITY = 1024 * 1024
 _GATHER = 0.05  # seconds: one wake of the thread for many lines
 _RETRY = 0.5  # seconds between two tries while nothing can be written
 _POLL = 100  # milliseconds
+# Seconds without a single write, after which the end does not wait for the last lines.
 _STANDSTILL = 0.3
-"""Seconds without a single write, after which the end does not wait for the last lines."""
 
 
 class LogSink:

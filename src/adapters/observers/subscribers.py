@@ -36,8 +36,8 @@ _BEGAN = {
     TroubleKind.SETTLEMENT: "no message is settled",
 }
 _LOGIN_REFUSED = "broker refuses our login; waiting"
+# Troubles that are usually over soon: warnings.
 _TRIED_AGAIN = frozenset({TroubleKind.BROKER, TroubleKind.QUEUE})
-"""Troubles that are usually over soon: warnings."""
 
 _REFUSED = "templates are broken; the last good set stays in use"
 _BROKEN = "a template is broken; its messages are dead-lettered until it is fixed"
@@ -62,7 +62,6 @@ class FanOut:
         self._known_faults: set[tuple[type, type]] = set()
 
     def emit(self, event: Event) -> None:
-        """See EventSink."""
         kind = type(event)
         if kind not in self._by_type:
             found = (sink for sink, types in self._subscribers if not types or kind in types)
@@ -91,7 +90,6 @@ class EventLog:
         self._hidden = frozenset(hidden)
 
     def emit(self, event: Event) -> None:
-        """See EventSink."""
         if not isinstance(event, NotificationDispatched):
             _log_state(event)
             return
@@ -190,7 +188,6 @@ class AlertFeed:
         self._queue_channels = queue_channels
 
     def emit(self, event: Event) -> None:
-        """See EventSink."""
         match event:
             case NotificationDispatched(outcome=outcome):
                 for result in outcome.results:

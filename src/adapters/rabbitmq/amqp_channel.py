@@ -38,8 +38,8 @@ NOT_FOUND = 404
 ACCESS_REFUSED = 403
 PRECONDITION_FAILED = 406
 
+# From 4.3 on a message that is handed back counts only in the second.
 _COUNTS = ("x-delivery-count", "x-acquired-count")
-"""From 4.3 on a message that is handed back counts only in the second."""
 _TEXTS = ("content_type", "content_encoding", "correlation_id", "message_id", "type", "app_id")
 
 

@@ -20,17 +20,17 @@ from pika.exceptions import (
 from adapters.inbound.contract import BrokerUnavailable
 
 _REFUSED = re.compile(r"\((?P<code>403|530)\)(?: ['\"](?P<reply>.+)['\"])?")
+# Access-refused, and not-allowed (no such virtual host, or no access to it): AMQP 0-9-1 section
+# 1.2. The broker's own words follow in quotes.
 _NOT_ALLOWED = "530"
-"""Access-refused, and not-allowed (no such virtual host, or no access to it): AMQP 0-9-1 section
-1.2. The broker's own words follow in quotes."""
 
+# By OpenSSL's code of the verification (X509_V_ERR_…).
 _CERTIFICATES = {
     9: "its certificate is not valid yet: check the clocks",
     10: "its certificate has expired: renew it at the broker",
     62: "its certificate is for another name: check the host in DISPATCHER_BROKER_URL",
     64: "its certificate is for another address: check the host in DISPATCHER_BROKER_URL",
 }
-"""By OpenSSL's code of the verification (X509_V_ERR_…)."""
 
 # By what OpenSSL's reason or text holds. An alert in TLS 1.3 comes after the handshake, so that
 # pika knows of it only as the text of a lost stream.

@@ -23,8 +23,8 @@ from domain.ports import EventSink, NoObserver
 
 _log = structlog.get_logger()
 
+# Seconds between two looks at whether the queues are empty.
 _DRAIN_LOOK = 0.05
-"""Seconds between two looks at whether the queues are empty."""
 
 
 class RabbitConsumer:

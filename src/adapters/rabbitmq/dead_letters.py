@@ -28,12 +28,12 @@ from adapters.rabbitmq.connection import AmqpConnection, asking, connected
 from adapters.rabbitmq.publisher import CONFIRM_TIMEOUT, PublishLink
 from adapters.rabbitmq.settings import RabbitSettings, dead_queue_name
 
+# Dead letters whose bodies are in memory at a time.
 _BATCH = 256
-"""Dead letters whose bodies are in memory at a time."""
+# Seconds without a dead letter, after which another consumer must hold the rest.
 _PATIENCE = 2.0
-"""Seconds without a dead letter, after which another consumer must hold the rest."""
+# Seconds; a broker short of memory or disk does not read from a connection that has published.
 _COUNT_TIMEOUT = 10.0
-"""Seconds; a broker short of memory or disk does not read from a connection that has published."""
 _BACK_TIMEOUT = 1.0
 _BACK_LOOK = 0.005
 

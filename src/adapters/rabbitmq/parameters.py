@@ -33,6 +33,7 @@ _OPTIONS = (
     "stack_timeout",
     "tcp_options",
 )
+# Seconds, where a URL says nothing.
 _DEFAULTS = {
     "heartbeat": HEARTBEAT,
     "blocked_connection_timeout": BLOCKED_TIMEOUT,
@@ -41,7 +42,6 @@ _DEFAULTS = {
     "socket_timeout": 4.0,
     "stack_timeout": 10.0,
 }
-"""Seconds, where a URL says nothing."""
 _LONGEST_HEARTBEAT = 65535
 _LONGEST_TIME = 86400.0  # a day: beyond any wait that is meant
 

@@ -152,9 +152,9 @@ LADDER = tuple(
 )
 """The steps of exact waits, next to the configured tiers; their queues are made on first need."""
 
+# RabbitMQ 4 counts every look at a dead letter and drops it at its default limit of 20; -1 would
+# mean unlimited there and zero on 3.x.
 _LOOKS = 1_000_000
-"""RabbitMQ 4 counts every look at a dead letter and drops it at its default limit of 20; -1 would
-mean unlimited there and zero on 3.x."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,13 @@ RabbitMQ 4's default limit of 20, and have nowhere to dead-letter to."""
 
 _CANCEL_TIMEOUT = 2.0
 _HAND_BACK_PAUSE = 1.0
+# Seconds without a delivery after which a queue that cannot be looked at counts as empty.
 _QUIET = 2.0
-"""Seconds without a delivery after which a queue that cannot be looked at counts as empty."""
+# Messages whose sizes are remembered.
 _RECENT = 32
-"""Messages whose sizes are remembered."""
+# Seconds before a queue that brought large messages is trusted again: to take less, a consumer is
+# cancelled, and what was on its way to it counts as one more delivery.
 _CAUTION = 60.0
-"""Seconds before a queue that brought large messages is trusted again: to take less, a consumer is
-cancelled, and what was on its way to it counts as one more delivery."""
 
 Change = Literal["more", "less"]
 """What to do about the number of messages sent ahead."""

@@ -30,8 +30,8 @@ log = structlog.get_logger()
 
 _LONGEST_POLL: Final = 0.2
 _PAUSES: Final = DoublingWait(first=0.5, longest=10.0)
+# Before a message that its handler threw back is tried again: else a fault spins.
 _FAULT_PAUSE: Final = timedelta(seconds=1)
-"""Before a message that its handler threw back is tried again: else a fault spins."""
 _CANCEL_PATIENCE: Final = 1.0
 
 

@@ -20,8 +20,8 @@ from domain.ports import Clock
 SCHEMA_VERSION: Final = 1
 KIND: Final = Kind(name="ledger", error=LedgerUnavailable, survives_power=False)
 SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
+# Seconds to wait for another process to let go of the file.
 _PATIENCE: Final = 1.0
-"""Seconds to wait for another process to let go of the file."""
 _PURGE_PAUSE: Final = 0.05
 
 _CLAIMED: Final = "SELECT id, recipient, state = 2 FROM delivery WHERE claim = ?"

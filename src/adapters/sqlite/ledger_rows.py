@@ -40,8 +40,8 @@ _RECOVERED: Final = (
     "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
     " AND state < 2 LIMIT 1"
 )
+# An owner that never lives.
 _NO_OWNER: Final = 0
-"""An owner that never lives."""
 _PURGED_AT_ONCE: Final = 200
 
 Found = tuple[int, bytes, bytes, int, int, int, int | None]

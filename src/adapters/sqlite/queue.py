@@ -30,8 +30,8 @@ SCHEMA_VERSION: Final = 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LATEST: Final = 2**63 - 1  # what an INTEGER of SQLite holds
+# Messages of one queue leased at once: few, so that several processes share a backlog.
 _BATCH: Final = 16
-"""Messages of one queue leased at once: few, so that several processes share a backlog."""
 _READY: Final = "SELECT 1 FROM message WHERE queue = ? AND visible_at <= ? LIMIT 1"
 # The oldest that are ready: so many whatever their size, then as the budget has room. RETURNING
 # promises no order.

@@ -7,10 +7,10 @@ from typing import Final
 from adapters.sqlite.database import Database
 from adapters.sqlite.processes import LockFiles
 
+# Seconds between looks at who holds messages and has died.
 _LOOK: Final = 0.5
-"""Seconds between looks at who holds messages and has died."""
+# Seconds between looks for the files of any who have died.
 _SWEEP: Final = 60.0
-"""Seconds between looks for the files of any who have died."""
 _HOLDERS: Final = (
     "SELECT DISTINCT owner FROM message"
     " WHERE queue = ? AND visible_at > ? AND visible_at <= ? AND owner IS NOT NULL"

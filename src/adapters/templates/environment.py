@@ -38,13 +38,13 @@ from adapters.templates.values import (
 )
 
 _MAX_NUMBER_BITS = 4096
+# What Python adds to the values of a message: its methods are no part of the data.
 _METHODS = {
     kind: frozenset(
         name for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))
     )
     for kind in (dict, list, tuple, str, Markup, int, float, bool)
 }
-"""What Python adds to the values of a message: its methods are no part of the data."""
 
 
 class LimitExceeded(Exception):

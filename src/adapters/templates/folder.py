@@ -19,8 +19,8 @@ from typing import NamedTuple
 from domain.errors import DispatcherError
 
 _TRIES = 10
+# Seconds: two writes within a tick of the file system's clock leave equal stamps.
 _TICK = 0.1
-"""Seconds: two writes within a tick of the file system's clock leave equal stamps."""
 
 MUST_BE_TEXT = (".jinja2", ".toml", ".json")
 

@@ -103,7 +103,6 @@ class FilesystemTemplates:
         return False
 
     def envelope_of(self, template: str) -> Envelope:
-        """See TemplateRenderer."""
         compiled = self.snapshot.templates.get(template)
         return compiled.manifest.envelope if compiled else Envelope()
 

@@ -19,9 +19,9 @@ from adapters.templates.visibility import (
     with_breaks,
 )
 
+# Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
+# copies the text once.
 _DEEPEST_TABLE = 12
-"""Tables within tables beyond this depth are read cell by cell: no mail needs them, and each depth
-copies the text once."""
 
 _WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
 _WIDEST_ROW = 100

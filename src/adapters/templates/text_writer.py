@@ -13,8 +13,8 @@ Cell = tuple[int, int, list[str], int, int]
 
 _BREAKS = ("", "\n", "\n\n")
 _MOST_COLUMNS = 1000
+# Columns of which it is remembered that a cell of a row above reaches into them.
 _MOST_COVERED = 100
-"""Columns of which it is remembered that a cell of a row above reaches into them."""
 
 
 class _List:

@@ -23,18 +23,18 @@ from entrypoints.container import render_options
 from entrypoints.settings import Settings, SettingsInvalid, load_settings, variable
 from entrypoints.start import unset_sender, worker_settings
 
+# Bytes of free space below which the check warns.
 _LITTLE = 512 * 2**20
-"""Bytes of free space below which the check warns."""
 
 _MAKE_IT = "a worker makes it, or: dispatcher topology apply"
 
+# How a check went: its word, its colour, and the exit code that it asks for.
 _VERDICTS = {
     FindingState.FINE: ("ok", "green", DONE),
     FindingState.NOTABLE: ("warning", "yellow", DONE),
     FindingState.UNREACHABLE: ("failed", "red", UNAVAILABLE),
     FindingState.MISCONFIGURED: ("failed", "red", BAD_CONFIGURATION),
 }
-"""How a check went: its word, its colour, and the exit code that it asks for."""
 
 
 @click.command("doctor")

@@ -152,6 +152,7 @@ def _time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
+# The words of a trouble and of its end; the name stands at the braces.
 _STATES = {
     TroubleKind.CHANNEL: ("channel {} is paused", "channel {} goes on"),
     TroubleKind.LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
@@ -164,7 +165,6 @@ _STATES = {
         "messages are settled again",
     ),
 }
-"""The words of a trouble and of its end; the name stands at the braces."""
 
 _WAITING = (
     "Nothing is lost and no attempt is spent: the messages wait in their queue, and flow again by\n"

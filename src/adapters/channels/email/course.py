@@ -34,8 +34,8 @@ from domain.errors import (
 from domain.notification import Recipient
 from domain.ports import AboutToSend
 
+# Connections that end without any progress, one after another. Each had served before.
 _MOST_TURNS = 10
-"""Connections that end without any progress, one after another. Each had served before."""
 
 _OK = 250
 _rcpt = "RCPT TO:<{}>\r\n".format
@@ -175,7 +175,6 @@ class Course:
         return replies
 
     async def _judged(self, session: Session, replies: Sequence[SmtpReply | None]) -> Answers:
-        """See `SmtpEnvelope.answers`."""
         missing = len(self.asked) + 2 - len(replies)
         envelope = SmtpEnvelope(session, [*replies, *[None] * missing])
         try:

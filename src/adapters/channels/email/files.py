@@ -9,9 +9,9 @@ from adapters.channels.shared.attachments import File
 from domain.media_type import MediaType
 
 _BASE64_LINE = 76
+# Bytes that are encoded at once, a whole number of lines: a list of all lines of a large file
+# takes several times its memory.
 _BLOCK = _BASE64_LINE // 4 * 3 * 1024
-"""Bytes that are encoded at once, a whole number of lines: a list of all lines of a large file
-takes several times its memory."""
 _LONGEST_NAME = 78
 _LONGEST_PLAIN_FILENAME = 50
 _BYTES_PER_PARAMETER = 20

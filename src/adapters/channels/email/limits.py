@@ -41,9 +41,9 @@ class Limit(StrEnum):
     """Connections at once, or new ones within a time: keep fewer."""
 
 
+# 4.7.28 of Gmail, and 4.7.n of Exchange Online: it takes less from this host for a while, as in
+# "Server busy".
 _RATE_DETAILS: Final = frozenset({28, *range(500, 700)})
-"""4.7.28 of Gmail, and 4.7.n of Exchange Online: it takes less from this host for a while, as in
-"Server busy"."""
 
 # A reply of several lines repeats its enhanced code on each.
 _BETWEEN_WORDS = re.compile(rb"(?:\n[245]\.\d{1,3}\.\d{1,3}(?=\s)|\s)+")

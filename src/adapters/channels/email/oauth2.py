@@ -55,7 +55,6 @@ class FetchedToken(Tokens):
         self._request: asyncio.Task[None] | None = None
 
     async def token(self) -> str:
-        """See `Tokens.token`."""
         if not self._token or self._now() >= self._ends_at or self._made_of != self.credentials():
             if self._request is None:
                 self._request = asyncio.get_running_loop().create_task(self._fetch())
@@ -64,11 +63,9 @@ class FetchedToken(Tokens):
         return self._token
 
     def accepted(self, token: str) -> None:
-        """See `Tokens.accepted`."""
         self._may_renew |= token == self._token
 
     async def renewed(self, refused: str) -> str | None:
-        """See `Tokens.renewed`."""
         if refused == self._token:
             self._token = ""  # the next connection signs in with another one
             if not self._may_renew:
@@ -77,7 +74,6 @@ class FetchedToken(Tokens):
         return await super().renewed(refused)
 
     def credentials(self) -> Hashable:
-        """See `Tokens.credentials`."""
         settings = self._settings
         return read_now(settings.oauth2_client_secret), read_now(settings.oauth2_refresh_token)
 

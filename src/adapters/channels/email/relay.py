@@ -32,8 +32,8 @@ from domain.turns import caller_of
 
 log = structlog.get_logger()
 
+# Seconds until a relay that is away is tried again, with one mail. They double.
 _PAUSES_AFTER_LATE = DoublingWait(first=10.0, longest=PAUSES.longest)
-"""Seconds until a relay that is away is tried again, with one mail. They double."""
 
 
 class Relay:
@@ -209,7 +209,6 @@ class FailoverNotifier:
         yield from ((one, True) for one in late if isinstance(one.cause, LateGreeting))
 
     async def close(self) -> None:
-        """See `Notifier.close`."""
         for relay in self._relays:
             await relay.notifier.close()
 

@@ -16,15 +16,15 @@ from domain.errors import Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
 from domain.pace import Rate, Spacing
 
+# Seconds for the answer to a probe; then another may go.
 _PROBE = 10.0
-"""Seconds for the answer to a probe; then another may go."""
 _LOOK = 1.0
 _SOON = 0.1
+# Seconds in which the mails that other processes have under way end, and leave room or not.
 _SHORT_REST = 5.0
-"""Seconds in which the mails that other processes have under way end, and leave room or not."""
 _LONGEST_REST = 300.0
+# A ceiling for each second is kept with a little room, since mails do not arrive evenly spaced.
 _MARGIN = 1.02
-"""A ceiling for each second is kept with a little room, since mails do not arrive evenly spaced."""
 _MOST_PLACES = 10_000
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,8 @@ LONGEST_REST = 840.0
 with each, and are shorter than the pauses of the channel: a mail that goes over a connection still
 open ends such a pause, and must not make way for one login after the other."""
 
+# Seconds after a login for which the credentials are taken to be good.
 _STALE = 60.0
-"""Seconds after a login for which the credentials are taken to be good."""
 
 _T = TypeVar("_T")
 

@@ -32,8 +32,8 @@ from domain.errors import DeliveryError, Throttled
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, Notifier, proceed
 
+# A message has no more.
 _MOST_RECIPIENTS = 500
-"""A message has no more."""
 
 _Mail = tuple[Notification, Content, Sequence[Recipient], AboutToSend]
 

@@ -59,14 +59,12 @@ class GuardedNotifier:
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
-        """See `Notifier.notify`."""
         call = partial(self._notifier.notify, about_to_send=about_to_send)
         return await self._each(call, notification, content, recipients, is_sent=True)
 
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> Answers:
-        """See `Notifier.check`."""
         call = self._notifier.check
         return await self._each(call, notification, content, recipients, is_sent=False)
 

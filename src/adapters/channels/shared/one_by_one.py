@@ -38,7 +38,6 @@ class OneByOneNotifier(ABC):
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
-        """See `Notifier.notify`."""
         (recipient,) = recipients
         await self.send(notification, content, recipient, about_to_send)
         return {recipient: None}
@@ -46,7 +45,6 @@ class OneByOneNotifier(ABC):
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> Answers:
-        """See `Notifier.check`."""
         (recipient,) = recipients
         await self.refuse(notification, content, recipient)
         return {recipient: None}

@@ -15,8 +15,8 @@ MOST_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
 _COMMAND = re.compile(r"(?=\s*(?:![A-Za-z]|@[UWSBT][A-Z0-9]|#[CGD][A-Z0-9]))")
 _ZERO_WIDTH_SPACE = "\u200b"
 _LONGEST_NOTE = 3000
+# Levels of JSON. How deep Python's own parser goes differs from version to version.
 _DEEPEST = 64
-"""Levels of JSON. How deep Python's own parser goes differs from version to version."""
 _BLOCK_TEXTS = ("text", "alt_text")
 
 

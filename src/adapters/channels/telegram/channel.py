@@ -16,9 +16,9 @@ _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 # Ids have up to 52 significant bits (https://core.telegram.org/bots/api#chat).
 _ID = re.compile(r"-?[1-9][0-9]{0,15}")
 _NAME = re.compile(r"@[A-Za-z][A-Za-z0-9_]{3,31}")
+# Many wait in hand: at thirty a second, for up to ten seconds each, those for chats that have had
+# their message of this second.
 _PREFETCH = 400
-"""Many wait in hand: at thirty a second, for up to ten seconds each, those for chats that have had
-their message of this second."""
 
 Chat = int | str
 """A chat's id, or its public @name."""

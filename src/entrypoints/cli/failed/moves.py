@@ -30,14 +30,14 @@ from entrypoints.cli.failed.selection import Filter, filters, look, unknown, wal
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
 
+# Seconds of one walk: a broker takes back what is held for half an hour unacknowledged
+# (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
 _ROUND = 600.0
-"""Seconds of one walk: a broker takes back what is held for half an hour unacknowledged
-(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout)."""
 
 Forecasts = list[tuple[DeadLetter, Forecast]]
 
+# Dead letters per second; a wait must be shorter than a round.
 _SLOWEST = 0.01
-"""Dead letters per second; a wait must be shorter than a round."""
 
 
 @click.command("retry")

@@ -20,8 +20,8 @@ from entrypoints.cli.application import Application, printable, words
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
 
+# Characters of an id that are enough to name a dead letter, where they name only one.
 _SHORTEST_PREFIX = 8
-"""Characters of an id that are enough to name a dead letter, where they name only one."""
 
 T = TypeVar("T")
 

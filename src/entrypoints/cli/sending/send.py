@@ -25,8 +25,8 @@ from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
 from entrypoints.stores import message_rules
 
+# Publishes awaiting their confirm at once.
 _AT_ONCE = 200
-"""Publishes awaiting their confirm at once."""
 
 
 @click.command("send")
