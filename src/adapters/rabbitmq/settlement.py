@@ -52,8 +52,8 @@ class Settler:
         self._stuck: Counter[str] = Counter()
         self._known: set[str] = set()
         self._backoffs: defaultdict[str, Backoff] = defaultdict(backoff)
+        # By queue: those who fail for the same cause wait together, and it is said once.
         self._pauses: dict[str, asyncio.Event] = {}
-        """By queue: those who fail for the same cause wait together, and it is said once."""
 
     def know(self, queues: Sequence[str]) -> None:
         """These queues were prepared; any other is looked for before its first copy."""

@@ -110,8 +110,8 @@ class Subscription:
         self._slots = asyncio.Semaphore(prefetch)
         self._stopping = False
         self._channel: AmqpChannel | None = None
+        # Of the consumer, and of the second one that takes what the first does not.
         self._tags: list[str] = []
-        """Of the consumer, and of the second one that takes what the first does not."""
         self._adjusting: asyncio.Task[None] | None = None
         self._looks: Declarer | None = None
         self._last_at = 0.0

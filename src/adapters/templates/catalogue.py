@@ -10,6 +10,7 @@ from domain.notification import locale_fault, template_name_fault
 SUFFIX = ".jinja2"
 MANIFEST = "template.toml"
 _EXAMPLES = "examples"
+_MARKUP = re.compile(r"(?:[^.]+\.)*(?:ji?nja[23]?|j2|html?|tmpl|tpl)")
 
 
 class PartNames:
@@ -32,6 +33,13 @@ class PartNames:
     def is_part_in_no_locale(self, filename: str) -> bool:
         """Whether a file such as `html.italiano.jinja2` would be a part if its locale were one."""
         return bool(self._file.fullmatch(filename)) and self.part_and_locale(filename) is None
+
+    def is_misspelt(self, filename: str) -> bool:
+        """Whether a file such as `html.jinja`, `htlm.jinja2` or `html.italiano.jinja2` can only be
+        meant as a part."""
+        stem, _, suffix = filename.partition(".")
+        is_near = _MARKUP.fullmatch(suffix) and sorted(stem) in map(sorted, self.names)
+        return bool(is_near and not self.part_and_locale(filename))
 
 
 @dataclass(slots=True)
@@ -72,7 +80,7 @@ def catalogue(paths: Iterable[str], known: PartNames) -> dict[str, Entry]:
         elif (
             name != path
             and not template_name_fault(name)
-            and not (folder and known.is_part_in_no_locale(filename))
+            and not (folder and known.is_misspelt(filename))
         ):
             found[name] = Entry(is_flat=True, parts={"html": {"": path}})
     for folder, path in examples:
@@ -133,7 +141,7 @@ def unknown_files(
         folder, _, filename = path.rpartition("/")
         if folder.endswith(f"/{_EXAMPLES}"):
             folders.add(folder.removesuffix(f"/{_EXAMPLES}"))
-        elif folder and known.is_part_in_no_locale(filename):
+        elif folder and known.is_misspelt(filename):
             folders.add(folder)
     # A file such as `order/test.jinja2` is a template if it has examples of its own.
     flat = [entry for entry in entries.values() if entry.is_flat and entry.examples]
@@ -143,7 +151,7 @@ def unknown_files(
         if folder in folders:
             name, hint = folder, _hint(filename, known)
         else:
-            name, hint = _hint_of_examples(folder, filename, entries)
+            name, hint = _hint_of_another(path, entries)
         if hint:
             yield name, f"{path}: unknown file, {hint}"
 
@@ -164,9 +172,15 @@ def _hint(filename: str, known: PartNames) -> str:
     return f"did you mean {MANIFEST if near[0] == manifest else part + SUFFIX!r}?"
 
 
-def _hint_of_examples(folder: str, filename: str, entries: Mapping[str, Entry]) -> tuple[str, str]:
-    """The template whose examples a folder such as `order/example` was made for, and its name."""
-    if filename.endswith(".json") and not folder.endswith((f"/{_EXAMPLES}", f".{_EXAMPLES}")):
+def _hint_of_another(path: str, entries: Mapping[str, Entry]) -> tuple[str, str]:
+    """The template that a file such as `welcome.jinja` was made for, or whose examples a folder
+    such as `order/example` was made for, and its right name."""
+    name, _, suffix = path.rpartition(".")
+    folder = path.rpartition("/")[0]
+    near = difflib.get_close_matches(suffix, (SUFFIX[1:], "j2"), n=1, cutoff=0.7)
+    if near and not path.endswith(SUFFIX):
+        return name, f"did you mean {name + SUFFIX!r}?"
+    if suffix == "json" and not folder.endswith((f"/{_EXAMPLES}", f".{_EXAMPLES}")):
         for separator in "/.":
             name, _, last = folder.rpartition(separator)
             if name in entries and difflib.get_close_matches(last.lower(), [_EXAMPLES], cutoff=0.7):

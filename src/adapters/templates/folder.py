@@ -85,8 +85,8 @@ class TemplateFolder:
         self._look = FolderLook("", {})
         self._looked_at = 0.0
         self._taken: FolderLook | None = None
+        # When each file was last written in place, of the monotonic clock.
         self._written: dict[str, float] = {}
-        """When each file was last written in place, of the monotonic clock."""
 
     def read(self) -> FileSet:
         """Read the whole set as it was at one moment. Raises TemplateSetBroken."""

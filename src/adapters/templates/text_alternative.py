@@ -64,9 +64,9 @@ class _Reader:
         self.writer = Writer()
         self._pieces = pieces
         self._counted = 1  # how many pieces `_open` has taken; the first has no tag
-        self._open = OpenElement()
+        self._open: OpenElement | None = None
+        # Inline elements shown as blocks, each with those of its name within it.
         self._blocks: list[list[str]] = []
-        """Inline elements shown as blocks, each with those of its name within it."""
 
     def read(self) -> None:
         """Take the tags, each with its words."""
@@ -127,10 +127,11 @@ class _Reader:
 
     def _around(self, at: int) -> list[str]:
         """What is open where that piece begins."""
+        opened = self._open = self._open or OpenElement()
         for tag, _ in self._pieces[self._counted : at]:
-            self._open.take(tag.name)
+            opened.take(tag.name)
         self._counted = max(self._counted, at)
-        return self._open.names.copy()
+        return opened.names.copy()
 
     def _take(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Words | None:
         """Take a tag that is hidden, has a style or is a table's; the words after it."""

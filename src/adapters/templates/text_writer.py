@@ -42,10 +42,10 @@ class Writer:
         self.undrawn = 0
         self.rows: list[list[Cell]] = [[]]
         self._column = 0
+        # Columns of the cell that is open or has just ended; 0: no cell in this row yet.
         self._span = 0
-        """Columns of the cell that is open or has just ended; 0: no cell in this row yet."""
+        # Column -> rows from this one on that a cell of a row above reaches into.
         self._covered: dict[int, int] = {}
-        """Column -> rows from this one on that a cell of a row above reaches into."""
         self.first_gap = 0
         self.gap = 0
         self.pieces: list[str] = []

@@ -8,10 +8,11 @@ from tests.support.worker import run_command
 def test_lint_counts_one_finding_in_the_singular_and_doctor_says_what_to_do(
     tmp_path: Path,
 ) -> None:
-    settings = {"templates_dir": "nowhere"}
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/a.jinja2").write_text("{{ broken")
 
-    linted = run_command("templates", "lint", settings=settings, cwd=tmp_path)
-    checked = run_command("doctor", settings=settings, cwd=tmp_path)
+    linted = run_command("templates", "lint", settings={"templates_dir": "one"}, cwd=tmp_path)
+    checked = run_command("doctor", settings={"templates_dir": "nowhere"}, cwd=tmp_path)
 
     assert "1 finding\n" in linted.stderr
     assert "the templates folder nowhere does not exist (create it, or set" in checked.stdout

@@ -83,6 +83,34 @@ def test_field_3_9_a_template_that_would_lose_its_only_body_is_refused(folder: F
     assert "t/htlm.jinja2: unknown file, did you mean 'html.jinja2'?" in str(failure)
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "hint"),
+    [
+        ("welcome/html.jinja", "welcome", "html.jinja2"),
+        ("bye/html.html", "bye", "html.jinja2"),
+        ("sub/htlm.jinja2", "sub", "html.jinja2"),
+        ("sub/deep/text.j2", "sub/deep", "text.jinja2"),
+        ("sub/html.italiano.jinja2", "sub", "no language tag"),
+        ("hello.jinja", "hello", "hello.jinja2"),
+        ("hello.jnja2", "hello", "hello.jinja2"),
+        ("hello.j2", "hello", "hello.jinja2"),
+        ("mails/hello.jinja3", "mails/hello", "mails/hello.jinja2"),
+    ],
+)
+def test_field_3_9_a_file_that_is_all_of_its_template_is_named_too(
+    folder: Folder, path: str, name: str, hint: str
+) -> None:
+    folder.write({path: "x", "good.jinja2": "x"})
+
+    failure = folder.failure(name)
+    errors = [f for f in lint(folder.root, render_options(), NOW) if f.severity == "error"]
+
+    assert failure.reason is FailureReason.TEMPLATE_ERROR
+    assert f"{path}: unknown file, " in str(failure)
+    assert hint in str(failure)
+    assert [(error.template, error.file) for error in errors] == [(name, path)]
+
+
 def test_field_3_9_files_of_other_kinds_are_not_named(folder: Folder) -> None:
     folder.write(
         {
@@ -95,6 +123,10 @@ def test_field_3_9_files_of_other_kinds_are_not_named(folder: Folder) -> None:
             "t/test.jinja2": "a template t/test, with an example",
             "t/test.examples/a.json": '{"subject": "S"}',
             "text.html": "x",
+            "mails/test.jinja2": "a template mails/test",
+            "mails/logo.png": "x",
+            "parts/hello.j2": "included",
+            "also.jinja2": "{% include 'parts/hello.j2' %}",
         }
     )
     reports: list[TemplatesChanged] = []

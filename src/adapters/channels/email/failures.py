@@ -85,18 +85,11 @@ class Failures:
         """The relay takes its leave."""
         is_crowded = limit_of(reply, Phase.GREETING) is Limit.CONNECTIONS
         kind = Crowded if is_crowded else Unavailable
-        return kind(f"{self.settings.server} does not serve us: {self._said(reply)}")
-
-    def name_refused(self, reply: SmtpReply) -> Unavailable:
-        """EHLO or HELO is refused."""
-        return Unavailable(
-            f"{self.settings.server} does not take our greeting: {self._said(reply)}; if it refuses"
-            " our name, set DISPATCHER_EMAIL_EHLO to this host's full name"
-        )
+        return kind(f"{self.settings.server} does not serve us: {self.said(reply)}")
 
     def sign_in_refused(self, reply: SmtpReply, *, is_token: bool) -> Unavailable:
         """`is_token`: the access token was refused, whatever code ends the dialogue."""
-        server, said = self.settings.server, self._said(reply)
+        server, said = self.settings.server, self.said(reply)
         if 400 <= reply.code < 500:  # RFC 4954: 454, a temporary failure
             return Unavailable(f"{server} cannot sign us in at the moment: {said}")
         advice = _OAUTH2 if self.settings.wants_token else sign_in_advice(reply)
@@ -122,7 +115,8 @@ class Failures:
             " smtp+starttls:// after asking) and port of DISPATCHER_EMAIL_URL"
         )
 
-    def _said(self, reply: SmtpReply) -> str:
+    def said(self, reply: SmtpReply) -> str:
+        """Return what the relay answered."""
         return self._clean(f"{reply.code} {reply.words}")
 
     def _clean(self, text: str) -> str:

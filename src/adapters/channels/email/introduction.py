@@ -92,7 +92,10 @@ async def _say_ehlo(
                 raise
             raise EhloCloses(str(error)) from None
     if reply.code != _DONE:
-        raise failures.name_refused(reply)
+        raise Unavailable(
+            f"{failures.settings.server} does not take our greeting: {failures.said(reply)}; if it"
+            " refuses our name, set DISPATCHER_EMAIL_EHLO to this host's full name"
+        )
     session.extensions = _extensions(reply) if verb == EHLO else {}
 
 

@@ -133,7 +133,9 @@ def _final(reply: SmtpReply, phase: Phase, text: str) -> Permanent:
         is_vague = not says_what_about(reply)
         if is_odd := _not_understood(reply):
             text += ": it does not understand the command"
-        if is_odd or (phase is Phase.SENDER and _too_large(reply)):
+        # RFC 1870 section 6.1: a mail too large is refused at MAIL, with 552.
+        is_large = reply.enhanced[1:] == (3, 4) if reply.enhanced else reply.code == 552
+        if is_odd or (phase is Phase.SENDER and is_large):
             return Permanent(text, reason=FailureReason.CONTENT_REFUSED, is_vague=is_vague)
         if phase is not Phase.SENDER:
             return Permanent(text, reason=reason, is_vague=is_vague)
@@ -150,8 +152,3 @@ def _not_understood(reply: SmtpReply) -> bool:
     if reply.enhanced is None:
         return 500 <= reply.code <= 504 or reply.code == 555  # 555: RFC 5321 4.1.1.11
     return reply.enhanced[1] == 5
-
-
-def _too_large(reply: SmtpReply) -> bool:
-    """RFC 1870 section 6.1: a mail too large is refused at MAIL, with 552."""
-    return reply.enhanced[1:] == (3, 4) if reply.enhanced else reply.code == 552
