@@ -77,9 +77,8 @@ async def _say_ehlo(
     """EHLO, or HELO where the server knows no EHLO and we need none of its extensions."""
     reply = await failures.answer(session, f"{verb} {name}\r\n".encode(), seconds)
     if verb == EHLO and reply.code in _NO_EHLO:
-        needs = "TLS" if failures.settings.security is not Security.CLEAR else ""
-        needs = needs or ("a sign-in" if failures.settings.username else "")
-        if needs:
+        wants_tls = failures.settings.security is not Security.CLEAR
+        if needs := "TLS" if wants_tls else "a sign-in" if failures.settings.username else "":
             raise Unavailable(
                 f"{session.server} does not know EHLO ({reply}), and"
                 f" DISPATCHER_EMAIL_URL asks for {needs}, which needs it; nothing was sent"
@@ -92,10 +91,8 @@ async def _say_ehlo(
                 raise
             raise EhloCloses(str(error)) from None
     if reply.code != _DONE:
-        raise Unavailable(
-            f"{failures.settings.server} does not take our greeting: {failures.said(reply)}; if it"
-            " refuses our name, set DISPATCHER_EMAIL_EHLO to this host's full name"
-        )
+        said = f"does not take our greeting: {failures.said(reply)}; if it refuses our name"
+        raise Unavailable(f"{session.server} {said}, set DISPATCHER_EMAIL_EHLO to a full name")
     session.extensions = _extensions(reply) if verb == EHLO else {}
 
 
