@@ -152,8 +152,11 @@ class OpenElement:
 
     def _cut(self, at: int) -> None:
         """What is open from there on ends; less than 0: nothing does."""
-        cut = self.names[at:] if at >= 0 else []
-        if cut and at <= self._at:
+        cut = self.names[at:] if at >= 0 and self.is_open else []
+        if cut and cut[0] in _FORMATTING and at != self._at and not _SPECIAL.isdisjoint(cut):
+            del self.names[at]  # the blocks within it go on (13.2.6.4.7, the furthest block)
+            self._at -= at < self._at
+        elif cut and at <= self._at:
             element = cut[self._at - at]
             self.is_open = at < self._at and element in _FORMATTING and _SCOPE.isdisjoint(cut)
             self.names[at:] = [element] * self.is_open

@@ -52,7 +52,7 @@ def holds_several(text: str) -> bool:
     named = [*_addresses(name), *_addresses(behind)]
     others = [one for one in named if one.lower() != address]
     # A name that is nothing but an address is common: `shop@example.com <noreply@example.com>`.
-    return bool(others) and (len(others) > 1 or name.strip() != others[0])
+    return bool(others) and (len(others) > 1 or name.strip(BLANK) != others[0])
 
 
 def _addresses(text: str) -> list[str]:

@@ -17,9 +17,9 @@ from domain.turns import Caller
 
 FAULTS_IN_A_ROW = 5
 _LONGEST_ROW = 80
-TRIES_ALONE = 3
-"""Tries of a message that alone was refused, before the refusal is final: nothing else was sent
-that could show what it is about."""
+# Tries of a message that alone was refused, before the refusal is final: nothing else was sent
+# that could show what it is about.
+_TRIES_ALONE = 3
 
 _FIRST_WAIT = timedelta(seconds=10)
 _MOST_REMEMBERED = 1000
@@ -167,7 +167,7 @@ class FaultStreak:
             return answers
         name = caller().id
         tries = self._tries[name] = self._tries.get(name, 0) + 1
-        if tries > (len(self._waits) if any(map(_names_us, faults)) else TRIES_ALONE - 1):
+        if tries > (len(self._waits) if any(map(_names_us, faults)) else _TRIES_ALONE - 1):
             self._take_as_it_is(name, faults)
             return answers
         _bound(self._tries)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TextIO
 
-CAPACITY = 1024 * 1024
-"""Characters that wait to be written; lines beyond them are dropped."""
+# Characters that wait to be written; lines beyond them are dropped.
+_CAPACITY = 1024 * 1024
 
 _GATHER = 0.05  # seconds: one wake of the thread for many lines
 _RETRY = 0.5  # seconds between two tries while nothing can be written
@@ -29,7 +29,7 @@ class LogSink:
     `stream`; without a stream all are dropped.
     """
 
-    def __init__(self, stream: TextIO | None, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, stream: TextIO | None, *, capacity: int = _CAPACITY) -> None:
         """`capacity` counts characters."""
         self.notice: Callable[[int], str] = "{} log lines could not be written\n".format
         self.dropped = 0
@@ -55,7 +55,7 @@ class LogSink:
         with suppress(OSError, ValueError):
             self._fd = -1 if self._stream is None else self._stream.fileno()
             is_file = self._fd >= 0 and stat.S_ISREG(os.fstat(self._fd).st_mode)
-            self._piece = CAPACITY if is_file else select.PIPE_BUF
+            self._piece = _CAPACITY if is_file else select.PIPE_BUF
         if self._thread is None and self._fd >= 0:
             self._idle.set()
             self._thread = threading.Thread(target=self._run, name="log", daemon=True)

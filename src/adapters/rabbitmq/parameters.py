@@ -11,10 +11,10 @@ from pika.credentials import ExternalCredentials
 from adapters.rabbitmq.settings import TlsFiles
 from adapters.urls import ServerUrl, option_name, parse_url, split_urls
 
-HEARTBEAT = 30
-"""Seconds; a frozen peer is noticed within two of them."""
-BLOCKED_TIMEOUT = 300.0
-"""Seconds a resource alarm of the broker may block us before we connect again."""
+# Seconds; a frozen peer is noticed within two of them.
+_HEARTBEAT = 30
+# Seconds a resource alarm of the broker may block us before we connect again.
+_BLOCKED_TIMEOUT = 300.0
 
 FORM = "amqp:// or amqps://user:password@host:port/vhost"
 
@@ -35,8 +35,8 @@ _OPTIONS = (
 )
 # Seconds, where a URL says nothing.
 _DEFAULTS = {
-    "heartbeat": HEARTBEAT,
-    "blocked_connection_timeout": BLOCKED_TIMEOUT,
+    "heartbeat": _HEARTBEAT,
+    "blocked_connection_timeout": _BLOCKED_TIMEOUT,
     # A broker that does not answer must not keep us from the next one, nor from trying again soon
     # after its return.
     "socket_timeout": 4.0,

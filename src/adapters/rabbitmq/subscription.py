@@ -20,9 +20,9 @@ from adapters.rabbitmq.settlement import Settler
 
 _log = structlog.get_logger()
 
-RENEW_AT = 10
-"""Deliveries after which a message is copied first: a queue that others declared may drop it at
-RabbitMQ 4's default limit of 20, and have nowhere to dead-letter to."""
+# Deliveries after which a message is copied first: a queue that others declared may drop it at
+# RabbitMQ 4's default limit of 20, and have nowhere to dead-letter to.
+_RENEW_AT = 10
 
 _CANCEL_TIMEOUT = 2.0
 _HAND_BACK_PAUSE = 1.0
@@ -167,7 +167,7 @@ class Subscription:
             if self._stopping or channel.ended.done():
                 return channel.ended.done()
             try:
-                if message.delivery_count >= RENEW_AT:
+                if message.delivery_count >= _RENEW_AT:
                     await self._settler.renew(message, channel)
                     return True
                 settlement = await self._handler(message)

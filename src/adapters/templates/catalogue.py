@@ -10,7 +10,7 @@ from domain.notification import locale_fault, template_name_fault
 SUFFIX = ".jinja2"
 MANIFEST = "template.toml"
 _EXAMPLES = "examples"
-_MARKUP = re.compile(r"(?:[^.]+\.)*(?:ji?nja[23]?|j2|html?|tmpl|tpl)")
+_MARKUP = re.compile(r"(?:[^.]+\.)?(?:ji?nja[23]?|j2|html?|tmpl|tpl)")
 
 
 class PartNames:
@@ -39,7 +39,9 @@ class PartNames:
         meant as a part."""
         stem, _, suffix = filename.partition(".")
         is_near = _MARKUP.fullmatch(suffix) and sorted(stem) in map(sorted, self.names)
-        return bool(is_near and not self.part_and_locale(filename))
+        return self.is_part_in_no_locale(filename) or bool(
+            is_near and not self.part_and_locale(filename)
+        )
 
 
 @dataclass(slots=True)
@@ -135,7 +137,7 @@ def unknown_files(
 
     `included` are files that templates include by name; whatever they are called is right.
     """
-    named = _not_included(paths)
+    named = [path for path in _not_included(paths) if path not in included]
     folders = {name for name, entry in entries.items() if not entry.is_flat}
     for path in named:
         folder, _, filename = path.rpartition("/")
@@ -146,12 +148,12 @@ def unknown_files(
     # A file such as `order/test.jinja2` is a template if it has examples of its own.
     flat = [entry for entry in entries.values() if entry.is_flat and entry.examples]
     on_purpose = [path for entry in flat for path in entry.paths]
-    for path in sorted(set(named).difference(included, on_purpose)):
+    for path in sorted(set(named).difference(on_purpose)):
         folder, _, filename = path.rpartition("/")
         if folder in folders:
             name, hint = folder, _hint(filename, known)
         else:
-            name, hint = _hint_of_another(path, entries)
+            name, hint = _hint_of_another(folder, path, entries)
         if hint:
             yield name, f"{path}: unknown file, {hint}"
 
@@ -172,13 +174,12 @@ def _hint(filename: str, known: PartNames) -> str:
     return f"did you mean {MANIFEST if near[0] == manifest else part + SUFFIX!r}?"
 
 
-def _hint_of_another(path: str, entries: Mapping[str, Entry]) -> tuple[str, str]:
+def _hint_of_another(folder: str, path: str, entries: Mapping[str, Entry]) -> tuple[str, str]:
     """The template that a file such as `welcome.jinja` was made for, or whose examples a folder
     such as `order/example` was made for, and its right name."""
     name, _, suffix = path.rpartition(".")
-    folder = path.rpartition("/")[0]
     near = difflib.get_close_matches(suffix, (SUFFIX[1:], "j2"), n=1, cutoff=0.7)
-    if near and not path.endswith(SUFFIX):
+    if near and not path.endswith(SUFFIX) and name not in entries:
         return name, f"did you mean {name + SUFFIX!r}?"
     if suffix == "json" and not folder.endswith((f"/{_EXAMPLES}", f".{_EXAMPLES}")):
         for separator in "/.":

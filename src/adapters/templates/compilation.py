@@ -114,6 +114,8 @@ class Compiler:
             if path.endswith(SUFFIX) and path not in work.references:
                 work.compile(HTML_ESCAPING, path)
         included = set(chain.from_iterable(work.references.values()))
+        if work.chooses:  # any file that is no template by its name may be meant
+            included |= {path for path in files.texts if not path.endswith(MUST_BE_TEXT)}
         unknown = {
             line: name for name, line in unknown_files(files.texts, entries, included, self._names)
         }
@@ -121,7 +123,7 @@ class Compiler:
         for line, name in unknown.items():
             parts = entries.get(name, Entry()).parts
             if not parts.keys() - {SUBJECT.name}:  # the file was probably meant to be the body
-                broken[name] = (line,)
+                broken[name] = (*broken.get(name, ()), line)
         used = {path for one in compiled.values() for path in (*one.sources, one.entry.manifest)}
         return Snapshot(
             version=files.version,
@@ -151,6 +153,7 @@ class _Compilation:
     def __init__(self, files: FileSet, environments: Mapping[Escaping, jinja2.Environment]) -> None:
         self.faults: dict[str, dict[str, None]] = defaultdict(dict)  # each once
         self.references: dict[str, list[str]] = {}  # the files that each file names
+        self.chooses = False  # whether a file is named at run time, in a list, or may be missing
         self._texts = files.texts
         self._environments = environments
         self._done: set[tuple[Escaping, str]] = set()
@@ -222,6 +225,7 @@ class _Compilation:
             # rendering.
             name = getattr(node.template, "value", None)
             if not isinstance(name, str) or getattr(node, "ignore_missing", False):
+                self.chooses = True
                 continue
             target = "/".join(one for one in name.split("/") if one not in ("", "."))
             if target in self._texts or target in self.faults:

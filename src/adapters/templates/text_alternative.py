@@ -126,12 +126,12 @@ class _Reader:
         return tag, words
 
     def _around(self, at: int) -> list[str]:
-        """What is open where that piece begins."""
+        """What is open around the element that begins with that piece."""
         opened = self._open = self._open or OpenElement()
-        for tag, _ in self._pieces[self._counted : at]:
+        for tag, _ in self._pieces[self._counted : at + 1]:
             opened.take(tag.name)
-        self._counted = max(self._counted, at)
-        return opened.names.copy()
+        self._counted = max(self._counted, at + 1)
+        return opened.names[:-1]  # its own start tag has ended what it ends
 
     def _take(self, tag: Tag, words: Words | None, pieces: Iterator[Piece]) -> Words | None:
         """Take a tag that is hidden, has a style or is a table's; the words after it."""

@@ -13,7 +13,7 @@ _CLASS = re.compile(r"(?:\w+)?\.([\w-]+)\Z")
 _ZERO = re.compile(r"0+(?:\.0*)?(?:px|em|rem|pt|%)?\Z")
 _CUT = re.compile(r".*\b(?:hidden|clip)\b")
 _PLACED = ("absolute", "fixed")
-_FAR = re.compile(r"-\d{3,}")
+_FAR = re.compile(r"-(?:\d{4,}|9{3})")
 _LINE_KEEPING = ("pre", "pre-line", "pre-wrap", "break-spaces")
 _BLOCKS = ("block", "table", "flex", "grid", "list-item", "flow-root")
 KEEPS_LINES = "white-space"
@@ -76,7 +76,11 @@ def _is_hidden(style: str) -> bool:
     def is_any(names: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
         return any(pattern.match(rules.get(name, "")) for name in names)
 
-    is_flat = is_any(("max-height", "height", "max-width", "width"), _ZERO)
+    # A cell of `max-width: 0` takes what is left of the row, and cuts its text there.
+    is_flat = is_any(("max-height", "height"), _ZERO) or (
+        is_any(("max-width",), _ZERO)
+        and rules.keys().isdisjoint(("text-overflow", "min-width", "width"))
+    )
     return (
         rules.get("display") == "none"
         or rules.get("visibility") == "hidden"
@@ -108,9 +112,9 @@ def with_breaks(source: str) -> str:
         if element is not None:
             element.take(name)
             element = element if element.is_open else None
-        if element is None and _keeps_lines(name, attributes):
-            element = OpenElement(name, page.names.copy().copy)
         page.take(name)
+        if element is None and _keeps_lines(name, attributes):
+            element = OpenElement(name, page.names[:-1].copy)
         written.append(f"<{tag}{attributes}>")
         written.append(_LINE_END.sub("<br>", text) if element else text)
     return "".join(written)

@@ -30,8 +30,10 @@ FOREIGN_POLICY = (
 )
 """For HTML that others wrote: its own styles and pictures within it; no script, nothing remote.
 Links open a page of their own."""
-FOREIGN_POLICY_WITH_PICTURES = FOREIGN_POLICY.replace("img-src data:", "img-src data: https: http:")
-"""The same, and pictures are loaded from wherever they are."""
+# The same, and pictures are loaded from wherever they are.
+_FOREIGN_POLICY_WITH_PICTURES = FOREIGN_POLICY.replace(
+    "img-src data:", "img-src data: https: http:"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def foreign(html: str, *, pictures: bool = False) -> PageReply:
     if head is None and (doctype := re.match(r"\s*<!doctype[^>]*>", html, re.IGNORECASE)):
         at = doctype.end()
     text = html[:at] + _BASE + html[at:]
-    policy = FOREIGN_POLICY_WITH_PICTURES if pictures else FOREIGN_POLICY
+    policy = _FOREIGN_POLICY_WITH_PICTURES if pictures else FOREIGN_POLICY
     return PageReply(text.encode("utf-8", "replace"), policy=policy)
 
 

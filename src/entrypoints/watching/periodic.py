@@ -40,8 +40,8 @@ PERIOD = 120.0
 """Seconds. Whatever holds a message longer on purpose is a pause; all other waits are shorter: the
 end of an exact wait (10 s) and the turns of a paced provider (60 s)."""
 
-HOPELESS = 600.0
-"""Seconds without a settlement, as in `PERIOD`, after which a restart is the better bet."""
+# Seconds without a settlement, as in `PERIOD`, after which a restart is the better bet.
+_HOPELESS = 600.0
 
 EVERY = 3.0
 """Seconds between two notes of a worker."""
@@ -124,7 +124,7 @@ class SettlementWatch:
 
     def standstill(self) -> str:
         """Say for how long no message was settled, once that is hopeless; else an empty text."""
-        if self._waited < HOPELESS:
+        if self._waited < _HOPELESS:
             return ""
         return f"messages are in hand and no message was settled for {self._waited:.0f} seconds"
 

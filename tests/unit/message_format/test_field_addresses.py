@@ -44,6 +44,7 @@ ONE = {
     '"A, B" <x@example.com>': ("A, B", "x@example.com"),
     '"ada@example.com" <ada@example.com>': ("ada@example.com", "ada@example.com"),
     "ada@example.com <ada@example.com>": ("ada@example.com", "ada@example.com"),
+    "shop@example.com\u200b <info@example.com>": ("shop@example.com\u200b", "info@example.com"),
     "Ada ada@example.com <Ada@example.com>": ("Ada ada@example.com", "Ada@example.com"),
     '"a@example.com, b@example.com" <c@example.com>': (
         "a@example.com, b@example.com",

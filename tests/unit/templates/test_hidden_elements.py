@@ -35,6 +35,10 @@ from adapters.templates.text_alternative import text_from_html
         ("<span hidden>x</div>y</p>z</span>Seen", "Seen"),
         ("<div><span hidden>x</div>Seen</span>", "Seen"),
         ("<span hidden><div>x</span>y</div>Seen", ""),
+        ("<p>Intro<div hidden>x<p>x</p>x</div><p>E", "Intro\n\nE"),
+        ("<b>A<div hidden>x</b>x</div>D", "AD"),
+        ("<h2><p><span hidden>x<h1>y</h1>", "y"),
+        ("<p>t<dd hidden></ul>t</x>t<dd><font>", "t"),
         ("<div hidden>a</div>b<p><i hidden>c</i>d<p><span hidden>e<p>f", "b\n\nd\n\nf"),
     ],
 )

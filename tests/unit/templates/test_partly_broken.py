@@ -189,3 +189,18 @@ def test_field_3_8_an_unknown_filter_or_test_is_refused_wherever_it_stands(
     (fault,) = faults(folder.write({"t.jinja2": source}))
 
     assert fault.startswith("t.jinja2 line 2: No " + unknown)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% if 'markdown' is filter %}{{ 'a'|markdown }}{% else %}plain{% endif %}",
+        "{% if 'tidy' is test %}{{ 1 is tidy }}{% else %}plain{% endif %}",
+    ],
+)
+def test_field_3_8_a_filter_or_test_that_the_template_asks_for_first_may_be_absent(
+    folder: Folder, source: str
+) -> None:
+    templates = folder.write({"t.jinja2": source}).load()
+
+    assert "plain" in render(templates, "t").parts["html"]

@@ -150,3 +150,50 @@ def test_field_3_9_an_unknown_channel_in_template_toml_is_named(
 
     assert failure.reason is FailureReason.TEMPLATE_ERROR
     assert f"t/template.toml: channels: {hint}" in str(failure)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{% include "blocks/" ~ kind ~ ".j2" %}',
+        '{% include "blocks/x.j2" ignore missing %}',
+        '{% include ["blocks/none.j2", "blocks/x.j2"] %}',
+    ],
+)
+def test_field_3_9_what_may_be_included_is_not_named_whatever_it_is_called(
+    folder: Folder, source: str
+) -> None:
+    reports: list[TemplatesChanged] = []
+    folder.write({"a.jinja2": source, "blocks/x.j2": "x", "blocks/y.j2": "y"})
+
+    assert folder.load(reports).snapshot.broken == {}
+    assert reports == []
+
+
+def test_field_3_9_a_name_with_dots_and_a_file_next_to_its_template_are_left_alone(
+    folder: Folder,
+) -> None:
+    reports: list[TemplatesChanged] = []
+    folder.write(
+        {
+            "sms/text.order.welcome.jinja2": "x",
+            "hello.jinja2": "x",
+            "hello.j2": "an old one",
+            "mail/html.html": "x",
+            "mail/test.jinja2": "{% include 'mail/html.html' %}",
+        }
+    )
+
+    templates = folder.load(reports).snapshot.templates
+
+    assert {"sms/text.order.welcome", "hello", "mail/test"} <= templates.keys()
+    assert reports == []
+
+
+def test_field_3_9_each_misnamed_file_of_a_template_is_named(folder: Folder) -> None:
+    folder.write({"w/html.jinja": "x", "w/text.jinja": "x", "good.jinja2": "x"})
+
+    failure = str(folder.failure("w"))
+
+    assert "w/html.jinja: unknown file" in failure
+    assert "and 1 more" in failure

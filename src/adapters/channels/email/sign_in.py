@@ -9,10 +9,10 @@ from typing import TypeVar
 from domain.errors import Unavailable
 
 FIRST_REST = 10.0
-LONGEST_REST = 840.0
-"""Seconds after a refused login in which no other is tried with the same credentials. They grow
-with each, and are shorter than the pauses of the channel: a mail that goes over a connection still
-open ends such a pause, and must not make way for one login after the other."""
+# Seconds after a refused login in which no other is tried with the same credentials. They grow
+# with each, and are shorter than the pauses of the channel: a mail that goes over a connection
+# still open ends such a pause, and must not make way for one login after the other.
+_LONGEST_REST = 840.0
 
 # Seconds after a login for which the credentials are taken to be good.
 _STALE = 60.0
@@ -61,7 +61,7 @@ class SignInGate:
                 if error.is_login and credentials == self._credentials:
                     self._refusal = str(error)
                     self._good_until = 0.0
-                    self._rest = min(max(self._rest * 2, FIRST_REST), LONGEST_REST)
+                    self._rest = min(max(self._rest * 2, FIRST_REST), _LONGEST_REST)
                     self._refused_until = time() + self._rest
                 raise
             if credentials == self._credentials:

@@ -28,8 +28,8 @@ from domain.ports import AboutToSend, EventSink, NoObserver
 
 API_URL = "https://slack.com/api/"
 LOOK_UPS_PER_SECOND = 50 / 60
-LOOK_UP_BURST = 10
-"""Tier 3 of https://docs.slack.dev/apis/web-api/rate-limits: 50 a minute, bursts welcome."""
+# Tier 3 of https://docs.slack.dev/apis/web-api/rate-limits: 50 a minute, bursts welcome.
+_LOOK_UP_BURST = 10
 
 _POST = "chat.postMessage"
 _WHO = "auth.test"
@@ -67,7 +67,7 @@ class SlackNotifier(OneByOneNotifier):
         self._http = HttpClient("Slack", timeout=timeout)
         self._people = People(self._look_up)
         self._look_up_pace = SlackPace(
-            per_second=LOOK_UPS_PER_SECOND, burst=LOOK_UP_BURST, shared=turns()
+            per_second=LOOK_UPS_PER_SECOND, burst=_LOOK_UP_BURST, shared=turns()
         )
         self._verdicts = Verdicts(events or NoObserver(), self._secrets)
 

@@ -21,8 +21,8 @@ _PHOTOS = frozenset(("image/jpeg", "image/png", "image/webp"))
 _LARGEST_PHOTO = 10 * 1024 * 1024  # https://core.telegram.org/bots/api#sending-files
 _DIGEST = 12
 
-PLAIN_ON_ERROR = "<!-- plain-on-error -->"
-"""In a template: a text whose markup Telegram cannot parse is sent without any."""
+# In a template: a text whose markup Telegram cannot parse is sent without any.
+_PLAIN_ON_ERROR = "<!-- plain-on-error -->"
 
 
 _Url = Annotated[str, Field(pattern=r"^(https?|tg)://", max_length=2048)]
@@ -161,7 +161,7 @@ def plan(content: Content, files: Sequence[File], options: Options) -> Plan:
     ]
     caption = None if texts else next(iter(captions), None)
     calls += [_file(file, options, caption, with_keyboard=not texts) for file in files]
-    allows_plain = options.plain_on_error or PLAIN_ON_ERROR in (source or "")
+    allows_plain = options.plain_on_error or _PLAIN_ON_ERROR in (source or "")
     return Plan(calls, allows_plain=allows_plain)
 
 

@@ -46,7 +46,7 @@ def list_(each: bool, as_json: bool, wanted: Filter) -> int:
         print_json([_as_json(letter) for letter in letters])
     elif not (letters or missing):
         words("no dead letters")
-    elif each:
+    elif each and letters:
         rows = [(x.id, x.reason, ago(x.failed_at), x.attempt) for x in letters]
         notes = [(" ".join(filter(None, (x.channel, x.template))), _error(x)) for x in letters]
         print_entries(["id", "reason", "failed", "attempt"], rows, notes)

@@ -27,8 +27,8 @@ from entrypoints.cli.application import (
 )
 from entrypoints.cli.failed.selection import Filter, filters, look, unknown, walk
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+# Exit code after Ctrl-C, as shells have it: 128 and the signal's number.
+_INTERRUPTED = 130
 
 # Seconds of one walk: a broker takes back what is held for half an hour unacknowledged
 # (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout).
@@ -203,7 +203,7 @@ def _act(
             click.echo(printable(letter.id))
         left = len(matching) - len(moved)
         words(f"{len(moved)} {past}" + (f", {left} not" if left else ""))
-    return INTERRUPTED if is_interrupted else unknown(*missing)
+    return _INTERRUPTED if is_interrupted else unknown(*missing)
 
 
 async def move(

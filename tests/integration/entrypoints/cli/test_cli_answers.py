@@ -27,9 +27,10 @@ def test_dead_letters_are_listed_since_a_time_in_lower_case_and_an_unknown_id_is
     home: Path,
 ) -> None:
     listed = run_command(*("failed", "list", "--since=2020-01-01t00:00:00z"), settings={}, cwd=home)
-    absent = run_command("failed", "list", "--id=no-such-id", settings={}, cwd=home)
+    absent = run_command("failed", "list", "--each", "--id=no-such-id", settings={}, cwd=home)
 
     assert (listed.returncode, absent.returncode) == (0, 1), listed.stderr + absent.stderr
+    assert absent.stdout == ""
     assert "no dead letter has the id no-such-id" in absent.stderr
 
 
