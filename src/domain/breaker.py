@@ -18,9 +18,9 @@ included."""
 PAUSES_AFTER_A_LOGIN = DoublingWait(first=15.0, longest=900.0)
 """After a refused login: 9 logins in the first hour, then 4 an hour."""
 
-LONGEST_HOLD = 600.0
-"""Seconds to hold a message: RabbitMQ takes a channel away that acks nothing for 30 minutes
-(https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). One more pause may follow."""
+# Seconds to hold a message: RabbitMQ takes a channel away that acks nothing for 30 minutes
+# (https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout). One more pause may follow.
+_LONGEST_HOLD = 600.0
 
 REPORT_AGAIN = timedelta(seconds=PAUSES.longest)
 HAND_BACK_DELAY = timedelta(minutes=1)
@@ -62,7 +62,7 @@ class Breaker:
         trouble: Trouble,
         events: EventSink,
         trips_on: type[DispatcherError] = Unavailable,
-        longest_hold: float = LONGEST_HOLD,
+        longest_hold: float = _LONGEST_HOLD,
         is_back: Callable[[], bool] = lambda: True,
     ) -> None:
         """`events` gets that `trouble` began when the breaker opens, again when the pause changes

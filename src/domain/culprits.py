@@ -30,11 +30,11 @@ class Culprits:
     everything.
 
     Remembers refusals and, after the first one, what was accepted. A time is the number of a try.
+    `watched`: traits refused lately; while there are any, `accepted` must be called.
     """
 
     def __init__(self) -> None:
         self.watched: dict[Trait, _Refusals] = {}
-        """Traits refused lately; while there are any, `accepted` must be called."""
         self._refused: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
         self._accepted: deque[tuple[int, Caller]] = deque(maxlen=_RECENT)
         self._accepted_since = 0
@@ -52,14 +52,18 @@ class Culprits:
         while len(self.watched) > _MOST_WATCHED:
             del self.watched[next(iter(self.watched))]
 
-    def accepted(self, caller: Caller, began: int) -> None:
-        """Take that this message was accepted. `began`: the number of its try."""
+    def accepted(self, caller: Caller, began: int) -> bool:
+        """Take that this message was accepted. `began`: the number of its try. Returns whether all
+        that was refused before is so long ago that it is forgotten."""
         self._accepted.append((began, caller))
         for trait in enumerate(caller.traits):
             self.watched.pop(trait, None)
         self._accepted_since += 1
-        if self._accepted_since >= _FORGOTTEN_AFTER:
-            self.watched.clear()
+        if self._accepted_since < _FORGOTTEN_AFTER:
+            return False
+        self._accepted_since = 0
+        self.watched.clear()
+        return True
 
     def blame(self, caller: Caller) -> Trait | None:
         """Return the trait of this message that is the cause of its refusal, or None. It is the

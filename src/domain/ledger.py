@@ -19,8 +19,8 @@ RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
 """Seconds after which a BUSY state is worth asking for again."""
 
-POISON_AFTER: Final = 2
-"""Takeovers that ended unfinished; the start before them makes it three processes."""
+# Takeovers that ended unfinished; the start before them makes it three processes.
+_POISON_AFTER: Final = 2
 
 
 class LedgerUnavailable(DispatcherError):
@@ -221,7 +221,7 @@ def _state(row: Row | None, *, has_id: bool) -> RecipientState:
         return RecipientState.SENT
     if row.process_lives:
         return RecipientState.BUSY
-    if row.takeovers >= POISON_AFTER:
+    if row.takeovers >= _POISON_AFTER:
         return RecipientState.POISON
     return RecipientState.IN_DOUBT if row.state is RowState.SENDING else RecipientState.CLEAR
 

@@ -40,16 +40,18 @@ class FaultStreak:
     Where refused messages are mixed with accepted ones, a row can be full by chance. Unless the
     words name us, the next row is then full with twice as many. A refusal whose words do not say
     what it is about is final, and may be about us from the fifth message in a row that met it.
+
+    `tries`: how many have begun; count one more for each, and give `judge` its number. `is_quiet`:
+    nothing was refused lately, so an accepted message shows nothing new.
     """
 
     def __init__(self, waits: Sequence[timedelta]) -> None:
         """`waits`: the retry delays, after which a message that stays alone is tried again."""
         self._waits = waits or (_FIRST_WAIT,)
         self.tries = 0
-        """How many have begun: count one more for each, and give `judge` its number."""
         self.is_quiet = True
-        """Nothing was refused lately, so an accepted message shows nothing new."""
-        self._row: dict[str, tuple[int, Caller]] = {}
+        # When each was tried, what it is known by, and whether the refusal names us.
+        self._row: dict[str, tuple[int, Caller, bool]] = {}
         self._full = FAULTS_IN_A_ROW
         self._vague = ""
         self._vague_ids: set[str] = set()
@@ -61,7 +63,8 @@ class FaultStreak:
 
     def is_over(self) -> bool:
         """Whether the row is not full."""
-        return len(self._row) < self._full
+        naming = sum(names_us for _, _, names_us in self._row.values())
+        return len(self._row) < self._full and naming < FAULTS_IN_A_ROW
 
     def judge(
         self, caller: Callable[[], Caller], began: int, answers: list[DeliveryError | None]
@@ -93,24 +96,26 @@ class FaultStreak:
     def _accepted(self, caller: Caller, began: int) -> None:
         self._other_answers = 0
         self._vague = ""
-        self._culprits.accepted(caller, began)
-        if self._is_tripped and not self._is_certain:
-            self._full = min(2 * self._full, _LONGEST_ROW)
+        if self._culprits.accepted(caller, began):  # those that never came back are others' now
+            self._alone.clear()
+            self._tries.clear()
         self._row.pop(caller.id, None)
-        for one in [one for one, (at, _) in self._row.items() if at < began]:
+        for one in [one for one, (at, _, _) in self._row.items() if at < began]:
             del self._row[one]
             if not self._is_tripped:
                 self._alone[one] = None
+        # What began before the last refusal says nothing of it.
+        if self._is_tripped and not self._is_certain and not self._row:
+            self._full = min(2 * self._full, _LONGEST_ROW)
         self._forget((caller.id,))
         _bound(self._alone)
 
     def _answered(self, answers: Iterable[DeliveryError | None]) -> None:
         """Refusals of recipients and contents: enough of them show that the provider works."""
-        is_plain = [
+        if not self._row or not all(
             isinstance(e, Transient) or (isinstance(e, Permanent) and not e.is_vague)
             for e in answers
-        ]
-        if not self._row or not all(is_plain):
+        ):
             return
         self._other_answers += 1
         if self._other_answers >= FAULTS_IN_A_ROW:
@@ -133,11 +138,12 @@ class FaultStreak:
                 self._take_as_it_is(caller.id, faults)
                 return answers
         self._row.pop(caller.id, None)
-        self._row[caller.id] = self.tries, caller
+        names_us = any(map(_names_us, faults))
+        self._row[caller.id] = self.tries, caller, names_us
         if self.is_over():
             return self._put_off(lambda: caller, answers, _can_wait)
         self._is_tripped = True
-        self._is_certain = any(map(_names_us, faults))
+        self._is_certain = names_us
         self._forget(self._row)
         is_final = any(isinstance(error, Permanent) for error in faults)
         kind = RefusedInARow if is_final else Unavailable

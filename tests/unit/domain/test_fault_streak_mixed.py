@@ -97,3 +97,50 @@ def test_after_a_quiet_time_five_are_a_row_again() -> None:
     relay.row(SENDER, *"fghi")
     with pytest.raises(RefusedInARow):
         relay.answer("j", SENDER)
+
+
+def refuse_until_a_pause(relay: Relay, names: str) -> None:
+    for n in range(81):
+        try:
+            relay.answer(f"{names}-{n}", SENDER)
+        except RefusedInARow:
+            return
+    raise AssertionError("no pause")
+
+
+def test_what_began_before_a_full_row_does_not_make_the_next_one_longer() -> None:
+    relay = Relay()
+    began = [relay.begin() for _ in range(4)]
+    relay.row(SENDER, *"abcd")
+    with pytest.raises(RefusedInARow):
+        relay.answer("e", SENDER)
+    for number, at in enumerate(began):
+        relay.end(at, f"good{number}", None)
+
+    assert not relay.streak.is_over()
+    with pytest.raises(RefusedInARow):
+        relay.answer("f", SENDER)
+
+
+def test_five_whose_refusal_names_us_are_always_enough() -> None:
+    relay = Relay()
+    for turn in range(3):  # pauses by chance
+        refuse_until_a_pause(relay, f"bad{turn}")
+        relay.answer(f"good{turn}", None)
+
+    relay.row(QUOTA, *"vwxy")
+    with pytest.raises(RefusedInARow):
+        relay.answer("z", QUOTA)
+
+
+def test_after_a_thousand_accepted_messages_that_never_came_back_are_forgotten() -> None:
+    relay = Relay()
+    relay.answer("gone", SENDER)
+    for turn in range(4):
+        refuse_until_a_pause(relay, f"bad{turn}")
+        for n in range(1100):
+            relay.answer(f"good{turn}-{n}", None)
+        assert relay.streak.is_quiet
+    relay.row(SENDER, *"abcd")
+    with pytest.raises(RefusedInARow):
+        relay.answer("e", SENDER)

@@ -86,14 +86,15 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
             rb"only \d+ (?:messages|e?mails|recipients) (?:per|a) (?:hour|day)",  # Postfix policies
             rb"(?:messages|mails|recipients)[^.;]{0,30}\b(?:today|per day|a day|per month)\b"
             rb"[^.;]{0,30}(?:exceed|reach|used|exhaust)",
-            rb"sending (?:\S+ ){0,3}(?:paused|suspended|disabled|blocked)",  # Amazon SES, Zoho
+            rb"sending (?:(?:is|are|was|has|have|been|privileges|[a-z]+ly) ){0,3}"
+            rb"(?:paused|suspended|disabled|blocked)",  # Amazon SES, Zoho
             # Mailtrap, GMX and IONOS
             rb"\b(?:e-?mail|mail|message|recipient|plan|account|hour|send) ?-?limit\b[^.;]{0,40}"
             + DONE,
             rb"(?:exceed|reach)(?:ed|s)?\b[^.;]{0,20}\b(?:e-?mail|message|plan|hour|account)(?:'s)?"
             rb" (?:limit|quota)|limit of (?:your|the) (?:plan|account)",
             rb"upgrade your (?:plan|account)|trial [^.;]{0,20}(?:expired|ended|over\b)",
-            rb"(?:no|out of|not enough|insufficient)(?: [a-z-]+)? credits?\b",
+            rb"(?:no|out of|not enough|insufficient)(?: [a-z-]+)? credits?\b(?! card)",
             # policyd and iRedAPD; what the policy (x.7.n) limits is sending
             rb"policy rejection\b.{0,60}quota exceeded|quota exceeded \(number of",
             rb"^[45]\.7\.\d+ .{0,120}\bquota (?:is |has been )?(?:exceeded|reached|exhausted)",
@@ -163,16 +164,21 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
             rb"(?:block|denied|reject|refus|banned|listed|unauthori[sz]ed"
             rb"|not (?:allowed|authori[sz]ed|permitted|accepted|registered))",
             rb"unauthori[sz]ed ip\b|spam ip\b|banned sending ip",  # Brevo, QQ, Exchange Online
-            rb"\d\]? (?:will be|is|was|has been)? ?(?:permanently |temporarily )?"
+            # After an address, not after an enhanced code.
+            rb"(?:(?:\.\d{1,3}){3}|(?::[\da-f]{0,4}){2,7})[\])]? (?:will be|is|was|has been)? ?"
+            rb"(?:permanently |temporarily )?"
             rb"(?:deferred|blocked|banned|block-?listed)",  # Yahoo
-            rb"not (?:be )?accepted from|not allowed to connect",  # AT&T, Yahoo
+            rb"connections? [^.;]{0,20}not (?:be )?accepted from",  # AT&T, Yahoo
+            rb"not allowed to connect",
             rb"(?:poor|bad|low) reputation|reputation of (?:the|your) (?:sending )?ip",  # Cisco
             rb"reverse (?:dns|hostname|lookup)|\bptr\b|cannot find your (?:reverse )?hostname",
             rb"not authori[sz]ed to (?:perform|send mail)",  # Amazon SES, SendGrid
             rb"(?:unusual|suspicious) (?:sending |account |outgoing )?activity",  # Zoho
             rb"outgoing (?:mail |e-?mail )?(?:is |has been )?blocked",  # Zoho
             rb"\byour (?:[a-z0-9]+ ){0,3}account\b[^.;]{0,60}\b" + SHUT,  # Amazon SES, OVH
-            rb"\baccount(?: for)?(?: \S+)? (?:is |was |has been )?(?:[a-z]+ly |been )?" + SHUT,
+            rb"\baccount(?: for)?(?: \S+)? (?:is |was |has been )?(?:[a-z]+ly |been )?"
+            rb"(?:paused|suspended|disabled|blocked|locked|banned|restricted|frozen"
+            rb"|on (?:hold|probation)|under review)",
             rb"\baccount\b[^.;]{0,30}\b(?:not (?:yet )?(?:been )?(?:activated|active|approved"
             rb"|enabled|verified|allowed|authori[sz]ed)|pending approval)",  # Brevo, Mailgun
             rb"(?:activate|verify|confirm) your [^.;]{0,20}account",
@@ -180,7 +186,9 @@ _TABLE: Final[Mapping[AboutUs, tuple[re.Pattern[bytes], ...]]] = {
         # A block list of links is about what the mail says.
         pattern(
             rb"\burls?\b|\buris?\b|\blinks?\b|\bbody\b|\bcontent\b|uribl|surbl",
-            rb"^[45]\.[12]\.1 |(?:user|mailbox)(?:'s)? account|you (?:tried|are trying) to reach",
+            rb"^[45]\.(?:1\.[0-6]|2\.\d{1,3}) |delivery error|user unknown",
+            rb"(?:invalid|local) mailbox|attachment|(?:user|mailbox)(?:'s)? account",
+            rb"you (?:tried|are trying) to reach",
         ),
     ),
 }

@@ -79,7 +79,8 @@ _TABLE: Final = (
             rb"|^4\.5\.3 too many " + _MAIL + rb"\b(?! " + _PER_TIME + rb")"
             rb"|" + _MAIL + rb" (?:count|limit|quota)[^.;]{0,30}"
             rb" (?:in|on|per|over|for|of) (?:this |the |an? |each )?(?:session|connection)"
-            rb"|(?<!concurrent )(?<!simultaneous )\bsession(?:'s)? limit|transactions? limit"
+            rb"|(?<!concurrent )(?<!simultaneous )\bsession(?:'s)? limit"
+            rb"|(?<!daily )(?<!hourly )(?<!monthly )\btransactions? limit"
             rb"|(?:open|use|start|make|try|with|on|over) (?:a new|another|a fresh|a different)"
             rb" (?:smtp )?(?:session|connection)"
         ),
@@ -124,6 +125,8 @@ _TEMPORARY_RATE = re.compile(
     rb"|unusual rate|(?:unexpected|excessive|high) volume"
     rb"|(?:relay|hourly|frequency) limit|frequency limited|limit " + _PER_TIME
 )
+# No mail has gone over a connection that is greeted: its words are about how many there are.
+_AT_ONCE = re.compile(rb"\b(?:concurren(?:t|cy)|simultaneous)")
 _QUOTA = re.compile(rb"\bdaily\b|\bper day\b|\ba day\b|\btoday\b|\b24[ -]?h|credits|quota")
 
 
@@ -138,7 +141,8 @@ def limit_of(reply: SmtpReply, phase: Phase) -> Limit | None:
     text = plain(reply)
     for limit, pattern in _TABLE:
         if pattern.search(text):
-            return limit
+            is_at_once = phase is Phase.GREETING or _AT_ONCE.search(text)
+            return Limit.CONNECTIONS if limit is Limit.SESSION and is_at_once else limit
     if _is_rate(reply, text):
         return Limit.RATE
     return Limit.RECIPIENTS if _is_about_recipients(reply, text, phase) else None

@@ -22,6 +22,8 @@ OTHER_LIMITS = pattern(
     rb"(?<!check the )(?<!check your )inbox",  # Amazon SES and Mailgun write to ours
     rb"(?<!cumulative )\bsize\b|\bbytes\b|\b\d+ ?[kmg]i?b\b|too (?:large|big)",  # of the mail
     rb"\bhops?\b|\bline\b|attachment",
+    # RFC 3463: a full mailbox, a mail too large.
+    rb"^[45]\.(?:2\.2 (?!.{0,80}submission)|3\.4 )",
     rb"(?:user|recipient|account|maildir)(?:'s)?(?: \S+)? (?:is |has )?(?:over|exceeded)"
     rb" (?:its |his )?(?:disk )?quota",
 )

@@ -93,7 +93,8 @@ def refusal_of_one(reply: SmtpReply, session: Session, *, ends_it: bool) -> Deli
     none after it."""
     limit = limit_of(reply, Phase.RECIPIENT)
     if ends_it and limit is None and reply.code == _TOO_MANY_RECIPIENTS:
-        limit = None if _OF_ONE_RECIPIENT.match(reply.text) else Limit.RECIPIENTS
+        is_other = _OF_ONE_RECIPIENT.match(reply.text) or about_us(reply) is not None
+        limit = None if is_other else Limit.RECIPIENTS
     if limit is Limit.RECIPIENTS:
         return NotYet(f"{session.server} answered {Phase.RECIPIENT} with {reply}")
     return refusal(reply, Phase.RECIPIENT, session)
