@@ -104,9 +104,9 @@ class FaultStreak:
             del self._row[one]
             if not self._is_tripped:
                 self._alone[one] = None
-        # What began before the last refusal says nothing of it.
-        if self._is_tripped and not self._is_certain and not self._row:
+        if self._is_tripped and not self._is_certain:  # by chance, or it began before: once a pause
             self._full = min(2 * self._full, _LONGEST_ROW)
+            self._is_tripped = False
         self._forget((caller.id,))
         _bound(self._alone)
 
@@ -138,12 +138,11 @@ class FaultStreak:
                 self._take_as_it_is(caller.id, faults)
                 return answers
         self._row.pop(caller.id, None)
-        names_us = any(map(_names_us, faults))
-        self._row[caller.id] = self.tries, caller, names_us
+        self._row[caller.id] = self.tries, caller, any(map(_names_us, faults))
         if self.is_over():
             return self._put_off(lambda: caller, answers, _can_wait)
         self._is_tripped = True
-        self._is_certain = names_us
+        self._is_certain = any(map(_names_us, faults))
         self._forget(self._row)
         is_final = any(isinstance(error, Permanent) for error in faults)
         kind = RefusedInARow if is_final else Unavailable

@@ -108,7 +108,7 @@ def refuse_until_a_pause(relay: Relay, names: str) -> None:
     raise AssertionError("no pause")
 
 
-def test_what_began_before_a_full_row_does_not_make_the_next_one_longer() -> None:
+def test_what_began_before_a_full_row_makes_the_next_one_twice_as_long_and_no_more() -> None:
     relay = Relay()
     began = [relay.begin() for _ in range(4)]
     relay.row(SENDER, *"abcd")
@@ -117,9 +117,13 @@ def test_what_began_before_a_full_row_does_not_make_the_next_one_longer() -> Non
     for number, at in enumerate(began):
         relay.end(at, f"good{number}", None)
 
-    assert not relay.streak.is_over()
+    for name in "fghi":
+        assert relay.wait_of(name, SENDER) is not None
     with pytest.raises(RefusedInARow):
-        relay.answer("f", SENDER)
+        relay.answer("j", SENDER)
+    for n in range(60):
+        with pytest.raises(RefusedInARow):
+            relay.answer(f"later{n}", SENDER)
 
 
 def test_five_whose_refusal_names_us_are_always_enough() -> None:
