@@ -14,7 +14,7 @@ from typing import TextIO
 # Characters that wait to be written; lines beyond them are dropped.
 _CAPACITY = 1024 * 1024
 
-_GATHER = 0.05  # seconds: one wake of the thread for many lines
+_GATHER = 0.02  # seconds: one wake of the thread for many lines
 _RETRY = 0.5  # seconds between two tries while nothing can be written
 _POLL = 100  # milliseconds
 # Seconds without a single write, after which the end does not wait for the last lines.

@@ -30,7 +30,7 @@ def test_letters_that_a_new_template_mends_are_sent_and_the_others_stay(
         template = Path(settings["templates_dir"]) / "later.jinja2"
         template.write_text("Later, {{ name }}")
         wait_until(lambda: mailbox.count() == 1, on_failure=lambda: worker.output)
-        [told] = worker.events(RELEASED)
+        told = worker.wait_for(RELEASED)
         (template.parent / "welcome.jinja2").write_text("Hello")
         wait_until(lambda: mailbox.count() == 2, on_failure=lambda: worker.output)
         wait_until(lambda: peer.ready(dead) == 2, on_failure=lambda: worker.output)
