@@ -120,6 +120,7 @@ def test_a_fallback_is_used_when_the_first_refuses_and_only_then(
     assert letters(tmp_path, settings) == []
 
 
+@pytest.mark.slow
 def test_a_channel_that_is_away_does_not_hold_up_the_queue_it_shares(
     tmp_path: Path,
     broker: Broker,

@@ -7,6 +7,8 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from tests.integration.faults.scene import Scene
 from tests.support.orders import an_order
 from tests.support.rabbit import Peer
@@ -100,6 +102,7 @@ def test_fault_32_a_wrong_password_keeps_the_backlog_and_is_never_shown(scene: S
     scene.all_sent()
 
 
+@pytest.mark.slow
 def test_fault_33_goodbyes_of_the_server_cost_no_attempt(scene: Scene) -> None:
     scene.settings["email_pool"] = "3"
     scene.publish_orders(ORDERS)
