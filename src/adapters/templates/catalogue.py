@@ -38,6 +38,7 @@ class PartNames:
         """Whether a file such as `html.jinja`, `htlm.jinja2` or `html.italiano.jinja2` can only be
         meant as a part."""
         stem, _, suffix = filename.partition(".")
+        # The letters of a part's name, in any order: a word such as `test` is no slip for `text`.
         is_near = _MARKUP.fullmatch(suffix) and sorted(stem) in map(sorted, self.names)
         return self.is_part_in_no_locale(filename) or bool(
             is_near and not self.part_and_locale(filename)
