@@ -58,21 +58,28 @@ def queue_trouble(queue: str) -> Trouble:
 
 @dataclass(frozen=True, slots=True)
 class NotificationDispatched:
-    """A notification from `queue` was dispatched on its channel, with this outcome."""
+    """A notification from `queue` was dispatched on its channel, with this outcome.
+    `correlation_id` and `traceparent` are those of its message."""
 
     queue: str
     notification: Notification
     outcome: Outcome
+    correlation_id: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MessageMalformed:
-    """A message could not be read and is dead-lettered. `id` is what `failed show` takes."""
+    """A message could not be read and is dead-lettered. `id` is what `failed show` takes. The rest
+    is as the message had it."""
 
     queue: str
     id: str
     reason: FailureReason
     error: str
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

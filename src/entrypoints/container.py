@@ -88,6 +88,18 @@ def _metrics(container: "Container") -> Metrics:
         in_hand=lambda: (in_hand.count, in_hand.size),
         troubles=lambda: readiness.troubles,
         dropped_lines=lambda: log.dropped,
+        outcome_events=container.outcome_exchange(),
+    )
+
+
+def _events(container: "Container") -> FanOut:
+    settings, readiness = container.settings(), container.readiness()
+    return FanOut(
+        EventLog(hidden=stores.WISHES),
+        container.metrics(),
+        (readiness, readiness.TYPES),
+        AlertFeed(container.alerts(), settings.queue_channels),
+        *stores.event_sinks(settings, container.outcome_exchange()),
     )
 
 
@@ -109,13 +121,9 @@ class Container(containers.DeclarativeContainer):
     readiness = providers.Singleton(Readiness)
     alerts = providers.Singleton(AlertPolicy, clock)
     metrics = providers.Singleton(_metrics, __self__)
-    events = providers.Singleton(
-        FanOut,
-        providers.Singleton(EventLog, hidden=stores.WISHES),
-        metrics,
-        providers.Callable(lambda readiness: (readiness, readiness.TYPES), readiness),
-        providers.Singleton(AlertFeed, alerts, settings.provided.queue_channels),
-    )
+    rabbit = providers.Singleton(stores.rabbit_settings, settings)
+    outcome_exchange = providers.Singleton(stores.outcome_exchange, settings, rabbit.provider)
+    events = providers.Singleton(_events, __self__)
     settlement_period = providers.Object(PERIOD)
     settlement_watch = providers.Singleton(
         SettlementWatch,
@@ -187,7 +195,6 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Inbound: RabbitMQ, or the embedded queue
-    rabbit = providers.Singleton(stores.rabbit_settings, settings)
     sqlite = providers.Singleton(stores.sqlite_queue, settings, clock)
     consumer = providers.Singleton(
         stores.consumer, settings, clock, events, in_hand, rabbit.provider, sqlite.provider

@@ -102,6 +102,8 @@ async def _enter_companions(
         await stack.enter_async_context(repeated(releaser.run, _RELEASE_PAUSE))
     at_work = repeated(notes.renew, EVERY, at_end=notes.withdraw, patience=_PATIENCE)
     await stack.enter_async_context(at_work)
+    if (outcomes := container.outcome_exchange()) is not None:
+        await stack.enter_async_context(outcomes.at_work())
     if settings.http is not None:
         await stack.enter_async_context(_probes(container, settings.http))
     if settings.alerts_to:

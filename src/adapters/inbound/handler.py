@@ -115,7 +115,14 @@ class MessageHandler:
         for one in done:
             outcome = explained(one.outcome, decoded.meant) if decoded.meant else one.outcome
             notification = one.attempt.delivery.notification
-            self.events.emit(NotificationDispatched(message.queue, notification, outcome))
+            event = NotificationDispatched(
+                message.queue,
+                notification,
+                outcome,
+                message.properties.correlation_id,
+                one.attempt.headers.traceparent,
+            )
+            self.events.emit(event)
             if any(not isinstance(result, Sent) for result in outcome.results):
                 priority = self._priority(notification)
                 copies += settle(one.attempt.headers, outcome, self.clock.now(), priority)
@@ -126,7 +133,15 @@ class MessageHandler:
         self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage
     ) -> DeadCopy:
         key = arrived.key or message.properties.message_id or content_key(message.body)
-        event = MessageMalformed(message.queue, identity(message), error.reason, str(error))
+        event = MessageMalformed(
+            message.queue,
+            identity(message),
+            error.reason,
+            str(error),
+            message.properties.correlation_id,
+            arrived.traceparent,
+            message.properties.content_type,
+        )
         self.events.emit(event)
         now = self.clock.now()
         dead = replace(

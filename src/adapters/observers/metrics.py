@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from domain.events import (
     LEDGER,
@@ -46,9 +47,23 @@ _METRICS = {
         "gauge",
         "When the next mail may go to the relay, in seconds since the epoch.",
     ),
+    "outcome_events_published_total": ("counter", "Outcome events that the broker has confirmed."),
+    "outcome_events_dropped_total": ("counter", "Outcome events that are not published."),
+    "outcome_events_waiting": ("gauge", "Outcome events that wait to be published."),
     "templates_version": ("gauge", "The template set in use, as a label."),
 }
 """Name -> type and help, in the order in which they are shown."""
+
+
+class OutcomeEventCounts(Protocol):
+    """What became of outcome events so far, and how many wait to be published."""
+
+    published: int
+    dropped: int
+
+    @property
+    def waiting(self) -> int: ...
+
 
 _Sample = tuple[Mapping[str, str], float]
 """Labels, and the number."""
@@ -69,6 +84,7 @@ class Metrics:
     in_hand: Callable[[], tuple[int, int]] = lambda: (0, 0)
     troubles: Callable[[], Collection[Trouble]] = tuple
     dropped_lines: Callable[[], int] | None = None
+    outcome_events: OutcomeEventCounts | None = None
     _labels: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, init=False)
     _outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter, init=False)
     _codes: dict[str, Counter[str]] = field(default_factory=dict, init=False)
@@ -146,6 +162,10 @@ class Metrics:
             )
         if self.dropped_lines is not None:
             samples["log_lines_dropped_total"] = [({}, self.dropped_lines())]
+        if (events := self.outcome_events) is not None:
+            samples["outcome_events_published_total"] = [({}, events.published)]
+            samples["outcome_events_dropped_total"] = [({}, events.dropped)]
+            samples["outcome_events_waiting"] = [({}, events.waiting)]
         for relay, facts in self.relays().items():
             for fact, number in facts.items():
                 sample = {"relay": relay}, round(number, 3)

@@ -19,11 +19,6 @@ from entrypoints.settings import values
 PRODUCTION = "production"
 DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has_queue)
 
-NOT_YET = ("events",)
-"""Settings whose feature is still to come: accepted with a warning, so that a configuration
-written for it starts."""
-
-
 _LEVEL = values.one_of(("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
@@ -69,7 +64,7 @@ class Settings:
         default_factory=dict, metadata={"spec": SettingSpec(parse=values.parse_redirects)}
     )
     alerts_to: tuple[AlertTarget, ...] = setting((), parse=values.parse_alerts)
-    events: str | None = setting()
+    events: str | None = setting(parse=values.parse_events)
     auto_release: bool = setting(default=True, parse=parse_switch)
     log_format: Literal["console", "json"] | None = setting(
         parse=values.one_of(("console", "json"))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
-from adapters.rabbitmq.settings import DEFAULT_KIND, Binding
+from adapters.rabbitmq.settings import DEFAULT_KIND, EXCHANGE, Binding
 from adapters.setting_values import OFF, parse_count
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
@@ -28,6 +28,7 @@ _HOST_AND_PORT = re.compile(
 _LAST_PORT = 65535
 _LONGEST_TIER = timedelta(days=49)  # x-message-ttl is an unsigned 32-bit count of milliseconds
 _MAX_PREFETCH = 65535
+_MAX_EXCHANGE_NAME = 255  # AMQP 0-9-1 section 4.2.5.3
 _MAX_QUEUE_NAME = 200  # RabbitMQ allows 255 bytes; our suffixes need room
 
 
@@ -129,6 +130,16 @@ def parse_bindings(text: str) -> tuple[Binding, ...]:
             raise ValueError(f"exchange {binding.exchange!r} is given two types")
     # It is enough to give the type once.
     return tuple(replace(one, kind=kinds.get(one.exchange, one.kind)) for one in bindings)
+
+
+def parse_events(text: str) -> str:
+    """Read the name of the exchange for outcome events."""
+    name = not_forbidden(text)
+    if name == EXCHANGE:
+        raise ValueError(f"{name!r} is the exchange of the queues; name another, for events alone")
+    if len(name.encode()) > _MAX_EXCHANGE_NAME or not name.isprintable():
+        raise ValueError(f"cannot be an exchange: at most {_MAX_EXCHANGE_NAME} printable bytes")
+    return name
 
 
 def parse_tiers(text: str) -> tuple[timedelta, ...]:

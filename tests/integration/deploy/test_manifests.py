@@ -187,6 +187,27 @@ def test_rabbitmqs_definitions_are_what_the_worker_declares(tmp_path: Path) -> N
     assert json.loads(made) == json.loads((DEPLOY / "rabbitmq/definitions.json").read_text())
 
 
+def test_rabbitmqs_definitions_let_a_worker_write_to_the_exchange_of_the_events(
+    tmp_path: Path,
+) -> None:
+    env = {"PATH": os.environ["PATH"], "DISPATCHER_HOME": str(tmp_path), **_ALL_CHANNELS}
+    env |= {"DISPATCHER_EVENTS": "dispatcher.events"}
+    topology = run(tool("dispatcher"), "topology", "show", "--json", env=env)
+
+    made = json.loads(run(tool("python3"), DEPLOY / "rabbitmq/definitions.py", stdin=topology))
+
+    rights = {one["user"]: one for one in made["permissions"]}
+    usual = {
+        one["user"]: one
+        for one in json.loads((DEPLOY / "rabbitmq/definitions.json").read_text())["permissions"]
+    }
+    assert re.fullmatch(rights["dispatcher"]["write"], "dispatcher.events")
+    assert re.fullmatch(rights["dispatcher-setup"]["configure"], "dispatcher.events")
+    assert rights["dispatcher"]["read"] == usual["dispatcher"]["read"]
+    assert rights["producer"] == usual["producer"]
+    assert {e["name"]: e["type"] for e in made["exchanges"]}["dispatcher.events"] == "topic"
+
+
 def _strict(schema: Any) -> Any:
     """Refuse fields that a schema does not name, as a server that prunes them does not."""
     if not isinstance(schema, dict):

@@ -1,5 +1,6 @@
 """What Prometheus reads: bounded labels, and no address or id among them."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -109,6 +110,22 @@ def test_messages_in_hand_and_lines_that_were_dropped_are_numbers() -> None:
     assert found["dispatcher_in_hand_bytes"] == 300
     assert found["dispatcher_log_lines_dropped_total"] == 4
     assert "dispatcher_log_lines_dropped_total" not in samples(some_metrics())
+
+
+@dataclass
+class _Counts:
+    published: int = 5
+    dropped: int = 2
+    waiting: int = 3
+
+
+def test_outcome_events_are_numbers_where_they_are_published() -> None:
+    found = samples(some_metrics(outcome_events=_Counts()))
+
+    assert found["dispatcher_outcome_events_published_total"] == 5
+    assert found["dispatcher_outcome_events_dropped_total"] == 2
+    assert found["dispatcher_outcome_events_waiting"] == 3
+    assert not [name for name in samples(some_metrics()) if "outcome_events" in name]
 
 
 def test_a_stalled_settlement_is_a_gauge() -> None:
