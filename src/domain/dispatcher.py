@@ -80,8 +80,8 @@ class Dispatcher:
                 raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
             await self.ledger.finish(start.claim, sent)  # 4: write it down
-            attempt = delivery.attempts_made + 1
-            return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
+            attempt, made, ids = delivery.attempts_made + 1, tuple(results), record.message_ids
+            return Outcome(attempt=attempt, results=made, claim=start.claim, message_ids=ids)
 
     async def resume(self, delivery: Delivery) -> Start | None:
         """Start it only where an earlier appearance has sent it, or died with it in hand; for

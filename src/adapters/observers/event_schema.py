@@ -12,6 +12,12 @@ _COMMON: dict[str, Any] = {
     "template": {"type": "string"},
     "attempt": {"description": "The number of the attempt; the first is 1.", **_COUNT},
     "recipients": {"description": "How many recipients this event is about.", **_COUNT},
+    "message_ids": {
+        "description": "The Message-IDs of the mails that left for them in this attempt.",
+        "type": "array",
+        "items": {"type": "string", "pattern": "^<.+>$"},
+        "minItems": 1,
+    },
     "metadata": {
         "description": "The message's, as the log has them; absent where it has no metadata.",
         "type": "object",

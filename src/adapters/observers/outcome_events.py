@@ -3,7 +3,7 @@ structured mode (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/for
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from adapters.observers.logs import mask_addresses
 from domain.errors import FailureReason
 from domain.events import Event, MessageMalformed, NotificationDispatched
 from domain.notification import JsonValue, Notification
-from domain.outcome import Outcome, Sent
+from domain.outcome import Deferred, Outcome, Rejected, Result, Sent
 
 CONTENT_TYPE = "application/cloudevents+json"
 SENT, DEFERRED, DEAD_LETTERED = "sent", "deferred", "dead_lettered"
@@ -112,24 +112,28 @@ def _fates(outcome: Outcome) -> Iterator[tuple[str, dict[str, JsonValue]]]:
     for is_earlier in (False, True):
         sent = [r for r in outcome.results if isinstance(r, Sent) and r.earlier is is_earlier]
         if sent:
-            yield SENT, {"recipients": len(sent), "sent_earlier": is_earlier}
-    waits: dict[float, list[str]] = {}
+            yield SENT, {**_whom(outcome, sent), "sent_earlier": is_earlier}
+    waits: dict[float, list[Deferred]] = {}
     for deferred in outcome.deferred:
-        waits.setdefault(deferred.delay.total_seconds(), []).append(deferred.error)
-    for seconds, errors in waits.items():
-        yield (
-            DEFERRED,
-            {"recipients": len(errors), "retry_in_seconds": seconds, "error": _one(errors)},
-        )
-    reasons: dict[FailureReason, list[str]] = {}
+        waits.setdefault(deferred.delay.total_seconds(), []).append(deferred)
+    for seconds, late in waits.items():
+        error = mask_addresses(_errors(late))
+        yield DEFERRED, {**_whom(outcome, late), "retry_in_seconds": seconds, "error": error}
+    reasons: dict[FailureReason, list[Rejected]] = {}
     for rejected in outcome.rejected:
-        reasons.setdefault(rejected.reason, []).append(rejected.error)
-    for reason, errors in reasons.items():
-        yield DEAD_LETTERED, {"recipients": len(errors), **_refusal(reason, _one(errors))}
+        reasons.setdefault(rejected.reason, []).append(rejected)
+    for reason, lost in reasons.items():
+        yield DEAD_LETTERED, {**_whom(outcome, lost), **_refusal(reason, _errors(lost))}
 
 
-def _one(errors: list[str]) -> str:
-    return mask_addresses("; ".join(dict.fromkeys(errors)))
+def _whom(outcome: Outcome, results: Sequence[Result]) -> dict[str, JsonValue]:
+    """How many they are, and the Message-IDs of the mails that left for them."""
+    ids = outcome.message_ids_of(results)
+    return {"recipients": len(results), **({"message_ids": ids} if ids else {})}
+
+
+def _errors(results: Sequence[Deferred] | Sequence[Rejected]) -> str:
+    return "; ".join(dict.fromkeys([result.error for result in results]))
 
 
 def _refusal(reason: FailureReason, error: str) -> dict[str, JsonValue]:

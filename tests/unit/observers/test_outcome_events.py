@@ -159,3 +159,15 @@ def test_an_event_that_was_led_into_a_work_queue_makes_no_further_event() -> Non
 
 def of(notification: Notification) -> Event:
     return dispatched(Sent(recipient=ANN), notification=notification)
+
+
+def test_an_event_has_the_message_ids_of_the_mails_that_left() -> None:
+    refused = dead(FailureReason.RECIPIENT_REFUSED, "no such user")
+    results = (Sent(recipient=ANN), Sent(recipient=BOB), refused)
+    ids = {ANN.address: "<aa@shop.example>", BOB.address: "<aa@shop.example>"}
+    outcome = Outcome(attempt=1, results=results, message_ids=ids)
+
+    sent, lost = data_of(NotificationDispatched("mails", a_notification(), outcome))
+
+    assert sent["message_ids"] == ["<aa@shop.example>"]
+    assert "message_ids" not in lost

@@ -230,7 +230,9 @@ def test_files_are_refused_rather_than_left_out() -> None:
 
 def test_nothing_is_posted_where_the_send_may_not_be_written_down() -> None:
     async def scene(slack: SlackServer, notifier: SlackNotifier, _send: Send) -> None:
-        async def refuse(_concerned: Sequence[Recipient] | None = None, /) -> None:
+        async def refuse(
+            _concerned: Sequence[Recipient] | None = None, _message_id: str = "", /
+        ) -> None:
             raise Unavailable("no ledger")
 
         notification = a_notification(channel="slack", to=CHANNEL)
