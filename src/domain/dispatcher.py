@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from domain.breaker import Pause
+from domain.breaker import Breaker, Pause
 from domain.channel_sender import ChannelSender
 from domain.content import Content, InDoubtPolicy
 from domain.delivery import Delivery
@@ -132,9 +132,12 @@ class Dispatcher:
 
     def pauses(self) -> Mapping[str, Pause]:
         """What is paused now: channels, and the ledger by its name."""
-        breakers = {name: sender.breaker for name, sender in self.senders.items()}
-        breakers[LEDGER.kind] = self.ledger.breaker
-        return {name: breaker.pause for name, breaker in breakers.items() if breaker.is_open}
+        return {name: one.pause for name, one in self.breakers().items() if one.is_open}
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        """Those of the channels, and the ledger's by its name."""
+        senders = {name: sender.breaker for name, sender in self.senders.items()}
+        return {**senders, str(LEDGER): self.ledger.breaker}
 
     def _plan(
         self, delivery: Delivery, states: Mapping[str, RecipientState]

@@ -59,13 +59,16 @@ def queue_trouble(queue: str) -> Trouble:
 @dataclass(frozen=True, slots=True)
 class NotificationDispatched:
     """A notification from `queue` was dispatched on its channel, with this outcome.
-    `correlation_id` and `traceparent` are those of its message."""
+    `correlation_id` and `traceparent` are those of its message. `waited`: seconds since it was
+    published, or since the later time that it asked for; None where the message does not say when
+    it was published."""
 
     queue: str
     notification: Notification
     outcome: Outcome
     correlation_id: str | None = None
     traceparent: str | None = None
+    waited: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,14 @@ class UnknownCodeReceived:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class TurnAwaited:
+    """A message waited for its turn, since the provider of the channel takes only so many."""
+
+    channel: str
+    seconds: float
+
+
 Event = (
     NotificationDispatched
     | MessageMalformed
@@ -146,4 +157,5 @@ Event = (
     | QueueRecreated
     | TemplatesChanged
     | UnknownCodeReceived
+    | TurnAwaited
 )

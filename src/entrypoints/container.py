@@ -17,7 +17,6 @@ from adapters.dead_letters.rehearsal import Rehearsal, TemplateReleaser
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
 from adapters.observers.health import Readiness
-from adapters.observers.metrics import Metrics
 from adapters.observers.sink import LogSink
 from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
 from adapters.templates import FilesystemTemplates, RenderOptions
@@ -27,7 +26,7 @@ from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
-from entrypoints import stores
+from entrypoints import measuring, stores
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.watching.alerts import Alerter, AllClear
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
@@ -75,28 +74,12 @@ def _senders(
     }
 
 
-def _metrics(container: "Container") -> Metrics:
-    settings, log, in_hand = container.settings(), container.log(), container.in_hand()
+def _events(container: "Container") -> EventSink:
+    settings, metrics = container.settings(), container.metrics()
     readiness = container.readiness()
-    return Metrics(
-        channels=settings.configured_channels,
-        queue_channels=settings.queue_channels,
-        # The renderer emits events, so it is asked for late.
-        has_template=lambda name: name in container.renderer().snapshot.templates,
-        templates_version=lambda: container.renderer().snapshot.version,
-        relays=container.learned().snapshot,
-        in_hand=lambda: (in_hand.count, in_hand.size),
-        troubles=lambda: readiness.troubles,
-        dropped_lines=lambda: log.dropped,
-        outcome_events=container.outcome_exchange(),
-    )
-
-
-def _events(container: "Container") -> FanOut:
-    settings, readiness = container.settings(), container.readiness()
     return FanOut(
         EventLog(hidden=stores.WISHES),
-        container.metrics(),
+        *([] if metrics is None else [metrics]),
         (readiness, readiness.TYPES),
         AlertFeed(container.alerts(), settings.queue_channels),
         *stores.event_sinks(settings, container.outcome_exchange()),
@@ -120,7 +103,8 @@ class Container(containers.DeclarativeContainer):
     learned = providers.Singleton(Learned)
     readiness = providers.Singleton(Readiness)
     alerts = providers.Singleton(AlertPolicy, clock)
-    metrics = providers.Singleton(_metrics, __self__)
+    metrics = providers.Singleton(measuring.metrics, __self__)
+    """None where they are not asked for: then nothing is measured."""
     rabbit = providers.Singleton(stores.rabbit_settings, settings)
     outcome_exchange = providers.Singleton(stores.outcome_exchange, settings, rabbit.provider)
     events = providers.Singleton(_events, __self__)
@@ -151,8 +135,15 @@ class Container(containers.DeclarativeContainer):
     channel_notifiers = providers.Singleton(
         stores.channel_notifiers, closing, settings, channel_context
     )
-    senders = providers.Singleton(_senders, settings, clock, channel_notifiers, events)
-    ledger_access = providers.Singleton(LedgerAccess, ledger, clock, events)
+    senders = providers.Singleton(
+        _senders,
+        settings,
+        clock,
+        providers.Callable(measuring.notifiers, channel_notifiers, metrics),
+        events,
+    )
+    timed_ledger = providers.Callable(measuring.ledger, ledger, metrics)
+    ledger_access = providers.Singleton(LedgerAccess, timed_ledger, clock, events)
     renderer = providers.Singleton(_renderer, settings, events)
     templates = providers.Singleton(
         FilesystemTemplates,
@@ -162,7 +153,7 @@ class Container(containers.DeclarativeContainer):
     """The same for commands, which say themselves what is wrong with it."""
     dispatcher = providers.Singleton(
         Dispatcher,
-        renderer=renderer,
+        renderer=providers.Callable(measuring.renderer, renderer, metrics),
         senders=senders,
         ledger=ledger_access,
         retry_policy=providers.Singleton(RetryPolicy, settings.provided.retry_delays),

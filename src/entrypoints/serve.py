@@ -154,9 +154,10 @@ async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[N
     from adapters.observers.health import HealthPages, listen
 
     readiness, consumer = container.readiness(), container.consumer()
+    metrics = container.metrics()
     pages = HealthPages(
         troubles=lambda: readiness.causes(is_consuming=consumer.is_ready),
-        metrics=container.metrics().render,
+        metrics=str if metrics is None else metrics.text,
         standstill=container.settlement_watch().standstill,
     )
     try:

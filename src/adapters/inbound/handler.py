@@ -121,6 +121,7 @@ class MessageHandler:
                 outcome,
                 message.properties.correlation_id,
                 one.attempt.headers.traceparent,
+                self._waited(message, decoded, one.attempt.headers),
             )
             self.events.emit(event)
             if any(not isinstance(result, Sent) for result in outcome.results):
@@ -128,6 +129,19 @@ class MessageHandler:
                 copies += settle(one.attempt.headers, outcome, self.clock.now(), priority)
         claims = [claim for one in done for claim in one.claims if claim and not claim.has_id]
         return Settlement(copies, claims)
+
+    def _waited(
+        self, message: InboundMessage, decoded: DecodedMessage, headers: DeliveryHeaders
+    ) -> float | None:
+        """See `NotificationDispatched`."""
+        if message.properties.timestamp is None or headers.first_seen is None:
+            return None
+        now = self.clock.now().timestamp()
+        since = message.properties.published(now)
+        if since is None:
+            return None
+        due = decoded.due_time(headers.first_seen)
+        return max(0.0, now - (since if due is None else max(since, due.timestamp())))
 
     def _malformed(
         self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage

@@ -17,7 +17,6 @@ from tests.support.tools import ROOT, run, tool
 DEPLOY = ROOT / "deploy"
 SCHEMAS = Path(__file__).parent / "schemas"
 SECRETS = ("broker-url", "email-url", "ledger-url")
-_METRIC = re.compile(r"\bdispatcher_[a-z_]+")
 _ALL_CHANNELS = {
     "DISPATCHER_BROKER_URL": "amqp://worker:secret@localhost/",
     "DISPATCHER_EMAIL_URL": "smtp://localhost",
@@ -121,18 +120,6 @@ def test_the_alert_rules_are_valid_and_fire_when_they_must() -> None:
     said = run(promtool, "test", "rules", folder / "rules.test.yml")
 
     assert "SUCCESS" in said
-
-
-@pytest.mark.parametrize(
-    "file", ["prometheus/rules.yml", "grafana/dashboards/dispatcher.json"], ids=str
-)
-def test_the_metrics_that_rules_and_dashboards_name_exist(file: str) -> None:
-    documented = set(_METRIC.findall((ROOT / "docs/monitoring.md").read_text()))
-
-    named = set(_METRIC.findall((DEPLOY / file).read_text()))
-
-    assert named
-    assert named <= documented
 
 
 def test_every_panel_of_the_dashboard_asks_the_data_source_that_is_chosen() -> None:

@@ -76,9 +76,13 @@ def test_probes_tell_whether_the_worker_is_ready_and_metrics_what_it_did(
     [cause] = json.loads(answer)["causes"]
     assert cause["name"] == "templates"
     assert "welcome.jinja2" in cause["cause"]
-    labels = 'channel="email",template="welcome",outcome="sent",reason=""'
+    labels = 'channel="email",outcome="sent",reason="",template="welcome"'
     assert f"dispatcher_notifications_total{{{labels}}} 1" in metrics
-    assert 'outcome="dead_lettered",reason="template_missing"} 1' in metrics
+    assert 'outcome="dead_lettered",reason="template_missing",template="other"} 1' in metrics
+    assert 'dispatcher_end_to_end_seconds_count{channel="email"} 1' in metrics
+    assert 'dispatcher_send_seconds_count{channel="email"} 1' in metrics
+    assert "dispatcher_render_seconds_count 2" in metrics
+    assert 'dispatcher_ledger_seconds_count{call="finish"} 2' in metrics
     assert "example.com" not in metrics
 
 

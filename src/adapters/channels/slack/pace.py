@@ -4,6 +4,7 @@ https://docs.slack.dev/apis/web-api/rate-limits
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -45,8 +46,11 @@ class SlackPace:
         burst: int = BURST,
         patience: float = PATIENCE,
         shared: SharedTurns | None = None,
+        waited: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`shared`: the turns of all processes with this account, if there are others."""
+        """`shared`: the turns of all processes with this account, if there are others. `waited` is
+        called with the seconds that a turn was waited for."""
+        self._waited = waited
         self._shared = shared or SharedTurns(None, str)
         self._spacing = Spacing(interval=1 / per_second, burst=burst)
         self._interval = 1 / per_second
@@ -73,6 +77,7 @@ class SlackPace:
             if max(lane.paused_until, self._all_paused_until) <= loop_time():
                 break
         await self._shared.wait(channel, self._spacing, self._patience)
+        self._waited(loop_time() - since)
 
     async def pause(self, channel: str, wait: timedelta) -> None:
         """Slack said to wait: all processes keep to it. Said of a second channel meanwhile, it is

@@ -136,9 +136,14 @@ class Limiter:
     queue. One for a bot, in one event loop."""
 
     def __init__(
-        self, limits: TelegramLimits | None = None, shared: SharedTurns | None = None
+        self,
+        limits: TelegramLimits | None = None,
+        shared: SharedTurns | None = None,
+        waited: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`shared`: the turns of all processes that send for this bot, if there are others."""
+        """`shared`: the turns of all processes that send for this bot, if there are others.
+        `waited` is called with the seconds that a request waited for its turn."""
+        self._waited = waited
         self._limits = limits or TelegramLimits()
         self._shared = shared or SharedTurns(None, str)
         rate = self._limits.bot_per_second
@@ -172,6 +177,7 @@ class Limiter:
 
     @asynccontextmanager
     async def _request(self, gate: Gate, chat: Chat) -> AsyncIterator[None]:
+        since = loop_time()
         await gate.wait(self._limits.longest_wait)
         await self._shared_turn(chat)
         self._bot.pending += 1
@@ -182,6 +188,7 @@ class Limiter:
                 self._bot.note(sent)
         finally:
             self._bot.pending -= 1
+        self._waited(sent.by - _ON_ITS_WAY - since)
         try:
             yield
         finally:

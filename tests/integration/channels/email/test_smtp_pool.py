@@ -7,6 +7,7 @@ import pytest
 from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.email.transaction import Timeouts
+from adapters.channels.shared.learned import Learned
 from domain.errors import Unavailable
 from tests.support.smtp_sending import (
     BOTH,
@@ -152,3 +153,22 @@ def test_an_idle_connection_serves_a_mail_whose_own_is_lost_and_cannot_be_replac
         assert answers == {"ann@example.com": None}
 
     with_server(body)
+
+
+def test_the_pool_says_what_its_connections_do() -> None:
+    learned = Learned()
+
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        [(_relay, use)] = learned.pools
+        assert not any(use().values())
+        server.on("dot", Hang(), times=1)
+        held = asyncio.create_task(send(notifier))
+        while not use()["in_use"]:
+            await asyncio.sleep(0)
+        await send(notifier)
+
+        assert use() == {"in_use": 1, "idle": 1, "opening": 0, "waiting": 0, "opened": 2}
+        held.cancel()
+        await asyncio.gather(held, return_exceptions=True)
+
+    with_server(body, learned=learned)
