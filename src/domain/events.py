@@ -59,9 +59,9 @@ def queue_trouble(queue: str) -> Trouble:
 @dataclass(frozen=True, slots=True)
 class NotificationDispatched:
     """A notification from `queue` was dispatched on its channel, with this outcome.
-    `correlation_id` and `traceparent` are those of its message. `waited`: seconds since it was
-    published, or since the later time that it asked for; None where the message does not say when
-    it was published."""
+    `correlation_id` is that of its message, `traceparent` that of the work on it, well-formed.
+    `waited`: seconds since it was published, or since the later time that it asked for; None where
+    the message does not say when it was published."""
 
     queue: str
     notification: Notification

@@ -24,6 +24,7 @@ from domain.events import MessageMalformed, NotificationDispatched
 from domain.notification import Notification
 from domain.outcome import Deferred, Outcome, Rejected, Sent
 from domain.ports import Clock, EventSink
+from domain.trace import TRACE, well_formed
 
 HOLD = timedelta(seconds=10)
 """The last stretch of an exact wait is held by the worker: no queue of delay is that fine."""
@@ -36,18 +37,21 @@ log = structlog.get_logger()
 @dataclass(slots=True, kw_only=True)
 class MessageHandler:
     """Turns a message into its settlement. `channels`: queue to channel. `rules`: what of
-    it is a fault."""
+    it is a fault. `is_traced`: whoever calls has set TRACE, to a span of ours."""
 
     dispatcher: Dispatcher
     channels: Mapping[str, str]
     clock: Clock
     events: EventSink
     rules: MessageRules
+    is_traced: bool = False
     _unknown_fields: set[str] = field(default_factory=set, init=False)
 
     async def handle(self, message: InboundMessage) -> Settlement:
         """Never raises but for CancelledError; a fault of ours costs the message one attempt."""
         arrived = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
+        if not self.is_traced:
+            TRACE.set(arrived.traceparent and well_formed(arrived.traceparent))
         try:
             decoded, headers = self._decode(message, arrived)
         except MalformedMessage as error:
@@ -103,6 +107,7 @@ class MessageHandler:
             key=decoded.key,
             seed=decoded.notifications[0].seed or None,
             due=arrived.due if arrived.first_seen else decoded.due_time(first_seen),
+            traceparent=arrived.traceparent or TRACE.get(),
         )
         return decoded, headers
 
@@ -120,7 +125,7 @@ class MessageHandler:
                 notification,
                 outcome,
                 message.properties.correlation_id,
-                one.attempt.headers.traceparent,
+                TRACE.get(),
                 self._waited(message, decoded, one.attempt.headers),
             )
             self.events.emit(event)
@@ -147,16 +152,9 @@ class MessageHandler:
         self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage
     ) -> DeadCopy:
         key = arrived.key or message.properties.message_id or content_key(message.body)
-        event = MessageMalformed(
-            message.queue,
-            identity(message),
-            error.reason,
-            str(error),
-            message.properties.correlation_id,
-            arrived.traceparent,
-            message.properties.content_type,
-        )
-        self.events.emit(event)
+        about = message.properties.correlation_id, TRACE.get(), message.properties.content_type
+        who = message.queue, identity(message)
+        self.events.emit(MessageMalformed(*who, error.reason, str(error), *about))
         now = self.clock.now()
         dead = replace(
             arrived,
@@ -168,6 +166,7 @@ class MessageHandler:
             failed_at=now,
             key=key,
             due=None,
+            traceparent=arrived.traceparent or TRACE.get(),
         )
         return DeadCopy(headers=dead.to_wire())
 

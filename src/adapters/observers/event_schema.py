@@ -72,8 +72,7 @@ _ATTRIBUTES: dict[str, Any] = {
         "minLength": 1,
     },
     "traceparent": {
-        "description": "The message's header of that name (W3C Trace Context); absent where it"
-        " has none.",
+        "description": "Of the message's trace (W3C Trace Context); absent where it has no trace.",
         "type": "string",
     },
     "datacontenttype": {"const": "application/json"},

@@ -23,6 +23,7 @@ from domain.events import (
 )
 from domain.outcome import Outcome, Rejected, Result, Sent
 from domain.ports import EventSink
+from domain.trace import trace_id
 
 log = structlog.get_logger()
 
@@ -102,10 +103,11 @@ class EventLog:
             "queue": event.queue,
             "attempt": outcome.attempt,
         }
-        if notification.metadata:
-            metadata = {k: v for k, v in notification.metadata.items() if k not in self._hidden}
-            if metadata:
-                about["metadata"] = metadata
+        if event.traceparent:
+            about["trace_id"] = trace_id(event.traceparent)
+        given = notification.metadata
+        if given and (shown := {k: v for k, v in given.items() if k not in self._hidden}):
+            about["metadata"] = shown
         sent: list[Result] = []
         earlier = 0
         for result in outcome.results:
@@ -161,7 +163,9 @@ def _log_unsent(about: dict[str, object], outcome: Outcome) -> None:
 def _log_state(event: Event) -> None:
     match event:
         case MessageMalformed(queue, id_, reason, error):
-            log.error("message dead-lettered", id=id_, queue=queue, reason=str(reason), error=error)
+            trace = {"trace_id": trace_id(event.traceparent)} if event.traceparent else {}
+            about: dict[str, object] = {"id": id_, "queue": queue, "reason": str(reason), **trace}
+            log.error("message dead-lettered", **about, error=error)
         case TroubleBegan():
             _log_trouble(event)
         case TroubleEnded(trouble) if trouble.kind in _ENDED:
