@@ -25,5 +25,10 @@ def sample(name: str, labels: Mapping[str, str]) -> str:
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
-    lines = [line.rsplit(" ", 1) for line in metrics.text().splitlines() if line[0] != "#"]
+    return samples_of(metrics.text())
+
+
+def samples_of(text: str) -> dict[str, float]:
+    """Each sample with its number."""
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#"]
     return {name: float(value) for name, value in lines}

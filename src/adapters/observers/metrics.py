@@ -14,6 +14,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from adapters.observers.gauges import Gauges
+from adapters.observers.totals import Families, families_of
 from domain.events import (
     BROKER,
     Event,
@@ -101,6 +102,10 @@ class Metrics:
     def text(self) -> str:
         """All metrics in Prometheus' text format."""
         return text_of(self.registry)
+
+    def families(self) -> Families:
+        """All metrics as this process reports them to its parent."""
+        return families_of(self.registry)
 
     def emit(self, event: Event) -> None:
         """See EventSink."""

@@ -5,8 +5,11 @@ import re
 import pytest
 
 from adapters.channels.shared.learned import Fact
-from adapters.observers.gauges import Gauges
-from adapters.observers.metrics import Metrics
+from adapters.observers.gauges import SUMMED, Gauges
+from adapters.observers.metrics import Metrics, text_of
+from adapters.observers.sink import LogSink
+from adapters.observers.totals import Totals
+from entrypoints.supervise import Supervisor
 from tests.support.worker import ROOT
 
 _NAME = re.compile(r"`(dispatcher_[a-z_]+)`")
@@ -33,7 +36,9 @@ def exposed() -> dict[str, str]:
     metrics = Metrics(
         channels=("email",), queue_channels={}, has_template=lambda _: True, gauges=gauges
     )
-    return dict(re.findall(r"^# TYPE (\w+) (\w+)$", metrics.text(), re.MULTILINE))
+    sums = Totals(Supervisor([], 2, LogSink(None)))
+    sums.report(1, metrics.families())
+    return dict(re.findall(r"^# TYPE (\w+) (\w+)$", text_of(sums), re.MULTILINE))
 
 
 def test_every_metric_is_documented_and_every_documented_one_exists() -> None:
@@ -58,3 +63,12 @@ def test_rules_and_dashboards_ask_for_samples_that_there_are(file: str) -> None:
 
     assert queried
     assert queried <= samples
+
+
+def test_the_page_names_the_gauges_that_are_added_up() -> None:
+    page = (ROOT / "docs/monitoring.md").read_text()
+    listed = page.partition("These gauges are added up:")[2].partition("\n- ")[0]
+
+    summed = {name for name in SUMMED if not name.endswith("_total")}
+
+    assert set(_NAME.findall(listed)) == summed
