@@ -5,6 +5,7 @@ What a process does not use is not imported: each factory imports its own adapte
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
@@ -26,10 +27,13 @@ from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
-from entrypoints import measuring, stores
+from entrypoints import measuring, stores, tracing
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.watching.alerts import Alerter, AllClear
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
+
+if TYPE_CHECKING:
+    from adapters.observers.traces import Traces
 
 
 def render_options(settings: Settings) -> RenderOptions:
@@ -83,6 +87,7 @@ def _events(container: "Container") -> EventSink:
         (readiness, readiness.TYPES),
         AlertFeed(container.alerts(), settings.queue_channels),
         *stores.event_sinks(settings, container.outcome_exchange()),
+        *tracing.sinks(container.traces()),
     )
 
 
@@ -97,6 +102,9 @@ class Container(containers.DeclarativeContainer):
     log: providers.Dependency[LogSink] = providers.Dependency(
         instance_of=LogSink, default=LogSink(None)
     )
+
+    traces: "providers.Object[Traces | None]" = providers.Object(None)
+    """None where they are not asked for: then no span is made."""
 
     # What happens, and who gets it
     in_hand = providers.Singleton(InHand)
@@ -139,7 +147,11 @@ class Container(containers.DeclarativeContainer):
         _senders,
         settings,
         clock,
-        providers.Callable(measuring.notifiers, channel_notifiers, metrics),
+        providers.Callable(
+            tracing.notifiers,
+            providers.Callable(measuring.notifiers, channel_notifiers, metrics),
+            traces,
+        ),
         events,
     )
     timed_ledger = providers.Callable(measuring.ledger, ledger, metrics)
@@ -153,7 +165,9 @@ class Container(containers.DeclarativeContainer):
     """The same for commands, which say themselves what is wrong with it."""
     dispatcher = providers.Singleton(
         Dispatcher,
-        renderer=providers.Callable(measuring.renderer, renderer, metrics),
+        renderer=providers.Callable(
+            tracing.renderer, providers.Callable(measuring.renderer, renderer, metrics), traces
+        ),
         senders=senders,
         ledger=ledger_access,
         retry_policy=providers.Singleton(RetryPolicy, settings.provided.retry_delays),
@@ -176,6 +190,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         events=events,
         rules=rules,
+        is_traced=providers.Callable(lambda traces: traces is not None, traces),
     )
 
     rehearsal = providers.Singleton(

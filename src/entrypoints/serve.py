@@ -14,6 +14,7 @@ import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
+from entrypoints import tracing
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 from entrypoints.settings.sources import read_supervision
@@ -47,8 +48,8 @@ async def serve(
     """Consume until a signal, a limit (of messages, seconds, or MiB of resident memory), or (with
     `drain`) empty queues. A second signal exits at once with code 1; what was in hand is handed out
     again by the broker. `reports_to`: see `_answering`."""
-    container = Container(settings=settings, log=sink)
-    renderer, handler = container.renderer(), container.handler()
+    container = Container(settings=settings, log=sink, traces=tracing.traces(settings))
+    renderer, handle = container.renderer(), tracing.handler(container)
     consumer, ledger = container.consumer(), container.ledger_access()
     announce(settings, renderer.snapshot.version)
     _collect_seldom()
@@ -65,7 +66,7 @@ async def serve(
     _stop_on_signals(stop, sink)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop, "time limit reached")
-    handle = handler.handle if limit is None else _at_most(limit, handler.handle, stop)
+    handle = handle if limit is None else _at_most(limit, handle, stop)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
         await _enter_companions(stack, container, manager, memory, stop)
