@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import structlog
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -29,13 +30,37 @@ from domain.trace import HEADER, TRACE, well_formed
 _PATIENCE = 5.0
 """Seconds that a worker which ends spends on the spans that are left."""
 
-_NAME = "dispatcher"
+_SERVICE = "dispatcher"
 _UNNAMED = "unknown_service"
 _PROPAGATOR = TraceContextTextMapPropagator()
 
-# A collector that is away is one line for each batch, and no traceback.
-for _library in ("urllib3", "requests"):
-    logging.getLogger(_library).setLevel(logging.ERROR)
+_BETWEEN_LINES = 60.0
+_LONGEST_DETAIL = 300
+
+log = structlog.get_logger()
+
+
+class _Problems(logging.Handler):
+    """Logs what the library reports, once a minute at most: a collector that is away would be
+    several lines for each batch."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._next = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _BETWEEN_LINES
+            detail = record.getMessage()[:_LONGEST_DETAIL]
+            log.warning("OpenTelemetry has a problem; deliveries go on", detail=detail)
+
+
+_library = logging.getLogger("opentelemetry")
+_library.propagate = False
+_library.handlers[:] = [_Problems()]
+for _name in ("urllib3", "requests"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class Traces:
@@ -49,10 +74,10 @@ class Traces:
         """`system`: the broker's name among OpenTelemetry's messaging systems."""
         resource = Resource.create({SERVICE_VERSION: release})
         if str(resource.attributes[SERVICE_NAME]).startswith(_UNNAMED):
-            resource = resource.merge(Resource({SERVICE_NAME: _NAME}))
+            resource = resource.merge(Resource({SERVICE_NAME: _SERVICE}))
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        self._tracer = self._provider.get_tracer(_NAME, release)
+        self._tracer = self._provider.get_tracer(_SERVICE, release)
         self._system = system
 
     @contextmanager

@@ -145,7 +145,7 @@ class OutcomeExchange:
         """Connect and put the exchange in place. Returns what stands in the way."""
         try:
             await self._link.connection()
-        except _AWAY as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, events wait for its end
             return error
         return None
 

@@ -150,15 +150,19 @@ def test_a_collector_that_is_away_costs_no_message_and_little_time_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
     traced = Traced(tmp_path, rabbitmq, queue, "webhook", server.url)
     with traced.running() as (worker, peer):
         traced.publish(peer)
         worker.wait_for("notification sent")
+        worker.wait_for("OpenTelemetry has a problem; deliveries go on")
         began = time.monotonic()
         assert worker.terminate() == 0
         assert time.monotonic() - began < 10
     assert len(server.accepted) == 1
     assert "Traceback" not in worker.output
+    [problem] = worker.events("OpenTelemetry has a problem; deliveries go on")
+    assert "127.0.0.1" in problem["detail"]
 
 
 def test_without_the_variables_nothing_of_it_is_loaded(tmp_path: Path) -> None:

@@ -259,3 +259,22 @@ def test_outcome_events_are_published_and_read_with_their_rows(
 
 def bodies(peer: Peer, queue: str) -> list[bytes]:
     return [body for _, body in peer.take_all(queue)]
+
+
+def test_several_processes_publish_and_their_counts_are_added_up(
+    rabbitmq: Broker, queue: str, exchange: str, tmp_path: Path
+) -> None:
+    count = 60
+    with in_thread(SmtpServer()) as server, Peer(rabbitmq.url) as peer:
+        settings = shop_settings(tmp_path, rabbitmq.url, f"smtp://127.0.0.1:{server.port}", queue)
+        settings |= {"events": exchange, "http": "127.0.0.1:0", "prefetch": "1"}
+        audit = listening(peer, queue, exchange)
+        with running(tmp_path, settings, "--processes", "2") as worker:
+            worker.wait_until(lambda: len(worker.events("consuming")) == 2)
+            peer.publish(queue, *(an_order(number) for number in range(count)))
+            worker.wait_until(lambda: peer.ready(audit) == count)
+            line = f"dispatcher_outcome_events_published_total {count}"
+            worker.wait_until(lambda: line in metrics_of(worker))
+            assert worker.terminate() == 0
+        subjects = [json.loads(body)["subject"] for body in bodies(peer, audit)]
+    assert sorted(subjects) == sorted(f"id-{number}" for number in range(count))
