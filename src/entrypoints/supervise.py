@@ -159,16 +159,29 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         ours, its = socket.socketpair()
+        command = [*self.command, f"--reports-to={its.fileno()}"]
         with its:
-            command = [*self.command, f"--reports-to={its.fileno()}"]
-            child.process = subprocess.Popen(
-                command, process_group=0, env=self.environ, pass_fds=[its.fileno()]
-            )
+            try:
+                child.process = subprocess.Popen(
+                    command, process_group=0, env=self.environ, pass_fds=[its.fileno()]
+                )
+            except OSError:
+                ours.close()
+                raise
         child.last, child.silence, child.wait = None, 0.0, 0.0
         self._lives += 1
         listening = asyncio.create_task(self._listen(child, ours, self._lives))
         self._listening.add(listening)
         listening.add_done_callback(self._listening.discard)
+
+    def _start_again(self, child: Child) -> None:
+        try:
+            self._start(child)
+        except OSError as error:  # the system has no room for it; the others go on
+            log.error("worker process cannot be started; trying again", error=str(error))  # noqa: TRY400
+            child.wait = self.restart_pause
+        else:
+            self.restarts += 1
 
     async def _listen(self, child: Child, sock: socket.socket, life: int) -> None:
         """Take the reports of one life of a child until its end."""
@@ -194,8 +207,7 @@ class Supervisor:
             if child.wait:
                 child.wait = max(0.0, child.wait - self.poll)
                 if not child.wait and self._signal is None:
-                    self.restarts += 1
-                    self._start(child)
+                    self._start_again(child)
             elif code is None:
                 child.silence += self.poll
             elif code not in CLEAN_ENDS and self._signal is None:

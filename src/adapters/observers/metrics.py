@@ -10,6 +10,7 @@ from prometheus_client import (
     Histogram,
     disable_created_metrics,
     generate_latest,
+    values,
 )
 from prometheus_client.registry import Collector
 
@@ -45,6 +46,8 @@ _LEDGER = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5,
 _PACE_WAIT = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 """The upper bounds of the buckets, in seconds."""
 
+# An environment made for another program may name a folder for shared files: not for ours.
+values.ValueClass = values.MutexValue
 # Else there are twice the series, and a sum over processes would mean nothing.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 

@@ -214,3 +214,24 @@ def test_a_stop_before_a_process_could_heed_it_is_a_clean_one() -> None:
 
     assert run(supervisor, meanwhile) == 0
     assert {child.process and child.process.returncode for child in supervisor.children} == {-15}
+
+
+def test_a_process_that_the_system_refuses_is_tried_again_while_the_others_go_on() -> None:
+    supervisor, _ = a_supervisor()
+    command = supervisor.command
+
+    async def meanwhile() -> None:
+        await until(all_reported(supervisor))
+        supervisor.command = ["/nowhere/python"]
+        killed, kept = [child.process for child in supervisor.children]
+        assert killed is not None
+        killed.kill()
+        await until(lambda: "cannot be started" in str(logs))
+        assert kept is not None
+        assert kept.poll() is None
+        supervisor.command = command
+        await until(lambda: supervisor.restarts == 1)
+        await until(lambda: supervisor.troubles() == {})
+
+    with capture_logs() as logs:
+        assert run(supervisor, meanwhile) == 0

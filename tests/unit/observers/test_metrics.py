@@ -1,6 +1,9 @@
 """What Prometheus reads: bounded labels, and no address or id among them."""
 
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
@@ -20,6 +23,7 @@ from domain.outcome import Deferred, Rejected, Sent
 from tests.fakes import a_notification
 from tests.support.events import ANN, BOB, CEM, EMAIL, dispatched, malformed
 from tests.support.metrics import sample, samples, some_metrics
+from tests.support.worker import ROOT, clean_environment
 
 
 def counter(channel: str, template: str, outcome: str, reason: str = "") -> str:
@@ -161,3 +165,18 @@ def test_what_takes_time_on_a_channel_is_counted_by_channel(name: str) -> None:
 
     assert samples(metrics)[sample(f"{name}_seconds_count", {"channel": "email"})] == 1
     assert samples(metrics)[sample(f"{name}_seconds_sum", {"channel": "email"})] == 0.2
+
+
+def test_an_environment_for_shared_files_changes_nothing(tmp_path: Path) -> None:
+    script = (
+        "from tests.support.metrics import some_metrics\n"
+        "metrics = some_metrics()\n"
+        "metrics.send['email'](1.0)\n"
+        "assert 'dispatcher_send_seconds_count{channel=\"email\"} 1' in metrics.text()\n"
+    )
+    environment = clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] += f":{ROOT}"
+
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+    assert list(tmp_path.iterdir()) == []
