@@ -3,10 +3,14 @@
 import asyncio
 import math
 import sys
+from typing import Any
 
 import click
 
 from entrypoints.cli.app import channel_names
+from entrypoints.cores import cores
+
+_MOST_PROCESSES = 64
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -15,13 +19,33 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     return value
 
 
+class Processes(click.IntRange):
+    """A number of processes, or `auto`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """See click.ParamType."""
+        if value == "auto":
+            return min(cores(), _MOST_PROCESSES)
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            text = f"{value!r} must be a number from 1 to {_MOST_PROCESSES}, or auto"
+            raise click.BadParameter(text, ctx, param) from None
+
+
 @click.command("worker")
 @click.option(
     "--channels",
     help="Consume only these channels, comma-separated.",
     shell_complete=channel_names,
 )
-@click.option("--processes", type=click.IntRange(1, 64), default=1, help="Worker processes.")
+@click.option(
+    "--processes",
+    type=Processes(1, _MOST_PROCESSES),
+    metavar="N|auto",
+    default=1,
+    help="Worker processes; auto: one for each core that may be used.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many messages.")
 @click.option(
     "--time-limit", type=click.FloatRange(0), callback=_finite, help="Stop after this many seconds."
