@@ -191,10 +191,7 @@ class Supervisor:
             if self._totals is not None:
                 self._totals.report(life, report.metrics)
 
-        try:
-            await reports(sock, take)
-        except Exception:  # a fault of ours must not end the others
-            log.exception("the reports of a worker process cannot be read", process=child.number)
+        await reports(sock, take)
         if self._totals is not None:
             self._totals.end(life)
 

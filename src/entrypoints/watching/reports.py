@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import structlog
+
 from entrypoints.settings import SettingsInvalid
 from entrypoints.watching.periodic import repeated
+
+log = structlog.get_logger()
 
 EVERY = 1.0
 """Seconds between two reports: a process that is killed takes the counts of so long with it."""
@@ -94,14 +98,35 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
 
-async def reports(sock: socket.socket, take: Callable[[Report], object]) -> None:
+async def reports(
+    sock: socket.socket, take: Callable[[Report], object], *, longest: int = LONGEST
+) -> None:
     """Take the reports that come, until the process has ended. The beginning of one that was killed
-    while it reported is dropped."""
-    reader, writer = await asyncio.open_unix_connection(sock=sock, limit=LONGEST)
+    while it reported is dropped. So is what cannot be read, as from a newer version that was
+    installed meanwhile: the process works on, and counts as one that does not report."""
+    reader, writer = await asyncio.open_unix_connection(sock=sock, limit=longest)
+    is_readable = True
     try:
-        while (line := await reader.readline()).endswith(b"\n"):
-            take(Report.parse(line))
+        while line := await _line_of(reader):
+            try:
+                report = Report.parse(line)
+            except (ValueError, KeyError, TypeError) as error:
+                if is_readable:
+                    log.error("a report of a worker process cannot be read", error=repr(error))  # noqa: TRY400
+                is_readable = False
+            else:
+                is_readable = True
+                take(report)
     except OSError:
         return  # as at its end
     finally:
         writer.close()
+
+
+async def _line_of(reader: asyncio.StreamReader) -> bytes:
+    """The next line; empty at the end. One that is too long has something else in its place."""
+    try:
+        line = await reader.readline()
+    except ValueError:
+        return b"?"
+    return line if line.endswith(b"\n") else b""

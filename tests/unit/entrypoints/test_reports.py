@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from entrypoints.settings import SettingsInvalid
 from entrypoints.watching.reports import Report, reporting, reports
@@ -98,3 +99,22 @@ def test_a_number_that_leads_nowhere_is_refused_in_words() -> None:
         asyncio.run(main())
 
     assert "--reports-to" in str(caught.value)
+
+
+def test_what_cannot_be_read_is_passed_over_and_the_process_works_on() -> None:
+    async def body(ours: socket.socket, its: int) -> None:
+        taken: list[Report] = []
+        listening = asyncio.create_task(reports(ours, taken.append, longest=1000))
+        unreadable = (b"nonsense\n", b"[]\n", b'{"causes": {}}\n', b"x" * 5000 + b"\n")
+        for line in (*unreadable, UNREADY.line()):
+            os.write(its, line)
+            await asyncio.sleep(0.01)
+        os.close(its)
+        await listening
+
+        assert taken == [UNREADY]
+
+    with capture_logs() as logs:
+        run(body)
+
+    assert [line["event"] for line in logs] == ["a report of a worker process cannot be read"]
