@@ -47,7 +47,7 @@ async def serve(
 ) -> None:
     """Consume until a signal, a limit (of messages, seconds, or MiB of resident memory), or (with
     `drain`) empty queues. A second signal exits at once with code 1; what was in hand is handed out
-    again by the broker. `reports_to`: see `_answering`."""
+    again by the broker. `reports_to`: see `answering`."""
     container = Container(settings=settings, log=sink, traces=tracing.traces(settings))
     renderer, handle = container.renderer(), tracing.handler(container)
     consumer, ledger = container.consumer(), container.ledger_access()
@@ -70,7 +70,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
         await _enter_companions(stack, container, manager, memory, stop)
-        await stack.enter_async_context(_answering(container, reports_to, stop))
+        await stack.enter_async_context(answering(container, reports_to, stop))
         manager.report(READY)
         await consumer.run(
             handle, drain=drain, acked=ledger.acked, session_ended=ledger.session_ended
@@ -153,7 +153,7 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def _answering(
+def answering(
     container: Container, reports_to: int | None, stop: Callable[[str], None]
 ) -> AbstractAsyncContextManager[None]:
     """Answer the probes; with `reports_to`, the number of the file that leads to the parent

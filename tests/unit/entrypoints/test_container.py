@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from adapters.message_format.rules import Properties
 from domain.errors import Unavailable
 from domain.turns import Caller
 from entrypoints.container import Container
+from entrypoints.serve import answering
 from entrypoints.settings import SettingsInvalid, load_settings
+from entrypoints.watching.reports import Report, reports
 from tests.fakes import FakeNotifier
 
 
@@ -147,3 +150,26 @@ def test_the_metrics_of_a_worker_follow_what_its_parts_do(tmp_path: Path) -> Non
         line for line in lines if line.startswith('dispatcher_queue_age_seconds{queue="email"}')
     ]
     assert 99 <= float(age.rpartition(" ")[2]) < 160
+
+
+def test_field_1_3_a_process_that_settles_nothing_reports_it_to_its_parent(tmp_path: Path) -> None:
+    container = a_container(tmp_path, http="127.0.0.1:0")
+    taken: list[Report] = []
+
+    async def main() -> None:
+        ours, its = socket.socketpair()
+        listening = asyncio.create_task(reports(ours, taken.append))
+        async with container.closing():
+            container.in_hand().take(InboundMessage(queue="email", body=b"{}"))
+            container.settlement_watch().look(700)
+            async with answering(container, its.detach(), pytest.fail):
+                while not taken:
+                    await asyncio.sleep(0)
+        await listening
+
+    asyncio.run(main())
+
+    assert taken[0].standstill.endswith("no message was settled for 700 seconds")
+    assert set(taken[0].causes) == {"queues", "settlement"}
+    [in_hand] = [family for family in taken[0].metrics if family[0] == "dispatcher_in_flight"]
+    assert in_hand[3] == [["dispatcher_in_flight", {}, 1]]
