@@ -81,6 +81,7 @@ def test_a_relay_that_closes_each_connection_as_soon_as_it_is_open_is_away() -> 
 
 def test_no_more_connections_than_the_pool_has_and_every_caller_is_served() -> None:
     async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.2), times=3)  # so that three are needed
         await asyncio.gather(*(send(notifier) for _ in range(50)))
 
         assert len(server.accepted) == 50
@@ -143,6 +144,7 @@ def test_a_cancelled_mail_takes_its_connection_with_it_and_gives_its_place_back(
 
 def test_an_idle_connection_serves_a_mail_whose_own_is_lost_and_cannot_be_replaced() -> None:
     async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.2), times=2)  # so that there are two
         await asyncio.gather(send(notifier), send(notifier))
         server.on("connect", Say("421 4.7.0 no more of you"))
         server.on("mail", Cut(), times=1)
