@@ -18,7 +18,12 @@ def definitions(topology: list[dict[str, object]]) -> dict[str, object]:
     work = sorted(
         name for name in map(str, (q["name"] for q in queues)) if "." not in name
     )  # retry and dead queues have a dot
-    ours = f"^(dispatcher|({'|'.join(map(re.escape, work))})(\\..*)?)$"
+    queue_rights = f"({'|'.join(map(re.escape, work))})(\\..*)?"
+    ours = f"^(dispatcher|{queue_rights})$"
+    # No queue of ours is bound to the exchange of DISPATCHER_EVENTS: workers only write to it.
+    bound = {str(e["name"]).partition(":")[0] for e in topology if e["kind"] == "binding"}
+    events = sorted(re.escape(name) for e in exchanges if (name := str(e["name"])) not in bound)
+    written = f"^({'|'.join(['dispatcher', *events])}|{queue_rights})$"
     return {
         "users": [
             user("dispatcher"),
@@ -27,8 +32,8 @@ def definitions(topology: list[dict[str, object]]) -> dict[str, object]:
         ],
         "vhosts": [{"name": VHOST}],
         "permissions": [
-            permission("dispatcher", "^$", ours, ours),
-            permission("dispatcher-setup", ours, ours, ours),
+            permission("dispatcher", "^$", written, ours),
+            permission("dispatcher-setup", written, written, ours),
             permission("producer", "^$", "^dispatcher$", "^$"),
         ],
         "policies": [],

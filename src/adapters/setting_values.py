@@ -8,6 +8,8 @@ from pathlib import Path
 from adapters.urls import parse_url
 
 _AROUND = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x200B, 0x2028, 0x2029, 0xFEFF)))
+_SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +79,11 @@ def parse_path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise ValueError("begins with ~, and there is no such user's home folder") from None
+
+
+def parse_size(text: str) -> int:
+    """Read `10MiB`, `500KB` or a plain number of bytes."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise ValueError("must be a size such as 500KB or 10MiB")
+    return int(match[1]) * _UNITS[(match[2] or "b").lower()]

@@ -86,6 +86,7 @@ class Breaker:
         self._exchanged: set[str] = set()
         self._fresh = 0
         self.is_open = False  # whether there is a pause now
+        self.is_probing = False  # whether one tries in a pause
 
     @property
     def pause(self) -> Pause:
@@ -150,6 +151,7 @@ class Breaker:
         """The result in a tuple; None where the other side is still away."""
         check()
         self._is_ripe = False
+        self.is_probing = True
         try:
             result = await send()
         except self._trips_on as error:
@@ -159,6 +161,8 @@ class Breaker:
         except DispatcherError:  # the other side answers, whatever it says
             self._answered()
             raise
+        finally:
+            self.is_probing = False
         self._answered()
         return (result,)
 

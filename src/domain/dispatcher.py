@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from domain.breaker import Pause
+from domain.breaker import Breaker, Pause
 from domain.channel_sender import ChannelSender
 from domain.content import Content, InDoubtPolicy
 from domain.delivery import Delivery
@@ -80,8 +80,8 @@ class Dispatcher:
                 raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
             await self.ledger.finish(start.claim, sent)  # 4: write it down
-            attempt = delivery.attempts_made + 1
-            return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
+            attempt, made, ids = delivery.attempts_made + 1, tuple(results), record.message_ids
+            return Outcome(attempt=attempt, results=made, claim=start.claim, message_ids=ids)
 
     async def resume(self, delivery: Delivery) -> Start | None:
         """Start the delivery only if an earlier delivery of the same message sent it, or crashed
@@ -132,9 +132,12 @@ class Dispatcher:
 
     def pauses(self) -> Mapping[str, Pause]:
         """Return what is paused now: channels, and the ledger, by name."""
-        breakers = {name: sender.breaker for name, sender in self.senders.items()}
-        breakers[LEDGER.kind] = self.ledger.breaker
-        return {name: breaker.pause for name, breaker in breakers.items() if breaker.is_open}
+        return {name: one.pause for name, one in self.breakers().items() if one.is_open}
+
+    def breakers(self) -> Mapping[str, Breaker]:
+        """Return the breakers of the channels and of the ledger, by name."""
+        senders = {name: sender.breaker for name, sender in self.senders.items()}
+        return {**senders, LEDGER.kind: self.ledger.breaker}
 
     def _plan(
         self, delivery: Delivery, states: Mapping[str, RecipientState]

@@ -58,21 +58,31 @@ def queue_trouble(queue: str) -> Trouble:
 
 @dataclass(frozen=True, slots=True)
 class NotificationDispatched:
-    """A notification from `queue` was dispatched on its channel, with this outcome."""
+    """A notification from `queue` was dispatched on its channel, with this outcome.
+    `correlation_id` is that of its message, `traceparent` that of the work on it, well-formed.
+    `waited`: seconds since it was published, or since the later time that it asked for; None where
+    the message does not say when it was published."""
 
     queue: str
     notification: Notification
     outcome: Outcome
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    waited: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MessageMalformed:
-    """A message could not be read and is dead-lettered. `id` is what `failed show` takes."""
+    """A message could not be read and is dead-lettered. `id` is what `failed show` takes. The rest
+    is as the message had it."""
 
     queue: str
     id: str
     reason: FailureReason
     error: str
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,14 @@ class UnknownCodeReceived:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class TurnAwaited:
+    """A message waited for its turn, since the provider of the channel takes only so many."""
+
+    channel: str
+    seconds: float
+
+
 Event = (
     NotificationDispatched
     | MessageMalformed
@@ -139,4 +157,5 @@ Event = (
     | QueueRecreated
     | TemplatesChanged
     | UnknownCodeReceived
+    | TurnAwaited
 )

@@ -99,7 +99,8 @@ class SendRecord:
 
     `check` raises if the delivery has expired. `may_wait`: whether it may wait in this process.
     `since`: when the current mail began. `answers`: what the provider answered to the message sent
-    last; None while it is on its way.
+    last; None while it is on its way. `message_ids`: address -> Message-ID of the mail that left
+    for it.
     """
 
     ledger: DeliveryLedger
@@ -108,6 +109,7 @@ class SendRecord:
     may_wait: bool
     since: datetime | None = None
     answers: Sequence[DeliveryError | None] | None = ()
+    message_ids: dict[str, str] = field(default_factory=dict)
     _has_doubt: bool = field(default=False, init=False)
 
     @property
@@ -118,10 +120,13 @@ class SendRecord:
         return any(answer is None or isinstance(answer, InDoubt) for answer in self.answers)
 
     async def about_to_send(
-        self, recipients: Sequence[Recipient], concerned: Sequence[Recipient] | None = None
+        self,
+        recipients: Sequence[Recipient],
+        concerned: Sequence[Recipient] | None = None,
+        message_id: str = "",
     ) -> None:
-        """The payload for `concerned`, or for all of `recipients`, is about to leave. Raises
-        Unavailable where that cannot be written down, and ClaimLost."""
+        """The payload for `concerned`, or for all of `recipients`, is about to leave; see
+        `AboutToSend`. Raises Unavailable where that cannot be written down, and ClaimLost."""
         addresses = [r.address for r in (recipients if concerned is None else concerned)]
         try:
             await self.ledger.sending(self.claim, addresses)
@@ -131,6 +136,8 @@ class SendRecord:
             away = _absence(error)
             raise Unavailable(f"nothing is sent without the ledger: {away}") from away
         self.answers = None
+        if message_id:
+            self.message_ids |= dict.fromkeys(addresses, message_id)
 
     async def sent(self, recipients: Sequence[Recipient]) -> None:
         """Write down that these have got it, while others of the same notification go on."""

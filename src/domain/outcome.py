@@ -1,6 +1,6 @@
 """The results of an attempt, one for each recipient. The message is settled by them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -62,11 +62,13 @@ Result = Sent | Deferred | Rejected
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One result for each recipient of the attempt; `attempt` is its number (first: 1). `claim`
-    names its start in the ledger, where there was one."""
+    names its start in the ledger, where there was one. `message_ids`: address -> Message-ID of the
+    mail that left for it in this attempt."""
 
     attempt: int
     results: tuple[Result, ...]
     claim: Claim | None = field(default=None, compare=False, repr=False)
+    message_ids: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def sent(self) -> tuple[Sent, ...]:
@@ -79,6 +81,12 @@ class Outcome:
     @property
     def rejected(self) -> tuple[Rejected, ...]:
         return tuple(r for r in self.results if isinstance(r, Rejected))
+
+    def message_ids_of(self, results: Iterable[Result]) -> list[str]:
+        """The Message-IDs of the mails that left for these recipients, each once."""
+        ids = self.message_ids
+        addresses = [result.recipient.address for result in results]
+        return list(dict.fromkeys([ids[address] for address in addresses if address in ids]))
 
     @property
     def is_refused_for_good(self) -> bool:

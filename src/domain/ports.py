@@ -64,12 +64,15 @@ class TemplateRenderer(Protocol):
 
 
 class AboutToSend(Protocol):
-    """Awaited before the payload leaves for `recipients`; None: for all of the call's."""
+    """Awaited before the payload leaves for `recipients`; None: for all of the call's.
+    `message_id`: the Message-ID of a mail, with its angle brackets."""
 
-    def __call__(self, recipients: Sequence[Recipient] | None = None, /) -> Awaitable[None]: ...
+    def __call__(
+        self, recipients: Sequence[Recipient] | None = None, message_id: str = "", /
+    ) -> Awaitable[None]: ...
 
 
-async def proceed(_recipients: Sequence[Recipient] | None = None, /) -> None:
+async def proceed(_recipients: Sequence[Recipient] | None = None, _message_id: str = "", /) -> None:
     """Nothing needs to be written down before the payload leaves."""
 
 

@@ -7,6 +7,7 @@ What a process does not use is not imported: each factory imports its own adapte
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
@@ -19,7 +20,6 @@ from adapters.dead_letters.rehearsal import Rehearsal, TemplateReleaser
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
 from adapters.observers.health import Readiness
-from adapters.observers.metrics import Metrics
 from adapters.observers.sink import LogSink
 from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
 from adapters.templates import FilesystemTemplates, RenderOptions
@@ -29,10 +29,13 @@ from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
-from entrypoints import stores
+from entrypoints import measuring, stores, tracing
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.watching.alerts import Alerter, AllClear
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
+
+if TYPE_CHECKING:
+    from adapters.observers.traces import Traces
 
 
 def render_options(settings: Settings) -> RenderOptions:
@@ -85,19 +88,16 @@ def _senders(
     }
 
 
-def _metrics(container: "Container") -> Metrics:
-    settings, log, in_hand = container.settings(), container.log(), container.in_hand()
+def _events(container: "Container") -> EventSink:
+    settings, metrics = container.settings(), container.metrics()
     readiness = container.readiness()
-    return Metrics(
-        channels=settings.configured_channels,
-        queue_channels=settings.queue_channels,
-        # The renderer emits events, so it is asked for late.
-        has_template=lambda name: name in container.renderer().snapshot.templates,
-        templates_version=lambda: container.renderer().snapshot.version,
-        relays=container.learned().snapshot,
-        in_hand=lambda: (in_hand.count, in_hand.size),
-        troubles=lambda: readiness.troubles,
-        dropped_lines=lambda: log.dropped,
+    return FanOut(
+        EventLog(hidden=stores.WISHES),
+        *([] if metrics is None else [metrics]),
+        (readiness, readiness.TYPES),
+        AlertFeed(container.alerts(), settings.queue_channels),
+        *stores.event_sinks(settings, container.outcome_exchange()),
+        *tracing.sinks(container.traces()),
     )
 
 
@@ -113,19 +113,19 @@ class Container(containers.DeclarativeContainer):
         instance_of=LogSink, default=LogSink(None)
     )
 
+    traces: "providers.Object[Traces | None]" = providers.Object(None)
+    """None where they are not asked for: then no span is made."""
+
     # What happens, and who gets it
     in_hand = providers.Singleton(InHand)
     learned = providers.Singleton(Learned)
     readiness = providers.Singleton(Readiness)
     alerts = providers.Singleton(AlertPolicy, clock)
-    metrics = providers.Singleton(_metrics, __self__)
-    events = providers.Singleton(
-        FanOut,
-        providers.Singleton(EventLog, hidden=stores.WISHES),
-        metrics,
-        providers.Callable(lambda readiness: (readiness, readiness.TYPES), readiness),
-        providers.Singleton(AlertFeed, alerts, settings.provided.queue_channels),
-    )
+    metrics = providers.Singleton(measuring.metrics, __self__)
+    """None where they are not asked for: then nothing is measured."""
+    rabbit = providers.Singleton(stores.rabbit_settings, settings)
+    outcome_exchange = providers.Singleton(stores.outcome_exchange, settings, rabbit.provider)
+    events = providers.Singleton(_events, __self__)
     settlement_period = providers.Object(PERIOD)
     settlement_watch = providers.Singleton(
         SettlementWatch,
@@ -153,8 +153,19 @@ class Container(containers.DeclarativeContainer):
     channel_notifiers = providers.Singleton(
         stores.channel_notifiers, closing, settings, channel_context
     )
-    senders = providers.Singleton(_senders, settings, clock, channel_notifiers, events)
-    ledger_access = providers.Singleton(LedgerAccess, ledger, clock, events)
+    senders = providers.Singleton(
+        _senders,
+        settings,
+        clock,
+        providers.Callable(
+            tracing.notifiers,
+            providers.Callable(measuring.notifiers, channel_notifiers, metrics),
+            traces,
+        ),
+        events,
+    )
+    timed_ledger = providers.Callable(measuring.ledger, ledger, metrics)
+    ledger_access = providers.Singleton(LedgerAccess, timed_ledger, clock, events)
     renderer = providers.Singleton(_renderer, settings, events)
     templates = providers.Singleton(
         FilesystemTemplates,
@@ -164,7 +175,9 @@ class Container(containers.DeclarativeContainer):
     """The same for commands, which say themselves what is wrong with it."""
     dispatcher = providers.Singleton(
         Dispatcher,
-        renderer=renderer,
+        renderer=providers.Callable(
+            tracing.renderer, providers.Callable(measuring.renderer, renderer, metrics), traces
+        ),
         senders=senders,
         ledger=ledger_access,
         retry_policy=providers.Singleton(RetryPolicy, settings.provided.retry_delays),
@@ -187,6 +200,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         events=events,
         rules=rules,
+        is_traced=providers.Callable(lambda traces: traces is not None, traces),
     )
 
     rehearsal = providers.Singleton(
@@ -197,7 +211,6 @@ class Container(containers.DeclarativeContainer):
     )
 
     # Inbound: RabbitMQ, or the embedded queue
-    rabbit = providers.Singleton(stores.rabbit_settings, settings)
     sqlite = providers.Singleton(stores.sqlite_queue, settings, clock)
     consumer = providers.Singleton(
         stores.consumer, settings, clock, events, in_hand, rabbit.provider, sqlite.provider

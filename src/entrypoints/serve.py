@@ -6,8 +6,8 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +16,10 @@ import structlog
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
 from adapters.templates.rendering import STATM
+from entrypoints import tracing
 from entrypoints.container import Container
-from entrypoints.settings import Settings, SettingsInvalid, variable
+from entrypoints.settings import Settings
 from entrypoints.settings.sources import read_supervision
-from entrypoints.settings.values import HttpAddress
 from entrypoints.start import announce
 from entrypoints.watching.alerts import LOOK_PAUSE
 from entrypoints.watching.periodic import EVERY, TICK, WorkerNotes, repeated, when
@@ -45,16 +45,16 @@ async def serve(
     seconds: float | None = None,
     memory: int | None = None,
     drain: bool = False,
+    reports_to: int | None = None,
 ) -> None:
     """Consume until a signal, a limit (of messages, seconds, or MiB of resident memory), or (with
     `drain`) empty queues. A second signal exits at once with code 1; what was in hand is handed out
-    again by the broker."""
-    container = Container(settings=settings, log=sink)
-    renderer, handler = container.renderer(), container.handler()
+    again by the broker. `reports_to`: see `answering`."""
+    container = Container(settings=settings, log=sink, traces=tracing.traces(settings))
+    renderer, handle = container.renderer(), tracing.handler(container)
     consumer, ledger = container.consumer(), container.ledger_access()
     announce(settings, renderer.snapshot.version)
-    gc.freeze()  # what start-up made lives as long as the process
-    gc.set_threshold(_GARBAGE_THRESHOLD)
+    _collect_seldom()
     manager, causes = ServiceManager(*read_supervision()), set[str]()
 
     def stop(cause: str) -> None:
@@ -68,14 +68,20 @@ async def serve(
     _stop_on_signals(stop, sink)
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop, "time limit reached")
-    handle = handler.handle if limit is None else _at_most(limit, handler.handle, stop)
+    handle = handle if limit is None else _at_most(limit, handle, stop)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
         await _enter_companions(stack, container, manager, memory, stop)
+        await stack.enter_async_context(answering(container, reports_to, stop))
         manager.report(READY)
         await consumer.run(
             handle, drain=drain, before_ack=ledger.acked, session_ended=ledger.session_ended
         )
+
+
+def _collect_seldom() -> None:
+    gc.freeze()  # what start-up made lives as long as the process
+    gc.set_threshold(_GARBAGE_THRESHOLD)
 
 
 async def _enter_companions(
@@ -104,8 +110,8 @@ async def _enter_companions(
         await stack.enter_async_context(repeated(releaser.run, _RELEASE_PAUSE))
     at_work = repeated(notes.renew, EVERY, at_end=notes.withdraw, patience=_PATIENCE)
     await stack.enter_async_context(at_work)
-    if settings.http is not None:
-        await stack.enter_async_context(_probes(container, settings.http))
+    if (outcomes := container.outcome_exchange()) is not None:
+        await stack.enter_async_context(outcomes.at_work())
     if settings.alerts_to:
         await stack.enter_async_context(container.alerter().at_work())
         search, fault = container.all_clear().look, "looking for remaining dead letters failed"
@@ -152,24 +158,30 @@ def memory_used() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-@asynccontextmanager
-async def _probes(container: Container, address: HttpAddress) -> AsyncIterator[None]:
-    from adapters.observers.health import HealthPages, listen
-
+def answering(
+    container: Container, reports_to: int | None, stop: Callable[[str], None]
+) -> AbstractAsyncContextManager[None]:
+    """Answer the probes; with `reports_to`, the number of the file that leads to the parent
+    process, let the parent answer."""
+    address, metrics = container.settings().http, container.metrics()
     readiness, consumer = container.readiness(), container.consumer()
-    pages = HealthPages(
-        troubles=lambda: readiness.causes(is_consuming=consumer.is_ready),
-        metrics=container.metrics().render,
-        standstill=container.settlement_watch().standstill,
-    )
-    try:
-        server = await listen(address.host, address.port, pages)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise SettingsInvalid(
-            [f"{variable('http')}: cannot listen on {address}: {reason}"]
-        ) from None
-    try:
-        yield
-    finally:
-        server.close()
+    standstill = container.settlement_watch().standstill
+
+    def troubles() -> Mapping[str, str]:
+        return readiness.causes(is_consuming=consumer.is_ready)
+
+    if reports_to is not None:
+        from entrypoints.watching.reports import Report, reporting
+
+        def report() -> Report:
+            found = [] if metrics is None else metrics.families()
+            return Report(causes=troubles(), standstill=standstill(), metrics=found)
+
+        return reporting(reports_to, report, partial(stop, "the parent process has ended"))
+    if address is None or metrics is None:
+        return nullcontext()
+    from adapters.observers.health import HealthPages
+    from entrypoints.watching.probes import probes
+
+    pages = HealthPages(troubles=troubles, metrics=metrics.text, standstill=standstill)
+    return probes(pages, address)

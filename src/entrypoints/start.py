@@ -1,6 +1,6 @@
 """What every command does first: load the settings, set up logs, say what is about to happen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -24,17 +24,14 @@ log = structlog.get_logger()
 
 
 def load() -> Settings:
-    """Settings checked, logs configured, warnings said. Raises SettingsInvalid."""
+    """Settings checked, logs configured. Raises SettingsInvalid."""
     return load_with_log()[0]
 
 
 def load_with_log() -> tuple[Settings, LogSink]:
     """The same, and what writes the log's lines."""
-    loaded = load_settings()
-    settings = loaded.settings
+    settings = load_settings().settings
     sink = configure_logs(settings.log_format, settings.log_level, may_colour=may_colour())
-    for warning in loaded.warnings:
-        log.warning("setting has no effect", detail=warning)
     return settings, sink
 
 
@@ -68,22 +65,32 @@ def worker_settings(settings: Settings, channels: str | None) -> Settings:
         for channel in settings.active_channels
         if channel not in served
     ]
+    faults += _unserved(settings)
+    if settings.events and settings.is_embedded:
+        faults.append(
+            f"{variable('events')}: needs RabbitMQ: set {variable('broker_url')} to an amqp:// URL,"
+            " or remove it; the embedded queue has no exchange"
+        )
+    if faults:
+        raise SettingsInvalid(faults)
+    return settings
+
+
+def _unserved(settings: Settings) -> Iterator[str]:
+    """Channels that other settings name, and that cannot send."""
     named = [("alerts_to", target.channel) for target in settings.alerts_to]
     named += [("redirect_to", channel) for channel in settings.redirect_to]
-    faults += [
+    yield from (
         f"{variable(CHANNELS[channel].needed)}: must be set,"
         f" since {variable(name)} names {channel!r}"
         for name, channel in named
         if channel not in settings.configured_channels
-    ]
-    faults += [
+    )
+    yield from (
         f"{variable(unset)}: must be set, since {variable('alerts_to')} needs a sender"
         for name in dict.fromkeys(target.channel for target in settings.alerts_to)
         if (unset := unset_sender(settings, name))
-    ]
-    if faults:
-        raise SettingsInvalid(faults)
-    return settings
+    )
 
 
 def _no_channel() -> str:

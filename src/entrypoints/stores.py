@@ -1,7 +1,7 @@
 """The adapters that the settings name, for broker, ledger and channels; only those in use are
 imported."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +18,7 @@ from domain.ports import EventSink, Notifier
 from entrypoints.settings import Settings, SettingsInvalid, variable
 
 if TYPE_CHECKING:
+    from adapters.rabbitmq.outcome_events import OutcomeExchange
     from adapters.rabbitmq.settings import RabbitSettings
     from adapters.rabbitmq.topology import Topology
     from adapters.sqlite.queue import SqliteQueue
@@ -65,6 +66,7 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
             grace=settings.grace,
             max_body=settings.max_body,
             max_in_hand=settings.max_in_hand,
+            events=settings.events,
         )
     except ValueError as error:
         raise SettingsInvalid([f"{variable('broker_url')}: {error}"]) from None
@@ -94,6 +96,30 @@ def consumer(
     from adapters.rabbitmq.consumer import RabbitConsumer
 
     return RabbitConsumer(rabbit(), events=events, in_hand=in_hand)
+
+
+def outcome_exchange(
+    settings: Settings, rabbit: "Callable[[], RabbitSettings]"
+) -> "OutcomeExchange | None":
+    """What publishes outcome events; None where there is to be none."""
+    if settings.events is None or settings.is_embedded:
+        return None
+    from adapters.observers.outcome_events import CONTENT_TYPE
+    from adapters.rabbitmq.outcome_events import OutcomeExchange
+
+    return OutcomeExchange(rabbit(), settings.events, CONTENT_TYPE)
+
+
+def event_sinks(
+    settings: Settings, exchange: "OutcomeExchange | None"
+) -> Sequence[EventSink | tuple[EventSink, Collection[type]]]:
+    """The observers that only some workers have."""
+    if exchange is None:
+        return ()
+    from adapters.observers.outcome_events import OutcomeEvents
+
+    made = OutcomeEvents(exchange.take, settings.queue_channels, hidden=WISHES)
+    return [(made, OutcomeEvents.TYPES)]
 
 
 def publisher_and_dead_letters(

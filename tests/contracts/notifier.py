@@ -162,7 +162,7 @@ class NotifierContract(ABC):
         async def body(peer: Peer) -> None:
             accepted_by_then: list[list[str]] = []
 
-            async def about_to_send(_concerned: Sequence[Recipient] | None = None, /) -> None:
+            async def about_to_send(*_: object) -> None:
                 accepted_by_then.append(peer.accepted())
 
             notification = self.notification()
@@ -175,7 +175,7 @@ class NotifierContract(ABC):
 
     def test_what_cannot_be_written_down_is_kept_back(self) -> None:
         async def body(peer: Peer) -> None:
-            async def ledger_is_away(_concerned: Sequence[Recipient] | None = None, /) -> None:
+            async def ledger_is_away(*_: object) -> None:
                 raise Unavailable("the ledger is away")
 
             kept_back = await self.answers(peer, about_to_send=ledger_is_away)

@@ -56,7 +56,9 @@ class SplittingNotifierContract(RemoteNotifierContract):
         async def body(peer: LimitedPeer) -> None:
             named: list[list[str] | None] = []
 
-            async def about_to_send(concerned: Sequence[Recipient] | None = None, /) -> None:
+            async def about_to_send(
+                concerned: Sequence[Recipient] | None = None, _message_id: str = "", /
+            ) -> None:
                 named.append(None if concerned is None else [r.address for r in concerned])
 
             peer.limit(2)

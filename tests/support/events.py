@@ -16,6 +16,7 @@ from domain.events import (
     TroubleBegan,
     TroubleEnded,
     TroubleUncertain,
+    TurnAwaited,
     UnknownCodeReceived,
     channel_trouble,
     queue_trouble,
@@ -30,11 +31,14 @@ TROUBLES = (EMAIL, LEDGER, BROKER, ALARM, queue_trouble("email.dead"), SETTLEMEN
 
 
 def dispatched(
-    *results: Result, queue: str = "mails", notification: Notification | None = None
+    *results: Result,
+    queue: str = "mails",
+    notification: Notification | None = None,
+    waited: float | None = None,
 ) -> NotificationDispatched:
     """A notification with this outcome of its first attempt."""
     outcome = Outcome(attempt=1, results=results)
-    return NotificationDispatched(queue, notification or a_notification(), outcome)
+    return NotificationDispatched(queue, notification or a_notification(), outcome, waited=waited)
 
 
 def dead(reason: FailureReason, error: str) -> Rejected:
@@ -58,6 +62,7 @@ EACH: tuple[Event, ...] = (
     TemplatesChanged(version="v2", faults=("a.jinja2: line 1",), unknown=("b.txt",)),
     TemplatesChanged(version="v3"),
     UnknownCodeReceived("slack", "odd"),
+    TurnAwaited("email", 1.5),
 )
 """At least one of each kind."""
 

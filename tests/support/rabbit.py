@@ -135,6 +135,11 @@ class Peer:
             for queue in queues:
                 channel.queue_delete(queue)
 
+    def delete_exchange(self, exchange: str) -> None:
+        """Delete an exchange, with its bindings."""
+        with self._connection.channel() as channel:
+            channel.exchange_delete(exchange)
+
     def bind(self, queue: str, exchange: str, key: str) -> None:
         """Bind a queue to an exchange that exists."""
         with self._connection.channel() as channel:

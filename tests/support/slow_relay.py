@@ -13,7 +13,7 @@ from domain.content import Content
 from domain.errors import Throttled
 from domain.notification import Notification
 from domain.pace import PaceStore, Rate
-from domain.ports import AboutToSend, proceed
+from domain.ports import AboutToSend, EventSink, proceed
 from tests.fakes import a_notification
 from tests.support.ledger_store import MemoryPaces
 from tests.support.virtual_time import now
@@ -87,6 +87,7 @@ def paced(
     learned: Learned | None = None,
     ceiling: str | None = None,
     longest_hold: float = 60.0,
+    events: EventSink | None = None,
 ) -> PacedNotifier:
     rules = PaceRules(
         ceiling=Rate.parse(ceiling) if ceiling else None, clock=now, longest_hold=longest_hold
@@ -95,6 +96,7 @@ def paced(
         RelayNotifier(relay),
         RelayPace(RELAY, store or MemoryPaces(now), learned or Learned(), rules),
         connections=min(relay.connections, 10),
+        events=events,
     )
 
 

@@ -25,6 +25,7 @@ from domain.ledger import Claim
 from domain.notification import Notification
 from domain.outcome import Deferred, Outcome, Rejected, Sent
 from domain.ports import Clock, EventSink
+from domain.trace import TRACE, well_formed
 
 HOLD = timedelta(seconds=10)
 """The last stretch of an exact wait is held by the worker: no queue of delay is that fine."""
@@ -37,18 +38,21 @@ log = structlog.get_logger()
 @dataclass(slots=True, kw_only=True)
 class MessageHandler:
     """Turns a message into its settlement. `channels`: queue to channel. `rules`: what of
-    it is a fault."""
+    it is a fault. `is_traced`: whoever calls has set TRACE, to a span of ours."""
 
     dispatcher: Dispatcher
     channels: Mapping[str, str]
     clock: Clock
     events: EventSink
     rules: MessageRules
+    is_traced: bool = False
     _unknown_fields: set[str] = field(default_factory=set, init=False)
 
     async def handle(self, message: InboundMessage) -> Settlement:
         """Handle one message. Raises only CancelledError; a fault of ours costs one attempt."""
         arrived = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
+        if not self.is_traced:
+            TRACE.set(arrived.traceparent and well_formed(arrived.traceparent))
         try:
             decoded, headers = self._decode(message, arrived)
         except MalformedMessage as error:
@@ -104,6 +108,7 @@ class MessageHandler:
             key=decoded.key,
             seed=decoded.notifications[0].seed or None,
             due=arrived.due if arrived.first_seen else decoded.due_time(first_seen),
+            traceparent=arrived.traceparent or TRACE.get(),
         )
         return decoded, headers
 
@@ -120,7 +125,15 @@ class MessageHandler:
         for attempt, given in tried:
             outcome = explained(given, decoded.meant) if decoded.meant else given
             notification = attempt.delivery.notification
-            self.events.emit(NotificationDispatched(message.queue, notification, outcome))
+            event = NotificationDispatched(
+                message.queue,
+                notification,
+                outcome,
+                message.properties.correlation_id,
+                TRACE.get(),
+                decoded.waited(message.properties, attempt.headers.first_seen, self.clock.now()),
+            )
+            self.events.emit(event)
             if any(not isinstance(result, Sent) for result in outcome.results):
                 priority = self._priority(notification)
                 copies += settle(attempt.headers, outcome, self.clock.now(), priority)
@@ -130,8 +143,9 @@ class MessageHandler:
         self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage
     ) -> DeadCopy:
         key = arrived.key or message.properties.message_id or content_key(message.body)
-        event = MessageMalformed(message.queue, identity(message), error.reason, str(error))
-        self.events.emit(event)
+        about = message.properties.correlation_id, TRACE.get(), message.properties.content_type
+        who = message.queue, identity(message)
+        self.events.emit(MessageMalformed(*who, error.reason, str(error), *about))
         now = self.clock.now()
         dead = replace(
             arrived,
@@ -143,6 +157,7 @@ class MessageHandler:
             failed_at=now,
             key=key,
             due=None,
+            traceparent=arrived.traceparent or TRACE.get(),
         )
         return DeadCopy(headers=dead.to_wire())
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 
-# The year 2000, in seconds since the epoch: a time before is nonsense.
-_EARLIEST = 946_684_800
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueInHand:
@@ -54,11 +51,26 @@ class InHand:
         times: dict[str, list[float]] = {}
         for at, message in self._taken.values():
             headers = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
-            published = message.properties.timestamp or 0
-            first_seen = headers.first_seen.timestamp() if headers.first_seen else 0
-            earlier = (time for time in (published, first_seen) if time > _EARLIEST)
+            published = message.properties.published(at)
+            first_seen = headers.first_seen.timestamp() if headers.first_seen else None
+            earlier = (time for time in (published, first_seen) if time is not None)
             times.setdefault(message.queue, []).append(min([at, *earlier]))
         return {
             queue: QueueInHand(count=len(since), oldest=min(since))
             for queue, since in times.items()
         }
+
+    def ages(self) -> Mapping[str, tuple[float, float]]:
+        """Of each queue with messages in hand, in seconds: how long the message that was taken last
+        had waited since it was published, and for how long the oldest is in hand. One that was here
+        before has waited on purpose, and does not count for the first."""
+        now = self._clock()
+        found: dict[str, tuple[float, float]] = {}
+        for at, message in self._taken.values():  # in the order of taking
+            waited, held = found.get(message.queue, (0.0, 0.0))
+            headers = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
+            published = message.properties.published(at)
+            if published is not None and headers.first_seen is None:
+                waited = max(0.0, at - published)
+            found[message.queue] = waited, max(held, now - at)
+        return found

@@ -114,6 +114,16 @@ class DecodedMessage:
         after = first_seen + self.delay if self.delay is not None else None
         return self.notifications[0].send_at or after
 
+    def waited(
+        self, properties: Properties, first_seen: datetime | None, now: datetime
+    ) -> float | None:
+        """See `NotificationDispatched`."""
+        since = properties.published(now.timestamp())
+        if since is None or first_seen is None:
+            return None
+        due = self.due_time(first_seen)
+        return max(0.0, now.timestamp() - (max(since, due.timestamp()) if due else since))
+
 
 def decode(
     body: bytes,

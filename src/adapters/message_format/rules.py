@@ -7,6 +7,11 @@ from typing import NamedTuple
 MAX_BODY = 10 * 1024 * 1024
 """Default limit of a message's body, in bytes."""
 
+_EARLIEST = 946_684_800
+"""The year 2000, in seconds since the epoch: a time before is nonsense."""
+_AHEAD = 3600
+"""Seconds that a producer's clock may be ahead of ours. Milliseconds taken for seconds are more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRules:
@@ -44,6 +49,11 @@ class Properties:
     timestamp: int | None = None
     type: str | None = None
     app_id: str | None = None
+
+    def published(self, now: float) -> int | None:
+        """When it was published, in epoch seconds; None where that is not said or is nonsense."""
+        at = self.timestamp
+        return at if at is not None and _EARLIEST < at < now + _AHEAD else None
 
 
 NO_PROPERTIES = Properties()

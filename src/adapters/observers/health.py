@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import structlog
 
 from adapters.observers.logs import mask_addresses
-from adapters.observers.metrics import CONTENT_TYPE
 from domain.events import (
     BROKER,
     SETTLEMENT,
@@ -24,6 +23,9 @@ from domain.events import (
 )
 
 log = structlog.get_logger()
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Of Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
 
 _MAX_HEAD = 8 * 1024  # bytes of request line and headers
 _MAX_CONNECTIONS = 32

@@ -14,6 +14,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from adapters.observers.sink import LineStream, LogSink
 
 _ADDRESS = re.compile(r"[^\s<>@\"',;:()]+@(?=[^\s<>@\"',;:()]+)")
+MESSAGE_ID = "message_id"
+"""The field with a mail's Message-ID, which looks like an address and is not one."""
+
 _SILENCED = ("pika", "faker", "asyncio")
 # Seconds that a process which ends waits for its last lines to be written.
 _LAST_LINES = 1.5
@@ -94,7 +97,7 @@ def _finish(
     try:
         if hides_addresses:
             for key, value in event.items():
-                if isinstance(value, str) and "@" in value:
+                if isinstance(value, str) and "@" in value and key != MESSAGE_ID:
                     event[key] = mask_addresses(value)
         for processor in processors:
             line = processor(logger, method, line)

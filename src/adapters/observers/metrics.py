@@ -1,158 +1,183 @@
-"""Numbers for Prometheus, in its text format
-(https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format)."""
+"""Numbers for Prometheus (https://prometheus.github.io/client_python/): what is counted as it
+happens, and what is asked for when they are read."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Collection, Mapping
 
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    values,
+)
+from prometheus_client.registry import Collector
+
+from adapters.observers.gauges import Gauges
+from adapters.observers.totals import Families, families_of
 from domain.events import (
-    LEDGER,
-    SETTLEMENT,
+    BROKER,
     Event,
     MessageMalformed,
     NotificationDispatched,
     TemplatesChanged,
-    Trouble,
+    TroubleBegan,
+    TroubleEnded,
+    TurnAwaited,
     UnknownCodeReceived,
-    channel_trouble,
 )
-from domain.outcome import Deferred, Sent
+from domain.outcome import Deferred, Outcome, Sent
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LEDGER_CALLS = ("start", "sending", "sent", "finish", "acked")
 
 # The label of a channel or template that is not ours: a producer may invent any number.
 _OTHER = "other"
 
 _MAX_CODES = 20
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+_SENT = "sent", ""
+_LABELS = ("channel", "template", "outcome", "reason")
+_FRACTION = re.compile(r"\.0$", re.MULTILINE)
 
-# Name -> type and help, in the order in which they are shown.
-_METRICS = {
-    "notifications_total": ("counter", "What became of notifications, by attempt."),
-    "unknown_codes_total": ("counter", "Answers of a provider that are in no table."),
-    "log_lines_dropped_total": ("counter", "Log lines not written."),
-    "in_flight": ("gauge", "Messages in hand."),
-    "in_hand_bytes": ("gauge", "Bytes of the messages in hand."),
-    "settlement_stalled": ("gauge", "1 while messages are in hand and no message is settled."),
-    "channel_paused": ("gauge", "1 while what the channel needs is away."),
-    "ledger_paused": ("gauge", "1 while the ledger is away."),
-    "relay_rate": (
-        "gauge",
-        "Mails a second that the relay takes, where it has said so by a refusal.",
-    ),
-    "relay_connections": ("gauge", "Connections at once that the relay takes."),
-    "relay_session_mails": ("gauge", "Mails over one connection that the relay takes."),
-    "relay_mail_recipients": ("gauge", "Recipients of one mail that the relay takes."),
-    "relay_closed_until": (
-        "gauge",
-        "When the next mail may go to the relay, in seconds since the epoch.",
-    ),
-    "templates_version": ("gauge", "The template set in use, as a label."),
-}
-
-# Labels, and the number.
-_Sample = tuple[Mapping[str, str], float]
+# The upper bounds of the buckets, in seconds.
+_END_TO_END = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
+_SEND = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_RENDER = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2)
+_LEDGER = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2)
+_PACE_WAIT = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+# An environment made for another program may name a folder for shared files: not for ours.
+values.ValueClass = values.MutexValue
+# Else there are twice the series, and a sum over processes would mean nothing.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-@dataclass(slots=True, kw_only=True)
+def text_of(metrics: Collector) -> str:
+    """The metrics in Prometheus' text format. Whole numbers have no fraction: a script that looks
+    for `dispatcher_in_flight 0` finds it."""
+    return _FRACTION.sub("", generate_latest(metrics).decode())
+
+
 class Metrics:
-    """Counts what happened, as an EventSink. `queue_channels`: queue to channel.
+    """Counts what happened, as an EventSink, and has what the clocks of `timing` observe.
 
-    The rest is asked for when the metrics are read. `relays`: what is learned about each relay:
-    relay -> name of a fact -> number. `in_hand`: messages, and their bytes. `troubles` last."""
+    Every label is one of a few: a channel that is configured, a template of the set in use, a
+    reason of ours. What a message brings beyond these counts as `other`. What is needed for each
+    message is looked up once for its labels and kept."""
 
-    channels: Collection[str]
-    queue_channels: Mapping[str, str]
-    has_template: Callable[[str], bool]
-    templates_version: Callable[[], str]
-    relays: Callable[[], Mapping[str, Mapping[str, float]]] = dict
-    in_hand: Callable[[], tuple[int, int]] = lambda: (0, 0)
-    troubles: Callable[[], Collection[Trouble]] = tuple
-    dropped_lines: Callable[[], int] | None = None
-    _labels: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, init=False)
-    _outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter, init=False)
-    _codes: dict[str, Counter[str]] = field(default_factory=dict, init=False)
+    def __init__(
+        self,
+        *,
+        channels: Collection[str],
+        queue_channels: Mapping[str, str],
+        has_template: Callable[[str], bool],
+        gauges: Gauges,
+    ) -> None:
+        """`queue_channels`: queue to channel. `gauges` is asked when the metrics are read."""
+        self._channels = channels
+        self._queue_channels = queue_channels
+        self._has_template = has_template
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._notifications = self._counter(
+            "notifications_total", "What became of notifications, by attempt.", *_LABELS
+        )
+        self._unknown_codes = self._counter(
+            "unknown_codes_total", "Answers of a provider that are in no table.", "channel", "code"
+        )
+        self._reconnects = self._counter(
+            "broker_reconnects_total", "Connections to the broker after it was away."
+        )
+        self.registry.register(gauges)
+        self._end_to_end = self._by_channel(
+            "end_to_end_seconds", "From publishing until it was sent.", _END_TO_END
+        )
+        self.send = self._by_channel("send_seconds", "One message to the provider.", _SEND)
+        self._pace_wait = self._by_channel(
+            "pace_wait_seconds", "Waits for a turn at a provider with a pace.", _PACE_WAIT
+        )
+        self.render = self._histogram("render_seconds", "One rendering.", _RENDER).observe
+        ledger = self._histogram("ledger_seconds", "One call of the ledger.", _LEDGER, "call")
+        self.ledger = {call: ledger.labels(call).observe for call in LEDGER_CALLS}
+        self._counts: dict[tuple[str, str, str, str], Callable[[], None]] = {}
+        self._codes: dict[str, set[str]] = {}
+        self._is_broker_away = False
+
+    def text(self) -> str:
+        """All metrics in Prometheus' text format."""
+        return text_of(self.registry)
+
+    def families(self) -> Families:
+        """All metrics as this process reports them to its parent."""
+        return families_of(self.registry)
 
     def emit(self, event: Event) -> None:
-        """See EventSink. A notification counts once for each different thing that became of it,
-        however many recipients."""
+        """See EventSink."""
         match event:
             case NotificationDispatched(notification=notification, outcome=outcome):
-                key = notification.channel, notification.template
-                channel, template = self._labels.get(key) or self._label(*key)
-                fates = {
-                    ("sent_earlier" if result.earlier else "sent", "")
-                    if isinstance(result, Sent)
-                    else ("deferred", "")
-                    if isinstance(result, Deferred)
-                    else ("dead_lettered", str(result.reason))
-                    for result in outcome.results
-                }
-                for fate, reason in fates:
-                    self._outcomes[channel, template, fate, reason] += 1
+                fates = self._count_outcome(notification.channel, notification.template, outcome)
+                observe = self._end_to_end.get(notification.channel)
+                if observe is not None and event.waited is not None and _SENT in fates:
+                    observe(event.waited)
             case MessageMalformed(queue, _, reason):
-                channel = self._channel(self.queue_channels.get(queue, ""))
-                self._outcomes[channel, "", "dead_lettered", str(reason)] += 1
+                channel = self._channel(self._queue_channels.get(queue, ""))
+                self._notifications.labels(channel, "", "dead_lettered", str(reason)).inc()
+            case TurnAwaited(channel, seconds) if channel in self._pace_wait:
+                self._pace_wait[channel](seconds)
             case UnknownCodeReceived(channel, code):
                 # Those beyond a handful are counted together, since they come from outside.
-                counts = self._codes.setdefault(channel, Counter())
-                is_apart = code in counts or len(counts) < _MAX_CODES
-                counts[code if is_apart else _OTHER] += 1
+                known = self._codes.setdefault(channel, set())
+                if code in known or len(known) < _MAX_CODES:
+                    known.add(code)
+                self._unknown_codes.labels(channel, code if code in known else _OTHER).inc()
+            case TroubleBegan(trouble) if trouble == BROKER:
+                self._is_broker_away = True
+            case TroubleEnded(trouble) if trouble == BROKER and self._is_broker_away:
+                self._is_broker_away = False
+                self._reconnects.inc()
             case TemplatesChanged():
-                self._labels.clear()
+                self._counts.clear()
 
-    def _label(self, channel: str, template: str) -> tuple[str, str]:
-        """The labels. They are kept for those that are ours: a producer may invent any number."""
-        is_ours = self.has_template(template)
-        labels = self._channel(channel), template if is_ours else _OTHER
-        if is_ours and channel in self.channels:
-            self._labels[channel, template] = labels
-        return labels
+    def _count_outcome(
+        self, channel: str, template: str, outcome: Outcome
+    ) -> Collection[tuple[str, str]]:
+        """A notification counts once for each different thing that became of it, however many
+        recipients. Returns these."""
+        fates = {
+            (("sent_earlier", "") if result.earlier else _SENT)
+            if isinstance(result, Sent)
+            else ("deferred", "")
+            if isinstance(result, Deferred)
+            else ("dead_lettered", str(result.reason))
+            for result in outcome.results
+        }
+        for fate, reason in fates:
+            key = channel, template, fate, reason
+            (self._counts.get(key) or self._counter_of(key))()
+        return fates
+
+    def _counter_of(self, key: tuple[str, str, str, str]) -> Callable[[], None]:
+        """What counts one more. It is kept where the labels are ours."""
+        channel, template, fate, reason = key
+        is_ours = self._has_template(template)
+        label = template if is_ours else _OTHER
+        count = self._notifications.labels(self._channel(channel), label, fate, reason).inc
+        if is_ours and channel in self._channels:
+            self._counts[key] = count
+        return count
 
     def _channel(self, channel: str) -> str:
-        return channel if channel in self.channels else _OTHER
+        return channel if channel in self._channels else _OTHER
 
-    def render(self) -> str:
-        """All metrics as text."""
-        samples, lines = self._samples(), []
-        for name, (kind, text) in _METRICS.items():
-            if name in samples:
-                lines += [f"# HELP dispatcher_{name} {text}", f"# TYPE dispatcher_{name} {kind}"]
-                lines += [_line(name, *sample) for sample in samples[name]]
-        return "\n".join(lines) + "\n"
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"dispatcher_{name}", text, labels, registry=self.registry)
 
-    def _samples(self) -> Mapping[str, Sequence[_Sample]]:
-        troubles = self.troubles()
-        count, size = self.in_hand()
-        names = ("channel", "template", "outcome", "reason")
-        samples: dict[str, list[_Sample]] = {
-            "notifications_total": [
-                (dict(zip(names, labels, strict=True)), number)
-                for labels, number in sorted(self._outcomes.items())
-            ],
-            "in_flight": [({}, count)],
-            "in_hand_bytes": [({}, size)],
-            "settlement_stalled": [({}, int(SETTLEMENT in troubles))],
-            "channel_paused": [
-                ({"channel": channel}, int(channel_trouble(channel) in troubles))
-                for channel in self.channels
-            ],
-            "ledger_paused": [({}, int(LEDGER in troubles))],
-            "templates_version": [({"version": self.templates_version()}, 1)],
-        }
-        for channel, counts in self._codes.items():
-            samples.setdefault("unknown_codes_total", []).extend(
-                ({"channel": channel, "code": code}, n) for code, n in sorted(counts.items())
-            )
-        if self.dropped_lines is not None:
-            samples["log_lines_dropped_total"] = [({}, self.dropped_lines())]
-        for relay, facts in self.relays().items():
-            for fact, number in facts.items():
-                sample = {"relay": relay}, round(number, 3)
-                samples.setdefault(f"relay_{fact}", []).append(sample)
-        return samples
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        full = f"dispatcher_{name}"
+        return Histogram(full, text, labels, buckets=buckets, registry=self.registry)
 
-
-def _line(name: str, labels: Mapping[str, str], value: float) -> str:
-    inside = ",".join(f'{key}="{text.translate(_ESCAPES)}"' for key, text in labels.items())
-    return f"dispatcher_{name}{{{inside}}} {value}" if inside else f"dispatcher_{name} {value}"
+    def _by_channel(
+        self, name: str, text: str, buckets: tuple[float, ...]
+    ) -> Mapping[str, Callable[[float], None]]:
+        histogram = self._histogram(name, text, buckets, "channel")
+        return {channel: histogram.labels(channel).observe for channel in self._channels}

@@ -1,14 +1,14 @@
 """The observers that write the log and feed the alert policy, and the sink that gives each event to
 all observers."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
-from adapters.observers.logs import mask_addresses
+from adapters.observers.logs import MESSAGE_ID, mask_addresses
 from domain.alerts import PATIENCE, AlertPolicy, DeadLetterCause
+from domain.errors import FailureReason
 from domain.events import (
     SETTLEMENT,
     TEMPLATES,
@@ -22,8 +22,9 @@ from domain.events import (
     TroubleKind,
     TroubleUncertain,
 )
-from domain.outcome import Outcome, Rejected, Sent
+from domain.outcome import Outcome, Rejected, Result, Sent
 from domain.ports import EventSink
+from domain.trace import trace_id
 
 log = structlog.get_logger()
 
@@ -101,42 +102,58 @@ class EventLog:
             "queue": event.queue,
             "attempt": outcome.attempt,
         }
-        if notification.metadata:
-            metadata = {k: v for k, v in notification.metadata.items() if k not in self._hidden}
-            if metadata:
-                about["metadata"] = metadata
-        sent = earlier = 0
+        if event.traceparent:
+            about["trace_id"] = trace_id(event.traceparent)
+        given = notification.metadata
+        if given and (shown := {k: v for k, v in given.items() if k not in self._hidden}):
+            about["metadata"] = shown
+        sent: list[Result] = []
+        earlier = 0
         for result in outcome.results:
             if isinstance(result, Sent):
                 if result.earlier:
                     earlier += 1
                 else:
-                    sent += 1
+                    sent.append(result)
         if sent:
-            log.info("notification sent", **about, recipients=sent)
+            mails = _mails(outcome, sent)
+            log.info("notification sent", **about, **mails, recipients=len(sent))
         if earlier:
             log.info("notification was sent before", **about, recipients=earlier)
-        if sent + earlier < len(outcome.results):
+        if len(sent) + earlier < len(outcome.results):
             _log_unsent(about, outcome)
+
+
+def _mails(outcome: Outcome, results: Sequence[Result]) -> dict[str, object]:
+    """The Message-ID of the mail that left for these; a list of them where each got one of their
+    own, nothing where no mail left."""
+    ids = outcome.message_ids_of(results) if outcome.message_ids else None
+    return {MESSAGE_ID: ids[0] if len(ids) == 1 else ids} if ids else {}
 
 
 def _log_unsent(about: dict[str, object], outcome: Outcome) -> None:
     """One line for each cause of not reaching some."""
-    waits = Counter((result.delay, result.error) for result in outcome.deferred)
-    for (delay, error), count in waits.items():
+    waits: dict[tuple[timedelta, str], list[Result]] = {}
+    for deferred in outcome.deferred:
+        waits.setdefault((deferred.delay, deferred.error), []).append(deferred)
+    for (delay, error), results in waits.items():
         log.warning(
             "notification deferred",
             **about,
-            recipients=count,
+            **_mails(outcome, results),
+            recipients=len(results),
             retry_in_seconds=delay.total_seconds(),
             error=error,
         )
-    refusals = Counter((result.reason, result.error) for result in outcome.rejected)
-    for (reason, error), count in refusals.items():
+    refusals: dict[tuple[FailureReason, str], list[Result]] = {}
+    for rejected in outcome.rejected:
+        refusals.setdefault((rejected.reason, rejected.error), []).append(rejected)
+    for (reason, error), results in refusals.items():
         log.error(
             "notification dead-lettered",
             **about,
-            recipients=count,
+            **_mails(outcome, results),
+            recipients=len(results),
             reason=str(reason),
             error=error,
         )
@@ -145,7 +162,9 @@ def _log_unsent(about: dict[str, object], outcome: Outcome) -> None:
 def _log_state(event: Event) -> None:
     match event:
         case MessageMalformed(queue, id_, reason, error):
-            log.error("message dead-lettered", id=id_, queue=queue, reason=str(reason), error=error)
+            trace = {"trace_id": trace_id(event.traceparent)} if event.traceparent else {}
+            about: dict[str, object] = {"id": id_, "queue": queue, "reason": str(reason), **trace}
+            log.error("message dead-lettered", **about, error=error)
         case TroubleBegan():
             _log_trouble(event)
         case TroubleEnded(trouble) if trouble.kind in _ENDED:

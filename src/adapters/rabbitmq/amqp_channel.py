@@ -2,28 +2,23 @@
 escapes a callback, since pika answers an exception there by dropping the connection."""
 
 import asyncio
-import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.exceptions import (
     AMQPError,
     ChannelClosed,
     ChannelWrongStateError,
     ConnectionClosed,
-    InvalidFieldTypeException,
 )
-from pika.frame import Frame, ProtocolHeader, decode_frame
 from pika.spec import Basic, BasicProperties
 
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.rules import Properties
-from adapters.rabbitmq.frames import without_headers
 from domain.errors import DispatcherError
 
 _log = structlog.get_logger()
@@ -138,11 +133,18 @@ class AmqpChannel:
         await self._call(self._channel.confirm_delivery, confirmed)
 
     def publish(
-        self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties
+        self,
+        exchange: str,
+        routing_key: str,
+        body: bytes,
+        properties: BasicProperties,
+        *,
+        mandatory: bool = True,
     ) -> None:
-        """Send a message with the mandatory flag. Raises ChannelLost."""
+        """Send a message; a `mandatory` one comes back where no queue takes it. Raises
+        ChannelLost."""
         try:
-            self._channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
+            self._channel.basic_publish(exchange, routing_key, body, properties, mandatory)
         except AMQPError as error:
             raise self._lost(error) from error
 
@@ -210,18 +212,6 @@ def _guarded(
         on_message(method, properties, body)
     except Exception as error:  # noqa: BLE001 - an exception here makes pika drop the connection
         _log.error("a delivery could not be taken in", error=type(error).__name__)
-
-
-class TolerantConnection(AsyncioConnection):
-    """Drops the headers of a message that cannot be read; body and properties stay."""
-
-    def _read_frame(self) -> tuple[int, Frame | ProtocolHeader | None]:
-        try:
-            return decode_frame(self._frame_buffer)
-        except (ValueError, ArithmeticError, OSError, struct.error, InvalidFieldTypeException):
-            consumed, readable = without_headers(self._frame_buffer)
-            _log.warning("a message has headers that cannot be read; they are ignored")
-            return consumed, decode_frame(readable)[1]
 
 
 def inbound(

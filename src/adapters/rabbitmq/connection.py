@@ -2,24 +2,43 @@
 
 import asyncio
 import logging
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
+import structlog
+from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.connection import Parameters
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, InvalidFieldTypeException
+from pika.frame import Frame, ProtocolHeader, decode_frame
 
 from adapters.inbound.contract import BrokerUnavailable
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, TolerantConnection, resolve
+from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, resolve
 from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
+from adapters.rabbitmq.frames import without_headers
 from adapters.rabbitmq.parameters import BrokerAddress
 
 # pika logs one failed connect in five lines and two tracebacks; we log it in one line.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 _CLOSE_TIMEOUT = 3.0
+
+_log = structlog.get_logger()
+
+
+class TolerantConnection(AsyncioConnection):
+    """Drops the headers of a message that cannot be read; body and properties stay."""
+
+    def _read_frame(self) -> tuple[int, Frame | ProtocolHeader | None]:
+        try:
+            return decode_frame(self._frame_buffer)
+        except (ValueError, ArithmeticError, OSError, struct.error, InvalidFieldTypeException):
+            consumed, readable = without_headers(self._frame_buffer)
+            _log.warning("a message has headers that cannot be read; they are ignored")
+            return consumed, decode_frame(readable)[1]
 
 
 class AmqpConnection:

@@ -138,7 +138,7 @@ class Preparer:
         """Put in place all that `queue` needs; whether it is there to be consumed, which in mode
         `none` may not yet be so. Raises TopologyMismatch, or ChannelLost."""
         async with Declarer(connection) as declarer:
-            await self._ensure_exchange(declarer, EXCHANGE)
+            await self._ensure_exchange(declarer, EXCHANGE, DEFAULT_KIND)
             for plan in queue_plans(self._settings, queue):
                 if not await self._ensure_queue(declarer, plan):
                     return False
@@ -153,12 +153,15 @@ class Preparer:
     async def ensure(self, connection: AmqpConnection, plan: QueuePlan) -> None:
         """Put one queue in place and bind it. Raises as `prepare` does."""
         async with Declarer(connection) as declarer:
-            await self._ensure_exchange(declarer, EXCHANGE)
+            await self._ensure_exchange(declarer, EXCHANGE, DEFAULT_KIND)
             await self._ensure_queue(declarer, plan)
 
-    async def _ensure_exchange(
-        self, declarer: Declarer, name: str, kind: str = DEFAULT_KIND
-    ) -> None:
+    async def ensure_exchange(self, connection: AmqpConnection, name: str, kind: str) -> None:
+        """Put an exchange in place. Raises as `prepare` does."""
+        async with Declarer(connection) as declarer:
+            await self._ensure_exchange(declarer, name, kind)
+
+    async def _ensure_exchange(self, declarer: Declarer, name: str, kind: str) -> None:
         what = f"exchange {name}"
         if self._settings.topology is TopologyMode.OWN:
             await _insist(declarer, lambda channel: channel.declare_exchange(name, kind), what)

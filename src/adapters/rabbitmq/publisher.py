@@ -1,19 +1,20 @@
-"""Publishing with confirms: a message is stored when the broker says so, no sooner.
+"""What publishes: a connection with confirms, and the Publisher contract over it.
 
 The publishing connection is not the consuming one, because a broker short of memory or disk stops
 reading from connections that publish, and acks must still get through.
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 
 from pika import DeliveryMode
 from pika.spec import BasicProperties
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
 from adapters.message_format.rules import Properties
-from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
+from adapters.rabbitmq.amqp_channel import ChannelLost
+from adapters.rabbitmq.confirms import ConfirmingChannel
 from adapters.rabbitmq.connection import AmqpConnection, asking, connect
 from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.preparing import Preparer
@@ -25,99 +26,38 @@ CONFIRM_TIMEOUT = 60.0
 """Seconds; a broker short of memory or disk may take messages in and say nothing for hours."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    routing_key: str
-    confirmed: "asyncio.Future[None]"
-    returned: str | None = None
-
-
-class ConfirmingChannel:
-    """Counts the confirms of its channel itself, since pika does not.
-
-    A return names no delivery tag, so it fails every message still pending under its routing key:
-    at worst a message that did arrive is published twice, but never is one believed stored that
-    is not.
-    """
-
-    def __init__(self, channel: AmqpChannel) -> None:
-        self._channel = channel
-        self._last_tag = 0
-        self._pending: dict[int, _Pending] = {}
-
-    @classmethod
-    async def open(cls, channel: AmqpChannel) -> "ConfirmingChannel":
-        """Put `channel`, on which nothing was published yet, into confirm mode."""
-        confirming = cls(channel)
-        channel.ended.add_done_callback(lambda ended: confirming._fail_all(ended.result()))
-        await channel.select_confirms(confirming._on_confirm, confirming._on_return)
-        return confirming
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can publish."""
-        return self._channel.is_open
-
-    async def publish(
-        self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties
-    ) -> None:
-        """Return once the broker has taken responsibility. Raises PublishRefused if it returned or
-        refused the message, BrokerUnavailable if the channel ended first: then it is not known."""
-        if not self.is_open:
-            raise BrokerUnavailable("the publishing channel is closed")
-        pending = _Pending(routing_key, asyncio.get_running_loop().create_future())
-        try:
-            self._channel.publish(exchange, routing_key, body, properties)
-        except ChannelLost as error:
-            raise PublishRefused(f"the message cannot be published: {error}") from error
-        self._last_tag += 1
-        self._pending[self._last_tag] = pending
-        await pending.confirmed
-
-    def _on_confirm(self, tag: int, multiple: bool, ack: bool) -> None:  # noqa: FBT001 - pika's order
-        if multiple:
-            tags = [pending for pending in self._pending if pending <= tag]
-        else:
-            tags = [tag] if tag in self._pending else []
-        for each in tags:
-            pending = self._pending.pop(each)
-            if pending.confirmed.done():
-                continue
-            if pending.returned is not None:
-                refused = f"no queue takes {pending.routing_key!r}: {pending.returned}"
-                pending.confirmed.set_exception(PublishRefused(refused))
-            elif not ack:
-                refused = f"the broker refused it for {pending.routing_key!r}: full or not writable"
-                pending.confirmed.set_exception(PublishRefused(refused))
-            else:
-                pending.confirmed.set_result(None)
-
-    def _on_return(self, routing_key: str, text: str) -> None:
-        for pending in self._pending.values():
-            if pending.routing_key == routing_key:
-                pending.returned = text
-
-    def _fail_all(self, lost: ChannelLost) -> None:
-        for pending in self._pending.values():
-            if not pending.confirmed.done():
-                error = BrokerUnavailable(f"lost before the confirm: {lost}")
-                pending.confirmed.set_exception(error)
-        self._pending.clear()
-
-
 class PublishLink:
     """Opened when first needed, and again after a loss; whoever publishes decides when to retry.
-    Everything goes through the exchange `dispatcher`, so no right on the default one is needed."""
+    Everything goes through one exchange, `dispatcher`, so no right on the default one is needed."""
 
-    def __init__(self, address: BrokerAddress, name: str, events: EventSink | None = None) -> None:
-        """`events` gets why the broker takes no messages in, and that it does so again."""
+    def __init__(
+        self,
+        address: BrokerAddress,
+        name: str,
+        events: EventSink | None = None,
+        *,
+        exchange: str = EXCHANGE,
+        mandatory: bool = True,
+        prepare: Callable[[AmqpConnection], Awaitable[None]] | None = None,
+    ) -> None:
+        """`events` gets why the broker takes no messages in, and that it does so again.
+        `mandatory`: a message that no queue takes is refused. `prepare` is called before each new
+        channel is used; it raises TopologyMismatch or ChannelLost."""
         self._address = address
         self._name = name
+        self._exchange = exchange
+        self._mandatory = mandatory
+        self._prepare = prepare
         self._events = events or NoObserver()
         self._is_blocked = False
         self._connection: AmqpConnection | None = None
         self._channel: ConfirmingChannel | None = None
         self._opening: asyncio.Task[ConfirmingChannel] | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the broker says that it takes no messages in."""
+        return self._is_blocked
 
     async def publish(
         self,
@@ -127,13 +67,13 @@ class PublishLink:
         properties: Properties,
         headers: Mapping[str, str | int],
     ) -> None:
-        """Store a persistent message in `queue`; return once the broker has confirmed it. Raises
-        BrokerUnavailable or PublishRefused."""
+        """Store a persistent message in `queue`, or under that key in whatever is bound for it;
+        return once the broker has confirmed it. Raises BrokerUnavailable or PublishRefused."""
         channel = await self._ready()
         carried = BasicProperties(
             headers=dict(headers), delivery_mode=DeliveryMode.Persistent, **asdict(properties)
         )
-        await channel.publish(EXCHANGE, queue, body, carried)
+        await channel.publish(self._exchange, queue, body, carried)
         if self._is_blocked:  # it may have ended while there was no connection to say so
             self._blocked(None)
 
@@ -180,7 +120,10 @@ class PublishLink:
             self._connection = await connect(self._address, self._name)
             self._connection.when_blocked(self._blocked)
         async with asking("no channel for publishing"):
-            self._channel = await ConfirmingChannel.open(await self._connection.open_channel())
+            if self._prepare is not None:
+                await self._prepare(self._connection)
+            channel = await self._connection.open_channel()
+            self._channel = await ConfirmingChannel.open(channel, mandatory=self._mandatory)
         return self._channel
 
 

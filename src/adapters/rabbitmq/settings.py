@@ -20,6 +20,8 @@ MAX_QUEUE_NAME = 200
 MAX_PREFETCH = 65535
 
 DEFAULT_KIND = "direct"
+EVENTS_KIND = "topic"
+"""The type of the exchange for outcome events."""
 
 _KINDS = ("direct", "topic", "fanout", "headers")
 _BINDING_FORM = (
@@ -109,8 +111,8 @@ class RabbitSettings:
     `tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
     in `prefetch_of`; `grace` is how long `stop` waits for what is in hand; `max_body` and
     `max_in_hand` are bytes: of the largest message, and of all in hand at once. `queue_arguments`
-    replaces the arguments of work queues that we create. Raises ValueError, without the URL's
-    secrets, where a value cannot work."""
+    replaces the arguments of work queues that we create. `events`: the exchange for outcome
+    events. Raises ValueError, without the URL's secrets, where a value cannot work."""
 
     url: str = field(repr=False)
     files: TlsFiles = field(default_factory=TlsFiles)
@@ -124,6 +126,7 @@ class RabbitSettings:
     grace: timedelta = timedelta(seconds=30)
     max_body: int = 10 * 2**20
     max_in_hand: int = 64 * 2**20
+    events: str | None = None
 
     def __post_init__(self) -> None:
         _ = self.address

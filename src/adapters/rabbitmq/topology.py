@@ -11,6 +11,7 @@ from adapters.rabbitmq.connection import asking, connected
 from adapters.rabbitmq.preparing import Declare, Declarer, Preparer, a_stream, mismatch
 from adapters.rabbitmq.settings import (
     DEFAULT_KIND,
+    EVENTS_KIND,
     EXCHANGE,
     LADDER,
     QueuePlan,
@@ -85,6 +86,8 @@ class Topology:
             try:
                 for queue in self._settings.queues:
                     await preparer.prepare(connection, queue)
+                if self._settings.events:
+                    await preparer.ensure_exchange(connection, self._settings.events, EVENTS_KIND)
             except ChannelLost as lost:
                 if lost.code == ACCESS_REFUSED:
                     raise TopologyMismatch(lost.text) from lost
@@ -100,7 +103,7 @@ class Topology:
             connected(self._settings.address, _NAME) as connection,
             Declarer(connection) as declarer,
         ):
-            found = [await _check_exchange(declarer, name) for name in self._exchanges()]
+            found = [await self._check_exchange(declarer, name) for name in self._exchanges()]
             found += [await self._check_queue(declarer, plan) for plan in plans]
         return tuple(difference for difference in found if difference is not None)
 
@@ -114,16 +117,37 @@ class Topology:
             return None  # whatever its producer gave it is right
         return await _compare(declarer, plan.declare, "queue", plan.name)
 
+    async def look_for_events(self) -> Difference | None:
+        """What is wrong with the exchange for outcome events, as far as it can be seen without the
+        configure right; None where that is nothing, or there is to be no such exchange. Raises
+        BrokerUnavailable."""
+        name = self._settings.events
+        if name is None:
+            return None
+        async with (
+            asking(_WHAT, _TIMEOUT),
+            connected(self._settings.address, _NAME) as connection,
+            Declarer(connection) as declarer,
+        ):
+            refused = await declarer.exchange(name)
+        return _not_seen("exchange", name, refused) if refused else None
+
+    async def _check_exchange(self, declarer: Declarer, name: str) -> Difference | None:
+        if refused := await declarer.exchange(name):
+            return _not_seen("exchange", name, refused)
+        if name not in (EXCHANGE, self._settings.events):
+            return None  # a producer's own, adopted as it is
+        kind = self._exchanges()[name]
+        return await _compare(declarer, lambda c: c.declare_exchange(name, kind), "exchange", name)
+
     def _exchanges(self) -> dict[str, str]:
-        return {EXCHANGE: DEFAULT_KIND, **{b.exchange: b.kind for b in self._settings.bindings}}
-
-
-async def _check_exchange(declarer: Declarer, name: str) -> Difference | None:
-    if refused := await declarer.exchange(name):
-        return _not_seen("exchange", name, refused)
-    if name != EXCHANGE:
-        return None  # a producer's own, adopted as it is
-    return await _compare(declarer, lambda c: c.declare_exchange(name), "exchange", name)
+        """Name -> type."""
+        events = self._settings.events
+        return {
+            EXCHANGE: DEFAULT_KIND,
+            **{b.exchange: b.kind for b in self._settings.bindings},
+            **({events: EVENTS_KIND} if events else {}),
+        }
 
 
 async def _compare(declarer: Declarer, declare: Declare, kind: str, name: str) -> Difference | None:

@@ -97,12 +97,22 @@ def _whom(recipient: Recipient) -> str:
 
 @click.command("schema")
 @click.option("--json", "_as_json", is_flag=True, help="Print JSON; this is the default.")
-def schema(_as_json: bool) -> None:
+@click.option(
+    "--asyncapi",
+    is_flag=True,
+    help="Print an AsyncAPI 3.0 document: the messages in, and the outcome events out.",
+)
+def schema(_as_json: bool, asyncapi: bool) -> None:
     """Print the JSON Schema (draft 2020-12) of the message. Producers can check against it.
 
     It refuses nothing that a worker accepts. Needs no settings and no broker.
     """
-    print_json(message_schema())
+    if asyncapi:
+        from entrypoints.asyncapi import asyncapi_document
+
+        print_json(asyncapi_document())
+    else:
+        print_json(message_schema())
 
 
 @click.command("completion")

@@ -63,14 +63,12 @@ def command(as_json: bool) -> int:
 
 def _findings() -> list[Finding]:
     try:
-        loaded = load_settings()
+        settings = load_settings().settings
     except SettingsInvalid as invalid:
         return _misconfigured("settings", invalid)
-    settings = loaded.settings
     configure_logs(settings.log_format, "ERROR")  # what is wrong is reported as a check
     with opened(settings) as app:
         return [
-            *(Finding.notable("settings", text) for text in loaded.warnings),
             *_of_settings(settings),
             *_of_templates(settings),
             _of_disk(settings),
@@ -162,13 +160,25 @@ async def _of_broker(app: Application) -> list[Finding]:
         states = await app.container.survey()
         if settings.is_embedded:
             return [Finding("broker", _file(settings.broker))]
+        events = await _of_events(app)
     except SettingsInvalid as invalid:
         return _misconfigured("broker", invalid)
     except BrokerUnavailable as away:
         remedy = f"check {variable('broker_url')} and the broker"
         return [Finding("broker", str(away), FindingState.UNREACHABLE, remedy)]
     answers = Finding("broker", f"{redacted(settings.broker)} answers")
-    return [answers, *(_of_queue(settings, state) for state in states)]
+    return [answers, *(_of_queue(settings, state) for state in states), *events]
+
+
+async def _of_events(app: Application) -> list[Finding]:
+    """The exchange for outcome events, where there is to be one."""
+    if not (exchange := app.settings.events):
+        return []
+    name, found = f"exchange {exchange}", await app.container.topology().look_for_events()
+    if found is None:
+        return [Finding(name, "is there for outcome events")]
+    remedy = _MAKE_IT if found.finding == "absent" else "no worker needs to look at it"
+    return [Finding.notable(name, found.text.removeprefix(f"{name} "), remedy)]
 
 
 def _of_queue(settings: Settings, state: QueueState) -> Finding:

@@ -17,7 +17,7 @@ from adapters.setting_values import Secret
 from adapters.sqlite.url import check_sqlite_url
 from adapters.urls import parse_url
 from domain.errors import DispatcherError, Permanent
-from entrypoints.settings.model import FAMILIES, FIELDS, NOT_YET, Settings
+from entrypoints.settings.model import FAMILIES, FIELDS, Settings
 from entrypoints.settings.sources import (
     PREFIX,
     TOML_FILE,
@@ -45,11 +45,10 @@ class SettingsInvalid(DispatcherError):
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """The settings, where each value that is not a default came from, and what to warn of."""
+    """The settings, and where each value that is not a default came from."""
 
     settings: Settings
     origins: Mapping[str, str]
-    warnings: tuple[str, ...]
 
 
 def load_settings(
@@ -70,12 +69,7 @@ def load_settings(
     faults = [*raw.faults, *lines, *_proxy_faults(settings, environ)]
     if faults:
         raise SettingsInvalid(faults)
-    warnings = tuple(
-        f"{raw.origins[name]} has no effect in this version"
-        for name in NOT_YET
-        if name in raw.values
-    )
-    return LoadedSettings(settings, raw.origins, warnings)
+    return LoadedSettings(settings, raw.origins)
 
 
 def _read_settings(raw: RawSettings) -> tuple[Settings, dict[str, str]]:
@@ -134,6 +128,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     for binding in settings.bindings:
         if binding.queue not in settings.queue_channels:
             yield f"{variable('bindings')}: {binding.queue!r} is no queue of {variable('queues')}"
+    if any(binding.exchange == settings.events for binding in settings.bindings):
+        yield (
+            f"{variable('events')}: must not be an exchange of {variable('bindings')}: events would"
+            " come back as messages; name another exchange"
+        )
     if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
         yield f"{variable('prefetch')}: must not be below {variable('concurrency')}"
 

@@ -19,11 +19,6 @@ from entrypoints.settings import values
 PRODUCTION = "production"
 DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has_queue)
 
-NOT_YET = ("events",)
-"""Settings whose feature is still to come: accepted with a warning, so that a configuration
-written for it starts."""
-
-
 _LEVEL = values.one_of(("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
@@ -47,9 +42,9 @@ class Settings:
     )
     templates_dir: Path = setting(Path("templates"), parse=parse_path)
     attachments_dir: Path | None = setting(parse=parse_path)
-    max_body: int = setting(10 * 2**20, parse=values.parse_size)
-    max_in_hand: int = setting(64 * 2**20, parse=values.parse_size)
-    max_output: int = setting(5 * 2**20, parse=values.parse_size)
+    max_body: int = setting(10 * 2**20, parse=parse_size)
+    max_in_hand: int = setting(64 * 2**20, parse=parse_size)
+    max_output: int = setting(5 * 2**20, parse=parse_size)
     render_timeout: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
     templates_undefined: str = setting("strict", parse=values.one_of(("strict", "lenient")))
     templates_autoescape: bool = setting(default=True, parse=parse_switch)
@@ -69,7 +64,7 @@ class Settings:
         default_factory=dict, metadata={"spec": SettingSpec(parse=values.parse_redirects)}
     )
     alerts_to: tuple[AlertTarget, ...] = setting((), parse=values.parse_alerts)
-    events: str | None = setting()
+    events: str | None = setting(parse=values.parse_events)
     auto_release: bool = setting(default=True, parse=parse_switch)
     log_format: Literal["console", "json"] | None = setting(
         parse=values.one_of(("console", "json"))

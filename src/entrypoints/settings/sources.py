@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.setting_values import read_secret, stripped
 from entrypoints.settings.model import FAMILIES, FIELDS
@@ -17,6 +18,10 @@ TOML_FILE = Path("dispatcher.toml")
 
 # A cluster's service named "dispatcher" injects such names into every pod of its namespace.
 _SERVICE_LINK = re.compile(r"PORT|.*_PORT(_.*)?|(.*_)?SERVICE_HOST|(.*_)?SERVICE_PORT.*|PORT_.*")
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_OTLP = "http/protobuf"
 
 _SOCKET, _PERIOD, _PROCESS = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 """What the service manager sets."""
@@ -142,6 +147,32 @@ def read_supervision(environ: Mapping[str, str] = os.environ) -> tuple[str, floa
     if not address or not is_ours or not microseconds.isdecimal() or not int(microseconds):
         return address, None
     return address, int(microseconds) / 1e6
+
+
+class AskedTraces(NamedTuple):
+    """Whether spans are to be exported, and what of the request cannot be met."""
+
+    is_on: bool
+    troubles: tuple[str, ...] = ()
+
+
+def read_tracing(environ: Mapping[str, str] = os.environ) -> AskedTraces:
+    """Read whether OpenTelemetry's variables ask for spans over OTLP: an exporter, or where to
+    export to (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+    """
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return AskedTraces(is_on=False)
+    named = [name.strip() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",") if name]
+    is_on = "otlp" in named if named else any(environ.get(name) for name in _ENDPOINTS)
+    troubles = []
+    if others := set(named) - {"otlp", "none"}:
+        text = f"{', '.join(sorted(others))} is not supported; otlp and none are"
+        troubles.append(f"OTEL_TRACES_EXPORTER: {text}")
+    protocols = {name: environ.get(name, "").strip() for name in _PROTOCOLS}
+    for name, protocol in protocols.items():
+        if is_on and protocol not in ("", _OTLP):
+            troubles.append(f"{name}: {protocol} is not supported; {_OTLP} is used")
+    return AskedTraces(is_on, tuple(troubles))
 
 
 def unsupervised() -> dict[str, str]:

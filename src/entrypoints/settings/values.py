@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
-from adapters.rabbitmq.settings import DEFAULT_KIND, MAX_PREFETCH, MAX_QUEUE_NAME, MAX_TIER, Binding
+from adapters.rabbitmq.settings import (
+    DEFAULT_KIND,
+    EXCHANGE,
+    MAX_PREFETCH,
+    MAX_QUEUE_NAME,
+    MAX_TIER,
+    Binding,
+)
 from adapters.setting_values import OFF, parse_count
 from domain.alerts import AlertTarget
 from domain.duration import parse_duration
@@ -20,8 +27,6 @@ T = TypeVar("T")
 FORBIDDEN_QUEUE = "webgui"
 
 _OURS = re.compile(r"\.dead$|\.retry\.\d+$")
-_SIZE = re.compile(r"(\d{1,15})\s*(B|KB|KiB|MB|MiB|GB|GiB)?", re.IGNORECASE)
-_UNITS = {"b": 1, "kb": 10**3, "kib": 2**10, "mb": 10**6, "mib": 2**20, "gb": 10**9, "gib": 2**30}
 _HOST_AND_PORT = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})"
 )
@@ -128,6 +133,16 @@ def parse_bindings(text: str) -> tuple[Binding, ...]:
     return tuple(replace(one, kind=kinds.get(one.exchange, one.kind)) for one in bindings)
 
 
+def parse_events(text: str) -> str:
+    """Read the name of the exchange for outcome events."""
+    name = not_forbidden(text)
+    if name == EXCHANGE:
+        raise ValueError(f"{name!r} is the exchange of the queues; name another, for events alone")
+    if len(name.encode()) > MAX_QUEUE_NAME or not name.isprintable():
+        raise ValueError(f"cannot be an exchange: at most {MAX_QUEUE_NAME} printable bytes")
+    return name
+
+
 def parse_tiers(text: str) -> tuple[timedelta, ...]:
     """Read the retry delays, `10s,1m,…`."""
     tiers = tuple(parse_duration(item) for item in parse_list(text))
@@ -195,14 +210,6 @@ def _target(item: str, default: str) -> tuple[str, Recipient]:
         return channel, known.recipient(address)
     except ValueError as error:
         raise ValueError(f"{address!r} for {channel}: {error}") from None
-
-
-def parse_size(text: str) -> int:
-    """Read `10MiB`, `500KB` or a plain number of bytes."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise ValueError("must be a size such as 500KB or 10MiB")
-    return int(match[1]) * _UNITS[(match[2] or "b").lower()]
 
 
 def parse_prefetch(text: str) -> int:

@@ -128,7 +128,7 @@ def test_a_broker_that_takes_no_more_is_75(house: Home, broker_url: str, full: s
         (SEND, {"EMAIL_POL": "1"}, "EMAIL_POL"),
         (("worker",), {"BROKER_URL": NO_BROKER}, "EMAIL_URL"),
         (("worker",), {"TEMPLATES_DIR": "absent"}, "TEMPLATES_DIR"),
-        (("worker", "--processes", "2"), {"HTTP": "127.0.0.1:0"}, "HTTP"),
+        (("worker", "--processes", "2"), {"HTTP": "192.0.2.1:8080"}, "HTTP"),
         (("worker", "--channels", "webgui"), {}, ""),
         (("failed", "list", "--channel", "webgui"), {}, ""),
         (("send", "note", "--channel", "webgui"), {}, ""),

@@ -17,7 +17,6 @@ from tests.support.tools import ROOT, run, tool
 DEPLOY = ROOT / "deploy"
 SCHEMAS = Path(__file__).parent / "schemas"
 SECRETS = ("broker-url", "email-url", "ledger-url")
-_METRIC = re.compile(r"\bdispatcher_[a-z_]+")
 _ALL_CHANNELS = {
     "DISPATCHER_BROKER_URL": "amqp://worker:secret@localhost/",
     "DISPATCHER_EMAIL_URL": "smtp://localhost",
@@ -123,18 +122,6 @@ def test_the_alert_rules_are_valid_and_fire_when_they_must() -> None:
     assert "SUCCESS" in said
 
 
-@pytest.mark.parametrize(
-    "file", ["prometheus/rules.yml", "grafana/dashboards/dispatcher.json"], ids=str
-)
-def test_the_metrics_that_rules_and_dashboards_name_exist(file: str) -> None:
-    documented = set(_METRIC.findall((ROOT / "docs/monitoring.md").read_text()))
-
-    named = set(_METRIC.findall((DEPLOY / file).read_text()))
-
-    assert named
-    assert named <= documented
-
-
 def test_every_panel_of_the_dashboard_asks_the_data_source_that_is_chosen() -> None:
     dashboard = json.loads((DEPLOY / "grafana/dashboards/dispatcher.json").read_text())
 
@@ -185,6 +172,27 @@ def test_rabbitmqs_definitions_are_what_the_worker_declares(tmp_path: Path) -> N
     made = run(tool("python3"), DEPLOY / "rabbitmq/definitions.py", stdin=topology)
 
     assert json.loads(made) == json.loads((DEPLOY / "rabbitmq/definitions.json").read_text())
+
+
+def test_rabbitmqs_definitions_let_a_worker_write_to_the_exchange_of_the_events(
+    tmp_path: Path,
+) -> None:
+    env = {"PATH": os.environ["PATH"], "DISPATCHER_HOME": str(tmp_path), **_ALL_CHANNELS}
+    env |= {"DISPATCHER_EVENTS": "dispatcher.events"}
+    topology = run(tool("dispatcher"), "topology", "show", "--json", env=env)
+
+    made = json.loads(run(tool("python3"), DEPLOY / "rabbitmq/definitions.py", stdin=topology))
+
+    rights = {one["user"]: one for one in made["permissions"]}
+    usual = {
+        one["user"]: one
+        for one in json.loads((DEPLOY / "rabbitmq/definitions.json").read_text())["permissions"]
+    }
+    assert re.fullmatch(rights["dispatcher"]["write"], "dispatcher.events")
+    assert re.fullmatch(rights["dispatcher-setup"]["configure"], "dispatcher.events")
+    assert rights["dispatcher"]["read"] == usual["dispatcher"]["read"]
+    assert rights["producer"] == usual["producer"]
+    assert {e["name"]: e["type"] for e in made["exchanges"]}["dispatcher.events"] == "topic"
 
 
 def _strict(schema: Any) -> Any:

@@ -45,7 +45,10 @@ LEAST = "the least a worker can do with"
 FAILED = "`dispatcher failed`"
 LOOKING = "`dispatcher status`, `doctor` and `topology check`"
 CONFIGURING = "the two rows above on RabbitMQ 4.2.6 and 4.3.0"
+PUBLISHING = "a worker with `DISPATCHER_EVENTS=dispatcher.events`, once everything exists"
+READER = "a program that reads the events through a queue `audit` of its own"
 PRODUCER = "a producer that publishes to the exchange `dispatcher`"
+EVENTS = (PUBLISHING, READER)
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def works(broker: Broker, settings: RabbitSettings, queue: str) -> list[str]:
 
 
 def test_the_documented_rows_are_these() -> None:
-    assert list(ROWS) == [APPLY, WORKER, LEAST, FAILED, LOOKING, CONFIGURING, PRODUCER]
+    assert list(ROWS) == [APPLY, WORKER, LEAST, FAILED, LOOKING, CONFIGURING, PRODUCER, *EVENTS]
 
 
 def test_field_7_1_a_worker_with_the_least_rights_consumes_on_each_version(

@@ -213,7 +213,9 @@ class HangsInItsSecondCall(FakeNotifier):
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
     ) -> Mapping[Recipient, DeliveryError | None]:
-        async def and_hang(concerned: Sequence[Recipient] | None = None) -> None:
+        async def and_hang(
+            concerned: Sequence[Recipient] | None = None, _message_id: str = "", /
+        ) -> None:
             await about_to_send(concerned)
             if self.calls == 2:
                 self.hangs.set()

@@ -154,3 +154,13 @@ def test_what_was_accepted_and_is_written_down_is_not_on_its_way() -> None:
         assert not record.is_sending
 
     asyncio.run(main())
+
+
+def test_a_record_keeps_which_mail_left_for_whom() -> None:
+    record = a_record(Recording())
+
+    asyncio.run(record.about_to_send([ANN, BOB], None, "<all@x>"))
+    asyncio.run(record.about_to_send([ANN, BOB], [BOB], "<bob@x>"))
+    asyncio.run(record.about_to_send([ANN, BOB]))
+
+    assert record.message_ids == {"ann@example.com": "<all@x>", "bob@example.com": "<bob@x>"}

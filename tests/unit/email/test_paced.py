@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from adapters.channels.shared.learned import Fact, Learned
 from domain.errors import Throttled
+from domain.events import Event, TurnAwaited
+from tests.fakes import FakeEvents
 from tests.support.ledger_store import MemoryPaces
 from tests.support.slow_relay import RELAY, Relay, deliver, deliver_once, names, paced, work
 from tests.support.virtual_time import now, run
@@ -218,3 +220,16 @@ def test_whatever_the_relay_takes_every_mail_is_accepted_once(
         assert sorted(name for _, name in relay.accepted) == names(total)
 
     run(body())
+
+
+def test_each_wait_for_a_turn_is_reported() -> None:
+    async def body() -> list[Event]:
+        events = FakeEvents()
+        notifier = paced(Relay(100, 1.0), ceiling="1/s", events=events)
+
+        await asyncio.gather(*(deliver(notifier, name) for name in names(3)))
+        return events.events
+
+    waits = [event.seconds for event in run(body()) if isinstance(event, TurnAwaited)]
+
+    assert waits == pytest.approx([0, 1.05, 2.1], abs=0.1)

@@ -159,3 +159,16 @@ def test_half_a_character_in_a_cause_costs_no_note() -> None:
         assert state.pauses[0].cause == "Conflict: \ufffd bot"
 
     run(body)
+
+
+def test_the_age_of_a_queue_is_the_wait_of_the_message_that_was_taken_last() -> None:
+    now = [NOW]
+    in_hand = InHand(clock=lambda: now[0])
+    in_hand.take(a_message("email", timestamp=int(NOW) - 50))
+    now[0] += 5
+    in_hand.take(a_message("email", timestamp=int(NOW) - 15))
+    in_hand.take(a_message("email", timestamp=int(NOW) - 900, first_seen="2026-01-31T11:00:00Z"))
+    in_hand.take(a_message("slack"))
+    now[0] += 2
+
+    assert in_hand.ages() == {"email": (20.0, 7.0), "slack": (0.0, 2.0)}

@@ -36,10 +36,12 @@ class FakeObserver:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, int]] = []
         self.faults: list[tuple[str, str, str]] = []
+        self.waited: list[float | None] = []
 
     def emit(self, event: Event) -> None:
         match event:
-            case NotificationDispatched(queue, notification, outcome):
+            case NotificationDispatched(queue, notification, outcome, waited=waited):
+                self.waited.append(waited)
                 self.heard.append((queue, notification.id, outcome.attempt))
             case MessageMalformed(queue, key, _reason, error):
                 self.faults.append((queue, key, error))

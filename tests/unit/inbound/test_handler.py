@@ -1,12 +1,14 @@
 """The way of one message, from its bytes to its settlement."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from adapters.inbound.handler import HOLD
 from adapters.message_format.headers import iso
+from adapters.message_format.rules import Properties
 from domain.content import Envelope
 from domain.errors import DeliveryError, FailureReason, Transient
 from domain.notification import Recipient
@@ -181,3 +183,26 @@ def test_the_settlement_of_a_message_without_an_id_carries_its_claim(
     settlement = asyncio.run(office.handler.handle(office.message(body)))
 
     assert (len(settlement.copies), len(settlement.claims)) == (0, claims)
+
+
+@pytest.mark.parametrize(
+    ("changes", "published", "waited"),
+    [
+        ({}, -90, 90.0),
+        ({}, None, None),
+        ({}, 30, 0.0),  # the producer's clock is ahead of ours
+        ({}, 10**9, None),  # milliseconds, say
+        ({"send_at": iso(NOON - 20 * SECOND)}, -90, 20.0),
+        ({"send_at": iso(NOON - 200 * SECOND)}, -90, 90.0),
+    ],
+)
+def test_the_wait_of_a_message_is_since_it_was_published_or_asked_for(
+    changes: dict[str, object], published: int | None, waited: float | None
+) -> None:
+    office = Office()
+    timestamp = None if published is None else int(NOON.timestamp()) + published
+
+    message = office.message(GOOD | changes)
+    office.handle_message(replace(message, properties=Properties(timestamp=timestamp)))
+
+    assert office.observer.waited == [waited]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from adapters.channels.shared.guard import GuardedNotifier, GuardRules
 from adapters.template_parts import ChannelParts
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient, Unavailable
-from domain.notification import Recipient
+from domain.notification import Notification, Recipient
+from domain.ports import AboutToSend, Answers, proceed
 from tests.fakes import FakeNotifier, a_notification
 
 ANN, BOB, DEV, CY = (
@@ -92,6 +93,35 @@ def test_of_two_one_may_pass_and_the_other_not() -> None:
     error = answers[BOB]
     assert isinstance(error, Permanent)
     assert inner.addresses == ["ann@example.org"]
+
+
+class Leaving(FakeNotifier):
+    """Says which mail leaves."""
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Answers:
+        await about_to_send(None, f"<{notification.id.partition('+')[0]}.{recipients[0].address}>")
+        return dict.fromkeys(recipients)
+
+
+def test_a_redirected_mail_leaves_for_those_whom_it_was_meant_for() -> None:
+    left: dict[str, str] = {}
+
+    async def about_to_send(
+        concerned: Sequence[Recipient] | None = None, message_id: str = "", /
+    ) -> None:
+        left.update({recipient.address: message_id for recipient in concerned or ()})
+
+    notifier = guard(Leaving(), only_to=("ann*",), redirect_to={"email": DEV})
+    mail = a_notification(to=[ANN.address, BOB.address])
+    asyncio.run(notifier.notify(mail, CONTENT, [ANN, BOB], about_to_send))
+
+    assert left == {ANN.address: f"<n-1.{ANN.address}>", BOB.address: f"<n-1.{DEV.address}>"}
 
 
 def test_trouble_with_one_group_is_not_the_others() -> None:

@@ -16,6 +16,7 @@ from domain.events import (
     SETTLEMENT,
     TEMPLATES,
     Event,
+    NotificationDispatched,
     QueueRecreated,
     TemplatesChanged,
     Trouble,
@@ -25,7 +26,7 @@ from domain.events import (
     UnknownCodeReceived,
     queue_trouble,
 )
-from domain.outcome import Deferred, Sent
+from domain.outcome import Deferred, Outcome, Sent
 from tests.fakes import a_notification
 from tests.support.events import ANN, BOB, EMAIL, dead, dispatched, malformed
 
@@ -188,3 +189,18 @@ def test_field_3_9_a_file_that_is_not_used_is_an_error_in_the_log() -> None:
 
     assert (changed["event"], changed["templates_version"]) == ("templates changed", "v1")
     assert (unused["log_level"], unused["fault"]) == ("error", "t/htlm.jinja2: unknown file")
+
+
+def test_the_line_has_the_message_id_of_the_mail_and_a_list_where_there_were_several() -> None:
+    first, second = "<aa@shop.example>", "<bb@shop.example>"
+    results = (Sent(recipient=ANN), Sent(recipient=BOB), dead(FailureReason.IN_DOUBT, "cut"))
+
+    def line(ids: dict[str, str]) -> list[object]:
+        outcome = Outcome(attempt=1, results=results, message_ids=ids)
+        found = lines_of(NotificationDispatched("mails", a_notification(), outcome))
+        return [one.get("message_id") for one in found]
+
+    ann, bob, cem = (result.recipient.address for result in results)
+    assert line({ann: first, bob: first, cem: first}) == [first, first]
+    assert line({ann: first, bob: second}) == [[first, second], None]
+    assert line({}) == [None, None]

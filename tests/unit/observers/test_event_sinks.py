@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.observers.gauges import Gauges
 from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics
 from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
@@ -19,7 +20,7 @@ def _metrics() -> Metrics:
         channels=("email",),
         queue_channels={"mails": "email"},
         has_template=lambda _: True,
-        templates_version=lambda: "v1",
+        gauges=Gauges(channels=("email",), queues=("mails",), templates_version=lambda: "v1"),
     )
 
 

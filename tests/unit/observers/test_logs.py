@@ -97,3 +97,14 @@ def test_the_line_about_dropped_lines_is_a_log_line() -> None:
 
     assert (entry["level"], entry["lines"]) == ("warning", 7)
     assert entry["event"] == "log lines could not be written and are dropped"
+
+
+def test_a_message_id_is_no_address() -> None:
+    stream = io.StringIO()
+    configured(stream, "json")
+
+    structlog.get_logger().info("sent", message_id="<aa@shop.example>", error="no ann@shop.example")
+
+    line = json.loads(stream.getvalue())
+    assert line["message_id"] == "<aa@shop.example>"
+    assert line["error"] == "no ***@shop.example"

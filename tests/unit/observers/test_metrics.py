@@ -1,41 +1,34 @@
 """What Prometheus reads: bounded labels, and no address or id among them."""
 
+import subprocess
+import sys
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
 
-from adapters.observers.health import Readiness
-from adapters.observers.metrics import Metrics
+import pytest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.parser import text_string_to_metric_families
+
+from adapters.observers.health import CONTENT_TYPE
 from domain.errors import FailureReason
 from domain.events import (
-    LEDGER,
-    SETTLEMENT,
+    BROKER,
     TemplatesChanged,
     TroubleBegan,
     TroubleEnded,
+    TurnAwaited,
     UnknownCodeReceived,
 )
 from domain.outcome import Deferred, Rejected, Sent
 from tests.fakes import a_notification
 from tests.support.events import ANN, BOB, CEM, EMAIL, dispatched, malformed
-
-
-def some_metrics(**sources: Any) -> Metrics:
-    values = {
-        "has_template": lambda name: name == "welcome",
-        "templates_version": lambda: "v1",
-        **sources,
-    }
-    return Metrics(channels=("email",), queue_channels={"mails": "email"}, **values)
-
-
-def samples(metrics: Metrics) -> dict[str, int]:
-    lines = [line.rsplit(" ", 1) for line in metrics.render().splitlines() if line[0] != "#"]
-    return {name: int(value) for name, value in lines}
+from tests.support.metrics import sample, samples, some_metrics
+from tests.support.worker import ROOT, clean_environment
 
 
 def counter(channel: str, template: str, outcome: str, reason: str = "") -> str:
-    labels = f'channel="{channel}",template="{template}",outcome="{outcome}",reason="{reason}"'
-    return f"dispatcher_notifications_total{{{labels}}}"
+    labels = {"channel": channel, "template": template, "outcome": outcome, "reason": reason}
+    return sample("notifications_total", labels)
 
 
 def test_a_notification_counts_once_for_each_thing_that_became_of_it() -> None:
@@ -63,11 +56,15 @@ def test_a_notification_counts_once_for_each_thing_that_became_of_it() -> None:
 
 def test_what_a_producer_invents_makes_no_labels() -> None:
     metrics = some_metrics()
+    before = len(samples(metrics))
     for number in range(100):
         notification = a_notification(template=f"order-{number}", channel=f"c{number}")
-        metrics.emit(dispatched(Sent(recipient=ANN), notification=notification))
+        metrics.emit(dispatched(Sent(recipient=ANN), notification=notification, waited=1.0))
+        metrics.emit(TurnAwaited(f"c{number}", 1.0))
 
-    assert samples(metrics)[counter("other", "other", "sent")] == 100
+    found = samples(metrics)
+    assert found[counter("other", "other", "sent")] == 100
+    assert len(found) == before + 1
 
 
 def test_no_address_and_no_id_is_shown() -> None:
@@ -75,51 +72,10 @@ def test_no_address_and_no_id_is_shown() -> None:
     failed = Rejected(recipient=ANN, reason=FailureReason.POISON, error="ann@example.com")
     metrics.emit(dispatched(failed, notification=a_notification(id="secret-id")))
 
-    text = metrics.render()
+    text = metrics.text()
 
     assert "ann@" not in text
     assert "secret-id" not in text
-
-
-def test_pauses_and_the_template_set_are_gauges() -> None:
-    readiness = Readiness()
-    metrics = some_metrics(troubles=lambda: readiness.troubles)
-    paused = 'dispatcher_channel_paused{channel="email"}'
-    found = []
-    for event in (
-        TroubleBegan(EMAIL, "no"),
-        TroubleBegan(LEDGER, "no"),
-        TroubleEnded(EMAIL),
-        TroubleEnded(LEDGER),
-    ):
-        readiness.emit(event)
-        now = samples(metrics)
-        found.append((now[paused], now["dispatcher_ledger_paused"]))
-
-    assert found == [(1, 0), (1, 1), (0, 1), (0, 0)]
-    assert samples(metrics)['dispatcher_templates_version{version="v1"}'] == 1
-
-
-def test_messages_in_hand_and_lines_that_were_dropped_are_numbers() -> None:
-    metrics = some_metrics(in_hand=lambda: (2, 300), dropped_lines=lambda: 4)
-
-    found = samples(metrics)
-
-    assert found["dispatcher_in_flight"] == 2
-    assert found["dispatcher_in_hand_bytes"] == 300
-    assert found["dispatcher_log_lines_dropped_total"] == 4
-    assert "dispatcher_log_lines_dropped_total" not in samples(some_metrics())
-
-
-def test_a_stalled_settlement_is_a_gauge() -> None:
-    readiness = Readiness()
-    metrics = some_metrics(troubles=lambda: readiness.troubles)
-    found = [samples(metrics)["dispatcher_settlement_stalled"]]
-    for event in (TroubleBegan(SETTLEMENT, "no"), TroubleEnded(SETTLEMENT)):
-        readiness.emit(event)
-        found.append(samples(metrics)["dispatcher_settlement_stalled"])
-
-    assert found == [0, 1, 0]
 
 
 def test_unknown_codes_are_counted_those_beyond_a_handful_together() -> None:
@@ -130,8 +86,8 @@ def test_unknown_codes_are_counted_those_beyond_a_handful_together() -> None:
 
     found = samples(metrics)
 
-    def codes(code: str) -> int:
-        return found[f'dispatcher_unknown_codes_total{{channel="slack",code="{code}"}}']
+    def codes(code: str) -> float:
+        return found[sample("unknown_codes_total", {"channel": "slack", "code": code})]
 
     assert (codes("code_00"), codes("code_19"), codes("other")) == (2, 1, 10)
 
@@ -151,27 +107,76 @@ def test_a_template_that_comes_later_has_its_own_label_from_then_on() -> None:
     assert found[counter("email", "welcome", "sent")] == 1
 
 
-def test_every_metric_has_its_type_and_every_label_is_escaped() -> None:
-    text = some_metrics(templates_version=lambda: 'a"b\\c\nd').render()
+def test_prometheus_reads_every_metric_and_every_label_is_escaped() -> None:
+    version = 'a"b\\c\nd'
 
-    names = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[0] != "#"}
-    typed = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert names <= typed
-    assert all(name.startswith("dispatcher_") for name in typed)
-    assert r'version="a\"b\\c\nd"' in text
+    families = list(text_string_to_metric_families(some_metrics(templates_version=lambda: version)
+                                                   .text()))  # fmt: skip
 
-
-def test_what_is_learned_about_a_relay_is_a_gauge_with_its_name() -> None:
-    facts = {"mail.example.com:587": {"rate": 13.5, "session_mails": 100}}
-    metrics = some_metrics(relays=lambda: facts)
-
-    lines = metrics.render().splitlines()
-
-    assert 'dispatcher_relay_rate{relay="mail.example.com:587"} 13.5' in lines
-    assert 'dispatcher_relay_session_mails{relay="mail.example.com:587"} 100' in lines
-    assert "# TYPE dispatcher_relay_rate gauge" in lines
-    assert not [line for line in lines if "relay_connections" in line]
+    assert all(family.name.startswith("dispatcher_") for family in families)
+    assert all(family.type != "unknown" and family.documentation for family in families)
+    [templates] = [family for family in families if family.name == "dispatcher_templates_version"]
+    assert templates.samples[0].labels == {"version": version}
+    assert CONTENT_TYPE == CONTENT_TYPE_PLAIN_0_0_4
 
 
-def test_a_relay_that_takes_all_has_no_gauge() -> None:
-    assert "dispatcher_relay" not in some_metrics().render()
+def test_only_what_comes_after_a_loss_of_the_broker_is_a_reconnect() -> None:
+    metrics = some_metrics()
+    found = []
+    for event in (
+        TroubleEnded(BROKER),
+        TroubleBegan(BROKER, "refused"),
+        TroubleBegan(BROKER, "refused"),
+        TroubleEnded(BROKER),
+        TroubleBegan(EMAIL, "421"),
+        TroubleEnded(EMAIL),
+    ):
+        metrics.emit(event)
+        found.append(samples(metrics)["dispatcher_broker_reconnects_total"])
+
+    assert found == [0, 0, 0, 1, 1, 1]
+
+
+def test_the_time_from_publishing_counts_where_it_is_known_and_the_message_was_sent() -> None:
+    metrics = some_metrics()
+    metrics.emit(dispatched(Sent(recipient=ANN), waited=4.0))
+    metrics.emit(dispatched(Sent(recipient=ANN)))
+    metrics.emit(dispatched(Sent(recipient=ANN, earlier=True), waited=4.0))
+    later = Deferred(recipient=ANN, delay=timedelta(seconds=1), error="later")
+    metrics.emit(dispatched(later, waited=4.0))
+
+    found = samples(metrics)
+
+    channel = {"channel": "email"}
+    assert found[sample("end_to_end_seconds_count", channel)] == 1
+    assert found[sample("end_to_end_seconds_sum", channel)] == 4
+    assert found[sample("end_to_end_seconds_bucket", {**channel, "le": "2.5"})] == 0
+    assert found[sample("end_to_end_seconds_bucket", {**channel, "le": "5.0"})] == 1
+
+
+@pytest.mark.parametrize("name", ["send", "pace_wait"])
+def test_what_takes_time_on_a_channel_is_counted_by_channel(name: str) -> None:
+    metrics = some_metrics()
+    observe = metrics.send["email"] if name == "send" else lambda s: metrics.emit(
+        TurnAwaited("email", s)
+    )  # fmt: skip
+
+    observe(0.2)
+
+    assert samples(metrics)[sample(f"{name}_seconds_count", {"channel": "email"})] == 1
+    assert samples(metrics)[sample(f"{name}_seconds_sum", {"channel": "email"})] == 0.2
+
+
+def test_an_environment_for_shared_files_changes_nothing(tmp_path: Path) -> None:
+    script = (
+        "from tests.support.metrics import some_metrics\n"
+        "metrics = some_metrics()\n"
+        "metrics.send['email'](1.0)\n"
+        "assert 'dispatcher_send_seconds_count{channel=\"email\"} 1' in metrics.text()\n"
+    )
+    environment = clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] += f":{ROOT}"
+
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+    assert list(tmp_path.iterdir()) == []

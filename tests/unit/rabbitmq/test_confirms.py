@@ -8,7 +8,7 @@ from pika.spec import BasicProperties
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused
 from adapters.rabbitmq.amqp_channel import ChannelLost, OnConfirm
-from adapters.rabbitmq.publisher import ConfirmingChannel
+from adapters.rabbitmq.confirms import ConfirmingChannel
 
 OK = "stored"
 
@@ -31,7 +31,15 @@ class FakeChannel:
     ) -> None:
         self.confirm, self.give_back = on_confirm, on_return
 
-    def publish(self, exchange: str, key: str, body: bytes, properties: BasicProperties) -> None:
+    def publish(
+        self,
+        exchange: str,
+        key: str,
+        body: bytes,
+        properties: BasicProperties,
+        *,
+        mandatory: bool = True,
+    ) -> None:
         assert exchange == "dispatcher"
         self.published.append(key)
 

@@ -170,3 +170,15 @@ def test_the_default_lets_a_short_burst_through_and_stays_for_ten_seconds() -> N
         return len(log.went), len(log.back)
 
     assert run(main()) == (14, 26)
+
+
+def test_each_wait_for_a_turn_is_reported() -> None:
+    waits: list[float] = []
+
+    async def main() -> None:
+        pace = SlackPace(per_second=1, burst=2, patience=5, waited=waits.append)
+        await asyncio.gather(*(pace.turn("C1") for _ in range(3)))
+
+    run(main())
+
+    assert [round(wait, 3) for wait in waits] == [0, 0, 1]

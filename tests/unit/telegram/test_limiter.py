@@ -194,3 +194,16 @@ def test_idle_chats_are_forgotten_and_busy_ones_are_not() -> None:
 
     assert grown < 1_500_000
     assert wait > 8 * 3600
+
+
+def test_each_wait_for_a_turn_is_reported() -> None:
+    waits: list[float] = []
+
+    async def main() -> None:
+        limiter = Limiter(PATIENT, waited=waits.append)
+        for _ in range(2):
+            await send(limiter, 7)
+
+    run(main())
+
+    assert waits == pytest.approx([0, 1], abs=0.1)

@@ -185,9 +185,10 @@ class Course:
     def _leaves_for(self, answers: Answers) -> Awaitable[None]:
         """Names the recipients only where the mail leaves for a part of them."""
         if len(self.asked) == len(self._served) and not any(isinstance(a, NotYet) for a in answers):
-            return self._about_to_send()
+            return self._about_to_send(None, self._mail.message_id)
         accepted = [one for one, answer in zip(self.asked, answers, strict=True) if answer is None]
-        return self._about_to_send([r for address in accepted for r in self._served[address]])
+        people = [r for address in accepted for r in self._served[address]]
+        return self._about_to_send(people, self._mail.message_id)
 
     def goes_on(self, session: Session, nothing: NothingSent) -> bool:
         """Whether another transaction makes sense after one that came to nothing."""

@@ -52,7 +52,7 @@ class MaildirNotifier:
         lines += [f"Delivered-To: {address.wire}" for _, address in mail.addressees]
         envelope = "".join(f"{line}\r\n" for line in lines).encode()
         data = envelope + await self._composer.write(mail, eight_bit=True, utf8=True)
-        await about_to_send()
+        await about_to_send(None, mail.message_id)
         try:
             await asyncio.to_thread(_keep, self._folder, data)
         except OSError as error:

@@ -28,6 +28,7 @@ Addressees = list[tuple[Recipient, EmailAddress]]
 class OutgoingMail:
     """One mail: `addressees` can get it; `refused` cannot, each with the error. `envelope_from` is
     where bounces go. `unshown_replies`: only a server with SMTPUTF8 carries some Reply-To address.
+    `message_id` has its angle brackets.
     """
 
     notification: Notification
@@ -37,6 +38,7 @@ class OutgoingMail:
     envelope_from: EmailAddress
     reply_to: tuple[Mailbox, ...]
     unshown_replies: bool
+    message_id: str
     addressees: Addressees
     refused: dict[Recipient, DeliveryError]
 
@@ -88,6 +90,7 @@ class Composer:
                 for one in notification.reply_to or self._reply_to
             ]
         )
+        alone = f"\n{notification.recipients[0].address}" if notification.individually else ""
         return OutgoingMail(
             notification=notification,
             content=content,
@@ -96,6 +99,7 @@ class Composer:
             envelope_from=envelope_from,
             reply_to=reply_to,
             unshown_replies=not all(box.address.isascii() for box in reply_to),
+            message_id=mime.message_id(notification.unique_id + alone, sender_address.domain),
             addressees=addressees,
             refused=refused,
         )
@@ -133,9 +137,6 @@ class Composer:
         notification, content = outgoing.notification, outgoing.content
         attachments = notification.attachments
         files = await self._attachments.load(attachments) if attachments else ()
-        key = notification.unique_id
-        if notification.individually:
-            key += "\n" + notification.recipients[0].address
         mail = mime.Mail(
             sender=outgoing.sender,
             to=_shown(notification.to, utf8=utf8),
@@ -143,7 +144,7 @@ class Composer:
             reply_to=[box for box in outgoing.reply_to if utf8 or box.address.isascii()],
             subject=content.subject if content.subject is not None else notification.subject or "",
             date=time.time(),
-            message_id=mime.message_id(key, outgoing.sender_address.domain),
+            message_id=outgoing.message_id,
             template=f"{notification.template}@{content.version}",
             extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
             html=content.parts.get("html"),

@@ -2,17 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from adapters.channels.email.bounds import Ceiling, PoolLimits, Width
+from adapters.channels.email.goodbyes import Goodbyes
 from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
 from adapters.channels.shared.learned import Fact
-
-_GOODBYE = 2.0
 
 
 class Pool:
@@ -46,8 +45,20 @@ class Pool:
         self._next_try: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._reaper: asyncio.TimerHandle | None = None
-        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._goodbyes = Goodbyes(self._dial_as_needed)
+        self._dismiss = self._goodbyes.dismiss
         self._closed = False
+        self._opened = 0
+
+    def use(self) -> Mapping[str, int]:
+        """Connections by what they do; mails that are `waiting`, connections ever `opened`."""
+        return {
+            "in_use": len(self._out),
+            "idle": len(self._idle),
+            "opening": len(self._dials),
+            "waiting": len(self._waiters),
+            "opened": self._opened,
+        }
 
     async def acquire(self) -> Session:
         """An open connection; waits for one to be given back when all are out.
@@ -100,7 +111,7 @@ class Pool:
             self._dismiss(self._idle.pop())
         for dial in self._dials:
             dial.cancel()
-        if ending := self._goodbyes | self._dials:
+        if ending := self._goodbyes.tasks | self._dials:
             await asyncio.wait(ending)
 
     async def _wait(self, *, first: bool) -> Session:
@@ -135,7 +146,7 @@ class Pool:
     def _dial_as_needed(self) -> None:
         wanted = len(self._waiters) - len(self._dials)
         # Those that say goodbye still count at the relay.
-        wanted = min(wanted, 0 if self._closed else self._room() - len(self._goodbyes))
+        wanted = min(wanted, 0 if self._closed else self._room() - len(self._goodbyes.tasks))
         if self._has_failed:
             wanted = min(wanted, 1 - len(self._dials) if self._next_try is None else 0)
         for _ in range(wanted):
@@ -158,6 +169,7 @@ class Pool:
             return
         self._has_failed = False
         self._crowded_since = None
+        self._opened += 1
         self._width.accepted(len(self._out) + len(self._idle) + 1)
         self._say_width()
         self._hand_on(session)
@@ -223,18 +235,6 @@ class Pool:
             and now - session.opened_at < self._limits.age
             and now - session.idle_since < self._limits.idle
         )
-
-    def _dismiss(self, session: Session) -> None:
-        if not session.is_open:
-            session.abort()
-            return
-        goodbye = asyncio.get_running_loop().create_task(session.quit(_GOODBYE))
-        self._goodbyes.add(goodbye)
-        goodbye.add_done_callback(self._has_left)
-
-    def _has_left(self, goodbye: asyncio.Task[None]) -> None:
-        self._goodbyes.discard(goodbye)
-        self._dial_as_needed()
 
     def _reap(self) -> None:
         """Close idle connections even when no further mail comes."""

@@ -94,6 +94,7 @@ def _relay(
         connections=settings.pool,
         admit=member.admit if member else None,
         blip_wait=FIRST_WAIT,
+        events=context.events,
     )
 
 

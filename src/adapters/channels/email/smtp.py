@@ -20,7 +20,7 @@ from adapters.channels.email.limits import (
 )
 from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.pool import Pool
-from adapters.channels.email.relay_pace import RelayPace
+from adapters.channels.email.relay_pace import Permit, RelayPace
 from adapters.channels.email.relay_turns import Place, RelayTurns
 from adapters.channels.email.session import Session
 from adapters.channels.email.tokens import Tokens
@@ -29,8 +29,9 @@ from adapters.channels.email.url import SmtpSettings
 from adapters.channels.shared.learned import Fact, Learned
 from domain.content import Content
 from domain.errors import DeliveryError, Throttled
+from domain.events import TurnAwaited
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Answers, Notifier, proceed
+from domain.ports import AboutToSend, Answers, EventSink, NoObserver, Notifier, proceed
 
 # A message has no more.
 _MOST_RECIPIENTS = 500
@@ -72,12 +73,14 @@ class SmtpNotifier:
         )
         self._relay = f"{settings.host}:{settings.port}"
         limits = limits or PoolLimits()
-        learn = partial((learned or Learned()).note, self._relay)
+        learned = learned or Learned()
+        learn = partial(learned.note, self._relay)
         self._recipients = Ceiling(
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
         self._pipelines = True
         self._pool = Pool(self._connector.open, limits, learn)
+        learned.pools.append((self._relay, self._pool.use))
 
     async def notify(
         self,
@@ -155,11 +158,12 @@ class PacedNotifier:
         connections: int,
         admit: Callable[[Notification], None] | None = None,
         blip_wait: float | None = None,
+        events: EventSink | None = None,
     ) -> None:
         """`connections`: how many mails are under way at once; those that wait for a connection can
         still be slowed. `admit` is called when a mail's turn has come; what it raises ends the
         call. `blip_wait`: seconds until what failed before anything was sent is tried again; None
-        leaves that to the caller."""
+        leaves that to the caller. `events` gets how long a mail waited for its turn."""
         self._notifier = notifier
         self.one_by_one, self.check, self.close = (
             notifier.one_by_one,
@@ -171,6 +175,7 @@ class PacedNotifier:
         self._turns = RelayTurns(pace, self._slots)
         self._admit = admit
         self._blip_wait = blip_wait
+        self._events = events or NoObserver()
         pace.learned.sharers.append(pace.refresh)
 
     async def notify(
@@ -189,7 +194,7 @@ class PacedNotifier:
             permit = pace.free
             if pace.is_limited:
                 place = place or turns.place()
-                permit = await turns.turn(place)
+                permit = await self._turn(notification.channel, place)
             async with self._slots:
                 if permit.episode == pace.now.episode and (permit.turn or not pace.is_limited):
                     began = time.monotonic()
@@ -212,6 +217,12 @@ class PacedNotifier:
                     self._keep_place(notification, place, answers)
                     return answers
             await pace.ended(permit)  # another was refused while this one waited for a connection
+
+    async def _turn(self, channel: str, place: Place) -> Permit:
+        since = self._pace.rules.clock()
+        permit = await self._turns.turn(place)
+        self._events.emit(TurnAwaited(channel, self._pace.rules.clock() - since))
+        return permit
 
     def _keep_place(
         self, notification: Notification, place: Place | None, answers: Answers

@@ -1,10 +1,11 @@
 """The recipient guard: outside production, no message reaches a real person by accident."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -16,7 +17,19 @@ from domain.ports import AboutToSend, Answers, Notifier, proceed
 
 _NAMED_IN_SUBJECT = 2
 
-_Call = Callable[[Notification, Content, Sequence[Recipient]], Awaitable[Answers]]
+
+class _Call(Protocol):
+    """Sends to recipients, or checks. `meant`: in whose place they are."""
+
+    def __call__(
+        self,
+        mail: Notification,
+        content: Content,
+        to: Sequence[Recipient],
+        meant: Sequence[Recipient] = (),
+        /,
+    ) -> Awaitable[Answers]: ...
+
 
 log = structlog.get_logger()
 
@@ -59,13 +72,33 @@ class GuardedNotifier:
         recipients: Sequence[Recipient],
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
-        call = partial(self._notifier.notify, about_to_send=about_to_send)
+        async def call(
+            mail: Notification,
+            content: Content,
+            to: Sequence[Recipient],
+            meant: Sequence[Recipient] = (),
+        ) -> Answers:
+            def leaves(
+                concerned: Sequence[Recipient] | None = None, message_id: str = "", /
+            ) -> Awaitable[None]:
+                # A redirected message stands for those whom it was meant for.
+                return about_to_send(meant or (to if concerned is None else concerned), message_id)
+
+            return await self._notifier.notify(mail, content, to, leaves)
+
         return await self._each(call, notification, content, recipients, is_sent=True)
 
     async def check(
         self, notification: Notification, content: Content, recipients: Sequence[Recipient]
     ) -> Answers:
-        call = self._notifier.check
+        async def call(
+            mail: Notification,
+            content: Content,
+            to: Sequence[Recipient],
+            _meant: Sequence[Recipient] = (),
+        ) -> Answers:
+            return await self._notifier.check(mail, content, to)
+
         return await self._each(call, notification, content, recipients, is_sent=False)
 
     async def _each(
@@ -115,7 +148,8 @@ class GuardedNotifier:
             )
         own_id = _id_for(notification, recipients)
         redirected = replace(notification, id=own_id, to=(target,), cc=(), bcc=())
-        answers = await call(redirected, _marked(content, names, self._parts), (target,))
+        marked = _marked(content, names, self._parts)
+        answers = await call(redirected, marked, (target,), recipients)
         return dict.fromkeys(recipients, answers[target])
 
     def _target(self, recipients: Sequence[Recipient]) -> Recipient:

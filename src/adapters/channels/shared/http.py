@@ -23,6 +23,7 @@ from domain.errors import (
     Unavailable,
 )
 from domain.notification import JsonValue
+from domain.trace import HEADER, TRACE
 
 TIMEOUT = 30.0
 """Seconds for a connection, and for each wait for the provider."""
@@ -126,7 +127,7 @@ class HttpClient:
         files: Files | None = None,
         extensions: Mapping[str, Any] | None = None,
     ) -> HttpReply:
-        """Post and read the whole answer.
+        """Post and read the whole answer. The request belongs to the message's trace.
 
         Raises Unavailable when there was no connection or no way to write the request, InDoubt when
         the connection died later, or the answer did not come in time (each piece within the
@@ -135,6 +136,8 @@ class HttpClient:
         """
         failure: DeliveryError
         name = provider or self._provider
+        if trace := TRACE.get():
+            headers = {**(headers or {}), HEADER: trace}
         body = {"headers": headers, "json": json, "content": content, "data": form, "files": files}
         patience = self._timeout * (_PATIENCE_WITH_FILES if files else _PATIENCE)
         self._connected()

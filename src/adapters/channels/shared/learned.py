@@ -1,5 +1,6 @@
 """What each relay turned out to take, for `status` and for the metrics."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 
@@ -30,6 +31,8 @@ class Learned:
         self._facts: dict[str, dict[Fact, float]] = {}
         self.sharers: list[Callable[[], Awaitable[object]]] = []
         """Await each to take over what other processes have learned."""
+        self.pools: list[tuple[str, Callable[[], Mapping[str, int]]]] = []
+        """Relays, and what gives what their connections do now: see `Pool.use`."""
 
     def note(self, relay: str, fact: Fact, value: float | None) -> None:
         """Write a number down; None: this limit is not known any more."""
@@ -50,3 +53,10 @@ class Learned:
             for relay, facts in self._facts.items()
             if facts
         }
+
+    def connections(self) -> Mapping[str, Mapping[str, int]]:
+        """Return what is done with connections now: relay -> state -> how many."""
+        found: dict[str, Counter[str]] = {}
+        for relay, use in self.pools:
+            found.setdefault(relay, Counter()).update(use())
+        return found

@@ -22,6 +22,7 @@ from domain.errors import (
     Transient,
     Unavailable,
 )
+from domain.events import TurnAwaited
 from domain.notification import JsonValue, Notification, Recipient
 from domain.pace import PaceStore
 from domain.ports import AboutToSend, EventSink, NoObserver
@@ -57,19 +58,23 @@ class SlackNotifier(OneByOneNotifier):
         paces: PaceStore | None = None,
     ) -> None:
         """`token` and `webhook_url` are asked before each call, since they may change; where there
-        are both the token is used. `events` gets codes of Slack that are in no table.
-        `timeout` is in seconds. `paces` is shared with the other processes of this account."""
+        are both the token is used. `events` gets codes of Slack that are in no table, and
+        waits for a turn. `timeout` is in seconds. `paces` is shared with the other processes of
+        this account."""
         self._token = token
         self._webhook_url = webhook_url
         self._api_url = api_url.rstrip("/") + "/"
         turns = partial(SharedTurns, paces, lambda: token() or webhook_url() or "")
-        self._pace = pace or SlackPace(shared=turns())
+        events = events or NoObserver()
+        self._pace = pace or SlackPace(
+            shared=turns(), waited=lambda seconds: events.emit(TurnAwaited("slack", seconds))
+        )
         self._http = HttpClient("Slack", timeout=timeout)
         self._people = People(self._look_up)
         self._look_up_pace = SlackPace(
             per_second=LOOK_UPS_PER_SECOND, burst=_LOOK_UP_BURST, shared=turns()
         )
-        self._verdicts = Verdicts(events or NoObserver(), self._secrets)
+        self._verdicts = Verdicts(events, self._secrets)
 
     async def send(
         self,

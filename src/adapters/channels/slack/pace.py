@@ -4,6 +4,7 @@ https://docs.slack.dev/apis/web-api/rate-limits
 """
 
 import math
+from collections.abc import Callable
 from datetime import timedelta
 
 from adapters.channels.shared.turns import Gate, SharedTurns, loop_time
@@ -24,8 +25,11 @@ class SlackPace:
         burst: int = 4,
         patience: float = 10.0,
         shared: SharedTurns | None = None,
+        waited: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`shared`: the turns of all processes with this account, if there are others."""
+        """`shared`: the turns of all processes with this account, if there are others. `waited` is
+        called with the seconds that a turn was waited for."""
+        self._waited = waited
         self._shared = shared or SharedTurns(None, str)
         self._spacing = Spacing(interval=1 / per_second, burst=burst)
         self._patience = patience
@@ -34,13 +38,15 @@ class SlackPace:
 
     async def turn(self, channel: str) -> None:
         """Wait until `channel` takes a message. Raises Throttled when the wait is too long."""
-        gate, until = self._gate(channel), loop_time() + self._patience
+        since = loop_time()
+        gate, until = self._gate(channel), since + self._patience
         gate.pause(self._all_paused_until)
         gate.refuse_long_wait(until)
         async with gate.turn():
             await gate.wait(until)
             gate.take()
         await self._shared.wait(channel, self._spacing, self._patience)
+        self._waited(loop_time() - since)
 
     async def pause(self, channel: str, wait: timedelta) -> None:
         """Slack said to wait: all processes keep to it. Said of a second channel meanwhile, it is

@@ -51,6 +51,7 @@ def _make(settings: TelegramSettings, context: ChannelContext) -> Notifier:
         attachments_dir=context.attachments_dir,
         attachments_most=context.attachments_most,
         paces=context.paces,
+        events=context.events,
     )
 
 

@@ -48,9 +48,14 @@ class Limiter:
     queue. One for a bot, in one event loop."""
 
     def __init__(
-        self, limits: TelegramLimits | None = None, shared: SharedTurns | None = None
+        self,
+        limits: TelegramLimits | None = None,
+        shared: SharedTurns | None = None,
+        waited: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`shared`: the turns of all processes that send for this bot, if there are others."""
+        """`shared`: the turns of all processes that send for this bot, if there are others.
+        `waited` is called with the seconds that a request waited for its turn."""
+        self._waited = waited
         self._limits = limits or TelegramLimits()
         self._shared = shared or SharedTurns(None, str)
         rate = self._limits.bot_per_second
@@ -71,14 +76,15 @@ class Limiter:
 
     @asynccontextmanager
     async def _request(self, gate: Gate, chat: Chat) -> AsyncIterator[None]:
-        longest = self._limits.longest_wait
-        await gate.wait(loop_time() + longest)
+        since, longest = loop_time(), self._limits.longest_wait
+        await gate.wait(since + longest)
         await self._shared.wait(chat, gate.spacing, longest)
         await self._shared.wait(_BOT, self._evenly, longest)
         async with self._bot.turn():
             await self._bot.wait(loop_time() + longest)
             left = self._bot.take()
             counted = self._bot.recount(left, left + _ON_ITS_WAY)
+        self._waited(left - since)
         try:
             yield
         finally:

@@ -37,9 +37,10 @@ from domain.errors import (
     Transient,
     Unavailable,
 )
+from domain.events import TurnAwaited
 from domain.notification import JsonValue, Notification, Recipient
 from domain.pace import PaceStore
-from domain.ports import AboutToSend
+from domain.ports import AboutToSend, EventSink, NoObserver
 
 _LARGE = 100_000
 _MOVES_REMEMBERED = 1000
@@ -86,15 +87,21 @@ class TelegramNotifier(OneByOneNotifier):
         limits: TelegramLimits | None = None,
         client: HttpClient | None = None,
         paces: PaceStore | None = None,
+        events: EventSink | None = None,
     ) -> None:
         """`token` is asked at each request, since its file may change while we run. `paces` is
         shared with the other processes that send for this bot. `attachments_most`: see
-        `AttachmentFolder`."""
+        `AttachmentFolder`. `events` gets waits for a turn."""
         self._token = token
         self._url = api_url.rstrip("/")
         self._http = client or HttpClient("telegram")
         self._attachments = AttachmentFolder(attachments_dir, attachments_most)
-        self._limiter = Limiter(limits, SharedTurns(paces, token))
+        events = events or NoObserver()
+        self._limiter = Limiter(
+            limits,
+            SharedTurns(paces, token),
+            lambda seconds: events.emit(TurnAwaited("telegram", seconds)),
+        )
         self._moves = Recent[Chat, int](_MOVES_REMEMBERED)
 
     async def send(

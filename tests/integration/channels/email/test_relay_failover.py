@@ -166,7 +166,9 @@ def test_field_5_10_a_slow_relay_is_waited_for_where_no_other_is_there() -> None
 
 def test_a_ledger_that_is_away_is_no_relays_fault() -> None:
     async def body(scene: Scene) -> None:
-        async def about_to_send(_concerned: Sequence[Recipient] | None = None, /) -> None:
+        async def about_to_send(
+            _concerned: Sequence[Recipient] | None = None, _message_id: str = "", /
+        ) -> None:
             raise Unavailable("nothing is sent without the ledger") from LedgerUnavailable("away")
 
         error = await scene.send(about_to_send)

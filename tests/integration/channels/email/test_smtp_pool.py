@@ -7,6 +7,7 @@ import pytest
 from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.email.transaction import Timeouts
+from adapters.channels.shared.learned import Learned
 from domain.errors import Unavailable
 from tests.support.smtp_sending import (
     BOTH,
@@ -80,6 +81,7 @@ def test_a_relay_that_closes_each_connection_as_soon_as_it_is_open_is_away() -> 
 
 def test_no_more_connections_than_the_pool_has_and_every_caller_is_served() -> None:
     async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.2), times=3)  # so that three are needed
         await asyncio.gather(*(send(notifier) for _ in range(50)))
 
         assert len(server.accepted) == 50
@@ -142,6 +144,7 @@ def test_a_cancelled_mail_takes_its_connection_with_it_and_gives_its_place_back(
 
 def test_an_idle_connection_serves_a_mail_whose_own_is_lost_and_cannot_be_replaced() -> None:
     async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        server.on("dot", Say("250 2.0.0 queued", delay=0.2), times=2)  # so that there are two
         await asyncio.gather(send(notifier), send(notifier))
         server.on("connect", Say("421 4.7.0 no more of you"))
         server.on("mail", Cut(), times=1)
@@ -152,3 +155,22 @@ def test_an_idle_connection_serves_a_mail_whose_own_is_lost_and_cannot_be_replac
         assert answers == {"ann@example.com": None}
 
     with_server(body)
+
+
+def test_the_pool_says_what_its_connections_do() -> None:
+    learned = Learned()
+
+    async def body(server: SmtpServer, notifier: SmtpNotifier) -> None:
+        [(_relay, use)] = learned.pools
+        assert not any(use().values())
+        server.on("dot", Hang(), times=1)
+        held = asyncio.create_task(send(notifier))
+        while not use()["in_use"]:
+            await asyncio.sleep(0)
+        await send(notifier)
+
+        assert use() == {"in_use": 1, "idle": 1, "opening": 0, "waiting": 0, "opened": 2}
+        held.cancel()
+        await asyncio.gather(held, return_exceptions=True)
+
+    with_server(body, learned=learned)

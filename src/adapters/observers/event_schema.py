@@ -1,0 +1,96 @@
+"""The JSON Schema of outcome events, for programs that read them."""
+
+from typing import Any
+
+from adapters.observers.outcome_events import DEAD_LETTERED, DEFERRED, SENT, TYPE
+from domain.errors import FailureReason
+
+_COUNT = {"type": "integer", "minimum": 1}
+_COMMON: dict[str, Any] = {
+    "queue": {"description": "The work queue.", "type": "string"},
+    "channel": {"type": "string"},
+    "template": {"type": "string"},
+    "attempt": {"description": "The number of the attempt; the first is 1.", **_COUNT},
+    "recipients": {"description": "How many recipients this event is about.", **_COUNT},
+    "message_ids": {
+        "description": "The Message-IDs of the mails that left for them in this attempt.",
+        "type": "array",
+        "items": {"type": "string", "pattern": "^<.+>$"},
+        "minItems": 1,
+    },
+    "metadata": {
+        "description": "The message's, as the log has them; absent where it has no metadata.",
+        "type": "object",
+    },
+}
+_ALWAYS = ["queue", "channel"]
+_USUAL = [*_ALWAYS, "template", "attempt", "recipients"]
+_ERROR = {"description": "Why, with addresses masked.", "type": "string"}
+_DATA: dict[str, dict[str, Any]] = {
+    SENT: {
+        "required": [*_USUAL, "sent_earlier"],
+        "properties": {
+            **_COMMON,
+            "sent_earlier": {
+                "description": "An earlier delivery of the same message had sent it; nothing was"
+                " sent now.",
+                "type": "boolean",
+            },
+        },
+    },
+    DEFERRED: {
+        "required": [*_USUAL, "retry_in_seconds", "error"],
+        "properties": {
+            **_COMMON,
+            "retry_in_seconds": {"type": "number", "minimum": 0},
+            "error": _ERROR,
+        },
+    },
+    DEAD_LETTERED: {
+        "description": "A message that cannot be read has no template, attempt or recipients.",
+        "required": [*_ALWAYS, "reason", "error"],
+        "properties": {
+            **_COMMON,
+            "reason": {"type": "string", "enum": [str(reason) for reason in FailureReason]},
+            "error": _ERROR,
+        },
+    },
+}
+_ATTRIBUTES: dict[str, Any] = {
+    "specversion": {"const": "1.0"},
+    "id": {"description": "Of this event alone.", "type": "string", "format": "uuid"},
+    "source": {
+        "description": "`/dispatcher/` and the name of the work queue.",
+        "type": "string",
+        "format": "uri-reference",
+    },
+    "subject": {"description": "The message's id.", "type": "string", "minLength": 1},
+    "time": {"type": "string", "format": "date-time"},
+    "correlationid": {
+        "description": "The message's AMQP property correlation_id, else its id.",
+        "type": "string",
+        "minLength": 1,
+    },
+    "traceparent": {
+        "description": "Of the message's trace (W3C Trace Context); absent where it has no trace.",
+        "type": "string",
+    },
+    "datacontenttype": {"const": "application/json"},
+}
+
+
+def event_schema(kind: str) -> dict[str, Any]:
+    """The schema of the events of one kind, as a JSON object."""
+    return {
+        "type": "object",
+        "required": [
+            *(name for name in _ATTRIBUTES if name != "traceparent"),
+            "type",
+            "data",
+        ],
+        "properties": {
+            **_ATTRIBUTES,
+            "type": {"const": TYPE + kind},
+            "data": {"type": "object", **_DATA[kind]},
+        },
+    }
