@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.support.smtp_server import SmtpServer
 from tests.support.threads import in_thread
 from tests.support.worker import metrics_of, run_command, running
 
+QUICK = DoublingWait(first=0.1, longest=0.2)
 KIND = "application/cloudevents+json"
 AWAY = "outcome events cannot be published; deliveries go on"
 BACK = "outcome events are published again"
@@ -50,11 +52,8 @@ def listening(peer: Peer, queue: str, exchange: str, key: str = "#") -> str:
 
 
 def an_exchange(settings: RabbitSettings, name: str, **options: Any) -> OutcomeExchange:
-    quick: dict[str, Any] = {
-        "last": 2.0,
-        "backoff": lambda: Backoff(DoublingWait(first=0.1, longest=0.2)),
-    }
-    return OutcomeExchange(settings, name, KIND, **(quick | options))
+    options.setdefault("last", 2.0)
+    return OutcomeExchange(settings, name, KIND, backoff=partial(Backoff, QUICK), **options)
 
 
 def test_events_arrive_in_order_and_are_confirmed(
@@ -224,9 +223,10 @@ def test_a_worker_publishes_what_became_of_each_message(
             assert "dispatcher_outcome_events_published_total 3" in metrics_of(worker)
             doctor = run_command("doctor", settings=settings, cwd=tmp_path)
             assert worker.terminate() == 0
-        found = {event["subject"]: event for event in map(json.loads, bodies(peer, audit))}
+        events = [json.loads(body) for _, body in peer.take_all(audit)]
 
-    assert {e["type"].rpartition(".")[2] for e in found.values()} == {"sent", "dead_lettered"}
+    found = {event["subject"]: event for event in events}
+    assert {e["type"].rpartition(".")[2] for e in events} == {"sent", "dead_lettered"}
     assert found["id-1"]["data"]["recipients"] == 1
     assert found["id-2"]["data"]["reason"] == "recipient_refused"
     assert f"exchange {exchange}: is there for outcome events" in doctor.stdout
@@ -261,10 +261,6 @@ def test_outcome_events_are_published_and_read_with_their_rows(
         rabbitmq.api("DELETE", f"users/{name}")
 
 
-def bodies(peer: Peer, queue: str) -> list[bytes]:
-    return [body for _, body in peer.take_all(queue)]
-
-
 def test_several_processes_publish_and_their_counts_are_added_up(
     rabbitmq: Broker, queue: str, exchange: str, tmp_path: Path
 ) -> None:
@@ -280,5 +276,5 @@ def test_several_processes_publish_and_their_counts_are_added_up(
             line = f"dispatcher_outcome_events_published_total {count}"
             worker.wait_until(lambda: line in metrics_of(worker))
             assert worker.terminate() == 0
-        subjects = [json.loads(body)["subject"] for body in bodies(peer, audit)]
+        subjects = [json.loads(body)["subject"] for _, body in peer.take_all(audit)]
     assert sorted(subjects) == sorted(f"id-{number}" for number in range(count))

@@ -201,7 +201,7 @@ def test_a_place_to_listen_that_is_none_is_refused(text: str) -> None:
         ("dispatcher", "is the exchange of the queues"),
         ("webgui", "belongs to another program"),
         ("shop", "must not be an exchange of DISPATCHER_BINDINGS"),
-        ("x" * 256, "at most 255 printable bytes"),
+        ("x" * 256, "at most 200 printable bytes"),
     ],
 )
 def test_an_exchange_that_cannot_take_the_outcome_events_is_refused(name: str, words: str) -> None:
