@@ -88,6 +88,7 @@ class RedisScripts:
         self._common = common
         self._address = RedisAddress.parse(url)
         self._pool = _connection_pool(self._address)
+        self._turns = asyncio.Semaphore(_CONNECTIONS)  # the pool alone is not fair to who waits
         self._redis = Redis.from_pool(self._pool)
         self.name = f"ledger {self._address.name}"
 
@@ -96,7 +97,7 @@ class RedisScripts:
         call: Callable[..., Awaitable[Any]] = self._redis.execute_command
         arguments = (0, *self._common, *arguments)
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE), self._turns:
                 try:
                     return await call("EVALSHA", _digest(script), *arguments)
                 except exceptions.NoScriptError:  # the server does not know it, as after a restart

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,23 @@ def test_redis_does_what_the_model_of_the_contract_does(redis_url: str) -> None:
         RedisAndSqlite,
         settings=settings(max_examples=25, stateful_step_count=30, deadline=None, database=None),
     )
+
+
+def test_calls_that_wait_for_a_connection_are_served_in_turn(redis_url: str) -> None:
+    ledger = RedisLedger(redis_url, prefix=f"turns-{uuid.uuid4().hex}:")
+    calls: Counter[int] = Counter()
+
+    async def mails(stream: int) -> None:
+        while max(calls.values(), default=0) < 200:
+            await ledger.peek(ID)
+            calls[stream] += 1
+
+    async def scenario() -> None:
+        streams = range(20)  # more than there are connections
+        await asyncio.gather(*map(mails, streams))
+        assert min(calls[stream] for stream in streams) > 100, calls
+
+    run(ledger, scenario=scenario)
 
 
 def test_a_lease_is_kept_while_the_process_lives_and_ends_with_it(redis_url: str) -> None:
