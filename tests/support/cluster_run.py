@@ -2,7 +2,8 @@
 
 `python -m tests.support.cluster_run MAILS`. All mails are queued first. The node that leads the
 queue is killed when a quarter is sent, a worker when half is; both stay away. Exits with 1 when a
-mail is lost or dead, or is sent twice with no kill in its reply window.
+mail is lost or dead, or is sent twice with no kill in its reply window, or when more are sent twice
+than one worker has in hand.
 """
 
 import os
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pika.exceptions
@@ -28,11 +30,14 @@ from tests.support.worker import Worker, wait_until
 
 WORKERS = 3
 QUEUE = "cluster"
+IN_HAND = 80
+"""The most messages that one of them has in hand: eight for each of its ten connections."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended. `seconds`: from the first mail to the last."""
+    """How a run ended. `seconds`: from the start of the workers to the last mail; `pause`: the
+    longest time with no mail; `window`: from the earliest mail that was sent twice to the kill."""
 
     published: int
     sent: int
@@ -42,10 +47,13 @@ class Result:
     unexplained: list[str]
     node: str
     seconds: float
+    pause: float
+    window: float
 
     @property
     def holds(self) -> bool:
-        return self.sent == self.published and not (self.dead or self.lost or self.unexplained)
+        has_sent_all = self.sent == self.published and not (self.dead or self.lost)
+        return has_sent_all and not self.unexplained and self.duplicates.total() <= IN_HAND
 
     def __str__(self) -> str:
         return "\n".join(
@@ -56,8 +64,10 @@ class Result:
                 f"dead         {self.dead.total()} {dict(self.dead)}",
                 f"lost         {len(self.lost)} {self.lost[:10]}",
                 f"duplicates   {self.duplicates.total()} {dict(self.duplicates)}",
+                f"earliest     {self.window:.2f} s before the kill",
                 f"unexplained  {len(self.unexplained)}",
                 *self.unexplained[:10],
+                f"pause        {self.pause:.1f} s at most between two mails",
                 f"took         {self.seconds:.0f} s, {self.published / self.seconds:.0f} mails/s",
             )
         )
@@ -159,7 +169,18 @@ class ClusterRun:
             unexplained=[seen for _, blow, seen in repetitions if blow is None],
             node=leader.name,
             seconds=seconds,
+            pause=self._pause(),
+            window=self._window(),
         )
+
+    def _pause(self) -> float:
+        accepted = sorted(one.at for each in self._server.acceptances.values() for one in each)
+        return max(after - before for before, after in pairwise(accepted))
+
+    def _window(self) -> float:
+        """The server records the earlier of two."""
+        firsts = [each[0].at for each in self._server.acceptances.values() if len(each) > 1]
+        return max((self._server.blows[0].at - first for first in firsts), default=0.0)
 
 
 def cluster_run(folder: Path, mails: int) -> Result:

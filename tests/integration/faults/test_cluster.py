@@ -97,6 +97,6 @@ def test_a_node_and_a_worker_die_while_three_workers_share_a_ledger_and_no_mail_
     require_docker()
     tool("redis-server")
 
-    result = cluster_run(tmp_path, ORDERS)
+    result = cluster_run(tmp_path, 50_000)
 
     assert result.holds, str(result)
