@@ -1,11 +1,12 @@
 """Log lines: a constant message plus fields, for people on a terminal, as JSON elsewhere."""
 
 import atexit
+import json
 import logging
 import re
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any, Literal
 
 import structlog
@@ -51,7 +52,7 @@ def configure_logs(
             )
         ]
         if is_console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_as_json)]
     )
     finish = partial(_finish, sink, last, number > logging.DEBUG)
     structlog.configure(
@@ -73,6 +74,16 @@ def write_in_background(sink: LogSink) -> None:
     sink.start()
     atexit.register(sink.close, _LAST_LINES)
     atexit.register(stderr.finish)  # this one is called first
+
+
+def _as_json(event: EventDict, default: Callable[[Any], Any]) -> str:
+    """Return the event as JSON; `json.dumps` would make an encoder for each line."""
+    return _encoder(default).encode(event)
+
+
+@cache
+def _encoder(default: Callable[[Any], Any]) -> json.JSONEncoder:
+    return json.JSONEncoder(default=default)
 
 
 class _Lines:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Mapping
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Histogram,
     disable_created_metrics,
     generate_latest,
     values,
 )
 from prometheus_client.registry import Collector
 
+from adapters.observers.durations import Durations
 from adapters.observers.gauges import Gauges
 from adapters.observers.totals import Families, families_of
 from domain.events import (
@@ -94,9 +94,9 @@ class Metrics:
         self._pace_wait = self._by_channel(
             "pace_wait_seconds", "Waits for a turn at a provider with a pace.", _PACE_WAIT
         )
-        self.render = self._histogram("render_seconds", "One rendering.", _RENDER).observe
-        ledger = self._histogram("ledger_seconds", "One call of the ledger.", _LEDGER, "call")
-        self.ledger = {call: ledger.labels(call).observe for call in LEDGER_CALLS}
+        self.render = self._durations("render_seconds", "One rendering.", _RENDER).of()
+        ledger = self._durations("ledger_seconds", "One call of the ledger.", _LEDGER, "call")
+        self.ledger = {call: ledger.of(call) for call in LEDGER_CALLS}
         self._counts: dict[tuple[str, str, str, str], Callable[[], None]] = {}
         self._codes: dict[str, set[str]] = {}
         self._is_broker_away = False
@@ -170,14 +170,15 @@ class Metrics:
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"dispatcher_{name}", text, labels, registry=self.registry)
 
-    def _histogram(
-        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
-    ) -> Histogram:
-        full = f"dispatcher_{name}"
-        return Histogram(full, text, labels, buckets=buckets, registry=self.registry)
+    def _durations(
+        self, name: str, text: str, bounds: tuple[float, ...], label: str = ""
+    ) -> Durations:
+        durations = Durations(f"dispatcher_{name}", text, bounds, label)
+        self.registry.register(durations)
+        return durations
 
     def _by_channel(
-        self, name: str, text: str, buckets: tuple[float, ...]
+        self, name: str, text: str, bounds: tuple[float, ...]
     ) -> Mapping[str, Callable[[float], None]]:
-        histogram = self._histogram(name, text, buckets, "channel")
-        return {channel: histogram.labels(channel).observe for channel in self._channels}
+        durations = self._durations(name, text, bounds, "channel")
+        return {channel: durations.of(channel) for channel in self._channels}

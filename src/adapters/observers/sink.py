@@ -114,12 +114,13 @@ class LogSink:
             with self._lock:
                 lines, self._waiting, self._size = self._waiting, [], 0
                 overflow, self._overflow = self._overflow, 0
-                self._wake.clear()
+                if not (lines or overflow):
+                    # Only now: while lines come, whoever logs need not wake this thread, which
+                    # costs a good part of a mail.
+                    self._wake.clear()
+                    self._idle.set()
             if not self._put(lines, overflow):
                 self._closing.wait(_RETRY)
-            with self._lock:
-                if not self._wake.is_set():
-                    self._idle.set()
 
     def _put(self, lines: Sequence[str], overflow: int) -> bool:
         """Write the lines, then how many were dropped after them; whether all could be written."""

@@ -1,17 +1,14 @@
 """What stands around renderer, notifier and ledger, and says how long each call took."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from time import perf_counter
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from domain.content import Content, Envelope
 from domain.delivery import Delivery
 from domain.ledger import Claim, DeliveryLedger, RecipientState, Start
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, Notifier, RenderRequest, TemplateRenderer, proceed
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 Observe = Callable[[float], None]
 """Takes the seconds that a call took, also one that failed."""
@@ -27,11 +24,8 @@ class TimedRenderer:
 
     def render(self, request: RenderRequest) -> Content:
         """See TemplateRenderer."""
-        began = perf_counter()
-        try:
+        with _Timed(self._observe):
             return self._render(request)
-        finally:
-            self._observe(perf_counter() - began)
 
 
 class TimedNotifier:
@@ -51,11 +45,8 @@ class TimedNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
         """See Notifier."""
-        began = perf_counter()
-        try:
+        with _Timed(self._observe):
             return await self._notify(notification, content, recipients, about_to_send)
-        finally:
-            self._observe(perf_counter() - began)
 
 
 class TimedLedger:
@@ -72,26 +63,36 @@ class TimedLedger:
 
     async def start(self, delivery: Delivery) -> Start:
         """See DeliveryLedger, as the others."""
-        return await _timed(self._observe["start"], self._ledger.start, delivery)
+        with _Timed(self._observe["start"]):
+            return await self._ledger.start(delivery)
 
-    def sending(self, claim: Claim, recipients: Sequence[str]) -> Awaitable[None]:
-        return _timed(self._observe["sending"], self._ledger.sending, claim, recipients)
+    async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
+        with _Timed(self._observe["sending"]):
+            await self._ledger.sending(claim, recipients)
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        await _timed(self._observe["sent"], self._ledger.sent, claim, recipients)
+        with _Timed(self._observe["sent"]):
+            await self._ledger.sent(claim, recipients)
 
-    def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
-        return _timed(self._observe["finish"], self._ledger.finish, claim, sent)
+    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+        with _Timed(self._observe["finish"]):
+            await self._ledger.finish(claim, sent)
 
     async def acked(self, claim: Claim) -> None:
-        await _timed(self._observe["acked"], self._ledger.acked, claim)
+        with _Timed(self._observe["acked"]):
+            await self._ledger.acked(claim)
 
 
-async def _timed(
-    observe: Observe, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    began = perf_counter()
-    try:
-        return await call(*args, **kwargs)
-    finally:
-        observe(perf_counter() - began)
+class _Timed:
+    """Observe how long it is entered."""
+
+    __slots__ = ("_began", "_observe")
+
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._observe(perf_counter() - self._began)

@@ -30,7 +30,23 @@ _log = structlog.get_logger()
 
 
 class TolerantConnection(AsyncioConnection):
-    """Drops the headers of a message that cannot be read; body and properties stay."""
+    """Drops the headers of a message that cannot be read; body and properties stay. Frames of one
+    turn of the event loop are written at once: pika makes a system call for each."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._gathered: list[bytes] = []
+        super().__init__(*args, **kwargs)
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        if not self._gathered:
+            self.ioloop.call_soon(self._write_gathered)
+        self._gathered.append(data)
+
+    def _write_gathered(self) -> None:
+        data = b"".join(self._gathered)
+        self._gathered.clear()
+        if self._transport is not None:  # else the connection is lost, and what it was to send
+            self._transport.write(data)
 
     def _read_frame(self) -> tuple[int, Frame | ProtocolHeader | None]:
         try:

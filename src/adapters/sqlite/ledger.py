@@ -69,6 +69,7 @@ class SqliteLedger:
         self._given_up: list[int] = []
         self._flusher: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._is_closed = False
 
     async def start(self, delivery: Delivery) -> Start:
@@ -124,12 +125,12 @@ class SqliteLedger:
         returns."""
         if self._is_closed:
             raise LedgerUnavailable(f"{self._database.name}: it is closed; this process is ending")
-        loop = asyncio.get_running_loop()
         if self._keeper is None or self._keeper.done():
-            self._keeper = loop.create_task(self._keep())
+            self._loop = asyncio.get_running_loop()
+            self._keeper = self._loop.create_task(self._keep())
         if self._flusher is None or self._flusher.done():
-            self._flusher = loop.create_task(self._flush())
-        answer: asyncio.Future[_T] = loop.create_future()
+            self._flusher = self._loop.create_task(self._flush())
+        answer: asyncio.Future[_T] = self._loop.create_future()
         self._waiting.append((answer, work, arguments))
         return answer
 
