@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The workers that Dispatcher is compared with.
+PEERS := .venv-peers
 # More than the cores of a small machine: most tests wait for another process.
 PROCESSES ?= 4
 # The slow ones work harder, and some have a broker of their own.
@@ -45,8 +47,9 @@ format: $(VENV)/dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/dev ## Measure mails per second against the hand-written worker (needs Docker or a broker, and postfix)
-	PYTHONPATH=. $(BIN)/python -m benchmarks.throughput
+bench: $(VENV)/dev $(PEERS)/installed ## Measure against other workers: MAILS=10000 ROUNDS=3 ONLY=peers,start WRITE=1 (needs Docker or a broker, and postfix)
+	PYTHONPATH=.:src $(BIN)/python -m benchmarks --mails $(or $(MAILS),10000) --rounds $(or $(ROUNDS),3) \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(WRITE),--write)
 
 recovery: $(VENV)/dev ## Time how soon mails flow again after a restart of the broker, a kill -9, an outage of the relay (needs Docker)
 	PYTHONPATH=.:src $(BIN)/python -m benchmarks.recovery
@@ -67,7 +70,7 @@ lock: ## Write the hash-locked requirements again (needs uv)
 	requirements/compile
 
 clean: ## Remove the environment, caches and embedded data
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -84,4 +87,9 @@ $(VENV)/runtime: $(BIN)/pip pyproject.toml requirements/runtime.txt requirements
 
 $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(PEERS)/installed: requirements/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
 	@touch $@

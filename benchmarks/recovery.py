@@ -29,7 +29,7 @@ from tests.support.worker import Worker, running, wait_until
 from adapters.clock import SystemClock
 from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
-from benchmarks.peers import IMAGE, Unavailable
+from benchmarks.services import IMAGE, Unavailable
 
 OUTAGE = 10.0  # seconds
 IN_HAND = 5

@@ -26,7 +26,7 @@ from tests.support.telegram_server import BotApi, ServerLimits
 from tests.support.threads import in_thread
 
 from benchmarks.message import body
-from benchmarks.peers import Queue, Sink, Unavailable, rabbitmq
+from benchmarks.services import Queue, Sink, Unavailable, rabbitmq
 
 ROOT = Path(__file__).parent
 TEMPLATES = ROOT / "templates"
@@ -82,6 +82,8 @@ class Bench:
         }
 
     def run(self, chats: Sequence[int], mails: int) -> Result:
+        self.mails.declare()
+        self.telegram.declare()
         self.mails.fill(map(body, range(mails)))
         before = self._sink.accepted()
         with self._worker() as watch:
@@ -107,7 +109,7 @@ class Bench:
 
     def delete(self) -> None:
         for queue in (self.mails, self.telegram):
-            queue.delete(f"{queue.name}.dead", f"{queue.name}.retry.10000")
+            queue.delete()
 
     def _mail_rate(self, watch: "Watch", before: int, mails: int) -> float:
         watch(lambda: self._sink.accepted() - before, 1)

@@ -1,32 +1,38 @@
-"""The real peers: a RabbitMQ with its queue, and Postfix's smtp-sink, which counts what it took."""
+"""What every worker talks to: a RabbitMQ with its queues, and mail servers that count mails."""
 
 import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import pika
+
+from entrypoints.settings import Settings
 
 AMQP_URL = "DISPATCHER_TEST_AMQP_URL"
 IMAGE = ("DISPATCHER_TEST_RABBITMQ_IMAGE", "rabbitmq:4-management")
 SINK = "smtp-sink"
 
 _STARTUP = 10.0  # seconds
+_FILLING = 60.0
 _MESSAGES = re.compile(rb"mesg=(\d+)\r")
 _TAIL = 128  # bytes: room for the counter's last line
 _BACKLOG = "64"
+_ROOT = Path(__file__).resolve().parents[1]
 
 
 class Unavailable(Exception):
-    """A peer cannot be had; the text says what to install or set."""
+    """Something is missing; the text says what to install or set."""
 
 
 @contextmanager
@@ -54,7 +60,7 @@ def rabbitmq() -> Iterator[str]:
 
 
 class Queue:
-    """A durable quorum queue, as a worker makes it by default; filled and watched from outside."""
+    """A queue, filled and watched from outside."""
 
     def __init__(self, url: str, name: str) -> None:
         self.name = name
@@ -62,15 +68,25 @@ class Queue:
         parameters = pika.URLParameters(url)
         parameters.heartbeat = 0
         self._channel = pika.BlockingConnection(parameters).channel()
-        self._channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum"})
+
+    def declare(self) -> None:
+        """As a worker does by default: durable, and of type quorum."""
+        self._channel.queue_declare(self.name, durable=True, arguments={"x-queue-type": "quorum"})
 
     def fill(self, bodies: Iterable[bytes]) -> None:
-        """Publish them, persistent; return once all are ready in the queue."""
+        """Publish the messages, persistent; return once all are ready."""
         properties = pika.BasicProperties(delivery_mode=pika.DeliveryMode.Persistent)
         count = 0
         for count, body in enumerate(bodies, start=1):  # noqa: B007 - the last count is needed
             self._channel.basic_publish("", self.name, body, properties)
-        while self.ready() < count:
+        self.await_ready(count)
+
+    def await_ready(self, count: int) -> None:
+        """Return once so many messages wait in it. Raises Unavailable if they do not come."""
+        deadline = time.monotonic() + _FILLING
+        while (ready := self.ready()) < count:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"of {count} messages only {ready} are in {self.name}")
             time.sleep(0.1)
 
     def ready(self) -> int:
@@ -78,41 +94,46 @@ class Queue:
         reply = self._channel.queue_declare(self.name, passive=True)
         return int(reply.method.message_count)
 
-    def delete(self, *companions: str) -> None:
-        """Remove it, and the queues that a worker put beside it."""
-        for name in (self.name, *companions):
+    def delete(self) -> None:
+        """Remove it, and the queues that a worker made next to it."""
+        tiers = [int(delay.total_seconds() * 1000) for delay in Settings().retry_delays]
+        made = ["dead", *(f"retry.{milliseconds}" for milliseconds in tiers), "DQ", "XQ"]
+        for name in (self.name, *(f"{self.name}.{suffix}" for suffix in made)):
             self._channel.queue_delete(name)
 
 
 class Sink:
-    """A running smtp-sink: takes every mail and counts it."""
+    """A running smtp-sink: takes every mail at once and counts it."""
 
     host = "127.0.0.1"
 
     def __init__(self) -> None:
-        program = shutil.which(SINK) or shutil.which(SINK, path="/usr/sbin:/usr/local/sbin")
-        if program is None:
-            raise Unavailable(f"{SINK} is missing: install the package postfix")
         with socket.create_server((self.host, 0)) as free:
             self.port = int(free.getsockname()[1])
         self._folder = tempfile.TemporaryDirectory(prefix="bench-")
         self._log = Path(self._folder.name, "counters")
-        user = ["-u", "nobody"] if os.geteuid() == 0 else []
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                [program, "-c", *user, f"inet:{self.host}:{self.port}", _BACKLOG],
-                stdout=output,
-                stderr=subprocess.DEVNULL,
+                self._command(), stdout=output, stderr=subprocess.DEVNULL, cwd=_ROOT
             )
 
-    def __enter__(self) -> "Sink":
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+    def _command(self) -> Sequence[str]:
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        return [postfix(SINK), *user, "-c", self.address, _BACKLOG]
+
+    def __enter__(self) -> Self:
         deadline = time.monotonic() + _STARTUP
         while True:
             try:
                 socket.create_connection((self.host, self.port), timeout=1).close()
             except OSError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
-                    raise Unavailable(f"{SINK} does not start") from None
+                    raise Unavailable(f"does not start: {self._command()}") from None
                 time.sleep(0.05)
             else:
                 return self
@@ -133,3 +154,22 @@ class Sink:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
             counts = _MESSAGES.findall(log.read())
         return int(counts[-1]) if counts else 0
+
+
+class OwnSink(Sink):
+    """A running benchmarks.smtp_server: answers the final dot after a while, or speaks TLS."""
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
+        super().__init__()
+
+    def _command(self) -> Sequence[str]:
+        return [sys.executable, "-m", "benchmarks.smtp_server", str(self.port), *self._options]
+
+
+def postfix(program: str) -> str:
+    """The path of one of Postfix's programs."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise Unavailable(f"{program} is missing: install the package postfix")
+    return found
