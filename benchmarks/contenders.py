@@ -58,12 +58,11 @@ def dispatcher(
 
 def worker(home: str, *, processes: int = 1, module: str = OURS, **settings: str) -> Command:
     """How our worker is started."""
-    several = processes > 1  # their metrics cannot be served at one address
     ours = {
         "CHANNELS": "email",
         "TEMPLATES_DIR": str(TEMPLATES),
         "HOME": home,
-        "HTTP": "off" if several else "127.0.0.1:0",
+        "HTTP": "127.0.0.1:0",
         "LOG_FORMAT": "json",
         **settings,
     }

@@ -46,8 +46,17 @@ _PARTS = {
     "adapters/sqlite/": "ledger",
     "adapters/redis/": "ledger",
     "domain/ledger": "ledger",
-    "adapters/observers/metrics": "metrics",
-    "prometheus_client": "metrics",
+    **dict.fromkeys(
+        (
+            "adapters/observers/metrics",
+            "adapters/observers/durations",
+            "adapters/observers/gauges",
+            "adapters/observers/totals",
+            "adapters/observers/timing",
+            "/prometheus_client/",
+        ),
+        "metrics",
+    ),
     "adapters/observers/": "log",
     "/structlog/": "log",
 }
