@@ -1,6 +1,7 @@
 """What the text part of a mail costs: `python -m benchmarks.text_part`.
 
-Times, for the benchmark's mail: our whole conversion, and what two parsers need only to read the
+Times, for the benchmark's mail: our whole conversion, the same where the template's chunks came
+before, and what two parsers need only to read the
 same HTML, before any text is made: the standard library's html.parser and selectolax (lexbor),
 where that is installed. Best of several blocks, in microseconds a mail.
 """
@@ -15,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from adapters.templates.text_alternative import text_from_html
+from adapters.templates.text_forms import TextForms
 from benchmarks.message import body
 
 _BLOCK = 100
@@ -39,20 +41,22 @@ def read_by_the_standard_library(html: str) -> None:
     parser.close()
 
 
-def rendered_html() -> str:
-    """The HTML of the benchmark's first message."""
+def rendered_chunks() -> list[str]:
+    """The HTML of the benchmark's first message, as its template yields it."""
     message = json.loads(body(1))
     folder = Path(__file__).with_name("templates")
     environment = Environment(loader=FileSystemLoader(folder), autoescape=True)
     template = environment.get_template(f"{message['template']}.jinja2")
-    return template.render(**message["parameters"], subject=message["subject"])
+    return list(template.generate(**message["parameters"], subject=message["subject"]))
 
 
 def main() -> None:
     """Print a line for each way."""
-    html = rendered_html()
+    chunks = rendered_chunks()
+    html, forms = "".join(chunks), TextForms()
     ways: dict[str, Callable[[str], object]] = {
         "ours, HTML to text": text_from_html,
+        "ours, of chunks that came before": lambda page: forms.text_of(chunks, page),
         "html.parser, reading only": read_by_the_standard_library,
     }
     try:

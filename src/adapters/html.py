@@ -14,7 +14,9 @@ _QUOTED = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+"
 _NAME = r"/?[a-zA-Z][^\s/>]*"
 _TAG = re.compile(rf"<({_NAME})({_QUOTED}|[^>]*)(?:>|\Z)")
 _WHOLE_TAG = re.compile(rf"({_NAME})({_QUOTED})>(.*)", re.DOTALL)
-_ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
+ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
+"""An attribute's name, and its value in double quotes, in single quotes or in none."""
+
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,8}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
@@ -90,7 +92,7 @@ def attributes_of(source: str) -> dict[str, str]:
     """The attributes of a tag by name in lower case, decoded; the first of a name counts, and one
     without a value is empty."""
     found: dict[str, str] = {}
-    for name, double, single, bare in _ATTRIBUTE.findall(source):
+    for name, double, single, bare in ATTRIBUTE.findall(source):
         found.setdefault(name.lower(), decoded(double or single or bare))
     return found
 

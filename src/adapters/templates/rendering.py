@@ -17,13 +17,14 @@ from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
 from adapters.templates.compilation import CompiledTemplate, Snapshot
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
-from adapters.templates.text_alternative import text_from_html
+from adapters.templates.text_forms import MOST_CHUNKS, TextForms
 from adapters.templates.values import NOTHING
 from domain.content import Content
 from domain.ports import RenderRequest
 
 _NOTHING_OWN = ChannelParts()
-_CHUNKS_AT_ONCE = 512
+_HTML = "html"
+_forms = TextForms()
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
 _PAGE = resource.getpagesize()
 STATM = "/proc/self/statm"
@@ -46,6 +47,7 @@ class Rendering:
         self._request = request
         self._snapshot = snapshot
         self._max_output = max_output
+        self._page: list[str] = []  # the last chunks of the HTML
         self.context: dict[str, object] = {
             "subject": "",
             "altro": "",
@@ -90,13 +92,13 @@ class Rendering:
         if "text" in files:
             text_tag, html_tag = (
                 localized(files.get(name, ()), self._request.locale) or ""
-                for name in ("text", "html")
+                for name in ("text", _HTML)
             )
             if len(text_tag) >= len(html_tag):
                 text = self._render("text")
         if text is None:
-            html = parts.get("html") or self._render("html")
-            text = None if html is None else text_from_html(html)
+            html = parts.get(_HTML) or self._render(_HTML)
+            text = None if html is None else _forms.text_of(self._page, html)
         if text is not None:
             parts["text"] = text
 
@@ -108,11 +110,13 @@ class Rendering:
         chunks = template.root_render_func(template.new_context(self.context))
         texts: list[str] = []
         size = 0
-        while batch := list(islice(chunks, _CHUNKS_AT_ONCE)):
+        while batch := list(islice(chunks, MOST_CHUNKS)):
             texts.append("".join(batch))
             size += len(texts[-1].encode())
             if size > self._max_output:
                 raise LimitExceeded(f"an output of more than {self._max_output} bytes")
+            if part == _HTML:
+                self._page = batch if len(texts) == 1 else []
         return "".join(texts)
 
 

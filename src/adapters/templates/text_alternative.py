@@ -11,7 +11,8 @@ from operator import length_hint
 
 from adapters.html import VOID, OpenElement
 from adapters.templates.text_pieces import NEUTRAL, TABLE, Piece, Tag, Words, pages
-from adapters.templates.text_writer import LINE, PARAGRAPH, Cell, Writer
+from adapters.templates.text_tables import LINE, PARAGRAPH
+from adapters.templates.text_writer import Writer
 from adapters.templates.visibility import (
     KEEPS_LINES,
     Look,
@@ -23,23 +24,21 @@ from adapters.templates.visibility import (
 # copies the text once.
 _DEEPEST_TABLE = 12
 
-_WIDEST_CELL = 60  # characters; more is a paragraph and the table a page's layout
-_WIDEST_ROW = 100
-
-# Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown. One
-# that never ends goes on to the end, as in a browser.
-_UNSEEN = re.compile(
+UNSEEN = re.compile(
     r"<(?=[!?]|/[^a-zA-Z]|[stin][tcieof])(?:!--(?:-?>|.*?(?:--!?>|\Z))|[!?][^>]*(?:>|\Z)|/(?:[^a-zA-Z>][^>]*)?(?:>|\Z)"
     r"|(style|script|title|template|iframe|noframes|noembed)(?=[\s/>]|\Z)"
     r"(?:[^<]++|<(?!/\1[\s/>]))*+(?:<[^>]*>|\Z))",
     re.IGNORECASE | re.DOTALL,
 )
+"""Comments, what is read as one (13.2.5.41, 13.2.5.5), and elements whose text is not shown; the
+group has such an element's name. One that never ends goes on to the end, as in a browser."""
 
 
-def text_from_html(html: str) -> str:
+def text_from_html(html: str, writer: Writer | None = None) -> str:
     """The readable text of `html`: link addresses kept, hidden parts such as a preheader dropped.
 
-    Never raises; what is no proper HTML comes out as well as it can be read.
+    Never raises; what is no proper HTML comes out as well as it can be read. `writer`: what is used
+    instead of a plain one.
     """
     styles: list[str] = []
 
@@ -48,11 +47,11 @@ def text_from_html(html: str) -> str:
             styles.append(found[0])
         return ""
 
-    source = _UNSEEN.sub(drop, html)
+    source = UNSEEN.sub(drop, html)
     if KEEPS_LINES in source:
         source = with_breaks(source)
     hidden = hidden_classes(styles) if styles else frozenset()
-    reader = _Reader(pages(hidden).pieces(source))
+    reader = _Reader(pages(hidden).pieces(source), writer or Writer())
     reader.read()
     return reader.end()
 
@@ -60,8 +59,8 @@ def text_from_html(html: str) -> str:
 class _Reader:
     """Takes tags and texts in turn; keeps what is open. `writer`: what they are written to."""
 
-    def __init__(self, pieces: list[Piece]) -> None:
-        self.writer = Writer()
+    def __init__(self, pieces: list[Piece], writer: Writer) -> None:
+        self.writer = writer
         self._pieces = pieces
         self._counted = 1  # how many pieces `_open` has taken; the first has no tag
         self._open: OpenElement | None = None
@@ -171,7 +170,7 @@ class _Reader:
             writer.undrawn += 1
         else:
             writer.leave(PARAGRAPH)
-            self.writer = Writer(around=writer)
+            self.writer = writer.within()
 
     def _end_table(self) -> None:
         """The innermost table ends, which may be too deep to be drawn."""
@@ -180,68 +179,5 @@ class _Reader:
             writer.undrawn -= 1
         elif around is not None:
             writer.cell()
-            around.leave(PARAGRAPH)
-            around.block(_table_lines(writer.rows))
-            around.leave(PARAGRAPH)
+            around.table(writer.rows)
             self.writer = around
-
-
-def _table_lines(rows: list[list[Cell]]) -> list[str]:
-    """The lines of a table, whose cells have a word each: in columns where it holds data."""
-    rows = [row for row in rows if row]
-    widths = _widths(rows)
-    if widths is None:
-        return _side_by_side(rows)
-    columns = sorted(widths)
-    if sum(widths.values()) + 2 * len(widths) > _WIDEST_ROW:
-        return [_barred(row, columns) for row in rows]
-    starts, start = {}, 0
-    for column in columns:
-        starts[column] = start
-        start += widths[column] + 2
-    written = []
-    for row in rows:
-        line = ""
-        for column, _, lines, _, _ in row:
-            gap = max(starts[column] - len(line), 2 if line else 0)
-            line += " " * gap + lines[0]
-        written.append(line)
-    return written
-
-
-def _widths(rows: list[list[Cell]]) -> dict[int, int] | None:
-    """How wide each column is that has a word; None: this is a page's layout, and no data."""
-    if len(rows) < 2:
-        return None
-    widths: dict[int, int] = {}
-    for row in rows:
-        for column, span, lines, _, _ in row:
-            width = len(lines[0])
-            if len(lines) > 1 or width > _WIDEST_CELL:
-                return None
-            widths[column] = max(widths.get(column, 0), width if span == 1 else 0)
-    return widths if len(widths) > 1 else None
-
-
-def _side_by_side(rows: list[list[Cell]]) -> list[str]:
-    """A line for each row; a cell whose content is a block of its own begins on a line of its
-    own."""
-    written: list[str] = []
-    left = 0
-    for row in rows:
-        for number, (_, _, lines, before, after) in enumerate(row):
-            gap = max(left, before)
-            if number and not gap and len(written[-1]) + len(lines[0]) <= _WIDEST_ROW:
-                written[-1] += f"  {lines[0]}"
-                written += lines[1:]
-            else:
-                if gap > LINE and written:
-                    written.append("")
-                written += lines
-            left = after
-    return written
-
-
-def _barred(row: list[Cell], columns: list[int]) -> str:
-    texts = {column: lines[0] for column, _, lines, _, _ in row}
-    return " | ".join(texts.get(column, "") for column in columns).rstrip(" |")

@@ -11,7 +11,8 @@ from html import unescape
 from typing import Any
 
 from adapters.html import VOID, attributes_of, decoded, tokens, whole_tag
-from adapters.templates.text_writer import LINE, PARAGRAPH, Writer
+from adapters.templates.text_tables import LINE, PARAGRAPH
+from adapters.templates.text_writer import Writer
 from adapters.templates.visibility import Look, look_of
 
 Act = Callable[..., None]
@@ -19,7 +20,9 @@ Act = Callable[..., None]
 
 TABLE = ("table", "/table")
 
-_RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
+RARE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
+"""What has no width. Of these only U+034F counts as printable."""
+
 _INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0x200B, 0x2060, 0xFEFF))
 _JOINERS = "\u200c\u200d"
 _ANY = "https://any.invalid"
@@ -228,7 +231,7 @@ def _readable(href: str) -> str:
 def folded(text: str) -> str:
     """The words of a text, one blank between them. What has no width is left out; a joiner stays
     within a word."""
-    if text.isascii() or not _RARE.search(text):
+    if text.isascii() or not RARE.search(text):
         return " ".join(text.split())
     return " ".join(w for w in text.translate(_INVISIBLE).split() if w.strip(_JOINERS))
 

@@ -2,14 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from adapters.templates.text_tables import LINE, PARAGRAPH, Cell, table_lines
+
 if TYPE_CHECKING:
     from adapters.templates.text_pieces import Tag
-
-LINE, PARAGRAPH = 1, 2
-"""Gaps: a new line, and one with an empty line before it."""
-
-Cell = tuple[int, int, list[str], int, int]
-"""A cell's column and span, its lines, and the gaps that its content left before and after."""
 
 _BREAKS = ("", "\n", "\n\n")
 _MOST_COLUMNS = 1000
@@ -56,6 +52,10 @@ class Writer:
         self.pre: list[str] | None = None
         self.link: tuple[str, int] | None = None
 
+    def within(self) -> "Writer":
+        """A writer for a table in what this one writes."""
+        return Writer(around=self)
+
     def put(self, text: str) -> None:
         """A text, after the gap or bullet that is due."""
         lists, gap = self.lists, self.gap
@@ -76,9 +76,13 @@ class Writer:
     def block(self, lines: list[str]) -> None:
         """Lines that are laid out already; the first has a word."""
         if lines:
-            further = f"\n{self.lists[-1].text_indent}" if self.lists else "\n"
-            self.put(lines[0] + "".join(further + line if line else "\n" for line in lines[1:]))
+            self.put(indented(lines, self.indent))
             self.leave(LINE)
+
+    @property
+    def indent(self) -> str:
+        """What stands before each further line of an item."""
+        return self.lists[-1].text_indent if self.lists else ""
 
     def leave(self, gap: int) -> None:
         """See that there is at least this gap before what comes next."""
@@ -115,7 +119,7 @@ class Writer:
         self.link = None
         written = self.pieces if self.pre is None else self.pre
         label = "".join(written[start:]).strip()
-        if address and label != address:
+        if address and self.is_other(address, label):
             if self.pre is not None:
                 self.pre.append(f" <{address}>" if label else f"<{address}>")
             elif self.pieces and not (self.gap or self.bullet):
@@ -123,6 +127,10 @@ class Writer:
             else:
                 self.put(f"<{address}>")
         self.after_link = True
+
+    def is_other(self, address: str, label: str) -> bool:
+        """Whether a link's label leaves its address unsaid."""
+        return address != label
 
     def start_list(self, tag: "Tag") -> None:
         """A list begins, within an item perhaps."""
@@ -165,6 +173,12 @@ class Writer:
             self.block(lines)
             self.leave(PARAGRAPH)
 
+    def table(self, rows: list[list[Cell]]) -> None:
+        """A table that has ended, by its rows."""
+        self.leave(PARAGRAPH)
+        self.block(table_lines(rows))
+        self.leave(PARAGRAPH)
+
     def row(self, _tag: "Tag") -> None:
         """A row or a caption begins, and the cell before ends."""
         self.cell()
@@ -190,9 +204,8 @@ class Writer:
             if self.pre is not None:
                 self.end_pre()
             if self.pieces:
-                lines = "".join(self.pieces).split("\n")
-                span = self._span or _MOST_COLUMNS
-                self.rows[-1].append((self._column, span, lines, self.first_gap, self.gap))
+                text, span = "".join(self.pieces), self._span or _MOST_COLUMNS
+                self.rows[-1].append((self._column, span, text, self.first_gap, self.gap))
                 if not self._span:
                     self.rows.append([])
             self.pieces, self.lists = [], []
@@ -212,3 +225,9 @@ class Writer:
         if tag.rows > 1 and len(self._covered) < _MOST_COVERED:
             reach = range(self._column, self._column + min(tag.span, _MOST_COVERED))
             self._covered |= dict.fromkeys(reach, tag.rows)
+
+
+def indented(lines: list[str], indent: str) -> str:
+    """The lines as one text, where further ones than the first begin with `indent`."""
+    further = f"\n{indent}"
+    return lines[0] + "".join([further + line if line else "\n" for line in lines[1:]])

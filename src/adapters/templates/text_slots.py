@@ -1,0 +1,165 @@
+"""A text with slots for values: made of a page that has a sign in place of each value."""
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import chain
+from operator import eq, itemgetter
+
+from adapters.templates.text_alternative import text_from_html
+from adapters.templates.text_tables import Cell, table_lines
+from adapters.templates.text_writer import Writer, indented
+from adapters.templates.visibility import KEEPS_LINES
+
+CUT = "\0"
+"""Stands between texts, and in none of them."""
+
+_FIRST = 0xF0000
+SLOT = re.compile("([\U000f0000-\U000fffff])")
+"""A slot's sign, for private use: no blank, and no part of what HTML or a text is made of."""
+
+MOST_VARIANTS = 4
+"""Forms that differ in one thing."""
+
+
+def sign_of(slot: int) -> str:
+    """The sign of the slot of that number."""
+    return chr(_FIRST + slot)
+
+
+def slot_of(sign: str) -> int:
+    """The number of the slot with that sign."""
+    return ord(sign) - _FIRST
+
+
+def chooser(numbers: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """What takes the items with these numbers out of a sequence."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    return lambda items: tuple([items[number] for number in numbers])
+
+
+class _Slotted:
+    """Texts with slots."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        parts = SLOT.split(CUT.join(texts))
+        self._format = "%s".join([part.replace("%", "%%") for part in parts[::2]])
+        self._chosen = chooser([slot_of(sign) for sign in parts[1::2]])
+
+    def filled(self, values: list[str]) -> list[str]:
+        """The texts with these values."""
+        return (self._format % self._chosen(values)).split(CUT)
+
+
+class _Table:
+    """A table with slots in its cells, which fills a slot itself."""
+
+    def __init__(self, rows: list[list[Cell]], indent: str) -> None:
+        self._rows = rows
+        self._indent = indent
+        self._cells = _Slotted([cell[2] for cell in chain(*rows)])
+
+    def filled(self, values: list[str]) -> str:
+        """The table's text."""
+        texts = iter(self._cells.filled(values))
+        rows = [
+            [(column, span, next(texts), before, after) for column, span, _, before, after in row]
+            for row in self._rows
+        ]
+        return indented(table_lines(rows), self._indent)
+
+
+class _Notes:
+    """What of a page depends on its values. `links`: address and label of each link that has a
+    slot. `same`: those links, by number, whose label is taken for their address. `tables`: those
+    with slots; they fill the slots from number `first_table` on."""
+
+    def __init__(self, same: tuple[int, ...], first_table: int) -> None:
+        self.same = same
+        self.links: list[str] = []
+        self.tables: list[_Table] = []
+        self.first_table = first_table
+
+
+class _SlotWriter(Writer):
+    """Writes signs as they come, and makes notes."""
+
+    def __init__(self, notes: _Notes, around: "_SlotWriter | None" = None) -> None:
+        super().__init__(around)
+        self._notes = notes
+
+    def within(self) -> "_SlotWriter":
+        """See Writer."""
+        return _SlotWriter(self._notes, around=self)
+
+    def is_other(self, address: str, label: str) -> bool:
+        """See Writer."""
+        links = self._notes.links
+        if not SLOT.search(address + label):
+            return super().is_other(address, label)
+        links += (address, label)
+        return len(links) // 2 - 1 not in self._notes.same
+
+    def table(self, rows: list[list[Cell]]) -> None:
+        """See Writer."""
+        if any(SLOT.search(cell[2]) for cell in chain(*rows)):
+            tables = self._notes.tables
+            sign = sign_of(self._notes.first_table + len(tables))
+            tables.append(_Table(rows, self.indent))
+            rows = [[(0, 1, sign, 0, 0)]]
+        super().table(rows)
+
+
+class Form:
+    """The text of the pages that differ from `page` in what stands in its slots.
+
+    `slots`: how many it has. `pages` and `mails`: those slots where an address begins, and where a
+    mail address does.
+    """
+
+    def __init__(self, page: str, slots: int, pages: list[int], mails: list[int]) -> None:
+        self._page = page
+        self._slots = slots
+        self._pages = pages
+        self._mails = mails
+        self._lines = _kept_lines(page)
+        self._variants: dict[tuple[int, ...], tuple[_Slotted, list[_Table]]] = {}
+        self._links = _Slotted(self._write(()).links)
+
+    def filled(self, values: list[str], html: str) -> str | None:
+        """The text of `html`, which has these values in its slots; None where it depends on them in
+        more than their words."""
+        if (
+            _kept_lines(html) != self._lines
+            or not all(values[slot].startswith("http") for slot in self._pages)
+            or not all(_is_mail(values[slot]) for slot in self._mails)
+        ):
+            return None
+        links = self._links.filled(values)
+        same = tuple([at for at, is_same in enumerate(map(eq, links[::2], links[1::2])) if is_same])
+        if same not in self._variants:
+            if len(self._variants) >= MOST_VARIANTS:
+                return None
+            self._write(same)
+        text, tables = self._variants[same]
+        values = values.copy()
+        for table in tables:
+            values.append(table.filled(values))
+        return text.filled(values)[0]
+
+    def _write(self, same: tuple[int, ...]) -> _Notes:
+        notes = _Notes(same, self._slots)
+        text = text_from_html(self._page, _SlotWriter(notes))
+        self._variants[same] = (_Slotted([text]), notes.tables)
+        return notes
+
+
+def _is_mail(address: str) -> bool:
+    """Whether it is shown as it is where it follows `mailto:`."""
+    return "@" in address and not address.startswith("tel:")
+
+
+def _kept_lines(page: str) -> tuple[int, ...]:
+    """What a page that may keep lines has of these: values must not add to them."""
+    kept = page.count(KEEPS_LINES)
+    return (kept, page.count("\n"), page.count("\r")) if kept else ()

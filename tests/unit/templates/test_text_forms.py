@@ -1,0 +1,172 @@
+"""The text of a page that was met before, but for its values, is the text that the page gives."""
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup, escape
+
+from adapters.templates import text_forms
+from adapters.templates.text_alternative import text_from_html
+from adapters.templates.text_forms import KnownPages, TextForms
+
+_OWN = st.sampled_from(
+    ("<p>", "</p>", "<td>", "<td ", "<tr>", "<tr><td>", "</td>", "<table>", "</table>", "<li>",
+     "<ol start=", "<ul>", "</ul>", "<a href='", "<br>", "<pre>", "<div>", "</div>", "</a>",
+     '<a href="', '<a title="x" href="', '<a href="mailto:', '<a href="tel:', '<a href="https://e/',
+     '<a href="/x?a=1&b=', '<a href="#', '<a href="T', '<a href=', '"', '">', "'>", ">",
+     '" class="h">', '<img alt="', '<img alt=" a ', '<p style="', '<p class="',
+     '<b hidden title="', "<", "</", "<!", "<!-", "<!--", "-->", "->", "--", "!", "<!--[if mso]>",
+     "<![endif]-->", "<title>", "</title", "<style>.", "</style>",
+     "<style>.h{display:none}</style>", '<p style="white-space:pre-line">', "white-", "space",
+     "<span style='display:block'>", "</span>", '<td colspan="', '<td rowspan="2">', "&", "&am",
+     "&#", "p;", "&nbsp;", "&nbsp", "word", " ", "\n", " two  words ", "\u200b", "\u200d",
+     "\u034f", "%", "%s", "{}", "\u00a6", "\U000f0000", "\0", "\u00e9", "", "https://e/", "http",
+     "tel:", "a" * 50)
+)  # fmt: skip
+_VALUE = st.one_of(
+    st.sampled_from(
+        ("Ada", "two words", " a", "a ", "a\nb", "a  b", " ", "\n", "", "a&b", "<b>", 'a"b', "it's",
+         "https://e/", "http", "https://e/?a&b", "mailto:a@b", "tel:1@", "a@b.c", "javascript:x",
+         "#", "-", "--", "!", ">", "/", "div", "amp;", "amp", "copy", "#60;", "white-space",
+         "space", "white-", "\u200b", "\u200d", "a\u00adb", "\u034f", "\u00a0", "\u00a0a",
+         "\u3000", "\u00a6", "%", "%s", "\U000f0000", "\0", "a\0b", "\u00e9\u0142\U0001f600",
+         "\u0627", "\r\n", "pre-line", "=", "b" * 70, "none", "h", "2", "0", "\x85", "\x1c",
+         "\u2028", "\ud800")
+    ).map(escape),
+    st.sampled_from(
+        ("<b>x</b>", "</p>", "<a href='/y'>", "&nbsp;", "&copy", "&lt", "'", '"', "<", "-->",
+         "<table><tr><td>1<td>2</table>")
+    ).map(Markup),
+)  # fmt: skip
+_PLAIN = st.sampled_from(("Ada", "two words", "a@b.c", "https://e/", "a&b", "5", "b" * 70)).map(
+    escape
+)
+_ANY_PAGE = st.lists(st.one_of(_OWN, _OWN, st.none()), max_size=25)
+_USUAL_PAGE = st.lists(
+    st.one_of(
+        st.none(),
+        st.sampled_from(
+            ("<p>", "</p>", "<table>", "</table>", "<tr>", "<td>", "<li>", "<ul>", "</ul>", "<br>",
+             " word ", ", ", "<a href=\"https://e/\">", "</a>", "<div>", "<ol start=5>",
+             "<td colspan=2>", "<td rowspan=2>", "<span style='display:block'>", "<b hidden>",
+             "</b>", "</span>", "\n", "<title>", "</title>", "&amp;", "100 % ",
+             '<p style="white-space:pre">')
+        ),
+        st.sampled_from(("https://e/", "mailto:", "/", "")).map('<a href="{}'.format),
+        st.just('">'),
+    ),
+    max_size=40,
+)  # fmt: skip
+
+
+_DRAWS = st.lists(st.lists(_VALUE, min_size=1, max_size=6), min_size=2, max_size=5)
+_PLAIN_DRAWS = st.lists(st.lists(_PLAIN, min_size=1, max_size=6), min_size=2, max_size=5)
+_LINK = ('<p><a href="', None, '">', None, "</a></p>")
+_ROW = ("<tr><td>", None, "</td><td>", None, "</td></tr>")
+
+
+def _page(own: Sequence[str | None], values: Sequence[Markup]) -> list[str]:
+    """The chunks of a page, with a value for each None."""
+    given_values = cycle(values)
+    return [next(given_values) if chunk is None else chunk for chunk in own]
+
+
+def _check(own: list[str | None], draws: list[list[Markup]]) -> None:
+    forms = TextForms()
+    for values in [*draws, *draws]:
+        chunks = _page(own, values)
+        html = "".join(chunks)
+
+        assert forms.text_of(chunks, html) == text_from_html(html)
+
+
+@given(_ANY_PAGE, _DRAWS)
+def test_whatever_the_values_are_the_text_is_that_of_the_page(
+    own: list[str | None], draws: list[list[Markup]]
+) -> None:
+    _check(own, draws)
+
+
+@given(_USUAL_PAGE, _PLAIN_DRAWS)
+def test_values_that_are_words_stand_where_the_page_has_them(
+    own: list[str | None], draws: list[list[Markup]]
+) -> None:
+    _check(own, draws)
+
+
+@given(_USUAL_PAGE, _DRAWS)
+def test_values_of_any_kind_are_read_right_on_a_usual_page(
+    own: list[str | None], draws: list[list[Markup]]
+) -> None:
+    _check(own, draws)
+
+
+@pytest.mark.parametrize(
+    ("own", "values", "text"),
+    [
+        (("<p>Dear ", None, ",</p>\n"), ["Ada & Söhne"], "Dear Ada & Söhne,\n"),
+        (("<p>", None, "</p>100 %"), ["a\n  b "], "a b\n\n100 %\n"),
+        (_LINK, ["https://e/1?a&b", "See"], "See <https://e/1?a&b>\n"),
+        (_LINK, ["https://e/1", "https://e/1"], "https://e/1\n"),
+        (('<a href="mailto:', None, '">', None, "</a>"), ["a@b.c"], "a@b.c\n"),
+        (("<table>", *_ROW, *_ROW, "</table>"), ["Tea", "2", "Long name", "19"],
+         "Tea        2\nLong name  19\n"),
+        (("<table>", *_ROW, *_ROW, "</table>"), ["a " * 40, "b", "c", "d"],
+         f"{'a ' * 40} b\nc  d\n"),
+        (("<ol><li>a<table>", *_ROW, "<tr><td>x</td></tr></table></ol>"), ["1", "2"],
+         "1. a\n\n   1  2\n   x\n"),
+        (('<img alt="', None, '"><!-- ', None, " -->"), ["Logo", "x"], "Logo\n"),
+        (('<p style="white-space:pre-line">', None, "</p>"), ["a"], "a\n"),
+    ],
+)  # fmt: skip
+def test_a_usual_page_is_not_read_again(
+    own: Sequence[str | None], values: list[str], text: str
+) -> None:
+    known, chunks = KnownPages(tuple(own)), _page(own, list(map(escape, values)))
+
+    assert known.text_of(chunks, "".join(chunks)) == text
+    assert text_from_html("".join(chunks)) == text
+
+
+@pytest.mark.parametrize(
+    ("own", "value"),
+    [
+        (("<p>", None), Markup("<b>x</b>")),
+        (("<p>", None), Markup("&copy;")),
+        (("<p>", None), escape("a\u200bb")),
+        (('<a href="', None, '">x</a>'), escape("javascript:x")),
+        (('<a href="mailto:', None, '">x</a>'), escape("tel:1@2")),
+        (("<style>.", None, "{display:none}</style><b class=h>x</b>"), escape("h")),
+        (("<p class='", None, "'>x"), escape("y")),
+        (("<!--", None, ">x"), escape("--")),
+        (("<", None, ">x"), escape("b")),
+        (("&", None, ";"), escape("amp")),
+        (("<pre>", None), escape(" a\n b")),
+        (('<p style="white-space:pre-line">', None), escape("a\nb")),
+        (('<b style="white-', None, ':pre">a\nb'), escape("space")),
+    ],
+)
+def test_a_page_that_its_values_could_change_is_read_again(
+    own: tuple[str | None, ...], value: Markup
+) -> None:
+    chunks = _page(own, [value])
+
+    assert KnownPages(own).text_of(chunks, "".join(chunks)) is None
+
+
+def test_what_is_remembered_of_pages_is_bounded() -> None:
+    forms = TextForms(most_kept=3, most_met=10)
+    for number in [n for n in range(40) for _ in range(3)]:
+        forms.text_of([f"<p>{number}", Markup("x")], f"<p>{number}x")
+
+    assert forms.size <= 3 + 10
+
+
+def test_a_page_of_many_chunks_is_read_as_ever() -> None:
+    forms, chunks = TextForms(), ["<br>", Markup("x")] * text_forms.MOST_CHUNKS
+    for _ in range(3):
+        assert forms.text_of(chunks, "".join(chunks)) == text_from_html("".join(chunks))
+    assert forms.size == 0
