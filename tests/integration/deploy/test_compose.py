@@ -3,111 +3,22 @@
 import json
 import os
 import time
-import uuid
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from http.client import HTTPConnection
-from pathlib import Path
 
 import pytest
 
-from tests.support.containers import MAILHOG, RABBITMQ, require_image
-from tests.support.mailbox import Mailbox
-from tests.support.ports import free_port
-from tests.support.readiness import until_it_answers
-from tests.support.tools import ROOT, run, tool
+from tests.support.compose_stack import DISPATCHER, Stack, running_stack
+from tests.support.containers import require_image
+from tests.support.tools import run, tool
 from tests.support.worker import wait_until
 
 pytestmark = pytest.mark.slow
 
-IMAGE = os.environ.get("DISPATCHER_TEST_IMAGE", "dispatcher")
-TRAEFIK = os.environ.get("DISPATCHER_TEST_TRAEFIK_IMAGE", "traefik:v3.6")
-
-
-@dataclass(frozen=True)
-class Stack:
-    """compose.yaml under a project name and a port of its own."""
-
-    port: int
-    templates: Path
-    name: str = field(default_factory=lambda: f"dispatcher-test-{uuid.uuid4().hex[:8]}")
-
-    def compose(self, *arguments: str, seconds: float = 120) -> str:
-        override = self.templates.parent / "override.yaml"
-        volumes = f"    volumes: ['{self.templates}:/templates:ro']\n"
-        override.write_text(f"services:\n  dispatcher:\n{volumes}")
-        env = {
-            **os.environ,
-            "HTTP_PORT": str(self.port),
-            "WORKER_IMAGE": IMAGE,
-            "TRAEFIK_IMAGE": TRAEFIK,
-            "RABBITMQ_IMAGE": os.environ.get(*RABBITMQ),
-            "MAILBOX_IMAGE": os.environ.get(*MAILHOG),
-        }
-        files = ["-f", str(ROOT / "compose.yaml"), "-f", str(override)]
-        return run(
-            *(tool("docker"), "compose", "-p", self.name, *files, *arguments),
-            env=env,
-            seconds=seconds,
-        )
-
-    def start(self) -> None:
-        """Start what is not running; traefik then has a page behind each name."""
-        self.compose("up", "-d", "--wait", "--no-build", seconds=180)
-        for host in ("mail.localhost", "rabbit.localhost"):
-            until_it_answers(partial(self._ask, host))
-
-    def _ask(self, host: str) -> None:
-        status, _ = self.get(host)
-        if status != 200:
-            raise ConnectionError(f"{host} answers {status}")
-
-    def log(self) -> str:
-        """What the worker has logged."""
-        return self.compose("logs", "--no-color", "dispatcher")
-
-    def get(self, host: str, path: str = "/") -> tuple[int, bytes]:
-        """Ask traefik for a page of `host`: its status and body."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", path, headers={"Host": host})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    @property
-    def mailbox(self) -> Mailbox:
-        return Mailbox(f"http://127.0.0.1:{self.port}", "mail.localhost")
-
-    def ids(self) -> Counter[str]:
-        """How many mails there are in the mailbox for each message's id."""
-        headers = [mail["Content"]["Headers"] for mail in self.mailbox.mails()]
-        return Counter(one["X-Dispatcher-Id"][0] for one in headers)
-
-    def send(self, count: int) -> list[str]:
-        """Publish fake messages; their ids."""
-        command = ("run", "--rm", "dispatcher", "send", "welcome", "--fake", str(count))
-        ids = self.compose(*command).split()
-        assert len(set(ids)) == count
-        return ids
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    for image in (IMAGE, TRAEFIK, os.environ.get(*RABBITMQ), os.environ.get(*MAILHOG)):
-        require_image(str(image))
-    folder = tmp_path_factory.mktemp("compose")
-    run("cp", "-r", ROOT / "templates", folder)
-    run("chmod", "-R", "a+rX", folder / "templates")
-    stack = Stack(free_port(), folder / "templates")
-    try:
-        stack.start()
+    with running_stack(tmp_path_factory.mktemp("compose")) as stack:
         yield stack
-    finally:
-        stack.compose("down", "-v", "--timeout", "5")
 
 
 def test_five_fake_mails_are_in_the_mailbox_at_its_subdomain(stack: Stack) -> None:
@@ -186,10 +97,11 @@ def test_a_thousand_mails_pass_a_worker_with_128_mib_and_a_root_it_cannot_write(
 
 
 def test_the_image_adds_at_most_60_megabytes_to_its_base() -> None:
-    require_image(IMAGE)
+    image = str(os.environ.get(*DISPATCHER))
+    require_image(image)
     base = os.environ.get("DISPATCHER_TEST_PYTHON_IMAGE", "python:3.13-slim-trixie")
     require_image(base)
 
-    [image, below] = json.loads(run(tool("docker"), "image", "inspect", IMAGE, base))
+    [ours, below] = json.loads(run(tool("docker"), "image", "inspect", image, base))
 
-    assert image["Size"] - below["Size"] < 60_000_000
+    assert ours["Size"] - below["Size"] < 60_000_000

@@ -3,6 +3,7 @@
 What this machine has no place for is replaced: /opt, /etc, the service manager, a cluster.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.deploy.test_compose import IMAGE
 from tests.integration.deploy.test_manifests import SECRETS
+from tests.support.compose_stack import DISPATCHER
 from tests.support.containers import require_image
 from tests.support.doc_runner import blocks_of
 from tests.support.tools import ROOT, run, tool
@@ -102,7 +103,8 @@ def test_the_block_for_kubernetes_reads_what_it_applies(checkout: Path) -> None:
 
 @pytest.mark.slow
 def test_the_block_for_one_container_starts_a_worker_that_ends_well() -> None:
-    require_image(IMAGE)
+    image = str(os.environ.get(*DISPATCHER))
+    require_image(image)
     name = f"dispatcher-test-{uuid.uuid4().hex[:8]}"
     text = block("One container")
     build, _, start = text.partition("\n")
@@ -110,7 +112,7 @@ def test_the_block_for_one_container_starts_a_worker_that_ends_well() -> None:
     start = start.replace("--name dispatcher", f"--name {name}")
     start = start.replace("-v dispatcher:/data", f"-v {name}:/data")
     assert start.rstrip().endswith("\n    dispatcher")
-    start = start.rstrip().removesuffix("dispatcher") + IMAGE
+    start = start.rstrip().removesuffix("dispatcher") + image
     docker = tool("docker")
 
     def log() -> str:

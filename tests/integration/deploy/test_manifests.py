@@ -122,6 +122,36 @@ def test_the_alert_rules_are_valid_and_fire_when_they_must() -> None:
     assert "SUCCESS" in said
 
 
+def test_grafanas_own_types_read_the_dashboards() -> None:
+    dashboards = sorted((DEPLOY / "grafana/dashboards").iterdir())
+
+    said = run(tool("check-dashboard"), *dashboards)
+
+    assert said.count("panels are valid") == len(dashboards) > 0
+
+
+def test_grafana_is_given_the_dashboards_and_the_prometheus_of_the_same_stack() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    mounts = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
+    provisioning = DEPLOY / "grafana/provisioning"
+    [provider] = yaml.safe_load((provisioning / "dashboards/dispatcher.yaml").read_text())[
+        "providers"
+    ]
+    [source] = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text())[
+        "datasources"
+    ]
+    dashboard = json.loads((DEPLOY / "grafana/dashboards/dispatcher.json").read_text())
+    [variable] = dashboard["templating"]["list"]
+
+    assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
+    assert mounts["./deploy/grafana/dashboards"] == provider["options"]["path"]
+    assert provider["type"] == "file"
+    service, port = re.fullmatch(r"http://(\w+):(\d+)", source["url"]).groups()  # type: ignore[union-attr]
+    assert services[service]["image"].rpartition("/")[2].startswith("prometheus:")
+    assert f"--url=http://localhost:{port}" in services[service]["healthcheck"]["test"]
+    assert (variable["query"], variable["current"]["value"]) == (source["type"], source["uid"])
+
+
 def test_every_panel_of_the_dashboard_asks_the_data_source_that_is_chosen() -> None:
     dashboard = json.loads((DEPLOY / "grafana/dashboards/dispatcher.json").read_text())
 
