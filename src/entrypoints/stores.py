@@ -12,6 +12,7 @@ from adapters.clock import SystemClock
 from adapters.inbound.contract import Consumer, DeadLetters, Publisher, QueueState
 from adapters.inbound.in_hand import InHand
 from adapters.message_format.rules import MessageRules
+from adapters.secret import Secret
 from domain.ledger import DeliveryLedger
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier
@@ -54,7 +55,7 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
 
     try:
         return RabbitSettings(
-            url=settings.broker,
+            url=settings.broker_url or Secret(settings.broker),
             files=settings.broker_files,
             queues=settings.managed_queues,
             bindings=settings.bindings,
@@ -163,13 +164,13 @@ def topology(rabbit: "RabbitSettings") -> "Topology":
 def ledger_and_paces(settings: Settings, clock: SystemClock) -> tuple[DeliveryLedger, PaceStore]:
     """Who got which message, and how fast each provider is sent to; neither is opened before it is
     used. Raises SettingsInvalid."""
-    url = settings.ledger
-    if url.startswith(("memory:", "sqlite:")):
+    url = settings.ledger_url or Secret(settings.ledger)
+    if url.value.startswith(("memory:", "sqlite:")):
         from adapters.sqlite.ledger import SqliteLedger
         from adapters.sqlite.paces import SqlitePaces
         from adapters.sqlite.url import parse_sqlite_url
 
-        file = None if url.startswith("memory:") else parse_sqlite_url(url)
+        file = None if url.value.startswith("memory:") else parse_sqlite_url(url.value)
         return SqliteLedger(file, clock, lease=settings.lease), SqlitePaces(file)
     try:
         from adapters.redis.ledger import RedisLedger

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from adapters.channels.apprise.notifier import AppriseNotifier
+from adapters.secret import Secret
 from domain.errors import Transient
 from domain.ports import Notifier
 from tests.contracts.notifier import NAMED_WAIT, SECRET, Peer, Trouble
@@ -33,7 +34,7 @@ class ApprisePeer:
         place = f"json://worker:{SECRET}@127.0.0.1:{server.port}"
         options = f"+X-Key={SECRET}&cto={timeout}&rto={timeout}"
         self.notifier: Notifier = AppriseNotifier(
-            {name: f"{place}/{name}/{SECRET}?{options}" for name in NAMES}
+            {name: Secret(f"{place}/{name}/{SECRET}?{options}") for name in NAMES}
         )
 
     def accepted(self) -> list[str]:

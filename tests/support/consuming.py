@@ -10,6 +10,7 @@ from adapters.inbound.contract import InboundMessage, Settlement
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
+from adapters.secret import Secret
 from domain.events import (
     Event,
     QueueRecreated,
@@ -75,10 +76,12 @@ class Troubles:
                 self.recreated.append(queue)
 
 
-def settings_for(broker: Broker, queue: str, **changes: object) -> RabbitSettings:
-    """Settings with one short tier, unless told otherwise."""
+def settings_for(
+    broker: Broker, queue: str, *, url: str | Secret = "", **changes: object
+) -> RabbitSettings:
+    """Settings with one short tier, unless told otherwise. `url`: another than the broker's."""
     values: dict[str, Any] = {
-        "url": broker.url,
+        "url": url if isinstance(url, Secret) else Secret(url or broker.url),
         "queues": (queue,),
         "tiers": (timedelta(milliseconds=200),),
         "prefetch": 50,

@@ -8,7 +8,7 @@ from adapters.channels.email.connect import Connector
 from adapters.channels.email.oauth2 import FetchedToken
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens
 from adapters.channels.email.url import Auth
-from adapters.setting_values import Secret
+from adapters.secret import Secret
 from tests.support.http_server import Answer, HttpServer, Request
 from tests.support.relays import SHORT, relay
 from tests.support.smtp_server import SmtpServer
@@ -45,7 +45,7 @@ def fetched(
         oauth2_scope="mail",
         oauth2_refresh_token=None if refresh_token is None else Secret(refresh_token),
     )
-    return FetchedToken(settings, RefreshTokenFile(home / "kept.json", "client"), **options)
+    return FetchedToken(settings, RefreshTokenFile(home / "kept.json", lambda: "client"), **options)
 
 
 def token_server(token: str, **options: Any) -> SmtpServer:

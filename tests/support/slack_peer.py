@@ -35,7 +35,7 @@ class SlackPeer:
         self.notifier: Notifier = SlackNotifier(
             token=lambda: slack.token,
             webhook_url=lambda: None,
-            api_url=slack.api_url,
+            api_url=lambda: slack.api_url,
             pace=SlackPace(per_second=1000, burst=100),
             timeout=timeout,
         )

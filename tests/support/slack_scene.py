@@ -27,7 +27,7 @@ def with_slack(
             values: dict[str, Any] = {
                 "token": lambda: None if webhook else slack.token,
                 "webhook_url": lambda: slack.hook_url if webhook else None,
-                "api_url": slack.api_url,
+                "api_url": lambda: slack.api_url,
                 "timeout": 1,
             }
             notifier = SlackNotifier(**{**values, **options})

@@ -32,7 +32,7 @@ class TelegramPeer:
         self.api = api
         self.notifier: Notifier = TelegramNotifier(
             token=lambda: api.token,
-            api_url=api.url,
+            api_url=lambda: api.url,
             limits=BRISK,
             client=HttpClient("telegram", timeout=timeout),
         )

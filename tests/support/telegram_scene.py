@@ -38,7 +38,7 @@ def with_telegram(
         async with BotApi() as api:
             notifier = TelegramNotifier(
                 token=lambda: api.token,
-                api_url=api.url,
+                api_url=lambda: api.url,
                 attachments_dir=attachments_dir,
                 limits=limits,
                 client=HttpClient("telegram", timeout=2),

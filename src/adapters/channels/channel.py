@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, r
 from adapters.channels.finding import TIMEOUT, Finding
 from adapters.channels.shared.blips import BlipTolerantNotifier
 from adapters.channels.shared.captured import CapturedContent, CapturedNotifier, read_text
-from adapters.setting_values import Secret
+from adapters.secret import Secret
 from adapters.template_parts import ChannelParts
 from adapters.urls import MASK
 from domain.errors import Permanent

@@ -12,6 +12,7 @@ from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.connect_faults import LoginRefused
 from adapters.rabbitmq.connection import AmqpConnection, connect
+from adapters.rabbitmq.parameters import BrokerAddress
 from adapters.rabbitmq.preparing import Preparer
 from adapters.rabbitmq.publisher import PublishLink
 from adapters.rabbitmq.settings import RabbitSettings, queue_plans
@@ -25,6 +26,8 @@ _log = structlog.get_logger()
 
 # Seconds between two looks at whether the queues are empty.
 _DRAIN_LOOK = 0.05
+# Seconds between two looks at whether the setting has changed while the broker is away.
+_ADDRESS_LOOK = 1.0
 
 
 class RabbitConsumer:
@@ -46,7 +49,7 @@ class RabbitConsumer:
         self._events = events or NoObserver()
         self._in_hand = in_hand or InHand()
         self._stopping = asyncio.Event()
-        self._link = PublishLink(settings.address, "dispatcher publishing", self._events)
+        self._link = PublishLink(lambda: settings.address, "dispatcher publishing", self._events)
         self._preparer = Preparer(settings, self._events)
         self._settler = Settler(settings, self._preparer, self._link, backoff, self._events)
         self._subscriptions: Sequence[Subscription] = ()
@@ -97,8 +100,9 @@ class RabbitConsumer:
         # A broker that is starting may refuse for a moment; a wrong password is not tried often.
         refused = Backoff(DoublingWait(first=2.0, longest=120.0))
         while True:
+            address = self._settings.address
             try:
-                self._connection = await connect(self._settings.address, "dispatcher consuming")
+                self._connection = await connect(address, "dispatcher consuming")
             except BrokerUnavailable as error:
                 is_login = isinstance(error, LoginRefused)
                 delay = (refused if is_login else backoff).failed(clock.time())
@@ -114,7 +118,14 @@ class RabbitConsumer:
                 delay = backoff.failed(clock.time())
                 lost = f"the connection to the broker is lost: {reason}"
                 self._events.emit(TroubleBegan(BROKER, lost, delay))
-            await asyncio.sleep(delay)
+            await self._wait(delay, address)
+
+    async def _wait(self, seconds: float, used: BrokerAddress) -> None:
+        """Wait, less long where the settings name another address or login by then."""
+        while seconds > 0 and self._settings.address == used:
+            pause = min(seconds, _ADDRESS_LOOK)
+            seconds -= pause
+            await asyncio.sleep(pause)
 
     async def _serve(self, connection: AmqpConnection) -> str:
         subscribing = [self._subscribe(connection, each) for each in self._subscriptions]

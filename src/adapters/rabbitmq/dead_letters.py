@@ -53,7 +53,7 @@ class RabbitDeadLetters:
     def __init__(self, settings: RabbitSettings, *, batch: int = _BATCH) -> None:
         self._settings = settings
         self._batch = batch
-        self._link = PublishLink(settings.address, "dispatcher releases")
+        self._link = PublishLink(lambda: settings.address, "dispatcher releases")
         self._visiting = asyncio.Lock()
 
     async def count(self, queue: str) -> int:

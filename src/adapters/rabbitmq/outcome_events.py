@@ -67,7 +67,7 @@ class OutcomeExchange:
         self._content_type = content_type
         preparer = Preparer(settings)
         self._link = PublishLink(
-            settings.address,
+            lambda: settings.address,
             "dispatcher events",
             exchange=exchange,
             mandatory=False,  # an event that no queue is bound for is no loss

@@ -32,7 +32,7 @@ class PublishLink:
 
     def __init__(
         self,
-        address: BrokerAddress,
+        address: Callable[[], BrokerAddress],
         name: str,
         events: EventSink | None = None,
         *,
@@ -40,9 +40,10 @@ class PublishLink:
         mandatory: bool = True,
         prepare: Callable[[AmqpConnection], Awaitable[None]] | None = None,
     ) -> None:
-        """`events` gets why the broker takes no messages in, and that it does so again.
-        `mandatory`: a message that no queue takes is refused. `prepare` is called before each new
-        channel is used; it raises TopologyMismatch or ChannelLost."""
+        """`address` is asked before each connection. `events` gets why the broker takes no messages
+        in, and that it does so again. `mandatory`: a message that no queue takes is refused.
+        `prepare` is called before each new channel is used; it raises TopologyMismatch or
+        ChannelLost."""
         self._address = address
         self._name = name
         self._exchange = exchange
@@ -117,7 +118,7 @@ class PublishLink:
 
     async def _open(self) -> ConfirmingChannel:
         if self._connection is None or not self._connection.is_open:
-            self._connection = await connect(self._address, self._name)
+            self._connection = await connect(self._address(), self._name)
             self._connection.when_blocked(self._blocked)
         async with asking("no channel for publishing"):
             if self._prepare is not None:
@@ -132,7 +133,7 @@ class RabbitPublisher:
 
     def __init__(self, settings: RabbitSettings) -> None:
         self._preparer = Preparer(settings)
-        self._link = PublishLink(settings.address, "dispatcher publisher")
+        self._link = PublishLink(lambda: settings.address, "dispatcher publisher")
         self._prepared: set[str] = set()
 
     async def publish(

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.secret import Secret
+
 if TYPE_CHECKING:
     from adapters.rabbitmq.amqp_channel import AmqpChannel
     from adapters.rabbitmq.parameters import BrokerAddress
@@ -107,14 +109,15 @@ def _reason(error: OSError) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitSettings:
-    """`url`: one, or several with commas between them, tried in this order; `files`: for TLS.
+    """`url`: one, or several with commas between them, tried in this order, and read again at
+    each connect; `files`: for TLS.
     `tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
     in `prefetch_of`; `grace` is how long `stop` waits for what is in hand; `max_body` and
     `max_in_hand` are bytes: of the largest message, and of all in hand at once. `queue_arguments`
     replaces the arguments of work queues that we create. `events`: the exchange for outcome
     events. Raises ValueError, without the URL's secrets, where a value cannot work."""
 
-    url: str = field(repr=False)
+    url: Secret = field(repr=False)
     files: TlsFiles = field(default_factory=TlsFiles)
     queues: tuple[str, ...]
     bindings: tuple[Binding, ...] = ()
@@ -129,7 +132,8 @@ class RabbitSettings:
     events: str | None = None
 
     def __post_init__(self) -> None:
-        _ = self.address
+        self._parse(self.url.value)
+        object.__setattr__(self, "url", self.url.checked(self._parse))
         for queue in self.queues:
             if not queue or len(queue.encode()) > MAX_QUEUE_NAME:
                 raise ValueError(f"a queue name has 1 to {MAX_QUEUE_NAME} bytes")
@@ -142,11 +146,14 @@ class RabbitSettings:
 
     @property
     def address(self) -> "BrokerAddress":
-        """Where the brokers are and how to sign in. Raises ValueError."""
+        """Where the brokers are and how to sign in, as the setting has it now."""
+        return self._parse(self.url.now())
+
+    def _parse(self, url: str) -> "BrokerAddress":
         # Late: settings are read by programs that never load pika.
         from adapters.rabbitmq.parameters import BrokerAddress
 
-        return BrokerAddress.parse(self.url, self.files)
+        return BrokerAddress.parse(url, self.files)
 
 
 EXCHANGE = "dispatcher"

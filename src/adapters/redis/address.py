@@ -3,7 +3,7 @@
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -80,6 +80,10 @@ class RedisAddress:
             is_tls=is_tls,
             options=_checked(url.options, is_tls=is_tls),
         )
+
+    def is_same_place(self, other: "RedisAddress") -> bool:
+        """Whether both differ by the login at most."""
+        return replace(self, user=other.user, password=other.password) == other
 
 
 def _each_sentinel(text: str) -> list[str]:

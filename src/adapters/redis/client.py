@@ -1,38 +1,22 @@
-"""Runs scripts on the server that a URL names. Any error there means that the ledger is away."""
+"""Runs scripts on the server that a URL names, which is read again at each connect. Any error there
+means that the ledger is away."""
 
 import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from hashlib import sha1
-from types import SimpleNamespace
 from typing import Any, Final
 
 from redis import exceptions
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import (
-    MasterNotFoundError,
-    Sentinel,
-    SentinelManagedConnection,
-    SentinelManagedSSLConnection,
-)
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
+from redis.asyncio.sentinel import MasterNotFoundError
 
 from adapters.redis.address import RedisAddress
+from adapters.redis.connections import CONNECTIONS, PATIENCE, CurrentLogin, connection_pool
+from adapters.secret import Secret
 from domain.ledger import LedgerUnavailable
-
-PATIENCE: Final = 2.0
-"""Seconds after which a call has failed."""
-
-_CONNECTIONS: Final = 8
-_CALLS: Final[dict[str, Any]] = {
-    "socket_timeout": PATIENCE,
-    "socket_connect_timeout": PATIENCE,
-    "retry": Retry(NoBackoff(), 0),  # a start that was not answered may have happened
-}
 
 # By how the server's answer begins or what it holds; the first that fits
 # (https://redis.io/docs/latest/develop/reference/).
@@ -82,84 +66,70 @@ _ADD_CERTIFICATE: Final = "add ?ssl_certfile=…&ssl_keyfile=… to the URL"
 class RedisScripts:
     """A few connections to one server, made when first needed."""
 
-    def __init__(self, url: str, *common: str | int) -> None:
+    def __init__(self, url: Secret, *common: str | int) -> None:
         """`url`: see `RedisAddress`. `common`: the first arguments of each script. Raises
         ValueError for an invalid URL."""
         self._common = common
-        self._address = RedisAddress.parse(url)
-        self._pool = _connection_pool(self._address)
-        self._turns = asyncio.Semaphore(_CONNECTIONS)  # the pool alone is not fair to who waits
-        self._redis = Redis.from_pool(self._pool)
-        self.name = f"ledger {self._address.name}"
+        self._url = url.checked(RedisAddress.parse)
+        self._address = RedisAddress.parse(url.value)
+        self._read = url.value, self._address
+        self._turns = asyncio.Semaphore(CONNECTIONS)  # the pool alone is not fair to who waits
+        self._redis = self._client()
+
+    @property
+    def name(self) -> str:
+        """The ledger by its place, for errors."""
+        return f"ledger {self._address.name}"
 
     async def run(self, script: str, *arguments: str | int) -> Any:
         """What the script answers. Raises LedgerUnavailable; the script may have run then."""
-        call: Callable[..., Awaitable[Any]] = self._redis.execute_command
+        client = self._redis
         arguments = (0, *self._common, *arguments)
         try:
             async with asyncio.timeout(PATIENCE), self._turns:
+                client = self._redis
+                call: Callable[..., Awaitable[Any]] = client.execute_command
                 try:
                     return await call("EVALSHA", _digest(script), *arguments)
                 except exceptions.NoScriptError:  # the server does not know it, as after a restart
                     return await call("EVAL", script, *arguments)
         except (exceptions.RedisError, OSError) as error:  # a TimeoutError is an OSError
+            fault = LedgerUnavailable(f"{self.name}: {advice(error, self._address)}")
             # What else is in the pool is likely as dead; the next call connects again.
-            await self._pool.disconnect(inuse_connections=False)
-            raise LedgerUnavailable(f"{self.name}: {advice(error, self._address)}") from error
+            await client.connection_pool.disconnect(inuse_connections=False)
+            self._follow()
+            raise fault from error
+        finally:
+            if client is not self._redis:  # whoever uses the place that was left closes the door
+                await client.connection_pool.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         """Let go of the connections. May be called twice."""
         await self._redis.aclose()
-        await self._pool.disconnect()
+        await self._redis.connection_pool.disconnect()
+
+    def _follow(self) -> None:
+        """Go where the setting points now."""
+        address = self._now()
+        if not address.is_same_place(self._address):
+            self._address = address
+            self._redis = self._client()
+
+    def _client(self) -> Redis:
+        login = CurrentLogin(self._address, self._now)
+        return Redis.from_pool(connection_pool(self._address, login))
+
+    def _now(self) -> RedisAddress:
+        text, address = self._read
+        if (now := self._url.now()) != text:
+            address = RedisAddress.parse(now)
+            self._read = now, address
+        return address
 
 
 @cache
 def _digest(script: str) -> str:
     return sha1(script.encode(), usedforsecurity=False).hexdigest()
-
-
-def _connection_pool(address: RedisAddress) -> BlockingConnectionPool:
-    """Connections that are made when first needed, never repeat a call by themselves and wait for
-    a free one."""
-    common: dict[str, Any] = {
-        "db": address.database,
-        "username": address.user,
-        "password": address.password,
-        **_CALLS,
-        **address.options,
-    }
-    if address.path:
-        kind: type[Any] = UnixDomainSocketConnection
-        common["path"] = address.path
-    elif address.service:
-        kind = SentinelManagedSSLConnection if address.is_tls else SentinelManagedConnection
-        tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
-        asking = {**_CALLS, **tls, "ssl": address.is_tls}
-        sentinel = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
-        # What redis-py's connections ask for the server to connect to, in place of its own pool,
-        # which does not wait for a free connection.
-        common["connection_pool"] = SimpleNamespace(
-            is_master=True,
-            check_connection=False,
-            get_master_address=partial(_primary, sentinel, address.service, asyncio.Lock()),
-        )
-    else:
-        kind = SSLConnection if address.is_tls else Connection
-        ((common["host"], common["port"]),) = address.places
-    return BlockingConnectionPool(
-        connection_class=kind, max_connections=_CONNECTIONS, timeout=PATIENCE, **common
-    )
-
-
-async def _primary(sentinel: Sentinel, service: str, asking: asyncio.Lock) -> tuple[str, int]:
-    """The primary that the Sentinels agree on. Raises MasterNotFoundError."""
-    async with asking:
-        try:
-            host, port = await sentinel.discover_master(service)
-        finally:  # asked only for a new connection, so that none is kept
-            for client in sentinel.sentinels:
-                await client.connection_pool.disconnect()
-    return str(host), int(port)
 
 
 def advice(error: BaseException, address: RedisAddress) -> str:

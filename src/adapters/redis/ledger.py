@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from adapters.redis import rules, scripts
 from adapters.redis.client import RedisScripts
+from adapters.secret import Secret
 from domain.delivery import Delivery
 from domain.ledger import RETENTION, Claim, ClaimLost, LedgerUnavailable, RecipientState, Start
 
@@ -26,7 +27,7 @@ class RedisLedger:
 
     def __init__(
         self,
-        url: str,
+        url: Secret,
         *,
         lease: timedelta = timedelta(seconds=30),
         retention: timedelta = RETENTION,

@@ -3,6 +3,7 @@
 from typing import Final
 
 from adapters.redis.client import RedisScripts
+from adapters.secret import Secret
 from domain.pace import CLOCK_SET_BACK, PARTS, Spacing, Turn
 
 # `domain.pace.Lane`, inside the server. A lane is a hash: `n` is when the next turn is due,
@@ -96,7 +97,7 @@ _NOTES: Final = "return redis.call('HGETALL', ARGV[1] .. 'notes')"
 class RedisPaces:
     """The PaceStore contract on a Redis server."""
 
-    def __init__(self, url: str, *, prefix: str = "dispatcher:ledger:pace:") -> None:
+    def __init__(self, url: Secret, *, prefix: str = "dispatcher:ledger:pace:") -> None:
         """`url`: see `RedisAddress`. The default prefix begins with the ledger's, so that the same
         rights do. Raises ValueError for an invalid URL; connects when first used."""
         self._scripts = RedisScripts(url, prefix)

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from adapters.message_format.json_schema import message_schema
-from adapters.setting_values import Secret
+from adapters.secret import Secret
 from adapters.urls import MASK, redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient

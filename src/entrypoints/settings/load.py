@@ -13,7 +13,7 @@ from adapters.channels import CHANNELS
 from adapters.rabbitmq.settings import TlsFiles
 from adapters.redis.address import SCHEMES as REDIS
 from adapters.redis.address import RedisAddress
-from adapters.setting_values import Secret
+from adapters.secret import Secret, check_text
 from adapters.sqlite.url import check_sqlite_url
 from adapters.urls import parse_url
 from domain.errors import DispatcherError, Permanent
@@ -79,11 +79,11 @@ def _read_settings(raw: RawSettings) -> tuple[Settings, dict[str, str]]:
     channels: dict[str, dict[str, Any]] = {name: {} for name in CHANNELS}
     faults = {}
     for name, text in raw.values.items():
-        value = Secret(text, raw.files.get(name))
+        value = Secret(text, raw.files.get(name), raw.origins[name])
         family, _, chosen = name.partition("__")
         try:
             if is_secret(name):
-                _check_secret(text)
+                check_text(text)
             if family in FAMILIES:
                 target_name(chosen)
                 [channel] = (one for one in CHANNELS.values() if one.family == family)
@@ -102,14 +102,6 @@ def _variables_in(*lines: str) -> set[str]:
     """The variables that the lines name; the one that names a file is the same setting."""
     names = re.findall(rf"{PREFIX}\w+", "\n".join(lines))
     return {name.removesuffix("_FILE") for name in names}
-
-
-def _check_secret(text: str) -> None:
-    if any(ord(character) < ord(" ") or character == "\x7f" for character in text):
-        what = "line break" if "\n" in text or "\r" in text else "control character"
-        raise ValueError(f"must not contain a {what}; remove it")
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"`":
-        raise ValueError("must not be in quotes; remove them")
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:

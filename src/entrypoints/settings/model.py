@@ -9,7 +9,8 @@ from typing import Any, Literal
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.channel import Channel, SettingSpec, secret, setting, specs_of
 from adapters.rabbitmq.settings import Binding, TlsFiles, TopologyMode
-from adapters.setting_values import Secret, parse_count, parse_path, parse_size, parse_switch
+from adapters.secret import Secret
+from adapters.setting_values import parse_count, parse_path, parse_size, parse_switch
 from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration

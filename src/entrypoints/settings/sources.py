@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.setting_values import read_secret, stripped
+from adapters.secret import read_secret, stripped
 from entrypoints.settings.model import FAMILIES, FIELDS
 
 PREFIX = "DISPATCHER_"
@@ -131,7 +131,8 @@ def _read_file(raw: RawSettings, name: str, origin: str, path: str) -> None:
         raw.faults.append(f"{origin}: cannot read {path if is_path else hint}: {reason}")
         return
     raw.take(name, value, origin)
-    raw.files[name] = file
+    if file.is_file():  # a pipe, as of a shell's <(…), cannot be read a second time
+        raw.files[name] = file
     if not value:
         raw.faults.append(f"{origin}: {file} is empty; it must hold the value")
 

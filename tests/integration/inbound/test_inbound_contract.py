@@ -14,6 +14,7 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.dead_letters import RabbitDeadLetters
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import RabbitSettings
+from adapters.secret import Secret
 from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 from adapters.sqlite.queue import SqliteQueue
 from tests.contracts.inbound import InboundContract
@@ -104,7 +105,7 @@ from adapters.rabbitmq.settings import RabbitSettings
 
 def make_consumer(queue):
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    return RabbitConsumer(RabbitSettings(url={broker.url!r}, queues=(queue,)))
+    return RabbitConsumer(RabbitSettings(url=Secret({broker.url!r}), queues=(queue,)))
 """
 
     async def fresh_queue(self) -> str:
@@ -135,7 +136,11 @@ def make_consumer(queue):
         self, *queues: str, prefetch: int = 10, grace: timedelta = timedelta(seconds=5)
     ) -> RabbitSettings:
         return RabbitSettings(
-            url=self._broker.url, queues=queues, tiers=(self.tier,), prefetch=prefetch, grace=grace
+            url=Secret(self._broker.url),
+            queues=queues,
+            tiers=(self.tier,),
+            prefetch=prefetch,
+            grace=grace,
         )
 
 

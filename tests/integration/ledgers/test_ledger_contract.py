@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from adapters.clock import SystemClock
+from adapters.secret import Secret
 from adapters.sqlite.ledger import SqliteLedger
 from domain.ledger import DeliveryLedger
 from tests.contracts.ledger import LedgerContract
@@ -41,7 +42,7 @@ def on_redis(request: pytest.FixtureRequest) -> Callable[[], DeliveryLedger]:
     from adapters.redis.ledger import RedisLedger
 
     url, prefix = request.getfixturevalue("redis_url"), f"contract-{uuid.uuid4().hex}:"
-    return lambda: RedisLedger(url, prefix=prefix)
+    return lambda: RedisLedger(Secret(url), prefix=prefix)
 
 
 CASES = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.secret import Secret
 from adapters.sqlite.ledger import SqliteLedger
 from adapters.sqlite.paces import SqlitePaces
 from domain.ledger import LedgerUnavailable
@@ -73,7 +74,10 @@ class TestRedisPaces(PaceStoreContract):
         @asynccontextmanager
         async def opened() -> AsyncIterator[Stores]:
             prefix = f"pace-{uuid.uuid4().hex}:"
-            stores = RedisPaces(redis_url, prefix=prefix), RedisPaces(redis_url, prefix=prefix)
+            stores = (
+                RedisPaces(Secret(redis_url), prefix=prefix),
+                RedisPaces(Secret(redis_url), prefix=prefix),
+            )
             yield stores
             for store in stores:
                 await store.close()
@@ -84,7 +88,7 @@ class TestRedisPaces(PaceStoreContract):
         from adapters.redis.paces import RedisPaces
 
         async def scenario() -> None:
-            paces = RedisPaces("redis://127.0.0.1:1/0")
+            paces = RedisPaces(Secret("redis://127.0.0.1:1/0"))
             with pytest.raises(LedgerUnavailable, match=r"ledger redis://127.0.0.1:1"):
                 await paces.take("k", Spacing(), 0)
             await paces.close()

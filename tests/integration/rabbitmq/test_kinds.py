@@ -20,6 +20,7 @@ from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.publisher import RabbitPublisher
 from adapters.rabbitmq.settings import Binding, RabbitSettings, TopologyMode
 from adapters.rabbitmq.topology import Topology, TopologyFinding
+from adapters.secret import Secret
 from domain.backoff import DoublingWait
 from domain.events import BROKER, TroubleBegan, queue_trouble
 from tests.fakes import FakeEvents, eventually
@@ -53,7 +54,7 @@ def test_field_7_2_a_work_queue_that_is_a_stream_is_refused_by_name(
             pytest.skip("needs the management API to make a user")
         asyncio.run(_without_stream_check(settings))
         any_broker.add_user(queue, configure="^$", write="^dispatcher$", read=f"^{queue}$")
-        settings = replace(settings, url=any_broker.with_(user=queue))
+        settings = replace(settings, url=Secret(any_broker.with_(user=queue)))
     recorder = Recorder()
 
     with pytest.raises(TopologyMismatch, match=f"queue {queue} (is a stream|has x-queue-type)"):

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -238,7 +237,7 @@ def test_outcome_events_are_published_and_read_with_their_rows(
     exchange, audit, reader = "dispatcher.events", f"{queue}.audit", f"{queue}.reader"
     settings = settings_for(rabbitmq, queue, events=exchange)
     asyncio.run(Topology(settings).apply())
-    poor = replace(settings, url=grant(rabbitmq, queue, PUBLISHING))
+    poor = settings_for(rabbitmq, queue, url=grant(rabbitmq, queue, PUBLISHING), events=exchange)
     rights = ROWS[READER]
     configure, write, read = (
         pattern.replace("audit", audit) for pattern in (rights.configure, rights.write, rights.read)

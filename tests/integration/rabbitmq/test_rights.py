@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from adapters.inbound.contract import DeadCopy, Settlement
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.topology import Topology, TopologyFinding
+from adapters.secret import Secret
 from tests.fakes import eventually
 from tests.support.consuming import Recorder, Troubles, consuming, settings_for
 from tests.support.rabbit import Broker, Peer
@@ -106,7 +107,7 @@ def test_field_7_1_a_worker_with_the_least_rights_consumes_on_each_version(
     settings = prepared(any_broker, queue)
     assert ROWS[LEAST] == Rights(LEAST, "^$", "^dispatcher$", "^email$")
 
-    poor = replace(settings, url=grant(any_broker, user, LEAST))
+    poor = replace(settings, url=Secret(grant(any_broker, user, LEAST)))
 
     assert sorted(works(any_broker, poor, queue)) == [queue, f"{queue}.dead", f"{queue}.retry.200"]
 
@@ -141,7 +142,9 @@ def test_field_7_1_a_worker_with_its_row_binds_without_being_refused(
 ) -> None:
     settings = settings_for(any_broker, queue) if who == APPLY else prepared(any_broker, queue)
 
-    assert works(any_broker, replace(settings, url=grant(any_broker, user, who)), queue) == []
+    assert (
+        works(any_broker, replace(settings, url=Secret(grant(any_broker, user, who))), queue) == []
+    )
 
 
 def test_field_7_1_dead_letters_are_listed_and_retried_with_their_row(
@@ -198,7 +201,7 @@ def test_field_7_1_what_cannot_be_seen_is_a_finding_of_its_own(
 ) -> None:
     settings = prepared(rabbitmq_new, queue)
     rabbitmq_new.add_user(queue, configure="^$", write="^$", read=f"^{queue}$")
-    poor = replace(settings, url=rabbitmq_new.with_(user=queue))
+    poor = replace(settings, url=Secret(rabbitmq_new.with_(user=queue)))
 
     found = {d.name: (d.finding, d.text) for d in asyncio.run(Topology(poor).check())}
 

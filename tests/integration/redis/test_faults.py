@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("redis", reason="needs the extra redis")
 
 from adapters.redis.ledger import RedisLedger
+from adapters.secret import Secret
 from domain.ledger import LedgerUnavailable
 from tests.contracts.ledger_harness import ID, SENT, deliver, state_of
 from tests.integration.conftest import require_redis
@@ -28,7 +29,7 @@ def fault_of(url: str) -> str:
     """What the ledger says at its first call; empty where it works."""
 
     async def scenario() -> str:
-        ledger = RedisLedger(url)
+        ledger = RedisLedger(Secret(url))
         try:
             await ledger.start(ID)
         except LedgerUnavailable as error:
@@ -172,7 +173,9 @@ def test_field_7_12_what_the_server_answers_is_told_with_what_to_do(
 
     async def scenario() -> str:
         async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
-            ledger = RedisLedger(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+            ledger = RedisLedger(
+                Secret(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+            )
             try:
                 await ledger.start(ID)
             except LedgerUnavailable as error:
@@ -195,7 +198,7 @@ def test_field_7_12_behind_sentinels_the_primary_is_found_and_found_again(tmp_pa
     with _sentinel(tmp_path) as (port, primary):
         url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{port}/shop/0"
         absent = url.replace("shop", "absent")
-        ledger = RedisLedger(url)
+        ledger = RedisLedger(Secret(url))
 
         async def scenario() -> None:
             await deliver(ledger, ID)

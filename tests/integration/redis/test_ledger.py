@@ -15,6 +15,7 @@ from hypothesis import settings
 pytest.importorskip("redis", reason="needs the extra redis")
 
 from adapters.redis.ledger import RedisLedger
+from adapters.secret import Secret
 from domain.ledger import ClaimLost, LedgerUnavailable
 from tests.contracts.ledger_harness import (
     ANN,
@@ -51,7 +52,7 @@ def test_redis_does_what_the_model_of_the_contract_does(redis_url: str) -> None:
     class RedisAndSqlite(LedgerMachine):
         def make(self) -> list[Make]:
             self.store, prefix = LedgerStore(), f"model-{uuid.uuid4().hex}:"
-            return [lambda: RedisLedger(redis_url, prefix=prefix), self.store.ledger]
+            return [lambda: RedisLedger(Secret(redis_url), prefix=prefix), self.store.ledger]
 
     from hypothesis.stateful import run_state_machine_as_test
 
@@ -62,7 +63,7 @@ def test_redis_does_what_the_model_of_the_contract_does(redis_url: str) -> None:
 
 
 def test_calls_that_wait_for_a_connection_are_served_in_turn(redis_url: str) -> None:
-    ledger = RedisLedger(redis_url, prefix=f"turns-{uuid.uuid4().hex}:")
+    ledger = RedisLedger(Secret(redis_url), prefix=f"turns-{uuid.uuid4().hex}:")
     calls: Counter[int] = Counter()
 
     async def mails(stream: int) -> None:
@@ -80,8 +81,8 @@ def test_calls_that_wait_for_a_connection_are_served_in_turn(redis_url: str) -> 
 
 def test_a_lease_is_kept_while_the_process_lives_and_ends_with_it(redis_url: str) -> None:
     prefix, lease = f"lease-{uuid.uuid4().hex}:", timedelta(seconds=0.6)
-    ledger = RedisLedger(redis_url, prefix=prefix, lease=lease)
-    other = RedisLedger(redis_url, prefix=prefix)
+    ledger = RedisLedger(Secret(redis_url), prefix=prefix, lease=lease)
+    other = RedisLedger(Secret(redis_url), prefix=prefix)
 
     async def scenario() -> None:
         start = await ledger.start(ID)
@@ -98,7 +99,7 @@ def test_a_lease_is_kept_while_the_process_lives_and_ends_with_it(redis_url: str
 
 def test_what_is_older_than_the_retention_is_forgotten(redis_url: str) -> None:
     prefix = f"retention-{uuid.uuid4().hex}:"
-    ledger = RedisLedger(redis_url, prefix=prefix, retention=timedelta(seconds=0.5))
+    ledger = RedisLedger(Secret(redis_url), prefix=prefix, retention=timedelta(seconds=0.5))
 
     async def scenario() -> None:
         await deliver(ledger, ID)
@@ -112,7 +113,7 @@ def test_what_is_older_than_the_retention_is_forgotten(redis_url: str) -> None:
 def test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing(
     own_redis: RedisServer,
 ) -> None:
-    ledger = RedisLedger(own_redis.url)
+    ledger = RedisLedger(Secret(own_redis.url))
 
     async def scenario() -> None:
         await deliver(ledger, ID)
@@ -132,7 +133,7 @@ def test_a_server_that_restarts_is_unavailable_meanwhile_and_forgets_nothing(
 def test_a_server_that_freezes_is_unavailable_soon_and_what_it_had_read_is_undone(
     own_redis: RedisServer,
 ) -> None:
-    ledger, other = RedisLedger(own_redis.url), RedisLedger(own_redis.url)
+    ledger, other = RedisLedger(Secret(own_redis.url)), RedisLedger(Secret(own_redis.url))
 
     async def scenario() -> None:
         await deliver(ledger, ID)
@@ -154,7 +155,7 @@ def test_a_server_that_freezes_is_unavailable_soon_and_what_it_had_read_is_undon
 
 
 def test_a_server_that_was_emptied_begins_anew(own_redis: RedisServer) -> None:
-    ledger, other = RedisLedger(own_redis.url), RedisLedger(own_redis.url)
+    ledger, other = RedisLedger(Secret(own_redis.url)), RedisLedger(Secret(own_redis.url))
 
     async def scenario() -> None:
         start = await ledger.start(ID)
@@ -183,7 +184,7 @@ def test_a_password_is_used_and_never_told(
     caplog.set_level(logging.DEBUG)
     with redis_server(tmp_path, "--requirepass", SECRET) as server:
         url = server.url.replace("//", f"//:{password}@")
-        ledger = RedisLedger(url)
+        ledger = RedisLedger(Secret(url))
 
         async def scenario() -> None:
             if password == SECRET:
@@ -199,7 +200,7 @@ def test_a_password_is_used_and_never_told(
 
 
 def test_nobody_is_named_in_the_server(own_redis: RedisServer, tmp_path: Path) -> None:
-    ledger = RedisLedger(own_redis.url)
+    ledger = RedisLedger(Secret(own_redis.url))
 
     async def scenario() -> None:
         await deliver(ledger, changed(ID, key="Sentinel-k3y"))
@@ -214,7 +215,7 @@ def test_nobody_is_named_in_the_server(own_redis: RedisServer, tmp_path: Path) -
 
 
 def test_many_calls_at_once_share_few_connections(redis_url: str) -> None:
-    ledger = RedisLedger(redis_url, prefix=f"many-{uuid.uuid4().hex}:")
+    ledger = RedisLedger(Secret(redis_url), prefix=f"many-{uuid.uuid4().hex}:")
 
     async def scenario() -> None:
         deliveries = [changed(ID, key=f"order-{n}") for n in range(200)]

@@ -1,5 +1,6 @@
 """Which channels there are, whom alerts go to, and the recipient guard."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,18 @@ def test_a_secret_in_a_file_is_read_anew(tmp_path: Path) -> None:
 
     assert token.now() == "1:new"
     file.unlink()
-    assert token.now() == "1:old"
+    assert token.now() == "1:new"
+
+
+def test_a_secret_that_comes_through_a_pipe_is_read_once() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"1:piped")
+    os.close(writing)
+
+    token = of_channel({"DISPATCHER_TELEGRAM_TOKEN_FILE": f"/dev/fd/{reading}"}, "telegram").token
+
+    os.close(reading)
+    assert (token.now(), token.file) == ("1:piped", None)
 
 
 def test_alerts_go_to_any_channel() -> None:

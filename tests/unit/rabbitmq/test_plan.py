@@ -16,12 +16,13 @@ from adapters.rabbitmq.settings import (
     retry_queue,
     work_queue,
 )
+from adapters.secret import Secret
 
 URL = "amqp://user:s3cret@localhost/"
 
 
 def _settings(**changes: object) -> RabbitSettings:
-    values: dict[str, Any] = {"url": URL, "queues": ("email",)}
+    values: dict[str, Any] = {"url": Secret(URL), "queues": ("email",)}
     return RabbitSettings(**(values | changes))
 
 
@@ -99,11 +100,11 @@ def test_a_binding_may_have_an_empty_key_and_one_with_equals_signs() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"url": "http://user:s3cret@localhost/"},
-        {"url": "amqp://user:s3cret@localhost:port/"},
-        {"url": "amqp://user:s3cret@localhost/?heartbeat=often"},
-        {"url": "amqp://user:s3cret@localhost/?unknown=1"},
-        {"url": "amqp://s3cret@localhost/"},
+        {"url": Secret("http://user:s3cret@localhost/")},
+        {"url": Secret("amqp://user:s3cret@localhost:port/")},
+        {"url": Secret("amqp://user:s3cret@localhost/?heartbeat=often")},
+        {"url": Secret("amqp://user:s3cret@localhost/?unknown=1")},
+        {"url": Secret("amqp://s3cret@localhost/")},
         {"queues": ("x" * 201,)},
         {"queues": ("",)},
         {"prefetch": 0},

@@ -8,6 +8,7 @@ from adapters.message_format.rules import Properties
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.settings import RabbitSettings
 from adapters.rabbitmq.settlement import Settler
+from adapters.secret import Secret
 from domain.backoff import DoublingWait
 from domain.events import queue_trouble
 from tests.fakes import FakePauses
@@ -50,7 +51,7 @@ class Scene:
 
     def __init__(self, wait: float) -> None:
         self.link, self.pauses = FullQueue(), FakePauses()
-        settings = RabbitSettings(url="amqp://guest:guest@localhost/", queues=("email",))
+        settings = RabbitSettings(url=Secret("amqp://guest:guest@localhost/"), queues=("email",))
         backoff = Backoff(DoublingWait(first=wait, longest=wait), pick=lambda _, longest: longest)
         self.settler = Settler(
             settings,

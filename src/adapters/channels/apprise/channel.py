@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adapters.channels.channel import Channel, ChannelContext
-from adapters.setting_values import Secret
+from adapters.secret import Secret
 from domain.ports import Notifier
 
 
@@ -21,7 +21,7 @@ def _make(settings: AppriseSettings, _context: ChannelContext) -> Notifier:
     except ImportError:
         fault = "needs the extra: pip install 'dispatcher-worker[apprise]'"
         raise ValueError(f"DISPATCHER_TARGETS__*: {fault}") from None
-    return AppriseNotifier({name: url.value for name, url in settings.targets.items()})
+    return AppriseNotifier(settings.targets)
 
 
 CHANNEL = Channel(

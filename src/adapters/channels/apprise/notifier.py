@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from apprise import Apprise, AppriseAsset, NotifyFormat
 
 from adapters.channels.shared.one_by_one import OneByOneNotifier, refuse_files
+from adapters.secret import Secret
 from adapters.texts import short_text
 from domain.content import Content
 from domain.errors import FailureReason, Permanent, Transient
@@ -31,34 +32,57 @@ _log.addHandler(logging.NullHandler())
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-@dataclass(slots=True)
-class _AppriseTarget:
-    """One service. `lock`: plugins keep their own pace, and are made for one caller at a time."""
+@dataclass(frozen=True, slots=True)
+class _AppriseService:
+    """What one URL stands for."""
 
-    name: str
-    service: Apprise = field(repr=False)
+    url: str = field(repr=False)
+    plugins: Apprise = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     @classmethod
-    def parse(cls, name: str, url: str) -> "_AppriseTarget":
+    def parse(cls, url: str) -> "_AppriseService":
+        """Raises ValueError, without a piece of the URL."""
         plugin = Apprise.instantiate(url, asset=AppriseAsset(async_mode=False, app_id="Dispatcher"))
         if plugin is None:
-            raise ValueError(f"{_variable(name)}: is no URL that Apprise knows")
-        service = Apprise()
-        service.add(plugin)
+            raise ValueError("is no URL that Apprise knows")
+        plugins = Apprise()
+        plugins.add(plugin)
         rest = url.partition("://")[2]
-        return cls(name, service, frozenset(_PIECE.findall(rest) + _PIECE.findall(unquote(rest))))
+        secrets = frozenset(_PIECE.findall(rest) + _PIECE.findall(unquote(rest)))
+        return cls(url, plugins, secrets)
 
     def send(self, title: str, body: str) -> str | None:
         """Blocks. What went wrong, in Apprise's words without ours; None: it was taken."""
-        result = self.service.notify(body=body, title=title, body_format=NotifyFormat.TEXT)
+        result = self.plugins.notify(body=body, title=title, body_format=NotifyFormat.TEXT)
         if result:
             return None
         longest_first = sorted(self.secrets, key=len, reverse=True)
         return short_text(
             "; ".join(entry.message for entry in result.logs()), secrets=longest_first
         )
+
+
+class _AppriseTarget:
+    """A name and the service of its URL. `lock`: plugins keep their own pace, and are made for one
+    caller at a time."""
+
+    def __init__(self, name: str, url: Secret) -> None:
+        """Raises ValueError, naming the variable."""
+        self.name = name
+        self.lock = asyncio.Lock()
+        self._url = url.checked(_AppriseService.parse)
+        try:
+            self._service = _AppriseService.parse(url.value)
+        except ValueError as error:
+            raise ValueError(f"{_variable(name)}: {error}") from None
+
+    def service(self) -> _AppriseService:
+        """The service as the setting names it now."""
+        url = self._url.now()
+        if url != self._service.url:
+            self._service = _AppriseService.parse(url)
+        return self._service
 
 
 class AppriseNotifier(OneByOneNotifier):
@@ -68,14 +92,14 @@ class AppriseNotifier(OneByOneNotifier):
     three times in all, and then given up.
     """
 
-    def __init__(self, targets: Mapping[str, str]) -> None:
-        """`targets`: name -> Apprise URL. Raises ValueError, one line for each target whose URL
-        cannot be used, by its variable."""
+    def __init__(self, targets: Mapping[str, Secret]) -> None:
+        """`targets`: name -> Apprise URL, read again for each message. Raises ValueError, one line
+        for each target whose URL cannot be used, by its variable."""
         self._targets: dict[str, _AppriseTarget] = {}
         faults = []
         for name, url in targets.items():
             try:
-                self._targets[name.lower()] = _AppriseTarget.parse(name, url)
+                self._targets[name.lower()] = _AppriseTarget(name, url)
             except ValueError as error:
                 faults.append(str(error))
         if faults:
@@ -95,9 +119,10 @@ class AppriseNotifier(OneByOneNotifier):
         await self.refuse(notification, content, recipient)
         target = self._target(recipient.address)
         async with target.lock, self._slots:
+            service = target.service()
             await about_to_send()
             fault = await asyncio.get_running_loop().run_in_executor(
-                self._threads, target.send, content.subject or "", content.parts.get("text", "")
+                self._threads, service.send, content.subject or "", content.parts.get("text", "")
             )
         if fault is not None:
             what = fault or "Apprise could not send, and does not say why"

@@ -14,7 +14,8 @@ from adapters.channels.channel import (
 )
 from adapters.channels.finding import Finding
 from adapters.channels.shared.captured import CapturedContent
-from adapters.setting_values import Secret, parse_count, parse_path
+from adapters.secret import Secret
+from adapters.setting_values import parse_count, parse_path
 from adapters.template_parts import HTML, ChannelParts
 from adapters.urls import redacted
 from domain.notification import Recipient, one_recipient

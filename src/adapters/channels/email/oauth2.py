@@ -11,7 +11,7 @@ import structlog
 from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.tokens import RefreshTokenFile, Tokens, is_token
 from adapters.channels.shared.http import HttpClient
-from adapters.setting_values import now as read_now
+from adapters.secret import now as read_now
 from adapters.texts import short_text
 from domain.errors import InDoubt, Unavailable
 from domain.notification import JsonValue
@@ -74,8 +74,9 @@ class FetchedToken(Tokens):
         return await super().renewed(refused)
 
     def credentials(self) -> Hashable:
-        settings = self._settings
-        return read_now(settings.oauth2_client_secret), read_now(settings.oauth2_refresh_token)
+        own = self._settings
+        secrets = own.oauth2_token_url, own.oauth2_client_secret, own.oauth2_refresh_token
+        return tuple(map(read_now, secrets))
 
     async def close(self) -> None:
         """Let go of the connection to the provider."""
@@ -134,7 +135,7 @@ class FetchedToken(Tokens):
         }
         try:
             reply = await self._http.post(
-                settings.oauth2_token_url.value if settings.oauth2_token_url else "",
+                read_now(settings.oauth2_token_url) or "",
                 headers={"Accept": "application/json"},
                 form={name: value for name, value in form.items() if value},
             )

@@ -2,7 +2,7 @@
 folder."""
 
 import asyncio
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.relay import FailoverNotifier, Relay
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
 from adapters.channels.email.session import FAREWELL, Session
+from adapters.channels.email.setting_faults import check_token, check_token_url
 from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
 from adapters.channels.email.tokens import GivenToken, RefreshTokenFile, Tokens
 from adapters.channels.email.transaction import Timeouts
@@ -24,7 +25,7 @@ from adapters.channels.email.url import SmtpSettings, parse_email_urls
 from adapters.channels.email.verdicts import verdict
 from adapters.channels.finding import Finding, FindingState, reason_of
 from adapters.channels.shared.blips import FIRST_WAIT
-from adapters.setting_values import now
+from adapters.secret import Secret, checked
 from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
 from domain.notification import one_recipient
 from domain.ports import Notifier
@@ -35,10 +36,12 @@ _KEPT_IN = "email-oauth2.json"
 def email_notifier(settings: EmailSettings, context: ChannelContext) -> Notifier:
     """Over SMTP, or into the Maildir that the URL names. Raises ValueError, which names its
     variable."""
-    places = parse_email_urls(settings.url.value if settings.url else "")
+    url = settings.url or Secret("")
+    places = parse_email_urls(url.value)
     if isinstance(places, Path):
         return maildir_notifier(places, settings, context)
-    make = partial(_relay, settings, context, places, tokens_of(settings, context))
+    url = url.checked(partial(_relays_now, places))
+    make = partial(_relay, settings, context, url, places, tokens_of(settings, context))
     if len(places) == 1:
         return make(0, None)
     return FailoverNotifier(
@@ -68,13 +71,14 @@ def _composer(settings: EmailSettings, context: ChannelContext) -> Composer:
 def _relay(
     settings: EmailSettings,
     context: ChannelContext,
+    url: Secret,
     places: tuple[SmtpSettings, ...],
     tokens: Tokens | None,
     number: int,
     member: Relay | None,
 ) -> Notifier:
-    """The relay of that number, with a pool and a pace of its own. `member`: what it is in a list
-    of several. Raises ValueError."""
+    """The relay of that number, with a pool and a pace of its own. `url` names all, `places` are
+    they as at the start. `member`: what it is in a list of several. Raises ValueError."""
     place = places[number]
     smtp = SmtpNotifier(
         place,
@@ -84,7 +88,7 @@ def _relay(
         tokens=tokens if place.wants_token else None,
         in_hurry=member.in_hurry if member else lambda: False,
         limits=PoolLimits(size=settings.pool),
-        reread=partial(_relay_now, settings, number, places),
+        reread=lambda: _relays_now(places, url.now())[number],
         learned=context.learned,
     )
     rules = PaceRules(ceiling=settings.rate)
@@ -101,25 +105,32 @@ def _relay(
 def tokens_of(settings: EmailSettings, context: ChannelContext) -> Tokens | None:
     """Where access tokens come from; None where the settings name no place."""
     if settings.oauth2_access_token is not None:
-        return GivenToken(settings.oauth2_access_token.now)
+        return GivenToken(settings.oauth2_access_token.checked(check_token).now)
     if settings.oauth2_token_url is None:
         return None
     from adapters.channels.email.oauth2 import FetchedToken
 
-    account = f"{settings.oauth2_token_url.value} {settings.oauth2_client_id or ''}"
-    return FetchedToken(settings, RefreshTokenFile(context.home / _KEPT_IN, account))
+    url = settings.oauth2_token_url.checked(check_token_url)
+    settings = replace(
+        settings,
+        oauth2_token_url=url,
+        oauth2_refresh_token=checked(settings.oauth2_refresh_token, check_token),
+    )
+    kept = RefreshTokenFile(
+        context.home / _KEPT_IN, lambda: f"{url.now()} {settings.oauth2_client_id or ''}"
+    )
+    return FetchedToken(settings, kept)
 
 
-def _relay_now(
-    settings: EmailSettings, number: int, known: tuple[SmtpSettings, ...]
-) -> SmtpSettings:
-    """The relay as the secret file names it at the moment of asking. A file in the middle of a
-    change, or with more or fewer relays than at the start, says nothing."""
-    with suppress(ValueError):
-        places = parse_email_urls(now(settings.url) or "")
-        if not isinstance(places, Path) and len(places) == len(known):
-            return places[number]
-    return known[number]
+def _relays_now(known: tuple[SmtpSettings, ...], text: str) -> tuple[SmtpSettings, ...]:
+    """The relays that `text` names, in place of those `known` since the start. Raises ValueError
+    where only a restart could use them."""
+    places = parse_email_urls(text)
+    if isinstance(places, Path) or len(places) != len(known):
+        raise ValueError(f"must name relays, as many as at the start ({len(known)}), or restart")
+    if [one.wants_token for one in places] != [one.wants_token for one in known]:
+        raise ValueError("must ask for access tokens where it did at the start, or restart")
+    return places
 
 
 _NAME = "email"

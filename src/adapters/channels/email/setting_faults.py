@@ -22,9 +22,9 @@ def setting_faults(settings: EmailSettings, *, is_production: bool) -> Iterator[
         settings,
         url=parse_email_urls,
         ehlo=parse_ehlo,
-        oauth2_token_url=_check_token_url,
-        oauth2_access_token=_check_token,
-        oauth2_refresh_token=_check_token,
+        oauth2_token_url=check_token_url,
+        oauth2_access_token=check_token,
+        oauth2_refresh_token=check_token,
     )
     yield from _oauth2_faults(settings)
     if is_production and settings.url and settings.url.value.startswith("maildir:"):
@@ -62,12 +62,14 @@ def _misfits(given: list[str]) -> Iterator[tuple[str, str]]:
         yield "client_secret", f"must be set or {_PREFIX}REFRESH_TOKEN, since {_TOKEN_URL} is"
 
 
-def _check_token(text: str) -> None:
+def check_token(text: str) -> None:
+    """Raise ValueError for what is no token."""
     if not is_token(text):
         raise ValueError("must be a token: ASCII without blanks or line breaks")
 
 
-def _check_token_url(url: str) -> None:
+def check_token_url(url: str) -> None:
+    """Raise ValueError for what is no token endpoint; no piece of it is in the error."""
     parts = parse_url(url, _FORM)
     if parts.scheme not in {"http", "https"} or parts.user is not None:
         raise ValueError(f"must be {_FORM}")

@@ -74,8 +74,8 @@ class RefreshTokenFile:
     It belongs to the token that was given in the settings: another one there begins again.
     """
 
-    def __init__(self, path: Path, client: str) -> None:
-        """`client` names the account; a token of another is not taken."""
+    def __init__(self, path: Path, client: Callable[[], str]) -> None:
+        """`client` names the account as it is now; a token of another is not taken."""
         self.path = path
         self._client = client
 
@@ -133,4 +133,4 @@ class RefreshTokenFile:
                 raise
 
     def _name(self, given: str) -> str:
-        return sha256(f"{self._client}\0{given}".encode()).hexdigest()
+        return sha256(f"{self._client()}\0{given}".encode()).hexdigest()

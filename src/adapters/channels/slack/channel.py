@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
 from adapters.channels.slack.people import is_email
-from adapters.setting_values import Secret, check_http_url, now
+from adapters.secret import Secret, checked, now
+from adapters.setting_values import check_http_url
 from adapters.urls import without_path
 from domain.ports import Notifier
 
@@ -37,10 +38,12 @@ def _check_token(token: str) -> None:
 def _make(settings: SlackSettings, context: ChannelContext) -> Notifier:
     from adapters.channels.slack.notifier import SlackNotifier
 
+    token = checked(settings.token, _check_token)
+    webhook_url = checked(settings.webhook_url, check_http_url)
     return SlackNotifier(
-        token=lambda: now(settings.token),
-        webhook_url=lambda: now(settings.webhook_url),
-        api_url=settings.api_url.value,
+        token=lambda: now(token),
+        webhook_url=lambda: now(webhook_url),
+        api_url=settings.api_url.checked(check_http_url).now,
         events=context.events,
         paces=context.paces,
     )

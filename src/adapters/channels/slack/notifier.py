@@ -51,19 +51,19 @@ class SlackNotifier(OneByOneNotifier):
         *,
         token: Callable[[], str | None],
         webhook_url: Callable[[], str | None],
-        api_url: str = API_URL,
+        api_url: Callable[[], str] = lambda: API_URL,
         events: EventSink | None = None,
         pace: SlackPace | None = None,
         timeout: float = TIMEOUT,
         paces: PaceStore | None = None,
     ) -> None:
-        """`token` and `webhook_url` are asked before each call, since they may change; where there
-        are both the token is used. `events` gets codes of Slack that are in no table, and
-        waits for a turn. `timeout` is in seconds. `paces` is shared with the other processes of
-        this account."""
+        """`token`, `webhook_url` and `api_url` are asked before each call, since they may change;
+        where there are token and webhook the token is used. `events` gets codes of Slack that are
+        in no table, and waits for a turn. `timeout` is in seconds. `paces` is shared with the other
+        processes of this account."""
         self._token = token
         self._webhook_url = webhook_url
-        self._api_url = api_url.rstrip("/") + "/"
+        self._api_url = api_url
         turns = partial(SharedTurns, paces, lambda: token() or webhook_url() or "")
         events = events or NoObserver()
         self._pace = pace or SlackPace(
@@ -103,7 +103,7 @@ class SlackNotifier(OneByOneNotifier):
             return [
                 Finding("slack", "has a webhook, which cannot be asked anything without posting")
             ]
-        reply = await self._http.post(self._api_url + _WHO, headers=self._authorization())
+        reply = await self._http.post(self._url(_WHO), headers=self._authorization())
         if error := self._verdicts.of_method(reply):
             raise error
         answer = reply.json()
@@ -129,7 +129,7 @@ class SlackNotifier(OneByOneNotifier):
         headers = {**self._authorization(), **_JSON}
         body = _bytes({**message, "channel": channel})
         await about_to_send()
-        reply = await self._http.post(self._api_url + _POST, headers=headers, content=body)
+        reply = await self._http.post(self._url(_POST), headers=headers, content=body)
         error = self._verdicts.of_method(reply)
         is_refused = (
             isinstance(error, Permanent) and error.reason is FailureReason.RECIPIENT_REFUSED
@@ -157,7 +157,7 @@ class SlackNotifier(OneByOneNotifier):
         headers = self._authorization()
         try:
             reply = await self._http.post(
-                self._api_url + _LOOK_UP, headers=headers, form={"email": email}
+                self._url(_LOOK_UP), headers=headers, form={"email": email}
             )
             await _heed(self._verdicts.of_method(reply), self._look_up_pace, _LOOK_UP)
         except InDoubt:
@@ -167,6 +167,9 @@ class SlackNotifier(OneByOneNotifier):
         if not isinstance(found, str):
             raise unknown
         return found
+
+    def _url(self, method: str) -> str:
+        return f"{self._api_url().rstrip('/')}/{method}"
 
     def _authorization(self) -> dict[str, str]:
         token = self._token() or ""

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
-from adapters.setting_values import Secret, check_http_url
+from adapters.secret import Secret, checked, now
+from adapters.setting_values import check_http_url
 from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
 from adapters.urls import without_path
 from domain.errors import FailureReason, Permanent
@@ -44,10 +45,10 @@ def _check_token(token: str) -> None:
 def _make(settings: TelegramSettings, context: ChannelContext) -> Notifier:
     from adapters.channels.telegram.notifier import TelegramNotifier
 
-    token = settings.token
+    token = checked(settings.token, _check_token)
     return TelegramNotifier(
-        token=lambda: token.now() if token else "",
-        api_url=settings.api_url.value,
+        token=lambda: now(token) or "",
+        api_url=settings.api_url.checked(check_http_url).now,
         attachments_dir=context.attachments_dir,
         attachments_most=context.attachments_most,
         paces=context.paces,

@@ -81,7 +81,7 @@ class TelegramNotifier(OneByOneNotifier):
         self,
         *,
         token: Callable[[], str],
-        api_url: str,
+        api_url: Callable[[], str],
         attachments_dir: Path | None = None,
         attachments_most: int | None = None,
         limits: TelegramLimits | None = None,
@@ -89,11 +89,11 @@ class TelegramNotifier(OneByOneNotifier):
         paces: PaceStore | None = None,
         events: EventSink | None = None,
     ) -> None:
-        """`token` is asked at each request, since its file may change while we run. `paces` is
-        shared with the other processes that send for this bot. `attachments_most`: see
+        """`token` and `api_url` are asked at each request, since they may change while we run.
+        `paces` is shared with the other processes that send for this bot. `attachments_most`: see
         `AttachmentFolder`. `events` gets waits for a turn."""
         self._token = token
-        self._url = api_url.rstrip("/")
+        self._api_url = api_url
         self._http = client or HttpClient("telegram")
         self._attachments = AttachmentFolder(attachments_dir, attachments_most)
         events = events or NoObserver()
@@ -195,7 +195,8 @@ class TelegramNotifier(OneByOneNotifier):
         if not _TOKEN.fullmatch(token):
             text = "telegram: the bot's token is not a token: set DISPATCHER_TELEGRAM_TOKEN"
             raise Unavailable(text, is_login=True, changed=changed)
-        reply = await self._http.post(f"{self._url}/bot{token}/{method}", **body)
+        url = f"{self._api_url().rstrip('/')}/bot{token}/{method}"
+        reply = await self._http.post(url, **body)
         error = verdict(reply, (token,))
         if isinstance(error, Unavailable):
             error.changed = changed

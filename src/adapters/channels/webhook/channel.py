@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from adapters.channels.channel import Channel, ChannelContext, secret, setting
-from adapters.setting_values import Secret, now, parse_switch
+from adapters.secret import Secret, checked, now
+from adapters.setting_values import parse_switch
 from domain.ports import Notifier
 
 
@@ -17,9 +18,11 @@ class WebhookSettings:
 
 def _make(settings: WebhookSettings, context: ChannelContext) -> Notifier:
     from adapters.channels.webhook.notifier import WebhookNotifier
+    from adapters.channels.webhook.signature import signing_key
 
+    secret = checked(settings.secret, signing_key)
     return WebhookNotifier(
-        secret=lambda: now(settings.secret) or "",
+        secret=lambda: now(secret) or "",
         allow_private=settings.allow_private,
         wishes=context.wishes,
     )

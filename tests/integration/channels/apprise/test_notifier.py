@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.channels.apprise.notifier import AppriseNotifier
+from adapters.secret import Secret
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Transient
 from domain.notification import Attachment, Recipient
@@ -24,7 +25,7 @@ def with_targets(
     async def main() -> None:
         async with HttpServer() as server:
             place = f"json://worker:t0ken@127.0.0.1:{server.port}"
-            notifier = AppriseNotifier({name: f"{place}/{name}/hush" for name in names})
+            notifier = AppriseNotifier({name: Secret(f"{place}/{name}/hush") for name in names})
             try:
                 await body(server, notifier)
             finally:
@@ -87,7 +88,11 @@ def test_an_unknown_target_is_told_with_those_there_are() -> None:
 
 
 def test_urls_that_are_none_are_named_by_their_variables_and_never_repeated() -> None:
-    urls = {"ops": "discord://hush", "dev": "nope://hush", "ok": "json://127.0.0.1"}
+    urls = {
+        "ops": Secret("discord://hush"),
+        "dev": Secret("nope://hush"),
+        "ok": Secret("json://127.0.0.1"),
+    }
 
     with pytest.raises(ValueError, match="DISPATCHER_TARGETS__OPS: ") as caught:
         AppriseNotifier(urls)
@@ -148,4 +153,4 @@ def test_a_slow_target_holds_up_neither_the_loop_nor_another_target() -> None:
 
 
 def test_the_repr_of_a_notifier_holds_no_url() -> None:
-    assert "hush" not in repr(vars(AppriseNotifier({"ops": "json://127.0.0.1/hush"})))
+    assert "hush" not in repr(vars(AppriseNotifier({"ops": Secret("json://127.0.0.1/hush")})))

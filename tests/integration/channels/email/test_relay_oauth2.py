@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.oauth2 import FetchedToken
 from adapters.channels.email.tokens import RefreshTokenFile
-from adapters.setting_values import Secret
+from adapters.secret import Secret
 from domain.errors import Unavailable
 from tests.support.http_server import Answer, Cut, HttpServer
 from tests.support.oauth2 import REFRESH, SECRET, Provider, fetched, signed_in, token_server
@@ -63,7 +63,7 @@ def test_field_5_7_a_replaced_refresh_token_is_kept_for_the_next_start(tmp_path:
 def test_a_kept_refresh_token_that_was_revoked_gives_way_to_the_given_one(tmp_path: Path) -> None:
     async def main() -> None:
         async with HttpServer() as http:
-            file = RefreshTokenFile(tmp_path / "kept.json", "client")
+            file = RefreshTokenFile(tmp_path / "kept.json", lambda: "client")
             file.save(REFRESH, "revoked")
             http.on(Provider(), path="/token")
             http.on(Answer(400, {"error": "invalid_grant"}), path="/token", times=1)
@@ -169,7 +169,9 @@ def test_a_changed_secret_is_used_at_once(tmp_path: Path) -> None:
                 oauth2_client_id="me",
                 oauth2_client_secret=Secret("old", secret),
             )
-            tokens = FetchedToken(settings, RefreshTokenFile(tmp_path / "kept.json", "client"))
+            tokens = FetchedToken(
+                settings, RefreshTokenFile(tmp_path / "kept.json", lambda: "client")
+            )
             await tokens.token()
             secret.write_text("new")
             assert await tokens.token() == "access-2"

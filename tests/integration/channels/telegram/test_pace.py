@@ -42,7 +42,7 @@ def test_four_thousand_messages_to_two_hundred_chats_take_what_the_limits_allow(
     async def main() -> BotApi:
         async with BotApi(limits=ServerLimits(**allowed)) as api:
             notifier = TelegramNotifier(
-                token=lambda: api.token, api_url=api.url, limits=TelegramLimits(**allowed)
+                token=lambda: api.token, api_url=lambda: api.url, limits=TelegramLimits(**allowed)
             )
             content = Content(parts={"telegram": "<b>Hi</b>"})
 

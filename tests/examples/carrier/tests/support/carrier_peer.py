@@ -28,7 +28,7 @@ class CarrierPeer:
     def __init__(self, server: HttpServer, timeout: float) -> None:
         self.server = server
         self.notifier: Notifier = CarrierNotifier(
-            url=server.url, token=lambda: SECRET, sender="+15550009999", timeout=timeout
+            url=lambda: server.url, token=lambda: SECRET, sender="+15550009999", timeout=timeout
         )
 
     def accepted(self) -> list[str]:

@@ -13,7 +13,8 @@ from adapters.channels.channel import (
     secret,
     setting,
 )
-from adapters.setting_values import Secret, check_http_url, now
+from adapters.secret import Secret, checked, now
+from adapters.setting_values import check_http_url
 from adapters.template_parts import NO_ESCAPING, ChannelParts, TemplatePart
 from adapters.urls import without_path
 from domain.errors import FailureReason, Permanent
@@ -44,8 +45,9 @@ def _faults(settings: CarrierSettings, *, is_production: bool) -> Iterable[Setti
 def _make(settings: CarrierSettings, _context: ChannelContext) -> "CarrierNotifier":
     from adapters.channels.carrier.notifier import CarrierNotifier
 
+    url = checked(settings.url, check_http_url)
     return CarrierNotifier(
-        url=settings.url.value if settings.url else "",
+        url=lambda: now(url) or "",
         token=lambda: now(settings.token) or "",
         sender=settings.sender or "",
     )

@@ -26,9 +26,14 @@ class CarrierNotifier(OneByOneNotifier):
     """Sends to one telephone number at a time."""
 
     def __init__(
-        self, *, url: str, token: Callable[[], str], sender: str, timeout: float = TIMEOUT
+        self,
+        *,
+        url: Callable[[], str],
+        token: Callable[[], str],
+        sender: str,
+        timeout: float = TIMEOUT,
     ) -> None:
-        self._url = url.rstrip("/")
+        self._url = url
         self._token = token
         self._sender = sender
         self._http = HttpClient("the carrier", timeout=timeout)
@@ -46,7 +51,7 @@ class CarrierNotifier(OneByOneNotifier):
         body = {"from": self._sender, "to": recipient.address, "text": text.strip()}
         headers = self._signed()
         await about_to_send()
-        reply = await self._http.post(f"{self._url}/messages", headers=headers, json=body)
+        reply = await self._http.post(self._at("messages"), headers=headers, json=body)
         if error := verdict(reply):
             raise error
 
@@ -59,7 +64,7 @@ class CarrierNotifier(OneByOneNotifier):
 
     async def ping(self) -> list[Finding]:
         """Ask whose token it is. Raises DeliveryError."""
-        reply = await self._http.post(f"{self._url}/account", headers=self._signed())
+        reply = await self._http.post(self._at("account"), headers=self._signed())
         if error := verdict(reply):
             raise error
         account = reply.json().get("account")
@@ -68,6 +73,9 @@ class CarrierNotifier(OneByOneNotifier):
     async def close(self) -> None:
         """See `Notifier.close`."""
         await self._http.close()
+
+    def _at(self, path: str) -> str:
+        return f"{self._url().rstrip('/')}/{path}"
 
     def _signed(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token()}"}
