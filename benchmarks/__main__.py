@@ -22,7 +22,7 @@ from benchmarks.plot import bars
 from benchmarks.report import Round, details, targets
 from benchmarks.services import Unavailable, rabbitmq
 
-RESULTS = ROOT / "benchmarks" / "results"
+_LAST = ROOT / "benchmarks" / "results" / "last.json"
 PAGE = ROOT / "docs" / "performance.md"
 _PLOTS = {
     "peers": (PAGE.with_suffix(".svg"), "Mails a second"),
@@ -43,14 +43,11 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/ as well")
     parser.add_argument("--again", action="store_true", help="measure nothing, show the last run")
     options = parser.parse_args()
-    last = RESULTS / "last.json"
     try:
-        run = json.loads(last.read_text()) if options.again else _run(options)
+        run = json.loads(_LAST.read_text()) if options.again else _run(options)
     except (Unavailable, RunFailed) as error:
         print(error, file=sys.stderr)
         return 1
-    RESULTS.mkdir(exist_ok=True)
-    last.write_text(json.dumps(run, indent=1))
     report = _report(run)
     print(report)
     if options.write:
@@ -61,6 +58,7 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     loops: list[tuple[float, float]] = []
     rounds: list[dict[str, dict[str, Any]]] = []
+    run: dict[str, Any] = {"machine": _machine(), "loops": loops, "rounds": rounds}
     with rabbitmq() as url, ExitStack() as stack:
         cases = _chosen(list(Cases(url, options.mails, stack)), options.only)
         for number in range(1, options.rounds + 1):
@@ -73,15 +71,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
                 print(f"round {number}  {case.table}, {case.name}: {shown}", file=sys.stderr)
             rounds.append(results)
             loops.append((before, fixed_loop()))
-    words = [f"MAILS={options.mails}", f"ROUNDS={options.rounds}"]
-    words += [f"ONLY='{options.only}'"] if options.only else []
-    return {
-        "command": " ".join(["make bench", *words]),
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "machine": _machine(),
-        "loops": loops,
-        "rounds": rounds,
-    }
+            words = [f"MAILS={options.mails}", f"ROUNDS={number}"]
+            words += [f"ONLY='{options.only}'"] if options.only else []
+            run["command"] = " ".join(["make bench", *words])
+            run["date"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+            _LAST.parent.mkdir(exist_ok=True)  # after each round, so that a broken run has its use
+            _LAST.write_text(json.dumps(run, indent=1))
+    return run
 
 
 def _chosen(cases: Sequence[Case], only: str) -> Sequence[Case]:
@@ -102,7 +98,7 @@ def _parts(run: dict[str, Any]) -> Iterator[str]:
     for title, table in details(rounds):
         yield f"### {title}"
         yield table
-    drift = ", ".join(f"{before:.0f} and {after:.0f}" for before, after in run["loops"])
+    drift = ", ".join(f"{before:.0f} and {after:.0f}" for before, after in run["loops"]) or "?"
     yield f"The machine's speed: a fixed loop before and after each round took {drift} ms."
     yield f"`{run['command']}`, {run['date']}, {run['machine']}."
 

@@ -56,6 +56,20 @@ def dispatcher(
         return measure(worker(home, processes=processes, **ours), sink, mails, queue.ready)
 
 
+def starts(url: str, sink: Sink) -> tuple[float, float]:
+    """Seconds from the start of our worker to its first mail: where it has to make its queues, and
+    where they exist."""
+    with _queue(url) as queue, tempfile.TemporaryDirectory(prefix="bench-") as home:
+        queue.declare()
+        relay = f"smtp://{sink.address}"
+        command = worker(home, BROKER_URL=url, QUEUES=f"email={queue.name}", EMAIL_URL=relay)
+        times = []
+        for number in range(2):
+            queue.fill([body(number)])
+            times.append(measure(command, sink, 1, queue.ready)["start"])
+        return times[0], times[1]
+
+
 def worker(home: str, *, processes: int = 1, module: str = OURS, **settings: str) -> Command:
     """How our worker is started."""
     ours = {

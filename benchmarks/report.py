@@ -27,6 +27,7 @@ _COLUMNS = {
     "recipients": ("recipients/s", "{:,.0f}"),
     "cpu": ("CPU s per 1,000", "{:.3f}"),
     "start": ("s to the first mail", "{:.2f}"),
+    "first start": ("where it makes its queues", "{:.2f}"),
     "memory": ("peak memory, MiB", "{:.0f}"),
 }
 _HIDDEN = {"memory": {"start"}, "peers": {"start"}}
