@@ -7,6 +7,8 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
+# The base decides the version.
+# hadolint ignore=DL3008
 RUN apt-get -q update && apt-get -q install -y --no-install-recommends binutils && \
     python3 -m venv /tools && python3 -m venv --without-pip /opt/dispatcher
 COPY requirements/ requirements/
@@ -17,7 +19,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/authorities.pem \
     if [ -s /run/authorities.pem ]; then export PIP_CERT=/run/authorities.pem; fi && \
     /tools/bin/pip install --require-hashes -r requirements/build.txt && \
-    set -- && for extra in $(echo "$EXTRAS" | tr ',' ' '); do set -- "$@" -r "requirements/$extra.txt"; done && \
+    set -- && IFS=, && for extra in $EXTRAS; do set -- "$@" -r "requirements/$extra.txt"; done && \
     /tools/bin/pip --python /opt/dispatcher/bin/python3 install --no-compile --require-hashes \
         -r requirements/runtime.txt "$@"
 COPY pyproject.toml README.md ./
@@ -25,6 +27,7 @@ COPY src/ src/
 COPY templates/ templates/
 # What only a compiler or a debugger reads is left out. Bytecode is written here, since the root is read-only
 # later; not for Faker, which a worker never loads.
+# hadolint ignore=DL3003
 RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . && \
     /tools/bin/pip --python /opt/dispatcher/bin/python3 install --no-compile --no-deps wheels/*.whl && \
     cd /opt/dispatcher/lib/python3*/site-packages && \
