@@ -3,12 +3,13 @@
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.containers import MAILHOG, RABBITMQ, Image, require_image
 from tests.support.mailbox import Mailbox
@@ -18,6 +19,7 @@ from tests.support.tools import ROOT, run, tool
 
 DISPATCHER: Image = ("DISPATCHER_TEST_IMAGE", "dispatcher")
 TRAEFIK: Image = ("DISPATCHER_TEST_TRAEFIK_IMAGE", "traefik:v3.6")
+REDIS: Image = ("DISPATCHER_TEST_REDIS_IMAGE", "redis:8")
 PROMETHEUS: Image = ("DISPATCHER_TEST_PROMETHEUS_IMAGE", "prom/prometheus:v3.7.3")
 
 _IMAGES = {
@@ -26,26 +28,37 @@ _IMAGES = {
     "RABBITMQ_IMAGE": RABBITMQ,
     "MAILBOX_IMAGE": MAILHOG,
     "PROMETHEUS_IMAGE": PROMETHEUS,
+    "REDIS_IMAGE": REDIS,
 }
+
+
+def image_of(image: Image) -> str:
+    """The image that the tests run."""
+    variable, usual = image
+    return os.environ.get(variable, usual)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """compose.yaml under a project name and a port of its own."""
+    """compose.yaml under a project name and a port of its own. `files`: further compose files;
+    `env`: what the reader of the documents would export."""
 
     port: int
     templates: Path
+    files: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
     name: str = field(default_factory=lambda: f"dispatcher-test-{uuid.uuid4().hex[:8]}")
 
     def compose(self, *arguments: str, seconds: float = 120) -> str:
         override = self.templates.parent / "override.yaml"
         volumes = f"    volumes: ['{self.templates}:/templates:ro']\n"
         override.write_text(f"services:\n  dispatcher:\n{volumes}")
-        images = {variable: os.environ.get(*image) for variable, image in _IMAGES.items()}
-        files = ["-f", str(ROOT / "compose.yaml"), "-f", str(override)]
+        images = {variable: image_of(image) for variable, image in _IMAGES.items()}
+        files = (ROOT / "compose.yaml", *self.files, override)
+        chosen = [part for file in files for part in ("-f", str(file))]
         return run(
-            *(tool("docker"), "compose", "-p", self.name, *files, *arguments),
-            env={**os.environ, "HTTP_PORT": str(self.port), **images},
+            *(tool("docker"), "compose", "-p", self.name, *chosen, *arguments),
+            env={**os.environ, "HTTP_PORT": str(self.port), **images, **self.env},
             seconds=seconds,
         )
 
@@ -92,15 +105,22 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, *, images: Sequence[Image] = ()) -> Iterator[Stack]:
-    """The services without a profile; `images` are the others that a test starts."""
+def running_stack(
+    folder: Path,
+    *services: str,
+    images: Sequence[Image] = (),
+    port: int | None = None,
+    files: Sequence[str] = (),
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Stack]:
+    """These services, else all without a profile. `images` are the others that a test starts."""
     for image in (DISPATCHER, TRAEFIK, RABBITMQ, MAILHOG, *images):
-        require_image(str(os.environ.get(*image)))
+        require_image(image_of(image))
     run("cp", "-r", ROOT / "templates", folder)
     run("chmod", "-R", "a+rX", folder / "templates")
-    stack = Stack(free_port(), folder / "templates")
+    stack = Stack(port or free_port(), folder / "templates", files, env)
     try:
-        stack.start()
+        stack.start(*services)
         yield stack
     finally:
         stack.compose("--profile", "*", "down", "-v", "--timeout", "5")

@@ -14,7 +14,13 @@ from entrypoints.settings.sources import PREFIX, variable
 from tests.support.documents import EXAMPLE, Document
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [
+        *(ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deploy").glob("*/README.md"),
+    ]
+)
 
 LONGEST_WITHOUT_CONTENTS = 250  # lines
 

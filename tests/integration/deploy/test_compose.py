@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.compose_stack import DISPATCHER, Stack, running_stack
+from tests.support.compose_stack import DISPATCHER, Stack, image_of, running_stack
 from tests.support.containers import require_image
 from tests.support.tools import run, tool
 from tests.support.worker import wait_until
@@ -97,7 +97,7 @@ def test_a_thousand_mails_pass_a_worker_with_128_mib_and_a_root_it_cannot_write(
 
 
 def test_the_image_adds_at_most_60_megabytes_to_its_base() -> None:
-    image = str(os.environ.get(*DISPATCHER))
+    image = image_of(DISPATCHER)
     require_image(image)
     base = os.environ.get("DISPATCHER_TEST_PYTHON_IMAGE", "python:3.13-slim-trixie")
     require_image(base)

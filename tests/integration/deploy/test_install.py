@@ -3,7 +3,6 @@
 What this machine has no place for is replaced: /opt, /etc, the service manager, a cluster.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.deploy.test_manifests import SECRETS
-from tests.support.compose_stack import DISPATCHER
+from tests.support.compose_stack import DISPATCHER, image_of
 from tests.support.containers import require_image
 from tests.support.doc_runner import blocks_of
 from tests.support.tools import ROOT, run, tool
@@ -103,7 +102,7 @@ def test_the_block_for_kubernetes_reads_what_it_applies(checkout: Path) -> None:
 
 @pytest.mark.slow
 def test_the_block_for_one_container_starts_a_worker_that_ends_well() -> None:
-    image = str(os.environ.get(*DISPATCHER))
+    image = image_of(DISPATCHER)
     require_image(image)
     name = f"dispatcher-test-{uuid.uuid4().hex[:8]}"
     text = block("One container")
