@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from adapters.templates.text_alternative import text_from_html
 from adapters.templates.text_forms import TextForms
@@ -54,9 +55,10 @@ def main() -> None:
     """Print a line for each way."""
     chunks = rendered_chunks()
     html, forms = "".join(chunks), TextForms()
+    known = {chunk: chunk for chunk in chunks if not isinstance(chunk, Markup)}
     ways: dict[str, Callable[[str], object]] = {
         "ours, HTML to text": text_from_html,
-        "ours, of chunks that came before": lambda page: forms.text_of(chunks, page),
+        "ours, of chunks that came before": lambda page: forms.text_of(chunks, page, known),
         "html.parser, reading only": read_by_the_standard_library,
     }
     try:

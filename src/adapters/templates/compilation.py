@@ -1,11 +1,11 @@
-"""The compilation of one set of files into a snapshot: what can be used, and what is wrong with the
-rest."""
+"""Compile one set of files into a snapshot: what can be used, and what is wrong with the rest."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import get_args
 
 import jinja2
 from jinja2 import nodes
@@ -22,6 +22,7 @@ from adapters.templates.catalogue import SUFFIX, Entry, PartNames, catalogue, un
 from adapters.templates.environment import loader_of, make_environment
 from adapters.templates.failures import compile_fault
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
+from adapters.templates.generator import chunks_of
 from adapters.templates.manifest import Manifest, read_manifest
 from adapters.templates.values import NullUsed
 
@@ -43,7 +44,8 @@ class Snapshot:
 
     `broken`: the faults of each template that cannot be used. `stray`: those of each other file,
     which no template names, by its path. `unknown`: what is to be said of each file whose name is
-    probably a slip, with the template that it lies next to. `channels`: what each sends.
+    probably a slip, with the template next to it. `channels`: what each sends. `chunks`: what the
+    files themselves have printed, each its own key.
     """
 
     version: str
@@ -53,6 +55,7 @@ class Snapshot:
     stray: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     channels: Mapping[str, ChannelParts] = field(default_factory=dict, repr=False)
+    chunks: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -66,12 +69,8 @@ class Snapshot:
         )
 
 
-_REFERENCES: tuple[type[nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport], ...] = (
-    nodes.Extends,
-    nodes.Include,
-    nodes.Import,
-    nodes.FromImport,
-)
+_Reference = nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport
+_REFERENCES: tuple[type[_Reference], ...] = get_args(_Reference)
 _MAY_BE_EMPTY = "text"
 _NO_LINES_OF_SIGNS = ("subject", "html")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
@@ -133,6 +132,7 @@ class Compiler:
             stray={path: tuple(f) for path, f in work.faults.items() if path not in used},
             unknown=unknown,
             channels=self._channels,
+            chunks=work.chunks,
         )
 
     def _compile(self, work: "_Compilation", entry: Entry) -> CompiledTemplate:
@@ -153,6 +153,7 @@ class _Compilation:
     def __init__(self, files: FileSet, environments: Mapping[Escaping, jinja2.Environment]) -> None:
         self.faults: dict[str, dict[str, None]] = defaultdict(dict)  # each once
         self.references: dict[str, list[str]] = {}  # the files that each file names
+        self.chunks = {"": ""}
         self.chooses = False  # whether a file is named at run time, in a list, or may be missing
         self._texts = files.texts
         self._environments = environments
@@ -190,7 +191,8 @@ class _Compilation:
             if one in self._texts and (escaping, one) not in self._done:
                 self._done.add((escaping, one))
                 try:
-                    environment.get_template(one)
+                    chunks = chunks_of(environment.get_template(one))
+                    self.chunks |= dict(zip(chunks, chunks, strict=True))
                 except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises anything
                     self._refuse(one, compile_fault(one, error))
         return None if path in self.faults else environment.get_template(path)

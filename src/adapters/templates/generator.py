@@ -1,14 +1,16 @@
 """Make Python code of a template's syntax tree: Jinja2's own generator, with two checks more.
 
 Only the source shows whether `order.items` is a call, and how an expression is written whose value
-is null. Both are found out here, once for each file, so that rendering is no slower.
+is null. Both are found out here, once for each file, so that rendering is no slower. And the code
+says what the file itself has printed, which is the same in every mail.
 """
 
 # ruff: noqa: N802 - the names that Jinja2 looks for
 
+from collections.abc import Iterable
 from typing import Any
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 
 from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
@@ -21,8 +23,12 @@ _IS_TEXT = ".__class__ is str"
 
 
 class Generator(CodeGenerator):
-    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `writes_json`
-    and `refuse_null`."""
+    """Compiles for an environment that has `method_of`, `printed`, `as_text`, `escaped`,
+    `escape_text`, `writes_json` and `refuse_null`."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._chunks = dict[str, None]()
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Note what is checked, then generate. An unknown filter or test is refused wherever it
@@ -40,6 +46,7 @@ class Generator(CodeGenerator):
         for one in node.find_all(nodes.Node):
             self._note(one)
         super().visit_Template(node, frame)
+        self.writeline(f"chunks = {tuple(self._chunks)!r}")
 
     def visit(self, node: nodes.Node, *arguments: Any, **more: Any) -> Any:
         """Visit a node, with a check around it where its value is used as a text, or at all."""
@@ -51,9 +58,30 @@ class Generator(CodeGenerator):
             self.visit(node.node, *arguments, **more)  # type: ignore[attr-defined]
             self.write(f", {text!r})")
         else:
-            self.write("(_value if (_value := ")
+            sound = "_value"
+            if method == "printed" and self._escapes_text(arguments[0]):
+                sound, method = "environment.escape_text(_value)", "escaped"
+            self.write(f"({sound} if (_value := ")
             super().visit(node, *arguments, **more)
             self.write(f") {is_sound} else environment.{method}(_value, {text!r}))")
+
+    def _escapes_text(self, frame: Frame) -> bool:
+        """Whether what is printed here is escaped as HTML, and nothing else is done to it."""
+        context = frame.eval_ctx
+        is_sure = context.autoescape and not context.volatile
+        return bool(is_sure) and self.environment.finalize is None
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if not self._escapes_text(frame):
+            super()._output_child_pre(node, frame, finalize)
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if not self._escapes_text(frame):
+            super()._output_child_post(node, frame, finalize)
+
+    def _output_const_repr(self, group: Iterable[Any]) -> str:
+        self._chunks["".join(group)] = None
+        return super()._output_const_repr(group)
 
     @optimizeconst
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame) -> None:
@@ -152,6 +180,12 @@ class Generator(CodeGenerator):
         if not isinstance(node, nodes.TemplateData):
             self.environment.printed(node.as_const(frame.eval_ctx), "")  # type: ignore[attr-defined]
         return super()._output_child_to_const(node, frame, finalize)
+
+
+def chunks_of(template: Template) -> tuple[str, ...]:
+    """What the file itself has printed."""
+    chunks: tuple[str, ...] = template.root_render_func.__globals__["chunks"]
+    return chunks
 
 
 def described(node: nodes.Node | None) -> str:

@@ -98,7 +98,7 @@ class Rendering:
                 text = self._render("text")
         if text is None:
             html = parts.get(_HTML) or self._render(_HTML)
-            text = None if html is None else _forms.text_of(self._page, html)
+            text = None if html is None else _forms.text_of(self._page, html, self._snapshot.chunks)
         if text is not None:
             parts["text"] = text
 

@@ -7,7 +7,7 @@ count only where they are words, and where nothing that they could be makes a di
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -57,12 +57,12 @@ class TextForms:
         """How many sequences of chunks it remembers."""
         return len(self._kept) + len(self._met)
 
-    def text_of(self, chunks: Sequence[str], html: str) -> str:
-        """`text_from_html(html)`, which consists of these chunks; those that are not exactly of the
-        type `str` are values."""
+    def text_of(self, chunks: Sequence[str], html: str, known: Mapping[str, str]) -> str:
+        """`text_from_html(html)`, which consists of these chunks. `known`: what is no value among
+        them, each its own key."""
         text = None
         if len(chunks) <= MOST_CHUNKS and len(html) <= _LONGEST:
-            own = tuple([chunk if chunk.__class__ is str else chunk and None for chunk in chunks])
+            own = tuple(map(known.get, chunks))
             if pages := self._kept.get(own) or self._come_again(own):
                 text = pages.text_of(chunks, html)
         return text_from_html(html) if text is None else text
@@ -108,7 +108,7 @@ class KnownPages:
             return None
         text, edges = _edges(text)
         words = text.split(_BAR)[1:-1]
-        if len(words) != len(values) or (edges is not _NO_EDGES and "" in words):
+        if len(words) != len(values) or "" in words:
             return None
         if edges not in self._forms:
             if len(self._forms) >= MOST_VARIANTS:

@@ -87,3 +87,37 @@ def test_lenient_prints_nothing_for_what_is_undefined(folder: Folder) -> None:
     folder.write({"t/text.jinja2": "[{{ a }}{% if a %}x{% endif %}{% for x in a %}{% endfor %}]"})
 
     assert folder.render("t", options={"lenient": True}).parts["text"] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("value", "escaped"),
+    [
+        (VALUE, "&lt;&amp;&gt;&#34;&#39;"),
+        ("é, 日本", "é, 日本"),
+        ("", ""),
+        (7, "7"),
+        (2.50, "2.5"),
+        (1e300, "1e+300"),
+        (False, "False"),
+        (["<", 1], "[&#39;&lt;&#39;, 1]"),
+        ({"a": "<"}, "{&#39;a&#39;: &#39;&lt;&#39;}"),
+    ],
+)
+def test_values_of_each_type_are_escaped_wherever_they_are_printed(
+    folder: Folder, value: object, escaped: str
+) -> None:
+    folder.write(
+        {
+            "t/html.jinja2": (
+                "{{ v }}|{% macro m(x) %}{{ x }}{% endmacro %}{{ m(v) }}|"
+                "{% set s %}{{ v }}{% endset %}{{ s }}|{% filter trim %}{{ v }}{% endfilter %}|"
+                "{% for x in [v] %}{{ x }}{% endfor %}|{{ (v | string | e) ~ '' }}|"
+                "{% autoescape true %}{{ v }}{% endautoescape %}|{{ v | safe }}"
+            )
+        }
+    )
+
+    *printed, raw = folder.render("t", {"v": value}).parts["html"].split("|")
+
+    assert printed == [escaped] * 7
+    assert raw == str(value)

@@ -6,11 +6,17 @@ from itertools import cycle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from adapters.templates import text_forms
 from adapters.templates.text_alternative import text_from_html
 from adapters.templates.text_forms import KnownPages, TextForms
+from tests.unit.templates.conftest import Folder
+
+
+def _as_printed(value: str) -> str:
+    return str(escape(value))
+
 
 _OWN = st.sampled_from(
     ("<p>", "</p>", "<td>", "<td ", "<tr>", "<tr><td>", "</td>", "<table>", "</table>", "<li>",
@@ -35,14 +41,14 @@ _VALUE = st.one_of(
          "\u3000", "\u00a6", "%", "%s", "\U000f0000", "\0", "a\0b", "\u00e9\u0142\U0001f600",
          "\u0627", "\r\n", "pre-line", "=", "b" * 70, "none", "h", "2", "0", "\x85", "\x1c",
          "\u2028", "\ud800")
-    ).map(escape),
+    ).map(_as_printed),
     st.sampled_from(
         ("<b>x</b>", "</p>", "<a href='/y'>", "&nbsp;", "&copy", "&lt", "'", '"', "<", "-->",
          "<table><tr><td>1<td>2</table>")
-    ).map(Markup),
+    ),
 )  # fmt: skip
 _PLAIN = st.sampled_from(("Ada", "two words", "a@b.c", "https://e/", "a&b", "5", "b" * 70)).map(
-    escape
+    _as_printed
 )
 _ANY_PAGE = st.lists(st.one_of(_OWN, _OWN, st.none()), max_size=25)
 _USUAL_PAGE = st.lists(
@@ -68,38 +74,39 @@ _LINK = ('<p><a href="', None, '">', None, "</a></p>")
 _ROW = ("<tr><td>", None, "</td><td>", None, "</td></tr>")
 
 
-def _page(own: Sequence[str | None], values: Sequence[Markup]) -> list[str]:
+def _page(own: Sequence[str | None], values: Sequence[str]) -> list[str]:
     """The chunks of a page, with a value for each None."""
     given_values = cycle(values)
     return [next(given_values) if chunk is None else chunk for chunk in own]
 
 
-def _check(own: list[str | None], draws: list[list[Markup]]) -> None:
+def _check(own: list[str | None], draws: list[list[str]]) -> None:
     forms = TextForms()
+    known = {chunk: chunk for chunk in (*own, "") if chunk is not None}
     for values in [*draws, *draws]:
         chunks = _page(own, values)
         html = "".join(chunks)
 
-        assert forms.text_of(chunks, html) == text_from_html(html)
+        assert forms.text_of(chunks, html, known) == text_from_html(html)
 
 
 @given(_ANY_PAGE, _DRAWS)
 def test_whatever_the_values_are_the_text_is_that_of_the_page(
-    own: list[str | None], draws: list[list[Markup]]
+    own: list[str | None], draws: list[list[str]]
 ) -> None:
     _check(own, draws)
 
 
 @given(_USUAL_PAGE, _PLAIN_DRAWS)
 def test_values_that_are_words_stand_where_the_page_has_them(
-    own: list[str | None], draws: list[list[Markup]]
+    own: list[str | None], draws: list[list[str]]
 ) -> None:
     _check(own, draws)
 
 
 @given(_USUAL_PAGE, _DRAWS)
 def test_values_of_any_kind_are_read_right_on_a_usual_page(
-    own: list[str | None], draws: list[list[Markup]]
+    own: list[str | None], draws: list[list[str]]
 ) -> None:
     _check(own, draws)
 
@@ -125,7 +132,7 @@ def test_values_of_any_kind_are_read_right_on_a_usual_page(
 def test_a_usual_page_is_not_read_again(
     own: Sequence[str | None], values: list[str], text: str
 ) -> None:
-    known, chunks = KnownPages(tuple(own)), _page(own, list(map(escape, values)))
+    known, chunks = KnownPages(tuple(own)), _page(own, list(map(_as_printed, values)))
 
     assert known.text_of(chunks, "".join(chunks)) == text
     assert text_from_html("".join(chunks)) == text
@@ -134,23 +141,23 @@ def test_a_usual_page_is_not_read_again(
 @pytest.mark.parametrize(
     ("own", "value"),
     [
-        (("<p>", None), Markup("<b>x</b>")),
-        (("<p>", None), Markup("&copy;")),
-        (("<p>", None), escape("a\u200bb")),
-        (('<a href="', None, '">x</a>'), escape("javascript:x")),
-        (('<a href="mailto:', None, '">x</a>'), escape("tel:1@2")),
-        (("<style>.", None, "{display:none}</style><b class=h>x</b>"), escape("h")),
-        (("<p class='", None, "'>x"), escape("y")),
-        (("<!--", None, ">x"), escape("--")),
-        (("<", None, ">x"), escape("b")),
-        (("&", None, ";"), escape("amp")),
-        (("<pre>", None), escape(" a\n b")),
-        (('<p style="white-space:pre-line">', None), escape("a\nb")),
-        (('<b style="white-', None, ':pre">a\nb'), escape("space")),
+        (("<p>", None), "<b>x</b>"),
+        (("<p>", None), "&copy;"),
+        (("<p>", None), _as_printed("a\u200bb")),
+        (('<a href="', None, '">x</a>'), _as_printed("javascript:x")),
+        (('<a href="mailto:', None, '">x</a>'), _as_printed("tel:1@2")),
+        (("<style>.", None, "{display:none}</style><b class=h>x</b>"), _as_printed("h")),
+        (("<p class='", None, "'>x"), _as_printed("y")),
+        (("<!--", None, ">x"), _as_printed("--")),
+        (("<", None, ">x"), _as_printed("b")),
+        (("&", None, ";"), _as_printed("amp")),
+        (("<pre>", None), _as_printed(" a\n b")),
+        (('<p style="white-space:pre-line">', None), _as_printed("a\nb")),
+        (('<b style="white-', None, ':pre">a\nb'), _as_printed("space")),
     ],
 )
 def test_a_page_that_its_values_could_change_is_read_again(
-    own: tuple[str | None, ...], value: Markup
+    own: tuple[str | None, ...], value: str
 ) -> None:
     chunks = _page(own, [value])
 
@@ -160,13 +167,29 @@ def test_a_page_that_its_values_could_change_is_read_again(
 def test_what_is_remembered_of_pages_is_bounded() -> None:
     forms = TextForms(most_kept=3, most_met=10)
     for number in [n for n in range(40) for _ in range(3)]:
-        forms.text_of([f"<p>{number}", Markup("x")], f"<p>{number}x")
+        own = f"<p>{number}"
+        forms.text_of([own, "x"], f"{own}x", {own: own})
 
     assert forms.size <= 3 + 10
 
 
 def test_a_page_of_many_chunks_is_read_as_ever() -> None:
-    forms, chunks = TextForms(), ["<br>", Markup("x")] * text_forms.MOST_CHUNKS
+    forms, chunks = TextForms(), ["<br>", "x"] * text_forms.MOST_CHUNKS
+    html = "".join(chunks)
     for _ in range(3):
-        assert forms.text_of(chunks, "".join(chunks)) == text_from_html("".join(chunks))
+        assert forms.text_of(chunks, html, {"<br>": "<br>"}) == text_from_html(html)
     assert forms.size == 0
+
+
+def test_a_set_knows_what_its_files_print_themselves(folder: Folder) -> None:
+    folder.write(
+        {
+            "t/html.jinja2": "{% extends 'l.jinja2' %}{% block b %}<p>{{ v }}</p>{% endblock %}",
+            "l.jinja2": "<div>{% block b %}{% endblock %}{% include 'f.jinja2' %}",
+            "f.jinja2": "{% if v == 'yes' %}{{ v }}<hr>{% endif %}",
+        }
+    )
+
+    chunks = folder.load().snapshot.chunks
+
+    assert chunks == {chunk: chunk for chunk in ("", "<p>", "</p>", "<div>", "<hr>")}
