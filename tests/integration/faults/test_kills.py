@@ -185,6 +185,8 @@ def test_fault_09_a_message_that_kills_each_worker_is_poison_and_its_neighbours_
                 worker.wait_until(
                     lambda: scene.has_ended() or bool(peer.ready(f"{scene.queue}.dead"))
                 )
+                if not scene.has_ended():  # killed before the ack it would meet the message again
+                    assert worker.terminate() == 0, worker.output
     scene.finish(dead=1)
 
     account = scene.account()
