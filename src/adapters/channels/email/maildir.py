@@ -36,6 +36,8 @@ class MaildirNotifier:
         self._folder = folder
         self._composer = composer or Composer()
         self.check = self._composer.check
+        self._waiting: list[tuple[asyncio.Future[None], bytes]] = []
+        self._writer: asyncio.Task[None] | None = None
 
     async def notify(
         self,
@@ -54,7 +56,7 @@ class MaildirNotifier:
         data = envelope + await self._composer.write(mail, eight_bit=True, utf8=True)
         await about_to_send(None, mail.message_id)
         try:
-            await asyncio.to_thread(_keep, self._folder, data)
+            await self._keep(data)
         except OSError as error:
             raise Unavailable(f"cannot write to the mailbox {self._folder}: {error}") from None
         return {recipient: mail.refused.get(recipient) for recipient in recipients}
@@ -62,26 +64,63 @@ class MaildirNotifier:
     async def close(self) -> None:
         """Nothing is held open."""
 
+    def _keep(self, data: bytes) -> "asyncio.Future[None]":
+        """Done once the mail is on the disk. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((kept, data))
+        if self._writer is None or self._writer.done():
+            self._writer = loop.create_task(self._write())
+        return kept
 
-def _keep(folder: Path, data: bytes) -> None:
-    """Write to `tmp`, then rename into `new`: a reader never sees half a mail, nor does a crash
-    leave one."""
-    for name in ("tmp", "new", "cur"):
-        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    async def _write(self) -> None:
+        """Write what waits; what comes meanwhile is written together, next."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            mails = [data for _, data in batch]
+            faults = await asyncio.to_thread(_keep_all, self._folder, mails)
+            for (kept, _), fault in zip(batch, faults, strict=True):
+                if kept.done():  # cancelled
+                    continue
+                if fault is None:
+                    kept.set_result(None)
+                else:
+                    kept.set_exception(fault)
+
+
+def _keep_all(folder: Path, mails: Sequence[bytes]) -> list[OSError | None]:
+    """Write each mail to `tmp`, then rename it into `new`: a reader never sees half a mail, nor
+    does a crash leave one. Returns what went wrong, for each."""
+    faults: list[OSError | None] = []
+    try:
+        for name in ("tmp", "new", "cur"):
+            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for mail in mails:
+            try:
+                _keep_one(folder, mail)
+                faults.append(None)
+            except OSError as fault:
+                faults.append(fault)
+        directory = os.open(folder / "new", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as fault:
+        return [fault] * len(mails)
+    return faults
+
+
+def _keep_one(folder: Path, mail: bytes) -> None:
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
     now = time.time()
     name = f"{int(now)}.M{int(now % 1 * 1e6)}P{os.getpid()}Q{next(_SERIAL)}.{host}"
     temporary = folder / "tmp" / name
     with temporary.open("xb") as file:
-        file.write(data.replace(b"\r\n", b"\n"))
+        file.write(mail.replace(b"\r\n", b"\n"))
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(folder / "new" / name)
-    directory = os.open(folder / "new", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def read_mail(source: bytes) -> CapturedContent:
