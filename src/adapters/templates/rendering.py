@@ -136,7 +136,7 @@ class _Alarm:
 _alarm = _Alarm()
 
 
-def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
+def within_limits(work: Callable[[], _T], *, seconds: float, memory: int, statm: str = STATM) -> _T:
     """Run `work`; end it after `seconds` of processor time (0: never) or `memory` bytes of growth.
 
     A signal ends even a loop that prints nothing. Processor time, not wall time: a rendering
@@ -153,7 +153,7 @@ def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
     try:
         try:
             with suppress(FileNotFoundError):
-                limit = int(os.pread(_statm(), 32, 0).split(maxsplit=1)[0]) * _PAGE + memory
+                limit = int(os.pread(_opened(statm), 32, 0).split(maxsplit=1)[0]) * _PAGE + memory
                 # A limit that is set already is at most the hard one.
                 limit = limit if soft == resource.RLIM_INFINITY else min(limit, soft)
                 resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
@@ -168,6 +168,6 @@ def within_limits(work: Callable[[], _T], *, seconds: float, memory: int) -> _T:
 
 
 @cache
-def _statm() -> int:
+def _opened(path: str) -> int:
     """Open for good: to open it for every rendering takes six times as long as to read it."""
-    return os.open(STATM, os.O_RDONLY | os.O_CLOEXEC)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
