@@ -179,5 +179,5 @@ class _Reader:
             writer.undrawn -= 1
         elif around is not None:
             writer.cell()
-            around.table(writer.rows)
+            around.table([row for row in writer.rows if row.cells])
             self.writer = around

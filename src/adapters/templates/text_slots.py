@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from operator import eq, itemgetter
 
 from adapters.templates.text_alternative import text_from_html
-from adapters.templates.text_tables import Cell, table_lines
+from adapters.templates.text_tables import TableRow, table_lines
 from adapters.templates.text_writer import Writer, indented
 from adapters.templates.visibility import KEEPS_LINES
 
@@ -54,19 +54,18 @@ class _Slotted:
 class _Table:
     """A table with slots in its cells, which fills a slot itself."""
 
-    def __init__(self, rows: list[list[Cell]], indent: str) -> None:
+    def __init__(self, rows: list[TableRow], indent: str) -> None:
         self._rows = rows
         self._indent = indent
-        self._cells = _Slotted([cell[2] for cell in chain(*rows)])
+        self._cells = _Slotted(list(chain.from_iterable(row.texts for row in rows)))
+        ends = list(accumulate([len(row.texts) for row in rows], initial=0))
+        self._slices = list(map(slice, ends, ends[1:]))
 
     def filled(self, values: list[str]) -> str:
         """The table's text."""
-        texts = iter(self._cells.filled(values))
-        rows = [
-            [(column, span, next(texts), before, after) for column, span, _, before, after in row]
-            for row in self._rows
-        ]
-        return indented(table_lines(rows), self._indent)
+        texts = self._cells.filled(values)
+        lines = table_lines(self._rows, [texts[its] for its in self._slices])
+        return indented(lines, self._indent)
 
 
 class _Notes:
@@ -100,13 +99,14 @@ class _SlotWriter(Writer):
         links += (address, label)
         return len(links) // 2 - 1 not in self._notes.same
 
-    def table(self, rows: list[list[Cell]]) -> None:
+    def table(self, rows: list[TableRow]) -> None:
         """See Writer."""
-        if any(SLOT.search(cell[2]) for cell in chain(*rows)):
+        if any(SLOT.search("".join(row.texts)) for row in rows):
             tables = self._notes.tables
             sign = sign_of(self._notes.first_table + len(tables))
             tables.append(_Table(rows, self.indent))
-            rows = [[(0, 1, sign, 0, 0)]]
+            rows = [TableRow()]
+            rows[0].add(0, 1, 0, 0, sign)
         super().table(rows)
 
 

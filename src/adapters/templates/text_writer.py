@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from adapters.templates.text_tables import LINE, PARAGRAPH, Cell, table_lines
+from adapters.templates.text_tables import LINE, PARAGRAPH, TableRow, table_lines
 
 if TYPE_CHECKING:
     from adapters.templates.text_pieces import Tag
@@ -36,7 +36,7 @@ class Writer:
         self.around = around
         self.depth: int = around.depth + 1 if around else 0
         self.undrawn = 0
-        self.rows: list[list[Cell]] = [[]]
+        self.rows = [TableRow()]
         self._column = 0
         # Columns of the cell that is open or has just ended; 0: no cell in this row yet.
         self._span = 0
@@ -173,10 +173,10 @@ class Writer:
             self.block(lines)
             self.leave(PARAGRAPH)
 
-    def table(self, rows: list[list[Cell]]) -> None:
-        """A table that has ended, by its rows."""
+    def table(self, rows: list[TableRow]) -> None:
+        """A table that has ended, by its rows that have a word."""
         self.leave(PARAGRAPH)
-        self.block(table_lines(rows))
+        self.block(table_lines(rows, [row.texts for row in rows]))
         self.leave(PARAGRAPH)
 
     def row(self, _tag: "Tag") -> None:
@@ -184,8 +184,8 @@ class Writer:
         self.cell()
         if self.undrawn:
             return
-        if self.rows[-1]:
-            self.rows.append([])
+        if self.rows[-1].cells:
+            self.rows.append(TableRow())
         self._column = self._span = 0
         if self._covered:
             self._covered = {at: rows - 1 for at, rows in self._covered.items() if rows > 1}
@@ -205,9 +205,9 @@ class Writer:
                 self.end_pre()
             if self.pieces:
                 text, span = "".join(self.pieces), self._span or _MOST_COLUMNS
-                self.rows[-1].append((self._column, span, text, self.first_gap, self.gap))
+                self.rows[-1].add(self._column, span, self.first_gap, self.gap, text)
                 if not self._span:
-                    self.rows.append([])
+                    self.rows.append(TableRow())
             self.pieces, self.lists = [], []
             self.space = self.after_link = False
             self.bullet = ""
