@@ -6,6 +6,7 @@ What a process does not use is not imported: each factory imports its own adapte
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -205,7 +206,8 @@ class Container(containers.DeclarativeContainer):
 
     rehearsal = providers.Singleton(
         Rehearsal,
-        dispatcher=dispatcher,
+        # A rehearsal is no rendering of a message: no span and no number is made of it.
+        dispatcher=providers.Singleton(replace, dispatcher, renderer=renderer),
         channels=settings.provided.queue_channels,
         rules=rules,
     )

@@ -17,7 +17,7 @@ from adapters.observers.sink import LogSink
 from entrypoints.settings.sources import read_supervision, unsupervised
 from entrypoints.settings.values import HttpAddress
 from entrypoints.watching.probes import probes
-from entrypoints.watching.reports import Report, reports
+from entrypoints.watching.reports import Report, SharedFaults, reports
 from entrypoints.watching.service_manager import READY, STOPPING, ServiceManager
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 RESTART_PAUSE = 1.0  # seconds: a worker that dies at once must not be started in a tight loop
 POLL = 0.1
 CLEAN_ENDS = (0, 2, 78)
+
+LAST_REPORTS = 1.0
+"""Seconds for what processes that have ended had reported."""
 
 SILENT = 30.0
 """Seconds without a report, after which a process does not count as ready."""
@@ -95,6 +98,7 @@ class Supervisor:
     _totals: "Totals | None" = field(default=None, init=False)
     _lives: int = field(default=0, init=False)
     _listening: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _faults: SharedFaults = field(default_factory=SharedFaults, init=False)
     _signal: int | None = field(default=None, init=False)
 
     async def run(self, address: HttpAddress | None) -> int:
@@ -111,6 +115,8 @@ class Supervisor:
             while any(self._is_at_work(child) for child in self.children):
                 await asyncio.sleep(self.poll)
                 self._look()
+            if self._listening:  # what they said at last
+                await asyncio.wait(self._listening, timeout=LAST_REPORTS)
         codes = [child.process.returncode for child in self.children if child.process]
         return max((0 if code == self._clean_end else abs(code) for code in codes), default=0)
 
@@ -187,6 +193,9 @@ class Supervisor:
         """Take the reports of one life of a child until its end."""
 
         def take(report: Report) -> None:
+            if report.faults:
+                self._faults.say(child.number, report.faults)
+                return
             child.last, child.silence = report, 0.0
             if self._totals is not None:
                 self._totals.report(life, report.metrics)

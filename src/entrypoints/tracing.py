@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
+from adapters.message_format.headers import traceparent_of
 from domain.ports import EventSink, Notifier, TemplateRenderer
-from domain.trace import HEADER
 from entrypoints.release import release
 from entrypoints.settings import Settings
 from entrypoints.settings.sources import read_tracing
@@ -48,7 +48,7 @@ def handler(container: "Container") -> Handler:
     receiving = traces.receiving
 
     async def traced(message: InboundMessage) -> Settlement:
-        with receiving(message.queue, message.headers.get(HEADER)):
+        with receiving(message.queue, traceparent_of(message.headers)):
             return await handle(message)
 
     return traced

@@ -11,6 +11,7 @@ from adapters.texts import short_text
 from domain.delivery import resumed
 from domain.errors import FailureReason
 from domain.notification import Recipient
+from domain.trace import HEADER as TRACEPARENT
 
 PREFIX = "x-dispatcher-"
 MAX_ERROR = 500
@@ -65,7 +66,7 @@ class DeliveryHeaders:
             ),
             channel=_text(headers.get(PREFIX + "channel")),
             due=_time(headers.get(PREFIX + "due")),
-            traceparent=_text(headers.get("traceparent")),
+            traceparent=traceparent_of(headers),
         )
 
     def to_wire(self) -> dict[str, str | int]:
@@ -86,11 +87,17 @@ class DeliveryHeaders:
         wire: dict[str, str | int] = {PREFIX + "attempt": self.attempt}
         wire.update({PREFIX + name: str(value) for name, value in optional.items() if value})
         if self.traceparent:
-            wire["traceparent"] = self.traceparent
+            wire[TRACEPARENT] = self.traceparent
         return wire
 
 
 NO_HEADERS = DeliveryHeaders()
+
+
+def traceparent_of(headers: Mapping[str, object]) -> str | None:
+    """The header `traceparent`, well-formed or not; some producers send it as bytes."""
+    value = headers.get(TRACEPARENT)
+    return _text(value.decode("ascii") if isinstance(value, bytes) and value.isascii() else value)
 
 
 def remaining_to_wire(recipients: Sequence[Recipient]) -> str:

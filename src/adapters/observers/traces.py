@@ -81,10 +81,10 @@ class Traces:
         self._system = system
 
     @contextmanager
-    def receiving(self, queue: str, traceparent: object) -> Iterator[None]:
+    def receiving(self, queue: str, traceparent: str | None) -> Iterator[None]:
         """The span of a message from a queue, in the trace that it came with, if it came with
         one."""
-        given = well_formed(traceparent) if isinstance(traceparent, str) else None
+        given = traceparent and well_formed(traceparent)
         attributes = {
             "messaging.system": self._system,
             "messaging.operation.name": "process",

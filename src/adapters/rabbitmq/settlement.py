@@ -12,7 +12,7 @@ from adapters.inbound.contract import (
     RetryCopy,
     TopologyMismatch,
 )
-from adapters.message_format.headers import PREFIX
+from adapters.message_format.headers import PREFIX, traceparent_of
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost
 from adapters.rabbitmq.backoff import Backoff
 from adapters.rabbitmq.preparing import Preparer
@@ -27,6 +27,7 @@ from adapters.rabbitmq.settings import (
 )
 from domain.events import TroubleBegan, TroubleEnded, TroubleUncertain, queue_trouble
 from domain.ports import EventSink
+from domain.trace import HEADER
 
 _TROUBLE = (BrokerUnavailable, PublishRefused, TopologyMismatch, ChannelLost)
 
@@ -143,8 +144,10 @@ class Settler:
 def own_headers(message: InboundMessage) -> dict[str, str | int]:
     """The headers of ours that a copy in the same state keeps; never `x-death`, in which RabbitMQ
     before 4.0.1 sees a cycle and drops the message."""
-    return {
+    own = {
         name: value
         for name, value in message.headers.items()
-        if (str(name).startswith(PREFIX) or name == "traceparent") and isinstance(value, str | int)
+        if str(name).startswith(PREFIX) and isinstance(value, str | int)
     }
+    trace = traceparent_of(message.headers)
+    return own if trace is None else {**own, HEADER: trace}

@@ -100,7 +100,9 @@ def run(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     except DispatcherError as error:
-        return _fail(error)
+        lines, code = explained(error)
+        _say("\n".join(lines))
+        return code
     except OSError as error:
         if not isinstance(error, BrokenPipeError):  # that: our reader has gone, as `head` does
             _say(f"{error.filename or 'output'}: {error.strerror}")
@@ -117,14 +119,11 @@ def _say(text: str) -> None:
             click.echo(line, err=True)
 
 
-def _fail(error: DispatcherError) -> int:
+def explained(error: DispatcherError) -> tuple[list[str], int]:
+    """The lines that say what is wrong, and the exit code."""
     from adapters.templates import TemplateSetBroken
     from entrypoints.settings import SettingsInvalid, variable
 
-    text = str(error)
-    if isinstance(error, TemplateSetBroken):
-        text = "\n".join(f"{variable('templates_dir')}: {fault}" for fault in error.faults)
-    _say(text)
     codes: dict[type[DispatcherError], int] = {
         TemplateSetBroken: BAD_CONFIGURATION,
         SettingsInvalid: BAD_CONFIGURATION,
@@ -132,7 +131,10 @@ def _fail(error: DispatcherError) -> int:
         BrokerUnavailable: UNAVAILABLE,
         PublishRefused: TRY_LATER,
     }
-    return next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED)
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED)
+    if isinstance(error, TemplateSetBroken):
+        return [f"{variable('templates_dir')}: {fault}" for fault in error.faults], code
+    return str(error).splitlines(), code
 
 
 def template_names(_context: Any, _parameter: Any, begun: str) -> list[str]:

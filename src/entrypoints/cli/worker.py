@@ -3,11 +3,13 @@
 import asyncio
 import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from entrypoints.cli.app import channel_names
+from domain.errors import DispatcherError
+from entrypoints.cli.app import channel_names, explained
 from entrypoints.cores import cores
 
 _MOST_PROCESSES = 64
@@ -46,11 +48,22 @@ class Processes(click.IntRange):
     default=1,
     help="Worker processes; auto: one for each core that may be used.",
 )
-@click.option("--limit", type=click.IntRange(1), help="Stop after this many messages.")
 @click.option(
-    "--time-limit", type=click.FloatRange(0), callback=_finite, help="Stop after this many seconds."
+    "--limit",
+    type=click.IntRange(1),
+    help="Stop after this many messages; with --processes, each process.",
 )
-@click.option("--memory-limit", type=click.IntRange(1), help="Stop above this many MiB.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0),
+    callback=_finite,
+    help="Stop after this many seconds; with --processes, each process.",
+)
+@click.option(
+    "--memory-limit",
+    type=click.IntRange(1),
+    help="Stop above this many MiB; with --processes, each process.",
+)
 @click.option("--drain", is_flag=True, help="Stop when the queues are empty.")
 @click.option("--reports-to", type=int, hidden=True)
 def command(
@@ -67,6 +80,29 @@ def command(
     After the first SIGTERM it finishes the messages in hand. The second one ends it at once. It
     waits for a broker that cannot be reached.
     """
+    options = {
+        "limit": limit,
+        "seconds": time_limit,
+        "memory": memory_limit,
+        "drain": drain,
+        "reports_to": reports_to,
+    }
+    if reports_to is None:
+        return _work(channels, processes, options)
+    from entrypoints.watching.reports import report_faults, second_handle
+
+    parent = second_handle(reports_to)
+    try:
+        return _work(channels, 1, options)
+    except DispatcherError as error:
+        lines, code = explained(error)
+        if parent is None or not report_faults(parent, lines):
+            raise
+        return code
+
+
+def _work(channels: str | None, processes: int, options: Mapping[str, Any]) -> int:
+    """Serve until the end, here or in `processes`. `options`: those of `serve`."""
     from adapters.observers.logs import write_in_background
     from entrypoints.start import load_with_log, worker_settings
 
@@ -81,17 +117,7 @@ def command(
 
     from entrypoints.serve import serve
 
-    uvloop.run(
-        serve(
-            settings,
-            sink,
-            limit=limit,
-            seconds=time_limit,
-            memory=memory_limit,
-            drain=drain,
-            reports_to=reports_to,
-        )
-    )
+    uvloop.run(serve(settings, sink, **options))
     return 0
 
 

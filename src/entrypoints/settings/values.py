@@ -10,6 +10,7 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
 from adapters.rabbitmq.settings import (
     DEFAULT_KIND,
+    EVENTS_KIND,
     EXCHANGE,
     MAX_PREFETCH,
     MAX_QUEUE_NAME,
@@ -31,6 +32,8 @@ _HOST_AND_PORT = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})"
 )
 _LAST_PORT = 65535
+# An exchange's name, and what follows it in a binding or a list. A name may have a colon.
+_AS_IN_BINDINGS = re.compile(r"([^(=,]+?)\s*(?:\(.*|:[^=]*=.*|[=,].*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,10 @@ def parse_events(text: str) -> str:
     name = not_forbidden(text)
     if name == EXCHANGE:
         raise ValueError(f"{name!r} is the exchange of the queues; name another, for events alone")
+    if match := _AS_IN_BINDINGS.fullmatch(name):
+        raise ValueError(
+            f"{name!r}: write the exchange's name alone, {match[1]!r}; its type is {EVENTS_KIND}"
+        )
     if len(name.encode()) > MAX_QUEUE_NAME or not name.isprintable():
         raise ValueError(f"cannot be an exchange: at most {MAX_QUEUE_NAME} printable bytes")
     return name

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
+import click
 import structlog
 
 from entrypoints.settings import SettingsInvalid
@@ -28,22 +30,63 @@ _PATIENCE = 5.0  # seconds for the last report
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What is true of a process now. `causes`: why it is not ready, by name. `standstill`: why only
-    a restart can help, empty while that is not so. `metrics`: see `totals.Families`."""
+    a restart can help, empty while that is not so. `metrics`: see `totals.Families`. `faults`: for
+    what faults it ends, a line for each."""
 
     causes: Mapping[str, str] = field(default_factory=dict)
     standstill: str = ""
     metrics: list[Any] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
     def line(self) -> bytes:
         """The report as it is sent."""
-        found = {"causes": self.causes, "standstill": self.standstill, "metrics": self.metrics}
-        return json.dumps(found).encode("ascii") + b"\n"
+        return json.dumps(asdict(self)).encode("ascii") + b"\n"
 
     @classmethod
     def parse(cls, line: bytes) -> "Report":
         """Read a line. Raises ValueError, KeyError or TypeError for another line."""
         found = json.loads(line)
-        return cls(**{name: found[name] for name in ("causes", "standstill", "metrics")})
+        known = {name: found[name] for name in ("causes", "standstill", "metrics")}
+        return cls(**known, faults=found.get("faults", []))
+
+
+@dataclass(slots=True)
+class SharedFaults:
+    """Prints why processes end: once for all that find the same, and again when one of them finds
+    it again."""
+
+    _finders: dict[str, set[int]] = field(default_factory=dict, init=False)
+
+    def say(self, number: int, faults: Sequence[str]) -> None:
+        """Print what the process of this number has found."""
+        for fault in faults:
+            finders = self._finders.setdefault(fault, set())
+            if not finders or number in finders:
+                finders.clear()
+                with suppress(OSError):  # whoever started us may have closed stderr
+                    click.echo(fault, err=True)
+            finders.add(number)
+
+
+def second_handle(to: int) -> int | None:
+    """Another number for the same file, which stays when `reporting` closes the first; None where
+    there is no such file."""
+    try:
+        return os.dup(to)
+    except OSError:
+        return None
+
+
+def report_faults(to: int, faults: list[str]) -> bool:
+    """Report why this process ends, as its last report; whether the parent got it. The parent
+    prints what several of its processes find once."""
+    try:
+        with socket.socket(fileno=to) as sock:
+            sock.settimeout(_PATIENCE)
+            sock.sendall(Report(faults=faults).line())
+    except OSError:
+        return False
+    return True
 
 
 @asynccontextmanager

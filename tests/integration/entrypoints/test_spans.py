@@ -23,7 +23,7 @@ from tests.support.http_server import HttpServer
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker
 from tests.support.threads import in_thread
-from tests.support.worker import clean_environment, run_command
+from tests.support.worker import clean_environment, metrics_of, run_command
 
 CONSUMER, CLIENT, INTERNAL = 5, 3, 1
 
@@ -140,6 +140,29 @@ def test_no_span_holds_an_address_a_text_or_a_secret(
     assert process.events[0]["dead_lettered"] == "recipient_refused"
     text = "".join(span.text for span in collector.spans)
     assert not re.search(r"/hook|the body of it|whsec_|xoxb-", text)
+
+
+def test_the_rehearsal_of_a_dead_letter_makes_no_span(
+    tmp_path: Path, rabbitmq: Broker, queue: str, server: HttpServer, collector: Collector
+) -> None:
+    traced = Traced(tmp_path, rabbitmq, queue, "webhook", server.url)
+    traced.settings |= {"auto_release": "on", "http": "127.0.0.1:0"}
+    note = tmp_path / "templates/note/text.jinja2"
+    note.write_text("{{ unknown }}")
+    with traced.running() as (worker, peer):
+        traced.publish(peer)
+        worker.wait_until(lambda: peer.ready(f"{queue}.dead") == 1)
+        note.write_text("{{ unknown + 1 }}")
+        worker.wait_for("templates changed")
+        time.sleep(0.5)  # the rehearsal fails
+        note.write_text("Hello")
+        worker.wait_for("dead letter released: its template renders now")
+        worker.wait_for("notification sent")
+        traced.events(worker, peer, 2)
+        assert "dispatcher_render_seconds_count 2" in metrics_of(worker)
+
+    assert len(collector.named("render note")) == 2
+    assert {span.trace_id for span in collector.spans} == {TRACE_ID}
 
 
 def test_a_collector_that_is_away_costs_no_message_and_little_time_at_the_end(

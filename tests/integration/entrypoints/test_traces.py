@@ -71,7 +71,7 @@ class Traced:
             assert worker.terminate() == 0, worker.output
             peer.delete_exchange(self.exchange)
 
-    def publish(self, peer: Peer, traceparent: str | None = TRACE) -> None:
+    def publish(self, peer: Peer, traceparent: str | bytes | None = TRACE) -> None:
         address = {"webhook": f"{self._url}/hook", "slack": "C123ABC456", "telegram": 77}
         body = json.dumps({"id": "n-1", "to": address[self.channel], "template": "note"})
         headers: dict[str, Any] = {} if traceparent is None else {"traceparent": traceparent}
@@ -116,6 +116,21 @@ def test_a_dead_letter_keeps_the_trace(
 
     assert (properties.headers or {})["traceparent"] == event["traceparent"] == TRACE
     assert worker.events("notification dead-lettered")[0]["trace_id"] == TRACE_ID
+
+
+@pytest.mark.parametrize("given", [TRACE.encode(), f"01{TRACE[2:]}-a-field-of-later"])
+def test_a_trace_in_bytes_or_of_a_later_version_is_passed_on_as_one_of_ours(
+    tmp_path: Path, rabbitmq: Broker, queue: str, server: HttpServer, given: str | bytes
+) -> None:
+    traced = Traced(tmp_path, rabbitmq, queue, "webhook", server.url)
+    with traced.running() as (worker, peer):
+        traced.publish(peer, given)
+        sent = worker.wait_for("notification sent")
+        [event] = traced.events(worker, peer, 1)
+
+    [request] = server.requests
+    assert request.headers["traceparent"] == event["traceparent"] == TRACE
+    assert sent["trace_id"] == TRACE_ID
 
 
 @pytest.mark.parametrize("text", [None, "00-1-2-01", f"{TRACE}\r\nX-Injected: 1"])

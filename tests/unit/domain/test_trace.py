@@ -13,6 +13,23 @@ def test_a_well_formed_one_is_passed_on_as_it_is_and_names_its_trace() -> None:
 
 
 @pytest.mark.parametrize(
+    ("later", "ours"),
+    [
+        ("01" + TRACE[2:], TRACE),
+        ("cc" + TRACE[2:] + "-what-the-future-will-be-like", TRACE),
+        ("01" + TRACE[2:] + "-", TRACE),
+        ("01" + TRACE[2:-2] + "ff-0", TRACE),
+        ("01" + TRACE[2:-2] + "02", TRACE[:-2] + "00"),
+        ("01" + TRACE[2:] + "-\r\nX-Injected: 1", TRACE),
+    ],
+)
+def test_one_of_a_later_version_is_read_as_far_as_it_is_known_and_becomes_one_of_ours(
+    later: str, ours: str
+) -> None:
+    assert well_formed(later) == ours
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -23,6 +40,11 @@ def test_a_well_formed_one_is_passed_on_as_it_is_and_names_its_trace() -> None:
         TRACE + "-extra",
         " " + TRACE,
         "ff" + TRACE[2:],
+        "ff" + TRACE[2:] + "-extra",
+        "01" + TRACE[2:] + "extra",
+        "01" + TRACE[2:] + ".extra",
+        "01" + TRACE[2:-1],
+        "1" + TRACE[2:],
         TRACE.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32),
         TRACE.replace("b7ad6b7169203331", "0" * 16),
     ],

@@ -195,32 +195,6 @@ def test_a_place_to_listen_that_is_none_is_refused(text: str) -> None:
     assert fault.startswith("DISPATCHER_HTTP: must be host:port")
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("dispatcher", "is the exchange of the queues"),
-        ("webgui", "belongs to another program"),
-        ("shop", "must not be an exchange of DISPATCHER_BINDINGS"),
-        ("x" * 256, "at most 200 printable bytes"),
-    ],
-)
-def test_an_exchange_that_cannot_take_the_outcome_events_is_refused(name: str, words: str) -> None:
-    environ = {"DISPATCHER_BINDINGS": "shop(topic):#=email", "DISPATCHER_EVENTS": name}
-
-    [fault] = faults(environ)
-
-    assert fault.startswith("DISPATCHER_EVENTS: ")
-    assert words in fault
-
-
-def test_outcome_events_need_a_broker_with_exchanges() -> None:
-    with pytest.raises(SettingsInvalid) as refused:
-        worker_settings(load({"DISPATCHER_EVENTS": "outcomes"}), None)
-
-    [fault] = refused.value.faults
-    assert fault.startswith("DISPATCHER_EVENTS: needs RabbitMQ: set DISPATCHER_BROKER_URL")
-
-
 def test_asking_a_worker_for_a_channel_that_is_not_configured_names_what_to_set() -> None:
     settings = load({**RABBIT, "DISPATCHER_EMAIL_URL": "smtp://relay"})
 

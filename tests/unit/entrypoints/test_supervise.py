@@ -235,3 +235,36 @@ def test_a_process_that_the_system_refuses_is_tried_again_while_the_others_go_on
 
     with capture_logs() as logs:
         assert run(supervisor, meanwhile) == 0
+
+
+def test_a_fault_that_all_processes_find_is_printed_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fault = b'{"causes": {}, "standstill": "", "metrics": [], "faults": ["A: wrong", "B: too"]}'
+    script = f"{_HEAD}os.write(fd, {fault!r} + b'\\n')\nsys.exit(78)"
+    supervisor, _ = a_supervisor(script, count=3)
+
+    async def alone() -> int:
+        async with asyncio.timeout(60):
+            return await supervisor.run(None)
+
+    assert asyncio.run(alone()) == 78
+    assert capsys.readouterr().err == "A: wrong\nB: too\n"
+
+
+def test_a_fault_that_a_process_finds_again_is_printed_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fault = b'{"causes": {}, "standstill": "", "metrics": [], "faults": ["broker away"]}'
+    script = f"{_HEAD}os.write(fd, {fault!r} + b'\\n')\nsys.exit(69)"
+    supervisor, _ = a_supervisor(script, count=1)
+    said: list[str] = []
+
+    async def meanwhile() -> None:
+        while len(said) < 3:
+            said.extend(capsys.readouterr().err.splitlines())
+            await asyncio.sleep(0.005)
+
+    with capture_logs():
+        run(supervisor, meanwhile)
+    assert set(said) == {"broker away"}

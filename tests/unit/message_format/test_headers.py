@@ -114,6 +114,13 @@ def test_a_message_without_headers_has_no_past() -> None:
     assert DeliveryHeaders().to_wire() == {"x-dispatcher-attempt": 0}
 
 
+def test_a_trace_may_come_as_bytes() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    assert DeliveryHeaders.parse({"traceparent": trace.encode()}).traceparent == trace
+    assert DeliveryHeaders.parse({"traceparent": b"\xff" + trace.encode()}).traceparent is None
+
+
 def test_only_our_own_headers_and_the_trace_are_copied() -> None:
     arrived = {
         "x-death": [{"queue": "email"}],

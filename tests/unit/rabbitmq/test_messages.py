@@ -51,7 +51,7 @@ def test_a_copy_in_the_same_state_keeps_our_headers_alone() -> None:
         headers={
             "x-dispatcher-attempt": 2,
             "x-dispatcher-odd": Decimal(1),
-            "traceparent": "00-1-2-01",
+            "traceparent": b"00-1-2-01",
             "x-death": [{"count": 1}],
             b"\xff": "x",
         }
