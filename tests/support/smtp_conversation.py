@@ -56,6 +56,7 @@ class Conversation:
         self.parameters = ""
         self.recipients: list[str] = []
         self.group: list[bytes] = []
+        self.said = ""
 
     async def run(self) -> None:
         await self.answer("connect", "220 scripted ESMTP")
@@ -96,6 +97,7 @@ class Conversation:
         return self.group.pop(0) if self.group else b""
 
     def say(self, reply: str) -> None:
+        self.said = reply
         lines: list[str] = []
         for one in reply.split("\r\n"):
             code, _, text = one.partition(" ")
@@ -240,8 +242,13 @@ class Conversation:
         )
         if not self.recipients:
             self.say("554 5.5.1 no valid recipients")
-        elif await self.answer("dot", "250 2.0.0 queued", "".join(self.recipients)):
-            self.server.accepted.append(mail)
+        else:
+            self.said = ""
+            try:
+                await self.answer("dot", "250 2.0.0 queued", "".join(self.recipients))
+            finally:
+                if self.said.startswith("2"):
+                    self.server.accepted.append(mail)
         self.reset()
 
     async def payload(self) -> bytes:

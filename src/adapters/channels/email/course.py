@@ -1,6 +1,6 @@
 """Send one mail, over one connection after another, until the server has accepted it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -10,18 +10,22 @@ from adapters.channels.email.limits import (
     Limit,
     LostBeforePayload,
     NothingSent,
+    OutOfStep,
     Phase,
     PipeliningBroken,
     limit_of,
 )
 from adapters.channels.email.outgoing_mail import OutgoingMail
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.session import Session
 from adapters.channels.email.transaction import (
     GO_AHEAD,
-    LONE_DOT,
     SmtpEnvelope,
     Timeouts,
+    check_free,
+    check_group,
     final_failure,
+    stuff,
 )
 from domain.errors import (
     DeliveryError,
@@ -38,6 +42,7 @@ from domain.ports import AboutToSend
 _MOST_TURNS = 10
 
 _OK = 250
+_BROKEN = (PipeliningBroken, OutOfStep)
 _rcpt = "RCPT TO:<{}>\r\n".format
 
 log = structlog.get_logger()
@@ -97,17 +102,19 @@ class Course:
         self.asked = left[:most]
         return self.asked
 
-    async def send(self, session: Session, payload: bytes) -> Answers:
+    async def send(
+        self, session: Session, payload: bytes, body_left: Callable[[Session], None]
+    ) -> Answers:
         """One transaction: one answer for each that is asked, in order; None is accepted for good.
-        If the connection ends while the mail leaves, those accepted are InDoubt.
+        If the connection ends while the mail leaves, those accepted are InDoubt. `body_left` is
+        called when the whole mail has left, before its answer.
 
         Raises what `SmtpEnvelope.answers` raises. The session may be closed afterwards.
         """
         times, self.most_recipients = self._timeouts, None
-        if session.unasked:
-            farewell = session.unasked[0]
-            text = f"{session.server} said {farewell} unasked"
-            raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
+        is_behind = session.is_busy
+        if session.unasked or is_behind:
+            check_free(session)
         sender = f"MAIL FROM:<{self._mail.envelope_from.wire}>{self._parameters(session, payload)}"
         commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
         answers: Answers = [None] * len(self.asked)
@@ -118,9 +125,7 @@ class Course:
             replies = await session.ask(group, times.command, len(commands), later)
             codes = [reply.code for reply in replies]
             if codes != [*[_OK] * (len(commands) - 1), GO_AHEAD] or session.lost is not None:
-                if len(replies) < len(commands) and session.broke_off(replies):
-                    some = f"{len(replies)} of {len(commands)} commands sent together"
-                    raise PipeliningBroken(f"{session.server} answered {some}")
+                check_group(session, replies, len(commands), is_behind=is_behind)
                 answers = await self._judged(session, replies)
         if None not in answers:
             return answers
@@ -130,7 +135,13 @@ class Course:
             session.abort()
             raise
         is_whole = await session.write_all(stuff(payload), times.command)
-        said = await session.ask(b"", times.final) if is_whole else session.unasked[:1]
+        if is_whole:
+            answer = session.ask(b"", times.final)
+            body_left(session)
+            session.write_soon()
+            said = await answer
+        else:
+            said = session.unasked[:1]
         if not (is_whole and said and said[0].code < 300):
             count = answers.count(None)
             failure = final_failure(session, said, count, is_whole=is_whole)
@@ -203,7 +214,7 @@ class Course:
                 self._refused |= refused
                 self._accepted = frozenset(self.asked[number] for number in nothing.accepted)
         is_nearer = refused or self.most_recipients or nothing.limit is Limit.RECIPIENTS
-        self._turns = 0 if is_nearer or isinstance(nothing, PipeliningBroken) else self._turns + 1
+        self._turns = 0 if is_nearer or isinstance(nothing, _BROKEN) else self._turns + 1
         if self._refused.keys() >= self._served.keys():
             return False
         # A server may close all connections at once, and with them one just opened: so one farewell
@@ -235,13 +246,3 @@ class Course:
                 answer = NotYet(f"{session.server} takes {len(self.asked)} recipients of one mail")
             results |= dict.fromkeys(group, answer)
         return results
-
-
-def stuff(payload: bytes) -> bytes:
-    """The mail as it follows DATA: dots doubled at line starts (RFC 5321 4.5.2), the end marked.
-
-    `payload` has CRLF line ends only, and ends with one.
-    """
-    if payload.startswith(b"."):
-        payload = b"." + payload
-    return payload.replace(b"\r\n.", b"\r\n..") + LONE_DOT

@@ -12,7 +12,8 @@ import ssl
 from base64 import b64decode
 
 from adapters.channels.email.failures import METHOD_NOT_KNOWN, Failures, to_base64
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.session import Session
 from adapters.channels.email.url import Auth, Security
 from domain.errors import Unavailable
 

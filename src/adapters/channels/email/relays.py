@@ -95,7 +95,8 @@ def _relay(
     return PacedNotifier(
         smtp,
         RelayPace(f"{place.host}:{place.port}", context.paces, context.learned, rules),
-        connections=settings.pool,
+        # One that waits for its answer on each connection, and one behind it.
+        connections=settings.pool * (2 if place.pipelining else 1),
         admit=member.admit if member else None,
         blip_wait=FIRST_WAIT,
         events=context.events,

@@ -11,9 +11,11 @@ import structlog
 from adapters.channels.email.bounds import Ceiling, PoolLimits
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.course import Course
+from adapters.channels.email.early import EarlyEnvelopes
 from adapters.channels.email.limits import (
     Limit,
     NothingSent,
+    OutOfStep,
     PipeliningBroken,
     RateRefused,
     TooManyRecipients,
@@ -79,7 +81,8 @@ class SmtpNotifier:
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
         self._pipelines = True
-        self._pool = Pool(self._connector.open, limits, learn)
+        self._early = EarlyEnvelopes(self._relay)
+        self._pool = Pool(self._connector.open, limits, learn, self._early)
         learned.pools.append((self._relay, self._pool.use))
 
     async def notify(
@@ -95,6 +98,7 @@ class SmtpNotifier:
             return mail.refused
         course = Course(mail, about_to_send, self._timeouts)
         session = await self._pool.acquire()
+        is_ours = True
         try:
             while course.choose(session, self._recipients.now):
                 session.pipelining &= self._pipelines
@@ -103,43 +107,49 @@ class SmtpNotifier:
                     mail, eight_bit="8bitmime" in offers, utf8="smtputf8" in offers
                 )
                 try:
-                    return course.results(session, await course.send(session, payload))
+                    answers = await course.send(session, payload, self._pool.body_left)
+                    return course.results(session, answers)
                 except NothingSent as nothing:
                     # The server wants no more over this connection: no attempt is spent.
                     self._learn(session, nothing, course)
                     if not course.goes_on(session, nothing):
                         failure = course.give_up(nothing)
                         return course.results(session, [failure] * len(course.asked))
-                    session = await self._next_session(session, nothing)
+                    if isinstance(nothing, TooManyRecipients) and self._pool.keeps(session):
+                        continue
+                    is_ours, is_crowded = False, nothing.limit is Limit.CONNECTIONS
+                    session = await self._pool.renew(session, is_crowded=is_crowded)
+                    is_ours = True
             return course.results(session, [])
         except DeliveryError:
             raise
         except BaseException:
             # Cancelled in the middle, say: what the server says next would answer something else.
-            session.abort()
+            if is_ours:
+                session.abandon()
             raise
         finally:
-            if course.most_recipients is not None:
-                self._recipients.lower(course.most_recipients)
-            self._pool.release(session)
+            self._learn_recipients(course)
+            if is_ours:
+                self._pool.release(session)
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
         await self._connector.close()
 
-    async def _next_session(self, session: Session, nothing: NothingSent) -> Session:
-        if isinstance(nothing, TooManyRecipients) and session.is_open:
-            return session
-        return await self._pool.renew(session, is_crowded=nothing.limit is Limit.CONNECTIONS)
-
-    def _learn(self, session: Session, nothing: NothingSent, course: Course) -> None:
+    def _learn_recipients(self, course: Course) -> None:
         if course.most_recipients is not None:
             self._recipients.lower(course.most_recipients)
+
+    def _learn(self, session: Session, nothing: NothingSent, course: Course) -> None:
+        self._learn_recipients(course)
         if nothing.limit is Limit.SESSION and session.mails_sent:
             self._pool.mails.lower(session.mails_sent)
         if isinstance(nothing, TooManyRecipients):
             self._recipients.halve(nothing.count)
+        if isinstance(nothing, OutOfStep):
+            self._early.stop(str(nothing))
         if isinstance(nothing, PipeliningBroken) and self._pipelines:
             self._pipelines = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
