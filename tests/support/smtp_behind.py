@@ -1,13 +1,17 @@
 """Scripted servers for the envelope of a mail that comes behind the body of the mail before it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from adapters.channels.email.bounds import PoolLimits
+from adapters.channels.email.transaction import Timeouts
 from tests.support.smtp_conversation import Conversation, Ended
+from tests.support.smtp_named import NamedSender, names, with_sender
 from tests.support.smtp_server import Say, SmtpServer
 
 _SOON = 0.02
+_TIMES = Timeouts(connect=5, command=5, group=0.5, final=5)
 
 
 class BehindConversation(Conversation):
@@ -83,3 +87,25 @@ def stutter(server: BehindServer, came: bytes) -> bytes:
     """Answers the mail twice."""
     server.on("dot", Say("250 2.0.0 queued\r\n250 2.0.0 and again"), times=1)
     return came
+
+
+def send_behind(
+    server: BehindServer,
+    body: Callable[[NamedSender], Awaitable[None]],
+    *,
+    size: int = 1,
+    **options: Any,
+) -> None:
+    """Run `body` with a pool of so many connections."""
+    options.setdefault("limits", PoolLimits(size=size))
+    options.setdefault("timeouts", _TIMES)
+    with_sender(server, body, **options)
+
+
+async def warm_up(sender: NamedSender, server: BehindServer) -> None:
+    """After these mails the relay is known to take what comes behind a mail."""
+    await sender.send_all(*names(4, "first"))
+    assert "".join(server.behind)
+    server.accepted.clear()
+    server.behind.clear()
+    sender.left.clear()

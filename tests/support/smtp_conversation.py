@@ -236,14 +236,13 @@ class Conversation:
         if action is not None:
             await self.leave(action)
         data = await self.payload()
-        self.log.payloads += 1
+        self.log.payloads, self.said = self.log.payloads + 1, ""
         mail = ReceivedMail(
             self.sender or "", tuple(self.recipients), self.parameters, data, self.log.number
         )
         if not self.recipients:
             self.say("554 5.5.1 no valid recipients")
         else:
-            self.said = ""
             try:
                 await self.answer("dot", "250 2.0.0 queued", "".join(self.recipients))
             finally:

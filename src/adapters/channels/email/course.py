@@ -11,9 +11,7 @@ from adapters.channels.email.limits import (
     LostBeforePayload,
     NothingSent,
     OutOfStep,
-    Phase,
     PipeliningBroken,
-    limit_of,
 )
 from adapters.channels.email.outgoing_mail import OutgoingMail
 from adapters.channels.email.replies import SmtpReply
@@ -22,6 +20,7 @@ from adapters.channels.email.transaction import (
     GO_AHEAD,
     SmtpEnvelope,
     Timeouts,
+    ask_one_by_one,
     check_free,
     check_group,
     final_failure,
@@ -57,11 +56,19 @@ class Course:
     refusal can come between.
     """
 
-    def __init__(self, mail: OutgoingMail, about_to_send: AboutToSend, timeouts: Timeouts) -> None:
-        """`about_to_send` is awaited before the mail leaves."""
+    def __init__(
+        self,
+        mail: OutgoingMail,
+        about_to_send: AboutToSend,
+        timeouts: Timeouts,
+        body_left: Callable[[Session], None],
+    ) -> None:
+        """`about_to_send` is awaited before the mail leaves. `body_left` is called when it has left
+        as a whole, before the answer to it."""
         self._mail = mail
         self._about_to_send = about_to_send
         self._timeouts = timeouts
+        self._body_left = body_left
         self.asked: list[str] = []
         self.most_recipients: int | None = None
         self._served: dict[str, list[Recipient]] = {}
@@ -102,12 +109,9 @@ class Course:
         self.asked = left[:most]
         return self.asked
 
-    async def send(
-        self, session: Session, payload: bytes, body_left: Callable[[Session], None]
-    ) -> Answers:
+    async def send(self, session: Session, payload: bytes) -> Answers:
         """One transaction: one answer for each that is asked, in order; None is accepted for good.
-        If the connection ends while the mail leaves, those accepted are InDoubt. `body_left` is
-        called when the whole mail has left, before its answer.
+        If the connection ends while the mail leaves, those accepted are InDoubt.
 
         Raises what `SmtpEnvelope.answers` raises. The session may be closed afterwards.
         """
@@ -119,7 +123,9 @@ class Course:
         commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
         answers: Answers = [None] * len(self.asked)
         if not session.pipelining:
-            answers = await self._judged(session, await self._ask_one_by_one(session, commands))
+            answers = await self._judged(
+                session, await ask_one_by_one(session, commands, times.command)
+            )
         else:  # RFC 2920: the whole group at once
             group, later = "".join(commands).encode(), min(times.group, times.command)
             replies = await session.ask(group, times.command, len(commands), later)
@@ -134,17 +140,19 @@ class Course:
         except BaseException:
             session.abort()
             raise
-        is_whole = await session.write_all(stuff(payload), times.command)
-        if is_whole:
-            answer = session.ask(b"", times.final)
-            body_left(session)
-            session.write_soon()
-            said = await answer
-        else:
-            said = session.unasked[:1]
+        if not await session.write_all(stuff(payload), times.command):
+            return self._decided(session, session.unasked[:1], answers, is_whole=False)
+        final = session.ask(b"", times.final)
+        self._body_left(session)
+        session.write_soon()
+        return self._decided(session, await final, answers)
+
+    def _decided(
+        self, session: Session, said: list[SmtpReply], answers: Answers, *, is_whole: bool = True
+    ) -> Answers:
+        """The answers with what the server said to the mail; it had left as a whole or not."""
         if not (is_whole and said and said[0].code < 300):
-            count = answers.count(None)
-            failure = final_failure(session, said, count, is_whole=is_whole)
+            failure = final_failure(session, said, answers.count(None), is_whole=is_whole)
             answers = [failure if answer is None else answer for answer in answers]
         session.mails_sent += 1
         return answers
@@ -166,24 +174,6 @@ class Course:
         is_ascii = is_ascii or payload[: payload.index(b"\r\n\r\n")].isascii()
         addresses = (self._mail.envelope_from.wire, *self.asked)
         return parameters if is_ascii and "".join(addresses).isascii() else f"{parameters} SMTPUTF8"
-
-    async def _ask_one_by_one(
-        self, session: Session, commands: list[str]
-    ) -> list[SmtpReply | None]:
-        """Asks no further than makes sense; None stands for what was not answered."""
-        timeout = self._timeouts.command
-        replies: list[SmtpReply | None] = []
-        for command in commands[:-1]:
-            said = await session.ask(command.encode(), timeout)
-            replies += said or [None]
-            if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
-                break  # nor does it take the others now
-            if len(replies) == 1 and not said[0].accepted:
-                break
-        if any(reply and reply.accepted for reply in replies[1:]):
-            replies += [None] * (len(commands) - 1 - len(replies))
-            replies += await session.ask(commands[-1].encode(), timeout)
-        return replies
 
     async def _judged(self, session: Session, replies: Sequence[SmtpReply | None]) -> Answers:
         missing = len(self.asked) + 2 - len(replies)
@@ -223,11 +213,14 @@ class Course:
         most = 0 if not session.reused else _MOST_TURNS
         return self._turns <= (most if was_asked else max(most, 1))
 
-    def give_up(self, nothing: NothingSent) -> DeliveryError:
-        """Return the error of the recipients without an answer. Raises it where that is every
-        recipient."""
+    def given_up(
+        self, session: Session, nothing: NothingSent
+    ) -> dict[Recipient, DeliveryError | None]:
+        """What became of each recipient where no further transaction makes sense. Raises the error
+        where it is that of every recipient."""
         if self._refused:
-            return Transient(str(nothing), safe_to_repeat=True)
+            failure = Transient(str(nothing), safe_to_repeat=True)
+            return self.results(session, [failure] * len(self.asked))
         if isinstance(nothing, LostBeforePayload) and not nothing.answers:
             raise Unavailable(str(nothing), safe_to_repeat=True)
         is_relay = nothing.limit is not Limit.RECIPIENTS

@@ -9,7 +9,7 @@ from adapters.channels.email.bounds import Ceiling, Growth, PoolLimits, Width
 from adapters.channels.email.early import EarlyEnvelopes
 from adapters.channels.email.goodbyes import Goodbyes
 from adapters.channels.email.idle import IdleConnections
-from adapters.channels.email.limits import Crowded
+from adapters.channels.email.limits import Crowded, Limit
 from adapters.channels.email.session import Session
 from adapters.channels.email.waiting import WaitingLine
 from adapters.channels.shared.learned import Fact
@@ -89,16 +89,16 @@ class Pool:
         self._early.withdraw(session)
         return session.is_open and self._out[session] == 1
 
-    async def renew(self, session: Session, *, is_crowded: bool = False) -> Session:
+    async def renew(self, session: Session, limit: Limit | None) -> Session:
         """Another connection in place of one that is dead or used up: a new one where possible.
 
-        `session` is given up, even if this raises what connecting raises. `is_crowded`: the relay
-        finds our connections too many, so this one makes the pool smaller.
+        `session` is given up, even if this raises what connecting raises. `limit`: what the relay
+        named. Where it finds our connections too many, the pool gets smaller.
         """
         if self._give_up(session):
             self._dismiss(session)
         others = len(self._out) + len(self._idle)
-        if is_crowded and others:
+        if limit is Limit.CONNECTIONS and others:
             self._growth.refused(others)
         other = self._idle.take() if self._room() <= 0 else None
         if other is None:

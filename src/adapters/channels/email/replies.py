@@ -41,7 +41,7 @@ class SmtpReply(NamedTuple):
 
 
 class ReplyReader:
-    """Makes replies of what comes. `garbage`: what came and is no reply; nothing is read after."""
+    """Makes replies of what comes. `garbage`: what came and is no reply."""
 
     def __init__(self) -> None:
         self.garbage = b""
@@ -50,7 +50,7 @@ class ReplyReader:
         self._size = 0
 
     def read(self, data: bytes) -> list[SmtpReply]:
-        """The replies that are whole with these bytes, up to the first that is none."""
+        """The replies that are whole with these bytes, up to the first that cannot be read."""
         replies: list[SmtpReply] = []
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:

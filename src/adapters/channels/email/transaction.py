@@ -155,6 +155,24 @@ class SmtpEnvelope:
             session.abort()
 
 
+async def ask_one_by_one(
+    session: Session, commands: Sequence[str], timeout: float
+) -> list[SmtpReply | None]:
+    """Asks no further than makes sense; None stands for what was not answered."""
+    replies: list[SmtpReply | None] = []
+    for command in commands[:-1]:
+        said = await session.ask(command.encode(), timeout)
+        replies += said or [None]
+        if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
+            break  # nor does it take the others now
+        if len(replies) == 1 and not said[0].accepted:
+            break
+    if any(reply and reply.accepted for reply in replies[1:]):
+        replies += [None] * (len(commands) - 1 - len(replies))
+        replies += await session.ask(commands[-1].encode(), timeout)
+    return replies
+
+
 def check_free(session: Session) -> None:
     """Raise LostBeforePayload where no command can be sent now: the server has said farewell, or
     waits with a mail and takes one command at a time."""

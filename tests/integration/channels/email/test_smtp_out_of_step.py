@@ -4,12 +4,10 @@ sent twice."""
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.channels.email.bounds import PoolLimits
 from adapters.channels.email.transaction import Timeouts
 from domain.errors import InDoubt
 from tests.support.smtp_behind import (
@@ -21,10 +19,11 @@ from tests.support.smtp_behind import (
     forget_the_first,
     refuse,
     refuse_what_follows,
+    send_behind,
     stutter,
     take,
 )
-from tests.support.smtp_named import NamedSender, names, received, with_sender
+from tests.support.smtp_named import NamedSender, names, received
 
 TIMES = Timeouts(connect=5, command=5, group=0.3, final=5)
 EVENT = "relay takes no commands behind a mail"
@@ -36,11 +35,10 @@ def run(
     body: Callable[[NamedSender], Awaitable[None]],
     *,
     size: int = 1,
-    **options: Any,
 ) -> list[str]:
     """Returns the events that were logged."""
     with capture_logs() as lines:
-        with_sender(server, body, limits=PoolLimits(size=size), timeouts=TIMES, **options)
+        send_behind(server, body, size=size, timeouts=TIMES)
     return [line["event"] for line in lines]
 
 
