@@ -2,13 +2,25 @@
 
 from typing import Any
 
-from adapters.observers.outcome_events import DEAD_LETTERED, DEFERRED, SENT, TYPE
+from adapters.observers.outcome_events import DEAD_LETTERED, DEFERRED, NONCHARACTERS, SENT, TYPE
 from domain.errors import FailureReason
 
+_FORBIDDEN = (
+    r"\u0000-\u001F\u007F-\u009F\uD800-\uDFFF\uFDD0-\uFDEF\uFFFE\uFFFF"
+    # JSON's escapes and those of regular expressions name no code point of a higher plane.
+    + NONCHARACTERS[2:]
+)
+_STRING = {"type": "string", "minLength": 1, "pattern": rf"^(?![\s\S]*[{_FORBIDDEN}])"}
+"""CloudEvents' type String."""
+_ENCODED = "A character that CloudEvents forbids in an attribute is percent-encoded, in UTF-8."
 _COUNT = {"type": "integer", "minimum": 1}
 _COMMON: dict[str, Any] = {
     "queue": {"description": "The work queue.", "type": "string"},
     "channel": {"type": "string"},
+    "id": {
+        "description": "The message's id as it is; only where `subject` has another form of it.",
+        "type": "string",
+    },
     "template": {"type": "string"},
     "attempt": {"description": "The number of the attempt; the first is 1.", **_COUNT},
     "recipients": {"description": "How many recipients this event is about.", **_COUNT},
@@ -64,16 +76,16 @@ _ATTRIBUTES: dict[str, Any] = {
         "type": "string",
         "format": "uri-reference",
     },
-    "subject": {"description": "The message's id.", "type": "string", "minLength": 1},
+    "subject": {"description": f"The message's id. {_ENCODED}", **_STRING},
     "time": {"type": "string", "format": "date-time"},
     "correlationid": {
-        "description": "The message's AMQP property correlation_id, else its id.",
-        "type": "string",
-        "minLength": 1,
+        "description": f"The message's AMQP property correlation_id, else its id. {_ENCODED}",
+        **_STRING,
     },
     "traceparent": {
         "description": "Of the message's trace (W3C Trace Context); absent where it has no trace.",
         "type": "string",
+        "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
     },
     "datacontenttype": {"const": "application/json"},
 }

@@ -3,6 +3,7 @@ structured mode (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/for
 """
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -21,6 +22,11 @@ TYPE = "dispatcher.notification."
 """What the `type` of each event begins with; one of the three words above follows."""
 
 _CLOUDEVENTS = "application/cloudevents"
+
+NONCHARACTERS = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+"""The last two code points of each plane."""
+_NOT_IN_A_STRING = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{NONCHARACTERS}]")
+"""What CloudEvents' type String does not have (section "Type System")."""
 
 TakeEvent = Callable[[str, str, bytes], None]
 """Takes an event to publish: its routing key, its id, and its body. Returns at once."""
@@ -91,20 +97,31 @@ class OutcomeEvents:
         return data
 
     def _give(self, kind: str, about: _About, data: Mapping[str, JsonValue]) -> None:
+        subject = attribute(about.subject)
+        correlation_id = about.correlation_id or about.subject
+        exact: dict[str, JsonValue] = {} if subject == about.subject else {"id": about.subject}
         event: dict[str, Any] = {
             "specversion": "1.0",
             "id": str(uuid4()),
             "source": f"/dispatcher/{quote(about.queue, safe='')}",
             "type": TYPE + kind,
-            "subject": about.subject,
+            "subject": subject,
             "time": self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "correlationid": about.correlation_id or about.subject,
+            "correlationid": attribute(correlation_id),
             "datacontenttype": "application/json",
-            "data": {"queue": about.queue, "channel": about.channel, **data},
+            "data": {"queue": about.queue, "channel": about.channel, **exact, **data},
         }
         if about.traceparent:
             event["traceparent"] = about.traceparent
         self._take(f"{about.channel}.{kind}", event["id"], _json(event))
+
+
+def attribute(text: str) -> str:
+    """The text as an attribute may have it: each character that CloudEvents forbids is
+    percent-encoded, in UTF-8."""
+    if text.isprintable():  # then it has none of these
+        return text
+    return _NOT_IN_A_STRING.sub(lambda one: quote(one[0].encode("utf-8", "surrogatepass")), text)
 
 
 def _fates(outcome: Outcome) -> Iterator[tuple[str, dict[str, JsonValue]]]:

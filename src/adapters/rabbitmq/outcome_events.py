@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 import structlog
 
@@ -14,9 +13,9 @@ from adapters.inbound.contract import BrokerUnavailable, TopologyMismatch
 from adapters.message_format.rules import Properties
 from adapters.rabbitmq.amqp_channel import ChannelLost
 from adapters.rabbitmq.backoff import Backoff
-from adapters.rabbitmq.preparing import Preparer
+from adapters.rabbitmq.events_exchange import EventsExchange
 from adapters.rabbitmq.publisher import PublishLink
-from adapters.rabbitmq.settings import EVENTS_KIND, RabbitSettings
+from adapters.rabbitmq.settings import RabbitSettings
 
 CAPACITY = 8 * 2**20
 """Bytes of events that wait; what comes beyond them is dropped."""
@@ -26,6 +25,9 @@ _BATCH = 256
 
 _PATIENCE = 30.0
 """Seconds for the confirms, where the broker does not say that it takes nothing in."""
+
+_MOMENT = 5.0
+"""Seconds after which events that the broker does not take in are said to wait."""
 
 _LAST_EVENTS = 5.0
 """Seconds that a worker which ends spends on the events that are left."""
@@ -58,24 +60,25 @@ class OutcomeExchange:
         capacity: int = CAPACITY,
         patience: float = _PATIENCE,
         last: float = _LAST_EVENTS,
+        moment: float = _MOMENT,
         backoff: Callable[[], Backoff] = Backoff,
     ) -> None:
         """`capacity`: bytes. Seconds: `patience` for a confirm, `last` for what is left at the
-        end."""
+        end, `moment` until it is said that the broker takes nothing in."""
         self.dropped = self.published = 0
         self._exchange = exchange
         self._content_type = content_type
-        preparer = Preparer(settings)
         self._link = PublishLink(
             lambda: settings.address,
             "dispatcher events",
             exchange=exchange,
             mandatory=False,  # an event that no queue is bound for is no loss
-            prepare=partial(preparer.ensure_exchange, name=exchange, kind=EVENTS_KIND),
+            prepare=EventsExchange(settings, exchange).prepare,
         )
         self._capacity = capacity
         self._patience = patience
         self._last = last
+        self._moment = min(moment, patience)
         self._backoff = backoff()
         self._waiting: deque[_Waiting] = deque()
         self._size = 0
@@ -94,6 +97,9 @@ class OutcomeExchange:
 
     def take(self, routing_key: str, event_id: str, body: bytes) -> None:
         """Publish an event, later. Returns at once."""
+        if len(body) > self._capacity:
+            self._drop(1, f"it has {len(body)} bytes, more than can wait ({self._capacity})")
+            return
         if self._size + len(body) > self._capacity:
             self._drop(1, "there is no room for more until those that wait are published")
             return
@@ -132,13 +138,7 @@ class OutcomeExchange:
                 await self._wake.wait()
                 continue
             delay = self._backoff.failed(clock.time())
-            if not self._is_away:
-                self._is_away = True
-                _log.warning(
-                    "outcome events cannot be published; deliveries go on",
-                    exchange=self._exchange,
-                    error=str(error) or f"no confirm within {self._patience:.0f} s",
-                )
+            self._stands_still(str(error) or f"no confirm within {self._patience:.0f} s")
             await asyncio.sleep(delay)
 
     async def _open(self) -> BaseException | None:
@@ -200,12 +200,27 @@ class OutcomeExchange:
     async def _all_confirmed(self, publishing: "list[asyncio.Task[None]]") -> None:
         """Wait for them; for as long as the broker says that it takes nothing in, since a second
         try would only add to what it has not read yet."""
-        left = set(publishing)
+        clock = asyncio.get_running_loop()
+        left, since = set(publishing), clock.time()
         while left:
-            done, left = await asyncio.wait(left, timeout=self._patience)
-            if not done and not self._link.is_blocked:
+            done, left = await asyncio.wait(left, timeout=self._moment)
+            if left and self._link.blocked_by is not None:
+                self._stands_still(f"the broker takes no messages in: {self._link.blocked_by}")
+                since = clock.time()
+            elif done:
+                since = clock.time()
+            elif clock.time() - since >= self._patience:
                 await self._link.close()
                 return
+
+    def _stands_still(self, error: str) -> None:
+        if not self._is_away:
+            self._is_away = True
+            _log.warning(
+                "outcome events cannot be published; deliveries go on",
+                exchange=self._exchange,
+                error=error,
+            )
 
     def _went_on(self, now: float) -> None:
         self._backoff.succeeded(now)

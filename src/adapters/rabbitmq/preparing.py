@@ -1,7 +1,6 @@
 """Puts exchanges, queues and bindings in place, as far as the mode allows. A declaration may be
 refused, and the broker closes the channel on every refusal, so each has a channel of its own."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from adapters.rabbitmq.amqp_channel import (
     ChannelLost,
 )
 from adapters.rabbitmq.connection import AmqpConnection
+from adapters.rabbitmq.mismatches import a_stream, mismatch
 from adapters.rabbitmq.settings import (
     DEFAULT_KIND,
     EXCHANGE,
@@ -26,12 +26,6 @@ from adapters.rabbitmq.settings import (
 )
 from domain.events import QueueRecreated
 from domain.ports import EventSink, NoObserver
-
-_INEQUIVALENT = re.compile(
-    r"inequivalent arg '(?P<argument>[^']+)'.*?"
-    r"received (?:the value )?(?P<ours>'[^']*'|none)"
-    r".*?current is (?:the value )?(?P<theirs>'[^']*'|none)"
-)
 
 _log = structlog.get_logger()
 
@@ -222,28 +216,3 @@ async def _create(declarer: Declarer, declare: Declare, what: str) -> None:
     if refusal:
         text = f"{what} is missing and this user may not create it: {refusal.text}"
         raise ChannelLost(refusal.code, text) from refusal
-
-
-def mismatch(what: str, text: str) -> str:
-    """One line that says what differs and what can be done, from the broker's 406 text."""
-    unequal = _INEQUIVALENT.search(text)  # the first argument that differs, and no second
-    if unequal is None:  # it says something else, or was cut short
-        return f"{what} differs: {text}"
-    remedy = "delete it, and it is created again"
-    if what.startswith("queue "):
-        remedy = (
-            "adopt it (DISPATCHER_TOPOLOGY=adopt), state its arguments "
-            "(DISPATCHER_QUEUE_ARGUMENTS), or delete it once it is empty"
-        )
-    argument, theirs, ours = (unequal[name].strip("'") for name in ("argument", "theirs", "ours"))
-    if (argument, theirs) == ("x-queue-type", "stream"):
-        return a_stream(what.removeprefix("queue "))
-    return f"{what} has {argument}={theirs}, ours is {argument}={ours}: {remedy}"
-
-
-def a_stream(queue: str) -> str:
-    """One line that says why a stream cannot be a work queue."""
-    return (
-        f"queue {queue} is a stream: what is published while no worker runs would never be"
-        " delivered; use a quorum or classic queue, or name another in DISPATCHER_QUEUES"
-    )

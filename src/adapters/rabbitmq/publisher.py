@@ -50,15 +50,15 @@ class PublishLink:
         self._mandatory = mandatory
         self._prepare = prepare
         self._events = events or NoObserver()
-        self._is_blocked = False
+        self._blocked_by: str | None = None
         self._connection: AmqpConnection | None = None
         self._channel: ConfirmingChannel | None = None
         self._opening: asyncio.Task[ConfirmingChannel] | None = None
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether the broker says that it takes no messages in."""
-        return self._is_blocked
+    def blocked_by(self) -> str | None:
+        """Why the broker says that it takes no messages in; None while it takes them."""
+        return self._blocked_by
 
     async def publish(
         self,
@@ -75,7 +75,9 @@ class PublishLink:
             headers=dict(headers), delivery_mode=DeliveryMode.Persistent, **asdict(properties)
         )
         await channel.publish(self._exchange, queue, body, carried)
-        if self._is_blocked:  # it may have ended while there was no connection to say so
+        if (
+            self._blocked_by is not None
+        ):  # it may have ended while there was no connection to say so
             self._blocked(None)
 
     async def connection(self) -> AmqpConnection:
@@ -104,7 +106,7 @@ class PublishLink:
         return await asyncio.shield(self._opening)
 
     def _blocked(self, reason: str | None) -> None:
-        self._is_blocked = reason is not None
+        self._blocked_by = reason
         if reason is None:
             self._events.emit(TroubleEnded(ALARM))
         else:

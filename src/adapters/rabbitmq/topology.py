@@ -8,7 +8,9 @@ from enum import StrEnum
 from adapters.inbound.contract import QueueState, TopologyMismatch, Waiting
 from adapters.rabbitmq.amqp_channel import ACCESS_REFUSED, PRECONDITION_FAILED, ChannelLost
 from adapters.rabbitmq.connection import asking, connected
-from adapters.rabbitmq.preparing import Declare, Declarer, Preparer, a_stream, mismatch
+from adapters.rabbitmq.events_exchange import ExchangeVerdict, verdict
+from adapters.rabbitmq.mismatches import a_stream, mismatch
+from adapters.rabbitmq.preparing import Declare, Declarer, Preparer
 from adapters.rabbitmq.settings import (
     DEFAULT_KIND,
     EVENTS_KIND,
@@ -117,28 +119,33 @@ class Topology:
             return None  # whatever its producer gave it is right
         return await _compare(declarer, plan.declare, "queue", plan.name)
 
-    async def look_for_events(self) -> Difference | None:
-        """What is wrong with the exchange for outcome events, as far as it can be seen without the
-        configure right; None where that is nothing, or there is to be no such exchange. Raises
-        BrokerUnavailable."""
+    async def look_for_events(self) -> tuple[str | None, Difference | None]:
+        """The type of the exchange for outcome events, as far as it can be seen, and what is wrong
+        with it; None where there is to be no such exchange. Raises BrokerUnavailable."""
         name = self._settings.events
         if name is None:
-            return None
+            return None, None
         async with (
             asking(_WHAT, _TIMEOUT),
             connected(self._settings.address, _NAME) as connection,
             Declarer(connection) as declarer,
         ):
-            refused = await declarer.exchange(name)
-        return _not_seen("exchange", name, refused) if refused else None
+            if refused := await declarer.exchange(name):
+                return None, _not_seen("exchange", name, refused)
+            found = await verdict(declarer, name, self._settings.topology)
+        return found.kind, _of_events(name, found)
 
     async def _check_exchange(self, declarer: Declarer, name: str) -> Difference | None:
         if refused := await declarer.exchange(name):
             return _not_seen("exchange", name, refused)
-        if name not in (EXCHANGE, self._settings.events):
+        if name == self._settings.events:
+            found = await verdict(declarer, name, self._settings.topology)
+            return _of_events(name, found) or (
+                _unseen("exchange", name) if not found.kind else None
+            )
+        if name != EXCHANGE:
             return None  # a producer's own, adopted as it is
-        kind = self._exchanges()[name]
-        return await _compare(declarer, lambda c: c.declare_exchange(name, kind), "exchange", name)
+        return await _compare(declarer, lambda c: c.declare_exchange(name), "exchange", name)
 
     def _exchanges(self) -> dict[str, str]:
         """Name -> type."""
@@ -158,8 +165,18 @@ async def _compare(declarer: Declarer, declare: Declare, kind: str, name: str) -
     if refusal.code == PRECONDITION_FAILED:
         text = mismatch(f"{kind} {name}", refusal.text)
         return Difference(kind, name, TopologyFinding.DIFFERS, text)
+    return _unseen(kind, name)
+
+
+def _unseen(kind: str, name: str) -> Difference:
     text = f"{kind} {name} exists; comparing its arguments needs the configure right on it"
     return Difference(kind, name, TopologyFinding.UNSEEN, text)
+
+
+def _of_events(name: str, found: ExchangeVerdict) -> Difference | None:
+    if found.fault is None:
+        return None
+    return Difference("exchange", name, TopologyFinding.DIFFERS, found.fault)
 
 
 def _not_seen(kind: str, name: str, refused: int) -> Difference:

@@ -174,10 +174,11 @@ async def _of_events(app: Application) -> list[Finding]:
     """The exchange for outcome events, where there is to be one."""
     if not (exchange := app.settings.events):
         return []
-    name, found = f"exchange {exchange}", await app.container.topology().look_for_events()
+    name, (kind, found) = f"exchange {exchange}", await app.container.topology().look_for_events()
     if found is None:
-        return [Finding(name, "is there for outcome events")]
-    remedy = _MAKE_IT if found.finding == "absent" else "no worker needs to look at it"
+        return [Finding(name, f"is there for outcome events{f' (type {kind})' if kind else ''}")]
+    remedies = {"absent": _MAKE_IT, "unseen": "no worker needs to look at it"}
+    remedy = remedies.get(found.finding, "see: docs/outcome-events.md")
     return [Finding.notable(name, found.text.removeprefix(f"{name} "), remedy)]
 
 

@@ -2,7 +2,6 @@
 counted."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from tests.support.smtp_script import Say
 from tests.support.worker import wait_until
 
 AWAY = "outcome events cannot be published; deliveries go on"
+BACK = "outcome events are published again"
 ORDERS = 120
 
 
@@ -127,11 +127,15 @@ def test_while_the_broker_takes_nothing_in_mails_go_out_and_their_events_wait(
         control("set_vm_memory_high_watermark", "0.000001")
         try:
             scene.await_settled(worker)
-            time.sleep(1)
+            away = worker.wait_for(AWAY)
+            assert "the broker takes no messages in: low on memory" in away["error"]
             assert audit.count() < ORDERS
+            assert worker.events(BACK) == []
         finally:
             control("set_vm_memory_high_watermark", "0.6")
         wait_until(lambda: audit.count() >= ORDERS, on_failure=lambda: worker.output)
+        worker.wait_for(BACK)
+        assert len(worker.events(AWAY)) == 1
         assert worker.terminate() == 0
         about = audit.subjects()
     scene.all_sent()

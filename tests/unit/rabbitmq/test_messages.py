@@ -12,7 +12,7 @@ from pika.spec import Basic, BasicProperties
 
 from adapters.rabbitmq.amqp_channel import inbound
 from adapters.rabbitmq.frames import without_headers
-from adapters.rabbitmq.preparing import mismatch
+from adapters.rabbitmq.mismatches import mismatch
 from adapters.rabbitmq.settlement import own_headers
 
 
