@@ -66,7 +66,7 @@ def loads_object(body: bytes) -> dict[str, JsonValue]:
     if not isinstance(value, dict):
         kind = _KINDS.get(type(value).__name__, "a number")
         raise MalformedMessage([f"body: must be a JSON object, not {kind}"])
-    if b"\\u" in body and _SURROGATE_ESCAPE.search(body):
+    if b"\\" in body and _SURROGATE_ESCAPE.search(body):
         path = _lone_surrogate(value, "")
         if path is not None:
             raise MalformedMessage([f"{path or 'body'}: holds half of a surrogate pair"])

@@ -140,13 +140,14 @@ def _words(values: Sequence[str]) -> str | None:
 
 def _edges(text: str) -> tuple[str, _Edges]:
     """The words between bars, without blanks at their edges, and where there were some."""
-    starts, ends = text.split(f"{_BAR} "), text.split(f" {_BAR}")
+    starts = text.split(f"{_BAR} ")
+    ends = _BAR.join(starts).split(f" {_BAR}")
     if len(starts) == len(ends) == 1:
         return text, _NO_EDGES
     before = accumulate([piece.count(_BAR) + 1 for piece in starts[:-1]])
     after = accumulate([piece.count(_BAR) + 1 for piece in ends[:-1]])
     edges = _Edges(tuple([bars - 1 for bars in before]), tuple([bars - 2 for bars in after]))
-    return _BAR.join(starts).replace(f" {_BAR}", _BAR), edges
+    return _BAR.join(ends), edges
 
 
 def _form(own: Own, edges: _Edges) -> Form | None:
