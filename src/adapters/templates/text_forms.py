@@ -19,6 +19,9 @@ from adapters.templates.text_slots import CUT, MOST_VARIANTS, SLOT, Form, choose
 MOST_CHUNKS = 1000
 """There is no form of a page of more."""
 _LONGEST = 100_000  # characters of a page
+# To make a form takes as long as to read several pages. Where the pages of a template hardly ever
+# come again, one is made once in so many pages, when as many are made as are kept.
+_PAGES_FOR_ONE = 64
 
 _UNUSUAL = re.compile(rf"{CUT}|{SLOT.pattern}|<pre[\s>]", re.IGNORECASE)
 # Where the first or last sign of a value could change how the page is read: in the name of a tag,
@@ -43,7 +46,8 @@ Own = tuple[str | None, ...]
 
 
 class TextForms:
-    """The forms of the pages that came more than once, the newest of them."""
+    """The forms of the pages that came more than once, the newest of them. `made`: for how many
+    sequences of chunks there were some."""
 
     def __init__(self, most_kept: int = 100, most_met: int = 4096) -> None:
         """`most_kept`: sequences of chunks with forms. `most_met`: those that came."""
@@ -51,6 +55,8 @@ class TextForms:
         self._most_met = most_met
         self._kept: dict[Own, KnownPages] = {}
         self._met: set[int] = set()
+        self._pages = 0
+        self.made = 0
 
     @property
     def size(self) -> int:
@@ -61,6 +67,7 @@ class TextForms:
         """`text_from_html(html)`, which consists of these chunks. `known`: what is no value among
         them, each its own key."""
         text = None
+        self._pages += 1
         if len(chunks) <= MOST_CHUNKS and len(html) <= _LONGEST:
             own = tuple(map(known.get, chunks))
             if pages := self._kept.get(own) or self._come_again(own):
@@ -68,15 +75,18 @@ class TextForms:
         return text_from_html(html) if text is None else text
 
     def _come_again(self, own: Own) -> "KnownPages | None":
-        """None the first time: what one page alone has is worked out in vain."""
+        """None where it would probably be worked out in vain: the first time above all."""
         number = hash(own)
         if number not in self._met:
             if len(self._met) >= self._most_met:
                 self._met.clear()
             self._met.add(number)
             return None
+        if self.made >= self._most_kept + self._pages // _PAGES_FOR_ONE:
+            return None
         if len(self._kept) >= self._most_kept:
             del self._kept[next(iter(self._kept))]
+        self.made += 1
         pages = self._kept[own] = KnownPages(own)
         return pages
 

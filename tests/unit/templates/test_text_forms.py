@@ -173,6 +173,15 @@ def test_what_is_remembered_of_pages_is_bounded() -> None:
     assert forms.size <= 3 + 10
 
 
+def test_forms_are_seldom_made_where_pages_hardly_ever_come_again() -> None:
+    forms = TextForms(most_kept=3)
+    for number in [number for _ in range(10) for number in range(64)]:
+        own = f"<p>{number}"
+        assert forms.text_of([own, "x"], f"{own}x", {own: own}) == f"{number}x\n"
+
+    assert forms.made == 3 + 10
+
+
 def test_a_page_of_many_chunks_is_read_as_ever() -> None:
     forms, chunks = TextForms(), ["<br>", "x"] * text_forms.MOST_CHUNKS
     html = "".join(chunks)
