@@ -52,7 +52,8 @@ class Stack:
     def compose(self, *arguments: str, seconds: float = 120) -> str:
         override = self.templates.parent / "override.yaml"
         volumes = f"    volumes: ['{self.templates}:/templates:ro']\n"
-        override.write_text(f"services:\n  dispatcher:\n{volumes}")
+        pace = "    environment: {DISPATCHER_EMAIL_RATE: '${EMAIL_RATE:-}'}\n"
+        override.write_text(f"services:\n  dispatcher:\n{volumes}{pace}")
         images = {variable: image_of(image) for variable, image in _IMAGES.items()}
         files = (ROOT / "compose.yaml", *self.files, override)
         chosen = [part for file in files for part in ("-f", str(file))]
@@ -95,6 +96,11 @@ class Stack:
         """How many mails there are in the mailbox for each message's id."""
         headers = [mail["Content"]["Headers"] for mail in self.mailbox.mails()]
         return Counter(one["X-Dispatcher-Id"][0] for one in headers)
+
+    def times(self, ids: Sequence[str]) -> list[int]:
+        """How many mails there are for each of these messages."""
+        found = self.ids()
+        return [found[id_] for id_ in ids]
 
     def send(self, count: int) -> list[str]:
         """Publish fake messages; their ids."""

@@ -17,6 +17,7 @@ Image = tuple[str, str]
 """The variable that names an image, and the image that is taken without it."""
 
 MAILHOG: Image = ("DISPATCHER_TEST_MAILHOG_IMAGE", "mailhog/mailhog:v1.0.1")
+MAILPIT: Image = ("DISPATCHER_TEST_MAILPIT_IMAGE", "axllent/mailpit:v1.27.11")
 RABBITMQ: Image = ("DISPATCHER_TEST_RABBITMQ_IMAGE", "rabbitmq:4-management")
 RABBITMQ_NEW: Image = ("DISPATCHER_TEST_RABBITMQ_NEW_IMAGE", "rabbitmq:4.3-management")
 RABBITMQ_OLD: Image = ("DISPATCHER_TEST_RABBITMQ_OLD_IMAGE", "rabbitmq:3.10-management")

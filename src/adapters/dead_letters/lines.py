@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 
 from adapters.inbound.contract import InboundMessage
-from adapters.message_format.headers import PREFIX
+from adapters.message_format.headers import PREFIX, traceparent_of
 from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
+from domain.trace import HEADER as TRACEPARENT
 
 _LARGEST = 2**63 - 1
 # Bytes of a text, or the largest number. A short string: AMQP 0-9-1, section 4.2.5.3.
@@ -39,6 +40,8 @@ def to_line(message: InboundMessage, reason: FailureReason) -> str:
     """The dead letter as a line, without its end. `reason` is what an operator sees: it outlives
     the broker's own records, which no copy may carry."""
     headers = {k: v for k, v in message.headers.items() if _is_ours(k, v)}
+    if trace := traceparent_of(message.headers):  # it may have come as bytes
+        headers[TRACEPARENT] = trace
     known = {k: v for k, v in asdict(message.properties).items() if v is not None}
     try:
         body = {"body": message.body.decode()}
@@ -99,7 +102,7 @@ def _body_in(value: Mapping[str, object]) -> bytes:
 
 
 def _is_ours(name: str, value: object) -> bool:
-    return (name.startswith(PREFIX) or name == "traceparent") and _fits(value, **_HEADER)
+    return (name.startswith(PREFIX) or name == TRACEPARENT) and _fits(value, **_HEADER)
 
 
 def _fits(value: object, *, text: int = -1, number: int = -1) -> bool:

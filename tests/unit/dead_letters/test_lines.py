@@ -49,6 +49,14 @@ def test_why_the_broker_gave_it_up_outlives_the_broker_s_record() -> None:
     assert read.headers == {"x-dispatcher-reason": "expired"}
 
 
+def test_a_trace_that_came_as_bytes_survives() -> None:
+    message = InboundMessage(queue="email", body=b"{}", headers={"traceparent": b"00-1-2-01"})
+
+    read = from_line(to_line(message, FailureReason.POISON).encode())
+
+    assert read.headers == {"x-dispatcher-reason": "poison", "traceparent": "00-1-2-01"}
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
