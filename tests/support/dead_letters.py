@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from mailbox import Maildir
 from pathlib import Path
@@ -120,7 +121,7 @@ class Office:
         if self.broker_url is not None:
             with Peer(self.broker_url) as peer:
                 return peer.ready(self.queue) or 0
-        with sqlite3.connect(self.home / "var/queue.db") as connection:
+        with closing(sqlite3.connect(self.home / "var/queue.db")) as connection:
             sql = "SELECT count(*) FROM message WHERE queue = ?"
             return int(connection.execute(sql, (self.queue,)).fetchone()[0])
 

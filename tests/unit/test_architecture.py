@@ -25,7 +25,16 @@ SEES = {
     "dead_letters": SHARED_INBOUND,
     "inbound": ("message_format",),
 }
-SEEN_BY_ALL = {"clock", "urls", "html", "secret", "setting_values", "template_parts", "texts"}
+SEEN_BY_ALL = {
+    "clock",
+    "urls",
+    "html",
+    "secret",
+    "setting_values",
+    "template_parts",
+    "texts",
+    "tls",
+}
 
 
 def name_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.secret import Secret
+from adapters.tls import tls_context
 
 if TYPE_CHECKING:
     from adapters.rabbitmq.amqp_channel import AmqpChannel
@@ -83,7 +84,7 @@ class TlsFiles:
         if self.key_file is not None and self.cert_file is None:
             raise ValueError("DISPATCHER_BROKER_KEY_FILE: DISPATCHER_BROKER_CERT_FILE must be set")
         try:
-            context = ssl.create_default_context(cafile=self.ca_file)
+            context = tls_context(self.ca_file)
         except OSError as error:  # an SSLError is one
             text = f"{self.ca_file} is no file of certificates: {_reason(error)}"
             raise ValueError(f"DISPATCHER_BROKER_CA_FILE: {text}") from None

@@ -1,6 +1,7 @@
 """Connections to the server, made when needed; each signs in as the setting has it by then."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -57,18 +58,21 @@ class CurrentLogin(CredentialProvider):
 def connection_pool(address: RedisAddress, login: CredentialProvider) -> BlockingConnectionPool:
     """Connections that are made when first needed, never repeat a call by themselves and wait for
     a free one."""
+    options = dict(address.options)
+    if "ssl_ca_certs" in options:  # as `adapters.tls` has it
+        options["ssl_exclude_verify_flags"] = [ssl.VERIFY_X509_STRICT]
     common: dict[str, Any] = {
         "db": address.database,
         "credential_provider": login,
         **_CALLS,
-        **address.options,
+        **options,
     }
     if address.path:
         kind: type[Any] = UnixDomainSocketConnection
         common["path"] = address.path
     elif address.service:
         kind = SentinelManagedSSLConnection if address.is_tls else SentinelManagedConnection
-        tls = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
+        tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
         asking = {**_CALLS, **tls, "ssl": address.is_tls}
         sentinel = Sentinel(address.places, sentinel_kwargs=asking)  # type: ignore[no-untyped-call]
         # What redis-py's connections ask for the server to connect to, in place of its own pool,

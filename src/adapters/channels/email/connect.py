@@ -17,6 +17,7 @@ from adapters.channels.email.sign_in import SignInGate
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import Security, SmtpSettings, own_name, parse_ehlo
+from adapters.tls import tls_context
 from domain.errors import Unavailable
 
 log = structlog.get_logger()
@@ -218,7 +219,7 @@ async def _look_for_tls(settings: SmtpSettings) -> Session:
     try:
         async with asyncio.timeout(_HANDSHAKE):
             _, writer = await asyncio.open_connection(
-                settings.host, settings.port, ssl=ssl.create_default_context()
+                settings.host, settings.port, ssl=tls_context()
             )
             writer.transport.abort()
     except ssl.SSLError as error:  # such as an alert, or a certificate that we cannot check
@@ -233,7 +234,7 @@ async def _look_for_tls(settings: SmtpSettings) -> Session:
 def _context(ca_file: Path | None) -> ssl.SSLContext:
     """Verifies certificates and host names, against the system's authorities or `ca_file` alone."""
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return tls_context(ca_file)
     except (OSError, ssl.SSLError) as error:
         raise ValueError(
             f"DISPATCHER_EMAIL_CA_FILE: {ca_file} is no file of certificates: {error}"
