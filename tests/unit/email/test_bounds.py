@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from adapters.channels.email.bounds import Width
 
 
-def test_it_begins_small_and_grows_to_its_size() -> None:
-    width = Width(6, patience=1.0)
+def test_it_begins_small_and_grows_by_half_up_to_its_size() -> None:
+    width = Width(50, patience=1.0)
     seen = []
     while not width.is_full:
         seen.append(width.now)
         width.grow()
 
-    assert seen == [4, 5]
+    assert seen == [4, 6, 9, 13, 19, 28, 42]
     assert not width.is_narrowed
 
 

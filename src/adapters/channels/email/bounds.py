@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _FIRST = 4
-_RAMP = 0.2
+_RAMP = 0.1
 _LONGEST_STEP = 30.0
 _LONGEST_RISE = 3600.0
 _PART = 10
@@ -37,8 +37,8 @@ class PoolLimits:
 class Width:
     """Additive increase, multiplicative decrease, as TCP shares a line.
 
-    It starts small and grows fast, so that several workers that start together share what the relay
-    takes. A refusal takes a quarter of what is open away; from then on it grows slowly.
+    It starts small and grows by half, so that several workers that start together share what the
+    relay takes. A refusal takes a quarter of what is open away; from then on it grows one by one.
     `is_narrowed`: the relay has refused a connection while it served others of ours.
     """
 
@@ -62,9 +62,9 @@ class Width:
         return self.now >= self._size
 
     def grow(self) -> None:
-        """Allow one more: `step` seconds have passed without a refusal."""
+        """Allow more: `step` seconds have passed without a refusal."""
         self._is_fresh = True
-        self.now = min(self.now + 1, self._size)
+        self.now = min(self.now + (1 if self.is_narrowed else self.now // 2), self._size)
 
     def accepted(self, count: int) -> None:
         """The relay serves us on so many connections now."""
