@@ -125,8 +125,9 @@ def test_field_8_3_the_blocks_of_the_readme_run_in_order(reader: Reader) -> None
     assert sent_to(reader) == ["Ada <ada@example.com>", "ada@example.com"]
 
 
-# Read in another way below, a lesson in code, or for a machine: that has tests in `deploy`.
-OTHERS = {"README", "dead-letters", "migrating", "adding-a-channel", "install"}
+# Read in another way below, a lesson in code, half an hour of measuring, or for a machine: that has
+# tests in `deploy`.
+OTHERS = {"README", "dead-letters", "migrating", "adding-a-channel", "performance", "install"}
 REFERENCE = sorted(page.stem for page in PAGES if page.stem not in OTHERS and blocks_of(page, "sh"))
 
 
