@@ -27,7 +27,7 @@ class Authority:
             *("-keyout", str(key), "-out", str(request)),
         )
         _openssl(
-            *("x509", "-req", "-in", str(request), "-days", str(days), "-CAcreateserial"),
+            *("x509", "-req", "-in", str(request), *_end(days), "-CAcreateserial"),
             *("-CA", str(self.file), "-CAkey", str(self._key), "-extfile", str(extensions)),
             *("-out", str(certificate)),
         )
@@ -37,6 +37,14 @@ class Authority:
 
 
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def _end(days: int) -> tuple[str, ...]:
+    """OpenSSL 3.4 takes no negative number of days, and an older one no date."""
+    options = subprocess.run(["openssl", "x509", "-help"], capture_output=True, text=True)
+    if days > 0 or "-not_after" not in options.stdout + options.stderr:
+        return "-days", str(days)
+    return "-not_before", "20000101000000Z", "-not_after", "20000102000000Z"
 
 
 def _openssl(*arguments: str) -> None:

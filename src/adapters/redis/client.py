@@ -37,6 +37,7 @@ _SAID: Final[Sequence[tuple[str, str]]] = (
     ("index is out of range", "it has no database of this number: check the URL's path"),
     ("SELECT is not allowed", "it is a node of a cluster, which cannot hold the ledger"),
     ("in a cluster node", "it is a node of a cluster, which cannot hold the ledger"),
+    ("slot not served", "it is a node of a cluster, which cannot hold the ledger"),
     ("CLUSTERDOWN", "it is a node of a cluster, which cannot hold the ledger"),
     ("MOVED", "it is a node of a cluster, which cannot hold the ledger"),
     ("unknown command", "it does not know a command that the ledger needs: is it Redis?"),

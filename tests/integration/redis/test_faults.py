@@ -152,6 +152,7 @@ def test_field_7_12_a_replica_and_a_node_of_a_cluster_are_refused_by_name(tmp_pa
         ("NOREPLICAS Not enough good replicas to write", "too few replicas"),
         ("MOVED 3999 127.0.0.1:6381", "it is a node of a cluster"),
         ("CLUSTERDOWN Hash slot not served", "it is a node of a cluster"),
+        ("ERR Script attempted to access a slot not served", "it is a node of a cluster"),
         ("NOPERM this user has no permissions", "this user may not do that"),
         ("READONLY You can't write against a read only replica.", "it is a replica"),
         ("ERR max number of clients reached", "raise its maxclients"),
