@@ -71,8 +71,9 @@ async def serve(
     handle = handle if limit is None else _at_most(limit, handle, stop)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
-        await _enter_companions(stack, container, manager, memory, stop)
+        # First, so that the last report has what the companions count as they end.
         await stack.enter_async_context(answering(container, reports_to, stop))
+        await _enter_companions(stack, container, manager, memory, stop)
         manager.report(READY)
         await consumer.run(
             handle, drain=drain, before_ack=ledger.acked, session_ended=ledger.session_ended

@@ -25,28 +25,38 @@ from adapters.rabbitmq.parameters import BrokerAddress
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 _CLOSE_TIMEOUT = 3.0
+# Bytes of a frame that is written together with others, and how many at once.
+_SMALL = 4096
+_MOST_GATHERED = 64
 
 _log = structlog.get_logger()
 
 
 class TolerantConnection(AsyncioConnection):
-    """Drops the headers of a message that cannot be read; body and properties stay. Frames of one
-    turn of the event loop are written at once: pika makes a system call for each."""
+    """Drops the headers of a message that cannot be read; body and properties stay. Small frames of
+    one turn of the event loop are written at once: pika makes a system call for each."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._gathered: list[bytes] = []
         super().__init__(*args, **kwargs)
 
     def _adapter_emit_data(self, data: bytes) -> None:
+        # pika copies what is left of a piece after each part of it that is sent, so a large frame
+        # stays a piece of its own.
+        if len(data) > _SMALL:
+            self._write_gathered()
+            super()._adapter_emit_data(data)
+            return
         if not self._gathered:
             self.ioloop.call_soon(self._write_gathered)
         self._gathered.append(data)
+        if len(self._gathered) == _MOST_GATHERED:
+            self._write_gathered()
 
     def _write_gathered(self) -> None:
-        data = b"".join(self._gathered)
-        self._gathered.clear()
-        if self._transport is not None:  # else the connection is lost, and what it was to send
-            self._transport.write(data)
+        pieces, self._gathered = self._gathered, []
+        if pieces and self._transport is not None:  # else the connection is lost, with what waits
+            self._transport.write(b"".join(pieces))
 
     def _read_frame(self) -> tuple[int, Frame | ProtocolHeader | None]:
         try:
