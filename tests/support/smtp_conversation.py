@@ -56,7 +56,6 @@ class Conversation:
         self.parameters = ""
         self.recipients: list[str] = []
         self.group: list[bytes] = []
-        self.said = ""
 
     async def run(self) -> None:
         await self.answer("connect", "220 scripted ESMTP")
@@ -97,7 +96,6 @@ class Conversation:
         return self.group.pop(0) if self.group else b""
 
     def say(self, reply: str) -> None:
-        self.said = reply
         lines: list[str] = []
         for one in reply.split("\r\n"):
             code, _, text = one.partition(" ")
@@ -236,18 +234,14 @@ class Conversation:
         if action is not None:
             await self.leave(action)
         data = await self.payload()
-        self.log.payloads, self.said = self.log.payloads + 1, ""
+        self.log.payloads += 1
         mail = ReceivedMail(
             self.sender or "", tuple(self.recipients), self.parameters, data, self.log.number
         )
         if not self.recipients:
             self.say("554 5.5.1 no valid recipients")
-        else:
-            try:
-                await self.answer("dot", "250 2.0.0 queued", "".join(self.recipients))
-            finally:
-                if self.said.startswith("2"):
-                    self.server.accepted.append(mail)
+        elif await self.answer("dot", "250 2.0.0 queued", "".join(self.recipients)):
+            self.server.accepted.append(mail)
         self.reset()
 
     async def payload(self) -> bytes:

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.replies import SmtpReply
-from adapters.channels.email.session import Session
-from adapters.channels.email.transaction import stuff
+from adapters.channels.email.course import stuff
+from adapters.channels.email.session import Session, SmtpReply
 
 STREAM = b"250-first\r\n250-second\r\n250 last\r\n354 go\r\n550 5.1.1 no such user\r\n"
 REPLIES = [
@@ -107,96 +106,3 @@ def test_a_server_that_talks_on_unasked_is_cut_off() -> None:
 
     assert session.lost
     assert wire.was_cut
-
-
-class Recorder(asyncio.Transport):
-    """A connection that keeps what is written, by write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[bytes] = []
-        self.was_cut = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written.append(bytes(data))
-
-    def abort(self) -> None:
-        self.was_cut = True
-
-
-def pipelining_session() -> tuple[Session, Recorder]:
-    session, wire = Session("relay:25"), Recorder()
-    session.connection_made(wire)
-    session.pipelining = True
-    return session, wire
-
-
-def test_a_body_and_the_commands_of_the_same_turn_are_one_write() -> None:
-    async def main() -> list[bytes]:
-        session, wire = pipelining_session()
-        assert await session.write_all(b"body\r\n.\r\n", 1)
-        session.ask(b"", 1)
-        asyncio.get_running_loop().call_soon(session.ask, b"MAIL\r\nDATA\r\n", 1, 2, 1)
-        session.write_soon()
-        await asyncio.sleep(0.01)
-        return wire.written
-
-    assert asyncio.run(main()) == [b"body\r\n.\r\nMAIL\r\nDATA\r\n"]
-
-
-def test_a_body_that_no_command_follows_leaves_in_the_next_turn() -> None:
-    async def main() -> list[bytes]:
-        session, wire = pipelining_session()
-        assert await session.write_all(b"body\r\n.\r\n", 1)
-        session.write_soon()
-        assert wire.written == []
-        await asyncio.sleep(0)
-        return wire.written
-
-    assert asyncio.run(main()) == [b"body\r\n.\r\n"]
-
-
-@given(st.lists(st.integers(0, len(STREAM)), max_size=8))
-def test_each_of_two_waits_gets_its_own_replies_however_the_stream_is_cut(cuts: list[int]) -> None:
-    edges = [0, *sorted(cuts), len(STREAM)]
-
-    async def main() -> list[list[SmtpReply]]:
-        session, _ = pipelining_session()
-        waits = [session.ask(b"", 1), session.ask(b"", 1, 2)]
-        for start, end in pairwise(edges):
-            session.data_received(STREAM[start:end])
-        return [await wait for wait in waits]
-
-    assert asyncio.run(main()) == [REPLIES[:1], REPLIES[1:]]
-
-
-def test_a_wait_behind_another_gets_the_time_for_later_replies_once_its_turn_comes() -> None:
-    async def main() -> None:
-        session, _ = pipelining_session()
-        first, second = session.ask(b"", 5), session.ask(b"", 5, 2, 0.2)
-        await asyncio.sleep(0.12)
-        session.data_received(b"250 ok\r\n")
-        assert await first == [SmtpReply(250, b"ok")]
-        await asyncio.sleep(0.12)
-        assert session.lost is None
-        assert await second == []
-        assert session.was_silent
-        assert session.lost == "no answer within 0.2 s"
-
-    asyncio.run(main())
-
-
-def test_a_wait_that_gives_up_behind_another_leaves_it_its_reply() -> None:
-    async def main() -> None:
-        session, wire = pipelining_session()
-        first, second = session.ask(b"", 5), session.ask(b"", 5, 2, 0.05)
-
-        assert await second == []
-
-        assert not session.is_open
-        session.data_received(b"250 ok\r\n")
-        assert await first == [SmtpReply(250, b"ok")]
-        assert session.lost is None
-        assert not wire.was_cut
-
-    asyncio.run(main())

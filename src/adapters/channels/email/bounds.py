@@ -82,62 +82,6 @@ class Width:
             self._is_fresh = False
 
 
-class Growth:
-    """Lets a width grow while mails wait, and passes on how many connections the relay takes."""
-
-    def __init__(
-        self, width: Width, learned: Callable[[float | None], None], grown: Callable[[], None]
-    ) -> None:
-        """`learned` is called with the width where the relay has narrowed it, else with None;
-        `grown` when one more connection may be tried."""
-        self._width = width
-        self._learned = learned
-        self._grown = grown
-        self._timer: asyncio.TimerHandle | None = None
-        self._is_over = False
-
-    def accepted(self, count: int) -> None:
-        """The relay serves us on so many connections now."""
-        self._width.accepted(count)
-        self._say()
-
-    def refused(self, count: int) -> None:
-        """The relay refused another one while it serves us on so many."""
-        self._width.refused(count)
-        self._say()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.go_on()
-
-    def reset(self) -> None:
-        """Forget what was refused."""
-        self._width.reset()
-        self._say()
-
-    def go_on(self) -> None:
-        """Mails wait: grow after a step."""
-        if self._timer is None and not self._width.is_full and not self._is_over:
-            self._timer = asyncio.get_running_loop().call_later(self._width.step, self._grow)
-
-    def stop(self) -> None:
-        """Grow no more."""
-        self._is_over = True
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _grow(self) -> None:
-        self._timer = None
-        self._width.grow()
-        self._say()
-        if self._width.is_narrowed:
-            self.go_on()
-        self._grown()
-
-    def _say(self) -> None:
-        self._learned(self._width.now if self._width.is_narrowed else None)
-
-
 class Ceiling:
     """The largest number that the relay accepts. It is kept to, and more is tried from time to
     time. `now`: how many may be tried.

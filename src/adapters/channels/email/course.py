@@ -1,6 +1,6 @@
 """Send one mail, over one connection after another, until the server has accepted it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 import structlog
 
@@ -10,21 +10,18 @@ from adapters.channels.email.limits import (
     Limit,
     LostBeforePayload,
     NothingSent,
-    OutOfStep,
+    Phase,
     PipeliningBroken,
+    limit_of,
 )
 from adapters.channels.email.outgoing_mail import OutgoingMail
-from adapters.channels.email.replies import SmtpReply
-from adapters.channels.email.session import Session
+from adapters.channels.email.session import Session, SmtpReply
 from adapters.channels.email.transaction import (
     GO_AHEAD,
+    LONE_DOT,
     SmtpEnvelope,
     Timeouts,
-    ask_one_by_one,
-    check_free,
-    check_group,
     final_failure,
-    stuff,
 )
 from domain.errors import (
     DeliveryError,
@@ -41,7 +38,6 @@ from domain.ports import AboutToSend
 _MOST_TURNS = 10
 
 _OK = 250
-_BROKEN = (PipeliningBroken, OutOfStep)
 _rcpt = "RCPT TO:<{}>\r\n".format
 
 log = structlog.get_logger()
@@ -56,19 +52,11 @@ class Course:
     refusal can come between.
     """
 
-    def __init__(
-        self,
-        mail: OutgoingMail,
-        about_to_send: AboutToSend,
-        timeouts: Timeouts,
-        body_left: Callable[[Session], None],
-    ) -> None:
-        """`about_to_send` is awaited before the mail leaves. `body_left` is called when it has left
-        as a whole, before the answer to it."""
+    def __init__(self, mail: OutgoingMail, about_to_send: AboutToSend, timeouts: Timeouts) -> None:
+        """`about_to_send` is awaited before the mail leaves."""
         self._mail = mail
         self._about_to_send = about_to_send
         self._timeouts = timeouts
-        self._body_left = body_left
         self.asked: list[str] = []
         self.most_recipients: int | None = None
         self._served: dict[str, list[Recipient]] = {}
@@ -116,22 +104,23 @@ class Course:
         Raises what `SmtpEnvelope.answers` raises. The session may be closed afterwards.
         """
         times, self.most_recipients = self._timeouts, None
-        is_behind = session.is_busy
-        if session.unasked or is_behind:
-            check_free(session)
+        if session.unasked:
+            farewell = session.unasked[0]
+            text = f"{session.server} said {farewell} unasked"
+            raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
         sender = f"MAIL FROM:<{self._mail.envelope_from.wire}>{self._parameters(session, payload)}"
         commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
         answers: Answers = [None] * len(self.asked)
         if not session.pipelining:
-            answers = await self._judged(
-                session, await ask_one_by_one(session, commands, times.command)
-            )
+            answers = await self._judged(session, await self._ask_one_by_one(session, commands))
         else:  # RFC 2920: the whole group at once
             group, later = "".join(commands).encode(), min(times.group, times.command)
             replies = await session.ask(group, times.command, len(commands), later)
             codes = [reply.code for reply in replies]
             if codes != [*[_OK] * (len(commands) - 1), GO_AHEAD] or session.lost is not None:
-                check_group(session, replies, len(commands), is_behind=is_behind)
+                if len(replies) < len(commands) and session.broke_off(replies):
+                    some = f"{len(replies)} of {len(commands)} commands sent together"
+                    raise PipeliningBroken(f"{session.server} answered {some}")
                 answers = await self._judged(session, replies)
         if None not in answers:
             return answers
@@ -140,19 +129,11 @@ class Course:
         except BaseException:
             session.abort()
             raise
-        if not await session.write_all(stuff(payload), times.command):
-            return self._decided(session, session.unasked[:1], answers, is_whole=False)
-        final = session.ask(b"", times.final)
-        self._body_left(session)
-        session.write_soon()
-        return self._decided(session, await final, answers)
-
-    def _decided(
-        self, session: Session, said: list[SmtpReply], answers: Answers, *, is_whole: bool = True
-    ) -> Answers:
-        """The answers with what the server said to the mail; it had left as a whole or not."""
+        is_whole = await session.write_all(stuff(payload), times.command)
+        said = await session.ask(b"", times.final) if is_whole else session.unasked[:1]
         if not (is_whole and said and said[0].code < 300):
-            failure = final_failure(session, said, answers.count(None), is_whole=is_whole)
+            count = answers.count(None)
+            failure = final_failure(session, said, count, is_whole=is_whole)
             answers = [failure if answer is None else answer for answer in answers]
         session.mails_sent += 1
         return answers
@@ -174,6 +155,24 @@ class Course:
         is_ascii = is_ascii or payload[: payload.index(b"\r\n\r\n")].isascii()
         addresses = (self._mail.envelope_from.wire, *self.asked)
         return parameters if is_ascii and "".join(addresses).isascii() else f"{parameters} SMTPUTF8"
+
+    async def _ask_one_by_one(
+        self, session: Session, commands: list[str]
+    ) -> list[SmtpReply | None]:
+        """Asks no further than makes sense; None stands for what was not answered."""
+        timeout = self._timeouts.command
+        replies: list[SmtpReply | None] = []
+        for command in commands[:-1]:
+            said = await session.ask(command.encode(), timeout)
+            replies += said or [None]
+            if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
+                break  # nor does it take the others now
+            if len(replies) == 1 and not said[0].accepted:
+                break
+        if any(reply and reply.accepted for reply in replies[1:]):
+            replies += [None] * (len(commands) - 1 - len(replies))
+            replies += await session.ask(commands[-1].encode(), timeout)
+        return replies
 
     async def _judged(self, session: Session, replies: Sequence[SmtpReply | None]) -> Answers:
         missing = len(self.asked) + 2 - len(replies)
@@ -204,7 +203,7 @@ class Course:
                 self._refused |= refused
                 self._accepted = frozenset(self.asked[number] for number in nothing.accepted)
         is_nearer = refused or self.most_recipients or nothing.limit is Limit.RECIPIENTS
-        self._turns = 0 if is_nearer or isinstance(nothing, _BROKEN) else self._turns + 1
+        self._turns = 0 if is_nearer or isinstance(nothing, PipeliningBroken) else self._turns + 1
         if self._refused.keys() >= self._served.keys():
             return False
         # A server may close all connections at once, and with them one just opened: so one farewell
@@ -213,14 +212,11 @@ class Course:
         most = 0 if not session.reused else _MOST_TURNS
         return self._turns <= (most if was_asked else max(most, 1))
 
-    def given_up(
-        self, session: Session, nothing: NothingSent
-    ) -> dict[Recipient, DeliveryError | None]:
-        """What became of each recipient where no further transaction makes sense. Raises the error
-        where it is that of every recipient."""
+    def give_up(self, nothing: NothingSent) -> DeliveryError:
+        """Return the error of the recipients without an answer. Raises it where that is every
+        recipient."""
         if self._refused:
-            failure = Transient(str(nothing), safe_to_repeat=True)
-            return self.results(session, [failure] * len(self.asked))
+            return Transient(str(nothing), safe_to_repeat=True)
         if isinstance(nothing, LostBeforePayload) and not nothing.answers:
             raise Unavailable(str(nothing), safe_to_repeat=True)
         is_relay = nothing.limit is not Limit.RECIPIENTS
@@ -239,3 +235,13 @@ class Course:
                 answer = NotYet(f"{session.server} takes {len(self.asked)} recipients of one mail")
             results |= dict.fromkeys(group, answer)
         return results
+
+
+def stuff(payload: bytes) -> bytes:
+    """The mail as it follows DATA: dots doubled at line starts (RFC 5321 4.5.2), the end marked.
+
+    `payload` has CRLF line ends only, and ends with one.
+    """
+    if payload.startswith(b"."):
+        payload = b"." + payload
+    return payload.replace(b"\r\n.", b"\r\n..") + LONE_DOT

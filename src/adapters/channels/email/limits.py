@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from adapters.channels.email.replies import SmtpReply
+from adapters.channels.email.session import SmtpReply
 from domain.errors import DeliveryError, Throttled, Unavailable
 
 Answers = list[DeliveryError | None]
@@ -221,10 +221,6 @@ class SessionUsedUp(NothingSent):
 class PipeliningBroken(NothingSent):
     """Of commands sent together only the first were answered: the server waits as we do, or has
     closed a new connection."""
-
-
-class OutOfStep(NothingSent):
-    """The server does not take commands in the same group as the mail before them."""
 
 
 class TooManyRecipients(NothingSent):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import structlog
 
 from adapters.channels.email.relay_pace import Permit, RelayPace
-from adapters.channels.email.slots import Slots
 from adapters.channels.shared.learned import Fact
 from domain.errors import Throttled, Unavailable
 from domain.ledger import LedgerUnavailable
@@ -41,7 +40,7 @@ class Place(NamedTuple):
 class RelayTurns:
     """Hands out the turns of one relay. `kept`: the places of mails that will come back."""
 
-    def __init__(self, pace: RelayPace, slots: Slots) -> None:
+    def __init__(self, pace: RelayPace, slots: asyncio.Semaphore) -> None:
         """`slots`: a mail has one of them while it is under way. It takes its turn when one is
         free: turns that wait for a connection would all be used at once when it comes."""
         self._slots = slots

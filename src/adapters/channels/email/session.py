@@ -1,31 +1,58 @@
 """Our end of an SMTP connection: commands go out, and the replies come back in their order."""
 
 import asyncio
+import re
 import ssl
-from collections import deque
-from typing import cast
+from typing import NamedTuple, cast
 
-from adapters.channels.email.replies import ReplyReader, ReplyWait, SmtpReply
 from adapters.texts import short_text
 
 FAREWELL = 421  # RFC 5321 3.8: the server closes the connection after it
+_LONGEST_LINE = 8192
+_LONGEST_REPLY = 32768
 _MOST_UNASKED = 100
+LONGEST_TEXT = 300
+"""Characters of a server's words in an error."""
+_CODE = re.compile(rb"[2-5]\d\d")
+# RFC 3463 section 2.
+_ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 # Written in slices, so that a reply that comes before the end of a big mail is seen in time.
 _SLICE = 256 * 1024
+
+
+class SmtpReply(NamedTuple):
+    """One whole reply (RFC 5321 4.2); its lines are joined by a line feed, codes taken off."""
+
+    code: int
+    text: bytes
+
+    @property
+    def accepted(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def enhanced(self) -> tuple[int, int, int] | None:
+        """The enhanced status code (RFC 3463) that the text begins with, if any."""
+        match = _ENHANCED.match(self.text)
+        return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+    @property
+    def words(self) -> str:
+        """The text, decoded."""
+        return self.text.decode("utf-8", "replace")
+
+    def __str__(self) -> str:
+        return short_text(f"{self.code} {self.words}", LONGEST_TEXT)
 
 
 class Session(asyncio.Protocol):
     """Sends bytes, pairs replies, limits what a server can make us store, and knows when the
     connection is lost.
 
-    Two mails may use it at once: one that has left and waits for its answer, and the next one, of
-    which the envelope has left behind it (RFC 2920 section 3.1).
-
     `extensions` are the server's EHLO keywords in lower case, each with its parameters. `reused`:
-    it has been in the pool, so the server may have left meanwhile. `spent`: no further transaction
-    may begin. `followed`: commands were sent behind the mail that left last. `unasked`: the replies
-    that are not asked for yet, such as a farewell on an idle connection. `garbage`: what came and
-    is no reply.
+    it has been in the pool, so the server may have left meanwhile. `unasked`: the replies that are
+    not asked for yet, such as a farewell on an idle connection. `garbage`: what came and is no
+    reply.
     """
 
     def __init__(self, server: str) -> None:
@@ -35,20 +62,20 @@ class Session(asyncio.Protocol):
         self.pipelining = False
         self.mails_sent = 0
         self.reused = False
-        self.spent = False
-        self.followed = False
         self.lost: str | None = None
-        self.was_silent = False  # whether it is lost because what was asked last met silence
+        self.was_silent = False  # whether it is lost because no answer came in time
         self.was_closed = False  # whether the server closed it with no word
-        self.was_followed = False  # whether it is lost with the mail unanswered that is followed
         self.unasked: list[SmtpReply] = []
         self.garbage = b""
-        self._reader = ReplyReader()
+        self._rest = b""
+        self._lines: list[bytes] = []
+        self._size = 0
         self._loop = asyncio.get_running_loop()
         self.opened_at = self.idle_since = self._loop.time()
         self._transport: asyncio.Transport
-        self._waits: deque[ReplyWait] = deque()
-        self._held = b""
+        self._waiter: asyncio.Future[list[SmtpReply]] | None = None
+        self._wanted = 0
+        self._patience = self._later = self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._paused = False
@@ -56,12 +83,7 @@ class Session(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether another transaction may begin: connected, and nothing said out of turn."""
-        return self.lost is None and not self.unasked and not self.spent
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an answer is waited for."""
-        return bool(self._waits)
+        return self.lost is None and not self.unasked
 
     @property
     def own_address(self) -> str:
@@ -75,51 +97,32 @@ class Session(asyncio.Protocol):
         """Send `data`, and wait for the next `count` replies in order; fewer if the connection is
         lost before them. No reply is asked for by who waits for room to write.
 
-        `timeout` is in seconds, for the first; `later` for each of the others. Behind another
-        wait, `later` is for the end of that one and then for the first; where that does not end in
-        time there is no reply, and the connection ends after it.
+        `timeout` is in seconds, for the first; `later` for each of the others.
         """
-        if data:
-            self._write(data)
-        later = later or timeout
-        self.followed = bool(self._waits)
-        patience = later if self.followed else timeout
-        wait = ReplyWait(self._loop.create_future(), count, patience, later)
-        self._waits.append(wait)
-        if self.lost is not None:
-            self._lose(self.lost)
-        elif 0 < count <= len(self.unasked) and not self.followed:
+        if data and self.lost is None:
+            self._transport.write(data)
+        self._wanted, self._patience, self._later = count, timeout, later
+        self._waiter = waiter = self._loop.create_future()
+        if self.lost is not None or 0 < count <= len(self.unasked):
             self._wake()
         else:
-            now = self._loop.time()
-            wait.deadline = now + patience
             # Most waits are over before the timer ends; then it looks for another.
-            if self._timer is None or self._timer_at > now + later:
-                self._look_at(now + later)
-        return wait.future
+            now = self._loop.time()
+            self._deadline = now + timeout
+            if self._timer is None or self._timer_at > now + (later or timeout):
+                self._look_at(now + (later or timeout))
+        return waiter
 
     async def write_all(self, data: bytes, timeout: float) -> bool:
-        """Send no faster than the server reads; False if it answered or left before the end.
-
-        Where the server pipelines, the end is held back until `write_soon` or the next command.
-        """
+        """Send no faster than the server reads; False if it answered or left before the end."""
         for start in range(0, len(data), _SLICE):
-            part = data[start : start + _SLICE] if len(data) > _SLICE else data
-            if self.pipelining and start + _SLICE >= len(data):
-                self._held = part
-            else:
-                self._write(part)
-            while self._paused and self.lost is None and not self.unasked:
+            if self.lost is None:
+                self._transport.write(data[start : start + _SLICE] if len(data) > _SLICE else data)
+            while self._paused and self.is_open:
                 await self.ask(b"", timeout, count=0)
             if self.lost is not None or self.unasked:
                 return False
         return True
-
-    def write_soon(self) -> None:
-        """Send what is held back: together with a command that is sent in this turn of the loop,
-        else alone."""
-        if self._held:
-            self._loop.call_soon(self._write, b"")
 
     def broke_off(self, replies: list[SmtpReply]) -> bool:
         """Whether a group of commands that only these replies came to says that the server breaks
@@ -132,15 +135,9 @@ class Session(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Go on in TLS. What came in clear after the server's consent may be a stranger's, and is
         forgotten (RFC 3207 section 4.2). Raises what asyncio raises."""
-        self.unasked, self._reader = [], ReplyReader()
+        self.unasked, self._rest, self._lines, self._size = [], b"", [], 0
         transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
         self.connection_made(cast(asyncio.Transport, transport))
-
-    def abandon(self) -> None:
-        """The caller waits no longer. The connection is cut, or ends after the other mail on it."""
-        self.spent = True
-        if all(wait.future.done() for wait in self._waits):
-            self.abort()
 
     def abort(self) -> None:
         """Cut the connection at once."""
@@ -156,12 +153,6 @@ class Session(asyncio.Protocol):
         finally:
             self.abort()
 
-    def _write(self, data: bytes) -> None:
-        """Send what is held back, and this."""
-        data, self._held = self._held + data, b""
-        if data and self.lost is None:
-            self._transport.write(data)
-
     def _look_at(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -170,33 +161,26 @@ class Session(asyncio.Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if not self._waits:
+        if self._waiter is None or self._waiter.done():
             return
-        now, head, last = self._loop.time(), self._waits[0], self._waits[-1]
-        if now >= head.deadline:
-            self.was_silent = self.lost is None and last is head
-            self._lose(f"no answer within {head.patience:g} s")
-            self._transport.abort()
+        now = self._loop.time()
+        if now < self._deadline:
+            self._look_at(min(self._deadline, now + (self._later or self._patience)))
             return
-        if now >= last.deadline:
-            self._waits.pop()
-            self.spent = True
-            if not last.future.done():
-                last.future.set_result([])
-        self._look_at(min(now + head.later, *(wait.deadline for wait in self._waits)))
+        self.was_silent = self.lost is None
+        self._lose(f"no answer within {self._patience:g} s")
+        self._transport.abort()
 
     def _wake(self) -> None:
-        wait = self._waits.popleft()
-        taken, self.unasked = self.unasked[: wait.count], self.unasked[wait.count :]
-        if not wait.future.done():
-            wait.future.set_result(taken)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            taken, self.unasked = self.unasked[: self._wanted], self.unasked[self._wanted :]
+            waiter.set_result(taken)
 
     def _lose(self, text: str) -> None:
         if self.lost is None:
             self.lost = text
-            self.was_followed = len(self._waits) > 1
-        while self._waits:
-            self._wake()
+        self._wake()
 
     def _refuse(self, garbage: bytes) -> None:
         self.garbage = garbage
@@ -210,21 +194,29 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.lost is not None:
             return
-        replies = self._reader.read(data)
-        self.unasked += replies
-        waits = self._waits
-        while waits and replies and len(self.unasked) >= waits[0].count:
-            self._wake()
-        if garbage := self._reader.garbage:
-            self._refuse(garbage)
-        elif farewell := next((reply for reply in replies if reply.code == FAREWELL), None):
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        known, farewell = len(self.unasked), None
+        for line in lines:
+            self._size += len(line)
+            if self._size > _LONGEST_REPLY or not _CODE.match(line):
+                self._refuse(line)
+                return
+            self._lines.append(line[4:].strip())
+            if line[3:4] != b"-":
+                reply = SmtpReply(int(line[:3]), b"\n".join(self._lines))
+                self.unasked.append(reply)
+                self._lines, self._size = [], 0
+                farewell = reply if reply.code == FAREWELL else farewell
+        if farewell is not None:
             self._lose(f"the server closed with {farewell}")
             self._transport.close()
-        elif len(self.unasked) > _MOST_UNASKED + (waits[0].count if waits else 0):
-            self._refuse(self.unasked[-1].text)
-        elif waits and replies:
-            waits[0].patience = waits[0].later
-            waits[0].deadline = self._loop.time() + waits[0].later
+        elif len(self._rest) > _LONGEST_LINE or len(self.unasked) > self._wanted + _MOST_UNASKED:
+            self._refuse(self._rest)
+        elif len(self.unasked) >= self._wanted:
+            self._wake()
+        elif len(self.unasked) > known:
+            self._patience = self._later
+            self._deadline = self._loop.time() + self._later
 
     def eof_received(self) -> bool:
         self.was_closed = self.lost is None
@@ -242,5 +234,5 @@ class Session(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._waits and self._waits[0].count == 0:
+        if self._wanted == 0:
             self._wake()

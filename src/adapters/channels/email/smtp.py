@@ -1,5 +1,7 @@
-"""The email channel over SMTP: a mail, and a connection from the pool."""
+"""The email channel over SMTP: a mail, a connection from the pool, at the pace of the relay."""
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,28 +11,32 @@ import structlog
 from adapters.channels.email.bounds import Ceiling, PoolLimits
 from adapters.channels.email.connect import Connector
 from adapters.channels.email.course import Course
-from adapters.channels.email.early import EarlyEnvelopes
 from adapters.channels.email.limits import (
     Limit,
     NothingSent,
-    OutOfStep,
     PipeliningBroken,
+    RateRefused,
     TooManyRecipients,
 )
 from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.pool import Pool
+from adapters.channels.email.relay_pace import Permit, RelayPace
+from adapters.channels.email.relay_turns import Place, RelayTurns
 from adapters.channels.email.session import Session
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import SmtpSettings
 from adapters.channels.shared.learned import Fact, Learned
 from domain.content import Content
-from domain.errors import DeliveryError
+from domain.errors import DeliveryError, Throttled
+from domain.events import TurnAwaited
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Answers, proceed
+from domain.ports import AboutToSend, Answers, EventSink, NoObserver, Notifier, proceed
 
 # A message has no more.
 _MOST_RECIPIENTS = 500
+
+_Mail = tuple[Notification, Content, Sequence[Recipient], AboutToSend]
 
 log = structlog.get_logger()
 
@@ -73,8 +79,7 @@ class SmtpNotifier:
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
         self._pipelines = True
-        self._early = EarlyEnvelopes(self._relay)
-        self._pool = Pool(self._connector.open, limits, learn, self._early)
+        self._pool = Pool(self._connector.open, limits, learn)
         learned.pools.append((self._relay, self._pool.use))
 
     async def notify(
@@ -85,11 +90,11 @@ class SmtpNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
         """Send one mail; see `Notifier.notify`."""
-        if not (mail := self._composer.compose(notification, content, recipients)).addressees:
+        mail = self._composer.compose(notification, content, recipients)
+        if not mail.addressees:
             return mail.refused
-        course = Course(mail, about_to_send, self._timeouts, self._pool.body_left)
+        course = Course(mail, about_to_send, self._timeouts)
         session = await self._pool.acquire()
-        is_ours = True
         try:
             while course.choose(session, self._recipients.now):
                 session.pipelining &= self._pipelines
@@ -100,43 +105,138 @@ class SmtpNotifier:
                 try:
                     return course.results(session, await course.send(session, payload))
                 except NothingSent as nothing:
+                    # The server wants no more over this connection: no attempt is spent.
                     self._learn(session, nothing, course)
                     if not course.goes_on(session, nothing):
-                        return course.given_up(session, nothing)
-                    if not (isinstance(nothing, TooManyRecipients) and self._pool.keeps(session)):
-                        is_ours = False
-                        session = await self._pool.renew(session, nothing.limit)
-                        is_ours = True
+                        failure = course.give_up(nothing)
+                        return course.results(session, [failure] * len(course.asked))
+                    session = await self._next_session(session, nothing)
             return course.results(session, [])
-        except BaseException as error:
+        except DeliveryError:
+            raise
+        except BaseException:
             # Cancelled in the middle, say: what the server says next would answer something else.
-            if is_ours and not isinstance(error, DeliveryError):
-                session.abandon()
+            session.abort()
             raise
         finally:
-            self._learn_recipients(course)
-            if is_ours:
-                self._pool.release(session)
+            if course.most_recipients is not None:
+                self._recipients.lower(course.most_recipients)
+            self._pool.release(session)
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
         await self._pool.close()
         await self._connector.close()
 
-    def _learn_recipients(self, course: Course) -> None:
-        if course.most_recipients is not None:
-            self._recipients.lower(course.most_recipients)
+    async def _next_session(self, session: Session, nothing: NothingSent) -> Session:
+        if isinstance(nothing, TooManyRecipients) and session.is_open:
+            return session
+        return await self._pool.renew(session, is_crowded=nothing.limit is Limit.CONNECTIONS)
 
     def _learn(self, session: Session, nothing: NothingSent, course: Course) -> None:
-        self._learn_recipients(course)
+        if course.most_recipients is not None:
+            self._recipients.lower(course.most_recipients)
         if nothing.limit is Limit.SESSION and session.mails_sent:
             self._pool.mails.lower(session.mails_sent)
         if isinstance(nothing, TooManyRecipients):
             self._recipients.halve(nothing.count)
-        if isinstance(nothing, OutOfStep):
-            self._early.stop(str(nothing))
         if isinstance(nothing, PipeliningBroken) and self._pipelines:
             self._pipelines = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
         elif not (session.pipelining or session.is_open or session.reused):
             self._pipelines = True  # it fails one by one, too
+
+
+class PacedNotifier:
+    """Lets mails through as fast as the relay takes them. While it takes all, nothing is asked."""
+
+    def __init__(
+        self,
+        notifier: Notifier,
+        pace: RelayPace,
+        *,
+        connections: int,
+        admit: Callable[[Notification], None] | None = None,
+        blip_wait: float | None = None,
+        events: EventSink | None = None,
+    ) -> None:
+        """`connections`: how many mails are under way at once; those that wait for a connection can
+        still be slowed. `admit` is called when a mail's turn has come; what it raises ends the
+        call. `blip_wait`: seconds until what failed before anything was sent is tried again; None
+        leaves that to the caller. `events` gets how long a mail waited for its turn."""
+        self._notifier = notifier
+        self.one_by_one, self.check, self.close = (
+            notifier.one_by_one,
+            notifier.check,
+            notifier.close,
+        )
+        self._pace = pace
+        self._slots = asyncio.Semaphore(connections)
+        self._turns = RelayTurns(pace, self._slots)
+        self._admit = admit
+        self._blip_wait = blip_wait
+        self._events = events or NoObserver()
+        pace.learned.sharers.append(pace.refresh)
+
+    async def notify(
+        self,
+        notification: Notification,
+        content: Content,
+        recipients: Sequence[Recipient],
+        about_to_send: AboutToSend = proceed,
+    ) -> Answers:
+        """See `Notifier.notify`. Raises Throttled, to be called again at once, where the relay
+        refused the mail because of its rate: the mail keeps its place."""
+        pace, turns = self._pace, self._turns
+        mail = (notification, content, recipients, about_to_send)
+        place = turns.kept.pop(notification.id, None) if turns.kept else None
+        while True:
+            permit = pace.free
+            if pace.is_limited:
+                place = place or turns.place()
+                permit = await self._turn(notification.channel, place)
+            async with self._slots:
+                if permit.episode == pace.now.episode and (permit.turn or not pace.is_limited):
+                    began = time.monotonic()
+                    try:
+                        if self._admit is not None:
+                            self._admit(notification)
+                        try:
+                            answers = await self._notifier.notify(*mail)
+                        except DeliveryError as error:
+                            answers = await self._repeat(error, mail, began)
+                    except RateRefused as error:
+                        answers = dict.fromkeys(recipients, error)
+                    except BaseException:
+                        await pace.ended(permit)
+                        raise
+                    if not any(answers.values()) and permit.turn is None:
+                        pace.accepted.append(pace.rules.clock())
+                        return answers
+                    await pace.learn(permit, answers.values())
+                    self._keep_place(notification, place, answers)
+                    return answers
+            await pace.ended(permit)  # another was refused while this one waited for a connection
+
+    async def _turn(self, channel: str, place: Place) -> Permit:
+        since = self._pace.rules.clock()
+        permit = await self._turns.turn(place)
+        self._events.emit(TurnAwaited(channel, self._pace.rules.clock() - since))
+        return permit
+
+    def _keep_place(
+        self, notification: Notification, place: Place | None, answers: Answers
+    ) -> None:
+        """Raise Throttled where the rate is the only trouble."""
+        refusals = [e for e in answers.values() if isinstance(e, RateRefused)]
+        if refusals and len(refusals) == len(answers):
+            self._turns.keep(notification.id, place)
+            wait = refusals[0].retry_after
+            raise Throttled(str(refusals[0]), retry_after=wait, in_hand=True)
+
+    async def _repeat(self, error: DeliveryError, mail: _Mail, began: float) -> Answers:
+        if self._blip_wait is None:
+            raise error
+        from adapters.channels.shared.blips import ride_out
+
+        return await ride_out(error, partial(self._notifier.notify, *mail), began, self._blip_wait)

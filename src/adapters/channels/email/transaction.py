@@ -1,6 +1,5 @@
 """What a server's replies to MAIL, RCPT and DATA mean, with the phase of every failure known."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,23 +7,16 @@ from adapters.channels.email.limits import (
     Answers,
     Limit,
     LostBeforePayload,
-    OutOfStep,
     Phase,
-    PipeliningBroken,
     SessionUsedUp,
     limit_of,
 )
-from adapters.channels.email.replies import SmtpReply
-from adapters.channels.email.session import FAREWELL, Session
+from adapters.channels.email.session import FAREWELL, Session, SmtpReply
 from adapters.channels.email.verdicts import refusal, refusal_of_one, verdict
 from domain.errors import DeliveryError, InDoubt, NotYet, Unavailable
 
 GO_AHEAD = 354
 LONE_DOT = b".\r\n"
-_ACCEPTED = 250
-# No command, not implemented, in a bad sequence (RFC 5321 4.2.3); or it says so.
-_UNEXPECTED = frozenset({500, 502, 503})
-_OUT_OF_STEP = re.compile(rb"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +26,7 @@ class Timeouts:
 
     `connect`: for the connection and its TLS handshake. `late`: for the greeting, before a second
     connection is tried; the first goes on waiting until `greeting`. `group`: for each but the first
-    answer to commands sent together, and for that of the mail that they were sent behind.
+    answer to commands sent together.
     """
 
     connect: float = 30.0
@@ -155,84 +147,16 @@ class SmtpEnvelope:
             session.abort()
 
 
-async def ask_one_by_one(
-    session: Session, commands: Sequence[str], timeout: float
-) -> list[SmtpReply | None]:
-    """Asks no further than makes sense; None stands for what was not answered."""
-    replies: list[SmtpReply | None] = []
-    for command in commands[:-1]:
-        said = await session.ask(command.encode(), timeout)
-        replies += said or [None]
-        if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
-            break  # nor does it take the others now
-        if len(replies) == 1 and not said[0].accepted:
-            break
-    if any(reply and reply.accepted for reply in replies[1:]):
-        replies += [None] * (len(commands) - 1 - len(replies))
-        replies += await session.ask(commands[-1].encode(), timeout)
-    return replies
-
-
-def check_free(session: Session) -> None:
-    """Raise LostBeforePayload where no command can be sent now: the server has said farewell, or
-    waits with a mail and takes one command at a time."""
-    if session.unasked:
-        farewell = session.unasked[0]
-        text = f"{session.server} said {farewell} unasked"
-        raise LostBeforePayload(text, [], frozenset(), limit_of(farewell, Phase.SENDER))
-    if not session.pipelining:
-        raise _busy(session)
-
-
-def _busy(session: Session) -> LostBeforePayload:
-    return LostBeforePayload(f"{session.server} is busy with a mail", [], frozenset(), None)
-
-
-def check_group(session: Session, replies: list[SmtpReply], count: int, *, is_behind: bool) -> None:
-    """Raise NothingSent where the replies to `count` commands sent together show that the server
-    does not take them so. `is_behind`: they were sent behind a mail."""
-    said = f"{session.server} answered {len(replies)} of {count} commands sent together"
-    if len(replies) < count and session.broke_off(replies):
-        raise PipeliningBroken(said)
-    if not is_behind:
-        return
-    first = replies[0] if replies else None
-    is_silent = first is None and session.was_silent
-    is_unexpected = first is not None and (
-        first.code in _UNEXPECTED
-        or (first.code >= 400 and _OUT_OF_STEP.search(first.text) is not None)
-        or (len(replies) == count and replies[-1].code == _ACCEPTED)
-    )
-    if is_silent or is_unexpected:
-        session.abort()
-        raise OutOfStep(f"{said} behind a mail" + (f", with {first}" if first else ""))
-    if first is None and session.lost is None:
-        raise _busy(session)
-
-
 def final_failure(
     session: Session, said: Sequence[SmtpReply], count: int, *, is_whole: bool
 ) -> DeliveryError:
     """What it means for `count` recipients that the mail was not accepted, or not before it had
-    left as a whole. Raises NothingSent; see `refusal`, and OutOfStep."""
+    left as a whole. Raises NothingSent; see `refusal`."""
     is_refused = bool(said) and 400 <= said[0].code <= 599
     if not (is_whole and is_refused):
         session.abort()
-    if is_refused and session.followed and _OUT_OF_STEP.search(said[0].text):
-        session.abort()
-        raise OutOfStep(f"{session.server} answered a mail with commands behind it with {said[0]}")
     if is_refused:
         return refusal(said[0], Phase.FINAL, session, count)
     if said:
         return InDoubt(f"{session.server} answered the mail with {said[0]}")
     return InDoubt(f"{session.server}: {session.lost} while the mail was on its way")
-
-
-def stuff(payload: bytes) -> bytes:
-    """The mail as it follows DATA: dots doubled at line starts (RFC 5321 4.5.2), the end marked.
-
-    `payload` has CRLF line ends only, and ends with one.
-    """
-    if payload.startswith(b"."):
-        payload = b"." + payload
-    return payload.replace(b"\r\n.", b"\r\n..") + LONE_DOT

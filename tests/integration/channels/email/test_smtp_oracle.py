@@ -42,11 +42,8 @@ FAULTS: list[tuple[str, Action]] = [
 
 
 @BOTH
-@pytest.mark.parametrize("size", [2, 5])
 @pytest.mark.parametrize("seed", range(4))
-def test_every_answer_agrees_with_the_servers_log(
-    extensions: tuple[str, ...], seed: int, size: int
-) -> None:
+def test_every_answer_agrees_with_the_servers_log(extensions: tuple[str, ...], seed: int) -> None:
     chance = random.Random(seed)
     server = SmtpServer(extensions=extensions)
 
@@ -68,12 +65,10 @@ def test_every_answer_agrees_with_the_servers_log(
         async with server:
             smtp = SmtpNotifier(
                 SmtpSettings(host="127.0.0.1", port=server.port),
-                limits=PoolLimits(size=size, mails=20),
+                limits=PoolLimits(size=5, mails=20),
                 timeouts=PATIENT,
             )
             notifier = BlipTolerantNotifier(smtp, first_wait=0.005)
-            await asyncio.gather(*(send(smtp) for _ in range(20)))  # the relay is known
-            server.accepted.clear()
             for start in range(0, MAILS, 20):
                 batch = [one(notifier, number) for number in range(start, start + 20)]
                 for answers in await asyncio.gather(*batch):
