@@ -78,7 +78,11 @@ class MaildirNotifier:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             mails = [data for _, data in batch]
-            faults = await asyncio.to_thread(_keep_all, self._folder, mails)
+            faults: Sequence[Exception | None]
+            try:
+                faults = await asyncio.to_thread(_keep_all, self._folder, mails)
+            except Exception as unknown:  # noqa: BLE001 - whoever waits must get any fault
+                faults = [unknown] * len(batch)
             for (kept, _), fault in zip(batch, faults, strict=True):
                 if kept.done():  # cancelled
                     continue

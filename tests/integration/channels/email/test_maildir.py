@@ -1,5 +1,7 @@
 import asyncio
 import mailbox
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,27 @@ def test_two_hundred_mails_at_once_are_two_hundred_files(tmp_path: Path) -> None
     asyncio.run(main())
 
     assert len(mailbox.Maildir(tmp_path, create=False)) == 200
+
+
+def test_a_fault_of_ours_reaches_each_mail_of_its_batch_and_the_next_are_kept(
+    tmp_path: Path,
+) -> None:
+    notifier = MaildirNotifier(tmp_path)
+
+    async def main() -> Sequence[object]:
+        loop, mail = asyncio.get_running_loop(), a_notification()
+        calls = [notifier.notify(mail, CONTENT, mail.recipients) for _ in range(3)]
+        pool = ThreadPoolExecutor(1)
+        loop.set_default_executor(pool)
+        pool.shutdown()
+        async with asyncio.timeout(5):
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            loop.set_default_executor(ThreadPoolExecutor(1))
+            await notifier.notify(mail, CONTENT, mail.recipients)
+        return results
+
+    assert [type(result) for result in asyncio.run(main())] == [RuntimeError] * 3
+    assert len(mailbox.Maildir(tmp_path, create=False)) == 1
 
 
 def test_an_address_that_is_none_is_refused_alone(tmp_path: Path) -> None:
