@@ -102,6 +102,7 @@ import sys
 import structlog
 from adapters.rabbitmq.consumer import RabbitConsumer
 from adapters.rabbitmq.settings import RabbitSettings
+from adapters.secret import Secret
 
 def make_consumer(queue):
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
