@@ -119,6 +119,7 @@ class LogSink:
                     # costs a good part of a mail.
                     self._wake.clear()
                     self._idle.set()
+                    continue
             if not self._put(lines, overflow):
                 self._closing.wait(_RETRY)
 
