@@ -71,7 +71,6 @@ async def serve(
     handle = handle if limit is None else _at_most(limit, handle, stop)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(container.closing().aclose)
-        # First, so that the last report has what the companions count as they end.
         await stack.enter_async_context(answering(container, reports_to, stop))
         await _enter_companions(stack, container, manager, memory, stop)
         manager.report(READY)
@@ -163,7 +162,8 @@ def answering(
     container: Container, reports_to: int | None, stop: Callable[[str], None]
 ) -> AbstractAsyncContextManager[None]:
     """Answer the probes; with `reports_to`, the number of the file that leads to the parent
-    process, let the parent answer."""
+    process, let the parent answer. Enter it before the companions: the last report has what these
+    count as they end."""
     address, metrics = container.settings().http, container.metrics()
     readiness, consumer = container.readiness(), container.consumer()
     standstill = container.settlement_watch().standstill
