@@ -7,26 +7,33 @@ count only where they are words, and where nothing that they could be makes a di
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from html import unescape
 from itertools import accumulate
-from typing import NamedTuple
+from sys import getsizeof
 
 from adapters.html import ATTRIBUTE, decoded, tokens
 from adapters.templates.text_alternative import UNSEEN, text_from_html
 from adapters.templates.text_pieces import RARE, folded
-from adapters.templates.text_slots import CUT, MOST_VARIANTS, SLOT, Form, chooser, sign_of, slot_of
+from adapters.templates.text_slots import CUT, NO_EDGES, SLOT, Edges, Form, Own, chooser, slot_of
 
 MOST_CHUNKS = 1000
 """There is no form of a page of more."""
 _LONGEST = 100_000  # characters of a page
+MOST_BYTES = 4 * 1024 * 1024
+"""What all forms take, as they are stored."""
+_EMPTY, _PER_CHUNK = 1000, 50  # bytes, at most
+_MOST_EDGES = 4
+_MOST_MET = 4096
 # To make a form takes as long as to read several pages. Where the pages of a template hardly ever
-# come again, one is made once in so many pages, when as many are made as are kept.
+# come again, or there are too many of them, none is made for so many pages after one was dropped.
 _PAGES_FOR_ONE = 64
 
-_UNUSUAL = re.compile(rf"{CUT}|{SLOT.pattern}|<pre[\s>]", re.IGNORECASE)
+_UNUSUAL = re.compile(rf"{CUT}|{SLOT.pattern}|<pre[\s/>]", re.IGNORECASE)
 # Where the first or last sign of a value could change how the page is read: in the name of a tag,
 # after a reference that does not end, and before what could end a comment.
-_IN_SYNTAX = re.compile(rf"(?:<[^\s>]*|&[#a-zA-Z0-9]*){SLOT.pattern}")
+_IN_SYNTAX = re.compile(rf"(?:<[^\s<>]*|&[#a-zA-Z0-9]*){SLOT.pattern}")
 _BEFORE_END = re.compile(rf"{SLOT.pattern}[-!>]")
 # Attributes that are text, or say nothing about it.
 _FREE = frozenset(
@@ -41,91 +48,133 @@ _BAR = "\u00a6"
 _MARKUP = "<>\"'"
 _REFERENCES = {"amp": "&", "lt": "<", "gt": ">", "#34": '"', "#39": "'"}
 
-Own = tuple[str | None, ...]
-"""The chunks of a page that are its template's own; None for each value."""
+
+Make = Callable[[Own, Edges], Form | None]
 
 
 class TextForms:
-    """The forms of the pages that came more than once, the newest of them. `made`: for how many
-    sequences of chunks there were some."""
+    """The forms of the pages that came more than once, those that came last. `made`: how many pages
+    it has tried to make one of. `failures`: of how many forms it was wrong that they have one."""
 
-    def __init__(self, most_kept: int = 100, most_met: int = 4096) -> None:
-        """`most_kept`: sequences of chunks with forms. `most_met`: those that came."""
-        self._most_kept = most_kept
-        self._most_met = most_met
-        self._kept: dict[Own, KnownPages] = {}
+    def __init__(self, most_bytes: int = MOST_BYTES, make: Make | None = None) -> None:
+        """`most_bytes`: what is remembered of all pages. `make`: what makes a form."""
+        self._most_bytes = most_bytes
+        self._make = make or form_of
+        self._kept: OrderedDict[int, KnownPages] = OrderedDict()
         self._met: set[int] = set()
         self._pages = 0
-        self.made = 0
+        self._next = 0  # when one may be made again
+        self.made = self.failures = 0
 
     @property
     def size(self) -> int:
-        """How many sequences of chunks it remembers."""
-        return len(self._kept) + len(self._met)
+        """How many bytes its forms take."""
+        return sum([pages.size for pages in self._kept.values()])
 
     def text_of(self, chunks: Sequence[str], html: str, known: Mapping[str, str]) -> str:
         """`text_from_html(html)`, which consists of these chunks. `known`: what is no value among
         them, each its own key."""
         text = None
         self._pages += 1
-        if len(chunks) <= MOST_CHUNKS and len(html) <= _LONGEST:
+        if 0 < len(chunks) <= MOST_CHUNKS and len(html) <= _LONGEST:
             own = tuple(map(known.get, chunks))
-            if pages := self._kept.get(own) or self._come_again(own):
-                text = pages.text_of(chunks, html)
+            number = hash(own)
+            if pages := self._kept.get(number):
+                self._kept.move_to_end(number)
+                if pages.own == own:
+                    text = self._filled(pages, chunks, html)
+            elif self._comes_again(number):
+                self.made += 1
+                pages = self._kept[number] = KnownPages(own, self._make)
+                self._drop(pages)
+                text = self._filled(pages, chunks, html)
         return text_from_html(html) if text is None else text
 
-    def _come_again(self, own: Own) -> "KnownPages | None":
-        """None where it would probably be worked out in vain: the first time above all."""
-        number = hash(own)
-        if number not in self._met:
-            if len(self._met) >= self._most_met:
-                self._met.clear()
-            self._met.add(number)
+    def _filled(self, pages: "KnownPages", chunks: Sequence[str], html: str) -> str | None:
+        """The page's text by its form; None where it has none."""
+        before = pages.size
+        try:
+            return pages.text_of(chunks, html)
+        except MemoryError:  # the rendering's own bound
+            raise
+        except Exception:  # noqa: BLE001 - the page itself always gives its text
+            self.failures += 1
+            pages.give_up()
             return None
-        if self.made >= self._most_kept + self._pages // _PAGES_FOR_ONE:
-            return None
-        if len(self._kept) >= self._most_kept:
-            del self._kept[next(iter(self._kept))]
-        self.made += 1
-        pages = self._kept[own] = KnownPages(own)
-        return pages
+        finally:
+            if pages.size != before:
+                self._drop(pages)
 
+    def _comes_again(self, number: int) -> bool:
+        """Whether to make a form is probably not in vain: it is the first time above all."""
+        if number in self._met:
+            return self._pages >= self._next
+        if len(self._met) >= _MOST_MET:
+            self._met.clear()
+        self._met.add(number)
+        return False
 
-class _Edges(NamedTuple):
-    """The numbers of the values that have a blank before them, and after them."""
-
-    before: tuple[int, ...] = ()
-    after: tuple[int, ...] = ()
-
-
-_NO_EDGES = _Edges()
+    def _drop(self, grown: "KnownPages") -> None:
+        """Drop what was used longest ago, until the rest is small enough."""
+        if grown.size > self._most_bytes // 2:
+            grown.give_up()
+        size = self.size
+        while size > self._most_bytes:
+            _, pages = self._kept.popitem(last=False)
+            size -= pages.size
+            self._next = self._pages + _PAGES_FOR_ONE
 
 
 class KnownPages:
     """The pages with the same chunks of a template's own. Blanks at a value's edges make the form
-    another one."""
+    another one; where there is no value at all, the text is remembered. `own`: the chunks; empty
+    where there is no form. `size`: about how many bytes it takes."""
 
-    def __init__(self, own: Own) -> None:
-        self._own = own
+    def __init__(self, own: Own, make: Make | None = None) -> None:
+        self.own = own
+        self._make = make or form_of
+        self.size = _EMPTY + _PER_CHUNK * len(own) + sum(map(getsizeof, set(own)))
         self._values = chooser([at for at, chunk in enumerate(own) if chunk is None])
-        self._forms: dict[_Edges, Form | None] = {}
+        self._forms: dict[Edges, Form | None] = {}
+        self._text: str | None = None
 
     def text_of(self, chunks: Sequence[str], html: str) -> str | None:
         """The text of a page; None where only the page itself gives it."""
         values = self._values(chunks)
-        text = _words(values)
-        if text is None:
+        if not values:
+            return self._only_text(html)
+        if (text := _words(values)) is None:
             return None
         text, edges = _edges(text)
         words = text.split(_BAR)[1:-1]
         if len(words) != len(values) or "" in words:
             return None
         if edges not in self._forms:
-            if len(self._forms) >= MOST_VARIANTS:
-                return None
-            self._forms[edges] = _form(self._own, edges)
-        form = self._forms[edges]
-        return None if form is None else form.filled(words, html)
+            self._try(edges)
+        if (form := self._forms.get(edges)) is None:
+            return None
+        before = form.size
+        filled = form.filled(words, html)
+        self.size += form.size - before
+        return filled
+
+    def give_up(self) -> None:
+        """See that there is no form, and that none is made."""
+        self.own, self.size, self._values = (), _EMPTY, chooser(())
+        self._forms, self._text = {}, None
+
+    def _only_text(self, html: str) -> str | None:
+        """The text of the one page that has these chunks alone."""
+        if self._text is None and self.own:
+            self._text = text_from_html(html)
+            self.size += getsizeof(self._text)
+        return self._text
+
+    def _try(self, edges: Edges) -> None:
+        if len(self._forms) < _MOST_EDGES:
+            self._forms[edges] = None  # it is tried once, even where it ends before its time
+            form = self._forms[edges] = self._make(self.own, edges)
+            self.size += _PER_CHUNK * len(self.own) + (form.size if form else 0)
 
 
 def _words(values: Sequence[str]) -> str | None:
@@ -148,40 +197,32 @@ def _words(values: Sequence[str]) -> str | None:
     return text
 
 
-def _edges(text: str) -> tuple[str, _Edges]:
+def _edges(text: str) -> tuple[str, Edges]:
     """The words between bars, without blanks at their edges, and where there were some."""
     starts = text.split(f"{_BAR} ")
     ends = _BAR.join(starts).split(f" {_BAR}")
     if len(starts) == len(ends) == 1:
-        return text, _NO_EDGES
+        return text, NO_EDGES
     before = accumulate([piece.count(_BAR) + 1 for piece in starts[:-1]])
     after = accumulate([piece.count(_BAR) + 1 for piece in ends[:-1]])
-    edges = _Edges(tuple([bars - 1 for bars in before]), tuple([bars - 2 for bars in after]))
+    edges = Edges(tuple([bars - 1 for bars in before]), tuple([bars - 2 for bars in after]))
     return _BAR.join(ends), edges
 
 
-def _form(own: Own, edges: _Edges) -> Form | None:
+def form_of(own: Own, edges: Edges) -> Form | None:
     """The form of the pages with these chunks; None where none is sure to be right."""
-    if _UNUSUAL.search("".join(filter(None, own))):
+    source = "".join(filter(None, own))
+    if _UNUSUAL.search(source) or _UNUSUAL.search(unescape(source)):
         return None
-    chunks, slot = [], 0
-    for chunk in own:
-        if chunk is None:
-            before, after = " " * (slot in edges.before), " " * (slot in edges.after)
-            chunks.append(f"{before}{sign_of(slot)}{after}")
-            slot += 1
-        else:
-            chunks.append(chunk)
-    page = "".join(chunks)
+    page = edges.page_of(own)
     seen = UNSEEN.sub("", page)
     if any(map(_IN_SYNTAX.search, (page, seen))) or any(map(_is_risky, UNSEEN.finditer(page))):
         return None
-    pages: list[int] = []
-    mails: list[int] = []
+    pages, mails = list[int](), list[int]()
     for name, attributes, _ in tokens(seen)[1]:
         if SLOT.search(attributes) and not _is_sound(name.lower(), attributes, pages, mails):
             return None
-    return Form(page, slot, pages, mails)
+    return Form(own, edges, pages, mails)
 
 
 def _is_risky(unseen: re.Match[str]) -> bool:

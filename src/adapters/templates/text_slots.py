@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import accumulate, chain
 from operator import eq, itemgetter
+from sys import getsizeof
+from typing import NamedTuple
 
 from adapters.templates.text_alternative import text_from_html
 from adapters.templates.text_tables import TableRow, table_lines
@@ -17,8 +19,11 @@ _FIRST = 0xF0000
 SLOT = re.compile("([\U000f0000-\U000fffff])")
 """A slot's sign, for private use: no blank, and no part of what HTML or a text is made of."""
 
-MOST_VARIANTS = 4
-"""Forms that differ in one thing."""
+Own = tuple[str | None, ...]
+"""The chunks of a page that are its template's own; None for each value."""
+
+_MOST_VARIANTS = 4
+_PER_SLOT, _PER_CELL = 100, 400  # bytes, at most
 
 
 def sign_of(slot: int) -> str:
@@ -31,6 +36,29 @@ def slot_of(sign: str) -> int:
     return ord(sign) - _FIRST
 
 
+class Edges(NamedTuple):
+    """The numbers of the values that have a blank before them, and after them."""
+
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+    def page_of(self, own: Own) -> str:
+        """A page with signs in place of its values."""
+        chunks, slot = [], 0
+        for chunk in own:
+            if chunk is None:
+                before, after = " " * (slot in self.before), " " * (slot in self.after)
+                chunks.append(f"{before}{sign_of(slot)}{after}")
+                slot += 1
+            else:
+                chunks.append(chunk)
+        return "".join(chunks)
+
+
+NO_EDGES = Edges()
+"""No value has one."""
+
+
 def chooser(numbers: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]]:
     """What takes the items with these numbers out of a sequence."""
     if len(numbers) > 1:
@@ -39,12 +67,13 @@ def chooser(numbers: Sequence[int]) -> Callable[[Sequence[str]], tuple[str, ...]
 
 
 class _Slotted:
-    """Texts with slots."""
+    """Texts with slots. `size`: about how many bytes it takes."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         parts = SLOT.split(CUT.join(texts))
         self._format = "%s".join([part.replace("%", "%%") for part in parts[::2]])
         self._chosen = chooser([slot_of(sign) for sign in parts[1::2]])
+        self.size = 500 + getsizeof(self._format) + _PER_SLOT * (len(parts) // 2)
 
     def filled(self, values: list[str]) -> list[str]:
         """The texts with these values."""
@@ -52,7 +81,8 @@ class _Slotted:
 
 
 class _Table:
-    """A table with slots in its cells, which fills a slot itself."""
+    """A table with slots in its cells, which fills a slot itself. `size`: about how many bytes it
+    takes."""
 
     def __init__(self, rows: list[TableRow], indent: str) -> None:
         self._rows = rows
@@ -60,6 +90,9 @@ class _Table:
         self._cells = _Slotted(list(chain.from_iterable(row.texts for row in rows)))
         ends = list(accumulate([len(row.texts) for row in rows], initial=0))
         self._slices = list(map(slice, ends, ends[1:]))
+        self.size = self._cells.size + getsizeof(indent) + _PER_CELL * (len(rows) + ends[-1])
+        for row in rows:
+            row.texts = []  # they are in `_cells`
 
     def filled(self, values: list[str]) -> str:
         """The table's text."""
@@ -111,20 +144,22 @@ class _SlotWriter(Writer):
 
 
 class Form:
-    """The text of the pages that differ from `page` in what stands in its slots.
+    """The text of the pages with these chunks of a template's own.
 
-    `slots`: how many it has. `pages` and `mails`: those slots where an address begins, and where a
-    mail address does.
+    `pages` and `mails`: those values, by number, where an address begins, and where a mail address
+    does. `size`: about how many bytes it takes, without the chunks.
     """
 
-    def __init__(self, page: str, slots: int, pages: list[int], mails: list[int]) -> None:
-        self._page = page
-        self._slots = slots
+    def __init__(self, own: Own, edges: Edges, pages: list[int], mails: list[int]) -> None:
+        self._own = own
+        self._edges = edges
         self._pages = pages
         self._mails = mails
-        self._lines = _kept_lines(page)
-        self._variants: dict[tuple[int, ...], tuple[_Slotted, list[_Table]]] = {}
+        self._lines = _kept_lines(edges.page_of(own))
+        self._variants: dict[tuple[int, ...], tuple[_Slotted, list[_Table]] | None] = {}
+        self.size = 1000 + _PER_SLOT * (len(pages) + len(mails))
         self._links = _Slotted(self._write(()).links)
+        self.size += self._links.size
 
     def filled(self, values: list[str], html: str) -> str | None:
         """The text of `html`, which has these values in its slots; None where it depends on them in
@@ -137,20 +172,24 @@ class Form:
             return None
         links = self._links.filled(values)
         same = tuple([at for at, is_same in enumerate(map(eq, links[::2], links[1::2])) if is_same])
-        if same not in self._variants:
-            if len(self._variants) >= MOST_VARIANTS:
-                return None
+        if same not in self._variants and len(self._variants) < _MOST_VARIANTS:
+            self._variants[same] = None  # once only, even where it ends before its time
             self._write(same)
-        text, tables = self._variants[same]
+        variant = self._variants.get(same)
+        if variant is None:
+            return None
+        text, tables = variant
         values = values.copy()
         for table in tables:
             values.append(table.filled(values))
         return text.filled(values)[0]
 
     def _write(self, same: tuple[int, ...]) -> _Notes:
-        notes = _Notes(same, self._slots)
-        text = text_from_html(self._page, _SlotWriter(notes))
-        self._variants[same] = (_Slotted([text]), notes.tables)
+        notes = _Notes(same, self._own.count(None))
+        text = _Slotted([text_from_html(self._edges.page_of(self._own), _SlotWriter(notes))])
+        self._variants[same] = (text, notes.tables)
+        self.size += text.size + sum([table.size for table in notes.tables])
+        self.size += _PER_SLOT * (len(same) + 10)
         return notes
 
 
