@@ -52,6 +52,7 @@ def publish(folder: Path, count: int) -> None:
                 "parameters": {"name": "Ada"},
             }
             await queue.publish("email", json.dumps(body).encode(), Properties(), {})
+        await queue.close()
 
     asyncio.run(main())
 
