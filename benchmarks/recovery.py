@@ -7,12 +7,10 @@ and started; worker processes; a scripted SMTP server. Exits with 1 when a time 
 import argparse
 import asyncio
 import logging
-import os
 import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +27,7 @@ from tests.support.worker import Worker, running, wait_until
 from adapters.clock import SystemClock
 from adapters.message_format.rules import Properties
 from adapters.sqlite.queue import SqliteQueue
-from benchmarks.services import IMAGE, Unavailable
+from benchmarks.services import Unavailable, rabbitmq_container
 
 OUTAGE = 10.0  # seconds
 IN_HAND = 5
@@ -56,27 +54,15 @@ class Recovery:
 
 @contextmanager
 def _broker() -> Iterator[Broker]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # testcontainers uses what it deprecates
-        from docker.errors import DockerException
-        from testcontainers.community.rabbitmq import RabbitMqContainer
+    with rabbitmq_container() as container:
 
-        try:
-            container = RabbitMqContainer(os.environ.get(*IMAGE))
-            container.start()
-        except DockerException as error:
-            raise Unavailable(f"no Docker with {IMAGE[0]}: {error}") from None
+        def control(*arguments: str) -> None:
+            code, output = container.exec(["rabbitmqctl", *arguments])
+            if code != 0:
+                raise Unavailable(f"rabbitmqctl {' '.join(arguments)}: {output!r}")
 
-    def control(*arguments: str) -> None:
-        code, output = container.exec(["rabbitmqctl", *arguments])
-        if code != 0:
-            raise Unavailable(f"rabbitmqctl {' '.join(arguments)}: {output!r}")
-
-    try:
         where = f"{container.get_container_host_ip()}:{container.get_exposed_port(5672)}"
         yield Broker(url=f"amqp://guest:guest@{where}/%2F", version="current", control=control)
-    finally:
-        container.stop()
 
 
 def _until(holds: Callable[[], bool], worker: Worker) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pika
 
@@ -41,6 +41,14 @@ def rabbitmq() -> Iterator[str]:
     if given := os.environ.get(AMQP_URL):
         yield given
         return
+    with rabbitmq_container() as container:
+        host, port = container.get_container_host_ip(), container.get_exposed_port(5672)
+        yield f"amqp://guest:guest@{host}:{port}/%2F"
+
+
+@contextmanager
+def rabbitmq_container() -> Iterator[Any]:
+    """A container of our own with a RabbitMQ. Raises Unavailable."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # testcontainers uses what it deprecates
         from docker.errors import DockerException
@@ -53,8 +61,7 @@ def rabbitmq() -> Iterator[str]:
             hint = f"set {AMQP_URL}, or start Docker ({IMAGE[0]} names another image)"
             raise Unavailable(f"no RabbitMQ: {hint}: {error}") from None
     try:
-        host, port = container.get_container_host_ip(), container.get_exposed_port(5672)
-        yield f"amqp://guest:guest@{host}:{port}/%2F"
+        yield container
     finally:
         container.stop()
 

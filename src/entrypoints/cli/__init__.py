@@ -28,6 +28,8 @@ def _load_structlog_alone() -> None:
     """structlog loads rich where it is installed, for tracebacks that a worker does not print: four
     MiB, and a twentieth of its start."""
     modules: dict[str, object] = sys.modules  # type: ignore[assignment]
+    if "structlog" in modules or "rich" in modules:
+        return
     modules["rich"] = None
     import structlog  # noqa: F401
 

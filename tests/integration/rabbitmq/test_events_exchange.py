@@ -2,7 +2,6 @@
 it alike. And an event that is too large for it."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,6 @@ from tests.support.worker import run_command
 KIND = "application/cloudevents+json"
 WRONG = "the exchange for outcome events is of the wrong type"
 AWAY = "outcome events cannot be published; deliveries go on"
-
-
-@pytest.fixture
-def exchange(rabbitmq: Broker, queue: str) -> Iterator[str]:
-    """The name of an exchange that is deleted afterwards."""
-    name = f"{queue}.events"
-    yield name
-    with Peer(rabbitmq.url) as peer:
-        peer.delete_exchange(name)
 
 
 @pytest.mark.parametrize("mode", [TopologyMode.ADOPT, TopologyMode.NONE, TopologyMode.OWN])

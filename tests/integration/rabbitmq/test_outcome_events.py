@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,15 +29,6 @@ KIND = "application/cloudevents+json"
 AWAY = "outcome events cannot be published; deliveries go on"
 BACK = "outcome events are published again"
 DROPPED = "outcome events are dropped"
-
-
-@pytest.fixture
-def exchange(rabbitmq: Broker, queue: str) -> Iterator[str]:
-    """The name of an exchange that is deleted afterwards."""
-    name = f"{queue}.events"
-    yield name
-    with Peer(rabbitmq.url) as peer:
-        peer.delete_exchange(name)
 
 
 def listening(peer: Peer, queue: str, exchange: str, key: str = "#") -> str:
