@@ -7,7 +7,7 @@ from adapters.message_format.json_schema import message_schema
 from adapters.observers.event_schema import event_schema
 from adapters.observers.outcome_events import CONTENT_TYPE, DEAD_LETTERED, DEFERRED, SENT
 from adapters.rabbitmq.settings import DEFAULT_KIND, EVENTS_KIND, EXCHANGE
-from entrypoints.release import release
+from entrypoints.release import VERSION
 from entrypoints.settings import Settings
 
 EVENTS_EXCHANGE = "dispatcher.events"
@@ -33,7 +33,7 @@ def asyncapi_document() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Dispatcher",
-            "version": release(),
+            "version": VERSION,
             "description": "Turns JSON messages on RabbitMQ into rendered notifications, and"
             " publishes what became of each. The queues are those of the default settings; an"
             " operator may name others.",

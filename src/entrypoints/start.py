@@ -13,7 +13,7 @@ from adapters.observers.logs import configure_logs
 from adapters.observers.sink import LogSink
 from adapters.templates.rendering import STATM
 from adapters.urls import redacted
-from entrypoints.release import release
+from entrypoints.release import VERSION
 from entrypoints.settings import FIELDS, Settings, SettingsInvalid, load_settings, variable
 from entrypoints.settings.sources import may_colour
 from entrypoints.settings.values import parse_channels
@@ -132,7 +132,7 @@ def announce(settings: Settings, templates_version: str, *, statm: str = STATM) 
         )
     log.info(
         "worker starting",
-        version=release(),
+        version=VERSION,
         broker=redacted(settings.broker),
         queues=sorted(settings.active_queues),
         templates=str(settings.templates_dir),

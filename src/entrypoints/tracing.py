@@ -9,7 +9,7 @@ import structlog
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.message_format.headers import traceparent_of
 from domain.ports import EventSink, Notifier, TemplateRenderer
-from entrypoints.release import release
+from entrypoints.release import VERSION
 from entrypoints.settings import Settings
 from entrypoints.settings.sources import read_tracing
 
@@ -35,7 +35,7 @@ def traces(settings: Settings) -> "Traces | None":
             detail="pip install 'dispatcher-worker[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT",
         )
         return None
-    return Traces(release(), "dispatcher" if settings.is_embedded else "rabbitmq")
+    return Traces(VERSION, "dispatcher" if settings.is_embedded else "rabbitmq")
 
 
 def handler(container: "Container") -> Handler:

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _LOADED = (
     *("asyncio", "email.message", "email.policy", "importlib.metadata", "sqlite3", "ssl"),
     *("click", "dependency_injector.containers", "dependency_injector.providers"),
-    *("email_validator", "jinja2.sandbox", "pika", "pydantic", "rich.console", "rich.table"),
+    *("email_validator", "jinja2.sandbox", "pika", "rich.console", "rich.table"),
     *("structlog", "tenacity", "uvloop"),
     *("entrypoints.stores", "entrypoints.cli.app", "entrypoints.container"),
     *("adapters.dead_letters.dead_letter", "entrypoints.settings"),

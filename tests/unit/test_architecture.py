@@ -31,6 +31,7 @@ SEEN_BY_ALL = {
     "html",
     "secret",
     "setting_values",
+    "records",
     "template_parts",
     "texts",
     "tls",

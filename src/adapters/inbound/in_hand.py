@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
+from adapters.records import Given, number, whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +15,8 @@ class QueueInHand:
     """The messages of one queue. `oldest`: since when the oldest waits, in seconds since the
     epoch: since it was published or first seen, as far as it says so, else since it was taken."""
 
-    count: int
-    oldest: float
+    count: Annotated[int, Given(whole_number(0))]
+    oldest: Annotated[float, Given(number)]
 
 
 class InHand:

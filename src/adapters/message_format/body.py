@@ -1,7 +1,6 @@
 """A message's body as it travels, compressed or in another charset -> plain UTF-8 -> a JSON object.
 
-JSON without its ambiguities: one object, no NaN, no infinity, no duplicate keys, bounded depth. The
-standard parser comes first because pydantic's own takes NaN, duplicate keys and any depth.
+JSON without its ambiguities: one object, no NaN, no infinity, no duplicate keys, bounded depth.
 """
 
 import codecs

@@ -1,19 +1,19 @@
 """The rules of a message's fields, one function each, and guesses for the names of unknown fields.
-Faults are ValueErrors: pydantic collects them."""
+Faults are ValueErrors."""
 
 import base64
 import mimetypes
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, model_validator
-
+from adapters.message_format.rules import Reading
+from adapters.records import Given, ObjectForm, text_of
+from adapters.texts import nearest
 from domain.duration import parse_duration
 from domain.media_type import MediaType
 from domain.notification import Attachment, header_fault, locale_fault
@@ -32,16 +32,7 @@ _BASE64_SPACE = re.compile(r"[ \t\r\n]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 _LEAP_SECOND = re.compile(r"(T\d\d:?\d\d:?)60", re.ASCII)
 
-# Any, for the library's sake alone: a recursive alias is beyond it, and the strict parser has
-# already seen to it that there is nothing but JSON in here.
 JsonObject = dict[str, Any]
-
-
-def text_of(value: object) -> str:
-    """A string, and nothing that only looks like one."""
-    if not isinstance(value, str):
-        raise ValueError("must be a string")  # noqa: TRY004
-    return value
 
 
 def channel_name(value: object) -> str:
@@ -52,7 +43,7 @@ def channel_name(value: object) -> str:
     return channel
 
 
-def named_channels(value: object, info: ValidationInfo) -> tuple[str, ...]:
+def named_channels(value: object, reading: Reading) -> tuple[str, ...]:
     """The channels that a message names, of which `channel`, `channels` and `fallback` are three
     ways that exclude each other."""
     if not isinstance(value, list) or not value:
@@ -61,7 +52,7 @@ def named_channels(value: object, info: ValidationInfo) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("names a channel twice")
     for other in ("channel", "channels"):
-        if other != info.field_name and info.data.get(other):
+        if reading.so_far.get(other):
             raise ValueError(f"must not be set together with {other}")
     return names
 
@@ -89,6 +80,8 @@ def language_tag(value: object) -> str:
 @lru_cache(maxsize=256)
 def _is_timezone(name: str) -> bool:
     """Whether the IANA database has a time zone of this name."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # a tenth of a MiB that few need
+
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -150,8 +143,8 @@ def bare_content_id(value: object) -> str:
 
 def probably_meant(unknown: Iterable[str], absent: Collection[str]) -> Mapping[str, str]:
     """Unknown field to known one, where they are nearly equal and the known one is not given."""
-    near = {name[:80]: get_close_matches(name[:80].lower(), absent, 1, 0.75) for name in unknown}
-    return {name: found[0] for name, found in near.items() if found}
+    near = {name[:80]: nearest(name[:80].lower(), absent, 0.75) for name in unknown}
+    return {name: found for name, found in near.items() if found}
 
 
 def hints(meant: Mapping[str, str]) -> list[str]:
@@ -176,32 +169,19 @@ def file_name(value: object) -> str:
     return name
 
 
-class WireAttachment(BaseModel):
+@dataclass(kw_only=True)
+class WireAttachment:
     """A file, by its bytes or by a path in the worker's attachments folder."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    filename: Annotated[str, Given(file_name)]
+    content_type: Annotated[str | None, Given(media_type)] = None
+    content: Annotated[bytes | None, Given(base64_bytes)] = None
+    path: Annotated[str | None, Given(text_of)] = None
+    content_id: Annotated[str | None, Given(bare_content_id)] = None
 
-    filename: Annotated[
-        str,
-        PlainValidator(file_name),
-    ]
-    content_type: Annotated[str | None, PlainValidator(media_type)] = None
-    content: Annotated[bytes | None, PlainValidator(base64_bytes)] = None
-    path: Annotated[str | None, PlainValidator(text_of)] = None
-    content_id: Annotated[str | None, PlainValidator(bare_content_id)] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_means_not_given(cls, value: object) -> object:
-        return (
-            {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
-        )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "WireAttachment":
+    def __post_init__(self) -> None:
         if (self.content is None) == (self.path is None):
             raise ValueError("needs either content or path")
-        return self
 
     def to_domain(self) -> Attachment:
         """The content type is guessed from the file name where the producer gave none."""
@@ -216,3 +196,6 @@ class WireAttachment(BaseModel):
             path=self.path,
             content_id=self.content_id,
         )
+
+
+ATTACHMENT = ObjectForm(WireAttachment)

@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from adapters.message_format.body import loads_object, plain_body
 from adapters.message_format.fields import hints, probably_meant
 from adapters.message_format.headers import (
@@ -19,14 +17,14 @@ from adapters.message_format.headers import (
     remaining_to_wire,
 )
 from adapters.message_format.rules import NO_PROPERTIES, MessageRules, Properties, Reading
-from adapters.message_format.schema import WireMessage
+from adapters.message_format.schema import MESSAGE, WireMessage
+from adapters.records import IS_REQUIRED, Faults
 from domain.delivery import Delivery, still_to_send
 from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, JsonValue, Notification
 
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
-_KNOWN = frozenset(field.alias or name for name, field in WireMessage.model_fields.items())
 _MOST_BYTES = 6  # of a character in the header of recipients: a control character's escape
 _BYTES_AROUND = 12  # quotes, angle brackets and commas for each recipient
 
@@ -143,7 +141,7 @@ def decode(
         )
     plain = plain_body(body, properties, rules.max_body)
     fields = loads_object(plain)
-    wire = _validate(fields, Reading(channel, rules))
+    wire = _read(fields, channel, rules)
     _check_whole(wire, rules)
     given_id = wire.id or properties.message_id
     key = given_id or content_key(body)
@@ -153,7 +151,7 @@ def decode(
         notifications = tuple([_notification(wire, name, own_seed, one, rules) for one in wire.to])
     except InvalidNotification as error:
         raise MalformedMessage([str(error)]) from None
-    unknown = tuple(sorted(wire.model_extra)) if wire.model_extra else ()
+    unknown = _unknown(fields)
     return DecodedMessage(
         notifications=notifications,
         is_multiple=bool(wire.channels or wire.fallback),
@@ -163,7 +161,7 @@ def decode(
         fingerprint=content_key(plain) if given_id else key,
         delay=wire.delay,
         unknown_fields=unknown,
-        meant=probably_meant(unknown, _KNOWN.difference(fields)) if unknown else {},
+        meant=_meant(fields) if unknown else {},
     )
 
 
@@ -172,25 +170,24 @@ def content_key(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _validate(fields: Mapping[str, JsonValue], reading: Reading) -> WireMessage:
-    given = {name: value for name, value in fields.items() if value is not None}
+def _read(fields: Mapping[str, JsonValue], channel: str, rules: MessageRules) -> WireMessage:
+    reading = Reading(channel, rules, so_far={})
     try:
-        return WireMessage.model_validate(given, context=reading)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        texts = [_fault(f["loc"], f["type"], f["msg"]) for f in faults]
-        if any(fault["type"] == "missing" for fault in faults):
-            unknown = sorted(fields.keys() - _KNOWN)
-            texts += hints(probably_meant(unknown, _KNOWN.difference(fields)))
+        return MESSAGE.read(fields, reading.so_far, reading)
+    except Faults as error:
+        texts = [f"{place}: {text}" for place, text in error.found]
+        if any(text == IS_REQUIRED for _, text in error.found):
+            texts += hints(_meant(fields))
         raise MalformedMessage(texts) from None
 
 
-def _fault(location: tuple[int | str, ...], kind: str, text: str) -> str:
-    path = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:80]}" for p in location)[1:]
-    said = text.removeprefix("Value error, ").replace("Input should", "should")
-    if kind == "missing":
-        said = "is required"
-    return f"{path}: {said}" if path else said
+def _unknown(fields: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    strangers = fields.keys() - MESSAGE.names
+    return tuple(sorted([name for name in strangers if fields[name] is not None]))
+
+
+def _meant(fields: Mapping[str, JsonValue]) -> Mapping[str, str]:
+    return probably_meant(_unknown(fields), MESSAGE.names - fields.keys())
 
 
 def _check_whole(wire: WireMessage, rules: MessageRules) -> None:

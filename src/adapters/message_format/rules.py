@@ -2,7 +2,7 @@
 properties that a copy keeps."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAX_BODY = 10 * 1024 * 1024
 """Default limit of a message's body, in bytes."""
@@ -30,10 +30,12 @@ class MessageRules:
 
 
 class Reading(NamedTuple):
-    """The context in which a message's fields are checked. `channel`: its queue's."""
+    """The context in which a message's fields are checked. `channel`: its queue's. `so_far`: the
+    fields before; a faulty one is None."""
 
     channel: str
     rules: MessageRules
+    so_far: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

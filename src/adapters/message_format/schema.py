@@ -1,22 +1,15 @@
 """A message as producers write it, and whom it is for. Unknown fields are kept aside, never
-refused. Faults are ValueErrors: pydantic collects them."""
+refused. Faults are ValueErrors."""
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StrictBool,
-    ValidationInfo,
-)
-
 from adapters.message_format.fields import (
+    ATTACHMENT,
     MAX_ID,
     JsonObject,
     WireAttachment,
@@ -25,11 +18,18 @@ from adapters.message_format.fields import (
     id_fault,
     language_tag,
     named_channels,
-    text_of,
     timezone_name,
     utc_time,
 )
 from adapters.message_format.rules import MessageRules, Reading
+from adapters.records import (
+    Given,
+    ObjectForm,
+    list_of,
+    text_of,
+    whole_number,
+    yes_or_no,
+)
 from domain.addresses import GIVE_A_LIST, SIMPLE, holds_several
 from domain.notification import (
     TEMPLATE_NAME,
@@ -105,11 +105,9 @@ def _recipients(value: object, channel: str, rules: MessageRules) -> tuple[Recip
     return tuple(recipients)
 
 
-def _by_channel(
-    value: object, info: "ValidationInfo[Reading]"
-) -> Mapping[str, tuple[Recipient, ...]]:
+def _by_channel(value: object, reading: Reading) -> Mapping[str, tuple[Recipient, ...]]:
     """Recipients by channel. An object where the message names several channels."""
-    reading, data = info.context, info.data
+    data = reading.so_far
     if not isinstance(value, dict):
         if data.get("channels") or data.get("fallback"):
             raise ValueError("must be an object, channel to recipients")
@@ -117,9 +115,9 @@ def _by_channel(
         if isinstance(value, str):
             return {channel: (_recipient(value, channel, reading.rules),)}
         return {channel: _some_recipients(value, channel, reading.rules)}
-    if not {"channels", "fallback"} <= data.keys():
+    if None in (data.get("channels", ()), data.get("fallback", ())):
         return {}  # their own fault is reported
-    channels = data["channels"] or data["fallback"]
+    channels = data.get("channels") or data.get("fallback")
     if not channels:
         raise ValueError("must be a string or a list of strings; an object goes with channels")
     if strangers := value.keys() - set(channels):
@@ -140,20 +138,19 @@ def _some_recipients(value: object, channel: str, rules: MessageRules) -> tuple[
     return recipients
 
 
-def _optional_recipients(value: object, info: "ValidationInfo[Reading]") -> tuple[Recipient, ...]:
+def _optional_recipients(value: object, reading: Reading) -> tuple[Recipient, ...]:
     """Return all recipients; an empty string counts as absent."""
-    channel, rules = info.data.get("channel") or info.context.channel, info.context.rules
+    channel, rules = reading.so_far.get("channel") or reading.channel, reading.rules
     if isinstance(value, str):
         return (_recipient(value, channel, rules),) if value else ()
     return _recipients(value, channel, rules)
 
 
-def _optional_recipient(value: object, info: "ValidationInfo[Reading]") -> Recipient | None:
+def _optional_recipient(value: object, reading: Reading) -> Recipient | None:
     """Return the recipient; an empty string counts as absent."""
     if value == "":
         return None
-    reading = info.context
-    return _recipient(value, info.data.get("channel") or reading.channel, reading.rules)
+    return _recipient(value, reading.so_far.get("channel") or reading.channel, reading.rules)
 
 
 def json_object(value: object) -> JsonObject:
@@ -177,37 +174,42 @@ def extra_headers(value: object) -> dict[str, str]:
     return headers
 
 
-class WireMessage(BaseModel):
+_CHANNELS = Given(named_channels, needs_context=True)
+_ADDRESS = Given(_optional_recipient, needs_context=True)
+_SENDER = replace(_ADDRESS, name="from")
+_ADDRESSES = Given(_optional_recipients, needs_context=True)
+
+
+@dataclass(kw_only=True)
+class WireMessage:
     """One message as producers write it. Only `to` and `template` are required.
 
-    To be validated with a Reading as the context. `to` is by channel.
+    To be read with a Reading as the context. `to` is by channel.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+    channel: Annotated[str | None, Given(channel_name)] = None
+    channels: Annotated[tuple[str, ...], _CHANNELS] = ()
+    fallback: Annotated[tuple[str, ...], _CHANNELS] = ()
+    to: Annotated[Mapping[str, tuple[Recipient, ...]], Given(_by_channel, needs_context=True)]
+    template: Annotated[str, Given(_checked(template_name_fault, TEMPLATE_NAME))]
+    id: Annotated[str | None, Given(_checked(id_fault, _USUAL_ID))] = None
+    sender: Annotated[Recipient | None, _SENDER] = None
+    reply_to: Annotated[tuple[Recipient, ...], _ADDRESSES] = ()
+    cc: Annotated[tuple[Recipient, ...], _ADDRESSES] = ()
+    bcc: Annotated[tuple[Recipient, ...], _ADDRESSES] = ()
+    subject: Annotated[str | None, Given(_checked(header_fault, _ONE_LINE))] = None
+    parameters: Annotated[JsonObject, Given(json_object)] = field(default_factory=dict)
+    individually: Annotated[bool, Given(yes_or_no)] = False
+    locale: Annotated[str | None, Given(language_tag)] = None
+    timezone: Annotated[str | None, Given(timezone_name)] = None
+    send_at: Annotated[datetime | None, Given(utc_time)] = None
+    delay: Annotated[timedelta | None, Given(delay_of)] = None
+    expires_at: Annotated[datetime | None, Given(utc_time)] = None
+    priority: Annotated[int | None, Given(whole_number(0, 255))] = None
+    attachments: Annotated[tuple[WireAttachment, ...], Given(list_of(ATTACHMENT.read))] = ()
+    envelope_from: Annotated[Recipient | None, _ADDRESS] = None
+    headers: Annotated[dict[str, str], Given(extra_headers)] = field(default_factory=dict)
+    metadata: Annotated[JsonObject, Given(json_object)] = field(default_factory=dict)
 
-    channel: Annotated[str | None, PlainValidator(channel_name)] = None
-    channels: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
-    fallback: Annotated[tuple[str, ...], PlainValidator(named_channels)] = ()
-    to: Annotated[Mapping[str, tuple[Recipient, ...]], PlainValidator(_by_channel)]
-    template: Annotated[str, PlainValidator(_checked(template_name_fault, TEMPLATE_NAME))]
-    id: Annotated[str | None, PlainValidator(_checked(id_fault, _USUAL_ID))] = None
-    sender: Annotated[
-        Recipient | None, Field(alias="from"), PlainValidator(_optional_recipient)
-    ] = None
-    reply_to: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
-    cc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
-    bcc: Annotated[tuple[Recipient, ...], PlainValidator(_optional_recipients)] = ()
-    subject: Annotated[str | None, PlainValidator(_checked(header_fault, _ONE_LINE))] = None
-    parameters: Annotated[JsonObject, PlainValidator(json_object), Field(default_factory=dict)]
-    individually: StrictBool = False
-    locale: Annotated[str | None, PlainValidator(language_tag)] = None
-    timezone: Annotated[str | None, PlainValidator(timezone_name)] = None
-    send_at: Annotated[datetime | None, PlainValidator(utc_time)] = None
-    delay: Annotated[timedelta | None, PlainValidator(delay_of)] = None
-    expires_at: Annotated[datetime | None, PlainValidator(utc_time)] = None
-    priority: Annotated[int | None, Field(strict=True, ge=0, le=255)] = None
-    # fail_fast: a million bad items would cost a gigabyte of faults
-    attachments: Annotated[tuple[WireAttachment, ...], Field(fail_fast=True)] = ()
-    envelope_from: Annotated[Recipient | None, PlainValidator(_optional_recipient)] = None
-    headers: Annotated[dict[str, str], PlainValidator(extra_headers), Field(default_factory=dict)]
-    metadata: Annotated[JsonObject, PlainValidator(json_object), Field(default_factory=dict)]
+
+MESSAGE = ObjectForm(WireMessage)

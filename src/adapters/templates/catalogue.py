@@ -1,15 +1,16 @@
 """Which files make which template, read off the paths, and which are probably misnamed."""
 
-import difflib
 import re
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from adapters.texts import nearest
 from domain.notification import locale_fault, template_name_fault
 
 SUFFIX = ".jinja2"
 MANIFEST = "template.toml"
 _EXAMPLES = "examples"
+_LIKENESS = 0.7  # from 0 to 1: a name that is less like a known one was not meant as it
 _MARKUP = re.compile(r"(?:[^.]+\.)?(?:ji?nja[23]?|j2|html?|tmpl|tpl)")
 
 
@@ -167,24 +168,24 @@ def _hint(filename: str, known: PartNames) -> str:
         return f"{locale!r} is no language tag such as it or it-IT"
     manifest = MANIFEST.removesuffix(".toml")
     stem = filename.partition(".")[0].lower()
-    near = difflib.get_close_matches(stem, (*known.names, manifest), n=1, cutoff=0.7)
+    near = nearest(stem, (*known.names, manifest), _LIKENESS)
     if not near:
         return ""
     written_out = [name for name in known.names if filename.startswith(name)]
-    part = max(written_out, key=len, default=near[0])
-    return f"did you mean {MANIFEST if near[0] == manifest else part + SUFFIX!r}?"
+    part = max(written_out, key=len, default=near)
+    return f"did you mean {MANIFEST if near == manifest else part + SUFFIX!r}?"
 
 
 def _hint_of_another(folder: str, path: str, entries: Mapping[str, Entry]) -> tuple[str, str]:
     """The template that a file such as `welcome.jinja` was made for, or whose examples a folder
     such as `order/example` was made for, and its right name."""
     name, _, suffix = path.rpartition(".")
-    near = difflib.get_close_matches(suffix, (SUFFIX[1:], "j2"), n=1, cutoff=0.7)
-    if near and not path.endswith(SUFFIX) and name not in entries:
+    is_other = not path.endswith(SUFFIX) and name not in entries
+    if is_other and nearest(suffix, (SUFFIX[1:], "j2"), _LIKENESS):
         return name, f"did you mean {name + SUFFIX!r}?"
     if suffix == "json" and not folder.endswith((f"/{_EXAMPLES}", f".{_EXAMPLES}")):
         for separator in "/.":
             name, _, last = folder.rpartition(separator)
-            if name in entries and difflib.get_close_matches(last.lower(), [_EXAMPLES], cutoff=0.7):
+            if name in entries and nearest(last.lower(), [_EXAMPLES], _LIKENESS):
                 return name, f"did you mean the folder {f'{name}{separator}{_EXAMPLES}'!r}?"
     return "", ""

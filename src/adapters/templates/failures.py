@@ -1,6 +1,5 @@
 """Make one Permanent error of what a template raised: it names the file, the line and the cause."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from jinja2.exceptions import SecurityError
 
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
 from adapters.templates.values import NotPrintable, NullUsed
-from adapters.texts import short_text
+from adapters.texts import nearest, short_text
 from domain.errors import FailureReason, Permanent
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
@@ -151,8 +150,8 @@ def _undefined(error: Exception, source: str, variables: Iterable[str]) -> str:
     """`order.total` rather than Jinja2's "'dict object' has no attribute 'total'"."""
     text = short_text(error, _LONGEST_DETAIL)
     if named := re.search(r"'([^']+)' is undefined", text):
-        near = difflib.get_close_matches(named[1], [v for v in variables if v != named[1]], n=1)
-        return f"{named[1]!r} is undefined" + (f" (did you mean {near[0]!r}?)" if near else "")
+        near = nearest(named[1], (v for v in variables if v != named[1]))
+        return f"{named[1]!r} is undefined" + (f" (did you mean {near!r}?)" if near else "")
     if named := re.search(r"(?:attribute|element) '([^']+)'$", text):
         path = re.search(rf"[A-Za-z_][\w.]*(?:\.|\[['\"]){re.escape(named[1])}\b", source)
         return f"{path[0]!r} is undefined: {text}" if path else text

@@ -1,11 +1,11 @@
 """template.toml: what a template sets for every notification made from it."""
 
-import difflib
 import tomllib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from adapters.texts import nearest
 from domain.content import Envelope, InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import InvalidNotification, header_fault, one_recipient
@@ -62,8 +62,8 @@ def read_manifest(
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(known)
+    near = nearest(name, known)
+    return f"did you mean {near!r}?" if near else "known are " + ", ".join(known)
 
 
 def _text(value: object) -> str:

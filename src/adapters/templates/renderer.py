@@ -1,6 +1,5 @@
 """The renderer over a template folder: one snapshot in use, exchanged whole when files change."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from adapters.templates.folder import (
 )
 from adapters.templates.rendering import Rendering, within_limits
 from adapters.templates.values import NullUsed
+from adapters.texts import nearest
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
@@ -180,8 +180,8 @@ def _unusable(template: str, snapshot: Snapshot) -> Permanent:
             f"template {template!r} cannot be used; fix {faults[0]}{others}",
             reason=FailureReason.TEMPLATE_ERROR,
         )
-    near = difflib.get_close_matches(template, snapshot.templates, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(template, snapshot.templates)
+    hint = f"; did you mean {near!r}?" if near else ""
     return Permanent(
         f"there is no template {template!r}{hint}", reason=FailureReason.TEMPLATE_MISSING
     )

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from importlib import import_module
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -18,19 +19,19 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments[:1] == ["worker"]:
         # Nothing is in hand during start-up, so a stop then is a clean one.
         signal.signal(signal.SIGTERM, lambda _signal, _frame: os._exit(0))
-        _load_structlog_alone()
+        _load("structlog", without="rich")
+        _load("dependency_injector.containers", without="yaml")
     from entrypoints.cli.app import run
 
     sys.exit(run(arguments))
 
 
-def _load_structlog_alone() -> None:
-    """structlog loads rich where it is installed, for tracebacks that a worker does not print: four
-    MiB, and a twentieth of its start."""
+def _load(name: str, *, without: str) -> None:
+    """Import a module as if another were not installed, which it would load and a worker never use:
+    structlog rich (for tracebacks), dependency-injector yaml (for its configuration). Five MiB."""
     modules: dict[str, object] = sys.modules  # type: ignore[assignment]
-    if "structlog" in modules or "rich" in modules:
+    if name in modules or without in modules:
         return
-    modules["rich"] = None
-    import structlog  # noqa: F401
-
-    del modules["rich"]
+    modules[without] = None
+    import_module(name)
+    del modules[without]

@@ -11,7 +11,7 @@ import click
 
 from adapters.inbound.contract import BrokerUnavailable, PublishRefused, TopologyMismatch
 from domain.errors import DispatcherError
-from entrypoints.release import release
+from entrypoints.release import VERSION
 
 DONE, FAILED, USAGE, UNAVAILABLE, TRY_LATER, BAD_CONFIGURATION = 0, 1, 2, 69, 75, 78
 
@@ -71,7 +71,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(release(), prog_name="dispatcher")
+@click.version_option(VERSION, prog_name="dispatcher")
 @click.pass_context
 def dispatcher(context: click.Context) -> None:
     """Take JSON messages from queues, render templates, and send the result by email, Telegram,

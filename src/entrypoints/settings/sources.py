@@ -1,7 +1,6 @@
 """Where values come from: the environment, which wins, files named by `…_FILE`, `dispatcher.toml`;
 and what systemd says to a process that it starts, as in sd_notify(3)."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.secret import read_secret, stripped
+from adapters.texts import nearest
 from entrypoints.settings.model import FAMILIES, FIELDS
 
 PREFIX = "DISPATCHER_"
@@ -44,8 +44,8 @@ class RawSettings:
 
     def refuse_unknown(self, place: str, name: str) -> None:
         """Note that there is no such setting, with the one that may be meant."""
-        near = difflib.get_close_matches(name, FIELDS, n=1)
-        hint = f"; did you mean {variable(near[0])}?" if near else ""
+        near = nearest(name, FIELDS)
+        hint = f"; did you mean {variable(near)}?" if near else ""
         self.faults.append(f"{place}: unknown setting{hint}")
 
 

@@ -1,13 +1,13 @@
 """What the workers have written into the ledger of themselves and of the relays, for `status`."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from dataclasses import asdict, dataclass
+from typing import Annotated, TypeVar
 
 from adapters.inbound.in_hand import QueueInHand
+from adapters.records import Given, ObjectForm, list_of, map_of, number, text_of
 
 DEAD_AFTER = 15.0
 """Seconds. A worker that has not written anything for so long has ended, or cannot reach the
@@ -26,10 +26,10 @@ T = TypeVar("T")
 class PauseState:
     """A pause as its worker sees it; times in seconds since the epoch."""
 
-    name: str
-    cause: str
-    since: float
-    next_try: float
+    name: Annotated[str, Given(text_of)]
+    cause: Annotated[str, Given(text_of)]
+    since: Annotated[float, Given(number)]
+    next_try: Annotated[float, Given(number)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,30 +37,35 @@ class WorkerState:
     """What a worker said at the time `at`; times in seconds since the epoch. `settled_at`: when it
     settled a message last, None where it has not yet."""
 
-    worker: str
-    at: float
-    settled_at: float | None
-    pauses: tuple[PauseState, ...]
-    in_hand: Mapping[str, QueueInHand]
+    worker: Annotated[str, Given(text_of)]
+    at: Annotated[float, Given(number)]
+    settled_at: Annotated[float | None, Given(number)] = None
+    pauses: Annotated[tuple[PauseState, ...], Given(list_of(ObjectForm(PauseState).read))]
+    in_hand: Annotated[Mapping[str, QueueInHand], Given(map_of(ObjectForm(QueueInHand).read))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayState:
     """What a worker had learned of a relay at the time `at`, in seconds since the epoch."""
 
-    facts: Mapping[str, float]
-    at: float
+    facts: Annotated[Mapping[str, float], Given(map_of(number))]
+    at: Annotated[float, Given(number)]
 
 
-WORKER_FORM = TypeAdapter(WorkerState)
-RELAY_FORM = TypeAdapter(RelayState)
+WORKER_FORM = ObjectForm(WorkerState)
+RELAY_FORM = ObjectForm(RelayState)
 
 
-def parsed(form: TypeAdapter[T], note: str) -> T | None:
+def written(state: WorkerState | RelayState) -> str:
+    """The note of it, which `parsed` reads."""
+    return json.dumps(asdict(state))
+
+
+def parsed(form: ObjectForm[T], note: str) -> T | None:
     """What was written; None for a free place and for nonsense."""
     try:
-        return form.validate_json(note)
-    except ValidationError:
+        return form.read(json.loads(note))
+    except (ValueError, RecursionError):
         return None
 
 

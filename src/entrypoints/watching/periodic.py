@@ -24,13 +24,13 @@ from domain.ports import EventSink
 from entrypoints.watching.notes import (
     DEAD_AFTER,
     RELAY,
-    RELAY_FORM,
     WORKER,
     WORKER_FORM,
     PauseState,
     RelayState,
     WorkerState,
     parsed,
+    written,
 )
 
 TICK = 0.5
@@ -197,7 +197,7 @@ class WorkerNotes:
             pauses=tuple(pauses),
             in_hand=self.in_hand.by_queue(),
         )
-        note = WORKER_FORM.dump_json(state).decode()
+        note = written(state)
         if self._key and await self.store.swap(self._key, self._written, note):
             self._written = note
             return
@@ -216,5 +216,5 @@ class WorkerNotes:
         for relay in self._relays | known.keys():
             state = RelayState(facts=known.get(relay, {}), at=round(self.clock(), 3))
             old, _ = await self.store.note(f"{RELAY}{relay}")
-            await self.store.swap(f"{RELAY}{relay}", old, RELAY_FORM.dump_json(state).decode())
+            await self.store.swap(f"{RELAY}{relay}", old, written(state))
         self._relays = set(known)

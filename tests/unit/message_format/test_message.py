@@ -129,10 +129,10 @@ def test_all_faults_are_named_at_once() -> None:
         "template: must be letters, digits, _ and -, with single inner / or .",
         "subject: must not contain LF",
         "parameters: must be an object",
-        "individually: should be a valid boolean",
+        "individually: must be true or false",
         "locale: must be a language tag such as it or it-IT",
         "send_at: must be an ISO 8601 time such as 2026-01-31T08:00:00+01:00",
-        "priority: should be less than or equal to 255",
+        "priority: must be a whole number from 0 to 255",
         (
             "headers: Bcc is not allowed: use X-*, List-*, In-Reply-To, References, Importance,"
             " Precedence or Feedback-ID"
@@ -171,7 +171,7 @@ def test_only_to_and_template_are_required(missing: str | None) -> None:
         ({"template": "a\0"}, "template: must be letters"),
         ({"template": ""}, "template: must be letters"),
         ({"parameters": "x"}, "parameters: must be an object"),
-        ({"individually": 1}, "individually: should be a valid boolean"),
+        ({"individually": 1}, "individually: must be true or false"),
         ({"send_at": "2026-01-31T08:00:00"}, "send_at: must carry an offset"),
         ({"expires_at": 1767225600}, "expires_at: must be an ISO 8601 time"),
         ({"send_at": "9999-12-31T23:59:59-23:59"}, "send_at: is out of range"),
@@ -181,8 +181,8 @@ def test_only_to_and_template_are_required(missing: str | None) -> None:
         ({"delay": "soon"}, "delay: must be a duration"),
         ({"delay": "367d"}, "delay: must be at most a year"),
         ({"delay": 367 * 86400}, "delay: must be at most a year"),
-        ({"priority": True}, "priority: should be a valid integer"),
-        ({"priority": -1}, "priority: should be greater than or equal to 0"),
+        ({"priority": True}, "priority: must be a whole number from 0 to 255"),
+        ({"priority": -1}, "priority: must be a whole number from 0 to 255"),
         ({"headers": {"X-A": 1}}, "headers: X-A must be a string"),
         ({"headers": {"X-A": "a\nBcc: b"}}, "headers: must not contain LF"),
         ({"headers": {"X-A\n": "a"}}, "headers: X-A\n is not allowed"),

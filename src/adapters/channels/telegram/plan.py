@@ -2,16 +2,16 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.channels.shared.attachments import File
 from adapters.channels.shared.http import Files
 from adapters.channels.telegram import markup
 from adapters.channels.telegram.splitter import LONGEST_CAPTION, LONGEST_TEXT, Part, split
+from adapters.records import Faults, Given, ObjectForm, list_of, text_of, whole_number, yes_or_no
 from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.media_type import MediaType
@@ -25,42 +25,61 @@ _DIGEST = 12
 _PLAIN_ON_ERROR = "<!-- plain-on-error -->"
 
 
-_Url = Annotated[str, Field(pattern=r"^(https?|tg)://", max_length=2048)]
+_URL = re.compile(r"(https?|tg)://.*", re.DOTALL)
+_LONGEST_URL = 2048
 
 
-class Button(BaseModel):
+def _label(value: object) -> str:
+    if not (label := text_of(value)):
+        raise ValueError("must not be empty")
+    return label
+
+
+def _url(value: object) -> str:
+    url = text_of(value)
+    if not _URL.fullmatch(url):
+        raise ValueError("must begin with https://, http:// or tg://")
+    if len(url) > _LONGEST_URL:
+        raise ValueError(f"must be at most {_LONGEST_URL} characters long")
+    return url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
     """A link below the message."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    text: str = Field(min_length=1)
-    url: _Url
+    text: Annotated[str, Given(_label)]
+    url: Annotated[str, Given(_url)]
 
 
-class Options(BaseModel):
+_ROWS = Given(list_of(list_of(ObjectForm(Button, is_closed=True).read)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
     """What a producer may ask for. `buttons`: rows of links. `preview`: of the first link in the
     text. `topic`: the message thread of a forum. `plain_on_error`: a text whose markup Telegram
     cannot parse is sent without any, instead of not at all."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    buttons: list[list[Button]] = []
-    silent: bool = False
-    preview: bool = True
-    topic: int | None = Field(default=None, ge=1)
-    plain_on_error: bool = False
+    buttons: Annotated[tuple[tuple[Button, ...], ...], _ROWS] = ()
+    silent: Annotated[bool, Given(yes_or_no)] = False
+    preview: Annotated[bool, Given(yes_or_no)] = True
+    topic: Annotated[int | None, Given(whole_number(1))] = None
+    plain_on_error: Annotated[bool, Given(yes_or_no)] = False
 
     @classmethod
     def of(cls, notification: Notification) -> "Options":
         """Raises Permanent that names each wrong field, and never its value."""
         try:
-            return cls.model_validate(notification.metadata.get("telegram") or {})
-        except ValidationError as error:
-            faults = "; ".join(
-                f"metadata.telegram{''.join(f'.{part}' for part in fault['loc'])}: {fault['msg']}"
-                for fault in error.errors(include_input=False, include_url=False)
-            )
-        raise Permanent(faults, reason=FailureReason.CONTENT_REFUSED)
+            return _OPTIONS.read(notification.metadata.get("telegram") or {})
+        except Faults as error:
+            faults = error.within("metadata.telegram")
+        except ValueError as error:
+            faults = [("metadata.telegram", str(error))]
+        raise Permanent(
+            "; ".join(f"{place}: {text}" for place, text in faults),
+            reason=FailureReason.CONTENT_REFUSED,
+        )
 
     def fields(self, *, with_preview: bool) -> dict[str, JsonValue]:
         """The call's fields that every message has; a preview only where there is a text."""
@@ -77,8 +96,11 @@ class Options(BaseModel):
         """The call's field for the buttons; it belongs to the last message with text."""
         if not self.buttons:
             return {}
-        rows = [[button.model_dump() for button in row] for row in self.buttons]
+        rows = [[asdict(button) for button in row] for row in self.buttons]
         return {"reply_markup": {"inline_keyboard": rows}}
+
+
+_OPTIONS = ObjectForm(Options, is_closed=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
