@@ -52,6 +52,40 @@ class CrashesContract:
 
         run(scenario)
 
+    @pytest.mark.parametrize("sent", [(ANN,), ()])
+    def test_an_end_that_comes_after_the_take_over_changes_nothing(
+        self, run: Run, sent: tuple[str, ...]
+    ) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, heir = storage.process(), storage.process()
+            late = await first.start(ID)
+            await first.close()
+            start = await heir.start(again(ID))
+
+            await storage.process().finish(late.claim, sent)
+
+            assert await state_of(storage.process(), again(ID)) is BUSY
+            await heir.sending(start.claim, [ANN])
+            await heir.finish(start.claim, [ANN])
+            assert await state_of(heir, again(ID)) is SENT
+
+        run(scenario)
+
+    def test_who_was_taken_over_next_to_somebody_new_is_forgotten_at_the_end(
+        self, run: Run
+    ) -> None:
+        async def scenario(storage: Storage) -> None:
+            await die(storage.process(), ID)
+            ledger = storage.process()
+            start = await ledger.start(again(BOTH))
+            assert start.is_recovered
+            await ledger.sending(start.claim, [BOB])
+            await ledger.finish(start.claim, [BOB])
+
+            assert (await ledger.start(again(BOTH))).states == {ANN: CLEAR, BOB: SENT}
+
+        run(scenario)
+
     def test_a_doubt_outlives_whoever_inherits_it(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             await die(storage.process(), ID, sending=True)

@@ -17,7 +17,9 @@ _Ts = TypeVarTuple("_Ts")
 
 LOCK_PATIENCE: Final = 10.0
 
-_BUSY_MS: Final = 5
+# Seconds. Others' transactions take a good half of a millisecond; pauses double from the first.
+_FIRST_PAUSE: Final = 0.001
+_LONGEST_PAUSE: Final = 0.02
 _BUSY_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _OLDEST_SQLITE: Final = (3, 35)  # the first with RETURNING
 _ADVICE: Final = {
@@ -55,9 +57,9 @@ class Database:
     """A connection that opens itself, and again after any fault.
 
     Calls run on the event loop, not in a thread: a transaction takes well under a millisecond, and
-    one that cannot be cut by a cancellation needs no clean-up. What could block for long is waiting
-    for another process; so SQLite itself waits only 5 ms, and the rest is an awaited, jittered
-    pause, which is also fairer than SQLite's own.
+    one that cannot be cut by a cancellation needs no clean-up. What could block is waiting for
+    another process; so SQLite itself never waits: an awaited, jittered pause leaves the loop to the
+    other mails, and is also fairer.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Database:
         # IMMEDIATE: a lock taken at the start cannot fail half way, as an upgraded one does.
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self._patience
+        pause = _FIRST_PAUSE
         while True:
             try:
                 with self._open() as connection:  # commits, or rolls back
@@ -109,7 +112,8 @@ class Database:
                 folder = self._path.parent if self._path else "for temporary files"
                 words = f"{error.strerror or error}: check the folder {folder}"
                 raise self._given_up(words) from error
-            await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
 
     def read(
         self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts
@@ -141,9 +145,7 @@ class Database:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():
                 path.touch(mode=0o600)  # messages name people: only the owner may read them
-        connection = sqlite3.connect(
-            path or ":memory:", timeout=_BUSY_MS / 1000, isolation_level=None
-        )
+        connection = sqlite3.connect(path or ":memory:", timeout=0, isolation_level=None)
         try:
             self._prepare(connection)
         except BaseException:

@@ -30,6 +30,14 @@ _INSERT: Final = (
     " written_at) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)"
 )
 
+# For a claim's only row: nothing is changed where it is not the claim's any more.
+_SEND_ONE: Final = (
+    "UPDATE delivery SET state = max(state, 1) WHERE id = ? AND claim = ? AND recipient = ?"
+)
+_FINISH_ONE: Final = (
+    "UPDATE delivery SET state = 2, claim = ? WHERE id = ? AND claim = ? AND recipient = ?"
+)
+
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 # Who waits for its answer, the function that stores it, and the function's arguments.
@@ -201,6 +209,7 @@ def _start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, 
     digests = _digests((_key(delivery), delivery.fingerprint, *states))
     key, fingerprint, *fresh = digests
     session, is_recovered = None if delivery.has_id else delivery.session, False
+    row, has_more = None, len(fresh) > 1
     if delivery.has_id or delivery.redelivered:  # else it stands for itself
         found = c.execute(rows.FIND, (key,)).fetchall()
         if found:
@@ -208,10 +217,12 @@ def _start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, 
             rows.carry_out(c, verdict, claim, lease.owner, session)
             states, is_recovered = verdict.states, bool(verdict.taken)
             fresh = _digests(verdict.fresh)
+            has_more = len(fresh) + len(verdict.taken) + len(verdict.used) > 1
     for recipient in fresh:
-        c.execute(_INSERT, (key, recipient, fingerprint, lease.owner, claim, session, now))
+        values = (key, recipient, fingerprint, lease.owner, claim, session, now)
+        row = c.execute(_INSERT, values).lastrowid
     return Start(
-        claim=Claim(f"{claim:x}", delivery.has_id),
+        claim=Claim(rows.claim_name(claim, None if has_more else row), delivery.has_id),
         states=states,
         is_recovered=is_recovered,
     )
@@ -225,8 +236,11 @@ def _key(delivery: Delivery) -> str:
 
 def _sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> ClaimLost | None:
     """An error, and nothing is written, where a recipient is not this claim's any more."""
-    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (int(claim.name, 16),))}
+    number, row = rows.claim_numbers(claim)
     wanted = _digests(recipients)
+    if len(wanted) == 1 and row and c.execute(_SEND_ONE, (row, number, *wanted)).rowcount:
+        return None
+    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (number,))}
     if not mine.keys() >= set(wanted):
         text = "this process was taken for dead and another has taken the delivery over"
         return ClaimLost(f"ledger: {text}: start it again")
@@ -237,9 +251,10 @@ def _sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> 
 
 def _finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
     """These have got it too; who has not is forgotten. With an id the claim is done with."""
-    got = set(_digests(recipients))
-    number = int(claim.name, 16)
-    kept = None if claim.has_id else number
+    number, row = rows.claim_numbers(claim)
+    got, kept = _digests(recipients), None if claim.has_id else number
+    if len(got) == 1 and row and c.execute(_FINISH_ONE, (kept, row, number, *got)).rowcount:
+        return
     for id_, recipient, was_sent in c.execute(_CLAIMED, (number,)).fetchall():
         if was_sent or recipient in got:
             c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))

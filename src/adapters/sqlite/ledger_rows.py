@@ -48,9 +48,20 @@ Found = tuple[int, bytes, bytes, int, int, int, int | None]
 """Id, recipient, fingerprint, state, takeovers, owner, and whether its session has ended."""
 
 
+def claim_name(number: int, only_row: int | None) -> str:
+    """A claim's number, and its row where it has one alone: most deliveries have one recipient."""
+    return f"{number:x}" if only_row is None else f"{number:x}.{only_row:x}"
+
+
+def claim_numbers(claim: Claim) -> tuple[int, int]:
+    """The number, and the only row or 0."""
+    number, _, row = claim.name.partition(".")
+    return int(number, 16), int(row or "0", 16)
+
+
 def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> None:
     """These have got it."""
-    number = int(claim.name, 16)
+    number, _ = claim_numbers(claim)
     c.executemany(
         "UPDATE delivery SET state = 2 WHERE claim = ? AND recipient = ?",
         [(number, recipient) for recipient in recipients],
@@ -62,7 +73,7 @@ def acked(c: sqlite3.Connection, claim: Claim) -> None:
     c.execute(
         "DELETE FROM delivery WHERE claim = ?"
         " AND session NOT IN (SELECT session FROM ended_session)",
-        (int(claim.name, 16),),
+        (claim_numbers(claim)[0],),
     )
 
 
