@@ -19,10 +19,11 @@ from benchmarks.cases import OURS, SOURCE, Case, Cases
 from benchmarks.contenders import ROOT
 from benchmarks.measure import RunFailed, fixed_loop
 from benchmarks.plot import bars
-from benchmarks.report import Round, details, targets
+from benchmarks.report import Round, details, several, targets
 from benchmarks.services import Unavailable, rabbitmq
 
-_LAST = ROOT / "benchmarks" / "results" / "last.json"
+_RESULTS = ROOT / "benchmarks" / "results"
+_COMPARED = 3  # whole runs whose targets stand next to each other
 PAGE = ROOT / "docs" / "performance.md"
 _PLOTS = {
     "peers": (PAGE.with_suffix(".svg"), "Mails a second"),
@@ -44,7 +45,10 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="measure nothing, show the last run")
     options = parser.parse_args()
     try:
-        run = json.loads(_LAST.read_text()) if options.again else _run(options)
+        run = _earlier()[-1] if options.again else _run(options)
+    except IndexError:
+        print("no run was made here yet", file=sys.stderr)
+        return 1
     except (Unavailable, RunFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -59,12 +63,14 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     loops: list[tuple[float, float]] = []
     rounds: list[dict[str, dict[str, Any]]] = []
     run: dict[str, Any] = {"machine": _machine(), "loops": loops, "rounds": rounds}
+    file = _RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
     with rabbitmq() as url, ExitStack() as stack:
         cases = _chosen(list(Cases(url, options.mails, stack)), options.only)
         for number in range(1, options.rounds + 1):
             before = fixed_loop()
             results: dict[str, dict[str, Any]] = {}
             for case in cases:
+                os.sync()  # what the one before left to write would be this one's burden
                 figures = dict(case.run())
                 results.setdefault(case.table, {})[case.name] = figures
                 shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
@@ -75,9 +81,13 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             words += [f"ONLY='{options.only}'"] if options.only else []
             run["command"] = " ".join(["make bench", *words])
             run["date"] = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-            _LAST.parent.mkdir(exist_ok=True)  # after each round, so that a broken run has its use
-            _LAST.write_text(json.dumps(run, indent=1))
+            _RESULTS.mkdir(exist_ok=True)  # after each round, so that a broken run has its use
+            file.write_text(json.dumps(run, indent=1))
     return run
+
+
+def _earlier() -> list[dict[str, Any]]:
+    return [json.loads(file.read_text()) for file in sorted(_RESULTS.glob("*.json"))]
 
 
 def _chosen(cases: Sequence[Case], only: str) -> Sequence[Case]:
@@ -95,6 +105,10 @@ def _report(run: dict[str, Any]) -> str:
 def _parts(run: dict[str, Any]) -> Iterator[str]:
     rounds = run["rounds"]
     yield targets(rounds)
+    whole = [one for one in _earlier() if one["command"] == run["command"]][-_COMPARED:]
+    if len(whole) > 1 and "ONLY" not in run["command"]:
+        yield "### The same command again and again"
+        yield several({one["date"]: one["rounds"] for one in whole})
     for title, table in details(rounds):
         yield f"### {title}"
         yield table

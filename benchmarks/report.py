@@ -173,6 +173,16 @@ def targets(rounds: Sequence[Round]) -> str:
     return markdown(("what", "measured", "must", "aim", "reaches"), rows)
 
 
+def several(runs: Mapping[str, Sequence[Round]]) -> str:
+    """The targets of some runs next to each other, by their dates."""
+    heads = ("what", "must", *(date.removesuffix(" UTC")[-5:] for date in runs))
+    rows = []
+    for one in TARGETS:
+        values = [one.measured(rounds) for rounds in runs.values()]
+        rows.append((one.what, one.show(one.must), *map(one.show, values)))
+    return markdown(heads, rows)
+
+
 def details(rounds: Sequence[Round]) -> Iterator[tuple[str, str]]:
     """Title and table of each group of cases: medians of the rounds."""
     for table, cases in rounds[0].items():

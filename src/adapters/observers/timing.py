@@ -24,8 +24,11 @@ class TimedRenderer:
 
     def render(self, request: RenderRequest) -> Content:
         """See TemplateRenderer."""
-        with _Timed(self._observe):
+        began = perf_counter()
+        try:
             return self._render(request)
+        finally:
+            self._observe(perf_counter() - began)
 
 
 class TimedNotifier:
@@ -45,8 +48,11 @@ class TimedNotifier:
         about_to_send: AboutToSend = proceed,
     ) -> Answers:
         """See Notifier."""
-        with _Timed(self._observe):
+        began = perf_counter()
+        try:
             return await self._notify(notification, content, recipients, about_to_send)
+        finally:
+            self._observe(perf_counter() - began)
 
 
 class TimedLedger:
@@ -63,36 +69,36 @@ class TimedLedger:
 
     async def start(self, delivery: Delivery) -> Start:
         """See DeliveryLedger, as the others."""
-        with _Timed(self._observe["start"]):
+        began = perf_counter()
+        try:
             return await self._ledger.start(delivery)
+        finally:
+            self._observe["start"](perf_counter() - began)
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        with _Timed(self._observe["sending"]):
+        began = perf_counter()
+        try:
             await self._ledger.sending(claim, recipients)
+        finally:
+            self._observe["sending"](perf_counter() - began)
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        with _Timed(self._observe["sent"]):
+        began = perf_counter()
+        try:
             await self._ledger.sent(claim, recipients)
+        finally:
+            self._observe["sent"](perf_counter() - began)
 
     async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
-        with _Timed(self._observe["finish"]):
+        began = perf_counter()
+        try:
             await self._ledger.finish(claim, sent)
+        finally:
+            self._observe["finish"](perf_counter() - began)
 
     async def acked(self, claim: Claim) -> None:
-        with _Timed(self._observe["acked"]):
+        began = perf_counter()
+        try:
             await self._ledger.acked(claim)
-
-
-class _Timed:
-    """Observe how long it is entered."""
-
-    __slots__ = ("_began", "_observe")
-
-    def __init__(self, observe: Observe) -> None:
-        self._observe = observe
-
-    def __enter__(self) -> None:
-        self._began = perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._observe(perf_counter() - self._began)
+        finally:
+            self._observe["acked"](perf_counter() - began)
