@@ -12,13 +12,13 @@ from pika.channel import Channel
 from pika.exceptions import (
     AMQPError,
     ChannelClosed,
-    ChannelWrongStateError,
     ConnectionClosed,
 )
 from pika.spec import Basic, BasicProperties
 
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.rules import Properties
+from adapters.rabbitmq.acks import Acks
 from domain.errors import DispatcherError
 
 _log = structlog.get_logger()
@@ -54,15 +54,12 @@ class AmqpChannel:
     """An open channel. Delivery tags belong to it alone: an ack through a channel that is gone is
     dropped, because the broker has already handed the message to another consumer.
 
-    `ended` is done once the channel or its consumer is gone. What is acked in one turn of the event
-    loop is written in the next, in as few frames as can be: one with the flag `multiple` stands for
-    all up to it (AMQP 0-9-1 section 1.8.3.13).
+    `ended` is done once the channel or its consumer is gone.
     """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._unsettled: dict[int, None] = {}  # a set in the order of delivery
-        self._acked: list[int] = []
+        self._acks = Acks(channel)
         self._waiting: set[asyncio.Future[Any]] = set()
         self.ended: asyncio.Future[ChannelLost] = asyncio.get_running_loop().create_future()
         channel.add_on_close_callback(self._on_close)
@@ -113,7 +110,7 @@ class AmqpChannel:
         def on_delivery(
             _: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes
         ) -> None:
-            self._unsettled[method.delivery_tag] = None
+            self._acks.delivered(method.delivery_tag)
             try:
                 on_message(method, properties, body)
             except Exception as error:  # noqa: BLE001 - it would make pika drop the connection
@@ -164,26 +161,12 @@ class AmqpChannel:
 
     def ack(self, delivery_tag: int) -> None:
         """Acknowledge one message; does nothing once the channel is gone."""
-        self._unsettled.pop(delivery_tag, None)
-        if not self._acked:
-            asyncio.get_running_loop().call_soon(self._write_acks)
-        self._acked.append(delivery_tag)
-
-    def _write_acks(self) -> None:
-        acked, self._acked = sorted(self._acked), []
-        if not acked or self.ended.done():
-            return
-        lowest = next(iter(self._unsettled), acked[-1] + 1)
-        below = [tag for tag in acked if tag < lowest]
-        with suppress(ChannelWrongStateError):  # it is closing
-            if below:  # nothing up to the last of these is anybody's any more
-                self._channel.basic_ack(below[-1], multiple=len(below) > 1)
-            for tag in acked[len(below) :]:
-                self._channel.basic_ack(tag)
+        if not self.ended.done():
+            self._acks.ack(delivery_tag)
 
     def hand_back(self, delivery_tag: int) -> None:
         """Return one message to its queue. It counts as a delivery, so never do this in a loop."""
-        self._unsettled.pop(delivery_tag, None)
+        self._acks.handed_back(delivery_tag)
         if self.is_open:
             self._channel.basic_nack(delivery_tag, requeue=True)
 
@@ -195,7 +178,7 @@ class AmqpChannel:
 
     def _begin_to_close(self, callback: object) -> None:
         """Never calls back."""
-        self._write_acks()
+        self._acks.write()
         if self._channel.is_open:
             self._channel.close()
 

@@ -3,10 +3,9 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple
 
@@ -23,19 +22,13 @@ SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
 # Seconds to wait for another process to let go of the file.
 _PATIENCE: Final = 1.0
 _PURGE_PAUSE: Final = 0.05
+# Of the event loop, for which a transaction waits for more calls: a commit costs as much as several
+# deliveries' rows. Where nothing else is going on they take some microseconds.
+_TURNS: Final = 6
 
-_CLAIMED: Final = "SELECT id, recipient, state = 2 FROM delivery WHERE claim = ?"
 _INSERT: Final = (
     "INSERT INTO delivery (key, recipient, fingerprint, state, takeovers, owner, claim, session,"
     " written_at) VALUES (?, ?, ?, 0, 0, ?, ?, ?, ?)"
-)
-
-# For a claim's only row: nothing is changed where it is not the claim's any more.
-_SEND_ONE: Final = (
-    "UPDATE delivery SET state = max(state, 1) WHERE id = ? AND claim = ? AND recipient = ?"
-)
-_FINISH_ONE: Final = (
-    "UPDATE delivery SET state = 2, claim = ? WHERE id = ? AND claim = ? AND recipient = ?"
 )
 
 _T = TypeVar("_T")
@@ -47,9 +40,10 @@ _Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 class SqliteLedger:
     """The DeliveryLedger contract on a SQLite file.
 
-    What is asked for in one turn of the event loop is stored in one transaction. A commit survives
-    the death of the process; the loss of power may cost the last of them, and so a duplicate. While
-    the ledger is in use a task renews its lease and forgets what is older than the retention.
+    What is asked for in a few turns of the event loop is stored in one transaction. A commit
+    survives the death of the process; the loss of power may cost the last of them, and so a
+    duplicate. While the ledger is in use a task renews its lease and forgets what is older than the
+    retention.
     """
 
     def __init__(
@@ -93,17 +87,17 @@ class SqliteLedger:
     async def peek(self, delivery: Delivery) -> Mapping[str, RecipientState]:
         if not self._database.exists():
             return dict.fromkeys(delivery.addresses, RecipientState.CLEAR)
-        digests = _digests((_key(delivery), delivery.fingerprint, *delivery.addresses))
+        digests = rows.digests_of((_key(delivery), delivery.fingerprint, *delivery.addresses))
         return await self._database.read(rows.peek, delivery, digests, self._lease)
 
     def sending(self, claim: Claim, recipients: Sequence[str]) -> Awaitable[None]:
-        return self._soon(_sending, claim, recipients)
+        return self._soon(rows.sending, claim, rows.digests_of(recipients))
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        await self._soon(rows.sent, claim, _digests(recipients))
+        await self._soon(rows.sent, claim, rows.digests_of(recipients))
 
     def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
-        return self._soon(_finish, claim, sent)
+        return self._soon(rows.finish, claim, rows.digests_of(sent))
 
     async def acked(self, claim: Claim) -> None:
         if not claim.has_id:
@@ -144,9 +138,8 @@ class SqliteLedger:
 
     async def _flush(self) -> None:
         while self._waiting:
-            # Two turns more, since a commit costs as much as several deliveries' rows.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             batch, self._waiting = self._waiting, []
             undone = len(self._given_up)
             try:
@@ -196,17 +189,11 @@ class SqliteLedger:
                 pause = _PURGE_PAUSE if has_more else self._lease.pause
 
 
-def _digests(texts: Iterable[str]) -> list[bytes]:
-    return [
-        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
-    ]
-
-
 def _start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, now: int) -> Start:
     """Judge the delivery and write down what follows. `now`: seconds since the epoch."""
     states: Mapping[str, RecipientState]
     states = {recipient.address: RecipientState.CLEAR for recipient in delivery.remaining}
-    digests = _digests((_key(delivery), delivery.fingerprint, *states))
+    digests = rows.digests_of((_key(delivery), delivery.fingerprint, *states))
     key, fingerprint, *fresh = digests
     session, is_recovered = None if delivery.has_id else delivery.session, False
     row, has_more = None, len(fresh) > 1
@@ -216,7 +203,7 @@ def _start(c: sqlite3.Connection, delivery: Delivery, claim: int, lease: Lease, 
             verdict = rows.judged(c, delivery, found, digests, lease)
             rows.carry_out(c, verdict, claim, lease.owner, session)
             states, is_recovered = verdict.states, bool(verdict.taken)
-            fresh = _digests(verdict.fresh)
+            fresh = rows.digests_of(verdict.fresh)
             has_more = len(fresh) + len(verdict.taken) + len(verdict.used) > 1
     for recipient in fresh:
         values = (key, recipient, fingerprint, lease.owner, claim, session, now)
@@ -232,31 +219,3 @@ def _key(delivery: Delivery) -> str:
     # Its own hash must not be read as a message's id, nor one channel's id as another's.
     channel = delivery.notification.channel
     return f"{int(delivery.has_id)}{len(channel)}:{channel}{delivery.key}"
-
-
-def _sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> ClaimLost | None:
-    """An error, and nothing is written, where a recipient is not this claim's any more."""
-    number, row = rows.claim_numbers(claim)
-    wanted = _digests(recipients)
-    if len(wanted) == 1 and row and c.execute(_SEND_ONE, (row, number, *wanted)).rowcount:
-        return None
-    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (number,))}
-    if not mine.keys() >= set(wanted):
-        text = "this process was taken for dead and another has taken the delivery over"
-        return ClaimLost(f"ledger: {text}: start it again")
-    for recipient in wanted:
-        c.execute("UPDATE delivery SET state = max(state, 1) WHERE id = ?", (mine[recipient],))
-    return None
-
-
-def _finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[str]) -> None:
-    """These have got it too; who has not is forgotten. With an id the claim is done with."""
-    number, row = rows.claim_numbers(claim)
-    got, kept = _digests(recipients), None if claim.has_id else number
-    if len(got) == 1 and row and c.execute(_FINISH_ONE, (kept, row, number, *got)).rowcount:
-        return
-    for id_, recipient, was_sent in c.execute(_CLAIMED, (number,)).fetchall():
-        if was_sent or recipient in got:
-            c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
-        else:
-            c.execute("DELETE FROM delivery WHERE id = ?", (id_,))

@@ -2,12 +2,13 @@
 function runs inside the caller's transaction."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Final
 
 from adapters.sqlite.processes import Lease
 from domain.delivery import Delivery
-from domain.ledger import Claim, RecipientState, Row, RowState, Verdict, judge
+from domain.ledger import Claim, ClaimLost, RecipientState, Row, RowState, Verdict, judge
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
 # `claim` is null once nothing more can come of a start; `session` is null where the delivery has an
@@ -36,6 +37,14 @@ FIND: Final = (
     "SELECT id, recipient, fingerprint, state, takeovers, owner,"
     " session IN (SELECT session FROM ended_session) FROM delivery WHERE key = ?"
 )
+_CLAIMED: Final = "SELECT id, recipient, state = 2 FROM delivery WHERE claim = ?"
+# For a claim's only row: nothing is changed where it is not the claim's any more.
+_SEND_ONE: Final = (
+    "UPDATE delivery SET state = max(state, 1) WHERE id = ? AND claim = ? AND recipient = ?"
+)
+_FINISH_ONE: Final = (
+    "UPDATE delivery SET state = 2, claim = ? WHERE id = ? AND claim = ? AND recipient = ?"
+)
 _RECOVERED: Final = (
     "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
     " AND state < 2 LIMIT 1"
@@ -48,6 +57,13 @@ Found = tuple[int, bytes, bytes, int, int, int, int | None]
 """Id, recipient, fingerprint, state, takeovers, owner, and whether its session has ended."""
 
 
+def digests_of(texts: Iterable[str]) -> list[bytes]:
+    """What stands for an address, a key or a fingerprint in the file: 16 bytes for each."""
+    return [
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
+    ]
+
+
 def claim_name(number: int, only_row: int | None) -> str:
     """A claim's number, and its row where it has one alone: most deliveries have one recipient."""
     return f"{number:x}" if only_row is None else f"{number:x}.{only_row:x}"
@@ -57,6 +73,35 @@ def claim_numbers(claim: Claim) -> tuple[int, int]:
     """The number, and the only row or 0."""
     number, _, row = claim.name.partition(".")
     return int(number, 16), int(row or "0", 16)
+
+
+def sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> ClaimLost | None:
+    """An error, and nothing is written, where a recipient is not this claim's any more."""
+    number, row = claim_numbers(claim)
+    if len(recipients) == 1 and row and c.execute(_SEND_ONE, (row, number, *recipients)).rowcount:
+        return None
+    mine = {recipient: id_ for id_, recipient, _ in c.execute(_CLAIMED, (number,))}
+    if not mine.keys() >= set(recipients):
+        text = "this process was taken for dead and another has taken the delivery over"
+        return ClaimLost(f"ledger: {text}: start it again")
+    for recipient in recipients:
+        c.execute("UPDATE delivery SET state = max(state, 1) WHERE id = ?", (mine[recipient],))
+    return None
+
+
+def finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> None:
+    """These have got it too; who has not is forgotten. With an id the claim is done with."""
+    number, row = claim_numbers(claim)
+    kept = None if claim.has_id else number
+    one = (kept, row, number, *recipients)
+    if len(recipients) == 1 and row and c.execute(_FINISH_ONE, one).rowcount:
+        return
+    got = set(recipients)
+    for id_, recipient, was_sent in c.execute(_CLAIMED, (number,)).fetchall():
+        if was_sent or recipient in got:
+            c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
+        else:
+            c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
 
 
 def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> None:

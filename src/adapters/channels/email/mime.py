@@ -131,11 +131,11 @@ def _multipart(subtype: str, boundary: str, parts: Sequence[bytes]) -> bytes:
 
 
 def _text(subtype: str, text: str, digest: str, *, eight_bit: bool) -> bytes:
-    if "\0" in text:
-        raise UnsafeText(f"the {subtype} body must not contain NUL")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
     data = text.encode()
+    if b"\0" in data:
+        raise UnsafeText(f"the {subtype} body must not contain NUL")
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     # A line that is a boundary would end the part. Quoted-printable writes "=" as "=3D", so the
     # "=_" that boundaries begin with cannot come up in it.
     plain = (
