@@ -1,6 +1,7 @@
 """Dataclasses read from JSON objects, field by field, with all faults at once."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from math import isfinite
 from typing import Any, Generic, TypeVar, cast
@@ -11,6 +12,7 @@ IS_REQUIRED = "is required"
 """The fault of a field that is absent and must not be."""
 
 _LONGEST_NAME = 80  # characters of a field's name in a fault
+_MOST_UNKNOWN = 10
 
 
 class Faults(ValueError):
@@ -76,7 +78,7 @@ class ObjectForm(Generic[T]):
                 values[attribute] = None
         if self._is_closed:
             unknown = [name for name in value if name not in self.names]
-            faults += [(name[:_LONGEST_NAME], "is not a known field") for name in unknown]
+            faults += map(_not_known, unknown[:_MOST_UNKNOWN])
         if faults:
             raise Faults(faults)
         return self._record(**values)
@@ -87,6 +89,14 @@ def _field(one: "Field[Any]") -> tuple[str, str, Given, bool]:
     (how,) = cast("Any", one.type).__metadata__
     is_required = one.default is MISSING and one.default_factory is MISSING
     return how.name or one.name, one.name, how, is_required
+
+
+def _not_known(name: str) -> tuple[str, str]:
+    """A name with signs in it stands in quotes, after the object's own place."""
+    shown = name[:_LONGEST_NAME]
+    if shown.isidentifier():
+        return shown, "is not a known field"
+    return "", f"has an unknown field {shown!r}"
 
 
 def list_of(read: Callable[[Any], T]) -> Callable[[object], tuple[T, ...]]:
@@ -115,7 +125,15 @@ def map_of(read: Callable[[Any], T]) -> Callable[[object], dict[str, T]]:
     def items(value: object) -> dict[str, T]:
         if not isinstance(value, dict):
             raise ValueError("must be an object")  # noqa: TRY004
-        return {name: read(item) for name, item in value.items()}
+        found = {}
+        for name, item in value.items():
+            try:
+                found[name] = read(item)
+            except Faults as error:
+                raise Faults(error.within(name)) from None
+            except ValueError as error:
+                raise Faults([(name, str(error))]) from None
+        return found
 
     return items
 
@@ -152,6 +170,7 @@ def number(value: object) -> float:
     """A number that is finite, and no boolean."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError("must be a number")  # noqa: TRY004
-    if isinstance(value, float) and not isfinite(value):
-        raise ValueError("must be a number")
-    return value
+    with suppress(OverflowError):  # a whole number beyond every float
+        if isfinite(value):
+            return float(value)
+    raise ValueError("must be a number")

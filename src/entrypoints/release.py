@@ -1,4 +1,4 @@
-"""Which release this is. The package takes its version from here: what the metadata of an installed
-package says costs a start ten imports."""
+"""Which release this is, as in `pyproject.toml`. To read the metadata of an installed package would
+cost each start ten imports."""
 
 VERSION = "0.1.0"

@@ -22,7 +22,7 @@ class Acks:
         self._unsettled[tag] = None
 
     def handed_back(self, tag: int) -> None:
-        """It was settled otherwise."""
+        """It is the broker's again."""
         self._unsettled.pop(tag, None)
 
     def ack(self, tag: int) -> None:
@@ -33,7 +33,7 @@ class Acks:
         self._acked.append(tag)
 
     def write(self) -> None:
-        """Write what waits; nothing where the channel is gone."""
+        """Write what waits; nothing where the channel is closed."""
         acked, self._acked = sorted(self._acked), []
         if not acked:
             return

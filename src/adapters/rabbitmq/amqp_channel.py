@@ -160,14 +160,14 @@ class AmqpChannel:
             raise self._lost(error) from error
 
     def ack(self, delivery_tag: int) -> None:
-        """Acknowledge one message; does nothing once the channel is gone."""
+        """Acknowledge one message in the loop's next turn, unless the channel is gone."""
         if not self.ended.done():
             self._acks.ack(delivery_tag)
 
     def hand_back(self, delivery_tag: int) -> None:
         """Return one message to its queue. It counts as a delivery, so never do this in a loop."""
-        self._acks.handed_back(delivery_tag)
         if self.is_open:
+            self._acks.handed_back(delivery_tag)
             self._channel.basic_nack(delivery_tag, requeue=True)
 
     async def close(self) -> None:

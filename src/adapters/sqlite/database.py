@@ -17,9 +17,10 @@ _Ts = TypeVarTuple("_Ts")
 
 LOCK_PATIENCE: Final = 10.0
 
-# Seconds. Others' transactions take a good half of a millisecond; pauses double from the first.
-_FIRST_PAUSE: Final = 0.001
-_LONGEST_PAUSE: Final = 0.02
+# Seconds, of which a pause is a random part. Another's transaction takes a good half of a
+# millisecond; where it takes longer the pauses double.
+_FIRST_PAUSE: Final = 0.002
+_LONGEST_PAUSE: Final = 0.005
 _BUSY_CODES: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _OLDEST_SQLITE: Final = (3, 35)  # the first with RETURNING
 _ADVICE: Final = {
@@ -59,7 +60,7 @@ class Database:
     Calls run on the event loop, not in a thread: a transaction takes well under a millisecond, and
     one that cannot be cut by a cancellation needs no clean-up. What could block is waiting for
     another process; so SQLite itself never waits: an awaited, jittered pause leaves the loop to the
-    other mails, and is also fairer.
+    other mails.
     """
 
     def __init__(
@@ -112,8 +113,8 @@ class Database:
                 folder = self._path.parent if self._path else "for temporary files"
                 words = f"{error.strerror or error}: check the folder {folder}"
                 raise self._given_up(words) from error
-            pause = min(pause * 2, _LONGEST_PAUSE)
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def read(
         self, work: Callable[[sqlite3.Connection, *_Ts], _T], *arguments: *_Ts

@@ -19,13 +19,14 @@ class BrokerSide:
         self.unsettled: list[int] = []
         self.frames: list[tuple[int, bool]] = []
         self.delivered = 0
+        self.cancel: Callable[[object], None]
         self._deliver: Callable[..., None]
 
     def add_on_close_callback(self, _callback: object) -> None:
         pass
 
-    def add_on_cancel_callback(self, _callback: object) -> None:
-        pass
+    def add_on_cancel_callback(self, callback: Callable[[object], None]) -> None:
+        self.cancel = callback
 
     def basic_consume(self, _queue: str, callback: Callable[..., None], **given: Any) -> None:
         self._deliver = given["on_message_callback"]
@@ -94,6 +95,24 @@ def test_an_ack_just_before_the_end_still_goes_out() -> None:
         assert broker.frames == [(1, False)]
         assert broker.is_closed
         closing.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_what_could_not_be_handed_back_is_not_acked_with_others() -> None:
+    async def scenario() -> None:
+        broker, channel = await consuming()
+        for _ in range(3):
+            broker.deliver()
+
+        channel.ack(2)
+        channel.ack(3)
+        broker.cancel(None)  # the queue is gone, the channel is not
+        channel.hand_back(1)
+        await asyncio.sleep(0)
+
+        assert broker.frames == [(2, False), (3, False)]
+        assert broker.unsettled == [1]
 
     asyncio.run(scenario())
 

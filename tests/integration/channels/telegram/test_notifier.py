@@ -99,7 +99,10 @@ def test_the_producers_wishes_go_out_with_the_message() -> None:
         ({"topic": 0}, "metadata.telegram.topic"),
         ({"topic": True}, "metadata.telegram.topic"),
         ({"buttons": [[{"text": "x"}]]}, "metadata.telegram.buttons[0][0].url"),
-        ({"buttons": [[{"text": "", "url": "https://x.y"}]]}, "metadata.telegram.buttons[0][0].text"),
+        (
+            {"buttons": [[{"text": "", "url": "https://x.y"}]]},
+            "metadata.telegram.buttons[0][0].text",
+        ),
         (
             {"buttons": [[{"text": "x", "url": "javascript:1"}]]},
             "metadata.telegram.buttons[0][0].url",
