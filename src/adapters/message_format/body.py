@@ -108,17 +108,16 @@ def _lone_surrogate(value: JsonValue, path: str) -> str | None:
     """The path of the first string that is not valid Unicode, or None."""
     if isinstance(value, str):
         return path if _SURROGATE.search(value) else None
-    if isinstance(value, dict):
-        children = list(value.items())
-    else:
-        children = list(enumerate(value)) if isinstance(value, list) else []
-    for name, child in children:
-        if isinstance(name, str) and _SURROGATE.search(name):
+    if isinstance(value, list):
+        children = ((f"{path}[{index}]", child) for index, child in enumerate(value))
+    elif isinstance(value, dict):
+        if _SURROGATE.search("".join(value)):
             return path or "a key"
-        found = _lone_surrogate(child, f"{path}.{name}" if path else str(name))
-        if found is not None:
-            return found
-    return None
+        children = ((f"{path}.{name}" if path else name, child) for name, child in value.items())
+    else:
+        return None
+    found = (_lone_surrogate(child, place) for place, child in children)
+    return next((place for place in found if place is not None), None)
 
 
 def plain_body(body: bytes, properties: Properties, limit: int) -> bytes:

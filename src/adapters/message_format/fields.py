@@ -48,6 +48,8 @@ def named_channels(value: object, reading: Reading) -> tuple[str, ...]:
     ways that exclude each other."""
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of channels")
+    if not all(isinstance(item, str) for item in value):
+        raise ValueError("must be a list of channels")
     names = tuple(channel_name(item) for item in value)
     if len(set(names)) < len(names):
         raise ValueError("names a channel twice")

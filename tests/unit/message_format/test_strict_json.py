@@ -118,7 +118,7 @@ def test_a_pair_of_surrogate_escapes_is_one_character() -> None:
         ('{"a":"è"}'.encode("latin-1"), "body: not UTF-8 at byte 6"),
         ('{"a":1}'.encode("utf-16"), "body: not UTF-8 at byte 0"),
         (b'{"a":"\xed\xa0\x80"}', "body: not UTF-8 at byte 6"),
-        (b'{"a":{"b":[1,"\\ud800"]}}', "a.b.1: holds half of a surrogate pair"),
+        (b'{"a":{"b":[1,"\\ud800"]}}', "a.b[1]: holds half of a surrogate pair"),
         (b'{"a":"\\uDFFFx"}', "a: holds half of a surrogate pair"),
         (b'{"a":{"\\udc00":1}}', "a: holds half of a surrogate pair"),
         (b'{"\\udc00":1}', "a key: holds half of a surrogate pair"),

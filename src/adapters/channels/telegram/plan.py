@@ -71,7 +71,8 @@ class Options:
     def of(cls, notification: Notification) -> "Options":
         """Raises Permanent that names each wrong field, and never its value."""
         try:
-            return _OPTIONS.read(notification.metadata.get("telegram") or {})
+            given = notification.metadata.get("telegram")
+            return _OPTIONS.read({} if given in (None, []) else given)  # [] is PHP's empty object
         except Faults as error:
             faults = error.within("metadata.telegram")
         except ValueError as error:

@@ -109,6 +109,8 @@ def test_the_producers_wishes_go_out_with_the_message() -> None:
         ),
         ({"loud": True}, "metadata.telegram.loud"),
         ("silent", "metadata.telegram"),
+        ("", "metadata.telegram"),
+        (0, "metadata.telegram"),
     ],
 )
 def test_a_wish_that_cannot_be_is_refused_by_its_name(wishes: object, named: str) -> None:
