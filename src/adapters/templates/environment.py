@@ -27,7 +27,7 @@ from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from adapters.template_parts import Escaping
-from adapters.templates.generator import Generator
+from adapters.templates.generator import FreshImport, Generator
 from adapters.templates.values import (
     ACCEPT_NULL,
     SCALARS,
@@ -107,7 +107,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     objects are printed as JSON, where a null in them is one of its values."""
 
     intercepted_binops = frozenset({"*", "**"})
-    code_generator_class = Generator
+    code_generator_class, template_class = Generator, FreshImport
     escape_text = staticmethod(_escape_text)
     refuse_null = True
     nulls: list[NullUsed] | None = None
