@@ -80,8 +80,8 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 # The stamps let a second run start at once, and a changed lock file install anew.
-$(VENV)/runtime: $(BIN)/pip pyproject.toml requirements/runtime.txt requirements/build.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+$(VENV)/runtime: $(BIN)/pip pyproject.toml requirements/pages.txt requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pages.txt -r requirements/build.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

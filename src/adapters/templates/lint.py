@@ -49,10 +49,19 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]
         templates = FilesystemTemplates(root, options=options, allow_broken=True)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
+    return lint_set(templates, nulls, now)
+
+
+def lint_set(
+    templates: FilesystemTemplates, nulls: list[NullUsed], now: datetime, only: str = ""
+) -> list[LintFinding]:
+    """The same for the set in use. `nulls`: the list that its options name. `only`: render the
+    examples of this template alone."""
     findings = _of_files(templates.snapshot)
     for info in list_templates(templates.snapshot):
-        found = _of_template(templates, nulls, info, now)
-        findings += dict.fromkeys(found)  # what fails on two channels is said once
+        if only in ("", info.name):
+            found = _of_template(templates, nulls, info, now)
+            findings += dict.fromkeys(found)  # what fails on two channels is said once
     return findings
 
 

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.pages.mailbox import CapturedMailbox, everything, places
-from entrypoints.pages.web import FOREIGN_POLICY
+from entrypoints.pages.captured import everything, places
+from entrypoints.pages.mailbox_pages import CapturedMailbox
+from entrypoints.pages.views import FOREIGN_POLICY
 from entrypoints.settings import Settings
 from tests.unit.entrypoints.loading import load
 
 EVIL = "<script src=https://evil.example/x.js></script><img src=x onerror=alert(1)>"
+SCRIPT = '<script src="/static/'  # ours
 
 
 @pytest.fixture
@@ -49,8 +51,8 @@ def a_mail(*, subject: str = "Hello", text: str = "in plain", html: str = "") ->
 
 def shown(box: CapturedMailbox, path: str) -> str:
     reply = box.answer(path)
-    assert reply.status == 200
-    return reply.body.decode()
+    assert reply.status_code == 200
+    return bytes(reply.body).decode()
 
 
 def links(box: CapturedMailbox) -> list[str]:
@@ -97,9 +99,9 @@ def test_a_mail_is_shown_with_headers_both_parts_and_files(
     assert "<dd>ann@example.com</dd>" in page
     assert "<pre>in plain\n</pre>" in page
     assert f'src="{address}/html"' in page
-    assert html.body.endswith(b"<p>in <b>HTML</b></p>\n")
-    assert (file.body, file.content_type) == (b"PDF", "application/octet-stream")
-    assert file.headers["Content-Disposition"] == "attachment; filename*=UTF-8''n%C2%B0%207.pdf"
+    assert bytes(html.body).endswith(b"<p>in <b>HTML</b></p>\n")
+    assert (file.body, file.media_type) == (b"PDF", "application/octet-stream")
+    assert file.headers["content-disposition"] == "attachment; filename*=UTF-8''n%C2%B0%207.pdf"
     assert box.answer(f"{address}/source").body == mail.as_bytes()
 
 
@@ -111,10 +113,10 @@ def test_a_hostile_mail_is_shut_in(box: CapturedMailbox, home: Path) -> None:
     html = box.answer(f"{address}/html")
 
     assert EVIL in unescape(pages)
-    assert "<script" not in pages
+    assert "<script" not in pages.replace(SCRIPT, "")
     assert "<img" not in pages
-    assert EVIL in html.body.decode()
-    assert html.policy == FOREIGN_POLICY
+    assert EVIL in bytes(html.body).decode()
+    assert html.headers["content-security-policy"] == FOREIGN_POLICY
     assert "sandbox" in FOREIGN_POLICY
     assert "allow-scripts" not in FOREIGN_POLICY + pages
     assert "http" not in FOREIGN_POLICY
@@ -140,7 +142,7 @@ def test_a_message_of_another_channel_is_text(box: CapturedMailbox, home: Path) 
 
     assert "<dt>Id</dt><dd>order-1</dd>" in page
     assert "<iframe" not in page
-    assert "<script" not in page
+    assert "<script" not in page.replace(SCRIPT, "")
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,8 @@ def test_what_is_not_there_is_404(box: CapturedMailbox, home: Path, path: str) -
 
     reply = box.answer(path.format(address))
 
-    assert reply.status == 404
-    assert b"secret" not in reply.body
+    assert reply.status_code == 404
+    assert b"secret" not in bytes(reply.body)
 
 
 def test_a_maildir_of_its_own_is_looked_into(tmp_path: Path) -> None:
