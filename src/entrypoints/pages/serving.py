@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -83,8 +83,11 @@ class PagesMissing(click.ClickException):
 
 def needs_pages(command: str) -> None:
     """Raises PagesMissing where what the pages are made with is not installed."""
-    if not all(map(find_spec, _NEEDED)):
-        raise PagesMissing(command)
+    try:
+        for name in _NEEDED:
+            import_module(name)
+    except ImportError:
+        raise PagesMissing(command) from None
 
 
 def serve(

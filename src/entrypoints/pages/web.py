@@ -73,7 +73,7 @@ def _is_address(name: str) -> bool:
 
 class PageGuard:
     """Refuses what does not come from a person at this page, gives each reply the headers that it
-    does not have itself, and answers where a page fails, so that the others go on."""
+    does not have itself, and says where a page fails, while the others go on."""
 
     def __init__(self, app: ASGIApp, names: HostNames) -> None:
         self._app = app
@@ -81,12 +81,9 @@ class PageGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        has_begun = False
 
         async def sending(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
@@ -97,9 +94,6 @@ class PageGuard:
             await app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - what spoils one page must not end the others
             words(f"{scope['path']}: {type(error).__name__}: {error}")
-            if not has_begun:
-                failed = _refused("this page could not be made", HTTPStatus.INTERNAL_SERVER_ERROR)
-                await failed(scope, receive, sending)
 
     def _refusal(self, headers: Headers, method: str) -> Response | None:
         host = headers.get("host", "")
@@ -127,10 +121,15 @@ async def _missing(_request: Request, _error: Exception) -> Response:
     return missing()
 
 
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return _refused("this page could not be made", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def make_app(routes: Sequence[BaseRoute], names: HostNames | None = None) -> ASGIApp:
     """The application: these routes, and our own files below `/static`."""
     static = Mount("/static", StaticFiles(directory=_STATIC))
-    app = Starlette(routes=[static, *routes], exception_handlers={HTTPStatus.NOT_FOUND: _missing})
+    handlers = {HTTPStatus.NOT_FOUND: _missing, Exception: _failed}
+    app = Starlette(routes=[static, *routes], exception_handlers=handlers)
     return PageGuard(app, names or HostNames())
 
 

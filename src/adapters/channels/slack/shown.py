@@ -70,11 +70,10 @@ def _quoted(found: re.Match[str]) -> str:
 def _link(inner: str) -> str:
     """What stands between angle brackets: a link, a mention, a channel, or a command."""
     target, bar, label = inner.partition("|")
-    if target[:1] in "@#!":
+    if target.startswith(("@", "#", "!")):
         shown = label if bar else target.lstrip("!")
-        sign = (
-            "" if shown[:1] in "@#" or target.startswith("!date") else target[0].replace("!", "@")
-        )
+        is_whole = shown.startswith(("@", "#")) or target.startswith("!date")
+        sign = "" if is_whole else target[0].replace("!", "@")
         return f'<span class="mention">{_shown(sign + shown)}</span>'
     return f"{opening_of_link(unescape(target))}{_shown(label if bar else target)}</a>"
 
