@@ -1,14 +1,14 @@
-"""What was captured on this machine: where it is kept, and what each file holds."""
+"""Messages that were kept on this machine: where they are, in which order, and how one goes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from adapters.channels import CHANNELS
+from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.channel import Capture
 from adapters.channels.shared.captured import CapturedContent
 from adapters.texts import short_text
@@ -50,10 +50,15 @@ class CapturedPlace:
     folder: Path
     form: Capture[Any]
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that its messages are in."""
+        return [self.folder / name for name in self.form.subfolders]
+
     def files(self) -> Iterator[Path]:
         """Whole messages, in no order; a folder that is not there has none."""
-        for name in self.form.subfolders:
-            yield from (path for path in (self.folder / name).glob("[!.]*") if path.is_file())
+        for folder in self.folders:
+            yield from (path for path in folder.glob("[!.]*") if path.is_file())
 
     def read(self, path: Path) -> Captured | None:
         """Read one of `files`; None where it has gone."""
@@ -72,21 +77,76 @@ class CapturedPlace:
         )
 
 
+class KeptFile(NamedTuple):
+    """Where one message is, and when it came; sorted by that."""
+
+    at: int
+    path: str
+    place: CapturedPlace
+
+    @property
+    def captured_at(self) -> datetime:
+        """When it came, to the second."""
+        return datetime.fromtimestamp(self.at // 10**9, UTC)
+
+    def read(self) -> Captured | None:
+        """The message; None where it has gone."""
+        return self.place.read(Path(self.path))
+
+
 def key_of(path: Path) -> str:
     """Return a name for the file from which no other name can be guessed."""
-    return hashlib.sha256(bytes(path)).hexdigest()[:_SHORT_KEY]
+    return digest_of(path).hex()[:_SHORT_KEY]
 
 
-def everything(places: list[CapturedPlace]) -> Iterator[Captured]:
-    """All that was kept, newest first; each is read when it is reached."""
+def digest_of(path: Path) -> bytes:
+    """What names of the file are made of."""
+    return hashlib.sha256(bytes(path)).digest()
+
+
+def kept_files(places: Iterable[CapturedPlace]) -> list[KeptFile]:
+    """All that was kept, newest first; no file is read."""
     found = []
     for place in places:
         for path in place.files():
             with suppress(OSError):  # it may go while we look
-                found.append((path.stat().st_mtime_ns, str(path), place, path))
-    for *_, place, path in sorted(found, key=lambda one: one[:2], reverse=True):
-        if message := place.read(path):
-            yield message
+                found.append(KeptFile(path.stat().st_mtime_ns, str(path), place))
+    found.sort(key=lambda one: one[:2], reverse=True)
+    return found
+
+
+def everything(places: Iterable[CapturedPlace]) -> Iterator[Captured]:
+    """All that was kept, newest first; each is read when it is reached."""
+    return (message for file in kept_files(places) if (message := file.read()))
+
+
+def find(places: Iterable[CapturedPlace], key: str) -> Captured | None:
+    """The message of this name, or None."""
+    files = ((place, path) for place in places for path in place.files())
+    named = (place.read(path) for place, path in files if key_of(path) == key)
+    return next(named, None)
+
+
+def remove(paths: Iterable[Path]) -> int:
+    """Delete these messages; returns how many were there. Raises OSError."""
+    gone = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            path.unlink()
+            gone += 1
+    return gone
+
+
+def changed_at(places: Sequence[CapturedPlace]) -> tuple[int, ...]:
+    """A value that is another one as soon as a message has come or gone."""
+    return tuple(_changed(folder) for place in places for folder in place.folders)
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def places(settings: Settings) -> list[CapturedPlace]:
@@ -101,3 +161,8 @@ def places(settings: Settings) -> list[CapturedPlace]:
                 folders.setdefault(own, "")
             found += [CapturedPlace(name, channel.name, one, form) for one, name in folders.items()]
     return found
+
+
+def mailbox_of(places: Sequence[CapturedPlace]) -> CapturedPlace:
+    """The place of the mails in this folder of ours: what comes by SMTP is kept there."""
+    return next(place for place in places if place.channel == DEFAULT.name and not place.name)

@@ -41,6 +41,15 @@ class Refreshes:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    async def changes(self, after: int) -> AsyncIterator[int]:
+        """Each version after this one, until the streams end; one that is over is left out."""
+        while not self._is_closed:
+            if after == self.version:
+                await self._changed.wait()
+                continue
+            after = self.version
+            yield after
+
     async def respond(self, _request: Request) -> Response:
         """The route `/events`."""
         headers = {"X-Accel-Buffering": "no"}

@@ -1,29 +1,62 @@
 """`dispatcher mailbox`."""
 
+from functools import partial
+
 import click
 
 from entrypoints.pages.serving import PageAddress, needs_pages, serve, with_address
+from entrypoints.settings import Settings
 from entrypoints.start import load
 
 
 @click.command("mailbox")
 @with_address(8025)
-def command(host: str, port: int, names: tuple[str, ...]) -> None:
-    """Show captured mails and messages in a browser, on this machine only.
+@click.option(
+    "--smtp-port",
+    type=click.IntRange(0, 65535),
+    help="Port for mails by SMTP.  [default: 1025, where it is free]",
+)
+@click.option(
+    "--cors-origin",
+    default="",
+    metavar="ORIGIN",
+    help="Whose pages may ask MailHog's API, such as http://localhost:3000, or *.",
+)
+def command(
+    host: str, port: int, names: tuple[str, ...], smtp_port: int | None, cors_origin: str
+) -> None:
+    """Take mails by SMTP, and show them and all captured messages in a browser, on this machine
+    only.
 
-    Shows the local mailbox and the folders of captured channels, the demo's too. It only reads:
-    nothing is deleted or marked. Pictures and styles from elsewhere are not loaded.
+    Shows the local mailbox and the folders of captured channels, the demo's too. An open page shows
+    what is new at once. Mails that come by SMTP are kept in the local mailbox and sent to no one.
+    /api/v1 and /api/v2 answer as MailHog does, for this mailbox. Pictures and styles from elsewhere
+    are not loaded unless you ask for it.
     """
     needs_pages("mailbox")
-    from starlette.routing import Route
+    _serve(load(), PageAddress(host, port, names), smtp_port, cors_origin)
 
-    from entrypoints.pages.captured import places
+
+def _serve(
+    settings: Settings, address: PageAddress, smtp_port: int | None, cors_origin: str
+) -> None:
+    from entrypoints.mailbox.envelope import MailKeeper
+    from entrypoints.mailbox.mailhog_api import MailHogApi
+    from entrypoints.mailbox.receiving import looking, receiving, smtp_socket, smtp_words
+    from entrypoints.pages.captured import mailbox_of, places
     from entrypoints.pages.live import Refreshes
     from entrypoints.pages.mailbox_pages import CapturedMailbox
     from entrypoints.pages.web import make_app
 
-    address, refreshes = PageAddress(host, port, names), Refreshes()
-    box = CapturedMailbox(places(load()))
-    routes = [Route("/events", refreshes.respond), Route("/{path:path}", box.respond)]
-    app = make_app(routes, address.host_names())
-    serve(app, address, "captured messages", refreshes=refreshes)
+    found, refreshes = places(settings), Refreshes()
+    own = mailbox_of(found)
+    api = MailHogApi(own, cors_origin)
+    box = CapturedMailbox(places=found, settings=settings, api=api, refreshes=refreshes)
+    origins = (cors_origin,) if cors_origin else ()
+    app = make_app(box.routes(), address.host_names(), origins=origins)
+    around = [partial(looking, found, refreshes.announce)]
+    listener = smtp_socket(address.host, smtp_port)
+    if listener is not None:
+        around.append(partial(receiving, listener, MailKeeper(own.folder), refreshes.announce))
+    what = f"captured messages, {smtp_words(listener)}"
+    serve(app, address, what, refreshes=refreshes, around=around)

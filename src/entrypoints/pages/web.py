@@ -28,6 +28,7 @@ from entrypoints.pages.views import PAGE_POLICY, missing
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _READS = (HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS)
 _OURS = ("same-origin", "none")  # none: the person themselves, by the address bar
+_ANY = "*"
 _LARGEST_FORM = 64 * 1024  # bytes
 _STATIC = Path(__file__).parent / "static"
 
@@ -75,9 +76,10 @@ class PageGuard:
     """Refuses what does not come from a person at this page, gives each reply the headers that it
     does not have itself, and says where a page fails, while the others go on."""
 
-    def __init__(self, app: ASGIApp, names: HostNames) -> None:
+    def __init__(self, app: ASGIApp, names: HostNames, origins: Collection[str]) -> None:
         self._app = app
         self._names = names
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -99,7 +101,8 @@ class PageGuard:
         host = headers.get("host", "")
         if not self._names.has(host):
             return _refused("this is another host", HTTPStatus.MISDIRECTED_REQUEST)
-        if method not in _READS and not _is_same_origin(headers, host):
+        may_change = _ANY in self._origins or headers.get("origin") in self._origins
+        if method not in _READS and not may_change and not _is_same_origin(headers, host):
             return _refused("this was sent by a page elsewhere", HTTPStatus.FORBIDDEN)
         return None
 
@@ -125,12 +128,15 @@ async def _failed(_request: Request, _error: Exception) -> Response:
     return _refused("this page could not be made", HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def make_app(routes: Sequence[BaseRoute], names: HostNames | None = None) -> ASGIApp:
-    """The application: these routes, and our own files below `/static`."""
+def make_app(
+    routes: Sequence[BaseRoute], names: HostNames | None = None, *, origins: Collection[str] = ()
+) -> ASGIApp:
+    """The application: these routes, and our own files below `/static`. `origins`: whose pages may
+    change something, too."""
     static = Mount("/static", StaticFiles(directory=_STATIC))
     handlers = {HTTPStatus.NOT_FOUND: _missing, Exception: _failed}
     app = Starlette(routes=[static, *routes], exception_handlers=handlers)
-    return PageGuard(app, names or HostNames())
+    return PageGuard(app, names or HostNames(), origins)
 
 
 def path_of(request: Request) -> list[str]:
