@@ -88,7 +88,7 @@ class Browser:
         while True:
             try:
                 found = condition()
-            except Error:
+            except (Error, LookupError):
                 found = None
             if found:
                 return found
@@ -101,7 +101,8 @@ class Browser:
         """Look into a frame."""
         outer = self._frame
         frame = self.find(css).content_frame()
-        assert frame is not None
+        if frame is None:
+            raise LookupError(f"{css} is no frame any more")
         self._frame = frame
         try:
             yield

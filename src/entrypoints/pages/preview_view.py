@@ -46,6 +46,7 @@ class InboxLine:
     """A mail in the list of an inbox."""
 
     sender: str
+    to: str
     subject: str
     preheader: str
 
@@ -77,6 +78,11 @@ class ChannelView:
     def html(self) -> str | None:
         """The HTML, if it has any."""
         return self.parts.get(_HTML)
+
+    @property
+    def placeholder(self) -> str:
+        """An address as this channel takes them."""
+        return str(CHANNELS[self.name].example or _MADE_UP)
 
     @property
     def digest(self) -> str:
@@ -114,7 +120,7 @@ class ExampleView:
             **message,
             "to": to or _recipients(self.example.message.get("to"), channel),
             "template": self.name,
-            "id": f"preview-{uuid.uuid4().hex[:12]}",
+            "id": f"preview-{uuid.uuid4().hex[:12]}" if to else "preview",
             "locale": self.locale,
         }
         rules = message_rules(self.settings)
@@ -177,10 +183,11 @@ def _readable(part: str, text: str) -> str:
 
 
 def _inbox(headers: Sequence[tuple[str, str]], content: Content) -> InboxLine:
-    sender = next((value for name, value in headers if name == "From"), "")
-    name, address = parseaddr(sender)
+    values = dict(headers)
+    name, address = parseaddr(values.get("From", ""))
     return InboxLine(
         sender=name or address or "no sender",
+        to=f"to {values['To']}" if "To" in values else "",
         subject=content.subject or "(no subject)",
         preheader=preheader_of(content.parts),
     )

@@ -33,6 +33,10 @@ _REMOTE_PICTURE = re.compile(
     re.IGNORECASE,
 )
 _SCHEME = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+# It says by a meta element or in CSS that it can be dark.
+_HAS_DARK = re.compile(
+    r"""(?<!prefers-)color-scheme["']?\s*(?::|content\s*=)\s*["']?[^;}>"']*\bdark""", re.IGNORECASE
+)
 _ALWAYS, _NEVER = "(min-width: 0)", "(max-width: 0)"
 THEMES = ("light", "dark")
 _BASE = '<base target="_blank">'
@@ -64,7 +68,8 @@ def foreign(html: str, *, pictures: bool = False, theme: str | None = None) -> R
     base = _BASE
     if theme in THEMES:
         html = _SCHEME.sub(lambda one: _ALWAYS if one[1].lower() == theme else _NEVER, html)
-        base += f"<style>:root{{color-scheme:{theme}}}</style>"
+        if _HAS_DARK.search(html):
+            base += f"<style>:root{{color-scheme:{theme}!important}}</style>"
     head = _AFTER_HEAD.search(html)
     at = head.end() if head else 0
     if head is None and (doctype := _DOCTYPE.match(html)):

@@ -160,12 +160,15 @@ def test_each_part_of_a_path_is_decoded_by_itself() -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_foreign_html_takes_the_theme_that_was_chosen(theme: str) -> None:
     html = "<head></head>@media (prefers-color-scheme: dark){} @media (prefers-color-scheme:light)"
+    meta = '<meta name="color-scheme" content="light dark">'
 
     text = bytes(foreign(html, theme=theme).body).decode()
+    declared = bytes(foreign(html + meta, theme=theme).body).decode()
 
     dark, light = ("(min-width: 0)", "(max-width: 0)")[:: 1 if theme == "dark" else -1]
     assert f"@media {dark}{{}} @media {light}" in text
-    assert f"color-scheme:{theme}" in text
+    assert f"color-scheme:{theme}!important" in declared
+    assert "color-scheme:" not in text
     assert "(prefers-color-scheme" in bytes(foreign(html).body).decode()
     assert "(prefers-color-scheme" in bytes(foreign(html, theme="evil").body).decode()
 

@@ -53,11 +53,10 @@ function morph(old, fresh) {
   }
 }
 
-// What the person did stays: an open `details`, the text that was typed.
+// What the person opened stays open; what was typed is no attribute.
 function morphAttributes(old, fresh) {
   for (const { name, value } of [...fresh.attributes])
-    if (old.getAttribute(name) !== value && !(name === "open" && old.nodeName === "DETAILS"))
-      old.setAttribute(name, value);
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   for (const { name } of [...old.attributes])
     if (!fresh.hasAttribute(name) && name !== "open" && name !== "style") old.removeAttribute(name);
 }
