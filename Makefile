@@ -11,7 +11,7 @@ SLOW_PROCESSES ?= 2
 export PYTHONSAFEPATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all check mutants format bench chaos cluster outage recovery proof lock clean
+.PHONY: help demo test test-slow test-all check mutants format bench chaos cluster outage recovery proof pictures lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ outage: $(VENV)/dev ## Take the mail server away for MINUTES=10 with MAILS=10000
 proof: $(VENV)/dev ## Print one table of what is too long for every run; ONLY=servers for a part, MINUTES=10 for chaos and outage (needs Docker)
 	PYTHONPATH=.:src $(BIN)/python -m tests.support.proof --minutes $(or $(MINUTES),10) $(ONLY)
 
+pictures: $(VENV)/dev ## Take the pictures of the local pages again (needs Chromium)
+	PYTHONPATH=. $(BIN)/python -m tests.support.preview_pictures
+
 lock: ## Write the hash-locked requirements again (needs uv)
 	requirements/compile
 
@@ -80,8 +83,8 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 # The stamps let a second run start at once, and a changed lock file install anew.
-$(VENV)/runtime: $(BIN)/pip pyproject.toml requirements/runtime.txt requirements/build.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+$(VENV)/runtime: $(BIN)/pip pyproject.toml requirements/pages.txt requirements/build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/pages.txt -r requirements/build.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

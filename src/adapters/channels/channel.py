@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from faker import Faker
 
     from adapters.channels.shared.learned import Learned
+    from adapters.channels.shared.shown import Show
 
 S = TypeVar("S")
 """A channel's own settings: a frozen dataclass whose fields are made by `setting` or `secret`."""
@@ -145,7 +146,7 @@ class Channel(Generic[S]):
     `recipient` reads an address as a setting names it, `check_address` judges it; both raise
     ValueError or Permanent. `has_secret_addresses`: an address may hold a secret, as a URL does.
     `number_addresses`: a number is an address. `comma_addresses`: an address may hold a comma.
-    `example`: an address for the demo; `fake_address` makes one up.
+    `example`: an address for the demo; `fake_address` makes one up. `show`: see there.
     """
 
     name: str
@@ -175,8 +176,8 @@ class Channel(Generic[S]):
     fake_address: Callable[["Faker", S], JsonValue] = lambda fake, _settings: (
         f"{fake.name()} <{fake.email()}>"
     )
-
     parts: ChannelParts = ChannelParts()
+    show: "Show | None" = None
     carries_copies: bool = False
     carries_files: bool = False
     carries_subject: bool = True

@@ -10,7 +10,7 @@ from adapters.templates.inspection import (
     list_templates,
     variables_of,
 )
-from adapters.templates.lint import LintFinding, lint
+from adapters.templates.lint import LintFinding, lint, lint_set
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TemplateSetBroken",
     "examples_of",
     "lint",
+    "lint_set",
     "list_templates",
     "variables_of",
 ]

@@ -20,7 +20,7 @@ from adapters.template_parts import (
 )
 from adapters.templates.catalogue import SUFFIX, Entry, PartNames, catalogue, unknown_files
 from adapters.templates.environment import loader_of, make_environment
-from adapters.templates.failures import compile_fault
+from adapters.templates.failures import compile_fault, missing_file
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
 from adapters.templates.generator import chunks_of
 from adapters.templates.manifest import Manifest, read_manifest
@@ -194,7 +194,7 @@ class _Compilation:
                     chunks = chunks_of(environment.get_template(one))
                     self.chunks |= dict(zip(chunks, chunks, strict=True))
                 except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises anything
-                    self._refuse(one, compile_fault(one, error))
+                    self._refuse(one, compile_fault(one, error, environment))
         return None if path in self.faults else environment.get_template(path)
 
     def sources(self, paths: Iterable[str]) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ class _Compilation:
             if target in self._texts or target in self.faults:
                 yield target
             else:
-                self._refuse(path, f"{path} line {node.lineno}: there is no file {name!r}")
+                self._refuse(path, missing_file(path, node.lineno, name, self._texts))
 
     def _refuse(self, path: str, *faults: str) -> None:
         for fault in faults:

@@ -23,6 +23,13 @@ _LIMITS: Mapping[type[BaseException], str] = {
     MemoryError: "rendering took too much memory",
     RecursionError: "it includes or calls itself without end",
 }
+_REMEDIES: Mapping[type[BaseException], str] = {
+    DeadlineExceeded: "look for a loop without an end, or raise DISPATCHER_RENDER_TIMEOUT",
+    jinja2.UndefinedError: "give it in 'parameters', or write default('…')",
+    jinja2.TemplateNotFound: "make the file, or write 'ignore missing'",
+}
+_MEANT = "(did you mean "
+_UNKNOWN = re.compile(r"No (filter|test) named '([^']+)'\.")
 _WORD = re.compile(r"\w+")
 _EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
 _VARIABLE = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*(?:\.\w+)*")
@@ -48,12 +55,29 @@ class RenderFailure(Permanent):
         self.place = place
 
 
-def compile_fault(path: str, error: Exception) -> str:
+def compile_fault(path: str, error: Exception, environment: jinja2.Environment) -> str:
     """One line for a file that does not compile."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        text = short_text(error.message, _LONGEST_FAULT)
+        text = short_text(f"{error.message}{_meant(error, environment)}", _LONGEST_FAULT)
         return f"{error.name or path} line {error.lineno}: {text}"
     return f"{path}: {type(error).__name__}: {short_text(error, _LONGEST_FAULT)}"
+
+
+def missing_file(path: str, line: int, name: str, known: Iterable[str]) -> str:
+    """One line for a file that names another one that is not there."""
+    near = nearest(name, known)
+    remedy = f"did you mean {near!r}?" if near else "make it, or name another one"
+    return f"{path} line {line}: there is no file {name!r}; {remedy}"
+
+
+def _meant(error: jinja2.TemplateSyntaxError, environment: jinja2.Environment) -> str:
+    """The filter or test that an unknown one was probably meant as."""
+    named = _UNKNOWN.fullmatch(error.message or "")
+    if named is None:
+        return ""
+    known = environment.filters if named[1] == "filter" else environment.tests
+    near = nearest(named[2], known)
+    return f" Did you mean {near!r}?" if near else f" Remove it, or use a {named[1]} that there is."
 
 
 def render_failure(
@@ -81,8 +105,15 @@ def render_failure(
         case _:
             detail = f"{type(error).__name__}: {short_text(error, _LONGEST_DETAIL)}"
     where = f"{place}" if place else f"template {template!r}"
-    remedy = f"; {error.remedy}" if isinstance(error, NullUsed) else ""
+    remedy = "" if _MEANT in detail else _remedy(error)
     return RenderFailure(f"{detail} in {where}{remedy}", reason=reason, place=place)
+
+
+def _remedy(error: BaseException) -> str:
+    """What to do about it, where that can be said of all errors of this kind."""
+    if isinstance(error, NullUsed):
+        return f"; {error.remedy}"
+    return next((f"; {text}" for kind, text in _REMEDIES.items() if isinstance(error, kind)), "")
 
 
 def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | None:
@@ -146,13 +177,21 @@ def _value_of(path: str, variables: Mapping[str, object]) -> object:
     return value
 
 
-def _undefined(error: Exception, source: str, variables: Iterable[str]) -> str:
+def _near_key(path: str, variables: Mapping[str, object]) -> str:
+    """The key that the last one of a path was probably meant as."""
+    outer, _, key = path.replace("['", ".").replace('["', ".").rpartition(".")
+    holder = _value_of(outer, variables)
+    near = nearest(key, holder) if isinstance(holder, Mapping) else None
+    return f" {_MEANT}{near!r}?)" if near else ""
+
+
+def _undefined(error: Exception, source: str, variables: Mapping[str, object]) -> str:
     """`order.total` rather than Jinja2's "'dict object' has no attribute 'total'"."""
     text = short_text(error, _LONGEST_DETAIL)
     if named := re.search(r"'([^']+)' is undefined", text):
         near = nearest(named[1], (v for v in variables if v != named[1]))
-        return f"{named[1]!r} is undefined" + (f" (did you mean {near!r}?)" if near else "")
+        return f"{named[1]!r} is undefined" + (f" {_MEANT}{near!r}?)" if near else "")
     if named := re.search(r"(?:attribute|element) '([^']+)'$", text):
         path = re.search(rf"[A-Za-z_][\w.]*(?:\.|\[['\"]){re.escape(named[1])}\b", source)
-        return f"{path[0]!r} is undefined: {text}" if path else text
+        return f"{path[0]!r} is undefined: {text}{_near_key(path[0], variables)}" if path else text
     return text

@@ -140,7 +140,8 @@ def _read_example(path: str, text: str | None) -> Example:
     try:
         message = json.loads(text)
     except ValueError as error:
-        raise ExampleBroken(f"{path}: is not JSON: {error}") from None
+        remedy = "names and texts need double quotes, and the last of several no comma after it"
+        raise ExampleBroken(f"{path}: is not JSON: {error}; {remedy}") from None
     if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
         raise ExampleBroken(f"{path}: must be an object, with an object in 'parameters'")
     return Example(name=Path(path).stem, path=path, message=message)

@@ -1,11 +1,12 @@
 """Find what is wrong in a template folder before a message meets it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from adapters.template_parts import ChannelParts
@@ -28,6 +29,8 @@ from domain.ports import RenderRequest
 Severity = Literal["error", "warning"]
 
 _FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)  # path, line, text
+_LINE_IN_TEXT = re.compile(r"\bline (\d+),? column \d+")
+_KEY = re.compile(r"(\w+): ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +52,19 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]
         templates = FilesystemTemplates(root, options=options, allow_broken=True)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
+    return lint_set(templates, nulls, now)
+
+
+def lint_set(
+    templates: FilesystemTemplates, nulls: list[NullUsed], now: datetime, only: str = ""
+) -> list[LintFinding]:
+    """The same for the set in use. `nulls`: the list that its options name. `only`: render the
+    examples of this template alone."""
     findings = _of_files(templates.snapshot)
     for info in list_templates(templates.snapshot):
-        found = _of_template(templates, nulls, info, now)
-        findings += dict.fromkeys(found)  # what fails on two channels is said once
+        if only in ("", info.name):
+            found = _of_template(templates, nulls, info, now)
+            findings += dict.fromkeys(found)  # what fails on two channels is said once
     return findings
 
 
@@ -64,7 +76,7 @@ def _of_files(snapshot: Snapshot) -> list[LintFinding]:
         for fault in faults:
             owners[fault].add(name)
     return [
-        _from_fault(fault, "".join(names) if len(names) == 1 else "")
+        _from_fault(fault, "".join(names) if len(names) == 1 else "", snapshot.texts)
         for fault, names in sorted(owners.items())
     ]
 
@@ -79,7 +91,7 @@ def _of_template(
     try:
         examples = examples_of(templates.snapshot, info.name)
     except ExampleBroken as broken:
-        yield _from_fault(str(broken), info.name)
+        yield _from_fault(str(broken), info.name, templates.snapshot.texts)
         return
     if not examples:
         yield _warning(info, path, "has no example, so nothing shows that it renders")
@@ -136,13 +148,31 @@ def _warning(info: TemplateInfo, path: str, text: str) -> LintFinding:
     return LintFinding(template=info.name, file=path, line=None, severity="warning", text=text)
 
 
-def _from_fault(fault: str, template: str = "") -> LintFinding:
+def _from_fault(
+    fault: str, template: str = "", texts: Mapping[str, str] = MappingProxyType({})
+) -> LintFinding:
     match = _FAULT.fullmatch(fault)
     file, line, text = match.groups() if match else ("", None, fault)
     return LintFinding(
         template=template,
         file=file,
-        line=int(line) if line else None,
+        line=int(line) if line else _line_of(text, texts.get(file)),
         severity="error",
         text=text,
     )
+
+
+def _line_of(text: str, source: str | None) -> int | None:
+    """The line that a fault of a whole file is about: the one that a parser named, the last, that
+    of a key; else the first. None where there is no such file."""
+    if source is None:
+        return None
+    if named := _LINE_IN_TEXT.search(text):
+        return int(named[1])
+    if "end of document" in text:
+        return max(1, len(source.splitlines()))
+    if (key := _KEY.match(text)) and (
+        found := re.search(rf"^[ \t]*{key[1]}[ \t]*=", source, re.MULTILINE)
+    ):
+        return source.count("\n", 0, found.start()) + 1
+    return 1

@@ -31,7 +31,7 @@ def read_manifest(
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return Manifest(), [f"{path}: is not TOML: {error}"]
+        return Manifest(), [f'{path}: is not TOML: {error}; a line is written key = "text"']
     faults = [
         f"{path}: {key}: is no key of template.toml; {_hint(key, _CHECKS)}"
         for key in values

@@ -102,6 +102,14 @@ class FilesystemTemplates:
             self._refuse(broken)
         return False
 
+    def reread(self) -> Snapshot:
+        """Take over the set as it is on disk now, whatever is broken in it. Raises
+        TemplateSetBroken where the folder cannot be read."""
+        files = self._folder.read()
+        if files.version != self.snapshot.version:
+            self.snapshot = self._compile(files)
+        return self.snapshot
+
     def envelope_of(self, template: str) -> Envelope:
         compiled = self.snapshot.templates.get(template)
         return compiled.manifest.envelope if compiled else Envelope()

@@ -32,7 +32,7 @@ _COMMANDS = {
     ),
     "mailbox": (
         "pages.mailbox",
-        "Show captured mails and messages in a browser, on this machine.",
+        "Take mails by SMTP, show all captured messages in a browser, on this machine.",
     ),
     "topology": (
         "cli.topology.commands",

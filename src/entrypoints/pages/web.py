@@ -1,206 +1,155 @@
-"""Pages for one person on this machine: how they look, and how they are served: loopback only,
-read-only, nothing from elsewhere."""
+"""The web shell of the local pages: which requests are answered, and what every reply has.
 
-import asyncio
-import os
-import re
-import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from email.parser import BytesHeaderParser
+A page elsewhere may lead its visitor's browser to us: under a name of its own (DNS rebinding), or
+by a form that it sends here. So the Host header must be ours, and what changes something must come
+from a page of ours, or from no browser at all.
+"""
+
+import ipaddress
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote
 
-import click
-import jinja2
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from entrypoints.cli.application import words
+from entrypoints.pages.views import PAGE_POLICY, missing
 
-HOST = "127.0.0.1"
-_NAMES = (HOST, "localhost")
-_PATIENCE = 30  # seconds for a request; a browser opens more connections than it uses
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_READS = (HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS)
+_OURS = ("same-origin", "none")  # none: the person themselves, by the address bar
+_ANY = "*"
+_LARGEST_FORM = 64 * 1024  # bytes
+_STATIC = Path(__file__).parent / "static"
 
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; frame-src 'self'; img-src data:; form-action 'none';"
-    " base-uri 'none'; frame-ancestors 'none'"
-)
-FOREIGN_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none';"
-    " frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
-)
-"""For HTML that others wrote: its own styles and pictures within it; no script, nothing remote.
-Links open a page of their own."""
-# The same, and pictures are loaded from wherever they are.
-_FOREIGN_POLICY_WITH_PICTURES = FOREIGN_POLICY.replace(
-    "img-src data:", "img-src data: https: http:"
-)
+_HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class PageReply:
-    """What a route answers with."""
+class HostNames:
+    """The names that we are asked for by. `is_open`: other machines may ask as well; then any
+    address and any name without a dot counts, since no page elsewhere can have such a name."""
 
-    body: bytes
-    content_type: str = "text/html; charset=utf-8"
-    status: int = 200
-    policy: str = PAGE_POLICY
-    headers: dict[str, str] = field(default_factory=dict)
+    allowed: Collection[str] = LOOPBACK
+    is_open: bool = False
 
-
-Answer = Callable[[str], PageReply]
-"""A path, percent-decoding left to it, to a reply."""
-
-_AFTER_HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
-_REMOTE_PICTURE = re.compile(
-    r"""(?:<(?:img|source|video|input|image)\b[^>]*?\s(?:src|srcset|poster|href)|\sbackground)"""
-    r"""\s*=\s*["']?\s*(?:https?:)?//([^/"'\s>]+)|url\(\s*["']?(?:https?:)?//([^/"'\s)]+)""",
-    re.IGNORECASE,
-)
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters["stem"] = lambda path: Path(path).stem
-_BASE = '<base target="_blank">'
-
-_STYLE = """
-:root { color-scheme: light dark; --line: #d8d8d4; --soft: #5f5f5a; --bar: #f4f4f1;
-  --link: #1a5fb4; --bad: #a51d2d; }
-@media (prefers-color-scheme: dark) { :root { --line: #3c3c3a; --soft: #a5a5a0; --bar: #242423;
-  --link: #8ab8f0; --bad: #ff8a8a; } }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem;
-  padding: 0 1rem 2rem; }
-header { border-bottom: 1px solid var(--line); display: flex; flex-wrap: wrap; gap: 0 1rem;
-  align-items: baseline; padding: .75rem 0; }
-h1 { font-size: 1.125rem; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-a { color: var(--link); }
-.soft, dt { color: var(--soft); font-size: .875rem; }
-.bad { color: var(--bad); white-space: pre-wrap; overflow-wrap: anywhere; }
-ul.list { list-style: none; margin: 0; padding: 0; }
-ul.list a { border-bottom: 1px solid var(--line); color: inherit; display: grid; gap: 0 1rem;
-  grid-template-columns: 8rem 1fr auto; padding: .6rem .25rem; text-decoration: none; }
-ul.list a:hover, ul.list a:focus-visible { background: var(--bar); }
-ul.list span { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-ul.list .subject { font-weight: 600; }
-ul.list .to { grid-column: 2 / -1; }
-dl { display: grid; gap: .15rem 1rem; grid-template-columns: max-content 1fr; margin: 1rem 0; }
-dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-dt { padding-top: .1rem; }
-iframe { border: 1px solid var(--line); border-radius: 4px; display: block; height: 70vh;
-  min-height: 20rem; resize: vertical; width: 100%; overflow: auto; }
-pre { background: var(--bar); border-radius: 4px; font: .875rem/1.5 ui-monospace, monospace;
-  margin: 0; overflow-wrap: anywhere; padding: .75rem; white-space: pre-wrap; }
-summary { cursor: pointer; margin: 1.5rem 0 .5rem; }
-@media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
-  ul.list a { grid-template-columns: 1fr auto; } ul.list .channel { grid-column: 1; }
-  ul.list .when { grid-column: 2; grid-row: 1; }
-  ul.list .subject, ul.list .to { grid-column: 1 / -1; } }
-"""
+    def has(self, host: str) -> bool:
+        """Whether this Host header, with or without a port, is one of them."""
+        name = _name_in(host)
+        if name in self.allowed or name.endswith(".localhost"):
+            return True
+        return self.is_open and ((bool(name) and "." not in name) or _is_address(name))
 
 
-STYLE = PageReply(_STYLE.encode(), "text/css; charset=utf-8")
-"""The style sheet of every page, at `/style.css`."""
+def _name_in(host: str) -> str:
+    host = host.lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
 
 
-def page(template: str, *, status: int = 200, **facts: object) -> PageReply:
-    """A whole page, from the template next to this file; `facts` are text, and escaped there."""
-    text = _TEMPLATES.get_template(f"{template}.jinja2").render(facts)
-    return PageReply(text.encode("utf-8", "replace"), status=status)
+def _is_address(name: str) -> bool:
+    with suppress(ValueError):
+        ipaddress.ip_address(name)
+        return True
+    return False
 
 
-def missing() -> PageReply:
-    """Nothing is at this address."""
-    return page("missing", title="Not here", status=404)
+class PageGuard:
+    """Refuses what does not come from a person at this page, gives each reply the headers that it
+    does not have itself, and says where a page fails, while the others go on."""
 
+    def __init__(self, app: ASGIApp, names: HostNames, origins: Collection[str]) -> None:
+        self._app = app
+        self._names = names
+        self._origins = origins
 
-def foreign(html: str, *, pictures: bool = False) -> PageReply:
-    """HTML that others wrote, shut in; for an iframe. `pictures`: remote ones are loaded."""
-    head = _AFTER_HEAD.search(html)
-    at = head.end() if head else 0
-    if head is None and (doctype := re.match(r"\s*<!doctype[^>]*>", html, re.IGNORECASE)):
-        at = doctype.end()
-    text = html[:at] + _BASE + html[at:]
-    policy = _FOREIGN_POLICY_WITH_PICTURES if pictures else FOREIGN_POLICY
-    return PageReply(text.encode("utf-8", "replace"), policy=policy)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
 
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
 
-def remote_pictures(html: str) -> list[str]:
-    """The hosts that pictures of `html` would be loaded from."""
-    return sorted({(found[1] or found[2]).lower() for found in _REMOTE_PICTURE.finditer(html)})
-
-
-def serve(answer: Answer, port: int, what: str) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ClickException where the port is taken.
-
-    `answer` is called on the main thread, where alone a rendering can be interrupted.
-    """
-    try:
-        asyncio.run(_serve(answer, port, what))
-    except OSError as error:
-        reason = os.strerror(error.errno or 0)  # asyncio's words repeat the address
-        raise click.ClickException(f"{HOST}:{port}: {reason}; try --port") from None
-
-
-async def _serve(answer: Answer, port: int, what: str) -> None:
-    async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        app = self._refusal(Headers(scope=scope), scope["method"]) or self._app
         try:
-            async with asyncio.timeout(_PATIENCE):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_response(answer, head))
-                await writer.drain()
-        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-            pass  # the reader has gone, or does not speak HTTP
-        finally:
-            writer.close()
+            await app(scope, receive, sending)
+        except Exception as error:  # noqa: BLE001 - what spoils one page must not end the others
+            words(f"{scope['path']}: {type(error).__name__}: {error}")
 
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    server = await asyncio.start_server(exchange, HOST, port)
-    at = server.sockets[0].getsockname()[1]
-    words(f"{what}: http://{HOST}:{at}/ (Ctrl-C ends)")
-    await stopped.wait()
-    server.close()
+    def _refusal(self, headers: Headers, method: str) -> Response | None:
+        host = headers.get("host", "")
+        if not self._names.has(host):
+            return _refused("this is another host", HTTPStatus.MISDIRECTED_REQUEST)
+        may_change = _ANY in self._origins or headers.get("origin") in self._origins
+        if method not in _READS and not may_change and not _is_same_origin(headers, host):
+            return _refused("this was sent by a page elsewhere", HTTPStatus.FORBIDDEN)
+        return None
 
 
-def _response(answer: Answer, head: bytes) -> bytes:
-    request, _, rest = head.partition(b"\r\n")
-    method, _, target = request.decode("latin-1").rpartition(" ")[0].partition(" ")
-    host = str(BytesHeaderParser().parsebytes(rest).get("Host", ""))
-    # A page elsewhere may make its own name lead to us, and would then read what we say.
-    if method not in (HTTPMethod.GET, HTTPMethod.HEAD):
-        reply = _refusal("this server only reads", HTTPStatus.NOT_IMPLEMENTED)
-    elif (host.rpartition(":")[0] or host) not in _NAMES:
-        reply = _refusal("this is another host", HTTPStatus.MISDIRECTED_REQUEST)
-    else:
-        reply = _guarded(answer, target.partition("?")[0])
-    headers = {
-        "Content-Type": reply.content_type,
-        "Content-Length": str(len(reply.body)),
-        "Content-Security-Policy": reply.policy,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-store",
-        "Connection": "close",
-        **reply.headers,
-    }
-    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    body = b"" if method == HTTPMethod.HEAD else reply.body
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+def _is_same_origin(headers: Headers, host: str) -> bool:
+    """Whether a request that changes something is from a page of ours; a program that is no browser
+    names no page."""
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None and site not in _OURS:
+        return False
+    return origin is None or origin.partition("://")[2] == host
 
 
-def _guarded(answer: Answer, path: str) -> PageReply:
-    try:
-        return answer(path)
-    except Exception as error:  # noqa: BLE001 - what spoils one page must not end the others
-        words(f"{path}: {type(error).__name__}: {error}")
-        return _refusal("this page could not be made", HTTPStatus.INTERNAL_SERVER_ERROR)
+def _refused(text: str, status: HTTPStatus) -> Response:
+    return PlainTextResponse(text, status)
 
 
-def _refusal(text: str, status: HTTPStatus) -> PageReply:
-    return PageReply(text.encode(), "text/plain", status)
+async def _missing(_request: Request, _error: Exception) -> Response:
+    return missing()
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    return _refused("this page could not be made", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def make_app(
+    routes: Sequence[BaseRoute], names: HostNames | None = None, *, origins: Collection[str] = ()
+) -> ASGIApp:
+    """The application: these routes, and our own files below `/static`. `origins`: whose pages may
+    change something, too."""
+    static = Mount("/static", StaticFiles(directory=_STATIC))
+    handlers = {HTTPStatus.NOT_FOUND: _missing, Exception: _failed}
+    app = Starlette(routes=[static, *routes], exception_handlers=handlers)
+    return PageGuard(app, names or HostNames(), origins)
+
+
+def path_of(request: Request) -> list[str]:
+    """The path's parts, each decoded by itself: one may hold a slash."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    return [unquote(part) for part in raw.decode("latin-1").partition("?")[0].split("/")[1:]]
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """The fields of a form that was sent. Raises HTTPException where it is too large."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_FORM:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "this form is too large")
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))

@@ -4,7 +4,9 @@ import asyncio
 import json
 from pathlib import Path
 
-from adapters.channels.shared.captured import CapturedNotifier
+import pytest
+
+from adapters.channels.shared.captured import CapturedNotifier, parts_in, read_text
 from domain.content import Content
 from domain.notification import Attachment
 from tests.fakes import a_notification
@@ -51,3 +53,32 @@ def test_each_recipient_has_a_file_and_no_half_written_one_is_left(tmp_path: Pat
 
     assert [text.partition("\n")[0] for text in texts] == ["To: #a", "To: #b", "To: #c"]
     assert {path.suffix for path in tmp_path.iterdir()} == {".txt"}
+
+
+def test_what_the_metadata_say_to_the_channel_is_kept_and_nothing_else(tmp_path: Path) -> None:
+    content = Content(parts={"telegram": "Hi"})
+    metadata = {"telegram": {"silent": True}, "order": 7}
+
+    [text] = captured(tmp_path, content, to="42", channel="telegram", metadata=metadata)
+
+    assert 'Options: {"silent": true}\n' in text
+    assert "order" not in text
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"slack": "*Hi*\n\n[not JSON]\n", "slack.json": '[\n  {\n    "type": "divider"\n  }\n]\n'},
+        {"slack.json": '{\n  "blocks": []\n}\n'},
+        {"slack": "one\n\n{two}\n"},
+        {"slack": ""},
+    ],
+)
+def test_the_parts_are_found_again_in_the_text(tmp_path: Path, parts: dict[str, str]) -> None:
+    [text] = captured(tmp_path, Content(parts=parts), to="#a")
+
+    found = parts_in(read_text(text.encode()).text, ["slack.json", "slack"])
+
+    assert {name: part.strip() for name, part in found.items()} == {
+        name: part.strip() for name, part in parts.items()
+    }

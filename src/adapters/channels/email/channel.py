@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.channels.channel import (
     Capture,
@@ -18,9 +19,13 @@ from adapters.secret import Secret
 from adapters.setting_values import parse_count, parse_path
 from adapters.template_parts import HTML, ChannelParts
 from adapters.urls import redacted
-from domain.notification import Recipient, one_recipient
+from domain.content import Content
+from domain.notification import Notification, Recipient, one_recipient
 from domain.pace import Rate
 from domain.ports import Notifier
+
+if TYPE_CHECKING:
+    from adapters.channels.shared.shown import ShownMessage
 
 _FOLDER = "mail"
 _PING_TIMEOUT = 55.0  # a relay may be slow to greet: some are on purpose
@@ -87,6 +92,14 @@ def _read(source: bytes) -> CapturedContent:
     return read_mail(source)
 
 
+async def _show(
+    notification: Notification, content: Content, settings: EmailSettings
+) -> "ShownMessage":
+    from adapters.channels.email.shown import show
+
+    return await show(notification, content, sender=settings.sender, reply_to=settings.reply_to)
+
+
 def _own_folder(settings: EmailSettings) -> Path | None:
     from adapters.channels.email.url import parse_email_urls
 
@@ -123,6 +136,7 @@ CHANNEL = Channel(
     recipient=_recipient,
     check_address=_check_address,
     parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True),
+    show=_show,
     carries_copies=True,
     carries_files=True,
 )

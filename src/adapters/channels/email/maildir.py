@@ -115,10 +115,15 @@ def _keep_all(folder: Path, mails: Sequence[bytes]) -> list[OSError | None]:
     return faults
 
 
-def _keep_one(folder: Path, mail: bytes) -> None:
+def maildir_name() -> str:
+    """A name that no file of a Maildir has had."""
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
     now = time.time()
-    name = f"{int(now)}.M{int(now % 1 * 1e6)}P{os.getpid()}Q{next(_SERIAL)}.{host}"
+    return f"{int(now)}.M{int(now % 1 * 1e6)}P{os.getpid()}Q{next(_SERIAL)}.{host}"
+
+
+def _keep_one(folder: Path, mail: bytes) -> None:
+    name = maildir_name()
     temporary = folder / "tmp" / name
     with temporary.open("xb") as file:
         file.write(mail.replace(b"\r\n", b"\n"))
@@ -139,7 +144,8 @@ def read_mail(source: bytes) -> CapturedContent:
         if kind in ("text/plain", "text/html") and name is None and kind not in texts:
             texts[kind] = _decoded(part)
         else:
-            files.append(CapturedFile(_readable(name or kind), _bytes(part)))
+            content_id = str(part["Content-ID"] or "").strip("<> \t\r\n")
+            files.append(CapturedFile(_readable(name or kind), _bytes(part), kind, content_id))
     return CapturedContent(
         headers=tuple((name, _readable(value)) for name, value in mail.items()),
         text=texts.get("text/plain", ""),

@@ -5,7 +5,11 @@ A message that is read from its file has the same form for every channel.
 
 import asyncio
 import json
+import re
 import time
+from base64 import b64encode
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,15 +20,26 @@ from domain.errors import Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend
 
+OPTIONS = "Options"
+"""The line with what the message's metadata say to its channel, as JSON."""
+
 _SERIAL = count(1)
+_JSON = ".json"
+_BLANK_LINE = re.compile(r"\n\n(?=[\[{])")
 
 
 @dataclass(frozen=True, slots=True)
 class CapturedFile:
-    """An attachment."""
+    """An attachment. `content_id`: what HTML calls it that shows it, as `cid:…`."""
 
     name: str
     content: bytes = field(repr=False)
+    kind: str = "application/octet-stream"
+    content_id: str = ""
+
+    def as_url(self) -> str:
+        """The file as an address that needs no server."""
+        return f"data:{self.kind};base64,{b64encode(self.content).decode()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +97,35 @@ def _text(notification: Notification, content: Content, recipient: Recipient) ->
         "Template": notification.template,
         "Subject": content.subject,
         "Attachments": ", ".join(one.filename for one in notification.attachments),
+        OPTIONS: _options(notification),
     }
     head = "".join(f"{name}: {value}\n" for name, value in lines.items() if value)
     return f"{head}\n" + "\n".join(
         _readable(name, content.parts[name]).rstrip("\n") + "\n"
-        for name in sorted(content.parts, key=lambda name: name.endswith(".json"))
+        for name in sorted(content.parts, key=lambda name: name.endswith(_JSON))
     )
 
 
+def parts_in(text: str, own: Sequence[str]) -> dict[str, str]:
+    """The parts of a kept message, of which its channel has these: what is JSON at its end is the
+    part that is JSON, and what is above that the other one."""
+    names = {name.endswith(_JSON): name for name in own}
+    begins = [0, *(found.end() for found in _BLANK_LINE.finditer(text))] if True in names else []
+    for at in begins:
+        with suppress(ValueError, RecursionError):
+            json.loads(text[at:])
+            found = {names[True]: text[at:]}
+            return {names[False]: text[:at], **found} if text[:at].strip() else found
+    return {names.get(False, "text"): text}
+
+
+def _options(notification: Notification) -> str:
+    said = notification.metadata.get(notification.channel)
+    return json.dumps(said, ensure_ascii=False) if said else ""
+
+
 def _readable(name: str, part: str) -> str:
-    if not name.endswith(".json"):
+    if not name.endswith(_JSON):
         return part
     return json.dumps(json.loads(part), ensure_ascii=False, indent=2)
 

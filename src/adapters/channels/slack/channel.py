@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
@@ -10,7 +11,12 @@ from adapters.channels.slack.people import is_email
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import check_http_url
 from adapters.urls import without_path
+from domain.content import Content
+from domain.notification import Notification
 from domain.ports import Notifier
+
+if TYPE_CHECKING:
+    from adapters.channels.shared.shown import ShownMessage
 
 _TOKEN = re.compile(r"[!-~]+")  # what a header can hold
 
@@ -54,6 +60,14 @@ def _check_address(address: str, settings: SlackSettings) -> None:
         is_email(address)  # for an incoming webhook it is but a label
 
 
+async def _show(
+    notification: Notification, content: Content, settings: SlackSettings
+) -> "ShownMessage":
+    from adapters.channels.slack.shown import show
+
+    return await show(notification, content, settings)
+
+
 CHANNEL = Channel(
     name="slack",
     title="Slack",
@@ -69,5 +83,6 @@ CHANNEL = Channel(
     example="#orders",
     fake_address=lambda fake, _settings: f"#{fake.word()}-{fake.random_int(100, 999)}",
     parts=PARTS,
+    show=_show,
     carries_subject=False,
 )

@@ -3,14 +3,20 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import check_http_url
 from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
 from adapters.urls import without_path
+from domain.content import Content
 from domain.errors import FailureReason, Permanent
+from domain.notification import Notification
 from domain.ports import Notifier
+
+if TYPE_CHECKING:
+    from adapters.channels.shared.shown import ShownMessage
 
 # BotFather's form: the bot's id and a secret (https://core.telegram.org/bots/api#authorizing-your-bot).
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
@@ -56,6 +62,14 @@ def _make(settings: TelegramSettings, context: ChannelContext) -> Notifier:
     )
 
 
+async def _show(
+    notification: Notification, content: Content, settings: TelegramSettings
+) -> "ShownMessage":
+    from adapters.channels.telegram.shown import show
+
+    return await show(notification, content, settings)
+
+
 def chat_of(address: str) -> Chat:
     """A chat's id or public @name. Raises Permanent if it is neither."""
     if _ID.fullmatch(address):
@@ -86,6 +100,7 @@ CHANNEL = Channel(
     fake_address=lambda fake, _settings: fake.random_int(10**8, 10**10),
     # The parse mode HTML of the Bot API.
     parts=ChannelParts(own=(TemplatePart(name="telegram", with_note=note_in_markup),)),
+    show=_show,
     carries_files=True,
     carries_subject=False,
 )

@@ -27,6 +27,7 @@ email_from = "Shop <shop@example.com>"
 _COMPOSE = """\
 # A RabbitMQ and a mailbox on this machine, to try Dispatcher with: docker compose up -d
 # The console is at http://127.0.0.1:15672, the mails are at http://127.0.0.1:8025.
+# `dispatcher mailbox` can take the place of the mailbox: it has the same ports and the same API.
 # dispatcher.toml then needs these two lines:
 #   broker_url = "amqp://dispatcher:dispatcher@127.0.0.1:5672/"
 #   email_url = "smtp://127.0.0.1:1025"

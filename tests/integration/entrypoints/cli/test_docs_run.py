@@ -17,6 +17,7 @@ CHANNELS = ("email", "telegram", "slack", "webhook", "apprise")
 NOT_RUN = (
     "make demo",  # the checks run these by themselves
     "pip install ",  # needs a package index
+    "dispatcher mailbox",  # the same
     "dispatcher preview",  # serves pages until it is stopped; it has tests of its own
     "rabbitmqctl ",  # needs the broker's machine; the rights have tests of their own
 )

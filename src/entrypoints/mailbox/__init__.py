@@ -1,0 +1,1 @@
+"""The mailbox of a developer: what was captured, what comes by SMTP, and how both are asked for."""

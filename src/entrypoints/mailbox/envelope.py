@@ -1,0 +1,91 @@
+"""A mail that came by SMTP, as a file: its envelope in lines of its own, then its very bytes.
+
+The lines are those of the email channel's Maildir: `Return-Path` and one `Delivered-To` for each
+recipient. One more, with what the client called itself, ends them.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.channels.email.maildir import maildir_name
+
+_RETURN_PATH, _DELIVERED_TO, _HELO = b"Return-Path: ", b"Delivered-To: ", b"X-Dispatcher-Helo: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedEnvelope:
+    """Who sent a mail to whom. The bytes are those of the wire."""
+
+    sender: bytes
+    recipients: Sequence[bytes]
+    helo: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedMail:
+    """A mail as it came over the wire: lines end with CRLF, dots are unstuffed, and the CRLF that
+    the final dot takes is not in it."""
+
+    envelope: ArrivedEnvelope
+    data: bytes = field(repr=False)
+
+
+class MailKeeper:
+    """Keeps mails as files of a Maildir, each younger than the one before it."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is created at the first mail."""
+        self._folder = folder
+        self._last = 0
+
+    def keep(self, mail: ArrivedMail) -> Path:
+        """Write to `tmp`, then rename into `new`: a reader never sees half a mail. Raises OSError.
+
+        Nothing is synced: these mails are for looking at.
+        """
+        for name in ("tmp", "new", "cur"):
+            (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = maildir_name()
+        temporary, kept = self._folder / "tmp" / name, self._folder / "new" / name
+        temporary.write_bytes(as_file(mail))
+        # The clock of files is coarse; mails are shown in the order in which they came.
+        self._last = max(self._last + 1, time.time_ns())
+        os.utime(temporary, ns=(self._last, self._last))
+        temporary.rename(kept)
+        return kept
+
+
+def as_file(mail: ArrivedMail) -> bytes:
+    """The bytes that `read_arrived` reads."""
+    envelope = mail.envelope
+    lines = [_RETURN_PATH + b"<" + envelope.sender + b">"]
+    lines += [_DELIVERED_TO + one for one in envelope.recipients]
+    lines += [_HELO + envelope.helo]
+    return b"".join(line + b"\r\n" for line in lines) + mail.data
+
+
+def read_arrived(source: bytes) -> ArrivedMail:
+    """Read a mail of a Maildir, from whomever it is. Where its lines end with LF they are given the
+    ends that they had on the wire."""
+    sender, at = b"", 0
+    recipients: list[bytes] = []
+    for line in source.splitlines(keepends=True):
+        text = line.rstrip(b"\r\n")
+        if at == 0 and text.startswith(_RETURN_PATH):
+            sender = text.removeprefix(_RETURN_PATH).strip(b"<>")
+        elif at and text.startswith(_DELIVERED_TO):
+            recipients.append(text.removeprefix(_DELIVERED_TO))
+        elif at and text.startswith(_HELO):
+            envelope = ArrivedEnvelope(
+                sender=sender, recipients=recipients, helo=text.removeprefix(_HELO)
+            )
+            return ArrivedMail(envelope, source[at + len(line) :])
+        else:
+            break
+        at += len(line)
+    data = source[at:].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").removesuffix(b"\r\n")
+    envelope = ArrivedEnvelope(sender=sender, recipients=recipients, helo=b"localhost")
+    return ArrivedMail(envelope, data)

@@ -1,0 +1,83 @@
+"""`send me this`: an example through its channel to one address, as a worker would send it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from adapters.channels import CHANNELS
+from domain.content import Content
+from domain.errors import DispatcherError
+from domain.notification import Notification, Recipient
+from domain.ports import Notifier
+from entrypoints.cli.sending.send import address_fault
+from entrypoints.pages.preview_view import ExampleView
+from entrypoints.settings import Settings, variable
+
+_PATIENCE = 90.0  # seconds; a relay may take its time to greet
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What became of it, in words."""
+
+    text: str
+    is_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleSender:
+    """Sends examples. `notifiers`: those of the worker, behind the recipient guard; they are made
+    when the first example is sent."""
+
+    settings: Settings
+    notifiers: Callable[[], Mapping[str, Notifier]]
+
+    async def send(self, view: ExampleView, channel: str, address: str) -> SendResult:
+        """Send what the page shows to this address, and to no other."""
+        address = address.strip()
+        if channel not in CHANNELS or not address:
+            return SendResult("Type an address.")
+        try:
+            notification = view.notification(channel, to=address)
+            if fault := address_fault(notification, self.settings):
+                return SendResult(f"to: {fault}")
+            if len(notification.recipients) > 1:
+                return SendResult("Type one address.")
+            [recipient] = notification.recipients
+            content = view.render(channel, recipient.address)
+            return await self._send(notification, content, recipient)
+        except DispatcherError as error:
+            return SendResult(str(error))
+        except TimeoutError:
+            return SendResult(f"There was no answer within {_PATIENCE:.0f} seconds.")
+
+    async def _send(
+        self, notification: Notification, content: Content, recipient: Recipient
+    ) -> SendResult:
+        name = notification.channel
+        channel = CHANNELS[name]
+        notifier = self.notifiers().get(name)
+        if notifier is None:
+            return SendResult(
+                f"{channel.title} has nowhere to send to: set {variable(channel.needed)}."
+            )
+        async with asyncio.timeout(_PATIENCE):
+            answers = await notifier.notify(notification, content, (recipient,))
+        if (error := answers[recipient]) is not None:
+            return SendResult(str(error))
+        return SendResult(self._where(name, recipient), is_sent=True)
+
+    def _where(self, name: str, recipient: Recipient) -> str:
+        channel, settings = CHANNELS[name], self.settings
+        got_it = str(recipient)
+        if settings.only_to or settings.redirect_to:
+            from adapters.channels.shared.guard import GuardRules
+
+            rules = GuardRules(only_to=settings.only_to, redirect_to=settings.redirect_to)
+            if not rules.lets_through(name, recipient):
+                target = settings.redirect_to[name]
+                got_it = f"{target}, since the recipient guard does not let {recipient} through"
+        if channel.is_configured(settings.channel_settings[name]):
+            return f"Sent to {got_it}."
+        folder = channel.captured_in(settings.home)
+        return f"Kept for {got_it} in {folder}: `dispatcher mailbox` shows it."
