@@ -38,14 +38,20 @@ def files(folder: Path) -> dict[str, str]:
     }
 
 
+def written(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Which file each is, and when it was written."""
+    found = ((path, path.stat()) for path in folder.rglob("*.json"))
+    return {path: (stat.st_ino, stat.st_mtime_ns) for path, stat in found}
+
+
 def test_each_template_has_a_file_that_says_what_the_command_prints(tmp_path: Path) -> None:
     done = schema(tmp_path, "--all", "a/schemas")
 
-    written = files(tmp_path / "a/schemas")
+    made = files(tmp_path / "a/schemas")
     assert done.returncode == 0, done.stderr
-    assert list(written) == [f"{name}.schema.json" for name in NAMES]
+    assert list(made) == [f"{name}.schema.json" for name in NAMES]
     for name in NAMES:
-        text = written[f"{name}.schema.json"]
+        text = made[f"{name}.schema.json"]
         parsed = json.loads(text)
         Draft202012Validator.check_schema(parsed)
         assert parsed == json.loads(schema(tmp_path, name).stdout)
@@ -53,13 +59,13 @@ def test_each_template_has_a_file_that_says_what_the_command_prints(tmp_path: Pa
 
 
 def test_what_is_up_to_date_is_left_alone(own: Path) -> None:
-    before = {path: path.stat() for path in (own / "schemas").rglob("*.json")}
+    before = written(own / "schemas")
 
     again = schema(own, "--all", "schemas")
 
     assert (again.returncode, again.stdout) == (0, "")
     assert again.stderr == "schemas is up to date, 2 schemas\n"
-    assert {path: path.stat() for path in (own / "schemas").rglob("*.json")} == before
+    assert written(own / "schemas") == before
 
 
 def test_only_its_own_stale_files_are_removed(own: Path) -> None:
