@@ -1,7 +1,8 @@
 """Runs the blocks of a page as a reader would, in order, in a folder of their own.
 
-`dispatcher` is this checkout's. A worker ends once its queues are empty, since no reader waits for
-it here. Addresses that a page makes up are replaced by those of real peers.
+`dispatcher` is this checkout's, and Python imports what is in the folder. A worker ends once its
+queues are empty, since no reader waits for it here. Addresses that a page makes up are replaced by
+those of real peers.
 """
 
 import os
@@ -66,7 +67,8 @@ class Reader:
         done = subprocess.run(
             command,
             env=clean_environment(**self.settings)
-            | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", **self.environment},
+            | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", **self.environment}
+            | {"PYTHONPATH": f"{ROOT / 'src'}:{self.folder}"},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

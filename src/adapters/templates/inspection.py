@@ -2,7 +2,7 @@
 parameters that a template wants, as a JSON Schema (draft 2020-12)."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -15,12 +15,15 @@ from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from adapters.templates.compilation import Snapshot
+from adapters.templates.keys_read import ASK_FOR_IT, WITH_DEFAULT, keys_read
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
 _ALWAYS_THERE = frozenset(("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE))
+GENERATED = "Written by `dispatcher templates schema`; a change by hand is lost."
+"""The comment in a parameters' schema, by which a file with one is known."""
+
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_WITH_DEFAULT = frozenset(("default", "d"))
 _TYPES: Mapping[type, str] = {
     bool: "boolean",
     int: "integer",
@@ -30,7 +33,6 @@ _TYPES: Mapping[type, str] = {
     list: "array",
     NoneType: "null",
 }
-_ASKS_FOR_IT = frozenset(("defined", "undefined"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,19 +153,23 @@ def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> 
     """What `parameters` of a message for this template looks like.
 
     Types are those of the examples. Required is, where undefined variables are an error
-    (`is_strict`), what is read without a default and is in every example. Raises KeyError for an
-    unknown template, and ExampleBroken.
+    (`is_strict`), what is read without a default and is in every example; also within objects.
+    Raises KeyError for an unknown template, and ExampleBroken.
     """
     examples = [example.parameters for example in examples_of(snapshot, template)]
     names = sorted(variables_of(snapshot, template))
-    needed = _needed(_trees_of(snapshot, template)) if is_strict else ()
+    trees = _trees_of(snapshot, template) if is_strict else []
+    needed, keys = _needed(trees), keys_read(trees)
     required = [name for name in names if name in needed and all(name in e for e in examples)]
     return {
         "$schema": _DIALECT,
+        "$comment": GENERATED,
         "title": f"Parameters of the template {template}",
         "type": "object",
         "required": required,
-        "properties": {name: _of([e[name] for e in examples if name in e]) for name in names},
+        "properties": {
+            name: _of([e[name] for e in examples if name in e], name, keys) for name in names
+        },
         "examples": examples,
     }
 
@@ -173,8 +179,8 @@ def _needed(trees: Iterable[nodes.Template]) -> set[str]:
     asked: set[str] = set()
     read: set[str] = set()
     for tree in trees:
-        tests = [one for one in tree.find_all(nodes.Test) if one.name in _ASKS_FOR_IT]
-        defaults = [one.node for one in tree.find_all(nodes.Filter) if one.name in _WITH_DEFAULT]
+        tests = [one for one in tree.find_all(nodes.Test) if one.name in ASK_FOR_IT]
+        defaults = [one.node for one in tree.find_all(nodes.Filter) if one.name in WITH_DEFAULT]
         asked.update(one.node.name for one in tests if isinstance(one.node, nodes.Name))
         read.update(
             one.name
@@ -184,8 +190,9 @@ def _needed(trees: Iterable[nodes.Template]) -> set[str]:
     return read - asked
 
 
-def _of(values: Sequence[JsonValue]) -> dict[str, Any]:
-    """What all these values have in common; everything where there is no value."""
+def _of(values: Sequence[JsonValue], path: str, needed: Collection[str]) -> dict[str, Any]:
+    """What all these values have in common; everything where there is no value. `path`: where they
+    are. `needed`: the paths of the keys that must be there, where no value lacks them."""
     if not values:
         return {}
     schema: dict[str, Any] = {}
@@ -195,7 +202,12 @@ def _of(values: Sequence[JsonValue]) -> dict[str, Any]:
     schema["type"] = types[0] if len(types) == 1 else types
     if objects := [value for value in values if isinstance(value, Mapping)]:
         keys = dict.fromkeys(key for one in objects for key in one)
-        schema["properties"] = {key: _of([o[key] for o in objects if key in o]) for key in keys}
+        schema["properties"] = {
+            key: _of([o[key] for o in objects if key in o], f"{path}.{key}", needed) for key in keys
+        }
+        read = (key for key in keys if f"{path}.{key}" in needed)
+        if required := sorted(key for key in read if all(key in one for one in objects)):
+            schema["required"] = required
     if items := [item for one in values if isinstance(one, list) for item in one]:
-        schema["items"] = _of(items)
+        schema["items"] = _of(items, f"{path}[]", needed)
     return schema

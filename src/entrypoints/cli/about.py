@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import get_completion_class
@@ -12,8 +13,11 @@ from adapters.secret import Secret
 from adapters.urls import MASK, redacted, without_path
 from domain.alerts import AlertTarget
 from domain.notification import Recipient
-from entrypoints.cli.application import duration, print_json, print_table
+from entrypoints.cli.application import duration, opened, print_json, print_table, words
 from entrypoints.settings import FAMILIES, FIELDS, Settings, load_settings, variable
+
+if TYPE_CHECKING:
+    from entrypoints.producers.shapes import ProducerTypes
 
 _COLUMNS = ("variable", "value", "origin")
 
@@ -102,17 +106,55 @@ def _whom(recipient: Recipient) -> str:
     is_flag=True,
     help="Print an AsyncAPI 3.0 document: the messages in, and the outcome events out.",
 )
-def schema(_as_json: bool, asyncapi: bool) -> None:
+@click.option(
+    "--python",
+    is_flag=True,
+    help="Print a Python module for producers: types of the messages, and what publishes them.",
+)
+@click.option(
+    "--typescript",
+    is_flag=True,
+    help="Print a TypeScript module for producers: types of the messages, and what publishes them.",
+)
+def schema(_as_json: bool, asyncapi: bool, python: bool, typescript: bool) -> None:
     """Print the JSON Schema (draft 2020-12) of the message. Producers can check against it.
 
-    It refuses nothing that a worker accepts. Needs no settings and no broker.
+    It refuses nothing that a worker accepts. Needs no settings and no broker. --python and
+    --typescript know the templates of this folder, too: their names, and their variables with the
+    types of the examples.
     """
+    if asyncapi + python + typescript > 1:
+        raise click.UsageError("give one of --asyncapi, --python and --typescript")
     if asyncapi:
         from entrypoints.asyncapi import asyncapi_document
 
         print_json(asyncapi_document())
+    elif python:
+        from entrypoints.producers.python import python_helper
+
+        click.echo(python_helper(_producer_types()), nl=False)
+    elif typescript:
+        from entrypoints.producers.typescript import typescript_helper
+
+        click.echo(typescript_helper(_producer_types()), nl=False)
     else:
         print_json(message_schema())
+
+
+def _producer_types() -> "ProducerTypes":
+    """The types of the message and, where there are templates, of theirs."""
+    from entrypoints.producers.templates import schemas_of
+    from entrypoints.producers.type_maker import producer_types
+
+    templates: dict[str, dict[str, Any]] = {}
+    with opened() as app:
+        folder = app.settings.templates_dir
+        if folder.is_dir():
+            is_strict = app.settings.templates_undefined == "strict"
+            templates = schemas_of(app.container.templates().snapshot, is_strict=is_strict)
+        else:
+            words(f"{variable('templates_dir')}: there is no folder {folder}: any template's name")
+    return producer_types(message_schema(), templates)
 
 
 @click.command("completion")

@@ -46,7 +46,10 @@ _COMMANDS = {
         "cli.doctor",
         "Check settings, templates, and whether broker, ledger and providers answer.",
     ),
-    "schema": ("cli.about:schema", "Print the JSON Schema of the message."),
+    "schema": (
+        "cli.about:schema",
+        "Print the JSON Schema of the message, or a typed module for producers.",
+    ),
     "config": ("cli.about:config", "Show the settings and where each comes from."),
     "completion": ("cli.about:completion", "Print a script that completes names in your shell."),
 }

@@ -87,6 +87,51 @@ def test_types_are_those_of_all_examples(tmp_path: Path) -> None:
     }
 
 
+ORDER = {"total": 1, "lines": [{"name": "a", "price": 2}, {"name": "b", "price": 3, "gift": 1}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "of_order", "of_line"),
+    [
+        ("{{ order.total }}", ["total"], None),
+        ("{{ order['total'] }}", ["total"], None),
+        ("{{ order.total | default(0) }}", None, None),
+        ("{% if order.total is defined %}{{ order.total }}{% endif %}", None, None),
+        ("{% for l in order.lines %}{{ l.name }}{{ l.gift }}{% endfor %}", ["lines"], ["name"]),
+        (
+            "{% set o = order %}{% for l in o.lines %}{{ l.price }}{% endfor %}",
+            ["lines"],
+            ["price"],
+        ),
+        ("{{ order.lines[0].name }}", ["lines"], ["name"]),
+        ("{% for l in order.lines %}{{ l.name | d('') }}{% endfor %}", ["lines"], None),
+        (
+            "{% for l in a %}{% endfor %}{% for l in b %}{{ l.x }}{% endfor %}{{ order }}",
+            None,
+            None,
+        ),
+        ("{% set a = b %}{% set b = a %}{{ a.total }}{{ order }}", None, None),
+        ("{% for l in order.values() %}{{ l.name }}{% endfor %}", None, None),
+    ],
+)
+def test_what_is_read_within_an_object_is_required(
+    tmp_path: Path, text: str, of_order: list[str] | None, of_line: list[str] | None
+) -> None:
+    order = schema_of(tmp_path, text, {"order": ORDER})["properties"]["order"]
+
+    assert order.get("required") == of_order
+    assert order["properties"]["lines"]["items"].get("required") == of_line
+
+
+def test_what_is_read_of_a_loop_s_variable_in_an_include_is_required(tmp_path: Path) -> None:
+    (tmp_path / "_line.jinja2").write_text("{{ line.price }}")
+    text = "{% for line in order.lines %}{% include '_line.jinja2' %}{% endfor %}"
+
+    schema = schema_of(tmp_path, text, {"order": ORDER})
+
+    assert schema["properties"]["order"]["properties"]["lines"]["items"]["required"] == ["price"]
+
+
 def test_what_includes_read_counts(tmp_path: Path) -> None:
     (tmp_path / "_parts").mkdir()
     (tmp_path / "_parts/foot.jinja2").write_text("{{ shop }}")

@@ -10,17 +10,20 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates import (
     Example,
     ExampleBroken,
+    LintFinding,
     Snapshot,
     examples_of,
     lint,
     list_templates,
 )
-from adapters.templates.inspection import parameters_schema
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
 from entrypoints.cli.app import channel_names, template_names
 from entrypoints.cli.application import opened, print_json, print_table, words
 from entrypoints.cli.sending.send import message_from
+from entrypoints.cli.templates.message_findings import MessageFinding
+from entrypoints.cli.templates.message_lint import message_findings
+from entrypoints.cli.templates.schemas import schema
 from entrypoints.container import render_options, templates_folder
 from entrypoints.start import load
 
@@ -125,10 +128,33 @@ def _request(
 @command.command("lint")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--strict", is_flag=True, help="Fail on warnings, too.")
-def lint_(as_json: bool, strict: bool) -> int:
-    """Compile every template and render every example; exit 1 if something is wrong."""
-    settings = load()
-    findings = lint(templates_folder(settings), render_options(settings), datetime.now(UTC))
+@click.option(
+    "--messages",
+    metavar="DIR|-",
+    type=click.Path(exists=True, allow_dash=True),
+    help="Check stored messages, too: those in DIR (*.json, *.jsonl, *.ndjson; also a single file),"
+    " or with - those on standard input.",
+)
+@click.option(
+    "--channel",
+    type=click.Choice(list(CHANNELS)),
+    help="The channel of messages that name no channel. Without it: one that their template serves,"
+    f" {DEFAULT.name} first.",
+)
+def lint_(as_json: bool, strict: bool, messages: str | None, channel: str | None) -> int:
+    """Compile every template and render every example; exit 1 if something is wrong.
+
+    With --messages also render each stored message, as a worker would, and name what no longer
+    fits: the file, the field, and the line of the template.
+    """
+    settings, now = load(), datetime.now(UTC)
+    findings: list[LintFinding | MessageFinding] = [
+        *lint(templates_folder(settings), render_options(settings), now)
+    ]
+    if messages is not None:
+        found, count = message_findings(messages, settings, channel, now)
+        findings += found
+        words(f"{count} {'message' if count == 1 else 'messages'} checked")
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -139,19 +165,4 @@ def lint_(as_json: bool, strict: bool) -> int:
     return int(any(strict or finding.severity == "error" for finding in findings))
 
 
-@command.command("schema")
-@click.argument("template", shell_complete=template_names)
-@click.option("--json", "_as_json", is_flag=True, help="Print JSON; this is the default.")
-def schema(template: str, _as_json: bool) -> None:
-    """Print the JSON Schema of a template's parameters, with the types of its examples."""
-    with opened() as app:
-        snapshot = app.container.templates().snapshot
-    if faults := snapshot.broken.get(template):
-        raise click.ClickException("\n".join(faults))
-    if template not in snapshot.templates:
-        raise click.ClickException(f"there is no template {template!r}")
-    is_strict = app.settings.templates_undefined == "strict"
-    try:
-        print_json(parameters_schema(snapshot, template, is_strict=is_strict))
-    except ExampleBroken as error:
-        raise click.ClickException(str(error)) from None
+command.add_command(schema)

@@ -1,0 +1,1 @@
+"""Typed helpers for the services that send messages, generated for their languages."""

@@ -1,0 +1,97 @@
+"""Producers of other projects: the generated helpers in folders of their own, and what arrives."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from email.header import decode_header, make_header
+from mailbox import Maildir
+from pathlib import Path
+from typing import Any
+
+from tests.support.containers import unavailable
+from tests.support.tools import tool
+from tests.support.worker import ROOT, run_command
+
+ODD: dict[str, Any] = {
+    "class": 1,
+    "from": None,
+    "nothing": {},
+    "mixed": [1, "a", None, 1.5, {"k": True}, [[]]],
+    "deep": [[{"b": {"first-name": "x", "def": 1, "__y": 2, 'quo"te': 3, "naïve": 4, "9": 5}}]],
+    "either": {"a": 1},
+}
+"""Parameters of all kinds, with keys that no language takes as names."""
+LONG = "a-template-whose-name-is-so-long-that-it-alone-fills-most-of-a-line"
+TYPESCRIPT = ROOT / "tests/support/typescript"
+PROJECT = ("package.json", "tsconfig.json", "producer.ts", "mistakes.ts")
+
+
+def helper(language: str, folder: Path, *, templates: Path = ROOT / "templates") -> str:
+    """What `dispatcher schema --LANGUAGE` prints."""
+    settings = {"templates_dir": str(templates), "home": str(folder / "var")}
+    printed = run_command("schema", f"--{language}", settings=settings, cwd=folder)
+    assert printed.returncode == 0, printed.stderr
+    return printed.stdout
+
+
+def odd_templates(folder: Path) -> Path:
+    """Templates with names that are equal in a language, or long, or begin with a digit."""
+    templates = folder / "templates"
+    reads = "".join(f"{{{{ {name} | tojson }}}}" for name in ODD)
+    for name in ("a-b", "a_b", "a.b", "shop/a-b", "2fa", "message", LONG, f"{LONG}-2"):
+        (templates / name / "examples").mkdir(parents=True)
+        (templates / name / "text.jinja2").write_text(reads)
+        for number, more in enumerate([{}, {"either": "x"}]):
+            example = {"to": "a@example.com", "parameters": {**ODD, **more}}
+            (templates / name / f"examples/{number}.json").write_text(json.dumps(example))
+    (templates / "plain.jinja2").write_text("Hello")
+    return templates
+
+
+def run_python(text: str, *arguments: str, cwd: Path) -> str:
+    """Run a program next to the helper, with nothing of ours to import; what it printed."""
+    program = cwd / "producer.py"
+    program.write_text(text)
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("DISPATCHER", "PYTHON"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", program.name, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def typescript_project(folder: Path, text: str) -> Path:
+    """A project with the helper as `messages.ts`, and amqplib and the compiler in it."""
+    tool("node")
+    if not (TYPESCRIPT / "node_modules/.bin/tsc").exists():
+        unavailable(f"no packages in {TYPESCRIPT}: .ci/install installs them")
+    folder.mkdir()
+    for name in PROJECT:
+        shutil.copy(TYPESCRIPT / name, folder)
+    (folder / "node_modules").symlink_to(TYPESCRIPT / "node_modules")
+    (folder / "messages.ts").write_text(text)
+    return folder
+
+
+def delivered(folder: Path, **settings: str) -> dict[str, str]:
+    """Subject by recipient of what a worker delivers, once its queues are empty."""
+    worker = {
+        "email_url": f"maildir:{folder}/mail",
+        "templates_dir": str(ROOT / "templates"),
+        "ledger_url": f"sqlite:///{folder}/ledger.db",
+        "log_format": "json",
+        **settings,
+    }
+    done = run_command("worker", "--drain", settings=worker, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    mails = Maildir(str(folder / "mail"))
+    return {str(mail["To"]): str(make_header(decode_header(mail["Subject"]))) for mail in mails}
