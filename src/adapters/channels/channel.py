@@ -142,10 +142,10 @@ class Channel(Generic[S]):
     raises DeliveryError, TimeoutError or ValueError; without it the notifier's own `ping` is asked,
     where it has one. `ping_timeout` in seconds.
 
-    `recipient` reads an address as a setting names it, `check_address` judges it; both raise
-    ValueError or Permanent. `has_secret_addresses`: an address may hold a secret, as a URL does.
-    `number_addresses`: a number is an address. `comma_addresses`: an address may hold a comma.
-    `example`: an address for the demo; `fake_address` makes one up.
+    `recipient` reads an address as a setting names it, `check_address` judges it, `canonical` makes
+    it comparable; they raise ValueError or Permanent. `has_secret_addresses`: one may be a secret,
+    as a URL is. `number_addresses`: a number is one. `comma_addresses`: one may hold a comma.
+    `example`: one for the demo; `fake_address` makes one up.
     """
 
     name: str
@@ -168,6 +168,7 @@ class Channel(Generic[S]):
     proxy_library: Callable[[S], str | None] = lambda _settings: None
     recipient: Callable[[str], Recipient] = Recipient.parse
     check_address: Callable[[str, S], object] = lambda _address, _settings: None
+    canonical: Callable[[str], str] = str.lower
     has_secret_addresses: bool = False
     number_addresses: bool = False
     comma_addresses: bool = True

@@ -1,5 +1,6 @@
 """The channel `email`: SMTP relays, or a Maildir."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ from domain.pace import Rate
 from domain.ports import Notifier
 
 _FOLDER = "mail"
+_USUAL = re.compile(
+    r"(?=.{1,254}\Z)(?=.{1,64}@)[a-z0-9]+(?:[._+-][a-z0-9]+)*@"
+    r"(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z][a-z0-9]*"
+)
+"""Addresses in the form in which they are compared."""
 _PING_TIMEOUT = 55.0  # a relay may be slow to greet: some are on purpose
 
 
@@ -81,6 +87,16 @@ def _check_address(address: str, _settings: EmailSettings | None = None) -> None
     parse_address(address)
 
 
+def _canonical(address: str) -> str:
+    """Without regard to capital letters: servers that distinguish them before the @ are rare, and a
+    person who wants no mail must get none."""
+    if _USUAL.fullmatch(address):  # seen at one glance: a list may have many
+        return address
+    from adapters.channels.email.headers import parse_address
+
+    return parse_address(address).wire.lower()
+
+
 def _read(source: bytes) -> CapturedContent:
     from adapters.channels.email.maildir import read_mail
 
@@ -122,6 +138,7 @@ CHANNEL = Channel(
     proxy_library=lambda settings: "socksio" if settings.oauth2_token_url else None,
     recipient=_recipient,
     check_address=_check_address,
+    canonical=_canonical,
     parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True),
     carries_copies=True,
     carries_files=True,

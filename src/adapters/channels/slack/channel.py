@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
-from adapters.channels.slack.people import is_email
+from adapters.channels.slack.people import is_email, is_id
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import check_http_url
 from adapters.urls import without_path
@@ -54,6 +54,10 @@ def _check_address(address: str, settings: SlackSettings) -> None:
         is_email(address)  # for an incoming webhook it is but a label
 
 
+def _canonical(address: str) -> str:
+    return address if is_id(address) else address.lower()
+
+
 CHANNEL = Channel(
     name="slack",
     title="Slack",
@@ -65,6 +69,7 @@ CHANNEL = Channel(
     faults=_faults,
     proxy_library=lambda settings: "socksio" if settings.token or settings.webhook_url else None,
     check_address=_check_address,
+    canonical=_canonical,
     comma_addresses=False,
     example="#orders",
     fake_address=lambda fake, _settings: f"#{fake.word()}-{fake.random_int(100, 999)}",

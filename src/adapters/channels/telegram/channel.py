@@ -80,6 +80,7 @@ CHANNEL = Channel(
     faults=_faults,
     proxy_library=lambda settings: "socksio" if settings.token else None,
     check_address=lambda address, _settings: chat_of(address),
+    canonical=lambda address: str(chat_of(address)).lower(),
     number_addresses=True,
     comma_addresses=False,
     example=123456789,

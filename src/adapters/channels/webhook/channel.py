@@ -34,6 +34,12 @@ def _check_address(address: str, _settings: WebhookSettings) -> None:
     url_of(address)
 
 
+def _canonical(address: str) -> str:
+    from adapters.channels.webhook.url import canonical_url
+
+    return canonical_url(address)
+
+
 CHANNEL = Channel(
     name="webhook",
     title="Webhooks",
@@ -41,6 +47,7 @@ CHANNEL = Channel(
     outlets=("secret",),
     make=_make,
     check_address=_check_address,
+    canonical=_canonical,
     has_secret_addresses=True,
     fake_address=lambda fake, _settings: f"https://example.com/hooks/{fake.uuid4()}",
 )
