@@ -12,6 +12,7 @@ from domain.errors import DeliveryError, FailureReason, NotYet, Permanent
 from domain.events import Event, TroubleBegan, TroubleEnded
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, RenderRequest, proceed
+from domain.suppressions import Suppression
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -127,6 +128,40 @@ class FakeNotifier:
     def addresses(self) -> list[str]:
         """Every address that accepted, in order, once for each time."""
         return [r.address for one in self.delivered for r in one.recipients]
+
+
+@dataclass
+class FakeSuppressions:
+    """A SuppressionStore in memory. `failures`: errors raised by the next calls, one each."""
+
+    listed: dict[tuple[str, str], Suppression] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def find(self, channel: str, addresses: Sequence[str]) -> list[Suppression | None]:
+        self.asked.append(tuple(addresses))
+        await self._answer()
+        return [self.listed.get((channel, address)) for address in addresses]
+
+    async def add(self, entry: Suppression) -> bool:
+        await self._answer()
+        return self.listed.setdefault((entry.channel, entry.address), entry) is entry
+
+    async def remove(self, channel: str, address: str) -> bool:
+        await self._answer()
+        return self.listed.pop((channel, address), None) is not None
+
+    async def entries(self) -> list[Suppression]:
+        await self._answer()
+        return list(self.listed.values())
+
+    async def close(self) -> None:
+        pass
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(0)
+        if self.failures:
+            raise self.failures.pop(0)
 
 
 @dataclass

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from domain.quiet_hours import QuietHours
 
 
 class InDoubtPolicy(StrEnum):
@@ -22,6 +26,7 @@ class Envelope:
     expires_after: timedelta | None = None
     priority: int | None = None
     in_doubt: InDoubtPolicy | None = None
+    quiet: "QuietHours | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,15 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from domain.breaker import Breaker, Pause
 from domain.channel_sender import ChannelSender
 from domain.content import Content, InDoubtPolicy
 from domain.delivery import Delivery
 from domain.errors import DeliveryError, FailureReason, Permanent
-from domain.events import LEDGER
+from domain.events import LEDGER, SUPPRESSIONS
 from domain.ledger import ClaimLost, RecipientState, Start
 from domain.ledger_access import LedgerAccess, SendRecord
 from domain.notification import Notification, Recipient
@@ -20,9 +22,13 @@ from domain.outcome import Outcome, Rejected, Result, Sent
 from domain.ports import Answers, Clock, RenderRequest, TemplateRenderer
 from domain.retry_policy import RetryPolicy, result_of_state
 
+if TYPE_CHECKING:
+    from domain.suppressions import Suppression, SuppressionAccess
+
 Mail = tuple[Notification, tuple[Recipient, ...]]
 """One message to the provider, with the recipients it is sent to."""
 
+_NOT_LISTED: "Mapping[str, Suppression]" = MappingProxyType({})
 _AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 _BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState.POISON})
 
@@ -33,7 +39,7 @@ class Dispatcher:
     and returns a result for each recipient.
 
     `senders`: by channel. `in_doubt`: what to do where it is in doubt whether it was sent and the
-    template does not say.
+    template does not say. `suppressions`: who must not be written to; None: all may be.
     """
 
     renderer: TemplateRenderer
@@ -42,21 +48,23 @@ class Dispatcher:
     retry_policy: RetryPolicy
     clock: Clock
     in_doubt: InDoubtPolicy = InDoubtPolicy.RESEND
+    suppressions: "SuppressionAccess | None" = None
 
     async def dispatch(self, delivery: Delivery, start: Start | None = None) -> Outcome:
         """Try to deliver to each remaining recipient. `start`: what `resume` gave for it.
 
-        Never raises DeliveryError: each failure becomes a result. While the channel's provider or
-        the ledger is away this waits, and spends no attempt. If it is cancelled while nothing is on
-        its way, it leaves no trace; else the ledger has it in doubt. A fault ends the start too.
+        Never raises DeliveryError: each failure becomes a result. While provider, ledger or list is
+        away this waits, and spends no attempt. If it is cancelled while nothing is on its way, it
+        leaves no trace; else the ledger has it in doubt. A fault ends the start too.
         """
         while True:
+            listed = await self._listed(delivery, start) if self.suppressions else _NOT_LISTED
             start = start or await self.ledger.start(delivery)  # 1: ask the ledger
-            results, mails = self._plan(delivery, start.states)
+            results, mails = self._plan(delivery, start.states, listed)
             if not mails and all(isinstance(result, Sent) for result in results):
                 attempt = delivery.attempts_made
                 return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
-            check = partial(self._refuse_expired, delivery)
+            check = partial(self._moment, delivery)
             record = SendRecord(self.ledger.ledger, start.claim, check, delivery.may_wait)
             try:
                 async with self.ledger.one_recovered if start.is_recovered else _AT_ONCE:
@@ -105,12 +113,16 @@ class Dispatcher:
 
     async def foresee(self, delivery: Delivery) -> Outcome:
         """Return what `dispatch` would return if the provider accepted everything. Does not ask the
-        provider, sends and writes nothing, and waits for no pause. Raises LedgerUnavailable."""
-        results, mails = self._plan(delivery, await self.ledger.ledger.peek(delivery))
+        provider, sends and writes nothing, and waits for no pause and no quiet hours. Raises
+        LedgerUnavailable or SuppressionsUnavailable."""
+        listed, asked = _NOT_LISTED, self.suppressions
+        if asked is not None:
+            listed = await asked.among(delivery, waits=False)
+        results, mails = self._plan(delivery, await self.ledger.ledger.peek(delivery), listed)
         for mail, people in mails:
             answers: Answers
             try:
-                content = self._render(mail, self._refuse_expired(delivery))
+                content = self._render(mail, self._moment(delivery, is_sent=False))
                 answers = await self.senders[mail.channel].notifier.check(mail, content, people)
             except DeliveryError as error:
                 answers = dict.fromkeys(people, error)
@@ -121,7 +133,7 @@ class Dispatcher:
         """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it has
         expired."""
         for mail, _recipients in self._mails(delivery.notification, delivery.remaining):
-            self._render(mail, self._refuse_expired(delivery))
+            self._render(mail, self._moment(delivery, is_sent=False))
 
     def after_fault(self, delivery: Delivery, error: Exception) -> Outcome:
         """Return the outcome where a fault of ours ended the attempt, which is spent."""
@@ -131,16 +143,31 @@ class Dispatcher:
         return Outcome(attempt=attempt, results=tuple(results))
 
     def pauses(self) -> Mapping[str, Pause]:
-        """Return what is paused now: channels, and the ledger, by name."""
+        """Return what is paused now: channels, ledger and list, by name."""
         return {name: one.pause for name, one in self.breakers().items() if one.is_open}
 
     def breakers(self) -> Mapping[str, Breaker]:
-        """Return the breakers of the channels and of the ledger, by name."""
-        senders = {name: sender.breaker for name, sender in self.senders.items()}
-        return {**senders, LEDGER.kind: self.ledger.breaker}
+        """Return the breakers of the channels, the ledger and the list, by name."""
+        found = {name: sender.breaker for name, sender in self.senders.items()}
+        if self.suppressions is not None:
+            found[SUPPRESSIONS.kind] = self.suppressions.breaker
+        return {**found, LEDGER.kind: self.ledger.breaker}
+
+    async def _listed(self, delivery: Delivery, start: Start | None) -> "Mapping[str, Suppression]":
+        """Return who of the delivery must not be written to, by address. A start that there is
+        already ends where this is cancelled or fails."""
+        try:
+            return await self.suppressions.among(delivery) if self.suppressions else _NOT_LISTED
+        except (Exception, asyncio.CancelledError) as error:
+            if start is not None:
+                await self.ledger.abandon(start.claim, error, is_sending=False)
+            raise
 
     def _plan(
-        self, delivery: Delivery, states: Mapping[str, RecipientState]
+        self,
+        delivery: Delivery,
+        states: Mapping[str, RecipientState],
+        listed: "Mapping[str, Suppression]",
     ) -> tuple[list[Result], Sequence[Mail]]:
         """Return the results that are known without sending, and the mails to the others."""
         results: list[Result] = []
@@ -150,6 +177,9 @@ class Dispatcher:
             known = {r: result_of_state(r, states[r.address], in_doubt) for r in unsent}
             results = [result for result in known.values() if result is not None]
             unsent = tuple([r for r, result in known.items() if result is None])
+        if listed:  # whoever has the message already has it
+            results += [listed[r.address].refuse(r) for r in unsent if r.address in listed]
+            unsent = tuple([r for r in unsent if r.address not in listed])
         notification = delivery.notification
         if unsent and notification.channel not in self.senders:
             error = f"channel {notification.channel!r} is not configured at this worker"
@@ -183,15 +213,18 @@ class Dispatcher:
             )
         )
 
-    def _refuse_expired(self, delivery: Delivery) -> datetime:
-        """Return the current time; raise Permanent if the delivery has expired by then."""
+    def _moment(self, delivery: Delivery, *, is_sent: bool = True) -> datetime:
+        """Return the current time. Raise Permanent if the delivery has expired by then. Where it
+        `is_sent`, raise Throttled in the quiet hours of its template."""
         notification, now = delivery.notification, self.clock.now()
-        after = self.renderer.envelope_of(notification.template).expires_after
-        seen = delivery.first_seen
+        envelope = self.renderer.envelope_of(notification.template)
+        after, seen, quiet = envelope.expires_after, delivery.first_seen, envelope.quiet
         by_template = None if after is None or seen is None else seen + after
         for end in (notification.expires_at, by_template):
             if end is not None and end <= now:
                 raise Permanent(f"expired at {end.isoformat()}", reason=FailureReason.EXPIRED)
+        if quiet is not None and is_sent:
+            quiet.respect(notification, now, envelope.priority, by_template)
         return now
 
     def _results(

@@ -24,6 +24,7 @@ class FailureReason(StrEnum):
     RETRIES_EXHAUSTED = "retries_exhausted"
     CHANNEL_UNKNOWN = "channel_unknown"
     GUARDED = "guarded"
+    SUPPRESSED = "suppressed"
 
 
 class DispatcherError(Exception):

@@ -23,6 +23,8 @@ class TroubleKind(StrEnum):
     TEMPLATES = "templates"
     SETTLEMENT = "settlement"
     """Messages are in hand and no message is settled, for no known reason."""
+    SUPPRESSIONS = "suppressions"
+    """The list of suppressions cannot be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ BROKER = Trouble(TroubleKind.BROKER)
 ALARM = Trouble(TroubleKind.ALARM)
 TEMPLATES = Trouble(TroubleKind.TEMPLATES)
 SETTLEMENT = Trouble(TroubleKind.SETTLEMENT)
+SUPPRESSIONS = Trouble(TroubleKind.SUPPRESSIONS)
 
 
 def channel_trouble(channel: str) -> Trouble:

@@ -89,7 +89,7 @@ class LedgerAccess:
             try:
                 return await call()
             except Exception as error:  # noqa: BLE001 - see the class
-                self.breaker.trip(_absence(error), Caller())
+                self.breaker.trip(absence(error), Caller())
         return await self.breaker.call(partial(_translated, call))
 
 
@@ -133,7 +133,7 @@ class SendRecord:
         except ClaimLost:
             raise
         except Exception as error:  # noqa: BLE001 - see LedgerAccess
-            away = _absence(error)
+            away = absence(error)
             raise Unavailable(f"nothing is sent without the ledger: {away}") from away
         self.answers = None
         if message_id:
@@ -154,18 +154,22 @@ async def _translated(call: Callable[[], Awaitable[_T]]) -> _T:
     try:
         return await call()
     except Exception as error:  # noqa: BLE001 - see LedgerAccess
-        raise _absence(error)  # noqa: B904 - it has its cause
+        raise absence(error)  # noqa: B904 - it has its cause
 
 
-def _absence(error: Exception) -> DispatcherError:
-    """Return the error as an absence of the ledger. Raises a documented error of another kind."""
-    if isinstance(error, LedgerUnavailable):
+def absence(
+    error: Exception,
+    kind: type[DispatcherError] = LedgerUnavailable,
+    what: str = "the ledger",
+) -> DispatcherError:
+    """Return the error as an absence of `what`. Raises a documented error of another kind."""
+    if isinstance(error, kind):
         return error
     if isinstance(error, DispatcherError):
         raise error
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{PurePath(frame.filename).name}:{frame.lineno}"
-    text = f"internal error in the ledger: {type(error).__name__} at {where}; report it"
-    absence = LedgerUnavailable(text)
-    absence.__cause__ = error
-    return absence
+    text = f"internal error in {what}: {type(error).__name__} at {where}; report it"
+    away = kind(text)
+    away.__cause__ = error
+    return away

@@ -35,11 +35,13 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The message is not sent to this recipient; `reason` and `error` say why and what to do."""
+    """The message is not sent to this recipient; `reason` and `error` say why and what to do.
+    `attempt_spent`: whether this was a try at all."""
 
     recipient: Recipient
     reason: FailureReason
     error: str
+    attempt_spent: bool = True
 
 
 _REFUSALS = frozenset(
@@ -53,6 +55,7 @@ _REFUSALS = frozenset(
         FailureReason.CONTENT_REFUSED,
         FailureReason.SENDER_REFUSED,
         FailureReason.CHANNEL_UNKNOWN,
+        FailureReason.SUPPRESSED,
     }
 )
 

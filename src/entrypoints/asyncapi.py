@@ -28,6 +28,7 @@ def asyncapi_document() -> dict[str, Any]:
     definitions = schema.pop("$defs")
     del schema["$schema"]  # these words mean the same in AsyncAPI's own
     schemas = {"notification": schema, **definitions}
+    schemas["suppression"] = _suppression_schema()
     schemas |= {kind: event_schema(kind) for kind in _OUTCOMES}
     return {
         "asyncapi": "3.0.0",
@@ -43,11 +44,16 @@ def asyncapi_document() -> dict[str, Any]:
         "channels": {
             **{channel: _queue(channel, queue) for channel, queue in queues.items()},
             "exchange": _exchange(sorted(queues.values())),
+            "suppress": _suppress(sorted(queues.values())),
             "outcomes": _outcomes(sorted(queues)),
         },
         "operations": _operations(queues),
         "components": {
-            "messages": {"notification": _notification(), **_events()},
+            "messages": {
+                "notification": _notification(),
+                "suppression": _suppression(),
+                **_events(),
+            },
             "schemas": _with_references(schemas),
         },
     }
@@ -85,6 +91,18 @@ def _exchange(queues: list[str]) -> dict[str, Any]:
     }
 
 
+def _suppress(queues: list[str]) -> dict[str, Any]:
+    return {
+        "address": "{queue}.suppress",
+        "title": "Addresses that must get nothing more",
+        "description": "Only with DISPATCHER_SUPPRESSIONS. The routing key is the queue's name with"
+        " .suppress.",
+        "parameters": {"queue": {"enum": queues}},
+        "messages": {"suppression": _reference("components/messages/suppression")},
+        "bindings": {"amqp": _routed(EXCHANGE, DEFAULT_KIND)},
+    }
+
+
 def _outcomes(channels: list[str]) -> dict[str, Any]:
     return {
         "address": "{channel}.{outcome}",
@@ -105,14 +123,15 @@ def _routed(exchange: str, kind: str) -> dict[str, Any]:
 
 
 def _operations(queues: dict[str, str]) -> dict[str, Any]:
+    taken = {**dict.fromkeys((*queues, "exchange"), "notification"), "suppress": "suppression"}
     received = {
         f"receive_{name}": {
             "action": "receive",
             "channel": _reference(f"channels/{name}"),
-            "messages": [_reference(f"channels/{name}/messages/notification")],
+            "messages": [_reference(f"channels/{name}/messages/{message}")],
             "bindings": {"amqp": {"ack": True, "bindingVersion": _BINDING}},
         }
-        for name in (*queues, "exchange")
+        for name, message in taken.items()
     }
     published = {
         "action": "send",
@@ -148,6 +167,31 @@ def _notification() -> dict[str, Any]:
                 },
             }
         ],
+    }
+
+
+def _suppression() -> dict[str, Any]:
+    example = {"address": "ann@example.com", "reason": "550 5.1.1 no such user"}
+    return {
+        "title": "An address to suppress",
+        "contentType": "application/json",
+        "payload": _reference("components/schemas/suppression"),
+        "examples": [{"name": "bounce", "payload": example}],
+    }
+
+
+def _suppression_schema() -> dict[str, Any]:
+    """What `adapters.inbound.suppress` takes."""
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["address"],
+        "properties": {
+            "address": {"type": ["string", "integer"], "description": "A number: a chat's id."},
+            "reason": {**text, "description": "Why; it is in the dead letters."},
+            "channel": {**text, "description": "If it is missing, the channel of the queue."},
+            "date": {**text, "description": "Since when, as 2026-01-31; today if it is missing."},
+        },
     }
 
 

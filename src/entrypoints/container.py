@@ -30,7 +30,7 @@ from domain.dispatcher import Dispatcher
 from domain.ledger_access import LedgerAccess
 from domain.ports import EventSink, Notifier
 from domain.retry_policy import RetryPolicy
-from entrypoints import measuring, stores, tracing
+from entrypoints import measuring, stores, suppressing, tracing
 from entrypoints.settings import Settings, SettingsInvalid, variable
 from entrypoints.watching.alerts import Alerter, AllClear
 from entrypoints.watching.periodic import PERIOD, SettlementWatch
@@ -167,6 +167,7 @@ class Container(containers.DeclarativeContainer):
     )
     timed_ledger = providers.Callable(measuring.ledger, ledger, metrics)
     ledger_access = providers.Singleton(LedgerAccess, timed_ledger, clock, events)
+    suppressions = providers.Singleton(suppressing.access, __self__)
     renderer = providers.Singleton(_renderer, settings, events)
     templates = providers.Singleton(
         FilesystemTemplates,
@@ -184,6 +185,7 @@ class Container(containers.DeclarativeContainer):
         retry_policy=providers.Singleton(RetryPolicy, settings.provided.retry_delays),
         clock=clock,
         in_doubt=settings.provided.in_doubt,
+        suppressions=suppressions,
     )
     alerter = providers.Singleton(
         Alerter,

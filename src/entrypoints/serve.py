@@ -16,7 +16,7 @@ import structlog
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
 from adapters.templates.rendering import STATM
-from entrypoints import tracing
+from entrypoints import suppressing, tracing
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 from entrypoints.settings.sources import read_supervision
@@ -51,7 +51,7 @@ async def serve(
     `drain`) empty queues. A second signal exits at once with code 1; what was in hand is handed out
     again by the broker. `reports_to`: see `answering`."""
     container = Container(settings=settings, log=sink, traces=tracing.traces(settings))
-    renderer, handle = container.renderer(), tracing.handler(container)
+    renderer, handle = container.renderer(), suppressing.handler(container)
     consumer, ledger = container.consumer(), container.ledger_access()
     announce(settings, renderer.snapshot.version)
     _collect_seldom()
@@ -98,7 +98,8 @@ async def _enter_companions(
         container.paces(), container.in_hand(), container.learned(), container.dispatcher().pauses
     )
 
-    looks = [when(renderer.refresh, releaser.templates_changed), watch.look]
+    refresh = when(renderer.refresh, releaser.templates_changed)
+    looks: list[Callable[[], object]] = [refresh, watch.look, *suppressing.looks(container)]
     if memory is not None:
         looks.append(when(lambda: memory_used() > memory, partial(stop, "memory limit reached")))
     if manager.period is not None:

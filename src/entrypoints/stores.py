@@ -58,6 +58,7 @@ def rabbit_settings(settings: Settings) -> "RabbitSettings":
             url=settings.broker_url or Secret(settings.broker),
             files=settings.broker_files,
             queues=settings.managed_queues,
+            suppress_queues=tuple(settings.suppress_queues),
             bindings=settings.bindings,
             topology=settings.topology,
             queue_arguments=settings.queue_arguments,
@@ -87,7 +88,7 @@ def consumer(
         from adapters.sqlite.consumer import SqliteConsumer, SqliteConsumerSettings
 
         consuming = SqliteConsumerSettings(
-            queues=tuple(settings.active_queues),
+            queues=settings.consumed_queues,
             prefetch=settings.effective_prefetch,
             grace=settings.grace,
             lease=settings.lease,

@@ -13,6 +13,7 @@ CONTRACTS = [
     for name in (
         "inbound/contract.py",
         "channels/channel.py",
+        "channels/setting_spec.py",
         "template_parts.py",
         "dead_letters/rehearsal.py",
     )

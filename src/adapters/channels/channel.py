@@ -1,79 +1,21 @@
-"""What the rest of the program knows of a channel: one value, and the settings that it declares."""
+"""What the rest of the program knows of a channel: one value."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from adapters.channels.finding import TIMEOUT, Finding
+from adapters.channels.setting_spec import SettingFault
 from adapters.channels.shared.blips import BlipTolerantNotifier
 from adapters.channels.shared.captured import CapturedContent, CapturedNotifier, read_text
-from adapters.secret import Secret
 from adapters.template_parts import ChannelParts
-from adapters.urls import MASK
 from domain.errors import Permanent
 from domain.notification import JsonValue, Recipient
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier
-
-
-class SettingFault(NamedTuple):
-    """What is wrong with a setting. `name`: as its variable ends, such as `url`."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingSpec:
-    """How one setting is read and shown. `parse` raises ValueError. A secret may be in a
-    file, named by `…_FILE`. `captured`: the value it stands for while messages are kept below a
-    folder."""
-
-    name: str = ""
-    parse: Callable[[str], object] = str
-    is_secret: bool = False
-    shown: Callable[[str], str] = lambda _secret: MASK
-    captured: Callable[[Path], str] | None = None
-
-
-def setting(default: object = None, *, parse: Callable[[str], object] = str, name: str = "") -> Any:
-    """A field of a channel's settings. `name`: where Python reserves the variable's own."""
-    return field(default=default, metadata={"spec": SettingSpec(name=name, parse=parse)})
-
-
-def secret(
-    default: str | None = None,
-    *,
-    shown: Callable[[str], str] = lambda _secret: MASK,
-    captured: Callable[[Path], str] | None = None,
-) -> Any:
-    """A field that holds a Secret. `shown`: what `config show` prints of it."""
-    value = None if default is None else Secret(default)
-    spec = SettingSpec(is_secret=True, shown=shown, captured=captured)
-    return field(default=value, metadata={"spec": spec})
-
-
-def specs_of(settings: type) -> Iterator[tuple[str, SettingSpec]]:
-    """Each field with its spec; one that an operator names, as `targets`, has none."""
-    for one in fields(settings):
-        if spec := one.metadata.get("spec"):
-            yield one.name, spec
-
-
-def check_secrets(settings: Any, **checks: Callable[[str], object]) -> Iterator[SettingFault]:
-    """The faults that the checks, one for a field, raise for its value; one that is not set is
-    passed over."""
-    for name, check in checks.items():
-        value = getattr(settings, name)
-        try:
-            if value is not None:
-                check(value.value if isinstance(value, Secret) else value)
-        except ValueError as error:
-            yield SettingFault(name, str(error))
-
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -143,10 +85,10 @@ class Channel(Generic[S]):
     raises DeliveryError, TimeoutError or ValueError; without it the notifier's own `ping` is asked,
     where it has one. `ping_timeout` in seconds.
 
-    `recipient` reads an address as a setting names it, `check_address` judges it; both raise
-    ValueError or Permanent. `has_secret_addresses`: an address may hold a secret, as a URL does.
-    `number_addresses`: a number is an address. `comma_addresses`: an address may hold a comma.
-    `example`: an address for the demo; `fake_address` makes one up. `show`: see there.
+    `recipient` reads an address as a setting names it, `check_address` judges it, `canonical` makes
+    it comparable; they raise ValueError or Permanent. `has_secret_addresses`: one may be a secret,
+    as a URL is. `number_addresses`: a number is one. `comma_addresses`: one may hold a comma.
+    `example`: one for the demo; `fake_address` makes one up. `show`: see there.
     """
 
     name: str
@@ -169,6 +111,7 @@ class Channel(Generic[S]):
     proxy_library: Callable[[S], str | None] = lambda _settings: None
     recipient: Callable[[str], Recipient] = Recipient.parse
     check_address: Callable[[str, S], object] = lambda _address, _settings: None
+    canonical: Callable[[str], str] = str.lower
     has_secret_addresses: bool = False
     number_addresses: bool = False
     comma_addresses: bool = True

@@ -56,7 +56,8 @@ class MessageHandler:
         try:
             decoded, headers = self._decode(message, arrived)
         except MalformedMessage as error:
-            return Settlement([self._malformed(message, arrived, error)])
+            dead = malformed(message, arrived, error, self.clock.now(), self.events)
+            return Settlement([dead])
         if headers.due is not None and (wait := headers.due - self.clock.now()) > timedelta(0):
             if wait > HOLD:
                 priority = self._priority(decoded.notifications[0])
@@ -139,28 +140,6 @@ class MessageHandler:
                 copies += settle(attempt.headers, outcome, self.clock.now(), priority)
         return Settlement(copies, [claim for claim in claims if claim and not claim.has_id])
 
-    def _malformed(
-        self, message: InboundMessage, arrived: DeliveryHeaders, error: MalformedMessage
-    ) -> DeadCopy:
-        key = arrived.key or message.properties.message_id or content_key(message.body)
-        about = message.properties.correlation_id, TRACE.get(), message.properties.content_type
-        who = message.queue, identity(message)
-        self.events.emit(MessageMalformed(*who, error.reason, str(error), *about))
-        now = self.clock.now()
-        dead = replace(
-            arrived,
-            queue=message.queue,
-            first_seen=min(arrived.first_seen or now, now),
-            attempt=arrived.attempt + 1,
-            reason=error.reason,
-            error=str(error),
-            failed_at=now,
-            key=key,
-            due=None,
-            traceparent=arrived.traceparent or TRACE.get(),
-        )
-        return DeadCopy(headers=dead.to_wire())
-
     def _priority(self, notification: Notification) -> int | None:
         if notification.priority is not None:
             return notification.priority
@@ -175,6 +154,33 @@ class MessageHandler:
                     log.warning(event, field=shown, hint=f"did you mean {meant!r}?")
                 else:
                     log.info(event, field=shown)
+
+
+def malformed(
+    message: InboundMessage,
+    arrived: DeliveryHeaders,
+    error: MalformedMessage,
+    now: datetime,
+    events: EventSink,
+) -> DeadCopy:
+    """Report a message that cannot be read, and return its dead letter. `arrived`: its headers."""
+    key = arrived.key or message.properties.message_id or content_key(message.body)
+    about = message.properties.correlation_id, TRACE.get(), message.properties.content_type
+    who = message.queue, identity(message)
+    events.emit(MessageMalformed(*who, error.reason, str(error), *about))
+    dead = replace(
+        arrived,
+        queue=message.queue,
+        first_seen=min(arrived.first_seen or now, now),
+        attempt=arrived.attempt + 1,
+        reason=error.reason,
+        error=str(error),
+        failed_at=now,
+        key=key,
+        due=None,
+        traceparent=arrived.traceparent or TRACE.get(),
+    )
+    return DeadCopy(headers=dead.to_wire())
 
 
 LONGEST_WAIT = timedelta(days=366)
@@ -228,7 +234,7 @@ def _dead(
 ) -> DeadCopy:
     headers = replace(
         failed,
-        attempt=attempt,
+        attempt=attempt if group[0].attempt_spent else failed.attempt,
         reason=group[0].reason,
         error=_errors(group),
         remaining=tuple(r.recipient for r in group),

@@ -35,6 +35,7 @@ _BEGAN = {
     TroubleKind.ALARM: "broker takes no messages in; waiting",
     TroubleKind.QUEUE: "queue cannot be used; waiting",
     TroubleKind.SETTLEMENT: "no message is settled",
+    TroubleKind.SUPPRESSIONS: "suppressions cannot be read or stored; waiting",
 }
 _LOGIN_REFUSED = "broker refuses our login; waiting"
 # Troubles that are usually over soon: warnings.
@@ -49,6 +50,7 @@ _ENDED = {
     TroubleKind.BROKER: "broker is connected",
     TroubleKind.ALARM: "broker takes messages in again",
     TroubleKind.SETTLEMENT: "messages are settled again",
+    TroubleKind.SUPPRESSIONS: "suppressions can be read and stored again",
 }
 
 
@@ -231,9 +233,10 @@ class AlertFeed:
                 self._policy.recreated(event, "it was deleted, with the messages in it")
 
     def _dead_letters(self, event: NotificationDispatched) -> None:
-        """A message leaves one dead letter for each reason."""
+        """A message leaves one dead letter for each reason. Who is suppressed is so on purpose."""
         notification = event.notification
         errors = {rejected.reason: rejected.error for rejected in event.outcome.rejected}
+        errors.pop(FailureReason.SUPPRESSED, None)
         for reason, error in errors.items():
             cause = DeadLetterCause(
                 reason=reason, template=notification.template, channel=notification.channel

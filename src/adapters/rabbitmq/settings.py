@@ -111,7 +111,8 @@ def _reason(error: OSError) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitSettings:
     """`url`: one, or several with commas between them, tried in this order, and read again at
-    each connect; `files`: for TLS.
+    each connect; `files`: for TLS. `suppress_queues`: those of the `queues` that take addresses in
+    place of notifications: they have no retry queues, and are ours in every mode.
     `tiers` are the configured retry delays; `prefetch` counts messages per queue, but for those
     in `prefetch_of`; `grace` is how long `stop` waits for what is in hand; `max_body` and
     `max_in_hand` are bytes: of the largest message, and of all in hand at once. `queue_arguments`
@@ -121,6 +122,7 @@ class RabbitSettings:
     url: Secret = field(repr=False)
     files: TlsFiles = field(default_factory=TlsFiles)
     queues: tuple[str, ...]
+    suppress_queues: tuple[str, ...] = ()
     bindings: tuple[Binding, ...] = ()
     topology: TopologyMode = TopologyMode.ADOPT
     queue_arguments: Mapping[str, object] | None = None
@@ -185,6 +187,8 @@ class QueuePlan:
 def work_queue(settings: RabbitSettings, queue: str) -> QueuePlan:
     """The work queue as we create it where it is missing."""
     ours = _safe(dead_queue_name(queue)) | {"x-delivery-limit": 50}
+    if queue in settings.suppress_queues:
+        return QueuePlan(name=queue, arguments=ours)
     chosen = settings.queue_arguments
     return QueuePlan(name=queue, arguments=ours if chosen is None else chosen, is_work=True)
 
@@ -214,7 +218,7 @@ def dead_queue_name(queue: str) -> str:
 
 def queue_plans(settings: RabbitSettings, queue: str) -> tuple[QueuePlan, ...]:
     """All that one work queue needs, itself last: in mode `none` it may still be missing."""
-    tiers = sorted(set(settings.tiers))
+    tiers = [] if queue in settings.suppress_queues else sorted(set(settings.tiers))
     return (
         dead_queue(queue),
         *(retry_queue(queue, tier) for tier in tiers),

@@ -45,7 +45,7 @@ class RedisAddress:
 
     @classmethod
     def parse(cls, text: str) -> "RedisAddress":
-        """Read DISPATCHER_LEDGER_URL. Raises ValueError."""
+        """Read a URL such as DISPATCHER_LEDGER_URL. Raises ValueError."""
         scheme = text.partition("://")[0].lower()
         if scheme in ("redis+cluster", "rediss+cluster"):
             raise ValueError("a Redis Cluster cannot hold the ledger: name one server or Sentinels")

@@ -1,5 +1,5 @@
 """Runs scripts on the server that a URL names, which is read again at each connect. Any error there
-means that the ledger is away."""
+means that what is kept on it is away."""
 
 import asyncio
 import socket
@@ -16,6 +16,7 @@ from redis.asyncio.sentinel import MasterNotFoundError
 from adapters.redis.address import RedisAddress
 from adapters.redis.connections import CONNECTIONS, PATIENCE, CurrentLogin, connection_pool
 from adapters.secret import Secret
+from domain.errors import DispatcherError
 from domain.ledger import LedgerUnavailable
 
 # By how the server's answer begins or what it holds; the first that fits
@@ -67,10 +68,18 @@ _ADD_CERTIFICATE: Final = "add ?ssl_certfile=…&ssl_keyfile=… to the URL"
 class RedisScripts:
     """A few connections to one server, made when first needed."""
 
-    def __init__(self, url: Secret, *common: str | int) -> None:
-        """`url`: see `RedisAddress`. `common`: the first arguments of each script. Raises
-        ValueError for an invalid URL."""
+    def __init__(
+        self,
+        url: Secret,
+        *common: str | int,
+        what: str = "ledger",
+        unavailable: type[DispatcherError] = LedgerUnavailable,
+    ) -> None:
+        """`url`: see `RedisAddress`. `common`: the first arguments of each script. `what`: what is
+        kept there, for errors; `unavailable`: what is raised while it is away. Raises ValueError
+        for an invalid URL."""
         self._common = common
+        self._what, self._unavailable = what, unavailable
         self._url = url.checked(RedisAddress.parse)
         self._address = RedisAddress.parse(url.value)
         self._read = url.value, self._address
@@ -79,11 +88,11 @@ class RedisScripts:
 
     @property
     def name(self) -> str:
-        """The ledger by its place, for errors."""
-        return f"ledger {self._address.name}"
+        """What is kept there by its place, for errors."""
+        return f"{self._what} {self._address.name}"
 
     async def run(self, script: str, *arguments: str | int) -> Any:
-        """What the script answers. Raises LedgerUnavailable; the script may have run then."""
+        """What the script answers. Raises `unavailable`; the script may have run then."""
         client = self._redis
         arguments = (0, *self._common, *arguments)
         try:
@@ -95,7 +104,8 @@ class RedisScripts:
                 except exceptions.NoScriptError:  # the server does not know it, as after a restart
                     return await call("EVAL", script, *arguments)
         except (exceptions.RedisError, OSError) as error:  # a TimeoutError is an OSError
-            fault = LedgerUnavailable(f"{self.name}: {advice(error, self._address)}")
+            text = advice(error, self._address).replace("the ledger", f"the {self._what}")
+            fault = self._unavailable(f"{self.name}: {text}")
             # What else is in the pool is likely as dead; the next call connects again.
             await client.connection_pool.disconnect(inuse_connections=False)
             self._follow()

@@ -1,14 +1,19 @@
 """template.toml: what a template sets for every notification made from it."""
 
+import re
 import tomllib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
+from typing import TYPE_CHECKING, Any
 
 from adapters.texts import nearest
 from domain.content import Envelope, InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import InvalidNotification, header_fault, one_recipient
+
+if TYPE_CHECKING:
+    from domain.quiet_hours import QuietHours
 
 _MAX_PRIORITY = 255
 
@@ -57,6 +62,7 @@ def read_manifest(
         expires_after=values.get("expiry"),
         priority=values.get("priority"),
         in_doubt=values.get("in_doubt"),
+        quiet=values.get("quiet"),
     )
     return Manifest(values.get("subject"), envelope), []
 
@@ -115,6 +121,55 @@ def _in_doubt(value: object) -> InDoubtPolicy:
         raise ValueError('must be "resend" or "hold"') from None
 
 
+def _quiet(value: object) -> "QuietHours":
+    from domain.quiet_hours import QuietHours  # few templates have such hours
+
+    if not isinstance(value, dict):
+        raise ValueError('must be a table such as { from = "22:00", until = "08:00" }')  # noqa: TRY004
+    found: dict[str, Any] = {}
+    faults = [f"{key}: is no key of it; {_hint(key, _QUIET)}" for key in value.keys() - _QUIET]
+    for key, (name, check) in _QUIET.items():
+        try:
+            if key in value:
+                found[name] = check(value[key])
+            elif key in _NEEDED:
+                faults.append(f"{key}: is missing")
+        except ValueError as fault:
+            faults.append(f"{key}: {fault}")
+    if not faults and found["start"] == found["end"]:
+        faults.append("until: must not be the same time as from")
+    if faults:
+        raise ValueError("; ".join(sorted(faults)))
+    return QuietHours(**found)
+
+
+def _clock(value: object) -> time:
+    """A time of the day, as a text or as TOML's own."""
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        return time.fromisoformat(value)
+    if isinstance(value, time):
+        return value.replace(microsecond=0)
+    raise ValueError("must be a time such as 22:00")
+
+
+def _zone(value: object) -> str:
+    from domain.quiet_hours import zone_of
+
+    name = _text(value)
+    if zone_of(name, "UTC")[1] != name:
+        raise ValueError(f"{name!r} is no time zone; name one such as Europe/Rome")
+    return name
+
+
+_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+_NEEDED = ("from", "until")
+_QUIET: dict[str, tuple[str, Callable[[object], object]]] = {
+    "from": ("start", _clock),
+    "until": ("end", _clock),
+    "timezone": ("zone", _zone),
+    "urgent": ("urgent", _priority),
+}
+
 _CHECKS: dict[str, Callable[[object], object]] = {
     "subject": _subject,
     "from": _sender,
@@ -122,4 +177,5 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "expiry": _expiry,
     "priority": _priority,
     "in_doubt": _in_doubt,
+    "quiet": _quiet,
 }

@@ -55,7 +55,8 @@ def value_of(settings: Settings, name: str) -> tuple[object, bool]:
     """The value of a setting as it may be printed, and whether it can follow from others."""
     field = FIELDS[name]
     if field.channel is None:
-        return getattr(settings, _EFFECTIVE.get(name, name)), name in _EFFECTIVE
+        own = getattr(settings, _EFFECTIVE.get(name, name))
+        return field.spec.shown(own.value) if isinstance(own, Secret) else own, name in _EFFECTIVE
     value = getattr(settings.channel_settings[field.channel.name], field.attribute)
     captured = field.spec.captured
     if value is None and captured is not None and settings.is_embedded:

@@ -34,6 +34,10 @@ _COMMANDS = {
         "pages.mailbox",
         "Take mails by SMTP, show all captured messages in a browser, on this machine.",
     ),
+    "suppress": (
+        "cli.suppress",
+        "Add, remove and list addresses that are not written to.",
+    ),
     "topology": (
         "cli.topology.commands",
         "Show, check and create the broker's queues and exchanges.",
@@ -125,6 +129,7 @@ def _say(text: str) -> None:
 def explained(error: DispatcherError) -> tuple[list[str], int]:
     """The lines that say what is wrong, and the exit code."""
     from adapters.templates import TemplateSetBroken
+    from domain.suppressions import SuppressionsUnavailable
     from entrypoints.settings import SettingsInvalid, variable
 
     codes: dict[type[DispatcherError], int] = {
@@ -132,6 +137,7 @@ def explained(error: DispatcherError) -> tuple[list[str], int]:
         SettingsInvalid: BAD_CONFIGURATION,
         TopologyMismatch: BAD_CONFIGURATION,
         BrokerUnavailable: UNAVAILABLE,
+        SuppressionsUnavailable: UNAVAILABLE,
         PublishRefused: TRY_LATER,
     }
     code = next((code for kind, code in codes.items() if isinstance(error, kind)), FAILED)

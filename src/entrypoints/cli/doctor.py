@@ -17,6 +17,7 @@ from adapters.templates import lint
 from adapters.urls import redacted
 from domain.errors import DispatcherError
 from domain.ledger import Claim
+from entrypoints import suppressing
 from entrypoints.cli.app import BAD_CONFIGURATION, DONE, UNAVAILABLE
 from entrypoints.cli.application import Application, opened, print_json, printable
 from entrypoints.container import render_options
@@ -150,7 +151,8 @@ def _of_disk(settings: Settings) -> Finding:
 async def _of_peers(app: Application) -> list[Finding]:
     """Check all peers at once; each within some seconds."""
     channels = [_of_channel(app, name) for name in app.settings.configured_channels]
-    found = await asyncio.gather(_of_broker(app), _of_ledger(app), *channels)
+    lists = suppressing.findings(app.container)
+    found = await asyncio.gather(_of_broker(app), _of_ledger(app), lists, *channels)
     return [finding for findings in found for finding in findings]
 
 
@@ -185,7 +187,8 @@ async def _of_events(app: Application) -> list[Finding]:
 def _of_queue(settings: Settings, state: QueueState) -> Finding:
     name = f"queue {state.queue}"
     if not state.exists:
-        is_foreign = settings.topology is TopologyMode.NONE
+        is_ours = state.queue in settings.suppress_queues
+        is_foreign = settings.topology is TopologyMode.NONE and not is_ours
         remedy = "its producer has to declare it" if is_foreign else _MAKE_IT
         return Finding.notable(name, "is absent", remedy)
     if state.problem:

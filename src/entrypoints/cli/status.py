@@ -10,7 +10,7 @@ import click
 from adapters.channels import CHANNELS
 from adapters.inbound.contract import QueueState
 from adapters.message_format.headers import iso
-from domain.events import LEDGER
+from domain.events import LEDGER, SUPPRESSIONS
 from domain.ledger import LedgerUnavailable
 from entrypoints.cli.application import duration, opened, print_json, print_table, words
 from entrypoints.settings import Settings
@@ -28,6 +28,9 @@ _FACTS = {
     "session_mails": "mails a connection",
     "mail_recipients": "recipients a mail",
 }
+
+_SHARED = {str(LEDGER): "the ledger", str(SUPPRESSIONS): "the list of suppressions"}
+"""What every channel waits for while it is paused."""
 
 
 @click.command("status")
@@ -97,7 +100,8 @@ def _queue(
 
 
 def _seen_by_workers(channel: str, workers: Sequence[WorkerState]) -> dict[str, Any]:
-    """The pauses of the channel, and of the ledger, which holds up every channel; each worker."""
+    """The pauses of the channel, and of what holds up every channel: the ledger, the list of
+    suppressions; each worker."""
     return {
         "pauses": [
             {
@@ -109,7 +113,7 @@ def _seen_by_workers(channel: str, workers: Sequence[WorkerState]) -> dict[str, 
             }
             for worker in workers
             for pause in worker.pauses
-            if pause.name in {channel, str(LEDGER)}
+            if pause.name in {channel, str(LEDGER), str(SUPPRESSIONS)}
         ],
         "workers": [
             {
@@ -164,7 +168,7 @@ def _troubles(settings: Settings, state: QueueState) -> list[str]:
 
 
 def _pause_line(worker: WorkerState, pause: PauseState) -> str:
-    what = "the ledger" if pause.name == str(LEDGER) else f"channel {pause.name}"
+    what = _SHARED.get(pause.name, f"channel {pause.name}")
     wait = max(0, round(pause.next_try - time.time()))
     return (
         f"{what} is paused for {_age(pause.since)}, next try in {wait} s (worker {worker.worker}):"

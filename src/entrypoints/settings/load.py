@@ -27,6 +27,7 @@ from entrypoints.settings.sources import (
     read_toml,
     variable,
 )
+from entrypoints.settings.suppressions import check_suppressions
 from entrypoints.settings.values import target_name
 
 _BROKERS = ("amqp://", "amqps://", "sqlite:///")
@@ -125,6 +126,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             f"{variable('events')}: must not be an exchange of {variable('bindings')}: events would"
             " come back as messages; name another exchange"
         )
+    for queue in settings.suppress_queues.keys() & {queue for _, queue in settings.queues}:
+        yield (
+            f"{variable('queues')}: {queue!r} is how the queue for addresses to suppress is named,"
+            f" since {variable('suppressions')} is set"
+        )
     if settings.concurrency and settings.prefetch and settings.prefetch < settings.concurrency:
         yield f"{variable('prefetch')}: must not be below {variable('concurrency')}"
 
@@ -133,6 +139,7 @@ def _unusable(settings: Settings) -> Iterator[str]:
     checks: tuple[tuple[str, Callable[[Settings], object]], ...] = (
         (f"{variable('broker_url')}: ", _check_broker),
         (f"{variable('ledger_url')}: ", _check_ledger),
+        (f"{variable('suppressions')}: ", _check_suppressions),
         # Names its variable itself; the system's authorities take long to load.
         ("", lambda own: own.broker_files != TlsFiles() and own.broker_files.context()),
     )
@@ -167,6 +174,11 @@ def _check_ledger(settings: Settings) -> None:
         RedisAddress.parse(url)
     elif url.removeprefix("memory:").strip("/"):
         raise ValueError("must be memory: with nothing after it")
+
+
+def _check_suppressions(settings: Settings) -> None:
+    if settings.suppressions is not None:
+        check_suppressions(settings.suppressions.value)
 
 
 def _channel_faults(settings: Settings) -> Iterator[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.channels.channel import Channel, SettingSpec, secret, setting, specs_of
+from adapters.channels.channel import Channel
+from adapters.channels.setting_spec import SettingSpec, secret, setting, specs_of
 from adapters.rabbitmq.settings import Binding, TlsFiles, TopologyMode
 from adapters.secret import Secret
 from adapters.setting_values import parse_count, parse_path, parse_size, parse_switch
@@ -16,6 +17,7 @@ from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
 from entrypoints.settings import values
+from entrypoints.settings.suppressions import shown, suppress_queue
 
 PRODUCTION = "production"
 DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has_queue)
@@ -60,6 +62,7 @@ class Settings:
     prefetch: int | None = setting(parse=values.parse_prefetch)
     concurrency: int | None = setting(parse=parse_count)
     http: values.HttpAddress | None = setting(parse=values.parse_http)
+    suppressions: Secret | None = secret(shown=shown)
     only_to: tuple[str, ...] = setting((), parse=values.parse_list)
     redirect_to: Mapping[str, Recipient] = field(
         default_factory=dict, metadata={"spec": SettingSpec(parse=values.parse_redirects)}
@@ -128,15 +131,29 @@ class Settings:
         return {queue: channel for channel, queue in self.queues if channel in self.active_channels}
 
     @property
+    def suppress_queues(self) -> dict[str, str]:
+        """Queue -> channel, of the queues that take addresses to suppress: one next to each."""
+        if self.suppressions is None:
+            return {}
+        return {suppress_queue(queue): channel for channel, queue in self.queues}
+
+    @property
+    def consumed_queues(self) -> tuple[str, ...]:
+        """All queues that this worker consumes: for each channel its queue, and the one for
+        addresses."""
+        active, others = self.active_channels, self.suppress_queues.items()
+        return (*self.active_queues, *(queue for queue, channel in others if channel in active))
+
+    @property
     def managed_queues(self) -> tuple[str, ...]:
         """The queues whose topology is looked after: those consumed here; all of them where this
         process could send nothing itself, as on an operator's machine."""
-        return tuple(self.active_queues or self.queue_channels)
+        return self.consumed_queues or tuple(self.queue_channels)
 
     @property
     def queue_channels(self) -> dict[str, str]:
         """Queue -> channel, all of them."""
-        return {queue: channel for channel, queue in self.queues}
+        return {queue: channel for channel, queue in self.queues} | self.suppress_queues
 
     @property
     def effective_prefetch(self) -> int:
@@ -158,7 +175,7 @@ class Settings:
         """Queue -> another prefetch, where a channel has one of its own."""
         if self.prefetch is not None:
             return {}
-        own = {queue: self._own_prefetch(name) for queue, name in self.queue_channels.items()}
+        own = {queue: self._own_prefetch(name) for name, queue in self.queues}
         return {queue: prefetch for queue, prefetch in own.items() if prefetch}
 
 

@@ -164,6 +164,7 @@ _STATES = {
         "messages are in hand and no message is settled",
         "messages are settled again",
     ),
+    TroubleKind.SUPPRESSIONS: ("the suppressions are away", "the suppressions are back"),
 }
 
 _WAITING = (

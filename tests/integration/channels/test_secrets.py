@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.channels import CHANNELS
-from adapters.channels.channel import specs_of
 from adapters.channels.email.relays import tokens_of
+from adapters.channels.setting_spec import specs_of
 from adapters.channels.webhook.signature import signature, signing_key
 from domain.content import Content
 from domain.ports import Notifier

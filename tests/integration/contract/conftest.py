@@ -58,7 +58,8 @@ def scene(broker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             _play(scene, peer)
         yield scene
     finally:
-        ends = ("", ".dead", *(f".retry.{delay}" for delay in DELAYS))
+        tiers = (f".retry.{delay}" for delay in DELAYS)
+        ends = ("", ".dead", *tiers, ".suppress", ".suppress.dead")
         with RabbitPeer(broker_url) as peer:
             peer.delete(f"{queue}{end}" for queue in queues.values() for end in ends)
 

@@ -120,6 +120,7 @@ def settings_for(
         "MAX_BODY": str(MAX_BODY),
         "MAX_OUTPUT": "100KiB",
         "RETRY_DELAYS": ",".join(f"{delay}ms" for delay in DELAYS),
+        "SUPPRESSIONS": str(GOLDEN / "suppressions.txt"),
         "ONLY_TO": "*@example.com,nonsense,7*,4*,C*",
         "AUTO_RELEASE": "off",
         "LOG_FORMAT": "json",

@@ -75,6 +75,16 @@ def test_the_templates_are_listed_with_what_they_have(house: Home) -> None:
     }
 
 
+def test_the_list_of_suppressions_has_its_keys(house: Home) -> None:
+    listing = house.with_(SUPPRESSIONS=str(house.folder / "suppressions.txt"))
+    listing.ok("suppress", "add", "ada@example.com", "--reason", "550 5.1.1 no such user")
+
+    rows = listing.read("suppress", "list")
+
+    assert len(rows) == 1
+    assert shape_faults(rows, OUTPUTS["suppress list"]) == []
+
+
 def test_status_lists_the_queues_with_their_names(house: Home) -> None:
     rows = house.read("status")
 

@@ -1,6 +1,9 @@
 """deploy/rabbitmq/definitions.json in a RabbitMQ of its own: each user can do what it is for."""
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -77,3 +80,21 @@ def test_the_user_for_the_setup_finds_everything_in_its_place(
         done = run_command("topology", command, settings=settings, cwd=tmp_path)
 
     assert done.returncode == 0, done
+
+
+def test_with_a_list_of_suppressions_the_file_has_its_queues_and_the_same_rights(
+    tmp_path: Path,
+) -> None:
+    settings = {"broker_url": "amqp://127.0.0.1:1/", "suppressions": str(tmp_path / "list.txt")}
+    shown = run_command("topology", "show", "--json", settings=settings, cwd=tmp_path)
+    command = [sys.executable, str(DEFINITIONS.with_suffix(".py"))]
+    made = subprocess.run(command, input=shown.stdout, capture_output=True, text=True, check=True)
+
+    given, before = json.loads(made.stdout), json.loads(DEFINITIONS.read_text())
+
+    queues = {one["name"] for one in given["queues"]} - {one["name"] for one in before["queues"]}
+    names = ("email", "telegram", "slack")
+    assert queues == {f"{name}.suppress{end}" for name in names for end in ("", ".dead")}
+    assert given["permissions"] == before["permissions"]
+    (worker,) = [one for one in given["permissions"] if one["user"] == "dispatcher"]
+    assert all(re.search(worker[right], "email.suppress") for right in ("read", "write"))

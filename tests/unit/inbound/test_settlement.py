@@ -127,6 +127,19 @@ def test_each_recipient_not_reached_is_in_exactly_one_copy() -> None:
     assert [type(copy) for copy in copies] == [RetryCopy, RetryCopy, DeadCopy]
 
 
+def test_a_recipient_who_was_not_tried_spends_no_attempt() -> None:
+    listed = Rejected(
+        recipient=ANN, reason=FailureReason.SUPPRESSED, error="listed", attempt_spent=False
+    )
+
+    copies = settled(listed, never(BOB, FailureReason.RECIPIENT_REFUSED))
+
+    assert [(past(c).reason, past(c).attempt) for c in copies] == [
+        (FailureReason.RECIPIENT_REFUSED, 2),
+        (FailureReason.SUPPRESSED, ARRIVED.attempt),
+    ]
+
+
 def test_errors_are_told_once_each() -> None:
     (copy,) = settled(later(ANN), later(BOB, error="full"), later(CY))
 

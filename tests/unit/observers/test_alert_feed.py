@@ -55,6 +55,16 @@ def test_dead_letters_are_one_alert_for_each_cause_without_addresses() -> None:
     ]
 
 
+def test_who_is_suppressed_is_so_on_purpose_and_makes_no_alert() -> None:
+    suppressed = dead(FailureReason.SUPPRESSED, "the address is suppressed")
+
+    alerts = Scene().due(dispatched(suppressed, dead(REFUSED, "no")), after=GATHER)
+
+    assert [alert.cause for alert in alerts] == [
+        DeadLetterCause(reason=REFUSED, template="welcome", channel="email")
+    ]
+
+
 def test_a_message_that_cannot_be_read_has_the_channel_of_its_queue_and_no_template() -> None:
     [alert] = Scene().due(malformed("to: bob@example.com is twice"), after=GATHER)
 

@@ -72,6 +72,28 @@ def test_own_arguments_replace_those_of_the_work_queue_alone() -> None:
     assert arguments["email.retry.10000"]["x-queue-type"] == "quorum"
 
 
+def test_a_suppress_queue_is_ours_and_has_no_tiers() -> None:
+    settings = _settings(
+        queues=("email", "email.suppress"),
+        suppress_queues=("email.suppress",),
+        tiers=(timedelta(seconds=10),),
+        queue_arguments={"x-max-length": 5},
+    )
+
+    plans = queue_plans(settings, "email.suppress")
+
+    assert [plan.name for plan in plans] == ["email.suppress.dead", "email.suppress"]
+    assert not any(plan.is_work for plan in plans)
+    assert plans[-1].arguments == {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 50,
+        "x-dead-letter-exchange": "dispatcher",
+        "x-dead-letter-routing-key": "email.suppress.dead",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+
 @given(st.integers(1, 10**9))
 def test_an_exact_wait_hops_by_the_longest_step_that_fits(milliseconds: int) -> None:
     settings = _settings(tiers=(timedelta(seconds=2), timedelta(hours=12)))

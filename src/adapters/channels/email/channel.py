@@ -1,19 +1,14 @@
 """The channel `email`: SMTP relays, or a Maildir."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.channels.channel import (
-    Capture,
-    Channel,
-    ChannelContext,
-    SettingFault,
-    secret,
-    setting,
-)
+from adapters.channels.channel import Capture, Channel, ChannelContext
 from adapters.channels.finding import Finding
+from adapters.channels.setting_spec import SettingFault, secret, setting
 from adapters.channels.shared.captured import CapturedContent
 from adapters.secret import Secret
 from adapters.setting_values import parse_count, parse_path
@@ -28,6 +23,11 @@ if TYPE_CHECKING:
     from adapters.channels.shared.shown import ShownMessage
 
 _FOLDER = "mail"
+_USUAL = re.compile(
+    r"(?=.{1,254}\Z)(?=.{1,64}@)[a-z0-9]+(?:[._+-][a-z0-9]+)*@"
+    r"(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z][a-z0-9]*"
+)
+"""Addresses in the form in which they are compared."""
 _PING_TIMEOUT = 55.0  # a relay may be slow to greet: some are on purpose
 
 
@@ -86,6 +86,16 @@ def _check_address(address: str, _settings: EmailSettings | None = None) -> None
     parse_address(address)
 
 
+def _canonical(address: str) -> str:
+    """Without regard to capital letters: servers that distinguish them before the @ are rare, and a
+    person who wants no mail must get none."""
+    if _USUAL.fullmatch(address):  # seen at one glance: a list may have many
+        return address
+    from adapters.channels.email.headers import parse_address
+
+    return parse_address(address).wire.lower()
+
+
 def _read(source: bytes) -> CapturedContent:
     from adapters.channels.email.maildir import read_mail
 
@@ -135,6 +145,7 @@ CHANNEL = Channel(
     proxy_library=lambda settings: "socksio" if settings.oauth2_token_url else None,
     recipient=_recipient,
     check_address=_check_address,
+    canonical=_canonical,
     parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True),
     show=_show,
     carries_copies=True,

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.channels.channel import SettingFault, check_secrets
 from adapters.channels.email.channel import EmailSettings
 from adapters.channels.email.tokens import is_token
 from adapters.channels.email.url import is_loopback, parse_ehlo, parse_email_urls
+from adapters.channels.setting_spec import SettingFault, check_secrets
 from adapters.urls import parse_url
 
 _FOR_AN_ENDPOINT = ("client_id", "client_secret", "scope", "refresh_token")

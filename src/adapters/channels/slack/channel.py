@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.setting_spec import SettingFault, check_secrets, secret
 from adapters.channels.slack.parts import PARTS
-from adapters.channels.slack.people import is_email
+from adapters.channels.slack.people import is_email, is_id
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import check_http_url
 from adapters.urls import without_path
@@ -60,6 +61,10 @@ def _check_address(address: str, settings: SlackSettings) -> None:
         is_email(address)  # for an incoming webhook it is but a label
 
 
+def _canonical(address: str) -> str:
+    return address if is_id(address) else address.lower()
+
+
 async def _show(
     notification: Notification, content: Content, settings: SlackSettings
 ) -> "ShownMessage":
@@ -79,6 +84,7 @@ CHANNEL = Channel(
     faults=_faults,
     proxy_library=lambda settings: "socksio" if settings.token or settings.webhook_url else None,
     check_address=_check_address,
+    canonical=_canonical,
     comma_addresses=False,
     example="#orders",
     fake_address=lambda fake, _settings: f"#{fake.word()}-{fake.random_int(100, 999)}",

@@ -17,10 +17,15 @@ _CHANNEL_NAME = re.compile(r"#[^\s#<>&@,]{1,80}")
 _EMAIL = re.compile(r"[^\s@<>,]{1,64}@[^\s@<>,]{1,255}")
 
 
+def is_id(address: str) -> bool:
+    """Whether it is the id of a channel or a user."""
+    return _ID.fullmatch(address) is not None
+
+
 def is_email(address: str) -> bool:
     """Whether `address` must be looked up. Raises Permanent with reason RECIPIENT_INVALID for one
     that is neither an id (`C…`, `G…`, `D…`, `U…`, `W…`) nor `#name` nor an email address."""
-    if _ID.fullmatch(address) or _CHANNEL_NAME.fullmatch(address):
+    if is_id(address) or _CHANNEL_NAME.fullmatch(address):
         return False
     if _EMAIL.fullmatch(address):
         return True

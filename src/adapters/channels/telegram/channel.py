@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.channels.channel import Channel, ChannelContext, SettingFault, check_secrets, secret
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.setting_spec import SettingFault, check_secrets, secret
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import check_http_url
 from adapters.template_parts import ChannelParts, TemplatePart, note_in_markup
@@ -94,6 +95,7 @@ CHANNEL = Channel(
     faults=_faults,
     proxy_library=lambda settings: "socksio" if settings.token else None,
     check_address=lambda address, _settings: chat_of(address),
+    canonical=lambda address: str(chat_of(address)).lower(),
     number_addresses=True,
     comma_addresses=False,
     example=123456789,

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from adapters.channels.channel import Channel, ChannelContext, secret, setting
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.setting_spec import secret, setting
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import parse_switch
 from domain.ports import Notifier
@@ -34,6 +35,12 @@ def _check_address(address: str, _settings: WebhookSettings) -> None:
     url_of(address)
 
 
+def _canonical(address: str) -> str:
+    from adapters.channels.webhook.url import canonical_url
+
+    return canonical_url(address)
+
+
 CHANNEL = Channel(
     name="webhook",
     title="Webhooks",
@@ -41,6 +48,7 @@ CHANNEL = Channel(
     outlets=("secret",),
     make=_make,
     check_address=_check_address,
+    canonical=_canonical,
     has_secret_addresses=True,
     fake_address=lambda fake, _settings: f"https://example.com/hooks/{fake.uuid4()}",
 )

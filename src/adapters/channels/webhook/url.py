@@ -31,6 +31,13 @@ def url_of(address: str) -> httpx2.URL:
     return url
 
 
+def canonical_url(address: str) -> str:
+    """The URL with scheme and host in small letters, without its scheme's own port. Raises
+    Permanent."""
+    url = url_of(address)
+    return str(url.copy_with(port=None) if url.port == _PORTS[url.scheme] else url)
+
+
 def port_of(url: httpx2.URL) -> int:
     """The port that the URL names, else its scheme's."""
     return _PORTS[url.scheme] if url.port is None else url.port

@@ -97,8 +97,8 @@ def filters(function: Callable[..., T]) -> Callable[..., T]:
             channel=channel,
             template=template,
             reason=reason,
-            since=None if since is None else _time("--since", since),
-            until=None if until is None else _time("--until", until),
+            since=None if since is None else parse_time("--since", since),
+            until=None if until is None else parse_time("--until", until),
             ids=frozenset(ids),
         )
         return function(*arguments, wanted=wanted, **others)
@@ -115,7 +115,8 @@ def filters(function: Callable[..., T]) -> Callable[..., T]:
     return with_filter
 
 
-def _time(option: str, text: str) -> datetime:
+def parse_time(option: str, text: str) -> datetime:
+    """The time that an option names: an age such as 2h, or ISO 8601. Raises BadParameter."""
     with suppress(ValueError):
         return datetime.now(UTC) - parse_duration(text)
     try:

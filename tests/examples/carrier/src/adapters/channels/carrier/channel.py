@@ -5,14 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.channels.channel import (
-    Channel,
-    ChannelContext,
-    SettingFault,
-    check_secrets,
-    secret,
-    setting,
-)
+from adapters.channels.channel import Channel, ChannelContext
+from adapters.channels.setting_spec import SettingFault, check_secrets, secret, setting
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import check_http_url
 from adapters.template_parts import NO_ESCAPING, ChannelParts, TemplatePart

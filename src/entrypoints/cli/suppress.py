@@ -1,0 +1,162 @@
+"""`dispatcher suppress`: addresses that are not written to."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from adapters.channels import CHANNELS, DEFAULT
+from adapters.suppressions.lines import LONGEST_REASON
+from adapters.texts import short_text
+from adapters.urls import without_path
+from domain.notification import Recipient
+from domain.suppressions import Suppression, SuppressionStore
+from entrypoints.cli.app import channel_names
+from entrypoints.cli.application import (
+    Application,
+    confirm,
+    opened,
+    print_json,
+    print_table,
+    printable,
+    words,
+)
+from entrypoints.cli.failed.selection import parse_time
+from entrypoints.settings import SettingsInvalid, variable
+from entrypoints.settings.values import not_forbidden
+from entrypoints.start import read_option
+from entrypoints.suppressing import canonical_address
+
+_CHANNEL = click.option(
+    "--channel",
+    default=DEFAULT.name,
+    show_default=True,
+    help="The channel that the addresses are of.",
+    shell_complete=channel_names,
+)
+
+
+@click.group("suppress")
+def command() -> None:
+    """Add, remove and list addresses that are not written to.
+
+    They are kept where DISPATCHER_SUPPRESSIONS says: in a file, or on a Redis server. Messages to
+    them are dead-lettered as `suppressed`, without an attempt.
+    """
+
+
+@command.command("add")
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
+@_CHANNEL
+@click.option("--reason", default="", help="Why, in your words; it is in the dead letters.")
+def add(addresses: tuple[str, ...], channel: str, reason: str) -> None:
+    """Add addresses. One that is there already keeps its reason and date."""
+    today, why = datetime.now(UTC).date(), short_text(reason, LONGEST_REASON)
+    wanted = _canonical(channel, addresses)
+    with opened() as app:
+        store = _store(app)
+        for address in wanted:
+            entry = Suppression(channel=channel, address=address, reason=why, since=today)
+            is_new = app.run(store.add(entry))
+            words(f"{printable(address)} {'is suppressed' if is_new else 'was suppressed before'}")
+
+
+@command.command("remove")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@_CHANNEL
+@click.option("--all", "all_", is_flag=True, help="All addresses of the channel.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(addresses: tuple[str, ...], channel: str, all_: bool, yes: bool) -> int:
+    """Remove addresses: they get messages again. `--all` asks first.
+
+    Exits with 1 where one is not on the list. What is dead is not sent by this: dispatcher failed
+    retry --reason suppressed.
+    """
+    if bool(addresses) == all_:
+        raise click.UsageError("name the addresses, or give --all")
+    wanted = _canonical(channel, addresses)
+    with opened() as app:
+        store = _store(app)
+        if all_:
+            entries = app.run(store.entries())
+            wanted = [entry.address for entry in entries if entry.channel == channel]
+            confirm(f"Remove all {len(wanted)} addresses of {channel}?", yes=yes)
+        absent = 0
+        for address in wanted:
+            is_done = app.run(store.remove(channel, address))
+            absent += not is_done
+            words(f"{printable(address)} {'is removed' if is_done else 'is not on the list'}")
+    return int(absent > 0)
+
+
+@command.command("list")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@click.option("--channel", help="Only this channel.", shell_complete=channel_names)
+@click.option("--reason", help="Only with this text in the reason.")
+@click.option("--since", help="Only since then: an age such as 2d, or a date.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(
+    addresses: tuple[str, ...],
+    channel: str | None,
+    reason: str | None,
+    since: str | None,
+    as_json: bool,
+) -> int:
+    """List the addresses, or only those named. Exits with 1 where a named one is not listed."""
+    earliest = None if since is None else parse_time("--since", since).date()
+    named = _canonical(channel or DEFAULT.name, addresses)
+    if addresses:
+        channel = channel or DEFAULT.name
+    with opened() as app:
+        entries = app.run(_store(app).entries())
+    found = [
+        entry
+        for entry in sorted(entries, key=lambda one: (one.channel, one.address))
+        if channel in {None, entry.channel}
+        and (not named or entry.address in named)
+        and (reason is None or reason.lower() in entry.reason.lower())
+        and (earliest is None or (entry.since is not None and entry.since >= earliest))
+    ]
+    if as_json:
+        print_json([_as_json(entry) for entry in found])
+    elif found:
+        rows = [(one.channel, _shown(one), one.since or "", one.reason) for one in found]
+        print_table(["channel", "address", "date", "reason"], rows)
+    else:
+        words("no address is suppressed" if not entries else "no address fits")
+    return int(any(one not in {entry.address for entry in found} for one in named))
+
+
+def _as_json(entry: Suppression) -> dict[str, str | None]:
+    since = entry.since.isoformat() if entry.since else None
+    about = {"channel": entry.channel, "address": entry.address}
+    return {**about, "reason": entry.reason, "date": since}
+
+
+def _shown(entry: Suppression) -> str:
+    """The address in a table; of one that may hold a secret only the beginning."""
+    channel = CHANNELS.get(entry.channel)
+    is_secret = channel is not None and channel.has_secret_addresses
+    return without_path(entry.address) if is_secret else entry.address
+
+
+def _canonical(channel: str, addresses: Sequence[str]) -> list[str]:
+    """The addresses as they are compared. Raises BadParameter, or SettingsInvalid for a channel of
+    another program."""
+    read_option("--channel", not_forbidden, channel)
+    found = []
+    for text in addresses:
+        try:
+            found.append(canonical_address(channel, Recipient.parse(text).address))
+        except ValueError as error:
+            raise click.BadParameter(f"{printable(text)}: {error}") from None
+    return found
+
+
+def _store(app: Application) -> SuppressionStore:
+    """The list. Raises SettingsInvalid, also where it is not set."""
+    asked = app.container.suppressions()
+    if asked is None:
+        fault = "must be set to the path of a file, or to a redis:// URL for a fleet"
+        raise SettingsInvalid([f"{variable('suppressions')}: {fault}"])
+    return asked.store

@@ -1,0 +1,179 @@
+"""DISPATCHER_SUPPRESSIONS: which value it takes, which queues come with it, what is one address."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.channels import CHANNELS
+from adapters.channels.email.headers import parse_address
+from domain.suppressions import SuppressionsUnavailable
+from entrypoints.cli.about import value_of
+from entrypoints.cli.app import UNAVAILABLE, explained
+from entrypoints.cli.suppress import command
+from entrypoints.settings import SettingsInvalid
+from entrypoints.suppressing import canonical_address, suppression_store
+from tests.unit.entrypoints.loading import RABBIT, faults, load
+
+EMAIL = {**RABBIT, "DISPATCHER_EMAIL_URL": "smtp://relay.example.org"}
+
+
+def test_without_it_there_is_no_queue_for_addresses() -> None:
+    settings = load(EMAIL)
+
+    assert settings.suppress_queues == {}
+    assert settings.consumed_queues == settings.managed_queues == ("email",)
+    assert not any("suppress" in queue for queue in settings.queue_channels)
+
+
+def test_with_it_there_is_one_next_to_each_queue_that_is_consumed(tmp_path: Path) -> None:
+    settings = load({**EMAIL, "DISPATCHER_SUPPRESSIONS": str(tmp_path / "list")})
+
+    assert settings.consumed_queues == settings.managed_queues == ("email", "email.suppress")
+    assert settings.active_queues == {"email": "email"}
+    assert settings.queue_channels["slack.suppress"] == "slack"
+
+
+def test_an_operator_s_machine_looks_after_all_of_them(tmp_path: Path) -> None:
+    settings = load({**RABBIT, "DISPATCHER_SUPPRESSIONS": str(tmp_path / "list")})
+
+    queues = ("email", "telegram", "slack")
+    assert settings.managed_queues == (*queues, *(f"{queue}.suppress" for queue in queues))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("absent/list.txt", "the folder absent does not exist; create it"),
+        (".", "is a folder; name a file in it"),
+        ("http://h/", "must be the path of a file, or begin with redis://"),
+        ("sqlite:///x", "must be the path of a file, or begin with redis://"),
+        ("redis+cluster://h", "a Redis Cluster cannot hold the suppressions"),
+        ("redis://u:s3cret@h:port/", "percent-encode"),
+        ("redis://:s3cret@h/?colour=red", "unknown option"),
+    ],
+)
+def test_a_value_that_cannot_hold_a_list_is_refused(value: str, words: str) -> None:
+    [fault] = faults({**EMAIL, "DISPATCHER_SUPPRESSIONS": value})
+
+    assert fault.startswith("DISPATCHER_SUPPRESSIONS: ")
+    assert words in fault
+    assert "s3cret" not in fault
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("redis://u:s3cret@h/2", "redis://u:***@h/2"), ("list.txt", "list.txt")],
+)
+def test_the_value_is_shown_without_its_password(value: str, expected: str) -> None:
+    settings = load({**EMAIL, "DISPATCHER_SUPPRESSIONS": value})
+
+    assert value_of(settings, "suppressions") == (expected, False)
+
+
+def test_a_work_queue_must_not_have_the_name_of_one_for_addresses(tmp_path: Path) -> None:
+    queues = {"DISPATCHER_QUEUES": "email=mail,slack=mail.suppress"}
+
+    assert load({**EMAIL, **queues}).queue_channels == {"mail": "email", "mail.suppress": "slack"}
+    [fault] = faults({**EMAIL, **queues, "DISPATCHER_SUPPRESSIONS": str(tmp_path / "list")})
+
+    assert fault.startswith("DISPATCHER_QUEUES: 'mail.suppress' is how the queue for addresses")
+
+
+def test_a_producer_s_exchange_may_lead_to_the_queue_for_addresses(tmp_path: Path) -> None:
+    bindings = {"DISPATCHER_BINDINGS": "bounces:hard=email.suppress"}
+
+    assert faults({**EMAIL, **bindings})[0].startswith("DISPATCHER_BINDINGS: ")
+    load({**EMAIL, **bindings, "DISPATCHER_SUPPRESSIONS": str(tmp_path / "list")})
+
+
+def test_a_broken_file_stops_the_start_and_names_each_line(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("ann@example.com\nann\nfax:1\n")
+    url = load({**EMAIL, "DISPATCHER_SUPPRESSIONS": str(path)}).suppressions
+    assert url is not None
+
+    with pytest.raises(SettingsInvalid) as refused:
+        suppression_store(url)
+
+    begins = [f"DISPATCHER_SUPPRESSIONS: {path}: line {number}: " for number in (2, 3)]
+    assert [f[: len(b)] for f, b in zip(refused.value.faults, begins, strict=True)] == begins
+
+
+@pytest.mark.parametrize(
+    ("channel", "one", "other"),
+    [
+        ("email", "Ann@Example.COM", "ann@example.com"),
+        ("email", "ann@bücher.example", "ANN@xn--bcher-kva.EXAMPLE"),
+        ("email", "é@example.com", "É@example.com"),
+        ("telegram", "@TheShop", "@theshop"),
+        ("slack", "#Orders", "#orders"),
+        ("slack", "Ann@Example.com", "ann@example.com"),
+        ("webhook", "https://Hooks.example.org/a", "https://hooks.example.org:443/a"),
+        ("apprise", "OPS", "ops"),
+    ],
+)
+def test_two_spellings_of_one_address_are_the_same(channel: str, one: str, other: str) -> None:
+    assert canonical_address(channel, one) == canonical_address(channel, other)
+
+
+@given(
+    st.from_regex(r"[a-z0-9._+-]{1,70}@[a-z0-9.-]{1,80}", fullmatch=True)
+    | st.emails().map(str.lower)
+)
+def test_what_is_seen_at_one_glance_is_what_the_whole_check_says(address: str) -> None:
+    try:
+        expected = parse_address(address).wire.lower()
+    except ValueError:
+        return  # a list may have it: no mail is sent to it anyway
+
+    assert canonical_address("email", address) == expected
+
+
+@pytest.mark.parametrize(
+    ("channel", "one", "other"),
+    [
+        ("email", "ann@example.com", "an.n@example.com"),
+        ("telegram", "42", "-42"),
+        ("webhook", "https://hooks.example.org/a", "https://hooks.example.org/A"),
+        ("webhook", "https://hooks.example.org/a", "https://hooks.example.org:8443/a"),
+    ],
+)
+def test_two_addresses_stay_two(channel: str, one: str, other: str) -> None:
+    assert canonical_address(channel, one) != canonical_address(channel, other)
+
+
+@pytest.mark.parametrize(
+    ("channel", "address"),
+    [("email", "ann"), ("telegram", "ann"), ("fax", "1"), ("slack", "two words"), ("apprise", "")],
+)
+def test_what_is_no_address_of_the_channel_is_refused(channel: str, address: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        canonical_address(channel, address)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_what_is_canonical_stays_as_it_is(name: str) -> None:
+    examples = {
+        "email": "ann@example.com",
+        "telegram": "-100123",
+        "slack": "C0123ABCD",
+        "webhook": "https://hooks.example.org/A?b=C",
+        "apprise": "ops",
+    }
+
+    assert canonical_address(name, examples[name]) == examples[name]
+
+
+def test_a_list_that_is_away_is_an_unavailable_service() -> None:
+    assert explained(SuppressionsUnavailable("redis is away")) == (["redis is away"], UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["add"], ["remove"], ["remove", "a@b.org", "--all"], ["add", "ann"], ["list", "ann"]],
+)
+def test_a_wrong_use_is_found_before_anything_is_done(arguments: list[str]) -> None:
+    assert CliRunner().invoke(command, arguments).exit_code == 2
