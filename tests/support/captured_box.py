@@ -5,10 +5,10 @@ from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlencode
 
+from entrypoints.mailbox.captured import mailbox_of, places
+from entrypoints.mailbox.mailbox_pages import CapturedMailbox
 from entrypoints.mailbox.mailhog_api import MailHogApi
-from entrypoints.pages.captured import mailbox_of, places
 from entrypoints.pages.live import Refreshes
-from entrypoints.pages.mailbox_pages import CapturedMailbox
 from entrypoints.pages.web import make_app
 from entrypoints.settings import Settings
 from tests.support.pages import PageAnswer, ask

@@ -31,7 +31,7 @@ _COMMANDS = {
         "Show every template with its examples in a browser, on this machine.",
     ),
     "mailbox": (
-        "pages.mailbox",
+        "mailbox.command",
         "Take mails by SMTP, show all captured messages in a browser, on this machine.",
     ),
     "suppress": (

@@ -11,6 +11,7 @@ from http import HTTPMethod
 from pathlib import Path
 from typing import Any
 
+from entrypoints.mailbox.captured import CapturedPlace, KeptFile, kept_files, remove
 from entrypoints.mailbox.envelope import read_arrived
 from entrypoints.mailbox.mailhog_message import Json, mailhog_id, mailhog_message
 from entrypoints.mailbox.mailhog_reply import (
@@ -22,7 +23,6 @@ from entrypoints.mailbox.mailhog_reply import (
     json_reply,
     number_in,
 )
-from entrypoints.pages.captured import CapturedPlace, KeptFile, kept_files, remove
 
 _PAGE, _LARGEST_PAGE = 50, 250
 _ALL = 1000  # what version 1 lists

@@ -12,9 +12,9 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final
 
+from entrypoints.mailbox.captured import digest_of
 from entrypoints.mailbox.envelope import ArrivedMail
 from entrypoints.mailbox.smtp import HOSTNAME
-from entrypoints.pages.captured import digest_of
 
 Json = dict[str, Any]
 

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 
 import click
 
+from entrypoints.mailbox.captured import CapturedPlace, changed_at
 from entrypoints.mailbox.envelope import ArrivedMail, MailKeeper
 from entrypoints.mailbox.mailhog_message import mailhog_id
 from entrypoints.mailbox.smtp import serve_smtp
-from entrypoints.pages.captured import CapturedPlace, changed_at
 
 SMTP_PORT = 1025
 """MailHog's, and that of most that stand in for it."""

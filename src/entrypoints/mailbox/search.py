@@ -2,7 +2,7 @@
 
 import re
 
-from entrypoints.pages.captured import Captured
+from entrypoints.mailbox.captured import Captured
 
 _TAG = re.compile(
     r"<(?:style|script)\b(?:.*?</(?:style|script)>|.*)|<[^<>]*>", re.DOTALL | re.IGNORECASE

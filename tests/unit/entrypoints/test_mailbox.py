@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.pages.captured import everything, places
+from entrypoints.mailbox.captured import everything, places
 from entrypoints.pages.views import FOREIGN_POLICY
 from entrypoints.settings import Settings
 from tests.support.captured_box import Box, a_mail, keep, keep_mail

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoints.pages.html_check import CLIPPED_AT, check_html, client_features
+from entrypoints.mailbox.html_check import CLIPPED_AT, check_html, client_features
 
 
 def found(html: str) -> dict[str, tuple[int, int]]:

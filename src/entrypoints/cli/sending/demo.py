@@ -20,7 +20,7 @@ from domain.notification import JsonValue
 from entrypoints.cli.application import Application, opened, print_entries, words
 from entrypoints.cli.sending.fake import fake_messages
 from entrypoints.cli.sending.init import write_templates
-from entrypoints.pages.captured import everything, places
+from entrypoints.mailbox.captured import everything, places
 from entrypoints.settings import FIELDS, Settings, load_settings, variable
 from entrypoints.start import load
 

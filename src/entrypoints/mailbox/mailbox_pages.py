@@ -13,9 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from entrypoints.cli.application import ago
-from entrypoints.mailbox.mailhog_api import MailHogApi, event_of
-from entrypoints.mailbox.search import has_words
-from entrypoints.pages.captured import (
+from entrypoints.mailbox.captured import (
     Captured,
     CapturedPlace,
     KeptFile,
@@ -23,8 +21,10 @@ from entrypoints.pages.captured import (
     kept_files,
     remove,
 )
-from entrypoints.pages.captured_bubbles import bubbles_of
-from entrypoints.pages.html_check import check_html
+from entrypoints.mailbox.captured_bubbles import bubbles_of
+from entrypoints.mailbox.html_check import check_html
+from entrypoints.mailbox.mailhog_api import MailHogApi, event_of
+from entrypoints.mailbox.search import has_words
 from entrypoints.pages.live import Refreshes
 from entrypoints.pages.views import foreign, missing, page, remote_pictures
 from entrypoints.pages.web import form_of, path_of

@@ -10,7 +10,7 @@ from adapters.channels.shared.shown import Bubble
 from domain.content import Content
 from domain.errors import DispatcherError
 from domain.notification import Attachment, JsonValue, Notification, Recipient
-from entrypoints.pages.captured import Captured
+from entrypoints.mailbox.captured import Captured
 from entrypoints.settings import Settings
 
 

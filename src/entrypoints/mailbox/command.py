@@ -40,12 +40,12 @@ def command(
 def _serve(
     settings: Settings, address: PageAddress, smtp_port: int | None, cors_origin: str
 ) -> None:
+    from entrypoints.mailbox.captured import mailbox_of, places
     from entrypoints.mailbox.envelope import MailKeeper
+    from entrypoints.mailbox.mailbox_pages import CapturedMailbox
     from entrypoints.mailbox.mailhog_api import MailHogApi
     from entrypoints.mailbox.receiving import looking, receiving, smtp_socket, smtp_words
-    from entrypoints.pages.captured import mailbox_of, places
     from entrypoints.pages.live import Refreshes
-    from entrypoints.pages.mailbox_pages import CapturedMailbox
     from entrypoints.pages.web import make_app
 
     found, refreshes = places(settings), Refreshes()
