@@ -49,6 +49,7 @@ def render_options(settings: Settings) -> RenderOptions:
         settle=settings.templates_settle.total_seconds(),
         own_filters=settings.templates_filters,
         channels={name: one.parts for name, one in CHANNELS.items()},
+        inline_css=settings.templates_inline_css,
     )
 
 

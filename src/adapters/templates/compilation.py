@@ -143,5 +143,12 @@ class Compiler:
                     parts.setdefault(part, {})[locale] = template
         manifest = work.manifest(entry, self._channels)
         sources = work.sources(entry.paths)
-        translates = any(TRANSLATES in work.uses.get(path, ()) for path in sources)
-        return CompiledTemplate(entry, manifest, parts, sources, translates)
+        preheader = {
+            locale: work.compile_text(entry, text) for locale, text in manifest.preheader.items()
+        }
+        unsubscribe = tuple([work.compile_text(entry, text) for text in manifest.unsubscribe])
+        paths = (*sources, entry.manifest or "")
+        translates = any(TRANSLATES in work.uses.get(path, ()) for path in paths)
+        return CompiledTemplate(
+            entry, manifest, parts, sources, translates, preheader, unsubscribe
+        )

@@ -10,7 +10,7 @@ from jinja2 import nodes
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
 
-from adapters.template_parts import HTML_ESCAPING, Escaping
+from adapters.template_parts import HTML_ESCAPING, NO_ESCAPING, Escaping
 from adapters.templates.catalogue import LOCALE_FOLDER, SUFFIX, Entry
 from adapters.templates.failures import compile_fault
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
@@ -87,6 +87,18 @@ class Compilation:
                 except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises anything
                     self.refuse(one, compile_fault(one, error))
         return None if path in self.faults else environment.get_template(path)
+
+    def compile_text(self, entry: Entry, source: str) -> jinja2.Template:
+        """Compile a text of a template.toml, whose `source` begins with the lines before it."""
+        environment, path = self._environments[NO_ESCAPING], entry.manifest or ""
+        try:
+            code = environment.compile(source, path, path)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.refuse(path, compile_fault(path, error))
+            code = environment.compile("", path, path)
+        template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
+        self.uses[path] = (*self.uses.get(path, ()), *uses_of(template))
+        return template
 
     def sources(self, paths: Iterable[str]) -> tuple[str, ...]:
         """These files and all that they name."""

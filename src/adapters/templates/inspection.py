@@ -131,8 +131,9 @@ def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
 
 def _trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
     environment = parsing_environment()
-    sources = snapshot.templates[template].sources
-    trees = [environment.parse(snapshot.texts[path]) for path in sources]
+    one = snapshot.templates[template]
+    texts = [*(snapshot.texts[path] for path in one.sources), *one.manifest.sources]
+    trees = [environment.parse(text) for text in texts]
     for used in chain.from_iterable(tree.find_all(nodes.Filter) for tree in trees):
         environment.filters.setdefault(used.name, str)  # ours, and those of the set's own
     return trees

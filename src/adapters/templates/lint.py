@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from adapters.template_parts import ChannelParts
+from adapters.template_parts import HTML, ChannelParts
 from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
@@ -23,6 +23,7 @@ from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
 from domain.errors import Permanent
+from domain.events import Event, StylesNotInlined
 from domain.ports import RenderRequest
 
 Severity = Literal["error", "warning"]
@@ -44,16 +45,35 @@ class LintFinding:
 def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]:
     """Compile the set and render every example for every channel its template serves."""
     nulls: list[NullUsed] = []
+    reports = _StyleReports()
     try:
         options = replace(options, nulls=nulls)
-        templates = FilesystemTemplates(root, options=options, allow_broken=True)
+        templates = FilesystemTemplates(root, options=options, allow_broken=True, events=reports)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
     findings = _of_files(templates.snapshot) + _of_languages(templates.snapshot)
     for info in list_templates(templates.snapshot):
         found = _of_template(templates, nulls, info, now)
         findings += dict.fromkeys(found)  # what fails on two channels is said once
+        findings += reports.findings(info)
     return findings
+
+
+class _StyleReports:
+    """An EventSink that keeps which styles could not be inlined."""
+
+    def __init__(self) -> None:
+        self._errors: dict[str, str] = {}
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, StylesNotInlined):
+            self._errors[event.template] = event.error
+
+    def findings(self, info: TemplateInfo) -> Iterator[LintFinding]:
+        """What is to be said of this template."""
+        if error := self._errors.get(info.name):
+            path = min(info.parts[HTML.name].values())
+            yield _warning(info, path, f"the styles are not inlined: {error}")
 
 
 def _of_files(snapshot: Snapshot) -> list[LintFinding]:

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import OWN_FILTERS
 from adapters.templates.compilation import Compiler
 from adapters.templates.environment import DeadlineExceeded
-from adapters.templates.failures import render_failure
+from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import (
     FileSet,
     FolderUnstable,
@@ -25,6 +26,9 @@ from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest
 
+if TYPE_CHECKING:
+    from adapters.templates.finishing import Finisher
+
 _MEMORY_PER_OUTPUT_BYTE = 32  # chunks, their join, four bytes a character, and room to work
 _LEAST_MEMORY = 64 * 2**20
 
@@ -37,7 +41,8 @@ class RenderOptions:
     `nulls`: where such nulls are noted. `autoescape_flat`: bare NAME.jinja2 files are
     escaped. `settle`: seconds that a file written in place must rest before it is taken.
     `channels`: what each sends; a template.toml may name these; empty: any. `own_filters`: whether
-    the set's `filters.py` is run.
+    the set's `filters.py` is run. `inline_css`: where template.toml does not say it, the rules of
+    style sheets go into the tags.
     """
 
     max_output: int = 5 * 2**20
@@ -48,6 +53,7 @@ class RenderOptions:
     settle: float = 2.0
     channels: Mapping[str, ChannelParts] = field(default_factory=dict)
     own_filters: bool = False
+    inline_css: bool = False
 
 
 class FilesystemTemplates:
@@ -132,6 +138,8 @@ class FilesystemTemplates:
             work = partial(speak, request.locale, request.timezone, rendering.content)
         try:
             content = within_limits(work, seconds=self._options.timeout, memory=self._memory)
+        except RenderFailure:
+            raise
         except (Exception, DeadlineExceeded) as error:  # noqa: BLE001 - templates raise anything
             raise render_failure(
                 request.template, error, snapshot.texts, rendering.context
@@ -144,7 +152,17 @@ class FilesystemTemplates:
                 f"{language}: it needs {wanted}",
                 reason=FailureReason.TEMPLATE_MISSING,
             )
-        return content
+        inlines = template.manifest.inline_css
+        inlines = self._options.inline_css if inlines is None else inlines
+        if not (inlines or content.preheader):
+            return content
+        return self._finisher.finished(request.template, rendering, content, inline_css=inlines)
+
+    @cached_property
+    def _finisher(self) -> "Finisher":
+        from adapters.templates.finishing import Finisher  # loaded where a template asks for it
+
+        return Finisher(self._events)
 
     def _compile(self, files: FileSet) -> Snapshot:
         if self._options.own_filters:

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class CompiledTemplate:
     """A template ready to render: part -> locale -> compiled file. `sources`: the files of its
-    parts and all that these name. `translates`: whether these have texts to translate."""
+    parts and all that these name. `translates`: whether these have texts to translate. `preheader`:
+    by locale, and `unsubscribe`: the links, both from its template.toml."""
 
     entry: Entry
     manifest: Manifest
     parts: Mapping[str, Mapping[str, jinja2.Template]]
     sources: tuple[str, ...]
     translates: bool = False
+    preheader: Mapping[str, jinja2.Template] = field(default_factory=dict)
+    unsubscribe: tuple[jinja2.Template, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

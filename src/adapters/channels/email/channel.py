@@ -122,7 +122,7 @@ CHANNEL = Channel(
     proxy_library=lambda settings: "socksio" if settings.oauth2_token_url else None,
     recipient=_recipient,
     check_address=_check_address,
-    parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True),
+    parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True, has_headers=True),
     carries_copies=True,
     carries_files=True,
 )

@@ -16,6 +16,7 @@ from adapters.templates import (
     list_templates,
 )
 from adapters.templates.inspection import parameters_schema
+from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
 from entrypoints.cli.app import channel_names, template_names
@@ -93,14 +94,21 @@ def render(
         words(f"there is no part {part!r}; there are {', '.join(content.parts)}")
         return 1
     if as_json:
-        print_json({"subject": content.subject, **content.parts})
+        print_json({**_shown(content), **content.parts})
     elif part is not None:
         click.echo(content.parts[part])
     else:
-        click.echo(f"Subject: {content.subject or ''}")
+        for name, text in _shown(content).items():
+            click.echo(f"{name.capitalize() if name.islower() else name}: {text or ''}")
         for name, text in content.parts.items():
             click.echo(f"\n--- {name} ---\n{text}")
     return 0
+
+
+def _shown(content: Content) -> dict[str, str | None]:
+    """What an inbox shows of a message, and the header fields that its template gives."""
+    preheader = {"preheader": content.preheader} if content.preheader else {}
+    return {"subject": content.subject, **preheader, **dict(content.headers)}
 
 
 def _request(
