@@ -12,7 +12,7 @@ WORKDIR /build
 RUN apt-get -q update && apt-get -q install -y --no-install-recommends binutils && \
     python3 -m venv /tools && python3 -m venv --without-pip /opt/dispatcher
 COPY requirements/ requirements/
-# Optional parts, with commas: redis, apprise, otel. Each has a lock file of its own.
+# Optional parts, with commas: redis, apprise, otel, mjml. Each has a lock file of its own.
 ARG EXTRAS=redis
 # A build behind a proxy of your own gives pip's settings and authorities as secrets.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \

@@ -68,7 +68,7 @@ def inlined(page: str) -> str:
     sheets = [found[0] for found in tags if found[1]]
     if not sheets:
         return page
-    if len(tags) > _MAY_BE_DEEP and _depth(page) > _DEEPEST:
+    if page.count("<") > _MAY_BE_DEEP and _depth(page) > _DEEPEST:
         raise NotInlined(f"the page has more than {_DEEPEST} tags within each other")
     if len(tags) * sum(sheet.count("{") for sheet in sheets) > _MOST_WORK:
         raise NotInlined("the page has too many rules for so many tags")
@@ -91,7 +91,7 @@ def _depth(page: str) -> int:
     calls within calls, which would end the process where there are very many."""
     opened = Counter[str]()
     depth = deepest = 0
-    for tag, _, _ in tokens(UNSEEN.sub("", page))[1]:
+    for tag, _, _ in tokens(page)[1]:
         name = tag.lower().lstrip("/")
         if name in _NEVER_IN_ITSELF:
             continue

@@ -33,6 +33,7 @@ _NOTHING_OWN = ChannelParts()
 _HTML = "html"
 _forms = TextForms()
 _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
+_IS_MJML = re.compile(r"(?:\s+|<!--.*?-->)*+<mjml[\s>]", re.DOTALL)
 _LONGEST_TEXT = 10_000
 _MOST_BATCHES = 10  # of a page's chunks that are kept
 _PAGE = resource.getpagesize()
@@ -173,7 +174,23 @@ class Rendering:
                 self._page = batch if len(texts) == 1 else self._page + batch
                 if len(texts) > _MOST_BATCHES:
                     self._page = []
-        return "".join(texts)
+        text = "".join(texts)
+        return self._of_mjml(text) if part == _HTML and _IS_MJML.match(text) else text
+
+    def _of_mjml(self, page: str) -> str:
+        from adapters.templates.mjml_pages import MjmlUnusable, html_of  # needs an extra
+
+        self._page = []  # the page has other chunks
+        try:
+            return html_of(page)
+        except MjmlUnusable as error:
+            files = self._template.entry.parts[_HTML]
+            path = files[localized(files, self._request.locale) or ""]
+            raise RenderFailure(
+                f"the MJML {error} in {path}",
+                reason=FailureReason.TEMPLATE_ERROR,
+                place=TemplatePlace(path, 1, ""),
+            ) from None
 
 
 class _Alarm:

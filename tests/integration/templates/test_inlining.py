@@ -163,6 +163,10 @@ def test_nothing_is_loaded_from_elsewhere(tmp_path: Path, server: tuple[str, Pat
             (f"<style>{name}{{top:0}}</style>" + tag * 20_000, "tags within each other")
             for name, tag in (("div", "<div>"), ("b", "<b>"), ("i", "<svg>"), ("b", "<b></i>"))
         ),
+        *(
+            (f"<style>p{{top:0}}</style><{name}>" + "<div>" * 20_000, "tags within each other")
+            for name in ("template", "svg", "noscript", "select", "math")
+        ),
         ("<style>p{top:0}</style>" + "<b><table><td></b>" * 9000, "tags within each other"),
     ],
 )
