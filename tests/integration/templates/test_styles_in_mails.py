@@ -1,18 +1,21 @@
 """Mails of templates whose style sheets are inlined: where it is switched on, and what may go
 wrong."""
 
+import json
 from datetime import UTC, datetime
+from mailbox import Maildir
 from pathlib import Path
 
 import pytest
 import structlog
 
 from adapters.observers.subscribers import EventLog
-from adapters.templates import FilesystemTemplates, lint
+from adapters.templates import FilesystemTemplates, examples_of, lint
 from adapters.templates.text_alternative import text_from_html
 from domain.content import Content
 from domain.ports import RenderRequest
 from tests.support.rendering import render_options
+from tests.support.worker import run_command
 
 _NOW = datetime(2024, 3, 1, tzinfo=UTC)
 _PAGE = "<style>.a{top:0}.gone{display:none}</style><body><p class=a>{{ name }}<p class=gone>no"
@@ -127,7 +130,54 @@ def test_the_shipped_templates_keep_their_look_for_phones_and_dark_mode(template
 
 
 def _request(folder: Path, template: str) -> RenderRequest:
-    from adapters.templates import examples_of
-
     snapshot = FilesystemTemplates(folder, options=render_options()).snapshot
     return examples_of(snapshot, template)[0].request(template, "email", _NOW)
+
+
+def test_render_shows_what_template_toml_makes_of_a_mail(tmp_path: Path) -> None:
+    toml = (
+        "inline_css = true\npreheader = 'For {{ name }}'\n"
+        "list_unsubscribe = 'https://e.org/u/{{ name }}'\nlist_unsubscribe_one_click = true\n"
+    )
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    _folder(folder, a__html_jinja2=_PAGE, a__template_toml=toml)
+    words = ("templates", "render", "a", "--data", '{"name": "Ada"}', "--subject", "Hi")
+
+    shown = run_command(*words, settings={}, cwd=tmp_path)
+    made = run_command(*words, "--json", settings={}, cwd=tmp_path)
+    plain = run_command(*words, settings={"templates_inline_css": "on"}, cwd=tmp_path)
+
+    assert shown.stdout.splitlines()[:4] == [
+        "Subject: Hi",
+        "Preheader: For Ada",
+        "List-Unsubscribe: <https://e.org/u/Ada>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    ]
+    assert _STYLED in json.loads(made.stdout)["html"]
+    assert plain.stdout == shown.stdout
+
+
+def test_a_sent_mail_has_it_all(tmp_path: Path) -> None:
+    toml = (
+        "inline_css = true\npreheader = 'For {{ name }}'\nlist_unsubscribe = 'mailto:u@e.org'\n"
+    )
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    _folder(folder, a__html_jinja2=_PAGE, a__template_toml=toml)
+    own = {"List-Unsubscribe": "<mailto:other@e.org>"}
+    for name, more in (("Ada", {}), ("Bob", {"headers": own})):
+        message = {"from": "s@e.org", "subject": name, "parameters": {"name": name}, **more}
+        words = ("send", "a", "--to", "ann@example.org", "--data", json.dumps(message))
+        assert run_command(*words, settings={}, cwd=tmp_path).returncode == 0
+
+    settings = {"email_url": f"maildir:{tmp_path}/mails"}
+    run_command("worker", "--drain", settings=settings, cwd=tmp_path)
+
+    mails = {mail["Subject"]: mail for mail in Maildir(str(tmp_path / "mails"), create=False)}
+    assert mails["Ada"]["List-Unsubscribe"] == "<mailto:u@e.org>"
+    assert mails["Bob"]["List-Unsubscribe"] == "<mailto:other@e.org>"
+    text, html = (part.get_payload(decode=True).decode() for part in mails["Ada"].get_payload())
+    assert text.strip() == "Ada"
+    assert _STYLED in html
+    assert ">For Ada&#8199;&#847;" in html
