@@ -63,13 +63,18 @@ def messages_of(snapshot: Snapshot) -> list[tuple[str, TemplateMessage]]:
                 found += [(path, one) for one in messages]
     if faults:
         raise TemplateSetBroken(tuple(faults))
-    return found + list(_subjects(snapshot))
+    return found + list(_in_manifests(snapshot, environment))
 
 
-def _subjects(snapshot: Snapshot) -> Iterator[tuple[str, TemplateMessage]]:
-    """The subjects in each template.toml whose template has texts to translate."""
+def _in_manifests(
+    snapshot: Snapshot, environment: jinja2.Environment
+) -> Iterator[tuple[str, TemplateMessage]]:
+    """The subject in each template.toml whose template has texts to translate, and the texts to
+    translate in its preheader and links."""
     for template in snapshot.templates.values():
         path, subject = template.entry.manifest, template.manifest.subject
+        for source in template.manifest.sources if path is not None else ():
+            yield from ((path or "", one) for one in messages_in(environment.parse(source)))
         if template.translates and path is not None and subject:
             text = snapshot.texts[path]
             at = _SUBJECT.search(text)
