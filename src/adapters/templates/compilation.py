@@ -149,6 +149,4 @@ class Compiler:
         unsubscribe = tuple([work.compile_text(entry, text) for text in manifest.unsubscribe])
         paths = (*sources, entry.manifest or "")
         translates = any(TRANSLATES in work.uses.get(path, ()) for path in paths)
-        return CompiledTemplate(
-            entry, manifest, parts, sources, translates, preheader, unsubscribe
-        )
+        return CompiledTemplate(entry, manifest, parts, sources, translates, preheader, unsubscribe)

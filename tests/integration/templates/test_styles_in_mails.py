@@ -3,6 +3,7 @@ wrong."""
 
 import json
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from mailbox import Maildir
 from pathlib import Path
 
@@ -159,9 +160,7 @@ def test_render_shows_what_template_toml_makes_of_a_mail(tmp_path: Path) -> None
 
 
 def test_a_sent_mail_has_it_all(tmp_path: Path) -> None:
-    toml = (
-        "inline_css = true\npreheader = 'For {{ name }}'\nlist_unsubscribe = 'mailto:u@e.org'\n"
-    )
+    toml = "inline_css = true\npreheader = 'For {{ name }}'\nlist_unsubscribe = 'mailto:u@e.org'\n"
     folder = tmp_path / "templates"
     folder.mkdir()
     _folder(folder, a__html_jinja2=_PAGE, a__template_toml=toml)
@@ -177,7 +176,10 @@ def test_a_sent_mail_has_it_all(tmp_path: Path) -> None:
     mails = {mail["Subject"]: mail for mail in Maildir(str(tmp_path / "mails"), create=False)}
     assert mails["Ada"]["List-Unsubscribe"] == "<mailto:u@e.org>"
     assert mails["Bob"]["List-Unsubscribe"] == "<mailto:other@e.org>"
-    text, html = (part.get_payload(decode=True).decode() for part in mails["Ada"].get_payload())
+    ada = message_from_bytes(mails["Ada"].as_bytes(), policy=policy.default)
+    text, html = (
+        body.get_content() for kind in ("plain", "html") if (body := ada.get_body([kind]))
+    )
     assert text.strip() == "Ada"
     assert _STYLED in html
     assert ">For Ada&#8199;&#847;" in html
