@@ -23,10 +23,10 @@ class Faults(ValueError):
         super().__init__("; ".join(f"{place}: {text}" if place else text for place, text in found))
         self.found = found
 
-    def within(self, name: str) -> list[tuple[str, str]]:
-        """The same faults, where the object itself stands at `name`."""
+    def within(self, outer: str) -> list[tuple[str, str]]:
+        """The same faults, where the object itself stands at `outer`."""
         return [
-            (f"{name}.{place}" if place and place[0] != "[" else name + place, text)
+            (f"{outer}.{place}" if place and place[0] != "[" else outer + place, text)
             for place, text in self.found
         ]
 
@@ -68,13 +68,11 @@ class ObjectForm(Generic[T]):
                 if is_required:
                     faults.append((name, IS_REQUIRED))
                 continue
+            more = (context,) if how.needs_context else ()
             try:
-                values[attribute] = how.read(item, context) if how.needs_context else how.read(item)
+                values[attribute] = read_at(name, how.read, item, *more)
             except Faults as error:
-                faults += error.within(name)
-                values[attribute] = None
-            except ValueError as error:
-                faults.append((name, str(error)))
+                faults += error.found
                 values[attribute] = None
         if self._is_closed:
             unknown = [name for name in value if name not in self.names]
@@ -99,6 +97,16 @@ def _not_known(name: str) -> tuple[str, str]:
     return "", f"has an unknown field {shown!r}"
 
 
+def read_at(place: str, read: Callable[..., T], value: object, *context: object) -> T:
+    """What is read of the value at this place of an object. Raises Faults."""
+    try:
+        return read(value, *context)
+    except Faults as error:
+        raise Faults(error.within(place)) from None
+    except ValueError as error:
+        raise Faults([(place, str(error))]) from None
+
+
 def list_of(read: Callable[[Any], T]) -> Callable[[object], tuple[T, ...]]:
     """A reader of lists. It stops at the first bad item: a million of them would cost a gigabyte of
     faults."""
@@ -106,15 +114,7 @@ def list_of(read: Callable[[Any], T]) -> Callable[[object], tuple[T, ...]]:
     def items(value: object) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise ValueError("must be a list")  # noqa: TRY004
-        found = []
-        for index, item in enumerate(value):
-            try:
-                found.append(read(item))
-            except Faults as error:
-                raise Faults(error.within(f"[{index}]")) from None
-            except ValueError as error:
-                raise Faults([(f"[{index}]", str(error))]) from None
-        return tuple(found)
+        return tuple([read_at(f"[{index}]", read, item) for index, item in enumerate(value)])
 
     return items
 
@@ -125,15 +125,7 @@ def map_of(read: Callable[[Any], T]) -> Callable[[object], dict[str, T]]:
     def items(value: object) -> dict[str, T]:
         if not isinstance(value, dict):
             raise ValueError("must be an object")  # noqa: TRY004
-        found = {}
-        for name, item in value.items():
-            try:
-                found[name] = read(item)
-            except Faults as error:
-                raise Faults(error.within(name)) from None
-            except ValueError as error:
-                raise Faults([(name, str(error))]) from None
-        return found
+        return {name: read_at(name, read, item) for name, item in value.items()}
 
     return items
 

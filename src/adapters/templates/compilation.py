@@ -115,8 +115,6 @@ class Compiler:
     def _languages(self, files: FileSet, work: Compilation) -> "Languages | None":
         """What the set needs of languages; Babel is loaded for it, and not in a rendering."""
         uses = set(chain.from_iterable(work.uses.values()))
-        if uses:
-            work.make_afresh()
         if uses.isdisjoint((TRANSLATES, WRITES_FORMATS)):
             return None
         from adapters.templates.languages import Languages, load_formats, load_translation

@@ -7,8 +7,6 @@ from typing import get_args
 
 import jinja2
 from jinja2 import nodes
-from jinja2.environment import TemplateModule
-from jinja2.runtime import Context
 
 from adapters.template_parts import HTML_ESCAPING, NO_ESCAPING, Escaping
 from adapters.templates.catalogue import LOCALE_FOLDER, SUFFIX, Entry
@@ -25,14 +23,6 @@ _NO_LINES_OF_SIGNS = ("subject", "html")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _MERGE = re.compile(r"^(?:<{7}|>{7}|\|{7})(?:[ \t].*)?$", re.MULTILINE)
 _MERGE_MIDDLE = re.compile(r"^={7}$", re.MULTILINE)  # in a plain text it may underline a heading
-
-
-class _Afresh(jinja2.Template):
-    """One that is made for each import of it."""
-
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
-        names = () if ctx is None else ctx.globals_keys - self.globals.keys()
-        return self.make_module({name: ctx.parent[name] for name in names} if ctx else {})
 
 
 class Compilation:
@@ -124,14 +114,6 @@ class Compilation:
             yield one.entry.manifest
         if one.translates:
             yield from (path for path in self.faults if path.startswith(f"{LOCALE_FOLDER}/"))
-
-    def make_afresh(self) -> None:
-        """See that what depends on a message's language, or may be changed by it, is not kept for
-        the next message where it is imported."""
-        for escaping, path in self._done:
-            is_other = self.chooses or any(self.uses.get(one) for one in self.sources([path]))
-            if is_other and path not in self.faults:
-                self._environments[escaping].get_template(path).__class__ = _Afresh
 
     def _named_by(self, path: str) -> Iterator[str]:
         if not path.endswith(MUST_BE_TEXT):

@@ -30,7 +30,7 @@ from markupsafe import Markup
 
 from adapters.template_parts import Escaping
 from adapters.templates.code_cache import CodeCache
-from adapters.templates.generator import Generator
+from adapters.templates.generator import FreshImport, Generator
 from adapters.templates.messages import FORMATS, GETTEXT, PLURAL
 from adapters.templates.parser import SetParser
 from adapters.templates.values import (
@@ -72,7 +72,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     objects are printed as JSON, where a null in them is one of its values."""
 
     intercepted_binops = frozenset({"*", "**"})
-    code_generator_class = Generator
+    code_generator_class, template_class = Generator, FreshImport
     escape_text = staticmethod(_escape_text)
     own_list, own_dict = OwnList, OwnDict
     newstyle_gettext = True  # a text and its values are one call

@@ -11,7 +11,16 @@ from adapters.channels.shared.attachments import File
 from adapters.channels.shared.http import Files
 from adapters.channels.telegram import markup
 from adapters.channels.telegram.splitter import LONGEST_CAPTION, LONGEST_TEXT, Part, split
-from adapters.records import Faults, Given, ObjectForm, list_of, text_of, whole_number, yes_or_no
+from adapters.records import (
+    Faults,
+    Given,
+    ObjectForm,
+    list_of,
+    read_at,
+    text_of,
+    whole_number,
+    yes_or_no,
+)
 from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.media_type import MediaType
@@ -70,17 +79,13 @@ class Options:
     @classmethod
     def of(cls, notification: Notification) -> "Options":
         """Raises Permanent that names each wrong field, and never its value."""
+        given = notification.metadata.get("telegram")
+        if given is None or given == []:  # PHP's empty object
+            return cls()
         try:
-            given = notification.metadata.get("telegram")
-            return _OPTIONS.read({} if given in (None, []) else given)  # [] is PHP's empty object
+            return read_at("metadata.telegram", _OPTIONS.read, given)
         except Faults as error:
-            faults = error.within("metadata.telegram")
-        except ValueError as error:
-            faults = [("metadata.telegram", str(error))]
-        raise Permanent(
-            "; ".join(f"{place}: {text}" for place, text in faults),
-            reason=FailureReason.CONTENT_REFUSED,
-        )
+            raise Permanent(str(error), reason=FailureReason.CONTENT_REFUSED) from None
 
     def fields(self, *, with_preview: bool) -> dict[str, JsonValue]:
         """The call's fields that every message has; a preview only where there is a text."""

@@ -1,0 +1,31 @@
+"""Each mail imports a file as it was written."""
+
+import pytest
+
+from tests.unit.templates.conftest import Folder, render
+
+LIST = (
+    "{% set kept = namespace(names='') %}{% set turn = cycler('odd', 'even') %}"
+    "{% macro add(name) %}{% set kept.names = kept.names ~ name ~ ' ' %}"
+    "{{ turn.next() }} {{ kept.names }}{% endmacro %}"
+)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "{% import '_parts/list.jinja2' as list %}{{ list.add(name) }}{{ list.add('x') }}",
+        "{% from '_parts/list.jinja2' import add %}{{ add(name) }}{{ add('x') }}",
+        "{% set f = '_parts/list.jinja2' %}{% import f as l %}{{ l.add(name) }}{{ l.add('x') }}",
+        "{% import '_parts/list.jinja2' as l with context %}{{ l.add(name) }}{{ l.add('x') }}",
+    ],
+)
+def test_what_a_mail_left_in_an_imported_file_is_not_in_the_next(folder: Folder, use: str) -> None:
+    folder.write({"t/html.jinja2": use, "t/text.jinja2": use, "_parts/list.jinja2": LIST})
+    renderer = folder.load()
+    render(renderer, "t", {"name": "Ann"})
+
+    content = render(renderer, "t", {"name": "Bob"})
+
+    assert content.parts["html"] == "odd Bob even Bob x "
+    assert content.parts["text"].split() == ["odd", "Bob", "even", "Bob", "x"]
