@@ -1,6 +1,5 @@
 """Templates on disk: one immutable snapshot of the whole set, exchanged when files change."""
 
-from adapters.templates.compilation import Snapshot
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
@@ -12,6 +11,7 @@ from adapters.templates.inspection import (
 )
 from adapters.templates.lint import LintFinding, lint
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
+from adapters.templates.snapshot import Snapshot
 
 __all__ = [
     "Example",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.template_parts import ChannelParts
-from adapters.templates.compilation import Snapshot
 from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
@@ -21,6 +20,7 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
+from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
 from domain.errors import Permanent
 from domain.ports import RenderRequest
@@ -49,7 +49,7 @@ def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]
         templates = FilesystemTemplates(root, options=options, allow_broken=True)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
-    findings = _of_files(templates.snapshot)
+    findings = _of_files(templates.snapshot) + _of_languages(templates.snapshot)
     for info in list_templates(templates.snapshot):
         found = _of_template(templates, nulls, info, now)
         findings += dict.fromkeys(found)  # what fails on two channels is said once
@@ -67,6 +67,18 @@ def _of_files(snapshot: Snapshot) -> list[LintFinding]:
         _from_fault(fault, "".join(names) if len(names) == 1 else "")
         for fault, names in sorted(owners.items())
     ]
+
+
+def _of_languages(snapshot: Snapshot) -> list[LintFinding]:
+    """What is wrong with catalogues that can be used, and which files are not."""
+    found = [replace(_from_fault(line), severity="warning") for line in snapshot.unused]
+    catalogues = snapshot.languages.catalogues if snapshot.languages else {}
+    if catalogues:
+        from adapters.templates.catalogue_lint import catalogue_faults
+
+        for text, is_error in catalogue_faults(snapshot, catalogues):
+            found.append(replace(_from_fault(text), severity="error" if is_error else "warning"))
+    return found
 
 
 def _of_template(

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
-from adapters.templates.compilation import CompiledTemplate, Snapshot
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
+from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_forms import MOST_CHUNKS, TextForms
 from adapters.templates.values import NOTHING
 from domain.content import Content
@@ -62,6 +62,8 @@ class Rendering:
         subject = self._request.subject
         if subject is None:
             subject = self._template.manifest.subject
+            if subject and self._template.translates:
+                subject = self._snapshot.translated(subject)
             if (rendered := self._render("subject")) is not None:
                 subject = _BREAKS.sub(" ", rendered).strip()
         self.context |= {

@@ -61,6 +61,7 @@ def list_(as_json: bool) -> None:
 @click.option("--example", help="Example to render with. Without it: the first.")
 @click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
 @click.option("--locale")
+@click.option("--timezone", help="As in a message, such as Europe/Rome.")
 @click.option("--subject")
 @click.option("--part", help="Print only this part, such as html.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -70,6 +71,7 @@ def render(
     example: str | None,
     data: str | None,
     locale: str | None,
+    timezone: str | None,
     subject: str | None,
     part: str | None,
     as_json: bool,
@@ -81,9 +83,13 @@ def render(
         templates = app.container.templates()
     try:
         request = _request(templates.snapshot, template, channel, example, data)
-        content = templates.render(
-            replace(request, locale=locale or request.locale, subject=subject or request.subject)
+        request = replace(
+            request,
+            locale=locale or request.locale,
+            timezone=timezone or request.timezone,
+            subject=subject or request.subject,
         )
+        content = templates.render(request)
     except ExampleBroken as error:
         raise click.ClickException(str(error)) from None
     except DeliveryError as error:
@@ -155,3 +161,15 @@ def schema(template: str, _as_json: bool) -> None:
         print_json(parameters_schema(snapshot, template, is_strict=is_strict))
     except ExampleBroken as error:
         raise click.ClickException(str(error)) from None
+
+
+@command.command("messages")
+@click.option("--locale", "locales", multiple=True, help="Also a new language, such as it.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a catalogue is out of date.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def messages(locales: tuple[str, ...], check: bool, as_json: bool) -> int:
+    """Write the texts to translate into locale/LANGUAGE/LC_MESSAGES/messages.po; keep what is
+    translated."""
+    from entrypoints.cli.templates.messages import bring_up_to_date  # it loads Babel
+
+    return bring_up_to_date(locales, check=check, as_json=as_json)
