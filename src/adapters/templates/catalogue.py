@@ -165,7 +165,7 @@ def unknown_files(
 
 
 def tag_of(path: str) -> str | None:
-    """The normal tag of the language of which a file is the catalogue; None: it is none."""
+    """The normal tag of the language of which a file is the catalogue, if it is one."""
     named = PO_FILE.fullmatch(path)
     tag = normal_locale(named["tag"]) if named else ""
     return None if named is None or locale_fault(tag) else tag

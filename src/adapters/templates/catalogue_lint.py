@@ -42,4 +42,4 @@ def catalogue_faults(
 
 def _has(catalogue: MessageCatalogue, key: Key) -> bool:
     entry = catalogue.entries.get(key)
-    return entry is not None and not entry.is_fuzzy and all(entry.forms)
+    return entry is not None and entry.is_complete

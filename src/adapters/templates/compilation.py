@@ -119,13 +119,14 @@ class Compiler:
             work.make_afresh()
         if uses.isdisjoint((TRANSLATES, WRITES_FORMATS)):
             return None
-        from adapters.templates.languages import Languages, load_formats
+        from adapters.templates.languages import Languages, load_formats, load_translation
         from adapters.templates.message_catalogues import CatalogueReader
 
         if WRITES_FORMATS in uses:
             load_formats()
         if TRANSLATES not in uses:
             return Languages({})
+        load_translation()
         self._reader = self._reader or CatalogueReader()
         catalogues, faults = self._reader.read(files.texts, work.faults)
         for path, found in faults.items():

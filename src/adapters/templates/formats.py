@@ -1,9 +1,11 @@
 """Filters that write dates and numbers as the message's language does, by Babel."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, date, datetime, time, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from functools import lru_cache, partial
 from typing import Any
 
@@ -20,7 +22,7 @@ _MILLISECONDS = 1e11  # as seconds, this is in the year 5138
 _MOST_DIGITS = 20
 _HIGHEST_POWER = 100
 _A_DATE = "an ISO 8601 time such as 2026-01-31T08:00:00Z, or seconds since 1970"
-_CURRENCY_LETTERS = 3
+_CURRENCY = re.compile("[A-Za-z]{3}")
 _READERS: tuple[Callable[[str], datetime | date | time], ...] = (
     date.fromisoformat,
     datetime.fromisoformat,
@@ -28,7 +30,7 @@ _READERS: tuple[Callable[[str], datetime | date | time], ...] = (
 )
 
 
-def write_date(
+def _write_date(
     value: Any,
     format: str = "medium",  # noqa: A002 - the name that authors know
     locale: str | None = None,
@@ -48,7 +50,7 @@ def write_date(
     return format_date(moment, _format(format, "date"), locale=_locale(locale))
 
 
-def write_time(
+def _write_time(
     value: Any,
     format: str = "medium",  # noqa: A002
     locale: str | None = None,
@@ -66,7 +68,7 @@ def write_time(
     return format_time(moment, _format(format, "time"), tzinfo=zone, locale=_locale(locale))
 
 
-def write_datetime(
+def _write_datetime(
     value: Any,
     format: str = "medium",  # noqa: A002
     locale: str | None = None,
@@ -85,33 +87,22 @@ def write_datetime(
     return format_datetime(moment, _format(format, "datetime"), tzinfo=zone, locale=_locale(locale))
 
 
-def write_number(
+def _write_number(
+    name: str,
     value: Any,
     digits: int | None = None,
     locale: str | None = None,
     *,
     _expression: str = "a value",
 ) -> str:
-    """The filter `number`. `digits`: how many after the point, always."""
+    """The filters `number` and `percent`. `digits`: how many after the point, always."""
     language = _locale(locale)
-    pattern = language.decimal_formats[None]
-    return str(pattern.apply(_number(value, "number", _expression), language, **_fixed(digits)))
+    patterns = language.percent_formats if name == "percent" else language.decimal_formats
+    number = _number(value, name, _expression)
+    return _applied(_with_digits(patterns[None], digits), number, language)
 
 
-def write_percent(
-    value: Any,
-    digits: int | None = None,
-    locale: str | None = None,
-    *,
-    _expression: str = "a value",
-) -> str:
-    """The filter `percent`: 0.25 is 25 %."""
-    language = _locale(locale)
-    pattern = language.percent_formats[None]
-    return str(pattern.apply(_number(value, "percent", _expression), language, **_fixed(digits)))
-
-
-def write_currency(
+def _write_currency(
     value: Any,
     currency: Any,
     digits: int | None = None,
@@ -120,24 +111,31 @@ def write_currency(
     _expression: str = "a value",
 ) -> str:
     """The filter `currency`. Without `digits` there are as many as the currency has."""
-    if not isinstance(currency, str) or not (
-        len(currency) == _CURRENCY_LETTERS and currency.isascii() and currency.isalpha()
-    ):
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
         raise UnfitValue(
             f"{_expression!r} given to the filter 'currency' has no currency such as \"EUR\": "
             f"it got {described_kind(currency)}"
         )
     number, language = _number(value, "currency", _expression), _locale(locale)
-    pattern = language.currency_formats["standard"]
-    return str(pattern.apply(number, language, currency=currency.upper(), **_fixed(digits)))
+    pattern = _with_digits(language.currency_formats["standard"], digits)
+    more = {"currency": currency.upper(), "currency_digits": digits is None}
+    return _applied(pattern, number, language, **more)
 
 
-def _fixed(digits: Any) -> dict[str, Any]:
+def _applied(pattern: Any, number: Decimal, language: Any, **more: Any) -> str:
+    with localcontext(prec=3 * _HIGHEST_POWER):
+        return str(pattern.apply(number, language, **more))
+
+
+def _with_digits(pattern: Any, digits: Any) -> Any:
+    """The language's pattern with so many digits after the point."""
     if digits is None:
-        return {}
+        return pattern
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= _MOST_DIGITS:
         raise UnfitValue(f"digits must be a whole number from 0 to {_MOST_DIGITS}")
-    return {"force_frac": (digits, digits)}
+    changed = copy(pattern)
+    changed.frac_prec = (digits, digits)
+    return changed
 
 
 def _number(value: Any, name: str, expression: str) -> Decimal:
@@ -238,11 +236,11 @@ def _filter(
 
 
 FUNCTIONS = {
-    "date": partial(_filter, write_date),
-    "time": partial(_filter, write_time),
-    "datetime": partial(_filter, write_datetime),
-    "number": partial(_filter, write_number),
-    "percent": partial(_filter, write_percent),
-    "currency": partial(_filter, write_currency),
+    "date": partial(_filter, _write_date),
+    "time": partial(_filter, _write_time),
+    "datetime": partial(_filter, _write_datetime),
+    "number": partial(_filter, partial(_write_number, "number")),
+    "percent": partial(_filter, partial(_write_number, "percent")),
+    "currency": partial(_filter, _write_currency),
 }
 """By their names in templates."""

@@ -122,6 +122,13 @@ class Generator(CodeGenerator):
         """As a list."""
         self._own("dict", super().visit_Dict, node, frame)
 
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:
+        """One in a call has become a constant."""
+        if type(node.value) in (list, dict):
+            self._own(type(node.value).__name__, super().visit_Const, node, frame)
+        else:
+            super().visit_Const(node, frame)
+
     def _own(self, kind: str, visit: Callable[[Any, Frame], None], node: Any, frame: Frame) -> None:
         self.write(f"environment.own_{kind}(" * self._changes)
         visit(node, frame)

@@ -75,3 +75,8 @@ def load_formats() -> None:
     import babel.numbers  # noqa: F401
 
     import adapters.templates.formats  # noqa: F401
+
+
+def load_translation() -> None:
+    """Load what templates call for a text."""
+    import adapters.templates.translation  # noqa: F401

@@ -14,6 +14,12 @@ _ON_LINE = re.compile(r" on \d+\Z")
 _COUNTED = range(200)  # the numbers of which it is found out which form each has
 _FIX = "correct this line, or save the file again with an editor for .po files"
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_WORD = r"(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)(?![\w\[])"
+_BEGINNING = re.compile(rf'"|{_WORD}')
+_LINE = re.compile(rf'(?:{_WORD}\s*)?"(?:[^"\\]|\\.)*"')
+_NO_LANGUAGE = re.compile(r'\s*"Language:\s*\\n"\s*$')
+
 Key = tuple[str | None, str]
 """A message's context and its text in the template."""
 
@@ -29,6 +35,11 @@ class Translated:
     forms: tuple[str, ...]
     is_fuzzy: bool = False
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a translation for each number."""
+        return not self.is_fuzzy and are_complete(self.forms)
+
 
 @dataclass(frozen=True, slots=True)
 class MessageCatalogue:
@@ -40,27 +51,39 @@ class MessageCatalogue:
     form_of: Callable[[int], int] = field(repr=False)
 
     def translated(self, key: Key, number: int | None) -> str:
-        """The translation; empty where there is none."""
+        """The translation; empty where the message has no entry."""
         entry = self.entries.get(key)
         if entry is None or entry.is_fuzzy or (number is not None and entry.plural is None):
             return ""
+        forms = entry.forms
         index = 0 if number is None else self.form_of(abs(number))
-        return entry.forms[index] if index < len(entry.forms) else ""
+        if index < len(forms) and forms[index]:
+            return forms[index]
+        # Some languages have a form for millions, which many leave empty.
+        return next((form for form in reversed(forms[1:]) if form), "")
 
     def left_out(self) -> Iterator[tuple[int, str]]:
         """Each placeholder that a translation leaves out, with its line."""
         numbers = [self.form_of(number) for number in _COUNTED]
         for entry in self.entries.values():
-            always = placeholders(entry.singular)
-            if entry.plural is not None:
-                always &= placeholders(entry.plural)
-            for index, form in enumerate(entry.forms):
-                needed = always
-                if entry.plural is not None and numbers.count(index) != 1:
-                    needed = placeholders(entry.plural)
-                if form and not entry.is_fuzzy:
-                    for name in sorted(needed - placeholders(form)):
-                        yield entry.line, f"the translation leaves out %({name})s"
+            needed = placeholders(entry.singular if entry.plural is None else entry.plural)
+            for index, form in enumerate(() if entry.is_fuzzy else entry.forms):
+                left = needed - placeholders(form)
+                # The form for one need not say the number.
+                may_lack = entry.plural is not None and numbers.count(index) == 1
+                for name in sorted(left) if form and len(left) > may_lack else ():
+                    yield entry.line, f"the translation leaves out %({name})s"
+
+
+def forms_of(translation: str | Iterable[str | None] | None) -> tuple[str, ...]:
+    """The forms of what Babel has as a translation."""
+    forms = [translation] if translation is None or isinstance(translation, str) else translation
+    return tuple(form or "" for form in forms) or ("",)
+
+
+def are_complete(forms: tuple[str, ...]) -> bool:
+    """Whether one for one and one for several is there, where there are such."""
+    return bool(forms[0]) and (len(forms) == 1 or any(forms[1:]))
 
 
 class CatalogueReader:
@@ -110,17 +133,17 @@ def read_po_text(path: str, text: str, tag: str) -> Any:
     from babel.messages.pofile import PoFileError, read_po
 
     at = 0
+    _check_lines(path, text)
 
     def lines() -> Iterator[str]:
         nonlocal at
-        for line in text.splitlines():
+        for line in _LINE_END.split(text):
             at += 1
-            yield line
+            # It would take the language of the folder away.
+            yield '""' if _NO_LANGUAGE.match(line) else line
 
     try:
         catalog = read_po(lines(), locale=tag.replace("-", "_"), abort_invalid=True)
-        if catalog.locale is None:  # an empty header says so
-            catalog.locale = tag.replace("-", "_")
         _ = catalog.num_plurals, catalog.plural_expr
     except PoFileError as error:
         what = short_text(_ON_LINE.sub("", str(error)), _LONGEST)
@@ -129,6 +152,19 @@ def read_po_text(path: str, text: str, tag: str) -> Any:
         what = short_text(error, _LONGEST) or type(error).__name__
         raise CatalogueBroken(f"{path} line {at}: {what}; {_FIX}") from None
     return catalog
+
+
+def _check_lines(path: str, text: str) -> None:
+    """Raise CatalogueBroken for a line that Babel would take, and cut."""
+    for number, line in enumerate(_LINE_END.split(text), 1):
+        bare = line.strip()
+        if bare and bare[0] != "#" and not _LINE.fullmatch(bare):
+            what = (
+                'the text must stand in "double quotes", and one within it is written \\"'
+                if _BEGINNING.match(bare)
+                else "begins with no word such as msgid or msgstr"
+            )
+            raise CatalogueBroken(f"{path} line {number}: {what}; {_FIX}")
 
 
 class CatalogueBroken(ValueError):
@@ -157,7 +193,7 @@ def read_catalogue(
             line=one.lineno or 1,
             singular=_first(one.id),
             plural=one.id[1] if one.pluralizable else None,
-            forms=tuple(one.string) if one.pluralizable else (one.string,),
+            forms=forms_of(one.string),
             is_fuzzy=one.fuzzy,
         )
         for one in catalog

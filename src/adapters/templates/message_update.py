@@ -12,7 +12,13 @@ from adapters.templates.catalogue import LOCALE_FOLDER, SUFFIX, tag_of
 from adapters.templates.failures import compile_fault
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import parsing_environment
-from adapters.templates.message_catalogues import CatalogueBroken, Key, read_po_text
+from adapters.templates.message_catalogues import (
+    CatalogueBroken,
+    Key,
+    are_complete,
+    forms_of,
+    read_po_text,
+)
 from adapters.templates.messages import TemplateMessage, messages_in
 from adapters.templates.snapshot import Snapshot
 
@@ -110,7 +116,7 @@ def _updated(
         added=tuple(key[1] for key in after if key not in before),
         obsolete=tuple(key[1] for key in before if key not in after),
         fuzzy=sum(one.fuzzy for one in messages),
-        untranslated=sum(not _is_translated(one.string) for one in messages),
+        untranslated=sum(not are_complete(forms_of(one.string)) for one in messages),
         total=len(messages),
     )
 
@@ -147,7 +153,3 @@ def _template(found: list[tuple[str, TemplateMessage]], created: Any) -> Any:
 def _keys(catalog: Any) -> dict[Key, None]:
     ids = [(one.context, one.id) for one in catalog if one.id]
     return {(context, one if isinstance(one, str) else one[0]): None for context, one in ids}
-
-
-def _is_translated(translation: str | tuple[str, ...]) -> bool:
-    return bool(translation) if isinstance(translation, str) else all(translation)

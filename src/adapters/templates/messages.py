@@ -47,7 +47,7 @@ def placeholders(text: str) -> frozenset[str]:
 
 
 def spoilt_placeholder(text: str) -> str | None:
-    """The first that was meant as a placeholder and is none, such as `%(name)`."""
+    """The first text that was meant as a placeholder but is not one, such as `%(name)`."""
     found = _SPOILT.search(text.replace("%%", ""))
     return found[0] if found else None
 

@@ -83,13 +83,7 @@ def render(
         templates = app.container.templates()
     try:
         request = _request(templates.snapshot, template, channel, example, data)
-        request = replace(
-            request,
-            locale=locale or request.locale,
-            timezone=timezone or request.timezone,
-            subject=subject or request.subject,
-        )
-        content = templates.render(request)
+        content = templates.render(_changed(request, locale, timezone, subject))
     except ExampleBroken as error:
         raise click.ClickException(str(error)) from None
     except DeliveryError as error:
@@ -126,6 +120,18 @@ def _request(
             )
     chosen = found[0] if found else Example(name="", path="", message={})
     return chosen.request(template, channel, datetime.now(UTC))
+
+
+def _changed(
+    request: RenderRequest, locale: str | None, timezone: str | None, subject: str | None
+) -> RenderRequest:
+    """The request with what the command line says instead."""
+    return replace(
+        request,
+        locale=locale or request.locale,
+        timezone=timezone or request.timezone,
+        subject=subject or request.subject,
+    )
 
 
 @command.command("lint")

@@ -38,8 +38,13 @@ def bring_up_to_date(locales: tuple[str, ...], *, check: bool, as_json: bool) ->
         if not as_json:
             _say(update)
     if as_json:
-        print_json([{**asdict(one), "is_current": one.is_current} for one in updates])
+        print_json([_without_text(one) for one in updates])
     return int(check and not all(update.is_current for update in updates))
+
+
+def _without_text(update: CatalogueUpdate) -> dict[str, object]:
+    values = {name: one for name, one in asdict(update).items() if name != "text"}
+    return {**values, "is_current": update.is_current}
 
 
 def _check_language(locale: str) -> None:
