@@ -24,6 +24,7 @@ from adapters.templates.snapshot import Snapshot
 
 _SUBJECT = re.compile(r"^\s*subject\s*=", re.MULTILINE)
 _WIDTH = 100
+_MILLIONS = "1000000"  # some languages have a form for these, which few fills in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +123,11 @@ def _updated(
 
 
 def _new(path: str) -> Any:
+    """A catalogue without texts; one form for one and one for several, where that is enough."""
     from babel.messages.catalog import Catalog
 
     language = path.split("/")[1]
-    return Catalog(
+    catalog = Catalog(
         locale=language,
         project="Templates",
         version="1",
@@ -136,6 +138,10 @@ def _new(path: str) -> Any:
         charset="utf-8",
         fuzzy=False,
     )
+    if _MILLIONS in catalog.plural_expr:
+        several = "(n > 1)" if "n == 0" in catalog.plural_expr else "(n != 1)"
+        catalog.mime_headers = [("Plural-Forms", f"nplurals=2; plural={several};")]
+    return catalog
 
 
 def _template(found: list[tuple[str, TemplateMessage]], created: Any) -> Any:

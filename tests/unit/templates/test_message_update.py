@@ -72,6 +72,21 @@ def test_a_region_is_written_as_gettext_has_it(folder: Folder, tag: str, folder_
     assert _updated(folder, tag).is_current
 
 
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("it", "nplurals=2; plural=(n != 1);"),
+        ("pt_BR", "nplurals=2; plural=(n > 1);"),
+        ("fr", "nplurals=2; plural=(n > 1);"),
+        ("cs", "nplurals=3; "),
+    ],
+)
+def test_a_new_language_has_no_form_for_millions(folder: Folder, tag: str, expected: str) -> None:
+    folder.write({"t/text.jinja2": "{{ n|plural('day', 'days') }}"})
+
+    assert f'"Plural-Forms: {expected}' in _updated(folder, tag).text
+
+
 def test_translations_are_kept_and_old_texts_become_obsolete(folder: Folder) -> None:
     folder.write(
         {
