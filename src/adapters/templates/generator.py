@@ -31,7 +31,6 @@ _CHECK = "check"  # the attribute of a node that says how its value is checked
 _NO_NULL = "is not None"
 _NO_LIST = ".__class__ not in (list, type(None))"
 _IS_TEXT = ".__class__ is str"
-_LIKENESS = 0.7
 
 
 class Generator(CodeGenerator):
@@ -55,7 +54,7 @@ class Generator(CodeGenerator):
         for kind, word, known in ((nodes.Filter, "filter", filters), (nodes.Test, "test", tests)):
             for used in node.find_all(kind):
                 if used.name not in known and used.name not in asked:
-                    near = nearest(used.name, known, _LIKENESS)
+                    near = nearest(used.name, known, 0.7)
                     hint = f" Did you mean {near!r}?" if near else ""
                     self.fail(f"No {word} named {used.name!r}.{hint}", used.lineno)
         uses = uses_in(node)
@@ -181,8 +180,7 @@ class Generator(CodeGenerator):
     def _note_filter(self, node: nodes.Filter) -> None:
         """A filter that needs a value is given no null."""
         if node.name in FORMATS or node.name == PLURAL:
-            if node.name == PLURAL:
-                self._note_message(node, 2)
+            self._note_message(node, 2 * (node.name == PLURAL))
             name_value(node, node.node)
         given = [] if node.node is None else [node.node]
         if node.name in INSERT_ARGUMENTS:

@@ -132,9 +132,9 @@ def _new(path: str) -> Any:
         project="Templates",
         version="1",
         header_comment="# Translations template.",
-        last_translator=" ",
+        last_translator="-",
         language_team=language,
-        msgid_bugs_address=" ",
+        msgid_bugs_address="-",
         charset="utf-8",
         fuzzy=False,
     )

@@ -74,17 +74,16 @@ def test_a_catalogue_that_is_saved_is_used_within_a_second_and_a_broken_one_is_r
         worker.wait_for("worker starting")
         _save(catalogue, po({"Hello %(name)s": "Salve %(name)s"}))
         saved = time.monotonic()
-        changed = worker.wait_for("templates changed", seconds=10)
+        worker.wait_for("templates changed", seconds=10)
         took = time.monotonic() - saved
         _send(tmp_path, "it-IT")
-        sent = worker.wait_for("notification sent")
+        worker.wait_for("notification sent")
         _save(catalogue, po({"Hello %(name)s": "Ciao %(nome)s"}))
         refused = worker.wait_for("templates are broken; the last good set stays in use")
         _send(tmp_path, "it-IT")
         worker.wait_until(lambda: len(worker.events("notification sent")) == 2)
 
     assert took < 2, "a second, and what a busy machine adds"
-    assert sent["templates_version"] == changed["templates_version"]
     assert refused["fault"].startswith(f"{path_of('it')} line 6: the translation has %(nome)s")
     assert _texts(tmp_path) == ["Salve <Ann>\n\n01/08/26, 00:30 1.234,50 €\n"] * 2
 
