@@ -49,6 +49,7 @@ from adapters.templates.values import (
 # What `escape` does to a text, in C; `escape` adds two calls in Python.
 _escape_text: Callable[[str], str] = getattr(markupsafe, "_escape_inner", markupsafe.escape)
 _MAX_NUMBER_BITS = 4096
+_OWN = (OwnList, OwnDict)
 # What Python adds to the values of a message: its methods are no part of the data.
 _METHODS = {
     kind: frozenset(
@@ -89,7 +90,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is not called is the message's own: an object's key, and never Python's method."""
         kind = type(obj)
-        if kind in (dict, OwnDict) and attribute in obj:
+        if (kind is dict or kind is OwnDict) and attribute in obj:
             return obj[attribute]
         if attribute in _METHODS.get(kind, ()):
             return self.undefined(obj=obj, name=attribute)
@@ -155,9 +156,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """A list or an object that the file itself has made may be changed, and no other."""
-        if type(obj) in (OwnList, OwnDict):
-            return SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
-        return super().is_safe_attribute(obj, attr, value)
+        is_safe = SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
+        return is_safe and (obj.__class__ in _OWN or not modifies_known_mutable(obj, attr))
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
         hint = ""

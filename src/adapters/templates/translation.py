@@ -81,8 +81,11 @@ def _counted(
     values: dict[str, Any],
     expression: str,
 ) -> str:
-    """The text for that many; where undefined variables print nothing, for none."""
-    count = 0 if isinstance(number, Undefined) else number
+    """The text for that many. An undefined number counts as zero where that is no error."""
+    count = number
+    if isinstance(number, Undefined):
+        str(number)  # raises where it is one
+        count = 0
     if isinstance(count, bool) or not isinstance(count, int | float) or count % 1:
         raise UnfitValue(f"{expression!r} is {described_kind(number)}, and no whole number")
     values.setdefault("num", number)

@@ -147,6 +147,8 @@ def test_at_slack_a_translation_fits_its_part(folder: Folder) -> None:
         ("{{ _('Hi %(n)s', n=order.no) }}", {"order": {}}, "'order.no' is undefined"),
         ("{% trans %}Hi {{ name }}{% endtrans %}", {"name": None}, "'name' is null"),
         ("{{ n|plural('a', 'b') }}", {"n": None}, "'n' is null"),
+        ("{{ order.n|plural('a', 'b') }}", {"order": {}}, "'order.n' is undefined"),
+        ("{{ ngettext('a', 'b', order.n) }}", {"order": {}}, "'order.n' is undefined"),
     ],
 )
 def test_a_missing_value_is_an_error_within_a_text_too(
