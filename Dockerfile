@@ -12,7 +12,7 @@ WORKDIR /build
 RUN apt-get -q update && apt-get -q install -y --no-install-recommends binutils && \
     python3 -m venv /tools && python3 -m venv --without-pip /opt/dispatcher
 COPY requirements/ requirements/
-# Optional parts, with commas: redis, pages, apprise, otel. Each has a lock file of its own.
+# Optional parts, with commas: redis, pages, apprise, otel, mjml. Each has a lock file of its own.
 ARG EXTRAS=redis
 # A build behind a proxy of your own gives pip's settings and authorities as secrets.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
@@ -25,11 +25,14 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 COPY pyproject.toml README.md ./
 COPY src/ src/
 COPY templates/ templates/
-# What only a compiler or a debugger reads is left out. Bytecode is written here, since the root is read-only
-# later; not for Faker, which a worker never loads.
+COPY deploy/image/trim.py trim.py
+# What only a compiler or a debugger reads is left out, and the data of Faker and Babel that nothing
+# reads. Bytecode is written here, since the root is read-only later; not for Faker, which a worker
+# never loads.
 # hadolint ignore=DL3003
 RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . && \
     /tools/bin/pip --python /opt/dispatcher/bin/python3 install --no-compile --no-deps wheels/*.whl && \
+    /opt/dispatcher/bin/python3 trim.py && \
     cd /opt/dispatcher/lib/python3*/site-packages && \
     find . -name '*.so' -exec strip --strip-debug {} + && \
     find . \( -name '*.c' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.h' \) -type f -delete && \

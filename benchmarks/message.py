@@ -1,6 +1,7 @@
 """The message that all workers get: about 2 kB of JSON, names outside ASCII, no two alike."""
 
 import json
+from itertools import cycle, islice
 from typing import Any
 
 TITLES = (
@@ -17,10 +18,10 @@ _SENTENCE = "The garden gate stays open until six. "
 _SMALL = 2000  # bytes: a smaller message has fewer articles
 
 
-def body(number: int, *, recipients: int = 1, size: int = 0) -> bytes:
+def body(number: int, *, recipients: int = 1, size: int = 0, articles: int = len(TITLES)) -> bytes:
     """The `number`th message; of about `size` bytes if given, by the length of the note."""
     if not size:
-        return _dump(_message(number, recipients, len(TITLES), 12))
+        return _dump(_message(number, recipients, articles, 12))
     articles = 1 if size < _SMALL else len(TITLES)
     missing = size - len(_dump(_message(number, recipients, articles, 0)))
     return _dump(_message(number, recipients, articles, max(0, missing) // len(_SENTENCE)))
@@ -35,7 +36,7 @@ def _message(number: int, recipients: int, articles: int, sentences: int) -> dic
             "price": 9.5 + index * 7,
             "tags": ["house", "garden", "gifts"][: 1 + index % 3],
         }
-        for index, title in enumerate(TITLES[:articles])
+        for index, title in enumerate(islice(cycle(TITLES), articles))
     ]
     people = [_recipient(number, index) for index in range(recipients)]
     return {

@@ -1,4 +1,5 @@
-"""Where the microseconds of one mail go: `python -m benchmarks.microseconds [--mails N]`.
+"""Where the microseconds of one mail go: `python -m benchmarks.microseconds [--mails N]`, with
+style sheets inlined by `--inline-css`.
 
 Our worker runs with a sampling profiler inside while mails flow from RabbitMQ to smtp-sink. Each
 sample counts for the part to which the innermost of our files belongs, or of the libraries that
@@ -32,6 +33,11 @@ _PARTS = {
     "adapters/templates/text_": "text part",
     "adapters/templates/visibility": "text part",
     "adapters/html.py": "text part",
+    **dict.fromkeys(
+        ("adapters/templates/inlin", "adapters/templates/style_rules", "adapters/templates/finish"),
+        "inlining",
+    ),
+    "adapters/templates/preheader": "inlining",
     "adapters/templates/": "render",
     "/jinja2/": "render",
     "/markupsafe/": "render",
@@ -71,11 +77,13 @@ def main() -> int:
     """Measure once and print the tables."""
     parser = argparse.ArgumentParser(prog="benchmarks.microseconds", description=__doc__)
     parser.add_argument("--mails", type=int, default=10_000, help="measured (%(default)s)")
+    parser.add_argument("--inline-css", action="store_true", help="with styles in the tags")
+    parser.add_argument("--articles", type=int, default=8, help="in each mail (%(default)s)")
     parser.add_argument("--functions", type=int, default=0, help="print the N dearest as well")
     options = parser.parse_args()
     before = fixed_loop()
     try:
-        profile = sample(options.mails)
+        profile = sample(options.mails, articles=options.articles, inlines=options.inline_css)
     except (Unavailable, RunFailed) as error:
         print(error, file=sys.stderr)
         return 1
@@ -90,14 +98,14 @@ def main() -> int:
     return 0
 
 
-def sample(mails: int) -> Profile:
+def sample(mails: int, *, articles: int, inlines: bool) -> Profile:
     """Run the worker with the profiler in it; the first mails, up to a tenth, are not measured."""
     warm = mails // 10
     with rabbitmq() as url, Sink() as sink, tempfile.TemporaryDirectory(prefix="bench-") as home:
         queue, file = Queue(url, f"bench-{uuid.uuid4().hex[:8]}"), Path(home, "profile.json")
         try:
             queue.declare()
-            queue.fill(map(body, range(mails + warm)))
+            queue.fill(body(number, articles=articles) for number in range(mails + warm))
             with Path(home, "log").open("wb") as log:
                 command = worker(
                     home,
@@ -105,6 +113,7 @@ def sample(mails: int) -> Profile:
                     BROKER_URL=url,
                     QUEUES=f"email={queue.name}",
                     EMAIL_URL=f"smtp://{sink.address}",
+                    TEMPLATES_INLINE_CSS="on" if inlines else "off",
                 )
                 command.environment["BENCH_PROFILE"] = str(file)
                 running = Watched(command, log)

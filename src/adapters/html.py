@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from html import escape, unescape
 
-_QUOTED = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+"
+QUOTED = r"(?:[^>\"']++|\"[^\"]*\"|'[^']*')*+"
+"""The attributes of a tag, whose values may hold a `>`."""
+
 _NAME = r"/?[a-zA-Z][^\s/>]*"
-_TAG = re.compile(rf"<({_NAME})({_QUOTED}|[^>]*)(?:>|\Z)")
-_WHOLE_TAG = re.compile(rf"({_NAME})({_QUOTED})>(.*)", re.DOTALL)
+_TAG = re.compile(rf"<({_NAME})({QUOTED}|[^>]*)(?:>|\Z)")
+_WHOLE_TAG = re.compile(rf"({_NAME})({QUOTED})>(.*)", re.DOTALL)
 ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
 """An attribute's name, and its value in double quotes, in single quotes or in none."""
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from adapters.html import escaped
+from adapters.html import attributes_of, escaped, tokens
 
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 
@@ -39,6 +40,17 @@ def _note_in_html(note: str, text: str) -> str:
     return f"{text[:at]}<p>{escaped(note)}</p>{text[at:]}"
 
 
+def _sheets_elsewhere(page: str) -> Iterator[str]:
+    """What is to be said of style sheets that a page only names."""
+    for name, attributes, _ in tokens(_COMMENT.sub("", page))[1]:
+        values = attributes_of(attributes) if name.lower() == "link" else {}
+        if "stylesheet" in values.get("rel", "").lower().split():
+            yield (
+                f"the style sheet {values.get('href', '')!r} is loaded neither here nor by most"
+                " mail programs; write its rules into a <style>"
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplatePart:
     """A file of a template, `<name>.jinja2`.
@@ -55,7 +67,7 @@ class TemplatePart:
 
 
 SUBJECT = TemplatePart(name="subject", escaping=NO_ESCAPING)
-HTML = TemplatePart(name="html", with_note=_note_in_html)
+HTML = TemplatePart(name="html", hints=_sheets_elsewhere, with_note=_note_in_html)
 TEXT = TemplatePart(name="text", escaping=NO_ESCAPING)
 COMMON = (SUBJECT, HTML, TEXT)
 """The parts that are no single channel's."""
@@ -65,11 +77,12 @@ COMMON = (SUBJECT, HTML, TEXT)
 class ChannelParts:
     """What a channel sends of a template: all of its `own` parts that there are, else the text.
     `always_text`: the text as well. `needs_subject`: a message without one is probably a
-    mistake."""
+    mistake. `has_headers`: what it sends has header fields, such as List-Unsubscribe."""
 
     own: tuple[TemplatePart, ...] = ()
     always_text: bool = False
     needs_subject: bool = False
+    has_headers: bool = False
 
     @property
     def wanted(self) -> str:

@@ -34,10 +34,14 @@ class Content:
     """A rendered notification.
 
     `parts` holds finished text by part name: `html` and `text` for email, `telegram`, `slack`,
-    `slack.json`. `version` is the content hash of the template set it was made from.
+    `slack.json`. `version` is the content hash of the template set it was made from. `preheader`:
+    what an inbox shows after the subject, in plain text; it is in the HTML already. `headers`: the
+    mail's own from the template, such as List-Unsubscribe.
     """
 
     subject: str | None = None
     parts: Mapping[str, str] = field(repr=False)
     envelope: Envelope = Envelope()
     version: str = ""
+    preheader: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)

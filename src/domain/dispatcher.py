@@ -209,6 +209,7 @@ class Dispatcher:
                 subject=mail.subject,
                 recipient=recipients[0].address if len(recipients) == 1 else None,
                 locale=mail.locale,
+                timezone=mail.timezone,
                 now=now,
             )
         )

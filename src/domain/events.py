@@ -136,6 +136,14 @@ class TemplatesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class StylesNotInlined:
+    """The mails of a template go out as they are written: their styles could not be inlined."""
+
+    template: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownCodeReceived:
     """A provider answered with a code that is in no table."""
 
@@ -159,6 +167,7 @@ Event = (
     | TroubleUncertain
     | QueueRecreated
     | TemplatesChanged
+    | StylesNotInlined
     | UnknownCodeReceived
     | TurnAwaited
 )

@@ -45,6 +45,7 @@ class RenderRequest:
     subject: str | None = None
     recipient: str | None = None
     locale: str | None = None
+    timezone: str | None = None
     now: datetime
 
 

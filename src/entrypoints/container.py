@@ -47,7 +47,9 @@ def render_options(settings: Settings) -> RenderOptions:
         lenient=settings.templates_undefined == "lenient",
         autoescape_flat=settings.templates_autoescape,
         settle=settings.templates_settle.total_seconds(),
+        own_filters=settings.templates_filters,
         channels={name: one.parts for name, one in CHANNELS.items()},
+        inline_css=settings.templates_inline_css,
     )
 
 

@@ -12,6 +12,7 @@ from domain.events import (
     MessageMalformed,
     NotificationDispatched,
     QueueRecreated,
+    StylesNotInlined,
     TemplatesChanged,
     TroubleBegan,
     TroubleEnded,
@@ -61,6 +62,7 @@ EACH: tuple[Event, ...] = (
     TemplatesChanged(version="v1", faults=("a.jinja2: line 1",), is_refused=True),
     TemplatesChanged(version="v2", faults=("a.jinja2: line 1",), unknown=("b.txt",)),
     TemplatesChanged(version="v3"),
+    StylesNotInlined("welcome", "the page has too many rules"),
     UnknownCodeReceived("slack", "odd"),
     TurnAwaited("email", 1.5),
 )

@@ -16,6 +16,7 @@ from domain.events import (
     MessageMalformed,
     NotificationDispatched,
     QueueRecreated,
+    StylesNotInlined,
     TemplatesChanged,
     TroubleBegan,
     TroubleEnded,
@@ -43,6 +44,7 @@ _TRIED_AGAIN = frozenset({TroubleKind.BROKER, TroubleKind.QUEUE})
 
 _REFUSED = "templates are broken; the last good set stays in use"
 _BROKEN = "a template is broken; its messages are dead-lettered until it is fixed"
+_AS_WRITTEN = "styles are not inlined; the template's mails go out as they are written"
 
 _ENDED = {
     TroubleKind.CHANNEL: "channel goes on: what it needs is back",
@@ -176,6 +178,8 @@ def _log_state(event: Event) -> None:
             log.error("queue was deleted and is created again", queue=queue)
         case TemplatesChanged():
             _log_templates(event)
+        case StylesNotInlined(template, error):
+            log.warning(_AS_WRITTEN, template=template, error=error)
 
 
 def _log_trouble(event: TroubleBegan) -> None:

@@ -1,6 +1,5 @@
 """Templates on disk: one immutable snapshot of the whole set, exchanged when files change."""
 
-from adapters.templates.compilation import Snapshot
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
@@ -10,14 +9,16 @@ from adapters.templates.inspection import (
     list_templates,
     variables_of,
 )
-from adapters.templates.lint import LintFinding, lint, lint_set
+from adapters.templates.lint import LintFinding, LintNotes, lint, lint_set
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
+from adapters.templates.snapshot import Snapshot
 
 __all__ = [
     "Example",
     "ExampleBroken",
     "FilesystemTemplates",
     "LintFinding",
+    "LintNotes",
     "RenderOptions",
     "Snapshot",
     "TemplateInfo",

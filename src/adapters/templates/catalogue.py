@@ -9,6 +9,9 @@ from domain.notification import locale_fault, template_name_fault
 
 SUFFIX = ".jinja2"
 MANIFEST = "template.toml"
+LOCALE_FOLDER = "locale"
+OWN_FILTERS = "filters.py"
+PO_FILE = re.compile(rf"{LOCALE_FOLDER}/(?P<tag>[^/]+)/LC_MESSAGES/messages\.po")
 _EXAMPLES = "examples"
 _LIKENESS = 0.7  # from 0 to 1: a name that is less like a known one was not meant as it
 _MARKUP = re.compile(r"(?:[^.]+\.)?(?:ji?nja[23]?|j2|html?|tmpl|tpl)")
@@ -29,7 +32,7 @@ class PartNames:
         match = self._file.fullmatch(filename)
         if match is None or (match["locale"] and locale_fault(match["locale"])):
             return None
-        return match["part"], _normal(match["locale"] or "")
+        return match["part"], normal_locale(match["locale"] or "")
 
     def is_part_in_no_locale(self, filename: str) -> bool:
         """Whether a file such as `html.italiano.jinja2` would be a part if its locale were one."""
@@ -96,7 +99,7 @@ def catalogue(paths: Iterable[str], known: PartNames) -> dict[str, Entry]:
 
 def localized(files: Container[str], locale: str | None) -> str | None:
     """The one of the locales `files` that serves `locale` best: it-IT, else it, else none."""
-    tag = _normal(locale or "")
+    tag = normal_locale(locale or "")
     while tag not in files:
         if not tag:
             return None
@@ -104,7 +107,8 @@ def localized(files: Container[str], locale: str | None) -> str | None:
     return tag
 
 
-def _normal(locale: str) -> str:
+def normal_locale(locale: str) -> str:
+    """A language tag as tags are compared: it_IT is it-it."""
     return locale.replace("_", "-").lower()
 
 
@@ -158,6 +162,28 @@ def unknown_files(
             name, hint = _hint_of_another(folder, path, entries)
         if hint:
             yield name, f"{path}: unknown file, {hint}"
+
+
+def tag_of(path: str) -> str | None:
+    """The normal tag of the language of which a file is the catalogue, if it is one."""
+    named = PO_FILE.fullmatch(path)
+    tag = normal_locale(named["tag"]) if named else ""
+    return None if named is None or locale_fault(tag) else tag
+
+
+def unused_files(paths: Iterable[str], *, runs_filters: bool) -> Iterator[str]:
+    """What is to be said of each catalogue in a wrong place, and of filters that are not run."""
+    for path in sorted(paths):
+        if path == OWN_FILTERS and not runs_filters:
+            yield (
+                f"{path}: is not used; if you trust all who write it, "
+                "set DISPATCHER_TEMPLATES_FILTERS=on"
+            )
+        elif path.endswith(".po") and tag_of(path) is None:
+            named = PO_FILE.fullmatch(path)
+            hint = f"{named['tag']!r} is no language tag" if named else "it lies in another place"
+            place = f"{LOCALE_FOLDER}/it/LC_MESSAGES/messages.po"
+            yield f"{path}: is not used, {hint}; a catalogue lies in {place}"
 
 
 def _hint(filename: str, known: PartNames) -> str:

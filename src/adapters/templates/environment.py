@@ -2,38 +2,46 @@
 
 import json
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from inspect import currentframe
 from traceback import walk_stack
-from types import CodeType, TracebackType
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import Any
 
 import markupsafe
 from jinja2 import (
-    BytecodeCache,
     Environment,
     FunctionLoader,
     StrictUndefined,
-    TemplateSyntaxError,
     Undefined,
     nodes,
     pass_context,
 )
-from jinja2.bccache import Bucket
 from jinja2.exceptions import SecurityError
 from jinja2.loaders import split_template_path
-from jinja2.parser import Parser
 from jinja2.runtime import Context
-from jinja2.sandbox import MAX_RANGE, ImmutableSandboxedEnvironment
+from jinja2.sandbox import (
+    MAX_RANGE,
+    ImmutableSandboxedEnvironment,
+    SandboxedEnvironment,
+    modifies_known_mutable,
+)
 from markupsafe import Markup
 
 from adapters.template_parts import Escaping
+from adapters.templates.code_cache import CodeCache
 from adapters.templates.generator import FreshImport, Generator
+from adapters.templates.messages import FORMATS, GETTEXT, PLURAL
+from adapters.templates.parser import SetParser
 from adapters.templates.values import (
     ACCEPT_NULL,
     SCALARS,
     NullUsed,
+    OwnDict,
+    OwnList,
     is_none,
     join,
+    nl2br,
     refuse_unprintable,
     tojson,
 )
@@ -41,12 +49,13 @@ from adapters.templates.values import (
 # What `escape` does to a text, in C; `escape` adds two calls in Python.
 _escape_text: Callable[[str], str] = getattr(markupsafe, "_escape_inner", markupsafe.escape)
 _MAX_NUMBER_BITS = 4096
+_OWN = (OwnList, OwnDict)
 # What Python adds to the values of a message: its methods are no part of the data.
 _METHODS = {
     kind: frozenset(
         name for name in dir(kind) if not name.startswith("_") and callable(getattr(kind, name))
     )
-    for kind in (dict, list, tuple, str, Markup, int, float, bool)
+    for kind in (dict, list, tuple, str, Markup, int, float, bool, OwnDict, OwnList)
 }
 
 
@@ -58,49 +67,6 @@ class DeadlineExceeded(BaseException):
     """The work took too long. Not an Exception, so that nothing on the way down swallows it."""
 
 
-class _CodeCache(BytecodeCache):
-    """Each file's last compiled code, so that an edit costs one compilation and not the set's."""
-
-    def __init__(self) -> None:
-        self._code: dict[str, tuple[str, CodeType | None]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        checksum, code = self._code.get(bucket.key, ("", None))
-        bucket.code = code if checksum == bucket.checksum else None
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = (bucket.checksum, bucket.code)
-
-
-class _Parser(Parser):
-    """Jinja2's, which also says where a block that is not closed begins: the library names only the
-    line where the file ends."""
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._lines: list[int] = []
-
-    def parse_statement(self) -> nodes.Node | list[nodes.Node]:
-        """Parse a statement; where it fails its line stays known."""
-        self._lines.append(self.stream.current.lineno)
-        statement = super().parse_statement()
-        self._lines.pop()
-        return statement
-
-    def _fail_ut_eof(
-        self, name: str | None, end_token_stack: list[tuple[str, ...]], lineno: int | None
-    ) -> NoReturn:
-        """Fail for an unknown tag, or for the end of the file if `name` is None."""
-        try:
-            super()._fail_ut_eof(name, end_token_stack, lineno)
-        except TemplateSyntaxError as error:
-            if self._tag_stack:
-                begin = self._lines[len(self._tag_stack) - 1]
-                error.args = (f"{error.message} It begins in line {begin}.",)
-                error.lineno = begin if name is None else error.lineno
-            raise
-
-
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Gives templates no access to Python's own objects. `refuse_null`: a null that is used as a
     value is an error; else it is noted in `nulls`, if there is a list. `writes_json`: lists and
@@ -109,12 +75,14 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**"})
     code_generator_class, template_class = Generator, FreshImport
     escape_text = staticmethod(_escape_text)
+    own_list, own_dict = OwnList, OwnDict
+    newstyle_gettext = True  # a text and its values are one call
     refuse_null = True
     nulls: list[NullUsed] | None = None
     writes_json = False
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        return _Parser(self, source, name, filename).parse()
+        return SetParser(self, source, name, filename).parse()
 
     def make_globals(self, d: Any = None) -> dict[str, Any]:
         return {**self.globals, **(d or {})}  # a plain dict, since each rendering reads it
@@ -122,7 +90,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What is not called is the message's own: an object's key, and never Python's method."""
         kind = type(obj)
-        if kind is dict and attribute in obj:
+        if (kind is dict or kind is OwnDict) and attribute in obj:
             return obj[attribute]
         if attribute in _METHODS.get(kind, ()):
             return self.undefined(obj=obj, name=attribute)
@@ -186,27 +154,42 @@ class _Sandbox(ImmutableSandboxedEnvironment):
                 raise LimitExceeded(f"a repetition longer than {MAX_RANGE}")
         return super().call_binop(context, operator, left, right)
 
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """A list or an object that the file itself has made may be changed, and no other."""
+        is_safe = SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
+        return is_safe and (obj.__class__ in _OWN or not modifies_known_mutable(obj, attr))
+
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
-        raise SecurityError(f"access to {attribute!r} of {type(obj).__name__!r} is unsafe")
+        hint = ""
+        if modifies_known_mutable(obj, attribute):
+            hint = ": what is written out in a file with {% do %}, as [], may be changed"
+        raise SecurityError(f"access to {attribute!r} of {type(obj).__name__!r} is unsafe{hint}")
 
 
 def make_environment(
-    escaping: Escaping, *, lenient: bool, nulls: list[NullUsed] | None = None
+    escaping: Escaping,
+    *,
+    lenient: bool,
+    nulls: list[NullUsed] | None = None,
+    own_filters: Mapping[str, Callable[..., Any]] | None = None,
 ) -> Environment:
     """An environment without templates, to be overlaid with a loader of one set. `lenient` ones
-    note in `nulls` what is null and used as a value."""
+    note in `nulls` what is null and used as a value. `own_filters`: those of the set."""
     environment = _Sandbox(
         undefined=Undefined if lenient else StrictUndefined,
         autoescape=escaping.is_on,
         finalize=_finalizer(escaping),
         auto_reload=False,
         cache_size=-1,
-        bytecode_cache=_CodeCache(),
+        bytecode_cache=CodeCache(),
     )
     environment.refuse_null, environment.nulls = not lenient, nulls
     environment.writes_json = escaping.in_json
     environment.globals["range"] = _bounded_range
-    environment.filters |= {"tojson": tojson, "join": join}
+    environment.globals |= {name: _later("translation", name) for name in GETTEXT}
+    environment.filters |= {"tojson": tojson, "join": join, "nl2br": nl2br}
+    environment.filters |= {name: _later("formats", name) for name in FORMATS}
+    environment.filters |= {PLURAL: _later("translation", PLURAL), **(own_filters or {})}
     environment.tests["none"] = is_none
     return environment
 
@@ -219,6 +202,18 @@ def loader_of(texts: Mapping[str, str]) -> FunctionLoader:
         return (texts[name], name, None) if name in texts else None
 
     return FunctionLoader(source)
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A function of ours that is loaded when it is first called. It takes the context, so that
+    nothing is worked out before a message says its language."""
+
+    @pass_context
+    def call(*arguments: Any, **more: Any) -> Any:
+        found = import_module(f"adapters.templates.{module}")
+        return found.FUNCTIONS[name](*arguments, **more)
+
+    return call
 
 
 def _bounded_range(*arguments: int) -> range:

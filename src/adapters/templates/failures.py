@@ -9,8 +9,9 @@ from traceback import walk_tb
 import jinja2
 from jinja2.exceptions import SecurityError
 
+from adapters.templates.catalogue import OWN_FILTERS
 from adapters.templates.environment import DeadlineExceeded, LimitExceeded
-from adapters.templates.values import NotPrintable, NullUsed
+from adapters.templates.values import NotPrintable, NullUsed, UnfitValue
 from adapters.texts import nearest, short_text
 from domain.errors import FailureReason, Permanent
 
@@ -96,7 +97,7 @@ def render_failure(
         case jinja2.UndefinedError():
             reason = FailureReason.TEMPLATE_UNDEFINED
             detail = _undefined(error, source, variables)
-        case NotPrintable():
+        case NotPrintable() | UnfitValue():
             detail = str(error)
         case SecurityError():
             detail = short_text(error, _LONGEST_DETAIL)
@@ -104,6 +105,7 @@ def render_failure(
             detail = f"there is no file {short_text(error, _LONGEST_DETAIL)!r} to include"
         case _:
             detail = f"{type(error).__name__}: {short_text(error, _LONGEST_DETAIL)}"
+    detail += _in_own_filter(error)
     where = f"{place}" if place else f"template {template!r}"
     remedy = "" if _MEANT in detail else _remedy(error)
     return RenderFailure(f"{detail} in {where}{remedy}", reason=reason, place=place)
@@ -114,6 +116,16 @@ def _remedy(error: BaseException) -> str:
     if isinstance(error, NullUsed):
         return f"; {error.remedy}"
     return next((f"; {text}" for kind, text in _REMEDIES.items() if isinstance(error, kind)), "")
+
+
+def _in_own_filter(error: BaseException) -> str:
+    """Where in the set's own filters it happened, if it did."""
+    lines = [
+        line
+        for frame, line in walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == OWN_FILTERS
+    ]
+    return f" at {OWN_FILTERS} line {lines[-1]}" if lines else ""
 
 
 def _place(error: BaseException, texts: Mapping[str, str]) -> TemplatePlace | None:

@@ -22,7 +22,7 @@ _TRIES = 10
 # Seconds: two writes within a tick of the file system's clock leave equal stamps.
 _TICK = 0.1
 
-MUST_BE_TEXT = (".jinja2", ".toml", ".json")
+MUST_BE_TEXT = (".jinja2", ".toml", ".json", ".po", "filters.py")
 
 _statx = getattr(ctypes.CDLL(None), "statx", None)
 _THIS_FOLDER = -100

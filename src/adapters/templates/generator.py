@@ -7,7 +7,7 @@ says what the file itself has printed, which is the same in every mail.
 
 # ruff: noqa: N802 - the names that Jinja2 looks for
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja2 import Template, nodes
@@ -15,6 +15,16 @@ from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
 
+from adapters.templates.expressions import arguments_of, attribute_of, described, name_value
+from adapters.templates.messages import (
+    CHANGES,
+    FORMATS,
+    GETTEXT,
+    PLURAL,
+    TRANSLATES,
+    texts_without_values,
+    uses_in,
+)
 from adapters.templates.values import ACCEPT_NULL, INSERT_ARGUMENTS, MAKE_TEXT
 
 _ORDERS = frozenset(("gt", "gteq", "lt", "lteq"))
@@ -40,6 +50,7 @@ class Generator(CodeGenerator):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._chunks = dict[str, None]()
+        self._changes = False
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Note what is checked, then generate. An unknown filter or test is refused wherever it
@@ -54,10 +65,16 @@ class Generator(CodeGenerator):
             for used in node.find_all(kind):
                 if used.name not in known and used.name not in asked:
                     self.fail(f"No {word} named {used.name!r}.", used.lineno)
-        for one in node.find_all(nodes.Node):
+        uses = uses_in(node)
+        self._changes = CHANGES in uses
+        if TRANSLATES in uses:
+            for fault, line in texts_without_values(node):
+                self.fail(fault, line)
+        for one in list(node.find_all(nodes.Node)):
             self._note(one)
         super().visit_Template(node, frame)
         self.writeline(f"chunks = {tuple(self._chunks)!r}")
+        self.writeline(f"uses = {uses!r}")
 
     def visit(self, node: nodes.Node, *arguments: Any, **more: Any) -> Any:
         """Visit a node, with a check around it where its value is used as a text, or at all."""
@@ -104,6 +121,26 @@ class Generator(CodeGenerator):
             f" else environment.getattr(_owner, {node.attr!r}))"
         )
 
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:
+        """In a file with `do`, a list that is written out is the file's own."""
+        self._own("list", super().visit_List, node, frame)
+
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
+        """As a list."""
+        self._own("dict", super().visit_Dict, node, frame)
+
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:
+        """One in a call has become a constant."""
+        if type(node.value) in (list, dict):
+            self._own(type(node.value).__name__, super().visit_Const, node, frame)
+        else:
+            super().visit_Const(node, frame)
+
+    def _own(self, kind: str, visit: Callable[[Any, Frame], None], node: Any, frame: Frame) -> None:
+        self.write(f"environment.own_{kind}(" * self._changes)
+        visit(node, frame)
+        self.write(")" * self._changes)
+
     def _note(self, node: nodes.Node) -> None:
         """Note what must hold of the values that a node uses."""
         match node:
@@ -112,7 +149,7 @@ class Generator(CodeGenerator):
                     self._make_text(*node.nodes)
                 self._check("printed", _IS_TEXT, *node.nodes)
             case nodes.Call():
-                self._note_method(node)
+                self._note_call(node)
             case nodes.Filter():
                 self._note_filter(node)
             case nodes.For():
@@ -127,25 +164,41 @@ class Generator(CodeGenerator):
             case nodes.Compare():
                 self._note_order(node)
 
-    def _note_method(self, node: nodes.Call) -> None:
+    def _note_call(self, node: nodes.Call) -> None:
         """`order.items()` calls the method, whether or not there is such a key."""
-        name = _attribute(node.node)
+        if isinstance(node.node, nodes.Name) and node.node.name in GETTEXT:
+            shape = GETTEXT[node.node.name]
+            self._note_message(node, len(shape))
+            if "plural" in shape:
+                name_value(node, *node.args[len(shape) :][:1])
+            return
+        name = attribute_of(node.node)
         if name is not None:
             vars(node.node)[_CHECK] = ("method_of", name, "")
         if name == "format":
-            self._make_text(*_arguments(node))
+            self._make_text(*arguments_of(node))
+
+    def _note_message(self, node: nodes.Call | nodes.Filter, texts: int) -> None:
+        """A text that stands here is no value; what is put into it is text."""
+        self._make_text(*arguments_of(node))
+        for index, one in enumerate(node.args[:texts]):
+            if isinstance(one, nodes.Const) and isinstance(one.value, str):
+                node.args[index] = nodes.MarkSafe(one, lineno=one.lineno)
 
     def _note_filter(self, node: nodes.Filter) -> None:
         """A filter that needs a value is given no null."""
+        if node.name in FORMATS or node.name == PLURAL:
+            self._note_message(node, 2 * (node.name == PLURAL))
+            name_value(node, node.node)
         given = [] if node.node is None else [node.node]
         if node.name in INSERT_ARGUMENTS:
-            self._make_text(*_arguments(node))
+            self._make_text(*arguments_of(node))
         if node.name in MAKE_TEXT:
             self._make_text(*given)
         elif node.name == "join":
             separator = node.args[:1] or [one.value for one in node.kwargs if one.key == "d"]
             self._make_text(*separator)
-            if len(separator) < len(_arguments(node)):
+            if len(separator) < len(arguments_of(node)):
                 self._need(*given)  # one attribute of each item is joined
             else:
                 self._make_text(*(one for one in given if not isinstance(one, nodes.Dict)))
@@ -199,37 +252,7 @@ def chunks_of(template: Template) -> tuple[str, ...]:
     return chunks
 
 
-def described(node: nodes.Node | None) -> str:
-    """An expression as an error names it: its source, without arguments and branches."""
-    match node:
-        case nodes.Name():
-            text = node.name
-        case nodes.Const():
-            text = repr(node.value)
-        case nodes.Getattr():
-            text = f"{described(node.node)}.{node.attr}"
-        case nodes.Getitem():
-            key = described(node.arg) if isinstance(node.arg, nodes.Const) else "…"
-            text = f"{described(node.node)}[{key}]"
-        case nodes.Call():
-            text = f"{described(node.node)}({'…' if _arguments(node) else ''})"
-        case nodes.Filter() if node.node is not None:
-            text = f"{described(node.node)} | {node.name}{'(…)' if _arguments(node) else ''}"
-        case nodes.CondExpr():
-            text = f"{described(node.expr1)} if …"
-        case _:
-            written_out: dict[object, str] = {nodes.List: "[…]", nodes.Dict: "{…}"}
-            text = written_out.get(type(node), "an expression")
-    return text
-
-
-def _attribute(node: nodes.Node) -> str | None:
-    """`items` of `order.items` and of `order["items"]`."""
-    match node:
-        case nodes.Getattr(attr=str(name)) | nodes.Getitem(arg=nodes.Const(value=str(name))):
-            return name
-    return None
-
-
-def _arguments(node: nodes.Call | nodes.Filter) -> list[nodes.Expr]:
-    return [*node.args, *(one.value for one in node.kwargs)]
+def uses_of(template: Template) -> tuple[str, ...]:
+    """What the file does of TRANSLATES, WRITES_FORMATS and CHANGES."""
+    uses: tuple[str, ...] = template.root_render_func.__globals__["uses"]
+    return uses

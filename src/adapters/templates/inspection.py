@@ -14,12 +14,15 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from adapters.templates.compilation import Snapshot
 from adapters.templates.keys_read import ASK_FOR_IT, WITH_DEFAULT, keys_read
+from adapters.templates.messages import GETTEXT
+from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
-_ALWAYS_THERE = frozenset(("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE))
+_ALWAYS_THERE = frozenset(
+    ("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE, *GETTEXT)
+)
 GENERATED = "Written by `dispatcher templates schema`; a change by hand is lost."
 """The comment in a parameters' schema, by which a file with one is known."""
 
@@ -74,6 +77,7 @@ class Example:
             subject=texts.get("subject"),
             recipient=recipient,
             locale=texts.get("locale"),
+            timezone=texts.get("timezone"),
             now=now,
         )
 
@@ -88,7 +92,7 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
         TemplateInfo(
             name=name,
             parts=template.entry.parts,
-            locales=tuple(sorted(set(chain(*template.entry.parts.values())) - {""})),
+            locales=_locales(snapshot, template),
             # Those that the template names, else those that it has parts of their own for.
             channels=template.manifest.envelope.channels
             or tuple(
@@ -100,6 +104,14 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
         )
         for name, template in sorted(snapshot.templates.items())
     )
+
+
+def _locales(snapshot: Snapshot, template: CompiledTemplate) -> tuple[str, ...]:
+    """The languages that it has files, a preheader or a catalogue for."""
+    tags = {*chain(*template.entry.parts.values()), *template.manifest.preheader} - {""}
+    if template.translates and snapshot.languages:
+        tags |= snapshot.languages.catalogues.keys()
+    return tuple(sorted(tags))
 
 
 def examples_of(snapshot: Snapshot, template: str) -> tuple[Example, ...]:
@@ -120,9 +132,22 @@ def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
 
 
 def _trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
-    environment = jinja2.Environment(autoescape=True)
-    sources = snapshot.templates[template].sources
-    return [environment.parse(snapshot.texts[path]) for path in sources]
+    environment = parsing_environment()
+    one = snapshot.templates[template]
+    texts = [*(snapshot.texts[path] for path in one.sources), *one.manifest.sources]
+    trees = [environment.parse(text) for text in texts]
+    for used in chain.from_iterable(tree.find_all(nodes.Filter) for tree in trees):
+        environment.filters.setdefault(used.name, str)  # ours, and those of the set's own
+    return trees
+
+
+def parsing_environment() -> jinja2.Environment:
+    """What parses a file of a set, and is never used to render one."""
+    environment = jinja2.Environment(
+        autoescape=True, extensions=["jinja2.ext.i18n", "jinja2.ext.do"]
+    )
+    environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    return environment
 
 
 def _made_by(tree: nodes.Template) -> Iterator[str]:

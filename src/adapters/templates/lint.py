@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from adapters.template_parts import ChannelParts
-from adapters.templates.compilation import Snapshot
+from adapters.template_parts import HTML, ChannelParts
 from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
@@ -22,8 +21,10 @@ from adapters.templates.inspection import (
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
+from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
 from domain.errors import Permanent
+from domain.events import Event, StylesNotInlined
 from domain.ports import RenderRequest
 
 Severity = Literal["error", "warning"]
@@ -44,28 +45,54 @@ class LintFinding:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class LintNotes:
+    """An EventSink that keeps what a set does without an error: nulls that it prints, and by
+    template why styles could not be inlined."""
+
+    nulls: list[NullUsed] = field(default_factory=list)
+    styles: dict[str, str] = field(default_factory=dict)
+
+    def templates(self, root: Path, options: RenderOptions) -> FilesystemTemplates:
+        """The set in this folder, of which these notes are. Raises TemplateSetBroken where the
+        folder cannot be read."""
+        options = replace(options, nulls=self.nulls)
+        return FilesystemTemplates(root, options=options, allow_broken=True, events=self)
+
+    def emit(self, event: Event) -> None:
+        """Note what is of interest."""
+        if isinstance(event, StylesNotInlined):
+            self.styles[event.template] = event.error
+
+
 def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]:
     """Compile the set and render every example for every channel its template serves."""
-    nulls: list[NullUsed] = []
+    notes = LintNotes()
     try:
-        options = replace(options, nulls=nulls)
-        templates = FilesystemTemplates(root, options=options, allow_broken=True)
+        templates = notes.templates(root, options)
     except TemplateSetBroken as broken:
         return [_from_fault(fault) for fault in broken.faults]
-    return lint_set(templates, nulls, now)
+    return lint_set(templates, notes, now)
 
 
 def lint_set(
-    templates: FilesystemTemplates, nulls: list[NullUsed], now: datetime, only: str = ""
+    templates: FilesystemTemplates, notes: LintNotes, now: datetime, only: str = ""
 ) -> list[LintFinding]:
-    """The same for the set in use. `nulls`: the list that its options name. `only`: render the
+    """The same for the set in use. `notes`: those that it was made with. `only`: render the
     examples of this template alone."""
-    findings = _of_files(templates.snapshot)
+    findings = _of_files(templates.snapshot) + _of_languages(templates.snapshot)
     for info in list_templates(templates.snapshot):
         if only in ("", info.name):
-            found = _of_template(templates, nulls, info, now)
+            found = _of_template(templates, notes.nulls, info, now)
             findings += dict.fromkeys(found)  # what fails on two channels is said once
+            findings += _of_styles(notes, info)
     return findings
+
+
+def _of_styles(notes: LintNotes, info: TemplateInfo) -> Iterator[LintFinding]:
+    if error := notes.styles.get(info.name):
+        path = min(info.parts[HTML.name].values())
+        yield _warning(info, path, f"the styles are not inlined: {error}")
 
 
 def _of_files(snapshot: Snapshot) -> list[LintFinding]:
@@ -79,6 +106,18 @@ def _of_files(snapshot: Snapshot) -> list[LintFinding]:
         _from_fault(fault, "".join(names) if len(names) == 1 else "", snapshot.texts)
         for fault, names in sorted(owners.items())
     ]
+
+
+def _of_languages(snapshot: Snapshot) -> list[LintFinding]:
+    """What is wrong with catalogues that can be used, and which files are not."""
+    found = [replace(_from_fault(line), severity="warning") for line in snapshot.unused]
+    catalogues = snapshot.languages.catalogues if snapshot.languages else {}
+    if catalogues:
+        from adapters.templates.catalogue_lint import catalogue_faults
+
+        for text, is_error in catalogue_faults(snapshot, catalogues):
+            found.append(replace(_from_fault(text), severity="error" if is_error else "warning"))
+    return found
 
 
 def _of_template(
@@ -172,7 +211,7 @@ def _line_of(text: str, source: str | None) -> int | None:
     if "end of document" in text:
         return max(1, len(source.splitlines()))
     if (key := _KEY.match(text)) and (
-        found := re.search(rf"^[ \t]*{key[1]}[ \t]*=", source, re.MULTILINE)
+        found := re.search(rf"^[ \t]*(?:\[[ \t]*)?[\"']?{key[1]}\b", source, re.MULTILINE)
     ):
         return source.count("\n", 0, found.start()) + 1
     return 1

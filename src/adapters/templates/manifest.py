@@ -2,11 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from adapters.templates.manifest_texts import at_its_line, links, one_click_fault, words
 from adapters.texts import nearest
 from domain.content import Envelope, InDoubtPolicy
 from domain.duration import parse_duration
@@ -20,10 +22,24 @@ _MAX_PRIORITY = 255
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A template's default subject and its envelope."""
+    """A template's default subject and its envelope, and how its mails look.
+
+    `inline_css`: None where the file does not say it. `preheader`: source by locale.
+    `unsubscribe`: source of each link. A source begins with the lines that are before it in the
+    file.
+    """
 
     subject: str | None = None
     envelope: Envelope = field(default_factory=Envelope)
+    inline_css: bool | None = None
+    preheader: Mapping[str, str] = field(default_factory=dict)
+    unsubscribe: tuple[str, ...] = ()
+    one_click: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All texts with variables."""
+        return tuple(chain(self.preheader.values(), self.unsubscribe))
 
 
 def read_manifest(
@@ -37,6 +53,14 @@ def read_manifest(
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Manifest(), [f'{path}: is not TOML: {error}; a line is written key = "text"']
+    faults = _checked(path, values, known_channels)
+    if not faults and (fault := one_click_fault(values)):
+        faults = [f"{path}: {fault}"]
+    return (Manifest(), faults) if faults else (_manifest(text, values), [])
+
+
+def _checked(path: str, values: dict[str, Any], known_channels: Collection[str]) -> list[str]:
+    """What is wrong with the values, which are replaced by what they stand for."""
     faults = [
         f"{path}: {key}: is no key of template.toml; {_hint(key, _CHECKS)}"
         for key in values
@@ -54,8 +78,11 @@ def read_manifest(
             for name in values.get("channels", ())
             if name not in known_channels
         ]
-    if faults:
-        return Manifest(), faults
+    return faults
+
+
+def _manifest(text: str, values: Mapping[str, Any]) -> Manifest:
+    """The manifest of a file with these checked values; `text` is the file."""
     envelope = Envelope(
         sender=values.get("from"),
         channels=values.get("channels"),
@@ -64,7 +91,15 @@ def read_manifest(
         in_doubt=values.get("in_doubt"),
         quiet=values.get("quiet"),
     )
-    return Manifest(values.get("subject"), envelope), []
+    preheader, unsubscribe = values.get("preheader", {}), values.get("list_unsubscribe", ())
+    return Manifest(
+        values.get("subject"),
+        envelope,
+        inline_css=values.get("inline_css"),
+        preheader={one: at_its_line(text, "preheader", its) for one, its in preheader.items()},
+        unsubscribe=tuple([at_its_line(text, "list_unsubscribe", link) for link in unsubscribe]),
+        one_click=values.get("list_unsubscribe_one_click", False),
+    )
 
 
 def _hint(name: str, known: Collection[str]) -> str:
@@ -170,6 +205,13 @@ _QUIET: dict[str, tuple[str, Callable[[object], object]]] = {
     "urgent": ("urgent", _priority),
 }
 
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004 - a fault of the file
+    return value
+
+
 _CHECKS: dict[str, Callable[[object], object]] = {
     "subject": _subject,
     "from": _sender,
@@ -178,4 +220,8 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "priority": _priority,
     "in_doubt": _in_doubt,
     "quiet": _quiet,
+    "inline_css": _switch,
+    "preheader": words,
+    "list_unsubscribe": links,
+    "list_unsubscribe_one_click": _switch,
 }

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, cast
 
-from adapters.templates.compilation import Snapshot
 from adapters.templates.failures import RenderFailure, TemplatePlace
 from adapters.templates.inspection import variables_of
+from adapters.templates.snapshot import Snapshot
 from domain.notification import JsonValue
 
 PARAMETERS = "parameters"

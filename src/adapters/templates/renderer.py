@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.template_parts import ChannelParts
-from adapters.templates.compilation import Compiler, Snapshot
+from adapters.templates.catalogue import OWN_FILTERS
+from adapters.templates.compilation import Compiler
 from adapters.templates.environment import DeadlineExceeded
-from adapters.templates.failures import render_failure
+from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import (
     FileSet,
     FolderUnstable,
@@ -15,12 +18,16 @@ from adapters.templates.folder import (
     TemplateSetBroken,
 )
 from adapters.templates.rendering import Rendering, within_limits
+from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
 from adapters.texts import nearest
 from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest
+
+if TYPE_CHECKING:
+    from adapters.templates.finishing import Finisher
 
 _MEMORY_PER_OUTPUT_BYTE = 32  # chunks, their join, four bytes a character, and room to work
 _LEAST_MEMORY = 64 * 2**20
@@ -33,7 +40,9 @@ class RenderOptions:
     `lenient`: undefined variables print nothing and null prints None, as in plain Jinja2;
     `nulls`: where such nulls are noted. `autoescape_flat`: bare NAME.jinja2 files are
     escaped. `settle`: seconds that a file written in place must rest before it is taken.
-    `channels`: what each sends; a template.toml may name these; empty: any.
+    `channels`: what each sends; a template.toml may name these; empty: any. `own_filters`: whether
+    the set's `filters.py` is run. `inline_css`: where template.toml does not say it, the rules of
+    style sheets go into the tags.
     """
 
     max_output: int = 5 * 2**20
@@ -43,6 +52,8 @@ class RenderOptions:
     autoescape_flat: bool = True
     settle: float = 2.0
     channels: Mapping[str, ChannelParts] = field(default_factory=dict)
+    own_filters: bool = False
+    inline_css: bool = False
 
 
 class FilesystemTemplates:
@@ -79,7 +90,7 @@ class FilesystemTemplates:
         self.snapshot = self._compile(files)
         if self.snapshot.faults and not (self.snapshot.templates or allow_broken):
             raise TemplateSetBroken(self.snapshot.faults, files.version)
-        if self.snapshot.faults or self.snapshot.unknown:
+        if self.snapshot.faults or self.snapshot.unknown or self.snapshot.unused:
             self._accept(self.snapshot)
 
     def refresh(self) -> bool:
@@ -129,10 +140,14 @@ class FilesystemTemplates:
                 reason=FailureReason.CHANNEL_UNKNOWN,
             )
         rendering = Rendering(template, request, snapshot, self._options.max_output)
+        work = rendering.content
+        if snapshot.languages is not None:
+            speak = snapshot.languages.speak
+            work = partial(speak, request.locale, request.timezone, rendering.content)
         try:
-            content = within_limits(
-                rendering.content, seconds=self._options.timeout, memory=self._memory
-            )
+            content = within_limits(work, seconds=self._options.timeout, memory=self._memory)
+        except RenderFailure:
+            raise
         except (Exception, DeadlineExceeded) as error:  # noqa: BLE001 - templates raise anything
             raise render_failure(
                 request.template, error, snapshot.texts, rendering.context
@@ -145,11 +160,41 @@ class FilesystemTemplates:
                 f"{language}: it needs {wanted}",
                 reason=FailureReason.TEMPLATE_MISSING,
             )
-        return content
+        inlines = template.manifest.inline_css
+        inlines = self._options.inline_css if inlines is None else inlines
+        if not (inlines or content.preheader):
+            return content
+        return self._finisher.finished(request.template, rendering, content, inline_css=inlines)
+
+    @cached_property
+    def _finisher(self) -> "Finisher":
+        from adapters.templates.finishing import Finisher  # loaded where a template asks for it
+
+        return Finisher(self._events)
 
     def _compile(self, files: FileSet) -> Snapshot:
+        if self._options.own_filters:
+            self._load_own_filters(files.texts.get(OWN_FILTERS))
         # Jinja2 works out constant expressions while it compiles: those have no limit of their own.
         return within_limits(lambda: self._compiler.compile(files), seconds=0, memory=self._memory)
+
+    def _load_own_filters(self, text: str | None) -> None:
+        """Run the set's own code, within the limits of one rendering."""
+        from adapters.templates.own_filters import OwnFilters, load_own_filters
+
+        if self._compiler.own is not None and self._compiler.own.text == text:
+            return
+        own = OwnFilters()
+        if text is not None:
+            try:
+                own = within_limits(
+                    lambda: load_own_filters(text),
+                    seconds=self._options.timeout,
+                    memory=self._memory,
+                )
+            except DeadlineExceeded:
+                own = OwnFilters(text, fault=f"{OWN_FILTERS} line 1: takes too long to load")
+        self._compiler.use(own)
 
     def _compile_in_use(self, files: FileSet) -> Snapshot:
         snapshot = self._compile(files)
@@ -165,7 +210,9 @@ class FilesystemTemplates:
         self._refused = ""
         self._events.emit(
             TemplatesChanged(
-                version=snapshot.version, faults=snapshot.faults, unknown=tuple(snapshot.unknown)
+                version=snapshot.version,
+                faults=snapshot.faults,
+                unknown=(*snapshot.unknown, *snapshot.unused),
             )
         )
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Undefined, UndefinedError, nodes, pass_eval_context
 from jinja2.filters import do_join, do_tojson, make_attrgetter
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _PLAIN = frozenset((str, int, float, bool))
 SCALARS = _PLAIN | {Markup}
@@ -16,7 +16,7 @@ SCALARS = _PLAIN | {Markup}
 MAKE_TEXT = frozenset(
     ("upper", "lower", "capitalize", "title", "trim", "striptags", "center", "replace", "wordcount",
      "wordwrap", "truncate", "indent", "urlencode", "urlize", "escape", "e", "forceescape", "safe",
-     "string", "format", "pprint")
+     "string", "format", "pprint", "nl2br")
 )  # fmt: skip
 """Filters that take a text and would make the text "None" of a null."""
 
@@ -72,6 +72,27 @@ def is_none(value: object) -> bool:
 def tojson(context: nodes.EvalContext, value: object, indent: int | None = None) -> object:
     """The filter `tojson`, to which a variable of ours without a value is null."""
     return do_tojson(context, None if isinstance(value, Nothing) else value, indent)
+
+
+class UnfitValue(Exception):
+    """A value that a filter or a function of ours can do nothing with; the message says which, and
+    what is wanted, and has no text of the value."""
+
+
+def described_kind(value: object) -> str:
+    """What a value is, without what it says."""
+    names = {None.__class__: "null", bool: "true or false", str: "a text"}
+    kinds = {int | float: "a number", str: "a text", Mapping: "an object", Sequence: "a list"}
+    known = (name for kind, name in kinds.items() if isinstance(value, kind))
+    return names.get(type(value)) or next(known, f"Python's {type(value).__name__}")
+
+
+class OwnList(list[Any]):
+    """A list that a template has made itself, so that it may change it."""
+
+
+class OwnDict(dict[Any, Any]):
+    """An object that a template has made itself."""
 
 
 class NotPrintable(Exception):
@@ -145,3 +166,12 @@ def _printable(environment: Any, values: Iterable[Any]) -> Iterator[Any]:
         else:
             environment.as_text(value, "an item given to the filter 'join'")
         yield value
+
+
+@pass_eval_context
+def nl2br(context: nodes.EvalContext, value: object) -> object:
+    """The filter `nl2br`: each line end of a text becomes a `<br>` where HTML is written."""
+    if not context.autoescape or context.environment.finalize is not None:
+        return value
+    lines = str(escape(value)).replace("\r\n", "\n").replace("\r", "\n")
+    return Markup(lines.replace("\n", "<br>\n"))  # noqa: S704 - just escaped

@@ -1,7 +1,6 @@
 """The pages of `dispatcher preview`: the templates as they are on disk."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -15,6 +14,7 @@ from adapters.templates import (
     ExampleBroken,
     FilesystemTemplates,
     LintFinding,
+    LintNotes,
     RenderOptions,
     Snapshot,
     TemplateSetBroken,
@@ -22,7 +22,6 @@ from adapters.templates import (
     lint_set,
     list_templates,
 )
-from adapters.templates.values import NullUsed
 from domain.errors import DeliveryError
 from domain.ports import Notifier
 from entrypoints.container import render_options
@@ -53,8 +52,8 @@ class Preview:
         self._settings = settings
         self._root = settings.templates_dir
         self._refreshes = refreshes
-        self._nulls: list[NullUsed] = []
-        self._options = replace(options or render_options(settings), nulls=self._nulls)
+        self._options = options or render_options(settings)
+        self._notes = LintNotes()
         self._sender = ExampleSender(settings, notifiers)
         self._templates: FilesystemTemplates | None = None
 
@@ -84,16 +83,16 @@ class Preview:
 
     def _set(self) -> FilesystemTemplates:
         """The set as it is now. Raises TemplateSetBroken where the folder cannot be read."""
-        self._nulls.clear()
+        self._notes.nulls.clear()
         if self._templates is None:
-            options = self._options
-            self._templates = FilesystemTemplates(self._root, options=options, allow_broken=True)
-        else:
-            self._templates.reread()
+            self._templates = self._notes.templates(self._root, self._options)
+        version = self._templates.snapshot.version
+        if self._templates.reread().version != version:
+            self._notes.styles.clear()  # they are said once for each set
         return self._templates
 
     def _lint(self, templates: FilesystemTemplates, only: str = "") -> list[LintFinding]:
-        return lint_set(templates, self._nulls, datetime.now(UTC), only)
+        return lint_set(templates, self._notes, datetime.now(UTC), only)
 
     def _list(self) -> Response:
         try:

@@ -39,8 +39,10 @@ class SourceFile:
 def findings_of(
     snapshot: Snapshot, name: str, findings: Iterable[LintFinding]
 ) -> list[LintFinding]:
-    """Those that are about this template, or about a file that it uses."""
+    """Those that are about this template, or about a file or a catalogue that it uses."""
     paths = set(_paths_of(snapshot, name))
+    if (usable := snapshot.templates.get(name)) and usable.translates and snapshot.languages:
+        paths |= {one.path for one in snapshot.languages.catalogues.values()}
     return [one for one in findings if one.template == name or one.file in paths]
 
 

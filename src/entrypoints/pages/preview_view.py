@@ -189,7 +189,7 @@ def _inbox(headers: Sequence[tuple[str, str]], content: Content) -> InboxLine:
         sender=name or address or "no sender",
         to=f"to {values['To']}" if "To" in values else "",
         subject=content.subject or "(no subject)",
-        preheader=preheader_of(content.parts),
+        preheader=_shortened(content.preheader) or preheader_of(content.parts),
     )
 
 
@@ -200,7 +200,11 @@ def preheader_of(parts: Mapping[str, str]) -> str:
     text = (
         parts.get("text", "") if html is None else unescape(_TAG.sub(" ", _UNSEEN.sub(" ", html)))
     )
-    line = _FILLER.sub(" ", text).strip()
+    return _shortened(_FILLER.sub(" ", text).strip())
+
+
+def _shortened(line: str) -> str:
+    """As much of it as an inbox has room for."""
     if len(line) <= _LONGEST_PREHEADER:
         return line
     return line[: _LONGEST_PREHEADER - 1].rstrip() + "…"

@@ -51,6 +51,8 @@ class Settings:
     render_timeout: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
     templates_undefined: str = setting("strict", parse=values.one_of(("strict", "lenient")))
     templates_autoescape: bool = setting(default=True, parse=parse_switch)
+    templates_filters: bool = setting(default=False, parse=parse_switch)
+    templates_inline_css: bool = setting(default=False, parse=parse_switch)
     templates_settle: timedelta = setting(timedelta(seconds=2), parse=values.parse_wait)
     retry_delays: tuple[timedelta, ...] = setting(
         values.parse_tiers("10s,1m,5m,30m,2h,6h,12h,24h"), parse=values.parse_tiers

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates.compilation import Snapshot
+from adapters.templates.snapshot import Snapshot
 from entrypoints.cli.sending.fake import fake_messages
 from entrypoints.cli.sending.send import address_fault
 from entrypoints.settings import Settings

@@ -146,7 +146,7 @@ CHANNEL = Channel(
     recipient=_recipient,
     check_address=_check_address,
     canonical=_canonical,
-    parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True),
+    parts=ChannelParts(own=(HTML,), always_text=True, needs_subject=True, has_headers=True),
     show=_show,
     carries_copies=True,
     carries_files=True,

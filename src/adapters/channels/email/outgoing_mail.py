@@ -20,6 +20,7 @@ from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.notification import Notification, Recipient, one_recipient
 
 _OFF_LOOP = 64 * 1024  # characters or bytes; writing more would hold up every other mail
+_UNSUBSCRIBE, _ONE_CLICK = "list-unsubscribe", "list-unsubscribe-post"
 
 Addressees = list[tuple[Recipient, EmailAddress]]
 
@@ -146,7 +147,11 @@ class Composer:
             date=time.time(),
             message_id=outgoing.message_id,
             template=f"{notification.template}@{content.version}",
-            extra_headers=(("X-Dispatcher-Id", notification.id), *notification.headers),
+            extra_headers=(
+                ("X-Dispatcher-Id", notification.id),
+                *notification.headers,
+                *(_not_set_by(notification, content.headers) if content.headers else ()),
+            ),
             html=content.parts.get("html"),
             text=content.parts.get("text"),
             files=files,
@@ -158,6 +163,17 @@ class Composer:
             return mime.write(mail, eight_bit=eight_bit)
         except UnsafeText as error:
             raise Permanent(str(error), reason=FailureReason.CONTENT_REFUSED) from None
+
+
+def _not_set_by(
+    notification: Notification, fields: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The template's header fields that the message does not set. Where it sets the links to
+    unsubscribe, the template's promise of one click is about another link."""
+    given = {name.lower() for name, _ in notification.headers}
+    if _UNSUBSCRIBE in given:
+        given.add(_ONE_CLICK)
+    return [field for field in fields if field[0].lower() not in given]
 
 
 def _shown(recipients: Sequence[Recipient], *, utf8: bool) -> list[Mailbox]:

@@ -11,8 +11,8 @@ from typing import Any
 from faker import Faker
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.templates.compilation import Snapshot
 from adapters.templates.inspection import examples_of, variables_of
+from adapters.templates.snapshot import Snapshot
 from domain.notification import JsonValue
 
 _fake = Faker()

@@ -16,6 +16,7 @@ from adapters.templates import (
     lint,
     list_templates,
 )
+from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
 from entrypoints.cli.app import channel_names, template_names
@@ -64,6 +65,7 @@ def list_(as_json: bool) -> None:
 @click.option("--example", help="Example to render with. Without it: the first.")
 @click.option("--data", help="Parameters as JSON, or @file; - reads standard input.")
 @click.option("--locale")
+@click.option("--timezone", help="As in a message, such as Europe/Rome.")
 @click.option("--subject")
 @click.option("--part", help="Print only this part, such as html.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -73,6 +75,7 @@ def render(
     example: str | None,
     data: str | None,
     locale: str | None,
+    timezone: str | None,
     subject: str | None,
     part: str | None,
     as_json: bool,
@@ -84,9 +87,7 @@ def render(
         templates = app.container.templates()
     try:
         request = _request(templates.snapshot, template, channel, example, data)
-        content = templates.render(
-            replace(request, locale=locale or request.locale, subject=subject or request.subject)
-        )
+        content = templates.render(_changed(request, locale, timezone, subject))
     except ExampleBroken as error:
         raise click.ClickException(str(error)) from None
     except DeliveryError as error:
@@ -96,14 +97,21 @@ def render(
         words(f"there is no part {part!r}; there are {', '.join(content.parts)}")
         return 1
     if as_json:
-        print_json({"subject": content.subject, **content.parts})
+        print_json({**_shown(content), **content.parts})
     elif part is not None:
         click.echo(content.parts[part])
     else:
-        click.echo(f"Subject: {content.subject or ''}")
+        for name, text in _shown(content).items():
+            click.echo(f"{name.capitalize() if name.islower() else name}: {text or ''}")
         for name, text in content.parts.items():
             click.echo(f"\n--- {name} ---\n{text}")
     return 0
+
+
+def _shown(content: Content) -> dict[str, str | None]:
+    """What an inbox shows of a message, and the header fields that its template gives."""
+    preheader = {"preheader": content.preheader} if content.preheader else {}
+    return {"subject": content.subject, **preheader, **dict(content.headers)}
 
 
 def _request(
@@ -123,6 +131,18 @@ def _request(
             )
     chosen = found[0] if found else Example(name="", path="", message={})
     return chosen.request(template, channel, datetime.now(UTC))
+
+
+def _changed(
+    request: RenderRequest, locale: str | None, timezone: str | None, subject: str | None
+) -> RenderRequest:
+    """The request with what the command line says instead."""
+    return replace(
+        request,
+        locale=locale or request.locale,
+        timezone=timezone or request.timezone,
+        subject=subject or request.subject,
+    )
 
 
 @command.command("lint")
@@ -166,3 +186,15 @@ def lint_(as_json: bool, strict: bool, messages: str | None, channel: str | None
 
 
 command.add_command(schema)
+
+
+@command.command("messages")
+@click.option("--locale", "locales", multiple=True, help="Also a new language, such as it.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a catalogue is out of date.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def messages(locales: tuple[str, ...], check: bool, as_json: bool) -> int:
+    """Write the texts to translate into locale/LANGUAGE/LC_MESSAGES/messages.po; keep what is
+    translated."""
+    from entrypoints.cli.templates.messages import bring_up_to_date  # it loads Babel
+
+    return bring_up_to_date(locales, check=check, as_json=as_json)

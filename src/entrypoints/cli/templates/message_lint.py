@@ -209,6 +209,7 @@ def _requests(
             subject=notification.subject,
             recipient=address,
             locale=notification.locale,
+            timezone=notification.timezone,
             now=now,
         )
 

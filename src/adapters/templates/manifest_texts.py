@@ -1,0 +1,60 @@
+"""The texts of template.toml that have variables, and where they stand in the file."""
+
+import re
+from collections.abc import Mapping
+
+from domain.notification import locale_fault
+
+_DEFAULT = "default"
+_LINK = re.compile(r"\s*(?:(https)://|http://|mailto:|(\{))", re.IGNORECASE)
+
+
+def words(value: object) -> dict[str, str]:
+    """A text, or a table of one for each locale, as a text by locale. Raises ValueError."""
+    if not isinstance(value, dict):
+        return {"": _text(value)}
+    found = dict[str, str]()
+    for locale, text in value.items():
+        if locale != _DEFAULT and locale_fault(locale):
+            raise ValueError(f"{locale!r} is neither {_DEFAULT!r} nor a language tag such as 'it'")
+        found["" if locale == _DEFAULT else locale.replace("_", "-").lower()] = _text(text)
+    return found
+
+
+def links(value: object) -> tuple[str, ...]:
+    """A link, or a list of links. Raises ValueError."""
+    found = tuple(map(_text, value)) if isinstance(value, list) and value else (_text(value),)
+    for link in found:
+        if not _LINK.match(link):
+            raise ValueError(f"{link!r} must begin with https://, mailto: or a variable")
+    return found
+
+
+def one_click_fault(values: Mapping[str, object]) -> str | None:
+    """What is wrong with the checked `values` of a file, of which the links do not allow one
+    click; None: nothing."""
+    if not values.get("list_unsubscribe_one_click"):
+        return None
+    given = values.get("list_unsubscribe")
+    if not isinstance(given, tuple):
+        return "list_unsubscribe_one_click: needs the link in list_unsubscribe"
+    if not any(found[1] or found[2] for found in map(_LINK.match, given) if found):
+        return (
+            "list_unsubscribe_one_click: needs a link in list_unsubscribe that begins with https://"
+        )
+    return None
+
+
+def at_its_line(file: str, key: str, text: str) -> str:
+    """The `text` that a file has under the key, after as many empty lines as stand before it, so
+    that what is wrong with it is found in the file."""
+    found = re.search(rf"^[ \t]*(?:\[[ \t]*)?[\"']?{key}\b", file, re.MULTILINE)
+    at = found.start() if found else 0
+    begin = file.find(text.splitlines()[0], at)
+    return "\n" * file.count("\n", 0, at if begin < 0 else begin) + text
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text")
+    return value

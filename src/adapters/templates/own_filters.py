@@ -1,0 +1,69 @@
+"""Filters of the set's own, in Python: `filters.py` at its root, where a setting allows it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from traceback import walk_tb
+from types import FunctionType, TracebackType
+from typing import Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from adapters.templates.catalogue import OWN_FILTERS
+from adapters.texts import short_text
+
+_MODULE = "templates_filters"
+_LONGEST_FAULT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFilters:
+    """The functions of one `filters.py`, by the name of each, and what is wrong with the file."""
+
+    text: str | None = None
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    fault: str | None = None
+
+
+def load_own_filters(text: str) -> OwnFilters:
+    """Run the file; each function that it defines and whose name has no leading `_` is a filter."""
+    names: dict[str, Any] = {"__name__": _MODULE, "__file__": OWN_FILTERS}
+    try:
+        exec(compile(text, OWN_FILTERS, "exec"), names)  # noqa: S102 - the operator allows it
+    except SyntaxError as error:
+        return OwnFilters(text, fault=f"{OWN_FILTERS} line {error.lineno or 1}: {error.msg}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is any code
+        line = line_in_own_filters(error.__traceback__) or 1
+        return OwnFilters(text, fault=f"{OWN_FILTERS} line {line}: {said_by(error)}")
+    functions = {
+        name: _not_folded(one)
+        for name, one in names.items()
+        if isinstance(one, FunctionType) and one.__module__ == _MODULE and name[0] != "_"
+    }
+    return OwnFilters(text, functions)
+
+
+def said_by(error: BaseException) -> str:
+    """What went wrong, on one line."""
+    return f"{type(error).__name__}: {short_text(error, _LONGEST_FAULT)}"
+
+
+def line_in_own_filters(traceback: TracebackType | None) -> int | None:
+    """The line of the file that was running, if it was."""
+    lines = [at for frame, at in walk_tb(traceback) if frame.f_code.co_filename == OWN_FILTERS]
+    return lines[-1] if lines else None
+
+
+def _not_folded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called for each mail: without the context, Jinja2 would call it as it compiles,
+    where its value is written out."""
+    if hasattr(function, "jinja_pass_arg"):
+        return function
+
+    @pass_context
+    @wraps(function)
+    def call(_context: Context, *arguments: Any, **more: Any) -> Any:
+        return function(*arguments, **more)
+
+    return call

@@ -1,0 +1,129 @@
+"""Filters in `filters.py`: only where the operator allows them, and a part of the set."""
+
+from typing import Any
+
+import pytest
+
+from adapters.templates import lint
+from domain.events import TemplatesChanged
+from tests.contracts.template_renderer import NOW
+from tests.support.rendering import render_options
+from tests.unit.templates.conftest import Folder, render
+
+ON: dict[str, Any] = {"own_filters": True}
+SHOUT = "def shout(text, signs=1):\n    return text.upper() + '!' * signs\n"
+USED = {"t/text.jinja2": "{{ name|shout(2) }}", "u/text.jinja2": "u"}
+
+
+def test_a_function_of_the_file_is_a_filter(folder: Folder) -> None:
+    folder.write({**USED, "filters.py": SHOUT})
+
+    assert folder.render("t", {"name": "ann"}, options=ON).parts["text"] == "ANN!!"
+
+
+def test_what_a_filter_gives_is_escaped_unless_it_is_markup(folder: Folder) -> None:
+    source = (
+        "from markupsafe import Markup\ndef a(v): return '<' + v\ndef b(v): return Markup('<b>')"
+    )
+    folder.write({"t/html.jinja2": "{{ v|a }}{{ v|b }}", "filters.py": source})
+
+    assert folder.render("t", {"v": "x"}, options=ON).parts["html"] == "&lt;x<b>"
+
+
+def test_imports_private_functions_and_values_are_no_filters(folder: Folder) -> None:
+    source = "from json import dumps\nlimit = 3\ndef _own(v): return v\ndef mine(v): return v"
+    for name in ("dumps", "_own", "limit"):
+        folder.write(
+            {"t/text.jinja2": f"{{{{ 1|{name} }}}}", "u.jinja2": "u", "filters.py": source}
+        )
+
+        [fault] = folder.load(**ON).snapshot.broken["t"]
+
+        assert f"No filter named {name!r}" in fault
+
+
+def test_without_the_setting_the_file_is_not_run_and_log_and_lint_say_so(folder: Folder) -> None:
+    folder.write({**USED, "filters.py": "raise SystemExit('run')"})
+    reports: list[TemplatesChanged] = []
+
+    templates = folder.load(reports)
+
+    setting = "DISPATCHER_TEMPLATES_FILTERS=on"
+    said = f"filters.py: is not used; if you trust all who write it, set {setting}"
+    assert reports[0].unknown == (said,)
+    assert "No filter named 'shout'" in templates.snapshot.broken["t"][0]
+    assert render(templates, "u").parts["text"] == "u"
+    found = {
+        f"{one.file}: {one.text}": one.severity for one in lint(folder.root, render_options(), NOW)
+    }
+    assert found[said] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("def shout(:\n", "filters.py line 1: "),
+        ("\n\n1 / 0\n", "filters.py line 3: ZeroDivisionError: division by zero"),
+        ("\nimport nothing_of_this_name\n", "filters.py line 2: ModuleNotFoundError: "),
+        ("\nraise SystemExit(3)\n", "filters.py line 2: SystemExit: 3"),
+        ("while True: pass", "filters.py line 1: takes too long to load"),
+        ("<<<<<<< ours\n", "filters.py line 1: "),
+    ],
+)
+def test_a_fault_in_the_file_is_one_of_the_set(folder: Folder, source: str, fault: str) -> None:
+    folder.write({**USED, "filters.py": source})
+
+    templates = folder.load(**ON, timeout=0.3)
+
+    assert any(one.startswith(fault) for one in templates.snapshot.faults)
+    assert set(templates.snapshot.broken) == {"t"}
+    assert render(templates, "u").parts["text"] == "u"
+
+
+def test_an_error_in_a_filter_names_both_places(folder: Folder) -> None:
+    folder.write(
+        {"t/text.jinja2": "\n{{ n|half }}", "filters.py": "def half(n):\n    return n / 0"}
+    )
+
+    error = str(folder.failure("t", {"n": 1}, options=ON))
+
+    assert error == (
+        "ZeroDivisionError: division by zero at filters.py line 2 in t/text.jinja2 line 2"
+    )
+
+
+def test_a_filter_that_never_ends_is_stopped(folder: Folder) -> None:
+    folder.write({"t/text.jinja2": "{{ 1|spin }}", "filters.py": "def spin(n):\n    while n: pass"})
+
+    error = str(folder.failure("t", options={**ON, "timeout": 0.2}))
+
+    assert "rendering took too long" in error
+
+
+def test_a_changed_file_is_taken_with_its_set(folder: Folder) -> None:
+    folder.write({**USED, "filters.py": SHOUT})
+    reports: list[TemplatesChanged] = []
+    templates = folder.load(reports, **ON)
+    before = templates.snapshot.version
+
+    folder.write({"filters.py": SHOUT.replace("upper", "title")})
+    assert templates.refresh()
+    assert render(templates, "t", {"name": "ann"}).parts["text"] == "Ann!!"
+    assert templates.snapshot.version != before
+
+    folder.write({"filters.py": "def other(v): return v"})
+    assert not templates.refresh()
+    assert "No filter named 'shout'" in reports[-1].faults[0]
+    assert render(templates, "t", {"name": "ann"}).parts["text"] == "Ann!!"
+
+    (folder.root / "filters.py").unlink()
+    folder.write({"t/text.jinja2": "{{ name }}"})
+    assert templates.refresh()
+
+
+def test_a_filter_is_called_for_each_mail_and_never_while_compiling(folder: Folder) -> None:
+    source = "calls = []\ndef count(v):\n    calls.append(v)\n    return len(calls)"
+    folder.write({"t/text.jinja2": "{{ 'x'|count }}", "filters.py": source})
+    templates = folder.load(**ON)
+
+    assert [render(templates, "t").parts["text"] for _ in range(2)] == ["1", "2"]
