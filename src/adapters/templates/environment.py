@@ -30,7 +30,8 @@ from markupsafe import Markup
 
 from adapters.template_parts import Escaping
 from adapters.templates.code_cache import CodeCache
-from adapters.templates.generator import FreshImport, Generator
+from adapters.templates.fresh_imports import FreshImport
+from adapters.templates.generator import Generator
 from adapters.templates.messages import FORMATS, GETTEXT, PLURAL
 from adapters.templates.parser import SetParser
 from adapters.templates.values import (

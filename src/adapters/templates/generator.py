@@ -12,8 +12,6 @@ from typing import Any
 
 from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
-from jinja2.environment import TemplateModule
-from jinja2.runtime import Context
 
 from adapters.templates.expressions import arguments_of, attribute_of, described, name_value
 from adapters.templates.messages import (
@@ -32,15 +30,6 @@ _CHECK = "check"  # the attribute of a node that says how its value is checked
 _NO_NULL = "is not None"
 _NO_LIST = ".__class__ not in (list, type(None))"
 _IS_TEXT = ".__class__ is str"
-
-
-class FreshImport(Template):
-    """A file that each mail imports as it was written. Jinja2 would keep it as the mail before has
-    left it, with what that put into a `namespace`."""
-
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
-        names = () if ctx is None else ctx.globals_keys - self.globals.keys()
-        return self.make_module({name: ctx.parent[name] for name in names} if ctx else None)
 
 
 class Generator(CodeGenerator):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.catalogues import path_of, po
 from tests.unit.templates.conftest import Folder, render
 
 LIST = (
@@ -29,3 +30,28 @@ def test_what_a_mail_left_in_an_imported_file_is_not_in_the_next(folder: Folder,
 
     assert content.parts["html"] == "odd Bob even Bob x "
     assert content.parts["text"].split() == ["odd", "Bob", "even", "Bob", "x"]
+
+
+@pytest.mark.parametrize("part", ["html", "text", "subject", "telegram"])
+@pytest.mark.parametrize("name", ["'texts.jinja2'", "'texts' ~ '.jinja2'"])
+def test_an_imported_text_is_in_the_language_of_each_mail(
+    folder: Folder, part: str, name: str
+) -> None:
+    use = f"{{% set file = {name} %}}{{% import file as texts %}}{{{{ texts.title }}}}"
+    folder.write(
+        {
+            "t/html.jinja2": "x",
+            f"t/{part}.jinja2": use,
+            "texts.jinja2": "{% set title = _('Title') %}",
+            path_of("it"): po({"Title": "Titolo"}),
+            path_of("de"): po({"Title": "Titel"}),
+        }
+    )
+    renderer = folder.load()
+
+    def title(locale: str | None) -> str | None:
+        channel = "telegram" if part == "telegram" else "email"
+        content = render(renderer, "t", locale=locale, channel=channel)
+        return content.subject if part == "subject" else content.parts[part].strip()
+
+    assert [title(locale) for locale in ("it", "de", None)] == ["Titolo", "Titel", "Title"]
