@@ -1,6 +1,7 @@
 """The local pages without a browser: one request to the application, and its whole reply."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -21,6 +22,10 @@ class PageAnswer:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
     @property
     def policy(self) -> str:

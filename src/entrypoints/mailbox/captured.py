@@ -1,10 +1,12 @@
 """Messages that were kept on this machine: where they are, in which order, and how one goes."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,18 +63,24 @@ class CapturedPlace:
             yield from (path for path in folder.glob("[!.]*") if path.is_file())
 
     def read(self, path: Path) -> Captured | None:
-        """Read one of `files`; None where it has gone."""
+        """Read one of `files`; None where it has gone. One that no reader understands has its
+        source, and says so in its subject."""
         try:
             source, at = path.read_bytes(), path.stat().st_mtime
         except OSError:
             return None
+        try:
+            content = self.form.read(source)
+        except Exception as error:  # noqa: BLE001 - whatever came must be shown and can be deleted
+            subject = f"cannot be read: {type(error).__name__}"
+            content = CapturedContent(headers=(("Subject", subject),), text="")
         return Captured(
             id=key_of(path),
             path=path,
             place=self.name,
             channel=self.channel,
             captured_at=datetime.fromtimestamp(at, UTC),
-            content=self.form.read(source),
+            content=content,
             source=source,
         )
 
@@ -120,11 +128,9 @@ def everything(places: Iterable[CapturedPlace]) -> Iterator[Captured]:
     return (message for file in kept_files(places) if (message := file.read()))
 
 
-def find(places: Iterable[CapturedPlace], key: str) -> Captured | None:
-    """The message of this name, or None."""
-    files = ((place, path) for place in places for path in place.files())
-    named = (place.read(path) for place, path in files if key_of(path) == key)
-    return next(named, None)
+def find(places: Iterable[CapturedPlace], key: str) -> KeptFile | None:
+    """Where the message of this name is, or None; no file is read."""
+    return next((one for one in kept_files(places) if key_of(Path(one.path)) == key), None)
 
 
 def remove(paths: Iterable[Path]) -> int:
@@ -139,14 +145,16 @@ def remove(paths: Iterable[Path]) -> int:
 
 def changed_at(places: Sequence[CapturedPlace]) -> tuple[int, ...]:
     """A value that is another one as soon as a message has come or gone."""
-    return tuple(_changed(folder) for place in places for folder in place.folders)
+    return tuple(chain.from_iterable(_changed(f) for place in places for f in place.folders))
 
 
-def _changed(folder: Path) -> int:
+def _changed(folder: Path) -> tuple[int, int]:
+    """Two messages within a tick of the file system's clock leave the same time, so they are
+    counted as well."""
     try:
-        return folder.stat().st_mtime_ns
+        return folder.stat().st_mtime_ns, len(os.listdir(folder))  # noqa: PTH208 - names only
     except OSError:
-        return 0
+        return 0, 0
 
 
 def places(settings: Settings) -> list[CapturedPlace]:

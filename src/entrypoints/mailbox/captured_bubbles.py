@@ -8,7 +8,6 @@ from adapters.channels import CHANNELS
 from adapters.channels.shared.captured import OPTIONS, parts_in
 from adapters.channels.shared.shown import Bubble
 from domain.content import Content
-from domain.errors import DispatcherError
 from domain.notification import Attachment, JsonValue, Notification, Recipient
 from entrypoints.mailbox.captured import Captured
 from entrypoints.settings import Settings
@@ -21,7 +20,7 @@ async def bubbles_of(message: Captured, settings: Settings) -> Sequence[Bubble]:
     if channel.show is None or not own:
         return ()
     content = Content(parts=parts_in(message.content.text, own))
-    with suppress(DispatcherError, ValueError, RecursionError):
+    with suppress(Exception):  # whatever is in the file, its page is made
         shown = await channel.show(
             _notification(message), content, settings.channel_settings[message.channel]
         )

@@ -20,10 +20,24 @@ from entrypoints.start import load
     "--cors-origin",
     default="",
     metavar="ORIGIN",
-    help="Whose pages may ask MailHog's API, such as http://localhost:3000, or *.",
+    help="Whose pages may ask MailHog's API, such as http://localhost:3000; * lets every web page "
+    "read and delete all mails.",
+)
+@click.option(
+    "--keep",
+    "most",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Mails in the local mailbox; when more come by SMTP, the oldest are deleted.",
 )
 def command(
-    host: str, port: int, names: tuple[str, ...], smtp_port: int | None, cors_origin: str
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    smtp_port: int | None,
+    cors_origin: str,
+    most: int,
 ) -> None:
     """Take mails by SMTP, and show them and all captured messages in a browser, on this machine
     only.
@@ -34,13 +48,13 @@ def command(
     are not loaded unless you ask for it.
     """
     needs_pages("mailbox")
-    _serve(load(), PageAddress(host, port, names), smtp_port, cors_origin)
+    _serve(load(), PageAddress(host, port, names), smtp_port, cors_origin, most)
 
 
 def _serve(
-    settings: Settings, address: PageAddress, smtp_port: int | None, cors_origin: str
+    settings: Settings, address: PageAddress, smtp_port: int | None, cors_origin: str, most: int
 ) -> None:
-    from entrypoints.mailbox.captured import mailbox_of, places
+    from entrypoints.mailbox.captured import kept_files, mailbox_of, places
     from entrypoints.mailbox.envelope import MailKeeper
     from entrypoints.mailbox.mailbox_pages import CapturedMailbox
     from entrypoints.mailbox.mailhog_api import MailHogApi
@@ -57,6 +71,6 @@ def _serve(
     around = [partial(looking, found, refreshes.announce)]
     listener = smtp_socket(address.host, smtp_port)
     if listener is not None:
-        around.append(partial(receiving, listener, MailKeeper(own.folder), refreshes.announce))
-    what = f"captured messages, {smtp_words(listener)}"
+        around.append(partial(receiving, listener, MailKeeper(own.folder, most)))
+    what = f"{len(kept_files(found))} captured messages, {smtp_words(listener)}"
     serve(app, address, what, refreshes=refreshes, around=around)

@@ -7,6 +7,7 @@ recipient. One more, with what the client called itself, ends them.
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,9 +37,12 @@ class ArrivedMail:
 class MailKeeper:
     """Keeps mails as files of a Maildir, each younger than the one before it."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` is created at the first mail."""
+    def __init__(self, folder: Path, most: int) -> None:
+        """`folder` is created at the first mail. `most`: when some more mails than these are in it,
+        the oldest go."""
         self._folder = folder
+        self._most = most
+        self._room = 0  # mails until the folder is looked at
         self._last = 0
 
     def keep(self, mail: ArrivedMail) -> Path:
@@ -55,7 +59,22 @@ class MailKeeper:
         self._last = max(self._last + 1, time.time_ns())
         os.utime(temporary, ns=(self._last, self._last))
         temporary.rename(kept)
+        if self._room:
+            self._room -= 1
+        else:
+            self._forget()
         return kept
+
+    def _forget(self) -> None:
+        """Remove the oldest mails beyond the most."""
+        found = []
+        for path in (*self._folder.glob("new/[!.]*"), *self._folder.glob("cur/[!.]*")):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                found.append((path.stat().st_mtime_ns, path))
+        found.sort(reverse=True)
+        for _, path in found[self._most :]:
+            path.unlink(missing_ok=True)
+        self._room = max(0, self._most - len(found)) + self._most // 20
 
 
 def as_file(mail: ArrivedMail) -> bytes:
@@ -72,8 +91,8 @@ def read_arrived(source: bytes) -> ArrivedMail:
     ends that they had on the wire."""
     sender, at = b"", 0
     recipients: list[bytes] = []
-    for line in source.splitlines(keepends=True):
-        text = line.rstrip(b"\r\n")
+    while end := source.find(b"\n", at) + 1:
+        text = source[at:end].rstrip(b"\r\n")
         if at == 0 and text.startswith(_RETURN_PATH):
             sender = text.removeprefix(_RETURN_PATH).strip(b"<>")
         elif at and text.startswith(_DELIVERED_TO):
@@ -82,10 +101,10 @@ def read_arrived(source: bytes) -> ArrivedMail:
             envelope = ArrivedEnvelope(
                 sender=sender, recipients=recipients, helo=text.removeprefix(_HELO)
             )
-            return ArrivedMail(envelope, source[at + len(line) :])
+            return ArrivedMail(envelope, source[end:])
         else:
             break
-        at += len(line)
+        at = end
     data = source[at:].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n").removesuffix(b"\r\n")
     envelope = ArrivedEnvelope(sender=sender, recipients=recipients, helo=b"localhost")
     return ArrivedMail(envelope, data)

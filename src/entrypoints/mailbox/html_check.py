@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.html import attributes_of
+from entrypoints.pages.remote import LARGEST, TAG
 
 CLIPPED_AT = 102 * 1024
 """Bytes of HTML that Gmail shows; the rest is behind a link
@@ -20,11 +21,8 @@ _TABLE = Path(__file__).parent / "client_support.txt"
 _PAGES = "https://www.caniemail.com/features/"
 _CLIENT = re.compile(r"# (\w) = (.+)")
 _ABSENT = "-"
+_MOST_MARKS = 50_000
 
-_TAG = re.compile(
-    r"""<!--(?:.*?-->|.*)|<(/?[a-zA-Z][^\s/>]*+)((?:[^"'>]++|"[^"]*+"?|'[^']*+'?)*+)(?:>|\Z)""",
-    re.DOTALL,
-)
 _RAW = {name: re.compile(f"</{name}", re.IGNORECASE) for name in ("style", "script")}
 # One that does not end goes on to the end.
 _COMMENT = re.compile(r"/\*(?:.*?\*/|.*)", re.DOTALL)
@@ -85,12 +83,12 @@ class HtmlCheck:
 
 
 def check_html(html: str) -> HtmlCheck:
-    """Read the HTML of a mail, whatever is in it."""
+    """Read the HTML of a mail, whatever is in it; of a very long one the beginning."""
     found = _Seen()
-    found.read(html)
+    found.read(html[:LARGEST])
     return HtmlCheck(
         size=len(html.encode("utf-8", "replace")),
-        uses=tuple(_uses(found.marks)),
+        uses=tuple(_uses(found.marks[:_MOST_MARKS])),
         silent_links=tuple(found.silent_links),
         silent_pictures=tuple(found.silent_pictures),
     )
@@ -168,7 +166,7 @@ class _Seen:
         """Read a whole mail, in one pass: a tag or a comment that does not end goes on to the
         end."""
         at, line = 0, 1
-        while tag := _TAG.search(html, at):
+        while tag := TAG.search(html, at):
             self._text(html[at : tag.start()])
             line += html.count("\n", at, tag.start())
             at, begin = tag.end(), line

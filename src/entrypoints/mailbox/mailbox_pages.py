@@ -1,9 +1,8 @@
 """The pages of `dispatcher mailbox`, and MailHog's API next to them."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from adapters.channels.shared.shown import Bubble
 from entrypoints.cli.application import ago
 from entrypoints.mailbox.captured import (
     Captured,
@@ -24,14 +24,15 @@ from entrypoints.mailbox.captured import (
 from entrypoints.mailbox.captured_bubbles import bubbles_of
 from entrypoints.mailbox.html_check import check_html
 from entrypoints.mailbox.mailhog_api import MailHogApi, event_of
-from entrypoints.mailbox.search import has_words
+from entrypoints.mailbox.rows import has_words, row_of
 from entrypoints.pages.live import Refreshes
-from entrypoints.pages.views import foreign, missing, page, remote_pictures
-from entrypoints.pages.web import form_of, path_of
+from entrypoints.pages.remote import remote_pictures
+from entrypoints.pages.views import foreign, missing, page
+from entrypoints.pages.web import form_of, is_from_elsewhere, path_of
 from entrypoints.settings import Settings
 
 _LATEST = 500
-_REMEMBERED = 5000  # rows of the list; a kept message never changes
+_MOST_INLINE = 32 * 1024 * 1024  # characters of pictures in the HTML
 _SHOWN = (
     "From",
     "To",
@@ -47,17 +48,6 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 # A part of a mail goes out with the type that its sender chose.
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _API_METHODS = ["GET", "DELETE", "OPTIONS", "POST", "PUT"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRow:
-    """A message as the list shows it."""
-
-    id: str
-    label: str
-    title: str
-    to: str
-    files: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +82,7 @@ class CapturedMailbox:
         version = self.refreshes.version  # before the files are looked at
         wanted = request.query_params.get("q", "")
         files = [*self._matching(wanted)]
-        rows = [(file, row) for file in files[:_LATEST] if (row := _row(file))]
+        rows = [(file, row) for file in files[:_LATEST] if (row := row_of(file))]
         return page(
             "messages",
             title="Captured messages",
@@ -108,31 +98,20 @@ class CapturedMailbox:
     def _matching(self, wanted: str) -> Iterator[KeptFile]:
         """What has all words, newest first."""
         for file in kept_files(self.places):
-            if not wanted.strip() or ((one := file.read()) and has_words(one, wanted)):
+            if has_words(file, wanted):
                 yield file
 
     async def _one(self, request: Request) -> Response:
         if (message := await run_in_threadpool(self._found, request)) is None:
             return missing()
-        content = message.content
-        html = content.html
-        return page(
-            "message",
-            title=message.title,
-            message=message,
-            shown=[(n, v) for n, v in content.headers if n.title() in _SHOWN],
-            check=None if html is None else await run_in_threadpool(check_html, html),
-            bubbles=await bubbles_of(message, self.settings),
-            hosts=remote_pictures(html or ""),
-            pictures="/pictures" if request.url.path.endswith("/pictures") else "",
-        )
+        bubbles = await bubbles_of(message, self.settings)
+        return await run_in_threadpool(_page_of, message, bubbles, pictures=_has_pictures(request))
 
     def _html(self, request: Request) -> Response:
         message = self._found(request)
         if message is None or message.content.html is None:
             return missing()
-        html = with_pictures(message)
-        return foreign(html, pictures=request.url.path.endswith("/pictures"))
+        return foreign(with_pictures(message), pictures=_has_pictures(request))
 
     def _source(self, request: Request) -> Response:
         if (message := self._found(request)) is None:
@@ -149,8 +128,9 @@ class CapturedMailbox:
         return Response(file.content, media_type="application/octet-stream", headers=headers)
 
     async def _delete_one(self, request: Request) -> Response:
-        message = await run_in_threadpool(self._found, request)
-        return missing() if message is None else await self._delete([message.path])
+        key = request.path_params["key"]
+        file = await run_in_threadpool(find, self.places, key)
+        return missing() if file is None else await self._delete([Path(file.path)])
 
     async def _delete_many(self, request: Request) -> Response:
         """What the person saw, and not what came meanwhile."""
@@ -166,7 +146,8 @@ class CapturedMailbox:
         return RedirectResponse("/", 303)
 
     def _found(self, request: Request) -> Captured | None:
-        return find(self.places, request.path_params["key"])
+        file = find(self.places, request.path_params["key"])
+        return file.read() if file else None
 
     async def _api(self, request: Request) -> Response:
         path = "/" + "/".join(path_of(request))
@@ -177,6 +158,8 @@ class CapturedMailbox:
         headers = {**reply.headers, "Content-Security-Policy": _API_POLICY}
         if reply.content_type:
             headers["Content-Type"] = reply.content_type
+        if reply.stream is not None:
+            return StreamingResponse(reply.stream, reply.status, headers)
         return Response(reply.body, reply.status, headers)
 
     async def _stream(self, _request: Request) -> Response:
@@ -190,23 +173,28 @@ class CapturedMailbox:
         async for _version in self.refreshes.changes(version):
             files = await run_in_threadpool(self.api.files)
             for file in reversed(files):
-                if file.path not in seen and (event := event_of(file)):
-                    yield event
+                if file.path not in seen:
+                    yield await run_in_threadpool(event_of, file)
             seen = {file.path for file in files}
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _row(file: KeptFile) -> MessageRow | None:
-    message = file.read()
-    if message is None:
-        return None
-    place = f" ({message.place})" if message.place else ""
-    return MessageRow(
-        id=message.id,
-        label=message.channel + place,
+def _has_pictures(request: Request) -> bool:
+    """Whether remote ones are loaded: only a page of ours, or the person, can ask for it."""
+    return request.url.path.endswith("/pictures") and not is_from_elsewhere(request.headers)
+
+
+def _page_of(message: Captured, bubbles: Sequence[Bubble], *, pictures: bool) -> Response:
+    content = message.content
+    html = content.html
+    return page(
+        "message",
         title=message.title,
-        to=message.header("To"),
-        files=len(message.content.files),
+        message=message,
+        shown=[(n, v) for n, v in content.headers if n.title() in _SHOWN],
+        check=None if html is None else check_html(html),
+        bubbles=bubbles,
+        hosts=remote_pictures(html or ""),
+        pictures="/pictures" if pictures else "",
     )
 
 
@@ -214,12 +202,20 @@ _INLINE = re.compile(r"""cid:([^"'\s)>]+)""", re.IGNORECASE)
 
 
 def with_pictures(message: Captured) -> str:
-    """The HTML of a mail with the pictures that came with it in their places."""
-    html = message.content.html or ""
+    """The HTML of a mail with the pictures that came with it in their places, as long as it does
+    not become too large."""
+    html, room = message.content.html or "", _MOST_INLINE
     inline = {file.content_id: file for file in message.content.files if file.content_id}
+    made: dict[str, str] = {}
 
     def address(found: re.Match[str]) -> str:
-        file = inline.get(unquote(found[1]))
-        return file.as_url() if file else found[0]
+        nonlocal room
+        name = unquote(found[1])
+        if name not in inline:
+            return found[0]
+        if name not in made:
+            made[name] = inline[name].as_url()
+        room -= len(made[name])
+        return made[name] if room >= 0 else found[0]
 
     return _INLINE.sub(address, html)

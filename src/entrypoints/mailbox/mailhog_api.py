@@ -20,6 +20,7 @@ from entrypoints.mailbox.mailhog_reply import (
     download,
     download_part,
     in_utf_8,
+    json_replies,
     json_reply,
     number_in,
 )
@@ -72,7 +73,7 @@ class MailHogApi:
     def _first(self, route: list[str]) -> MailHogReply:
         match route:
             case ["messages"]:
-                return json_reply("text/json", [*self._messages(self.files()[:_ALL])])
+                return json_replies("text/json", self._messages(self.files()[:_ALL]))
             case ["messages", name]:
                 return json_reply("text/json", self._load(name))
             case ["messages", name, "download"]:
@@ -124,9 +125,14 @@ class MailHogApi:
         kind, wanted = query.get("kind", ""), query.get("query", "").lower()
         if kind not in _SEARCHED or not wanted:
             return MailHogReply(400)
-        found = [one for one in self._messages(self.files()) if _has(one, kind, wanted)]
-        total = 0 if start > len(found) else len(found)
-        return json_reply("application/json", _result(total, start, _page(found, start, limit)))
+        total, items, last = 0, list[Json](), list[Json]()
+        for one in self._messages(self.files()):
+            if _has(one, kind, wanted):
+                if start <= total < start + limit:
+                    items.append(one)
+                total, last = total + 1, [one]
+        items = last if start == total else items
+        return json_reply("application/json", _result(0 if start > total else total, start, items))
 
 
 def read_message(file: KeptFile) -> Json | None:

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from entrypoints.mailbox.mailhog_message import Json, to_wire
@@ -18,12 +18,13 @@ _DESCRIBES = re.compile(r"content-(type|transfer-encoding|disposition|id|descrip
 
 @dataclass(frozen=True, slots=True)
 class MailHogReply:
-    """What the API answers with."""
+    """What the API answers with. `stream`: a long body, piece by piece."""
 
     status: int = 200
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
+    stream: Iterator[bytes] | None = field(default=None, repr=False)
 
 
 NOT_FOUND = MailHogReply(404, "text/plain; charset=utf-8", b"404 page not found\n")
@@ -36,8 +37,24 @@ def number_in(text: str | None) -> int:
 
 def json_reply(content_type: str, value: object) -> MailHogReply:
     """The value as JSON."""
-    body = in_utf_8(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-    return MailHogReply(200, content_type, body.encode())
+    return MailHogReply(200, content_type, _json(value))
+
+
+def json_replies(content_type: str, values: Iterable[object]) -> MailHogReply:
+    """The values as a list in JSON, each made when it is sent."""
+
+    def pieces() -> Iterator[bytes]:
+        before = b"["
+        for value in values:
+            yield before + _json(value)
+            before = b","
+        yield b"[]" if before == b"[" else b"]"
+
+    return MailHogReply(200, content_type, stream=pieces())
+
+
+def _json(value: object) -> bytes:
+    return in_utf_8(json.dumps(value, ensure_ascii=False, separators=(",", ":"))).encode()
 
 
 def in_utf_8(text: str) -> str:
@@ -68,13 +85,11 @@ def download_part(mail: Json | None, number: str) -> MailHogReply:
     encoding = next((v for k, v in about.items() if k.lower() == "content-transfer-encoding"), "")
     if encoding.lower() == "base64":
         body = _from_base64(body)
-    headers = {"Content-Disposition": f'attachment; filename="{mail["ID"]}-part-{number}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{mail["ID"]}-part-{at}"'}
     content_type = "text/plain; charset=utf-8"
     for key, value in about.items():
-        name, safe = (
-            key.title(),
-            _CONTROLS.sub("", value).encode("latin-1", "replace").decode("latin-1"),
-        )
+        safe = _CONTROLS.sub("", value).strip().encode("latin-1", "replace").decode("latin-1")
+        name = key.title()
         if name == "Content-Type":
             content_type = safe
         elif _DESCRIBES.fullmatch(name.lower()):

@@ -1,7 +1,7 @@
 """Mails come in by SMTP while the mailbox is open, and open pages learn of all that comes."""
 
 import asyncio
-import os
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -12,23 +12,25 @@ from entrypoints.mailbox.captured import CapturedPlace, changed_at
 from entrypoints.mailbox.envelope import ArrivedMail, MailKeeper
 from entrypoints.mailbox.mailhog_message import mailhog_id
 from entrypoints.mailbox.smtp import serve_smtp
+from entrypoints.pages.serving import reason_of
 
 SMTP_PORT = 1025
 """MailHog's, and that of most that stand in for it."""
-_LOOK_AGAIN = 0.3  # seconds
+_LOOK_AGAIN = 0.2  # seconds
 
 
 def smtp_socket(host: str, port: int | None) -> socket.socket | None:
     """A socket that listens; None where no port was asked for and the usual one is taken. Raises
-    ClickException where the one that was asked for is."""
+    ClickException where it cannot listen for another reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = SMTP_PORT if port is None else port
     try:
-        return socket.create_server((host, SMTP_PORT if port is None else port), family=family)
+        return socket.create_server((host, wanted), family=family)
     except OSError as error:
-        if port is None:
+        if port is None and error.errno == errno.EADDRINUSE:
             return None
-        reason = os.strerror(error.errno or 0)
-        raise click.ClickException(f"{host}:{port}: {reason}; try --smtp-port") from None
+        reason = reason_of(error)
+        raise click.ClickException(f"{host}:{wanted}: {reason}; try --smtp-port") from None
 
 
 def smtp_words(listener: socket.socket | None) -> str:
@@ -40,15 +42,13 @@ def smtp_words(listener: socket.socket | None) -> str:
 
 
 @asynccontextmanager
-async def receiving(
-    listener: socket.socket, keeper: MailKeeper, changed: Callable[[], None]
-) -> AsyncIterator[None]:
-    """Take mails on this socket, and keep them."""
+async def receiving(listener: socket.socket, keeper: MailKeeper) -> AsyncIterator[None]:
+    """Take mails on this socket, and keep them; `looking` sees that they are there."""
+    one_by_one = asyncio.Lock()
 
-    def keep(mail: ArrivedMail) -> str:
-        path = keeper.keep(mail)
-        changed()
-        return mailhog_id(path)
+    async def keep(mail: ArrivedMail) -> str:
+        async with one_by_one:
+            return mailhog_id(await asyncio.to_thread(keeper.keep, mail))
 
     server = await serve_smtp(listener, keep)
     try:

@@ -19,7 +19,7 @@ from adapters.templates.failures import RenderFailure
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification
-from entrypoints.pages.views import remote_pictures
+from entrypoints.pages.remote import remote_pictures
 from entrypoints.settings import Settings
 from entrypoints.stores import message_rules
 

@@ -106,14 +106,19 @@ def serve(
         asyncio.run(_serve(app, listener, address, what, refreshes, around))
 
 
+def reason_of(error: OSError) -> str:
+    """Why a socket cannot listen, without the number."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+
+
 @contextmanager
 def _listening(address: PageAddress) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         listener = socket.create_server((address.host, address.port), family=family)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise click.ClickException(f"{address.host}:{address.port}: {reason}; try --port") from None
+        where = f"{address.host}:{address.port}"
+        raise click.ClickException(f"{where}: {reason_of(error)}; try --port") from None
     with listener:
         yield listener
 

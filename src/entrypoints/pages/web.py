@@ -29,6 +29,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _READS = (HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS)
 _OURS = ("same-origin", "none")  # none: the person themselves, by the address bar
 _ANY = "*"
+_API = "/api/"
 _LARGEST_FORM = 64 * 1024  # bytes
 _STATIC = Path(__file__).parent / "static"
 
@@ -91,17 +92,18 @@ class PageGuard:
                     headers.setdefault(name, value)
             await send(message)
 
-        app = self._refusal(Headers(scope=scope), scope["method"]) or self._app
+        app = self._refusal(Headers(scope=scope), scope["method"], scope["path"]) or self._app
         try:
             await app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - what spoils one page must not end the others
-            words(f"{scope['path']}: {type(error).__name__}: {error}")
+            words(f"{scope['path']!r}: {error!r}")  # both may hold what steers a terminal
 
-    def _refusal(self, headers: Headers, method: str) -> Response | None:
+    def _refusal(self, headers: Headers, method: str, path: str) -> Response | None:
         host = headers.get("host", "")
         if not self._names.has(host):
             return _refused("this is another host", HTTPStatus.MISDIRECTED_REQUEST)
-        may_change = _ANY in self._origins or headers.get("origin") in self._origins
+        is_named = _ANY in self._origins or headers.get("origin") in self._origins
+        may_change = is_named and path.startswith(_API)
         if method not in _READS and not may_change and not _is_same_origin(headers, host):
             return _refused("this was sent by a page elsewhere", HTTPStatus.FORBIDDEN)
         return None
@@ -110,10 +112,15 @@ class PageGuard:
 def _is_same_origin(headers: Headers, host: str) -> bool:
     """Whether a request that changes something is from a page of ours; a program that is no browser
     names no page."""
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if site is not None and site not in _OURS:
+    origin = headers.get("origin")
+    if is_from_elsewhere(headers):
         return False
     return origin is None or origin.partition("://")[2] == host
+
+
+def is_from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that a page elsewhere has led it here."""
+    return headers.get("sec-fetch-site", _OURS[0]) not in _OURS
 
 
 def _refused(text: str, status: HTTPStatus) -> Response:
@@ -132,7 +139,7 @@ def make_app(
     routes: Sequence[BaseRoute], names: HostNames | None = None, *, origins: Collection[str] = ()
 ) -> ASGIApp:
     """The application: these routes, and our own files below `/static`. `origins`: whose pages may
-    change something, too."""
+    change something below `/api/`, too."""
     static = Mount("/static", StaticFiles(directory=_STATIC))
     handlers = {HTTPStatus.NOT_FOUND: _missing, Exception: _failed}
     app = Starlette(routes=[static, *routes], exception_handlers=handlers)

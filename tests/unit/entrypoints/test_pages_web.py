@@ -18,7 +18,7 @@ async def _hello(_request: Request) -> Response:
 
 
 async def _broken(_request: Request) -> Response:
-    raise ValueError("secret")
+    raise ValueError("secret \x1b[2J")
 
 
 async def _form(request: Request) -> Response:
@@ -32,6 +32,7 @@ async def _path(request: Request) -> Response:
 ROUTES = [
     Route("/", _hello, methods=["GET", "POST"]),
     Route("/broken", _broken),
+    Route("/broken/{rest:path}", _broken),
     Route("/form", _form, methods=["POST"]),
     Route("/p/{rest:path}", _path),
 ]
@@ -125,10 +126,10 @@ def test_what_is_not_there_is_a_page_and_another_method_is_refused() -> None:
 def test_a_page_that_fails_says_so_and_shows_nothing_of_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    reply = ask(APP, "/broken")
+    reply = ask(APP, "/broken/a%1b%5b2J")
 
     assert (reply.status, reply.text) == (500, "this page could not be made")
-    assert capsys.readouterr().err == "/broken: ValueError: secret\n"
+    assert capsys.readouterr().err == "'/broken/a\\x1b[2J': ValueError('secret \\x1b[2J')\n"
 
 
 def test_our_own_files_are_served_and_no_others() -> None:
@@ -181,3 +182,23 @@ def test_foreign_html_can_run_and_load_nothing() -> None:
     assert "allow-scripts" not in FOREIGN_POLICY
     assert "http" not in FOREIGN_POLICY
     assert reply.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("origin", ["*", "https://named.example"])
+def test_an_origin_that_was_named_may_change_what_is_in_the_api_and_nothing_else(
+    origin: str,
+) -> None:
+    routes = [Route(path, _hello, methods=["POST"]) for path in ("/api/x", "/delete")]
+    app = make_app(routes, origins=(origin,))
+    headers = {"origin": "https://named.example", "sec-fetch-site": "cross-site"}
+
+    assert ask(app, "/api/x", method="POST", headers=headers).status == 200
+    assert ask(app, "/delete", method="POST", headers=headers).status == 403
+
+
+@pytest.mark.parametrize("rel", ["preconnect", "DNS-prefetch", "stylesheet"])
+def test_foreign_html_says_to_no_host_that_it_was_opened(rel: str) -> None:
+    reply = foreign(f"<head><LINK rel={rel} href=https://spy.example></head>")
+
+    assert "<link" not in bytes(reply.body).decode().lower()
+    assert reply.headers["x-dns-prefetch-control"] == "off"

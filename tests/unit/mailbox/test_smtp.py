@@ -4,7 +4,8 @@ import asyncio
 import base64
 import smtplib
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -18,13 +19,13 @@ SENDER, RECIPIENT = "shop@example.com", "ann@example.com"
 
 
 @contextmanager
-def a_server(keep: Callable[[ArrivedMail], str]) -> Iterator[int]:
+def a_server(keep: Callable[[ArrivedMail], Awaitable[str]], patience: float = 300) -> Iterator[int]:
     """A server on a thread of its own; its port."""
     listener = socket.create_server(("127.0.0.1", 0))
     loop, is_up = asyncio.new_event_loop(), Event()
 
     async def serve() -> None:
-        server = await serve_smtp(listener, keep)
+        server = await serve_smtp(listener, keep, patience)
         loop.call_soon(is_up.set)
         try:
             await asyncio.Event().wait()
@@ -58,7 +59,7 @@ def mails() -> list[ArrivedMail]:
 
 @pytest.fixture
 def client(mails: list[ArrivedMail]) -> Iterator[smtplib.SMTP]:
-    def keep(mail: ArrivedMail) -> str:
+    async def keep(mail: ArrivedMail) -> str:
         mails.append(mail)
         return f"mail-{len(mails)}"
 
@@ -151,7 +152,7 @@ def test_a_dot_after_a_bare_line_feed_ends_no_mail(
 
 
 def test_a_mail_that_cannot_be_kept_is_not_accepted() -> None:
-    def keep(_mail: ArrivedMail) -> str:
+    async def keep(_mail: ArrivedMail) -> str:
         raise OSError(28, "No space left on device")
 
     with (
@@ -183,7 +184,7 @@ def test_a_kept_mail_is_read_back_byte_for_byte(
     client: smtplib.SMTP, mails: list[ArrivedMail], tmp_path: Path
 ) -> None:
     client.sendmail(SENDER, [RECIPIENT, "b@example.com"], b"X: y\r\n\r\nbare\rcr \xff\x00")
-    keeper = MailKeeper(tmp_path)
+    keeper = MailKeeper(tmp_path, 9)
 
     path = keeper.keep(mails[0])
 
@@ -192,9 +193,87 @@ def test_a_kept_mail_is_read_back_byte_for_byte(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_each_kept_mail_is_younger_than_the_one_before(tmp_path: Path) -> None:
-    keeper, mail = MailKeeper(tmp_path), read_arrived(b"Return-Path: <a@b>\nSubject: x\n\ny\n")
+def said_to(client: smtplib.SMTP, *pieces: bytes) -> bytes:
+    """All that another client is answered until the connection is closed."""
+    assert client.sock is not None
+    found = b""
+    with socket.create_connection(client.sock.getpeername(), timeout=30) as other:
+        for piece in pieces:
+            other.sendall(piece)
+        try:
+            while piece := other.recv(4096):
+                found += piece
+        except ConnectionResetError:
+            pass  # what was not read any more
+    return found
 
-    times = [keeper.keep(mail).stat().st_mtime_ns for _ in range(50)]
 
-    assert times == sorted(set(times))
+@pytest.mark.parametrize("method", ["POST", "post", "PUT", "GET", "OPTIONS"])
+def test_a_web_page_writes_no_mail(
+    client: smtplib.SMTP, mails: list[ArrivedMail], method: str
+) -> None:
+    mail = f"EHLO a\r\nMAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n"
+    head = f"{method} / HTTP/1.1\r\nHost: 127.0.0.1:1025\r\nContent-Type: text/plain\r\n\r\n"
+
+    assert b"421 " in said_to(client, (head + mail).encode())
+    client.sendmail(SENDER, [RECIPIENT], b"mine")
+
+    assert [mail.data for mail in mails] == [b"mine"]
+
+
+def test_who_says_many_things_that_are_no_commands_is_cut(client: smtplib.SMTP) -> None:
+    answers = said_to(client, b"WHAT\r\n" * 40).splitlines()
+
+    assert answers.count(b"500 Unrecognised command") == 20
+    assert answers[-1].startswith(b"421 ")
+
+
+def test_a_slow_client_is_waited_for_and_a_silent_one_is_not(mails: list[ArrivedMail]) -> None:
+    async def keep(mail: ArrivedMail) -> str:
+        mails.append(mail)
+        return "mail"
+
+    pieces = [b"EHLO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nDATA\r\n", *[b"x" * 9] * 8]
+    with (
+        a_server(keep, patience=0.4) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=30) as slow,
+    ):
+        for piece in (*pieces, b"\r\n.\r\n"):
+            slow.sendall(piece)
+            time.sleep(0.1)
+        said = b""
+        while piece := slow.recv(4096):
+            said += piece
+
+    assert [mail.data for mail in mails] == [b"x" * 72]
+    assert b"250 Ok: queued as mail" in said
+    assert said.splitlines()[-1].startswith(b"421 ")
+
+
+def test_a_mail_that_grows_too_large_is_refused_at_its_end_and_not_held(
+    client: smtplib.SMTP, mails: list[ArrivedMail]
+) -> None:
+    client.docmd("MAIL", f"FROM:<{SENDER}>")
+    client.docmd("RCPT", f"TO:<{RECIPIENT}>")
+    client.docmd("DATA")
+    for _ in range(LARGEST // 2**20 + 2):
+        client.send(b"x" * 2**20)
+    client.send(b"\r\n.\r\n")
+
+    assert client.getreply()[0] == 552
+    client.sendmail(SENDER, [RECIPIENT], b"..small\r\n..\r\n.")
+    assert [mail.data for mail in mails] == [b"..small\r\n..\r\n."]
+
+
+def test_a_command_without_an_end_is_not_held(client: smtplib.SMTP) -> None:
+    assert said_to(client, b"x" * 300_000).count(b"\n") == 1
+
+
+def test_pipelined_commands_and_mails_are_read_apart(
+    client: smtplib.SMTP, mails: list[ArrivedMail]
+) -> None:
+    mail = f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\n%s.\r\n"
+    whole = "EHLO a\r\n" + mail % "one\r\n" + mail % "" + mail % "..\r\n" + "QUIT\r\n"
+
+    assert said_to(client, whole.encode()).endswith(b"221 Bye\r\n")
+    assert [mail.data for mail in mails] == [b"one", b"", b"."]

@@ -138,3 +138,10 @@ def test_any_blocks_are_shown_or_refused(blocks: list[dict[str, object]]) -> Non
     except Permanent:
         return
     assert "<script" not in html
+
+
+@pytest.mark.parametrize(
+    "text", ["&#xE000;9&#xE001;", "&#xE000;0&#xE001; `a`", "&#xE000;" + "9" * 5000 + "&#xE001;"]
+)
+def test_characters_that_are_named_by_number_break_nothing(text: str) -> None:
+    assert formatted(f"before {text} after").startswith("before ")

@@ -9,6 +9,7 @@ from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -140,18 +141,27 @@ def read_mail(source: bytes) -> CapturedContent:
     for part in mail.walk():
         if part.is_multipart():
             continue
-        kind, name = part.get_content_type(), part.get_filename()
+        kind, name = part.get_content_type(), _filename(part)
         if kind in ("text/plain", "text/html") and name is None and kind not in texts:
             texts[kind] = _decoded(part)
         else:
             content_id = str(part["Content-ID"] or "").strip("<> \t\r\n")
-            files.append(CapturedFile(_readable(name or kind), _bytes(part), kind, content_id))
+            files.append(
+                CapturedFile(_readable(name or kind), partial(_bytes, part), kind, content_id)
+            )
     return CapturedContent(
         headers=tuple((name, _readable(value)) for name, value in mail.items()),
         text=texts.get("text/plain", ""),
         html=texts.get("text/html"),
         files=tuple(files),
     )
+
+
+def _filename(part: Message) -> str | None:
+    try:
+        return part.get_filename()
+    except (LookupError, ValueError):  # its charset is as hostile as that of a text
+        return ""
 
 
 def _bytes(part: Message) -> bytes:
@@ -163,7 +173,7 @@ def _decoded(part: Message) -> str:
     raw = _bytes(part)
     try:
         return raw.decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:  # an unknown charset
+    except (LookupError, ValueError):  # a charset that is unknown, or that decodes nothing
         return raw.decode("utf-8", "replace")
 
 

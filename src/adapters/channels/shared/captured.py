@@ -8,7 +8,7 @@ import json
 import re
 import time
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -30,12 +30,18 @@ _BLANK_LINE = re.compile(r"\n\n(?=[\[{])")
 
 @dataclass(frozen=True, slots=True)
 class CapturedFile:
-    """An attachment. `content_id`: what HTML calls it that shows it, as `cid:…`."""
+    """An attachment. `content_id`: what HTML calls it that shows it, as `cid:…`. `read`: decodes
+    the content, which a list of messages does not need."""
 
     name: str
-    content: bytes = field(repr=False)
+    read: Callable[[], bytes] = field(repr=False)
     kind: str = "application/octet-stream"
     content_id: str = ""
+
+    @property
+    def content(self) -> bytes:
+        """What is in it."""
+        return self.read()
 
     def as_url(self) -> str:
         """The file as an address that needs no server."""

@@ -12,7 +12,7 @@ from domain.content import Content
 from domain.notification import Notification
 
 _APART = re.compile(r"```(?P<pre>.+?)```|`(?P<code>[^`\n]+)`|<(?P<link>[^<>\n]+)>", re.DOTALL)
-_HELD = re.compile("\ue000(\\d+)\ue001")  # a piece that is put back later
+_HELD = re.compile("\ue000([0-9]{1,9})\ue001")  # a piece that is put back later
 _STYLES = [
     (
         re.compile(rf"(?<![\w{mark}]){mark}(?=\S)([^\n]+?)(?<=\S){mark}(?![\w{mark}])"),
@@ -60,7 +60,12 @@ def formatted(text: str) -> str:
     for pattern, styled in _STYLES:
         html = pattern.sub(styled, html)
     html = _QUOTE.sub(_quoted, html)
-    return _HELD.sub(lambda found: held[int(found[1])], html)
+
+    def put_back(found: re.Match[str]) -> str:
+        at = int(found[1])
+        return held[at] if at < len(held) else ""  # a text can name such characters by number
+
+    return _HELD.sub(put_back, html)
 
 
 def _quoted(found: re.Match[str]) -> str:
