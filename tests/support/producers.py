@@ -19,18 +19,26 @@ ODD: dict[str, Any] = {
     "from": None,
     "nothing": {},
     "mixed": [1, "a", None, 1.5, {"k": True}, [[]]],
+    "subject": "what a template has by itself",
+    "range": 1,
+    "str": "as a type is named",
     "deep": [[{"b": {"first-name": "x", "def": 1, "__y": 2, 'quo"te': 3, "naïve": 4, "9": 5}}]],
     "either": {"a": 1},
+    "hidden": {"@QUEUE@": 1, "@VERSION@": 2, "@TYPES@": 3, "\u202e\u00a0": 4, "*/": 5, "a\nb": 6},
 }
 """Parameters of all kinds, with keys that no language takes as names."""
+CHOSEN = {"kind": "_a.jinja2", "name": "Ann"}
+"""Parameters of a template of which nothing says that it reads the name."""
 LONG = "a-template-whose-name-is-so-long-that-it-alone-fills-most-of-a-line"
 TYPESCRIPT = ROOT / "tests/support/typescript"
 PROJECT = ("package.json", "tsconfig.json", "producer.ts", "mistakes.ts")
 
 
-def helper(language: str, folder: Path, *, templates: Path = ROOT / "templates") -> str:
-    """What `dispatcher schema --LANGUAGE` prints."""
-    settings = {"templates_dir": str(templates), "home": str(folder / "var")}
+def helper(language: str, folder: Path, *, templates: Path | None = ROOT / "templates") -> str:
+    """What `dispatcher schema --LANGUAGE` prints; without `templates` in a folder that has none."""
+    settings = {"home": str(folder / "var")}
+    if templates is not None:
+        settings["templates_dir"] = str(templates)
     printed = run_command("schema", f"--{language}", settings=settings, cwd=folder)
     assert printed.returncode == 0, printed.stderr
     return printed.stdout
@@ -47,6 +55,9 @@ def odd_templates(folder: Path) -> Path:
             example = {"to": "a@example.com", "parameters": {**ODD, **more}}
             (templates / name / f"examples/{number}.json").write_text(json.dumps(example))
     (templates / "plain.jinja2").write_text("Hello")
+    (templates / "chosen/examples").mkdir(parents=True)
+    (templates / "chosen/text.jinja2").write_text("{% include 'parts/' ~ kind %}")
+    (templates / "chosen/examples/0.json").write_text(json.dumps({"parameters": CHOSEN}))
     return templates
 
 

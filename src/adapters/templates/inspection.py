@@ -175,28 +175,36 @@ def _read_example(path: str, text: str | None) -> Example:
 
 
 def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> dict[str, Any]:
-    """What `parameters` of a message for this template looks like.
+    """What `parameters` of a message for this template looks like: what it reads, and what its
+    examples have beyond that, since a file that it names by a variable may read it.
 
     Types are those of the examples. Required is, where undefined variables are an error
     (`is_strict`), what is read without a default and is in every example; also within objects.
     Raises KeyError for an unknown template, and ExampleBroken.
     """
     examples = [example.parameters for example in examples_of(snapshot, template)]
-    names = sorted(variables_of(snapshot, template))
+    variables = variables_of(snapshot, template)
     trees = _trees_of(snapshot, template) if is_strict else []
     needed, keys = _needed(trees), keys_read(trees)
-    required = [name for name in names if name in needed and all(name in e for e in examples)]
+    read = sorted(variables.intersection(needed))
+    required = [name for name in read if all(name in e for e in examples)]
     return {
         "$schema": _DIALECT,
         "$comment": GENERATED,
-        "title": f"Parameters of the template {template}",
+        "title": title_of(template),
         "type": "object",
         "required": required,
         "properties": {
-            name: _of([e[name] for e in examples if name in e], name, keys) for name in names
+            name: _of([e[name] for e in examples if name in e], name, keys)
+            for name in sorted(variables.union(*examples))
         },
         "examples": examples,
     }
+
+
+def title_of(template: str) -> str:
+    """The title of its parameters' schema."""
+    return f"Parameters of the template {template}"
 
 
 def _needed(trees: Iterable[nodes.Template]) -> set[str]:

@@ -17,7 +17,7 @@ PLACEHOLDER = "…"
 _OURS = frozenset(("subject", "recipient", "locale", "timezone"))  # variables that are fields
 _NAME = r"[A-Za-z_]\w*"
 _NAMED = re.compile(
-    rf"(['\"])(?P<path>{_NAME}(?:\.\w+|\[\d+\]|\[['\"]\w+(?:['\"]\])?)*)\1"
+    rf"(['\"])(?P<path>{_NAME}(?:\.\w+|\[\d+\]|\[['\"][^'\"\]]+(?:['\"]\])?)*)\1"
     r"(?: or '[^']+')* (?:is undefined|is null|given to the filter)"
 )
 _KEY_MARK = re.compile(r"\[?['\"]\]?")
@@ -28,11 +28,14 @@ _BEGINS = r"\{%[-+]?\s*"
 _FROM = rf"(?P<path>{_NAME}(?:\.\w+)*)"
 _LOOP = re.compile(rf"{_BEGINS}for\s+(?P<name>{_NAME})\s+in\s+{_FROM}\b(?!\()")
 _SET = re.compile(rf"{_BEGINS}set\s+(?P<name>{_NAME})\s*=\s*{_FROM}\s*[-+]?%\}}")
+_MACRO = re.compile(rf"{_BEGINS}macro\s+(?P<name>{_NAME})\s*\((?P<arguments>[^()]*)\)")
 _LOOP_MARK = re.compile(r"\{%[-+]?\s*(for|endfor)\b")
-_STEP = re.compile(r"\.?(\w+)|\[(\d+)\]")
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 _MOST_STEPS = 10  # from the variable of a loop to that of the loop around it, and so on
 
 Step = str | int
+_UNKNOWN: Step = ""
+"""The first step where it is not known what a macro is given."""
 
 
 def blamed_field(
@@ -95,6 +98,8 @@ def value_at(value: JsonValue, steps: Sequence[Step]) -> JsonValue:
 
 
 def _field(steps: Sequence[Step], parameters: Mapping[str, JsonValue]) -> str:
+    if steps[0] == _UNKNOWN:
+        return PARAMETERS
     if steps[0] in _OURS and steps[0] not in parameters:
         return str(steps[0])
     written = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
@@ -102,7 +107,8 @@ def _field(steps: Sequence[Step], parameters: Mapping[str, JsonValue]) -> str:
 
 
 class _Origins:
-    """Where the variables of a line get their values from: a parameter, a loop or a `set`."""
+    """Where the variables of a line get their values from: a parameter, a loop, a `set`, or what a
+    macro is given."""
 
     def __init__(
         self,
@@ -115,6 +121,7 @@ class _Origins:
         lines = snapshot.texts.get(path, "").splitlines()[: place.line if place else 0]
         *self._before, self._line = lines or [""]
         sources = snapshot.templates[template].sources
+        self._texts = [snapshot.texts[one] for one in sources]
         self._others = [snapshot.texts[one] for one in sources if one != path]
         self._parameters = parameters
 
@@ -128,11 +135,32 @@ class _Origins:
     def _resolved(self, above: str, steps: Sequence[Step], most: int = _MOST_STEPS) -> list[Step]:
         first, *rest = steps
         origin = self._origin(above, str(first)) if most else None
+        if origin is None and most and (given := self._given(above, str(first))):
+            return self._resolved(given[0], [*given[1], *rest], most - 1)
         if origin is None or origin[0][0] == first:
             return list(steps)
         path, is_item = origin
         base = self._resolved(above, path, most - 1)
         return [*base, *(self._index(base, rest) if is_item else ()), *rest]
+
+    def _given(self, above: str, name: str) -> tuple[str, list[Step]] | None:
+        """What the first call gives the macro around the line for its argument of that name, and
+        the text above the call."""
+        for macro in _MACRO.finditer(above.rpartition("endmacro")[2]):
+            names = [one.partition("=")[0].strip() for one in macro["arguments"].split(",")]
+            if name not in names:
+                continue
+            call = re.compile(rf"(?<!macro )\b{macro['name']}\((?P<given>[^()]*)\)")
+            for text in self._texts:
+                if found := call.search(text):
+                    given = [one.strip() for one in found["given"].split(",")]
+                    at = names.index(name)
+                    by_name = (one for one in given if re.match(rf"{name}\s*=", one))
+                    value = next(by_name, given[at] if at < len(given) else "")
+                    path = re.fullmatch(rf"({name}\s*=\s*)?{_FROM}", value)
+                    return text[: found.start()], steps_of(path["path"]) if path else [_UNKNOWN]
+            return "", [_UNKNOWN]
+        return None
 
     def _origin(self, above: str, name: str) -> tuple[list[Step], bool] | None:
         """What a loop or a `set` takes the variable from; whether it is an item of that."""

@@ -143,14 +143,15 @@ def schema(_as_json: bool, asyncapi: bool, python: bool, typescript: bool) -> No
 
 
 def _producer_types() -> "ProducerTypes":
-    """The types of the message and, where there are templates, of theirs."""
+    """The types of the message and, where there are templates, of theirs. A folder that was named
+    must be there: without it a misspelt setting would let any message pass."""
     from entrypoints.producers.templates import schemas_of
     from entrypoints.producers.type_maker import producer_types
 
     templates: dict[str, dict[str, Any]] = {}
     with opened() as app:
         folder = app.settings.templates_dir
-        if folder.is_dir():
+        if folder.is_dir() or "templates_dir" in load_settings().origins:
             is_strict = app.settings.templates_undefined == "strict"
             templates = schemas_of(app.container.templates().snapshot, is_strict=is_strict)
         else:

@@ -22,6 +22,7 @@ from entrypoints.producers.shapes import (
     ProducerTypes,
     Shape,
     TemplateType,
+    filled,
     options_of,
     quoted,
 )
@@ -45,12 +46,15 @@ def python_helper(types: ProducerTypes) -> str:
     pieces = [_definition(one) for one in types.definitions]
     pieces.append(_typed_dict(types.fields))
     pieces += _messages(types.templates)
-    return (
-        skeleton.replace("@TYPES@", "\n\n\n".join(pieces))
-        .replace("@LITERAL@", "Literal, " if types.templates else "")
-        .replace("@SCHEMA@", SCHEMA.strip())
-        .replace("@VERSION@", str(SCHEMA_VERSION))
-        .replace("@QUEUE@", DEFAULT.name)
+    return filled(
+        skeleton,
+        {
+            "TYPES": "\n\n\n".join(pieces),
+            "LITERAL": "Literal, " if types.templates else "",
+            "SCHEMA": SCHEMA.strip(),
+            "VERSION": str(SCHEMA_VERSION),
+            "QUEUE": DEFAULT.name,
+        },
     )
 
 

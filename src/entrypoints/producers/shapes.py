@@ -1,7 +1,8 @@
 """Types with names, as a language then writes them in its own way."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,12 +94,20 @@ FIELDS, MESSAGE, TEMPLATE = "MessageFields", "Message", "TemplateName"
 
 def quoted(text: str) -> str:
     """A text in quotes, which Python and TypeScript read alike: double ones unless that saves
-    escapes."""
-    written = json.dumps(text, ensure_ascii=False)
+    escapes. What would not be seen, or would turn the line around, is escaped."""
+    written = "".join(
+        one if one.isprintable() or one > "\uffff" else f"\\u{ord(one):04x}"
+        for one in json.dumps(text, ensure_ascii=False)
+    )
     if text.count('"') <= text.count("'"):
         return written
     inner = written[1:-1].replace('\\"', '"').replace("'", "\\'")
     return f"'{inner}'"
+
+
+def filled(skeleton: str, pieces: Mapping[str, str]) -> str:
+    """The skeleton with each `@NAME@` replaced, and what looks so in a piece left alone."""
+    return re.sub("@([A-Z]+)@", lambda found: pieces[found[1]], skeleton)
 
 
 def either(options: Sequence[Shape]) -> Shape:

@@ -6,6 +6,7 @@ from typing import Any
 from adapters.templates import ExampleBroken, Snapshot
 from adapters.templates.inspection import parameters_schema
 from domain.errors import DispatcherError
+from entrypoints.settings import variable
 
 
 class SchemasIncomplete(DispatcherError):
@@ -23,7 +24,7 @@ def schemas_of(snapshot: Snapshot, *, is_strict: bool) -> dict[str, dict[str, An
         except ExampleBroken as error:
             faults.append(str(error))
     if not (schemas or faults):
-        faults.append("there is no template in the folder")
+        faults.append(f"{variable('templates_dir')}: there is no template in the folder")
     if faults:
         raise SchemasIncomplete("\n".join(faults))
     return schemas

@@ -18,6 +18,7 @@ from entrypoints.producers.shapes import (
     ProducerTypes,
     Shape,
     TemplateType,
+    filled,
     options_of,
     quoted,
 )
@@ -42,7 +43,7 @@ def typescript_helper(types: ProducerTypes) -> str:
     pieces = [_definition(one) for one in types.definitions]
     pieces.append(_interface(types.fields))
     pieces += _messages(types.templates)
-    return skeleton.replace("@TYPES@", "\n\n".join(pieces)).replace("@QUEUE@", DEFAULT.name)
+    return filled(skeleton, {"TYPES": "\n\n".join(pieces), "QUEUE": DEFAULT.name})
 
 
 def _definition(one: ObjectType | AliasType) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.producers import ODD, delivered, helper, odd_templates, run_python
+from tests.support.producers import CHOSEN, ODD, delivered, helper, odd_templates, run_python
 from tests.support.rabbit import Broker, Peer
 from tests.support.tools import run, tool
+from tests.support.worker import run_command
 
 PRODUCER = """
 import sys
@@ -139,8 +140,84 @@ def test_what_is_published_is_persistent_with_an_id_and_a_type(
 def test_a_broker_that_is_away_is_said(project: Path) -> None:
     text = PRODUCER.replace("with Publisher", "publish(order, url)\nwith Publisher")
 
-    with pytest.raises(AssertionError, match="NotStored: RabbitMQ: AMQPConnectionError"):
+    with pytest.raises(AssertionError, match=r"NotStored: RabbitMQ: AMQP.*Connection refused"):
         run_python(text, "amqp://guest:guest@127.0.0.1:9/?connection_attempts=1", "x", cwd=project)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("localhost", "must begin with amqp://, amqps:// or sqlite:///"),
+        ("", "must begin with amqp://, amqps:// or sqlite:///"),
+        ("http://guest:secret@localhost/", "must begin with amqp://, amqps:// or sqlite:///"),
+        ("amqp://localhost, guest:secret@other", "must begin with amqp://, amqps:// or sqlite:///"),
+        ("sqlite://queue.db", "must be sqlite:///relative.db or sqlite:////absolute.db"),
+        ("sqlite:///", "must be sqlite:///relative.db or sqlite:////absolute.db"),
+        ("sqlite:///folder/", "must be sqlite:///relative.db or sqlite:////absolute.db"),
+        ("sqlite:///:memory:", "must be sqlite:///relative.db or sqlite:////absolute.db"),
+        ("sqlite:///queue.db?timeout=1", "must be sqlite:///relative.db or sqlite:////absolute"),
+    ],
+)
+def test_a_url_that_a_worker_refuses_is_refused(project: Path, url: str, expected: str) -> None:
+    before = sorted(project.iterdir())
+
+    with pytest.raises(AssertionError, match=f"ValueError: url: {expected}") as caught:
+        run_python(PRODUCER, url, "email", cwd=project)
+
+    assert "secret" not in str(caught.value)
+    assert {one.name for one in {*project.iterdir()} - {*before}} <= {"producer.py", "__pycache__"}
+
+
+def test_the_next_broker_of_a_list_is_taken(project: Path, rabbitmq: Broker, queue: str) -> None:
+    away = "amqp://guest:guest@127.0.0.1:9/?connection_attempts=1"
+    with Peer(rabbitmq.url) as peer:
+        peer.declare(queue)
+
+        run_python(PRODUCER, f"{away}, {rabbitmq.url}", queue, cwd=project)
+
+        assert len(peer.take_all(queue)) == 3
+
+
+def test_an_exchange_that_is_not_there_is_said_and_the_next_message_is_stored(
+    project: Path, rabbitmq: Broker, queue: str
+) -> None:
+    text = PRODUCER.replace(
+        "    print(publisher",
+        "    try:\n        publisher.publish(order, queue=queue, exchange='absent')\n"
+        "    except NotStored as error:\n        print(error)\n    print(publisher",
+        1,
+    )
+    with Peer(rabbitmq.url) as peer:
+        peer.declare(queue)
+
+        error, *ids = run_python(text, rabbitmq.url, queue, cwd=project).splitlines()
+
+        assert "NOT_FOUND - no exchange 'absent'" in error
+        assert len(ids) == len(peer.take_all(queue)) == 3
+
+
+def test_a_queue_that_is_full_is_said(project: Path, rabbitmq: Broker, queue: str) -> None:
+    with Peer(rabbitmq.url) as peer:
+        peer.declare(queue, {"x-max-length": 1, "x-overflow": "reject-publish"})
+
+        with pytest.raises(AssertionError, match=f"NotStored: RabbitMQ .* is {queue} full"):
+            run_python(PRODUCER, rabbitmq.url, queue, cwd=project)
+
+
+def test_a_broker_without_memory_is_not_waited_for_without_end(
+    project: Path, mistreated_broker: Broker, queue: str
+) -> None:
+    broker, control = mistreated_broker, mistreated_broker.control
+    assert control is not None
+    text = "import messages\nmessages._LONGEST_BLOCK = 2\n" + PRODUCER
+    with Peer(broker.url) as peer:
+        peer.declare(queue)
+    control("set_vm_memory_high_watermark", "0.000001")
+    try:
+        with pytest.raises(AssertionError, match="NotStored: RabbitMQ: ConnectionBlockedTimeout"):
+            run_python(text, broker.url, queue, cwd=project)
+    finally:
+        control("set_vm_memory_high_watermark", "0.6")
 
 
 def test_a_connection_that_was_lost_is_opened_again(
@@ -171,11 +248,18 @@ def test_it_is_typed_and_formatted(project: Path) -> None:
 
 
 def test_without_templates_any_name_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "messages.py").write_text(helper("python", tmp_path, templates=tmp_path / "absent"))
+    (tmp_path / "messages.py").write_text(helper("python", tmp_path, templates=None))
     text = PRODUCER.replace('"template": "welcome"', '"template": "any"')
     (tmp_path / "producer.py").write_text(text)
 
     check(tmp_path, "messages.py", "producer.py")
+
+
+def test_a_folder_of_templates_that_was_named_must_be_there(tmp_path: Path) -> None:
+    printed = run_command("schema", "--python", settings={"templates_dir": "absent"}, cwd=tmp_path)
+
+    assert (printed.returncode, printed.stdout) == (78, "")
+    assert printed.stderr.startswith("DISPATCHER_TEMPLATES_DIR: ")
 
 
 def test_odd_names_and_values_are_typed_too(tmp_path: Path) -> None:
@@ -184,6 +268,8 @@ def test_odd_names_and_values_are_typed_too(tmp_path: Path) -> None:
     (tmp_path / "producer.py").write_text(
         "from messages import Message\n\nmessage: Message = "
         + repr({"to": "a@example.com", "template": "2fa", "parameters": ODD})
+        + "\nother: Message = "
+        + repr({"to": "a@example.com", "template": "chosen", "parameters": CHOSEN})
     )
 
     check(tmp_path, "messages.py", "producer.py")

@@ -6,9 +6,53 @@ from pathlib import Path
 import pytest
 
 from tests.support.doc_runner import blocks_of
-from tests.support.producers import ODD, delivered, helper, odd_templates, typescript_project
+from tests.support.producers import (
+    CHOSEN,
+    ODD,
+    delivered,
+    helper,
+    odd_templates,
+    typescript_project,
+)
 from tests.support.rabbit import Broker, Peer
 from tests.support.tools import ROOT, run
+
+RETURNED = """
+import { type ConfirmChannel, type Message, type ReturnedMessage, publish } from "./messages.js";
+
+let listener: (message: ReturnedMessage) => void = () => undefined;
+const confirms: ((error: unknown) => void)[] = [];
+// A broker that first gives back what no queue takes, and then confirms all of them at once.
+const channel: ConfirmChannel = {
+  publish(exchange, routingKey, _content, { messageId }, callback) {
+    if (routingKey === "absent") {
+      const fields = { exchange, routingKey, replyText: "NO_ROUTE" };
+      queueMicrotask(() => listener({ fields, properties: { messageId } }));
+    }
+    confirms.push(callback);
+    return true;
+  },
+  on(_event, given) {
+    listener = given;
+  },
+};
+const message: Message = {
+  id: "order-1",
+  to: "ann@example.com",
+  template: "welcome",
+  parameters: { name: "Ann", link: "https://example.com" },
+};
+const all = Promise.allSettled(
+  ["absent", "email", "absent", "telegram", "absent"].map((queue) =>
+    publish(channel, message, { queue }),
+  ),
+);
+setTimeout(() => {
+  // The one to `email` first, as brokers confirm in any order.
+  [1, 0, 2, 3, 4].forEach((at) => confirms[at]?.(null));
+}, 10);
+console.log(JSON.stringify((await all).map(({ status }) => status)));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +99,18 @@ def test_what_is_published_is_persistent_with_an_id_and_a_type(
     assert properties.timestamp is not None
 
 
+def test_each_message_that_came_back_is_rejected_and_no_other(tmp_path: Path) -> None:
+    made = typescript_project(tmp_path / "project", helper("typescript", tmp_path))
+    for name in ("producer.ts", "mistakes.ts"):
+        (made / name).unlink()
+    (made / "returned.ts").write_text(RETURNED)
+
+    run("node_modules/.bin/tsc", "-p", ".", cwd=made)
+    printed = run("node", "built/returned.js", cwd=made)
+
+    assert json.loads(printed) == ["rejected", "fulfilled", "rejected", "fulfilled", "rejected"]
+
+
 def test_the_example_of_the_page_compiles(project: Path) -> None:
     [(_, text)] = blocks_of(ROOT / "docs/producers.md", "ts")
     (project / "page.ts").write_text(text.replace("dispatcherMessages", "messages"))
@@ -69,7 +125,7 @@ def test_it_is_formatted_as_prettier_does(project: Path) -> None:
 
 @pytest.mark.parametrize("module", ["commonjs", "nodenext"])
 def test_a_helper_without_templates_compiles_too(tmp_path: Path, module: str) -> None:
-    text = helper("typescript", tmp_path, templates=tmp_path / "absent")
+    text = helper("typescript", tmp_path, templates=None)
     made = typescript_project(tmp_path / "project", text)
     for name in ("producer.ts", "mistakes.ts"):
         (made / name).unlink()
@@ -87,9 +143,11 @@ def test_odd_names_and_values_are_typed_too(tmp_path: Path) -> None:
     made = typescript_project(tmp_path / "project", text)
     for name in ("producer.ts", "mistakes.ts"):
         (made / name).unlink()
-    message = json.dumps({"to": "a@example.com", "template": "2fa", "parameters": ODD})
+    odd = json.dumps({"to": "a@example.com", "template": "2fa", "parameters": ODD})
+    other = json.dumps({"to": "a@example.com", "template": "chosen", "parameters": CHOSEN})
     (made / "odd.ts").write_text(
-        f'import {{ prepare }} from "./messages.js";\nconsole.log(prepare({message}));\n'
+        'import { prepare } from "./messages.js";\n'
+        f"console.log(prepare({odd}), prepare({other}));\n"
     )
 
     run("node_modules/.bin/tsc", "-p", ".", "--noEmit", cwd=made)

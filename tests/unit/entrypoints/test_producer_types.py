@@ -101,6 +101,7 @@ def test_a_number_is_a_whole_number_too() -> None:
         ("a'b", '"a\'b"'),
         ("""'"\\""", '''"'\\"\\\\"'''),
         ("\n", '"\\n"'),
+        ("\u202e\u00a0é", '"\\u202e\\u00a0é"'),
     ],
 )
 def test_quotes_are_those_with_fewer_escapes(text: str, expected: str) -> None:

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,7 @@ def faults(found: list[Stored]) -> list[tuple[int | None, str, bool]]:
         ("a.json", '[{"a":1},\n {"b":2}]\n', [(1, 0, b'{"a":1}'), (2, 1, b'{"b":2}')]),
         ("a.jsonl", '{"a":1}\n\n {"b":2} \r\n', [(1, None, b'{"a":1}'), (3, None, b'{"b":2}')]),
         ("a.NDJSON", '\ufeff{"a":1}', [(1, None, b'{"a":1}')]),
+        ("a.jsonl", "\u00a0{}", [(1, None, "\u00a0{}".encode())]),
         ("a.jsonl", '{"a":"\u2028"}', [(1, None, '{"a":"\u2028"}'.encode())]),
         ("a.json", "[1, [2]]", [(1, 0, b"1"), (1, 1, b"[2]")]),
         ("a.json", "nonsense", [(1, None, b"nonsense")]),
@@ -57,7 +60,8 @@ def test_each_message_has_its_place_and_its_very_bytes(
         ("", (None, "has no message in it", False)),
         (" \n", (None, "has no message in it", False)),
         ("[ ]", (None, "has no message in it", False)),
-        (b"\xff", (None, "is not UTF-8 at byte 0", True)),
+        (b"\xff", (1, "is not UTF-8 at byte 0", True)),
+        (b"{}\n\xff", (2, "is not UTF-8 at byte 3", True)),
         ("[1,\n]", (2, "is not JSON: Expecting value at line 2 column 1", True)),
         ("[1\n", (2, "is not JSON: Expecting ',' or ']' at line 2 column 1", True)),
         ("[1]\nx", (2, "is not JSON: Extra data at line 2 column 1", True)),
@@ -88,6 +92,33 @@ def test_a_folder_without_such_files_is_said(tmp_path: Path) -> None:
 
     text = "has no *.json, *.jsonl or *.ndjson file in it"
     assert faults(list(stored_messages(str(tmp_path)))) == [(None, text, True)]
+
+
+def test_what_is_no_file_of_the_folder_is_said_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "stored").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/x.json").write_text("{}")
+    (tmp_path / "stored/link").symlink_to(tmp_path / "other")
+    (tmp_path / "stored/linked.json").symlink_to(tmp_path / "other/x.json")
+    os.mkfifo(tmp_path / "stored/pipe.json")
+
+    link, pipe, message = stored_messages(str(tmp_path / "stored"))
+
+    assert faults([link, pipe]) == [
+        (None, "is a link to a folder, which is not followed", False),
+        (None, "cannot be read: is no file", True),
+    ]
+    assert message.file == str(tmp_path / "stored/linked.json")
+
+
+def test_a_long_list_takes_no_longer_than_its_length(tmp_path: Path) -> None:
+    text = "[" + ",\n".join([json.dumps({"a": "x" * 10_000})] * 3000) + "]"
+
+    began = time.process_time()
+    found = in_file(tmp_path, "a.json", text)
+
+    assert [line for line, *_ in places(found)] == list(range(1, 3001))
+    assert time.process_time() - began < 3  # counted from the beginning each time: over 8 s
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:

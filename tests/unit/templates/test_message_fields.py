@@ -39,6 +39,23 @@ def blamed(folder: Folder, parameters: Mapping[str, JsonValue], **files: str) ->
             {"orders": [{"lines": LINES}]},
             "parameters.orders[0].lines[1].price",
         ),
+        ('{{ order["net-total"] }}', {"order": {}}, "parameters.order.net-total"),
+        (
+            "{% macro r(n, i) %}{{ i.b }}{% endmacro %}{% for l in ls %}{{ r(1, l) }}{% endfor %}",
+            {"ls": [{"b": 1}, {}]},
+            "parameters.ls[1].b",
+        ),
+        (
+            "{% macro row(it=1) %}\n{{ it.price }}{% endmacro %}{{ row(it=first.item) }}",
+            {"first": {"item": {}}},
+            "parameters.first.item.price",
+        ),
+        (
+            "{% macro a(it) %}{{ it.b }}{% endmacro %}{{ a(lines | first) }}",
+            {"lines": [{}]},
+            "parameters",
+        ),
+        ("{% macro a(it) %}{{ it }}{% endmacro %}{{ it.b }}", {"it": {}}, "parameters.it.b"),
         ("{% set it = order %}{{ it.total }}", {"order": {}}, "parameters.order.total"),
         (
             "{% for name in names %}{{ name }}{% endfor %}{{ name }}",
@@ -79,6 +96,13 @@ def test_the_loop_may_be_in_the_file_that_includes(folder: Folder) -> None:
     assert blamed(folder, {"lines": LINES}, text=text) == ("parameters.lines[1].price", True)
 
 
+def test_a_macro_may_be_in_a_file_that_is_imported(folder: Folder) -> None:
+    folder.write({"t/_rows.jinja2": "{% macro row(it) %}{{ it.price }}{% endmacro %}"})
+    text = "{% from 't/_rows.jinja2' import row %}{{ row(first) }}"
+
+    assert blamed(folder, {"first": {}}, text=text) == ("parameters.first.price", True)
+
+
 def test_loops_that_name_each_other_come_to_an_end(folder: Folder) -> None:
     text = "{% for a in b.x %}{% for b in a.x %}{% endfor %}{{ b.y }}{% endfor %}"
 
@@ -95,6 +119,12 @@ def test_a_value_of_an_example_is_put_there() -> None:
 
     assert found == ({"order": {"lines": [LINES[0], {"name": "Cup", "price": 7}]}}, True)
     assert LINES[1] == {"name": "Cup"}
+
+
+def test_a_key_that_is_no_name_gets_a_value_too() -> None:
+    found = with_value({"order": {}}, "parameters.order.net-total", [])
+
+    assert found == ({"order": {"net-total": "…"}}, False)
 
 
 def test_without_an_example_it_is_a_placeholder() -> None:

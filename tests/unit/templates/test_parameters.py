@@ -50,6 +50,16 @@ def test_what_has_a_default_or_is_asked_for_is_not_required(tmp_path: Path, text
     assert schema["properties"] == {"note": {}}
 
 
+def test_what_only_an_example_has_is_known_and_not_required(tmp_path: Path) -> None:
+    text = "{% include 'parts/' ~ kind %}{{ subject }}"
+
+    schema = schema_of(tmp_path, text, {"kind": "a", "name": "Ann", "subject": 1})
+
+    assert schema["required"] == ["kind"]
+    assert schema["properties"]["name"] == {"type": "string"}
+    assert schema["properties"]["subject"] == {"type": "integer"}
+
+
 def test_a_default_in_one_place_does_not_help_in_another(tmp_path: Path) -> None:
     schema = schema_of(tmp_path, "{{ note | default('') }}{{ note }}")
 

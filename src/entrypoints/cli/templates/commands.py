@@ -20,7 +20,7 @@ from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest
 from entrypoints.cli.app import channel_names, template_names
-from entrypoints.cli.application import opened, print_json, print_table, words
+from entrypoints.cli.application import opened, print_json, print_table, printable, words
 from entrypoints.cli.sending.send import message_from
 from entrypoints.cli.templates.message_findings import MessageFinding
 from entrypoints.cli.templates.message_lint import message_findings
@@ -180,7 +180,9 @@ def lint_(as_json: bool, strict: bool, messages: str | None, channel: str | None
     else:
         for finding in findings:
             line = f":{finding.line}" if finding.line else ""
-            click.echo(f"{finding.file}{line}: {finding.severity}: {finding.text}")
+            # One line, whatever is in a message: its reader may be a program of the CI.
+            text = f"{finding.file}{line}: {finding.severity}: {finding.text}".replace("\n", " ")
+            click.echo(printable(text))
         words(f"{len(findings) or 'no'} {'finding' if len(findings) == 1 else 'findings'}")
     return int(any(strict or finding.severity == "error" for finding in findings))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from adapters.templates.inspection import GENERATED
+from adapters.templates.inspection import GENERATED, title_of
 
 SUFFIX = ".schema.json"
 
@@ -48,7 +48,7 @@ def differences_of(folder: Path, files: Mapping[str, str]) -> list[SchemaDiffere
     found += [
         SchemaDifference(path, "stale")
         for one in folder.rglob(f"*{SUFFIX}")
-        if (path := one.relative_to(folder).as_posix()) not in files and _is_ours(one)
+        if (path := one.relative_to(folder).as_posix()) not in files and _is_ours(folder, path)
     ]
     return sorted(found, key=lambda difference: difference.path)
 
@@ -91,10 +91,11 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether this command has written it."""
+def _is_ours(folder: Path, path: str) -> bool:
+    """Whether this command has written it into this folder; not into one within it."""
     try:
-        schema = json.loads(path.read_bytes())
+        schema = json.loads((folder / path).read_bytes())
     except (OSError, ValueError):
         return False
-    return isinstance(schema, dict) and schema.get("$comment") == GENERATED
+    own = {"$comment": GENERATED, "title": title_of(path.removesuffix(SUFFIX))}
+    return isinstance(schema, dict) and {**schema, **own} == schema

@@ -69,16 +69,25 @@ def _files_below(folder: str, faults: list[StoredFault]) -> Iterator[str]:
 
     for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
+        for path in (Path(parent) / one for one in folders):
+            if path.is_symlink():
+                text = "is a link to a folder, which is not followed"
+                faults.append(StoredFault(file=str(path), text=text, is_error=False))
         for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in _SUFFIXES:
-                yield str(Path(parent) / name)
+            path = Path(parent) / name
+            if not name.startswith(".") and path.suffix.lower() in _SUFFIXES:
+                if path.exists() and not path.is_file():  # a pipe would never end
+                    faults.append(StoredFault(file=str(path), text="cannot be read: is no file"))
+                else:
+                    yield str(path)
 
 
 def _of_bytes(file: str, data: bytes, *, ending: str) -> Iterator[Stored]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        yield StoredFault(file=file, text=f"is not UTF-8 at byte {error.start}")
+        number = data.count(b"\n", 0, error.start) + 1
+        yield StoredFault(file=file, line=number, text=f"is not UTF-8 at byte {error.start}")
         return
     start = _end_of_blank(text, 0)
     if start == len(text):
@@ -86,8 +95,8 @@ def _of_bytes(file: str, data: bytes, *, ending: str) -> Iterator[Stored]:
     elif ending in _LINES or (not ending and _is_lines(text)):
         # At LF only: a text in JSON may hold the other characters that Unicode breaks lines at.
         for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                yield StoredMessage(file=file, line=number, body=line.strip().encode())
+            if body := line.strip(" \t\r"):
+                yield StoredMessage(file=file, line=number, body=body.encode())
     elif text[start] == "[":
         yield from _items(file, text, start)
     else:
@@ -109,11 +118,12 @@ def _is_lines(text: str) -> bool:
 def _items(file: str, text: str, start: int) -> Iterator[Stored]:
     """The items of a list, each with its very bytes: what is wrong in one is found as in a message
     that comes alone."""
-    at = start
+    at, line = start, _line_at(text, start)
     try:
-        for item, (at, end) in enumerate(_spans(text, start)):
-            body = text[at:end].encode()
-            yield StoredMessage(file=file, line=_line_at(text, at), item=item, body=body)
+        for item, (begin, end) in enumerate(_spans(text, start)):
+            line += text.count("\n", at, begin)  # from the last one: a list may be long
+            at = begin
+            yield StoredMessage(file=file, line=line, item=item, body=text[begin:end].encode())
         if at == start:
             yield StoredFault(file=file, text="has no message in it", is_error=False)
     except json.JSONDecodeError as error:
@@ -121,7 +131,7 @@ def _items(file: str, text: str, start: int) -> Iterator[Stored]:
         yield StoredFault(file=file, line=error.lineno, text=f"is not JSON: {error.msg} at {where}")
     except (ValueError, RecursionError):
         why = "cannot be read as JSON: a number is too long, or it is nested too deep"
-        yield StoredFault(file=file, line=_line_at(text, at), text=why)
+        yield StoredFault(file=file, line=line, text=why)
 
 
 def _spans(text: str, start: int) -> Iterator[tuple[int, int]]:

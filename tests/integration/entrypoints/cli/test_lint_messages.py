@@ -170,7 +170,7 @@ def test_a_list_names_the_item(tmp_path: Path) -> None:
     [
         (None, "stored: error: has no *.json, *.jsonl or *.ndjson file in it"),
         (b"", "stored: error: has no message to check"),
-        (b"\xff{}", "stored/a.json: error: is not UTF-8 at byte 0"),
+        (b"\xff{}", "stored/a.json:1: error: is not UTF-8 at byte 0"),
         (b"[{},", "stored/a.json:1: error: is not JSON: Expecting value at line 1 column 5"),
         (b'{"to":', "stored/a.json:1: error: body: not JSON: Expecting value at line 1 column 7"),
     ],
@@ -186,6 +186,13 @@ def test_what_cannot_be_read_fails_with_a_clear_line(
 
     assert done.returncode == 1
     assert expected in done.stdout.splitlines()
+
+
+def test_a_finding_is_one_line_whatever_the_message_has_in_it(tmp_path: Path) -> None:
+    found = lines(tmp_path, {**WELCOME, "loc\nale\x1b": "x"})
+
+    assert len(found) == 1
+    assert found[0].startswith("stored/a.jsonl:1: warning: loc ale\N{REPLACEMENT CHARACTER}: ")
 
 
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

@@ -86,6 +86,27 @@ def test_only_its_own_stale_files_are_removed(own: Path) -> None:
     assert list(files(schemas)) == kept
 
 
+def test_schemas_in_a_folder_within_it_are_left_alone(own: Path) -> None:
+    before = files(own / "schemas")
+
+    done = schema(own, "--all", ".")
+
+    assert done.stdout.splitlines() == [
+        "a.schema.json: written",
+        "shop/b.schema.json: written",
+    ]
+    assert files(own / "schemas") == before
+
+
+def test_an_empty_folder_of_templates_is_named(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+
+    done = schema(tmp_path, "--all", "schemas")
+
+    assert done.returncode == 1
+    assert done.stderr == "DISPATCHER_TEMPLATES_DIR: there is no template in the folder\n"
+
+
 def test_a_folder_left_empty_is_removed(own: Path) -> None:
     (own / "templates/shop/b/text.jinja2").unlink()
 
