@@ -137,19 +137,23 @@ class FakeSuppressions:
     listed: dict[tuple[str, str], Suppression] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    keeps_for: timedelta = timedelta(seconds=1)
 
     async def find(self, channel: str, addresses: Sequence[str]) -> list[Suppression | None]:
         self.asked.append(tuple(addresses))
         await self._answer()
         return [self.listed.get((channel, address)) for address in addresses]
 
-    async def add(self, entry: Suppression) -> bool:
+    async def add(self, entries: Sequence[Suppression]) -> list[bool]:
         await self._answer()
-        return self.listed.setdefault((entry.channel, entry.address), entry) is entry
+        return [self.listed.setdefault(entry.key, entry) is entry for entry in entries]
 
-    async def remove(self, channel: str, address: str) -> bool:
+    async def remove(self, channel: str, addresses: Sequence[str]) -> list[bool]:
         await self._answer()
-        return self.listed.pop((channel, address), None) is not None
+        return [self.listed.pop((channel, one), None) is not None for one in addresses]
+
+    async def may_evict(self) -> bool:
+        return False
 
     async def entries(self) -> list[Suppression]:
         await self._answer()

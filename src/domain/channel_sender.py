@@ -22,6 +22,15 @@ from domain.turns import caller_of
 _COPIES = 5
 
 
+class AskAgain(Exception):
+    """Nothing has left yet, and before it does the list of suppressions must be asked again.
+    `answers`: of those who were served before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: Answers = {}
+
+
 class AttachmentRoom:
     """Limits the bytes of attachments that are under way at once. A message that is larger than the
     limit is sent alone. The message that waits longest goes first."""
@@ -166,6 +175,9 @@ class ChannelSender:
                 found = await self._insist(mail, content, rest, record)
             except DeliveryError as error:
                 found = dict.fromkeys(rest, error)
+            except AskAgain as again:
+                again.answers = {r: answer for r, answer in answers.items() if r not in rest}
+                raise
             answers = {**answers, **found}
         return answers
 

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from domain.breaker import Breaker, Pause
@@ -23,12 +22,11 @@ from domain.ports import Answers, Clock, RenderRequest, TemplateRenderer
 from domain.retry_policy import RetryPolicy, result_of_state
 
 if TYPE_CHECKING:
-    from domain.suppressions import Suppression, SuppressionAccess
+    from domain.suppressions import Listing, Suppression, SuppressionAccess
 
 Mail = tuple[Notification, tuple[Recipient, ...]]
 """One message to the provider, with the recipients it is sent to."""
 
-_NOT_LISTED: "Mapping[str, Suppression]" = MappingProxyType({})
 _AT_ONCE: AbstractAsyncContextManager[None] = nullcontext()
 _BEGUN = frozenset({RecipientState.SENT, RecipientState.IN_DOUBT, RecipientState.POISON})
 
@@ -58,9 +56,9 @@ class Dispatcher:
         leaves no trace; else the ledger has it in doubt. A fault ends the start too.
         """
         while True:
-            listed = await self._listed(delivery, start) if self.suppressions else _NOT_LISTED
+            listing = await self._listing(delivery, start) if self.suppressions else None
             start = start or await self.ledger.start(delivery)  # 1: ask the ledger
-            results, mails = self._plan(delivery, start.states, listed)
+            results, mails = self._plan(delivery, start.states, listing and listing.entries)
             if not mails and all(isinstance(result, Sent) for result in results):
                 attempt = delivery.attempts_made
                 return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
@@ -69,12 +67,12 @@ class Dispatcher:
             try:
                 async with self.ledger.one_recovered if start.is_recovered else _AT_ONCE:
                     for mail, people in mails:
-                        answers: Answers
                         try:
                             record.since = now = check()
                             content = self._render(mail, now)  # 2: render
                             sender = self.senders[mail.channel]
-                            answers = await sender.send(mail, content, people, record)  # 3: send
+                            send = listing.through(sender, start.states) if listing else sender.send
+                            answers = await send(mail, content, people, record)  # 3: send
                         except DeliveryError as error:
                             answers = dict.fromkeys(people, error)
                         results += self._results(delivery, people, answers)
@@ -115,10 +113,8 @@ class Dispatcher:
         """Return what `dispatch` would return if the provider accepted everything. Does not ask the
         provider, sends and writes nothing, and waits for no pause and no quiet hours. Raises
         LedgerUnavailable or SuppressionsUnavailable."""
-        listed, asked = _NOT_LISTED, self.suppressions
-        if asked is not None:
-            listed = await asked.among(delivery, waits=False)
-        results, mails = self._plan(delivery, await self.ledger.ledger.peek(delivery), listed)
+        listed, states = await self.listed(delivery), await self.ledger.ledger.peek(delivery)
+        results, mails = self._plan(delivery, states, listed)
         for mail, people in mails:
             answers: Answers
             try:
@@ -128,6 +124,12 @@ class Dispatcher:
                 answers = dict.fromkeys(people, error)
             results += self._results(delivery, people, answers)
         return Outcome(attempt=delivery.attempts_made + 1, results=tuple(results))
+
+    async def listed(self, delivery: Delivery) -> "Mapping[str, Suppression]":
+        """Return who of the delivery must not be written to, by address. Waits for no list that is
+        away. Raises SuppressionsUnavailable."""
+        asked, channel = self.suppressions, delivery.notification.channel
+        return await asked.among(channel, delivery.addresses, waits=False) if asked else {}
 
     def rehearse(self, delivery: Delivery) -> None:
         """Render what `dispatch` would send, and send nothing. Raises Permanent, also where it has
@@ -153,11 +155,11 @@ class Dispatcher:
             found[SUPPRESSIONS.kind] = self.suppressions.breaker
         return {**found, LEDGER.kind: self.ledger.breaker}
 
-    async def _listed(self, delivery: Delivery, start: Start | None) -> "Mapping[str, Suppression]":
-        """Return who of the delivery must not be written to, by address. A start that there is
-        already ends where this is cancelled or fails."""
+    async def _listing(self, delivery: Delivery, start: Start | None) -> "Listing | None":
+        """Return what the list says of the delivery's recipients. A start that there is already
+        ends where this is cancelled or fails."""
         try:
-            return await self.suppressions.among(delivery) if self.suppressions else _NOT_LISTED
+            return await self.suppressions.ask(delivery) if self.suppressions else None
         except (Exception, asyncio.CancelledError) as error:
             if start is not None:
                 await self.ledger.abandon(start.claim, error, is_sending=False)
@@ -167,14 +169,18 @@ class Dispatcher:
         self,
         delivery: Delivery,
         states: Mapping[str, RecipientState],
-        listed: "Mapping[str, Suppression]",
+        listed: "Mapping[str, Suppression] | None",
     ) -> tuple[list[Result], Sequence[Mail]]:
         """Return the results that are known without sending, and the mails to the others."""
         results: list[Result] = []
         unsent = delivery.remaining
         if any(state is not RecipientState.CLEAR for state in states.values()):
             in_doubt = self._in_doubt(delivery)
-            known = {r: result_of_state(r, states[r.address], in_doubt) for r in unsent}
+            doubts = dict.fromkeys(listed or (), InDoubtPolicy.HOLD)  # they may have it
+            known = {
+                r: result_of_state(r, states[r.address], doubts.get(r.address, in_doubt))
+                for r in unsent
+            }
             results = [result for result in known.values() if result is not None]
             unsent = tuple([r for r, result in known.items() if result is None])
         if listed:  # whoever has the message already has it

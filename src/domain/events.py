@@ -24,7 +24,11 @@ class TroubleKind(StrEnum):
     SETTLEMENT = "settlement"
     """Messages are in hand and no message is settled, for no known reason."""
     SUPPRESSIONS = "suppressions"
-    """The list of suppressions cannot be read or written."""
+    """The list of suppressions cannot be asked."""
+    SUPPRESSIONS_WRITE = "suppressions write"
+    """Addresses from the queues cannot be stored in the list."""
+    SUPPRESSIONS_FILE = "suppressions file"
+    """A file of the list cannot be used, and what it held before counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ ALARM = Trouble(TroubleKind.ALARM)
 TEMPLATES = Trouble(TroubleKind.TEMPLATES)
 SETTLEMENT = Trouble(TroubleKind.SETTLEMENT)
 SUPPRESSIONS = Trouble(TroubleKind.SUPPRESSIONS)
+SUPPRESSIONS_WRITE = Trouble(TroubleKind.SUPPRESSIONS_WRITE)
+SUPPRESSIONS_FILE = Trouble(TroubleKind.SUPPRESSIONS_FILE)
 
 
 def channel_trouble(channel: str) -> Trouble:

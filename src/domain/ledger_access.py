@@ -100,7 +100,8 @@ class SendRecord:
     `check` raises if the delivery has expired. `may_wait`: whether it may wait in this process.
     `since`: when the current mail began. `answers`: what the provider answered to the message sent
     last; None while it is on its way. `message_ids`: address -> Message-ID of the mail that left
-    for it.
+    for it. `check_list` raises AskAgain if the list of suppressions may say something else by now
+    of these addresses; None: there is no list.
     """
 
     ledger: DeliveryLedger
@@ -110,6 +111,7 @@ class SendRecord:
     since: datetime | None = None
     answers: Sequence[DeliveryError | None] | None = ()
     message_ids: dict[str, str] = field(default_factory=dict)
+    check_list: Callable[[Sequence[str]], Awaitable[None]] | None = None
     _has_doubt: bool = field(default=False, init=False)
 
     @property
@@ -128,6 +130,9 @@ class SendRecord:
         """The payload for `concerned`, or for all of `recipients`, is about to leave; see
         `AboutToSend`. Raises Unavailable where that cannot be written down, and ClaimLost."""
         addresses = [r.address for r in (recipients if concerned is None else concerned)]
+        # Not between two groups of one call: what the first was sent would be forgotten.
+        if self.check_list is not None and self.answers is not None:
+            await self.check_list(addresses)
         try:
             await self.ledger.sending(self.claim, addresses)
         except ClaimLost:

@@ -97,11 +97,19 @@ class Outcome:
         channel may be tried. What is in doubt, expired or out of attempts may have arrived."""
         return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
 
-    def explained(self, error: str) -> "Outcome":
-        """Return an outcome in which all are refused with this error and the first one's reason."""
-        reason = self.rejected[0].reason
-        refused = (r.recipient for r in self.rejected)
-        return Outcome.all_rejected(refused, reason, error, attempt=self.attempt)
+    def explained(self, error: str, others: Iterable[Rejected] = ()) -> "Outcome":
+        """Return an outcome in which all are refused with this error, and the first reason of these
+        and the `others`. An entry of the list of suppressions is on purpose: where there is another
+        reason, that one is named, since it may need work."""
+        refusals = (*self.rejected, *others)
+        reasons = [r.reason for r in refusals if r.reason is not FailureReason.SUPPRESSED]
+        reason = next(iter(reasons), FailureReason.SUPPRESSED)
+        spent = any(r.attempt_spent for r in refusals)
+        made = (
+            Rejected(recipient=r.recipient, reason=reason, error=error, attempt_spent=spent)
+            for r in self.rejected
+        )
+        return Outcome(attempt=self.attempt, results=tuple(made))
 
     @classmethod
     def all_rejected(

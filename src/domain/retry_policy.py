@@ -43,7 +43,10 @@ class RetryPolicy:
         text = str(error)
         match error:
             case Permanent(reason=reason):
-                return Rejected(recipient=recipient, reason=reason, error=text)
+                is_try = reason is not FailureReason.SUPPRESSED
+                return Rejected(
+                    recipient=recipient, reason=reason, error=text, attempt_spent=is_try
+                )
             case Throttled(retry_after=wait):
                 return Deferred(
                     recipient=recipient, delay=wait, error=text, attempt_spent=False, exact=True

@@ -2,7 +2,7 @@
 costs nothing elsewhere."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,8 +17,10 @@ from entrypoints.settings import SettingsInvalid, variable
 from entrypoints.settings.suppressions import is_url, suppressions_path
 
 if TYPE_CHECKING:
-    from domain.suppressions import SuppressionAccess, SuppressionStore
+    from domain.ports import EventSink
+    from domain.suppressions import Suppression, SuppressionAccess, SuppressionStore
     from entrypoints.container import Container
+    from entrypoints.settings import Settings
 
 _VARIABLE = variable("suppressions")
 _NO_REDIS = f"{_VARIABLE}: redis:// needs the extra: pip install 'dispatcher-worker[redis]'"
@@ -30,9 +32,11 @@ log = structlog.get_logger()
 def canonical_address(channel: str, address: str) -> str:
     """See `Canonical`."""
     from adapters.suppressions.lines import ONE_WORD
+    from domain.suppressions import ChannelUnknown
 
     if channel not in CHANNELS:
-        raise ValueError(f"unknown channel {channel[:80]!r}; there are {', '.join(CHANNELS)}")
+        known = ", ".join(CHANNELS)
+        raise ChannelUnknown(f"unknown channel {channel[:80]!r}; there are {known}")
     try:
         text = CHANNELS[channel].canonical(address)
     except Permanent as error:
@@ -42,12 +46,14 @@ def canonical_address(channel: str, address: str) -> str:
     return text
 
 
-def suppression_store(url: Secret) -> "SuppressionStore":
+def suppression_store(
+    url: Secret, events: "EventSink | None" = None, *, is_production: bool = False
+) -> "SuppressionStore":
     """The list, from the setting. Raises SettingsInvalid, also where its file has a line that
-    cannot be read."""
+    cannot be read; in production also where it is missing or holds no address."""
     try:
         if not is_url(url.value):
-            return _in_file(url.value)
+            return _in_file(url.value, events, is_production=is_production)
         from adapters.redis.suppressions import RedisSuppressions
 
         return RedisSuppressions(url)
@@ -57,18 +63,43 @@ def suppression_store(url: Secret) -> "SuppressionStore":
         raise SettingsInvalid([f"{_VARIABLE}: {error}"]) from None
 
 
-def _in_file(text: str) -> "SuppressionStore":
+def _in_file(text: str, events: "EventSink | None", *, is_production: bool) -> "SuppressionStore":
     from adapters.suppressions.file import FileSuppressions
-    from adapters.suppressions.lines import LinesBroken
+    from adapters.suppressions.lines import EMPTY, LinesBroken
 
     path = suppressions_path(text)
     try:
-        return FileSuppressions(path, canonical_address, DEFAULT.name)
+        return FileSuppressions(
+            path, canonical_address, DEFAULT.name, events=events, may_be_empty=not is_production
+        )
     except LinesBroken as error:
-        raise SettingsInvalid([f"{_VARIABLE}: {path}: {one}" for one in error.faults]) from None
+        place = error.path or path
+        raise SettingsInvalid([f"{_VARIABLE}: {place}: {one}" for one in error.faults]) from None
+    except FileNotFoundError:
+        fault = (
+            f"{path} is missing; put it back or, if there was none yet, make it by dispatcher"
+            f" suppress add, or with the line {EMPTY!r}"
+        )
+        raise SettingsInvalid([f"{_VARIABLE}: {fault}"]) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise SettingsInvalid([f"{_VARIABLE}: {path} cannot be read: {reason}"]) from None
+        place = error.filename or path
+        raise SettingsInvalid([f"{_VARIABLE}: {place} cannot be read: {reason}"]) from None
+
+
+def make_file(settings: "Settings") -> None:
+    """Make the file of a list that is used for the first time. Raises SettingsInvalid."""
+    url = settings.suppressions
+    if url is None or is_url(url.value):
+        return
+    from adapters.suppressions.file import make_list
+
+    try:
+        path = suppressions_path(url.value)
+        if make_list(path):
+            log.info("a file of suppressions is made", file=str(path))
+    except (OSError, ValueError) as error:
+        raise SettingsInvalid([f"{_VARIABLE}: {error}"]) from None
 
 
 def access(container: "Container") -> "SuppressionAccess | None":
@@ -79,9 +110,10 @@ def access(container: "Container") -> "SuppressionAccess | None":
         return None
     from domain.suppressions import SuppressionAccess
 
-    store = suppression_store(url)
+    settings, events = container.settings(), container.events()
+    store = suppression_store(url, events, is_production=settings.is_production)
     container.closing().push_async_callback(store.close)
-    return SuppressionAccess(store, canonical_address, container.clock(), container.events())
+    return SuppressionAccess(store, canonical_address, container.clock(), events)
 
 
 def handler(container: "Container") -> Handler:
@@ -93,7 +125,7 @@ def handler(container: "Container") -> Handler:
     from adapters.inbound.suppress import SuppressHandler
 
     suppress = SuppressHandler(
-        store=asked.store,
+        add=asked.add,
         canonical=canonical_address,
         channels=settings.suppress_queues,
         clock=container.clock(),
@@ -118,7 +150,7 @@ def looks(container: "Container") -> Sequence[Callable[[], Awaitable[None]]]:
     if not isinstance(asked.store, FileSuppressions):
         return ()
     if not asked.store.path.exists():
-        text = "there is no file of suppressions yet; the first entry makes it"
+        text = "there is no file of suppressions; the list is empty"
         log.warning(text, file=str(asked.store.path))
     return (asked.store.look,)
 
@@ -131,10 +163,33 @@ async def findings(container: "Container") -> list[Finding]:
         if asked is None:
             return []
         async with asyncio.timeout(TIMEOUT):
-            count = len(await asked.store.entries())
+            entries = await asked.store.entries()
+            evicts = await asked.store.may_evict()
     except SettingsInvalid as invalid:
         return [Finding(name, one, FindingState.MISCONFIGURED) for one in invalid.faults]
     except (DispatcherError, TimeoutError) as error:
         remedy = f"check {_VARIABLE}; until then nothing is sent"
         return [Finding(name, reason_of(error), FindingState.UNREACHABLE, remedy)]
-    return [Finding(name, f"{count} {'address gets' if count == 1 else 'addresses get'} nothing")]
+    return list(_of_entries(name, entries, evicts=evicts))
+
+
+def _of_entries(name: str, entries: "Sequence[Suppression]", *, evicts: bool) -> Iterator[Finding]:
+    count = len(entries)
+    if not count:
+        yield Finding.notable(name, "no address is listed", "make sure that no list was lost")
+    else:
+        yield Finding(name, f"{count} {'address gets' if count == 1 else 'addresses get'} nothing")
+    if evicts:
+        remedy = "set maxmemory-policy noeviction"
+        yield Finding.notable(name, "a full server drops addresses from the list", remedy)
+    if strange := sum(not is_canonical(entry) for entry in entries):
+        remedy = "find them by dispatcher suppress list, and add them again"
+        yield Finding.notable(name, f"{strange} of them never match as they are written", remedy)
+
+
+def is_canonical(entry: "Suppression") -> bool:
+    """Whether it is written as addresses are compared; else it never matches."""
+    try:
+        return canonical_address(entry.channel, entry.address) == entry.address
+    except ValueError:
+        return False

@@ -47,7 +47,7 @@ class SuppressionStoreContract:
         entry = an_entry(reason="hard bounce: Postfach unbekannt, 550 5.1.1 — sagt der Server")
 
         async def scenario(stores: ListStores) -> None:
-            assert await stores[0].add(entry)
+            assert await stores[0].add([entry]) == [True]
 
             assert await stores[0].find("email", ["bob@example.com", "ann@example.com"]) == [
                 None,
@@ -58,12 +58,12 @@ class SuppressionStoreContract:
 
     def test_another_process_finds_it_too(self, open_lists: OpenLists) -> None:
         async def scenario(stores: ListStores) -> None:
-            await stores[0].add(an_entry())
+            await stores[0].add([an_entry()])
             await self.seen(stores[1])
 
             assert await stores[1].find("email", ["ann@example.com"]) == [an_entry()]
-            assert not await stores[1].add(an_entry())
-            assert await stores[1].remove("email", "ann@example.com")
+            assert await stores[1].add([an_entry()]) == [False]
+            assert await stores[1].remove("email", ["ann@example.com"]) == [True]
             await self.seen(stores[0])
             assert await stores[0].find("email", ["ann@example.com"]) == [None]
 
@@ -71,8 +71,8 @@ class SuppressionStoreContract:
 
     def test_an_entry_is_for_its_channel_alone(self, open_lists: OpenLists) -> None:
         async def scenario(stores: ListStores) -> None:
-            await stores[0].add(an_entry("42", "telegram"))
-            await stores[0].add(an_entry("https://hooks.example.org:8443/A?b=c", "webhook"))
+            await stores[0].add([an_entry("42", "telegram")])
+            await stores[0].add([an_entry("https://hooks.example.org:8443/A?b=c", "webhook")])
 
             assert await stores[0].find("slack", ["42"]) == [None]
             assert await stores[0].find("telegram", ["42"]) == [an_entry("42", "telegram")]
@@ -85,9 +85,9 @@ class SuppressionStoreContract:
         later = an_entry(reason="asked again", since=date(2026, 2, 1))
 
         async def scenario(stores: ListStores) -> None:
-            assert await stores[0].add(an_entry())
+            assert await stores[0].add([an_entry()]) == [True]
 
-            assert not await stores[0].add(later)
+            assert await stores[0].add([later]) == [False]
 
             assert await stores[0].entries() in ([an_entry()], (an_entry(),))
 
@@ -97,12 +97,15 @@ class SuppressionStoreContract:
         later = an_entry(reason="again", since=date(2026, 2, 1))
 
         async def scenario(stores: ListStores) -> None:
-            await stores[0].add(an_entry())
-            assert await stores[0].remove("email", "ann@example.com")
-            assert not await stores[0].remove("email", "ann@example.com")
-            assert not await stores[0].remove("telegram", "ann@example.com")
+            await stores[0].add([an_entry()])
+            assert await stores[0].remove("email", ["bob@example.org", "ann@example.com"]) == [
+                False,
+                True,
+            ]
+            assert await stores[0].remove("email", ["ann@example.com"]) == [False]
+            assert await stores[0].remove("telegram", ["ann@example.com"]) == [False]
 
-            assert await stores[0].add(later)
+            assert await stores[0].add([later]) == [True]
 
             assert await stores[0].find("email", ["ann@example.com"]) == [later]
 
@@ -112,7 +115,7 @@ class SuppressionStoreContract:
         bare = Suppression(channel="email", address='"a b"@example.org')
 
         async def scenario(stores: ListStores) -> None:
-            await stores[0].add(bare)
+            await stores[0].add([bare])
             await self.seen(stores[1])
 
             assert list(await stores[1].entries()) == [bare]
@@ -123,11 +126,11 @@ class SuppressionStoreContract:
         addresses = [f"p{number}@example.com" for number in range(24)]
 
         async def scenario(stores: ListStores) -> None:
-            added = [stores[n % 2].add(an_entry(one)) for n, one in enumerate(addresses * 2)]
-            is_new = await asyncio.gather(*added)
+            added = [stores[n % 2].add([an_entry(one)]) for n, one in enumerate(addresses * 2)]
+            are_new = [is_new for (is_new,) in await asyncio.gather(*added)]
 
-            assert sum(is_new) == len(addresses)
-            await asyncio.gather(*(stores[0].remove("email", one) for one in addresses[:4]))
+            assert sum(are_new) == len(addresses)
+            await asyncio.gather(*(stores[0].remove("email", [one]) for one in addresses[:4]))
             await self.seen(stores[1])
             left = {entry.address for entry in await stores[1].entries()}
             assert left == set(addresses[4:])
@@ -139,7 +142,7 @@ class SuppressionStoreContract:
 
         async def scenario(stores: ListStores) -> None:
             for one in addresses:
-                await stores[0].add(an_entry(one))
+                await stores[0].add([an_entry(one)])
 
             assert sorted(e.address for e in await stores[0].entries()) == sorted(addresses)
 

@@ -57,7 +57,8 @@ class Rehearsal:
     rules: MessageRules
 
     async def forecast(self, message: InboundMessage) -> Forecast:
-        """Judge one message as it would arrive. Raises LedgerUnavailable."""
+        """Judge one message as it would arrive. Raises LedgerUnavailable or
+        SuppressionsUnavailable."""
         try:
             decoded, attempts = self._read(message, DeliveryHeaders.parse(message.headers))
         except MalformedMessage as error:
@@ -111,7 +112,12 @@ class Rehearsal:
             self.dispatcher.rehearse(delivery)
         except Permanent as error:
             return Outcome.all_rejected(recipients, error.reason, str(error), attempt=1)
-        return Outcome(attempt=1, results=tuple(Sent(recipient=r) for r in recipients))
+        listed = await self.dispatcher.listed(delivery)
+        results = (
+            listed[r.address].refuse(r) if r.address in listed else Sent(recipient=r)
+            for r in recipients
+        )
+        return Outcome(attempt=1, results=tuple(results))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -74,7 +74,8 @@ async def try_each(
         begun = None
     first, outcome = refused[0]
     refusals = [refusal(one.delivery, each) for one, each in refused]
-    return [(first, outcome.explained("; ".join(refusals)))]
+    others = [rejected for _, each in refused[1:] for rejected in each.rejected]
+    return [(first, outcome.explained("; ".join(refusals), others))]
 
 
 async def _come_to(

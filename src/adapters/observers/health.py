@@ -12,6 +12,7 @@ from adapters.observers.logs import mask_addresses
 from domain.events import (
     BROKER,
     SETTLEMENT,
+    SUPPRESSIONS_FILE,
     TEMPLATES,
     Event,
     TemplatesChanged,
@@ -41,7 +42,7 @@ _PHRASES = {
 
 _NOT_CONSUMED = "the broker is not connected, or a work queue is not consumed"
 # Troubles that keep no message waiting, as far as is known.
-_HARMLESS = frozenset({TEMPLATES, SETTLEMENT})
+_HARMLESS = frozenset({TEMPLATES, SETTLEMENT, SUPPRESSIONS_FILE})
 
 
 class Readiness:

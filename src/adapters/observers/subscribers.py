@@ -36,7 +36,9 @@ _BEGAN = {
     TroubleKind.ALARM: "broker takes no messages in; waiting",
     TroubleKind.QUEUE: "queue cannot be used; waiting",
     TroubleKind.SETTLEMENT: "no message is settled",
-    TroubleKind.SUPPRESSIONS: "suppressions cannot be read or stored; waiting",
+    TroubleKind.SUPPRESSIONS: "suppressions cannot be asked; nothing is sent",
+    TroubleKind.SUPPRESSIONS_WRITE: "addresses to suppress cannot be stored; waiting",
+    TroubleKind.SUPPRESSIONS_FILE: "the suppressions cannot be read; the last good list counts",
 }
 _LOGIN_REFUSED = "broker refuses our login; waiting"
 # Troubles that are usually over soon: warnings.
@@ -52,7 +54,9 @@ _ENDED = {
     TroubleKind.BROKER: "broker is connected",
     TroubleKind.ALARM: "broker takes messages in again",
     TroubleKind.SETTLEMENT: "messages are settled again",
-    TroubleKind.SUPPRESSIONS: "suppressions can be read and stored again",
+    TroubleKind.SUPPRESSIONS: "suppressions can be asked again",
+    TroubleKind.SUPPRESSIONS_WRITE: "addresses to suppress can be stored again",
+    TroubleKind.SUPPRESSIONS_FILE: "the suppressions can be read again",
 }
 
 

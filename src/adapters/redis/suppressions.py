@@ -1,8 +1,9 @@
 """The list of suppressions on a Redis server, for a fleet: one hash, asked for each message."""
 
 import json
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from adapters.redis.client import RedisScripts
@@ -11,14 +12,28 @@ from domain.suppressions import Suppression, SuppressionsUnavailable
 
 # The hash's name is the first argument of each.
 _FIND: Final = "return redis.call('HMGET', ARGV[1], unpack(ARGV, 2))"
-_ADD: Final = "return redis.call('HSETNX', ARGV[1], ARGV[2], ARGV[3])"
-_REMOVE: Final = "return redis.call('HDEL', ARGV[1], ARGV[2])"
+_ADD: Final = """
+local new = {}
+for i = 2, #ARGV, 2 do new[#new + 1] = redis.call('HSETNX', ARGV[1], ARGV[i], ARGV[i + 1]) end
+return new
+"""
+_REMOVE: Final = """
+local found = {}
+for i = 2, #ARGV do found[#found + 1] = redis.call('HDEL', ARGV[1], ARGV[i]) end
+return found
+"""
+_POLICY: Final = "return redis.call('INFO', 'memory')"
 _SCAN: Final = "return redis.call('HSCAN', ARGV[1], ARGV[2], 'COUNT', 1000)"
+
+_EVICTION = re.compile(rb"^maxmemory_policy:(\S+)", re.MULTILINE)
+_MOST = 500  # of a call: others must not wait for long
 
 
 class RedisSuppressions:
     """The SuppressionStore contract on a Redis server. A field is `channel:address`, its value an
     object with reason and date. The server must not evict (`maxmemory-policy noeviction`)."""
+
+    keeps_for = timedelta(seconds=1)  # so that a mail that does not wait asks once
 
     def __init__(self, url: Secret, *, key: str = "dispatcher:suppressions") -> None:
         """`url`: see `RedisAddress`. `key`: of the hash. Raises ValueError for an invalid URL;
@@ -28,20 +43,36 @@ class RedisSuppressions:
         )
 
     async def find(self, channel: str, addresses: Sequence[str]) -> Sequence[Suppression | None]:
-        found = await self._scripts.run(_FIND, *(f"{channel}:{one}" for one in addresses))
+        found = await self._scripts.run(_FIND, *(_field(channel, one) for one in addresses))
         return [
             None if value is None else _entry(channel, address, value)
             for address, value in zip(addresses, found, strict=True)
         ]
 
-    async def add(self, entry: Suppression) -> bool:
-        since = entry.since.isoformat() if entry.since else None
-        value = json.dumps({"reason": entry.reason, "date": since}, ensure_ascii=False)
-        field = f"{entry.channel}:{entry.address}"
-        return bool(await self._scripts.run(_ADD, field, value))
+    async def add(self, entries: Sequence[Suppression]) -> Sequence[bool]:
+        return await self._each(
+            _ADD, [(_field(one.channel, one.address), _value(one)) for one in entries]
+        )
 
-    async def remove(self, channel: str, address: str) -> bool:
-        return bool(await self._scripts.run(_REMOVE, f"{channel}:{address}"))
+    async def remove(self, channel: str, addresses: Sequence[str]) -> Sequence[bool]:
+        return await self._each(_REMOVE, [(_field(channel, address),) for address in addresses])
+
+    async def may_evict(self) -> bool:
+        """Whether the server drops entries when it is full. False where it does not say."""
+        try:
+            said: bytes = await self._scripts.run(_POLICY)
+        except SuppressionsUnavailable:  # the user may not ask
+            return False
+        found = _EVICTION.search(said)
+        return found is not None and found[1] != b"noeviction"
+
+    async def _each(self, script: str, of_each: Sequence[tuple[str, ...]]) -> list[bool]:
+        answers: list[bool] = []
+        for start in range(0, len(of_each), _MOST):
+            several = of_each[start : start + _MOST]
+            said = await self._scripts.run(script, *(word for one in several for word in one))
+            answers += map(bool, said)
+        return answers
 
     async def entries(self) -> Sequence[Suppression]:
         found: dict[str, Suppression] = {}  # a scan may give one of them twice
@@ -49,7 +80,7 @@ class RedisSuppressions:
         while True:
             at, flat = await self._scripts.run(_SCAN, cursor)
             for field, value in zip(flat[::2], flat[1::2], strict=True):
-                channel, _, address = field.decode().partition(":")
+                channel, _, address = field.decode(errors="replace").partition(":")
                 found[field] = _entry(channel, address, value)
             cursor = at.decode()
             if cursor == "0":
@@ -57,6 +88,15 @@ class RedisSuppressions:
 
     async def close(self) -> None:
         await self._scripts.close()
+
+
+def _field(channel: str, address: str) -> str:
+    return f"{channel}:{address}"
+
+
+def _value(entry: Suppression) -> str:
+    since = entry.since.isoformat() if entry.since else None
+    return json.dumps({"reason": entry.reason, "date": since}, ensure_ascii=False)
 
 
 def _entry(channel: str, address: str, value: bytes) -> Suppression:

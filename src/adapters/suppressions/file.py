@@ -1,179 +1,161 @@
-"""The list of suppressions in one file. It is read again when it changes, and exchanged whole."""
+"""The list of suppressions in two files: people write one, Dispatcher the other."""
 
 import asyncio
-import fcntl
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
-from adapters.suppressions.lines import LinesBroken, SuppressionLines, to_line
+from adapters.suppressions.added import AddedFile, AddedLines
+from adapters.suppressions.disk import PATIENCE, locked, replace, stamp_of
+from adapters.suppressions.edited import EditedFile
+from adapters.suppressions.lines import EMPTY, Key, LinesBroken, SuppressionLines
+from domain.events import SUPPRESSIONS_FILE, TroubleBegan, TroubleEnded
+from domain.ports import EventSink, NoObserver
 from domain.suppressions import Canonical, Suppression, SuppressionsUnavailable
 
-_NEW = 0o600  # addresses are personal data
-_HEAD = "# channel:address, then a date and a reason. A worker reads this file when it changes.\n"
-_TRIES = 5
+REST = 2.0
+"""Seconds that a file saved in place must be left alone before it is read. Programs write long
+files in several pieces."""
 
-Entries = Mapping[tuple[str, str], Suppression]
-Stamp = tuple[int, ...]
-"""What changes when a file does: device, inode, size and times. Empty: there is no file."""
-Edit = Callable[[str, Entries], str | None]
-"""The file's text and entries -> its new text; None: it stays as it is."""
+_HEAD = f"# channel:address, then a date and a reason. Workers read it when it changes.\n{EMPTY}\n"
+
+_T = TypeVar("_T")
 
 log = structlog.get_logger()
 
 
-class FileSuppressions:
-    """The SuppressionStore contract on a file. Whoever writes it through here holds a lock, next
-    to the file, and exchanges the file by rename."""
+def added_path(path: Path) -> Path:
+    """The file that Dispatcher writes."""
+    return path.with_name(f"{path.name}.added")
 
-    def __init__(self, path: Path, canonical: Canonical, default: str) -> None:
-        """Read the file; one that does not exist is an empty list. `default`: the channel of an
-        address alone. Raises LinesBroken, with each line that cannot be read, or OSError."""
+
+def make_list(path: Path) -> bool:
+    """Make the file of a list that is used for the first time; whether there was none. Where only
+    what was added is there, the file was lost, and none is made. Raises OSError."""
+    with locked(path.parent):
+        if stamp_of(path) or stamp_of(added_path(path)):
+            return False
+        replace(path, _HEAD.encode())
+        return True
+
+
+class FileSuppressions:
+    """The SuppressionStore contract on two files: an address is on the list if it is in one of
+    them. A worker writes only to its own. Whoever writes through here holds a lock."""
+
+    keeps_for = timedelta(0)  # it is in memory
+
+    def __init__(
+        self,
+        path: Path,
+        canonical: Canonical,
+        default: str,
+        *,
+        events: EventSink | None = None,
+        may_be_empty: bool = True,
+        rest: float = REST,
+        patience: float = PATIENCE,
+    ) -> None:
+        """Read both. `default`: the channel of an address alone. `events` gets the trouble
+        SUPPRESSIONS_FILE while what is on the disk does not count. `may_be_empty`: whether the
+        edited file may be missing or without an address now; later it may not. `rest`: see REST;
+        `patience`: see PATIENCE. Raises LinesBroken, with each line that cannot be read, or
+        OSError."""
+        lines = SuppressionLines(canonical, default)
         self.path = path
-        self._lines = SuppressionLines(canonical, default)
-        self._entries, self._taken = self._read(self.path)
-        self._pending: Stamp | None = None
+        self._edited = EditedFile(path, lines, rest=rest, may_be_empty=may_be_empty)
+        self._added = AddedFile(added_path(path), lines)
+        self._events = events or NoObserver()
         self._fault = ""
+        self._patience = patience
+        self._turn = asyncio.Lock()
+        self._batch: dict[Key, Suppression] | None = None
+        self._storing: asyncio.Task[set[Key]] | None = None
 
     async def find(self, channel: str, addresses: Sequence[str]) -> Sequence[Suppression | None]:
-        entries = self._entries
-        return [entries.get((channel, address)) for address in addresses]
+        edited, added = self._edited.entries, self._added.entries
+        keys = [(channel, address) for address in addresses]
+        return [edited.get(key) or added.get(key) for key in keys]
 
     async def entries(self) -> Sequence[Suppression]:
-        return tuple(self._entries.values())
+        return tuple({**self._added.entries, **self._edited.entries}.values())
 
-    async def add(self, entry: Suppression) -> bool:
-        return await self._change(partial(_with, entry))
+    async def may_evict(self) -> bool:
+        return False
 
-    async def remove(self, channel: str, address: str) -> bool:
-        return await self._change(partial(self._without, (channel, address)))
+    async def add(self, entries: Sequence[Suppression]) -> Sequence[bool]:
+        """See SuppressionStore. What is asked for while the disk is busy is stored in one go."""
+        if self._batch is None or self._storing is None:
+            self._batch = {}
+            self._storing = asyncio.create_task(self._store(self._batch))
+        batch, storing = self._batch, self._storing
+        are_first = []
+        for entry in entries:
+            are_first.append(entry.key not in batch)
+            batch.setdefault(entry.key, entry)
+        new = await asyncio.shield(storing)
+        return [
+            is_first and entry.key in new
+            for is_first, entry in zip(are_first, entries, strict=True)
+        ]
+
+    async def remove(self, channel: str, addresses: Sequence[str]) -> Sequence[bool]:
+        keys = [(channel, address) for address in addresses]
+        async with self._turn:
+            read, found = await self._on_disk(partial(self._remove, frozenset(keys)))
+            self._added.take(read)
+        return [key in found for key in keys]
 
     async def close(self) -> None:
         pass  # nothing is open between two calls
 
     async def look(self) -> None:
-        """Look whether the file has changed, and take what is in it once it has rested from one
-        look to the next. A list that cannot be read is logged, and the last good one kept."""
-        try:
-            stamp = _stamp_of(self.path)
-            if stamp == self._taken:
-                self._pending = None
-                return
-            if stamp != self._pending:  # it may still be written
-                self._pending = stamp
-                return
-            self._taken, self._pending = stamp, None
-            if not stamp:
-                raise FileNotFoundError("it is not there any more")
-            self._entries, self._taken = await asyncio.to_thread(self._read, self.path)
-        except (OSError, LinesBroken) as error:
-            self._refuse(str(error))
-        else:
-            self._fault = ""
-            log.info("suppressions changed", file=str(self.path), entries=len(self._entries))
+        """Take what has changed on the disk. To be called about twice a second. A file that cannot
+        be used is reported; what counted before counts on."""
+        async with self._turn:
+            changes = [await self._edited.look(), await self._added.look()]
+        if changes[0]:
+            count = len(self._edited.entries)
+            log.info("suppressions changed", file=str(self.path), entries=count)
+        fault = "; ".join(filter(None, (self._edited.fault, self._added.fault)))
+        if fault and fault != self._fault:
+            self._events.emit(TroubleBegan(SUPPRESSIONS_FILE, fault))
+        elif self._fault and not fault:
+            self._events.emit(TroubleEnded(SUPPRESSIONS_FILE))
+        self._fault = fault
 
-    def _refuse(self, fault: str) -> None:
-        if fault != self._fault:
-            self._fault = fault
-            text = "the suppressions cannot be read; the last good list counts"
-            log.error(text, file=str(self.path), entries=len(self._entries), error=fault)
+    async def _store(self, batch: dict[Key, Suppression]) -> set[Key]:
+        async with self._turn:
+            self._batch = None  # what comes from now on is for the next one
+            read, new = await self._on_disk(partial(self._add, tuple(batch.values())))
+            self._added.take(read)
+        return new - self._edited.entries.keys()
 
-    def _read(self, path: Path) -> tuple[Entries, Stamp]:
-        """What is in the file, and its stamp as it was read. Raises OSError or LinesBroken."""
-        for _ in range(_TRIES):
-            before = _stamp_of(path)
-            if not before:
-                return {}, before
-            text = path.read_bytes()
-            if _stamp_of(path) == before:
-                break
-        try:
-            return self._lines.read(text.decode("utf-8-sig")), before
-        except UnicodeDecodeError as error:
-            number = text[: error.start].count(b"\n") + 1
-            raise LinesBroken([f"line {number}: is not UTF-8 text"]) from None
+    def _add(self, entries: Sequence[Suppression]) -> tuple[AddedLines, set[Key]]:
+        self._edited.check()
+        return self._added.add(entries)
 
-    async def _change(self, edit: Edit) -> bool:
-        """Change the file; whether that was needed. Raises SuppressionsUnavailable."""
+    def _remove(self, keys: frozenset[Key]) -> tuple[AddedLines, set[Key]]:
+        found = self._edited.remove(keys)
+        read, also = self._added.remove(keys)
+        return read, found | also
+
+    async def _on_disk(self, work: Callable[[], _T]) -> _T:
+        """Do the work in a thread, under the lock. Raises SuppressionsUnavailable."""
+
+        def under_lock() -> _T:
+            with locked(self.path.parent, self._patience):
+                return work()
+
         try:
-            read = await asyncio.to_thread(self._write, edit)
+            return await asyncio.to_thread(under_lock)
         except LinesBroken as error:
-            raise SuppressionsUnavailable(f"{self.path}: {error}; fix the file") from None
+            raise SuppressionsUnavailable(f"{error.path}: {error}; fix the file") from None
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise SuppressionsUnavailable(f"{self.path} cannot be written: {reason}") from error
-        if read is None:
-            return False
-        self._entries, self._taken = read
-        return True
-
-    def _write(self, edit: Edit) -> tuple[Entries, Stamp] | None:
-        path = self.path.resolve()  # a link stays a link
-        with _locked(path):
-            entries, stamp = self._read(path)
-            text = path.read_text("utf-8-sig") if stamp else _HEAD
-            changed = edit(text, entries)
-            if changed is None:
-                return None
-            _replace(path, changed)
-            return self._read(path)
-
-    def _without(self, key: tuple[str, str], text: str, entries: Entries) -> str | None:
-        if key not in entries:
-            return None
-        kept = []
-        for line in text.splitlines(keepends=True):
-            entry = self._lines.entry(line)
-            if entry is None or (entry.channel, entry.address) != key:
-                kept.append(line)
-        return "".join(kept)
-
-
-def _with(entry: Suppression, text: str, entries: Entries) -> str | None:
-    if (entry.channel, entry.address) in entries:
-        return None
-    end = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{end}{to_line(entry)}\n"
-
-
-def _stamp_of(path: Path) -> Stamp:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return ()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock for as long as this is entered; the system releases it if we die."""
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _NEW)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Exchange the file for one with this text, with the same owner and rights, for good."""
-    new = path.with_name(f".{path.name}.new")
-    file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _NEW)
-    with os.fdopen(file, "wb") as stream:
-        with suppress(OSError):
-            old = path.stat()
-            os.fchmod(stream.fileno(), old.st_mode & 0o7777)
-            os.fchown(stream.fileno(), old.st_uid, old.st_gid)
-        stream.write(text.encode("utf-8"))
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+            text = f"the suppressions cannot be stored: {error.filename or self.path}: {reason}"
+            raise SuppressionsUnavailable(text) from error

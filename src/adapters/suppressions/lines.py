@@ -2,10 +2,11 @@
 of its own. A line that begins with `#` is a comment."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 from sys import intern
 
 from adapters.texts import short_text
@@ -13,19 +14,35 @@ from domain.suppressions import Canonical, Suppression
 
 LONGEST_REASON = 500
 
+EMPTY = "# no address is listed"
+"""The line by which a file without an address says that this is meant."""
+
+_EMPTIED = (
+    f"holds no address; put the list back or, if no address is to be on it, the line {EMPTY!r}"
+)
+
+Key = tuple[str, str]
+"""Channel and address."""
+Entries = Mapping[Key, Suppression]
+
 ONE_WORD = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"])+')
 """What an address may be in a line: blanks stand in quotes only, as in `"a b"@example.org`."""
 
 _CHANNEL = re.compile(r"([a-z][a-z0-9_-]*):(?=.)")
+_MOST_FAULTS = 10
+_BYTE_ORDER_MARK = "\ufeff"
 _LOOKS_LIKE_A_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _FORM = "must be an address, or channel:address, then a date and a reason where you like"
 
 
 class LinesBroken(ValueError):
-    """A file with lines that cannot be read. `faults` has one text for each, with its number."""
+    """A file that is no list. `faults` has a text for each of its first bad lines, with its
+    number, and says how many more there are."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
+    def __init__(self, faults: Sequence[str], path: Path | None = None) -> None:
+        more = len(faults) - _MOST_FAULTS
+        self.path = path
+        self.faults = (*faults[:_MOST_FAULTS], *([f"and {more} more lines"] if more > 0 else []))
         super().__init__("; ".join(self.faults))
 
 
@@ -36,26 +53,50 @@ class SuppressionLines:
     canonical: Canonical
     default: str
 
-    def read(self, text: str) -> dict[tuple[str, str], Suppression]:
-        """The entries by channel and address; of two for one address the first. Raises LinesBroken
-        with every fault."""
-        found: dict[tuple[str, str], Suppression] = {}
+    def read(
+        self, content: bytes, path: Path | None = None, *, may_be_empty: bool = True
+    ) -> dict[Key, Suppression]:
+        """The entries; of two for one address the first. Raises LinesBroken, which names `path`;
+        unless it `may_be_empty`, also where it has no address and does not say so."""
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            number = content[: error.start].count(b"\n") + 1
+            raise LinesBroken([f"line {number}: is not UTF-8 text"], path) from None
+        found: dict[Key, Suppression] = {}
         faults = []
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             try:
                 entry = self.entry(line)
             except ValueError as error:
                 faults.append(f"line {number}: {error}")
                 continue
             if entry is not None:
-                found.setdefault((entry.channel, entry.address), entry)
+                found.setdefault(entry.key, entry)
+        if not (found or faults or may_be_empty or says_empty(content)):
+            faults = [_EMPTIED]
         if faults:
-            raise LinesBroken(faults)
+            raise LinesBroken(faults, path)
         return found
+
+    def without(self, content: bytes, keys: Collection[Key]) -> bytes:
+        """The content without the lines of these entries; each other line as it is. Where no
+        address is left, it says so. Raises LinesBroken."""
+        kept, is_left = [], False
+        for line in content.split(b"\n"):
+            entry = self.entry(line.decode("utf-8"))
+            if entry is None or entry.key not in keys:
+                kept.append(line)
+                is_left = is_left or entry is not None
+        rest = b"\n".join(kept)
+        if is_left or says_empty(rest):
+            return rest
+        end = b"" if not rest or rest.endswith(b"\n") else b"\n"
+        return rest + end + EMPTY.encode() + b"\n"
 
     def entry(self, line: str) -> Suppression | None:
         """The entry of one line; None for a comment or an empty one. Raises ValueError."""
-        line = line.strip()
+        line = line.lstrip(_BYTE_ORDER_MARK).strip()
         if not line or line[0] == "#":
             return None
         if (match := ONE_WORD.match(line)) is None:
@@ -77,6 +118,11 @@ class SuppressionLines:
             reason=intern(reason),
             since=since,
         )
+
+
+def says_empty(content: bytes) -> bool:
+    """Whether it says that no address is listed."""
+    return any(line.strip() == EMPTY.encode() for line in content.split(b"\n"))
 
 
 def to_line(entry: Suppression) -> str:

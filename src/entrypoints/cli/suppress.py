@@ -25,7 +25,7 @@ from entrypoints.cli.failed.selection import parse_time
 from entrypoints.settings import SettingsInvalid, variable
 from entrypoints.settings.values import not_forbidden
 from entrypoints.start import read_option
-from entrypoints.suppressing import canonical_address
+from entrypoints.suppressing import canonical_address, is_canonical, make_file
 
 _CHANNEL = click.option(
     "--channel",
@@ -53,11 +53,13 @@ def add(addresses: tuple[str, ...], channel: str, reason: str) -> None:
     """Add addresses. One that is there already keeps its reason and date."""
     today, why = datetime.now(UTC).date(), short_text(reason, LONGEST_REASON)
     wanted = _canonical(channel, addresses)
+    entries = [
+        Suppression(channel=channel, address=address, reason=why, since=today) for address in wanted
+    ]
     with opened() as app:
-        store = _store(app)
-        for address in wanted:
-            entry = Suppression(channel=channel, address=address, reason=why, since=today)
-            is_new = app.run(store.add(entry))
+        make_file(app.settings)
+        are_new = app.run(_store(app).add(entries))
+        for address, is_new in zip(wanted, are_new, strict=True):
             words(f"{printable(address)} {'is suppressed' if is_new else 'was suppressed before'}")
 
 
@@ -81,12 +83,10 @@ def remove(addresses: tuple[str, ...], channel: str, all_: bool, yes: bool) -> i
             entries = app.run(store.entries())
             wanted = [entry.address for entry in entries if entry.channel == channel]
             confirm(f"Remove all {len(wanted)} addresses of {channel}?", yes=yes)
-        absent = 0
-        for address in wanted:
-            is_done = app.run(store.remove(channel, address))
-            absent += not is_done
+        are_done = app.run(store.remove(channel, wanted))
+        for address, is_done in zip(wanted, are_done, strict=True):
             words(f"{printable(address)} {'is removed' if is_done else 'is not on the list'}")
-    return int(absent > 0)
+    return int(not all(are_done))
 
 
 @command.command("list")
@@ -122,6 +122,8 @@ def list_(
     elif found:
         rows = [(one.channel, _shown(one), one.since or "", one.reason) for one in found]
         print_table(["channel", "address", "date", "reason"], rows)
+        if any(not is_canonical(one) for one in found):
+            words("an address marked with ! never matches as it is written; add it again")
     else:
         words("no address is suppressed" if not entries else "no address fits")
     return int(any(one not in {entry.address for entry in found} for one in named))
@@ -137,7 +139,8 @@ def _shown(entry: Suppression) -> str:
     """The address in a table; of one that may hold a secret only the beginning."""
     channel = CHANNELS.get(entry.channel)
     is_secret = channel is not None and channel.has_secret_addresses
-    return without_path(entry.address) if is_secret else entry.address
+    text = without_path(entry.address) if is_secret else entry.address
+    return text if is_canonical(entry) else f"! {text}"
 
 
 def _canonical(channel: str, addresses: Sequence[str]) -> list[str]:

@@ -25,9 +25,10 @@ from domain.alerts import Alert, AlertPolicy, AlertTarget
 from domain.alerts import DeadLetterCause as Cause
 from domain.content import Content
 from domain.errors import DeliveryError, Throttled
-from domain.events import QueueRecreated, TroubleKind
+from domain.events import QueueRecreated
 from domain.notification import Notification
 from domain.ports import Notifier
+from entrypoints.watching.alert_words import ADVICE, STATES, WAITING
 from entrypoints.watching.periodic import repeated
 
 TEMPLATE = "dispatcher-alert"
@@ -113,7 +114,7 @@ def _subject_of(alert: Alert) -> str:
         return f"[dispatcher] {how_many}: {what}{about}"
     if isinstance(alert.cause, QueueRecreated):
         return f"[dispatcher] queue {alert.cause.queue} was deleted and is created again"
-    bad, good = _STATES[alert.cause.kind]
+    bad, good = STATES[alert.cause.kind]
     state = f"all clear: {good}" if alert.is_over else bad
     return f"[dispatcher] {state.format(alert.cause.name)}"
 
@@ -143,43 +144,13 @@ def _text_of(alert: Alert) -> str:
         advice = "It is over. There is nothing to replay."
     else:
         facts = {"since": facts["first seen"]}
-        advice = _ADVICE.get(alert.cause.kind, _WAITING)
+        advice = ADVICE.get(alert.cause.kind, WAITING)
     lines = [f"{name + ':':<12}{value}" for name, value in {**facts, "error": alert.error}.items()]
     return "\n".join([*lines, "", advice, ""])
 
 
 def _time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
-
-
-# The words of a trouble and of its end; the name stands at the braces.
-_STATES = {
-    TroubleKind.CHANNEL: ("channel {} is paused", "channel {} goes on"),
-    TroubleKind.LEDGER: ("the ledger is away, nothing is sent", "the ledger is back"),
-    TroubleKind.BROKER: ("the broker is away, no message is taken", "the broker is back"),
-    TroubleKind.ALARM: ("the broker takes no messages in", "the broker takes messages in again"),
-    TroubleKind.QUEUE: ("queue {} cannot be used", "queue {} can be used again"),
-    TroubleKind.TEMPLATES: ("the new template set is refused", "the templates are good again"),
-    TroubleKind.SETTLEMENT: (
-        "messages are in hand and no message is settled",
-        "messages are settled again",
-    ),
-    TroubleKind.SUPPRESSIONS: ("the suppressions are away", "the suppressions are back"),
-}
-
-_WAITING = (
-    "Nothing is lost and no attempt is spent: the messages wait in their queue, and flow again by\n"
-    "themselves once what they need is back."
-)
-_ADVICE = {
-    TroubleKind.SETTLEMENT: (
-        "Read the end of the worker's log, and ask the provider. Where neither says why, restart\n"
-        "the worker: its messages are handed out again, and what was sent is not sent twice."
-    ),
-    TroubleKind.TEMPLATES: (
-        "The last good set stays in use. To see every fault:\n\n    dispatcher templates lint"
-    ),
-}
 
 
 @dataclass(slots=True, kw_only=True)

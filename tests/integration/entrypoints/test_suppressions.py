@@ -20,8 +20,8 @@ def test_who_is_listed_gets_nothing_until_the_dead_letter_s_way_back_is_taken(
     (letter,) = desk.dead()
     assert (letter["id"], letter["reason"], letter["attempt"]) == ("n-1", "suppressed", 0)
     assert (
-        "(no); to send anyway: dispatcher suppress remove ADDRESS --channel email"
-        in (letter["error"])
+        "to send anyway: dispatcher suppress remove ADDRESS --channel email, then dispatcher failed"
+        " retry ID; on the list since " in letter["error"]
     )
     (forecast,) = desk.command("failed", "retry", "--all", "--dry-run", "--json", code=1)
     assert forecast["fault"].startswith("suppressed: ")
@@ -35,14 +35,14 @@ def test_who_is_listed_gets_nothing_until_the_dead_letter_s_way_back_is_taken(
 def test_a_file_that_is_edited_counts_while_the_worker_runs(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with desk.worker() as worker:
-        worker.wait_for("there is no file of suppressions yet; the first entry makes it")
+        worker.wait_for("there is no file of suppressions; the list is empty")
         desk.list.write_text(f"# by hand\n{ANN} asked by phone\n")
         worker.wait_for("suppressions changed")
         desk.publish(a_note([ANN, BOB]))
         worker.wait_for("notification dead-lettered")
         desk.list.write_text("not an address\n")
         entry = worker.wait_for("the suppressions cannot be read; the last good list counts")
-        assert entry["error"].startswith("line 1: ")
+        assert f"{desk.list}: line 1: " in entry["error"]
         desk.publish(a_note([ANN, "cy@example.com"]))
         worker.wait_until(lambda: "cy@example.com" in desk.written_to)
         assert worker.terminate() == 0

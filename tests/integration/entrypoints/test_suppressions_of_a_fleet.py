@@ -18,13 +18,13 @@ def test_while_redis_is_away_nothing_is_sent_and_no_attempt_is_spent(
     own_redis.kill()
     with desk.worker() as worker:
         desk.publish(a_note([ANN, BOB], id="n-1"))
-        worker.wait_for("suppressions cannot be read or stored; waiting")
+        worker.wait_for("suppressions cannot be asked; nothing is sent")
         (status,) = [q for q in desk.command("status", "--json") if q["queue"] == "email"]
         assert status["ready"] == 0
         assert desk.written_to == set()
 
         own_redis.start()
-        worker.wait_for("suppressions can be read and stored again")
+        worker.wait_for("suppressions can be asked again")
         worker.wait_for("notification dead-lettered")
         assert worker.terminate() == 0
 

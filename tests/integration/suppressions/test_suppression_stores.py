@@ -32,7 +32,6 @@ class TestFileSuppressions(SuppressionStoreContract):
     async def seen(self, store: SuppressionStore) -> None:
         assert isinstance(store, FileSuppressions)
         await store.look()  # a worker looks twice a second
-        await store.look()
 
     @pytest.fixture
     def open_lists(self, tmp_path: Path) -> OpenLists:

@@ -1,6 +1,7 @@
 """Who is on the list of suppressions gets nothing; a list that is away holds up all."""
 
 import asyncio
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -52,9 +53,18 @@ def test_the_error_has_the_reason_and_the_way_back_and_no_address() -> None:
     outcome = Listing(GONE).house.dispatch(notification())
 
     assert outcome.rejected[0].error == (
-        "the address is suppressed since 2026-01-31 (hard bounce); to send anyway: dispatcher"
-        " suppress remove ADDRESS --channel email, then dispatcher failed retry ID"
+        "the address is suppressed; to send anyway: dispatcher suppress remove ADDRESS --channel"
+        " email, then dispatcher failed retry ID; on the list since 2026-01-31 (hard bounce)"
     )
+
+
+def test_the_way_back_is_in_the_error_whole_however_long_the_reason_is() -> None:
+    long = replace(GONE, reason="550 5.7.1 " + "see our rules for bulk senders " * 20)
+
+    error = Listing(long).house.dispatch(notification()).rejected[0].error
+
+    assert error.index("failed retry ID") < 200
+    assert len(error) < 400
 
 
 def test_where_all_are_listed_nothing_is_rendered_or_sent() -> None:

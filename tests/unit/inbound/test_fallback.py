@@ -208,3 +208,29 @@ def test_recipients_refused_for_different_reasons_are_still_one_letter() -> None
 
     assert past(copy).reason is FailureReason.RECIPIENT_REFUSED
     assert [str(r) for r in past(copy).remaining or ()] == ["ann@example.com", "bob@example.com"]
+
+
+LISTED = Permanent("the address is suppressed", reason=FailureReason.SUPPRESSED)
+
+
+def test_an_entry_of_the_list_does_not_hide_what_another_channel_refuses() -> None:
+    office = Office()
+    office.slack.failures, office.email.failures = [LISTED], [REFUSED]
+
+    (copy,) = office.handle(FIRST)
+
+    assert isinstance(copy, DeadCopy)
+    headers = past(copy)
+    assert (headers.reason, headers.attempt) == (FailureReason.RECIPIENT_REFUSED, 1)
+    assert headers.channel == "slack"
+    assert headers.error == "slack: the address is suppressed; email: no such channel"
+
+
+def test_where_each_channel_has_an_entry_of_the_list_no_attempt_is_spent() -> None:
+    office = Office()
+    office.slack.failures, office.email.failures = [LISTED], [LISTED]
+
+    (copy,) = office.handle(FIRST)
+
+    headers = past(copy)
+    assert (headers.reason, headers.attempt) == (FailureReason.SUPPRESSED, 0)

@@ -13,8 +13,8 @@ from adapters.inbound.suppress import SuppressHandler
 from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
-from domain.events import MessageMalformed, TroubleBegan, TroubleEnded
-from domain.suppressions import Suppression, SuppressionsUnavailable
+from domain.events import SUPPRESSIONS_WRITE, MessageMalformed, TroubleBegan, TroubleEnded
+from domain.suppressions import Suppression, SuppressionAccess, SuppressionsUnavailable
 from entrypoints.suppressing import canonical_address
 from tests.fakes import NOON, FakeClock, FakeEvents, FakeSuppressions
 
@@ -27,7 +27,7 @@ class Desk:
     def __init__(self) -> None:
         self.store, self.clock, self.events = FakeSuppressions(), FakeClock(), FakeEvents()
         self.handler = SuppressHandler(
-            store=self.store,
+            add=SuppressionAccess(self.store, canonical_address, self.clock, self.events).add,
             canonical=canonical_address,
             channels={"email.suppress": "email", "chats.suppress": "telegram"},
             clock=self.clock,
@@ -85,6 +85,14 @@ def test_a_date_may_be_given() -> None:
     assert desk.entries[0].since == date(2026, 1, 2)
 
 
+def test_a_reason_may_be_a_number() -> None:
+    desk = Desk()
+
+    assert desk.take({"address": ANN, "reason": 550}) == []
+
+    assert desk.entries[0].reason == "550"
+
+
 def test_a_compressed_body_is_read() -> None:
     desk = Desk()
     body = gzip.compress(json.dumps({"address": ANN}).encode())
@@ -118,11 +126,12 @@ def test_the_same_address_again_changes_nothing() -> None:
         ({"address": True}, "address: must be a string"),
         ({"address": ["a@b.c"]}, "address: must be a string"),
         ({"address": "a@b.org, c@d.org"}, "address: holds more than one address"),
-        ({"address": ANN, "channel": "fax"}, "address: unknown channel 'fax'"),
-        ({"address": ANN, "channel": "webgui"}, "address: unknown channel 'webgui'"),
-        ({"address": ANN, "reason": 550}, "reason: must be a string"),
+        ({"address": ANN, "channel": "fax"}, "channel: unknown channel 'fax'"),
+        ({"address": ANN, "channel": "webgui"}, "channel: unknown channel 'webgui'"),
+        ({"address": ANN, "reason": ["x"]}, "reason: must be a string"),
         ({"address": ANN, "date": "soon"}, "date: must be a date"),
-        ({"address": ANN, "reason": 1, "date": 2}, "reason: must be a string; date: must be a"),
+        ({"address": ANN, "date": "2026-01-31rubbish"}, "date: must be a date"),
+        ({"address": ANN, "reason": True, "date": 2}, "reason: must be a string; date: must be a"),
     ],
 )
 def test_what_cannot_be_read_is_dead_lettered_with_every_fault(body: object, fault: str) -> None:
@@ -140,15 +149,32 @@ def test_what_cannot_be_read_is_dead_lettered_with_every_fault(body: object, fau
     assert isinstance(event, MessageMalformed)
 
 
-def test_while_the_list_is_away_the_message_stays_in_hand() -> None:
+@pytest.mark.parametrize("error", [SuppressionsUnavailable("redis is away"), KeyError("a bug")])
+def test_while_the_list_is_away_the_message_stays_in_hand(error: Exception) -> None:
     desk = Desk()
-    desk.store.failures = [SuppressionsUnavailable("redis is away")] * 7
+    desk.store.failures = [error] * 4
 
     assert desk.take({"address": ANN}) == []
 
     assert len(desk.entries) == 1
-    assert desk.clock.slept == [1, 2, 4, 8, 16, 30, 30]
+    assert desk.clock.slept == [1, 2, 4, 4]
     began, ended = desk.events.events[:-1], desk.events.events[-1]
     assert all(isinstance(event, TroubleBegan) for event in began)
     assert isinstance(ended, TroubleEnded)
-    assert str(ended.trouble) == "suppressions"
+    assert ended.trouble == SUPPRESSIONS_WRITE
+
+
+def test_many_messages_in_hand_report_one_trouble_and_ask_one_at_a_time() -> None:
+    desk = Desk()
+    desk.store.failures = [SuppressionsUnavailable("redis is away")] * 103
+
+    async def main() -> None:
+        bodies = [json.dumps({"address": f"p{n}@example.com"}).encode() for n in range(100)]
+        taken = [InboundMessage(queue="email.suppress", body=body) for body in bodies]
+        await asyncio.gather(*(desk.handler.handle(one) for one in taken))
+
+    asyncio.run(main())
+
+    assert len(desk.entries) == 100
+    assert [type(event) for event in desk.events.events].count(TroubleEnded) == 1
+    assert len(desk.events.events) <= 6

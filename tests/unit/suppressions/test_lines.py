@@ -76,13 +76,22 @@ def test_a_bad_line_says_what_is_wrong(line: str, fault: str) -> None:
 
 def test_every_bad_line_is_named_by_its_number() -> None:
     with pytest.raises(LinesBroken) as broken:
-        LINES.read("# a head\nann@example.com\nann\n\nfax:1\n")
+        LINES.read(b"# a head\nann@example.com\nann\n\nfax:1\n")
 
     assert [fault.partition(":")[0] for fault in broken.value.faults] == ["line 3", "line 5"]
 
 
+def test_of_a_file_that_is_no_list_the_first_faults_are_named_and_the_others_counted() -> None:
+    with pytest.raises(LinesBroken) as broken:
+        LINES.read(b"name;town\n" * 50_000)
+
+    assert len(broken.value.faults) == 11
+    assert broken.value.faults[-1] == "and 49990 more lines"
+    assert len(str(broken.value)) < 2000
+
+
 def test_of_two_lines_for_one_address_the_first_counts() -> None:
-    found = LINES.read("ann@example.com first\nANN@example.com second\n")
+    found = LINES.read(b"ann@example.com first\nANN@example.com second\n")
 
     assert [entry.reason for entry in found.values()] == ["first"]
 

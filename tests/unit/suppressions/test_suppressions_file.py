@@ -1,21 +1,27 @@
-"""The list of suppressions in a file that changes under the worker."""
+"""The file of suppressions that people edit, while a worker reads it."""
 
 import asyncio
-import stat
-from collections.abc import Sequence
-from datetime import date
+import resource
 from pathlib import Path
 
 import pytest
 import structlog
 
-from adapters.suppressions.file import FileSuppressions
-from adapters.suppressions.lines import LinesBroken
+from adapters.suppressions.lines import EMPTY, LinesBroken
+from domain.events import SUPPRESSIONS_FILE, TroubleBegan, TroubleEnded
 from domain.suppressions import SuppressionsUnavailable
-from entrypoints.suppressing import canonical_address
 from tests.contracts.suppressions import an_entry
-
-ANN, BOB = "ann@example.com", "bob@example.com"
+from tests.fakes import FakeEvents
+from tests.support.suppression_files import (
+    ANN,
+    BOB,
+    CY,
+    add,
+    by_rename,
+    listed,
+    look,
+    opened,
+)
 
 
 @pytest.fixture
@@ -23,27 +29,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "suppressions.txt"
 
 
-def opened(path: Path) -> FileSuppressions:
-    return FileSuppressions(path, canonical_address, "email")
-
-
-def listed(store: FileSuppressions) -> set[str]:
-    return {entry.address for entry in asyncio.run(store.entries())}
-
-
-def look(store: FileSuppressions, times: int = 2) -> None:
-    for _ in range(times):
-        asyncio.run(store.look())
-
-
-def by_rename(path: Path, text: str) -> None:
-    new = path.with_name("new")
-    new.write_text(text)
-    new.replace(path)
-
-
-def lines_of(logs: Sequence[object]) -> list[str]:
-    return [str(entry["event"]) for entry in logs if isinstance(entry, dict)]
+def troubles(events: FakeEvents) -> list[str]:
+    found = []
+    for event in events.events:
+        assert isinstance(event, TroubleBegan | TroubleEnded)
+        assert event.trouble == SUPPRESSIONS_FILE
+        found.append(event.error if isinstance(event, TroubleBegan) else "")
+    return found
 
 
 def test_a_file_that_does_not_exist_is_an_empty_list_until_it_is_made(path: Path) -> None:
@@ -66,56 +58,122 @@ def test_a_change_is_taken_at_the_second_look(path: Path, is_renamed: bool) -> N
         by_rename(path, text)
     else:
         path.write_text(text)
+    with structlog.testing.capture_logs() as logs:
+        look(store)
+
+    assert listed(store) == {ANN, BOB}
+    assert [entry["event"] for entry in logs] == ["suppressions changed"]
+
+
+def test_a_file_that_is_saved_in_place_must_rest_and_a_renamed_one_need_not(path: Path) -> None:
+    path.write_text(f"{ANN}\n{BOB}\n")
+    store = opened(path, rest=0.2)
+
+    path.write_text(f"{ANN}\n")  # a program is still writing it
+    look(store, times=4)
+    assert listed(store) == {ANN, BOB}
+    look(store, pause=0.25)
+    assert listed(store) == {ANN}
+    by_rename(path, f"{ANN}\n{BOB}\n")
     look(store)
 
     assert listed(store) == {ANN, BOB}
 
 
-def test_a_file_that_is_being_written_is_not_taken_yet(path: Path) -> None:
-    path.write_text(f"{ANN}\n{BOB}\n")
-    store = opened(path)
-
-    path.write_text("")  # an editor has opened it anew
-    look(store, times=1)
+def test_a_broken_file_keeps_the_last_good_list_and_is_a_trouble_until_it_is_good(
+    path: Path,
+) -> None:
     path.write_text(f"{ANN}\n")
-    look(store, times=1)
-    path.write_text(f"{ANN}\n{BOB}\n# done\n")
-    look(store, times=1)
-    assert listed(store) == {ANN, BOB}
-    look(store, times=1)
+    events = FakeEvents()
+    store = opened(path, events=events)
 
-    assert listed(store) == {ANN, BOB}
-
-
-def test_a_broken_file_keeps_the_last_good_list_and_is_reported_once(path: Path) -> None:
-    path.write_text(f"{ANN}\n")
-    store = opened(path)
-
-    with structlog.testing.capture_logs() as logs:
-        path.write_text(f"{BOB}\nnot an address\n")
-        look(store, times=5)
-        assert listed(store) == {ANN}
-        path.write_text(f"{BOB}\n")
-        look(store)
+    path.write_text(f"{BOB}\nnot an address\n")
+    look(store, times=5)
+    assert listed(store) == {ANN}
+    path.write_text(f"{BOB}\n")
+    look(store)
 
     assert listed(store) == {BOB}
-    assert lines_of(logs) == [
-        "the suppressions cannot be read; the last good list counts",
-        "suppressions changed",
-    ]
-    assert logs[0]["error"].startswith("line 2: ")
+    began, ended = troubles(events)
+    assert began.startswith(f"{path}: line 2: ")
+    assert not ended
 
 
-def test_a_file_that_vanishes_keeps_the_last_good_list(path: Path) -> None:
+def test_a_file_that_vanishes_keeps_the_last_good_list_and_no_entry_is_taken(path: Path) -> None:
     path.write_text(f"{ANN}\n")
-    store = opened(path)
+    events = FakeEvents()
+    store = opened(path, events=events)
 
-    with structlog.testing.capture_logs() as logs:
-        path.unlink()
-        look(store, times=4)
+    path.unlink()
+    look(store, times=4)
+    with pytest.raises(SuppressionsUnavailable, match="txt: is gone; put it back"):
+        add(store, BOB)
+    look(store, times=2)
 
     assert listed(store) == {ANN}
-    assert lines_of(logs) == ["the suppressions cannot be read; the last good list counts"]
+    assert troubles(events) == [f"{path}: is gone; put it back"]
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_volume_that_comes_back_ends_the_trouble(path: Path) -> None:
+    path.write_text(f"{ANN}\n")
+    events = FakeEvents()
+    store = opened(path, events=events)
+
+    away = path.rename(path.with_name("away"))
+    look(store, times=2)
+    away.rename(path)
+    look(store, times=2)
+
+    assert listed(store) == {ANN}
+    assert troubles(events)[1:] == [""]
+
+
+@pytest.mark.parametrize("text", ["", "# none left\n"])
+@pytest.mark.parametrize("is_renamed", [True, False], ids=["by rename", "in place"])
+def test_an_emptied_file_is_not_believed_unless_it_says_so(
+    path: Path, text: str, is_renamed: bool
+) -> None:
+    path.write_text(f"{ANN}\n")
+    events = FakeEvents()
+    store = opened(path, events=events)
+
+    if is_renamed:
+        by_rename(path, text)
+    else:
+        path.write_text(text)
+    look(store, times=3)
+    assert listed(store) == {ANN}
+    assert "holds no address" in troubles(events)[0]
+    path.write_text(f"{text}{EMPTY}\n")
+    look(store)
+
+    assert listed(store) == set()
+    assert troubles(events)[1:] == [""]
+
+
+def test_a_read_error_that_passes_is_tried_again_without_another_change(path: Path) -> None:
+    path.write_text(f"{ANN}\n")
+    events = FakeEvents()
+    store = opened(path, events=events)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def main() -> None:
+        await asyncio.to_thread(str)  # a thread to read in is there
+        path.write_text(f"{ANN}\n{BOB}\n")
+        await store.look()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            await store.look()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert "Too many open files" in troubles(events)[0]
+        await store.look()
+
+    asyncio.run(main())
+
+    assert listed(store) == {ANN, BOB}
+    assert troubles(events)[1:] == [""]
 
 
 @pytest.mark.parametrize("content", [b"ann@example.com\n\xff\n", b"ann\n"])
@@ -126,80 +184,61 @@ def test_a_broken_file_at_the_start_names_its_lines(path: Path, content: bytes) 
         opened(path)
 
 
-def test_what_people_wrote_stays_when_an_entry_comes_and_goes(path: Path) -> None:
-    text = "# by hand\n\nann@example.com asked   by phone"
-    path.write_text(text)
+def test_in_production_a_list_that_is_missing_or_empty_is_none(path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        opened(path, may_be_empty=False)
+    path.write_text("# nothing\n")
+    with pytest.raises(LinesBroken, match="holds no address"):
+        opened(path, may_be_empty=False)
+    path.write_text(f"{EMPTY}\n")
+
+    assert listed(opened(path, may_be_empty=False)) == set()
+
+
+def test_what_people_wrote_stays_as_it_is_when_an_entry_comes(path: Path) -> None:
+    text = b"\xef\xbb\xbf# by hand\r\n\r\nann@example.com asked   by phone"
+    path.write_bytes(text)
     store = opened(path)
 
-    asyncio.run(store.add(an_entry(BOB, reason="bounce")))
-    assert path.read_text() == f"{text}\nemail:{BOB} 2026-01-31 bounce\n"
-    asyncio.run(store.remove("email", ANN))
+    add(store, BOB)
 
-    assert path.read_text() == f"# by hand\n\nemail:{BOB} 2026-01-31 bounce\n"
-    assert listed(store) == {BOB}
+    assert path.read_bytes() == text
+    assert listed(store) == listed(opened(path)) == {ANN, BOB}
 
 
-def test_an_address_is_removed_however_it_is_written(path: Path) -> None:
-    path.write_text(f"Ann@Example.COM\nemail:{ANN} twice\n{BOB}\n")
+def test_while_a_file_is_saved_in_place_an_entry_is_stored_and_nothing_is_lost(path: Path) -> None:
+    path.write_text(f"{ANN}\n{BOB}\n")
     store = opened(path)
 
-    assert asyncio.run(store.remove("email", ANN))
+    with path.open("w") as editor:
+        editor.write(f"{ANN}\n")
+        editor.flush()
+        add(store, CY)
+        assert listed(store) == {ANN, BOB, CY}
+        editor.write(f"{BOB}\n")
+    look(store)
 
-    assert path.read_text() == f"{BOB}\n"
-
-
-def test_our_own_entry_counts_at_once_and_is_no_change_to_report(path: Path) -> None:
-    store = opened(path)
-
-    with structlog.testing.capture_logs() as logs:
-        asyncio.run(store.add(an_entry(ANN)))
-        assert listed(store) == {ANN}
-        look(store, times=3)
-
-    assert logs == []
+    assert listed(store) == listed(opened(path)) == {ANN, BOB, CY}
 
 
-def test_a_broken_file_takes_no_entry_and_says_which_line(path: Path) -> None:
+def test_what_was_added_stays_when_the_file_is_replaced_by_an_older_version(path: Path) -> None:
     path.write_text(f"{ANN}\n")
     store = opened(path)
-    path.write_text(f"{ANN}\nnot an address\n")
+    add(store, BOB)
 
-    with pytest.raises(SuppressionsUnavailable, match=r"txt: line 2: .*; fix the file"):
-        asyncio.run(store.add(an_entry(BOB)))
+    by_rename(path, f"{ANN}\n{CY}\n")  # an editor that was opened before, or a deployment
+    look(store)
 
-    assert path.read_text() == f"{ANN}\nnot an address\n"
+    assert listed(store) == listed(opened(path)) == {ANN, BOB, CY}
 
 
-def test_the_file_keeps_its_rights_and_a_link_stays_one(path: Path, tmp_path: Path) -> None:
-    real = tmp_path / "real.txt"
-    real.write_text(f"{ANN}\n")
-    real.chmod(0o664)
-    path.symlink_to(real)
+def test_an_entry_is_stored_though_the_edited_file_has_it(path: Path) -> None:
+    path.write_text(f"{ANN} asked\n")
     store = opened(path)
 
-    asyncio.run(store.add(an_entry(BOB)))
+    assert add(store, ANN) == [False]
+    assert asyncio.run(store.find("email", [ANN])) == [an_entry(ANN, reason="asked", since=None)]
+    path.write_text(f"{BOB}\n")
+    look(store)
 
-    assert path.is_symlink()
-    assert BOB in real.read_text()
-    assert stat.S_IMODE(real.stat().st_mode) == 0o664
-
-
-def test_a_new_file_is_for_its_owner_alone(path: Path) -> None:
-    asyncio.run(opened(path).add(an_entry(ANN)))
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert listed(opened(path)) == {ANN}
-
-
-def test_a_folder_that_is_gone_is_an_absence(path: Path) -> None:
-    store = FileSuppressions(path.parent / "absent" / "list", canonical_address, "email")
-
-    with pytest.raises(SuppressionsUnavailable, match="cannot be written: No such file"):
-        asyncio.run(store.add(an_entry(ANN)))
-
-
-def test_a_date_is_kept(path: Path) -> None:
-    asyncio.run(opened(path).add(an_entry(ANN, since=date(2026, 2, 28))))
-
-    (entry,) = asyncio.run(opened(path).entries())
-    assert entry.since == date(2026, 2, 28)
+    assert listed(store) == {ANN, BOB}

@@ -82,6 +82,7 @@ def _settings(settings: Settings) -> Settings:
         settings,
         broker_url=None,
         ledger_url=None,
+        suppressions=None,
         queues=Settings.queues,
         channels=_NAMES,
         only_to=(),
