@@ -15,7 +15,7 @@ import structlog
 
 from adapters.inbound.contract import Handler, InboundMessage, Settlement
 from adapters.observers.sink import LogSink
-from adapters.templates.rendering import STATM
+from adapters.templates.limits import STATM
 from entrypoints import suppressing, tracing
 from entrypoints.container import Container
 from entrypoints.settings import Settings

@@ -11,7 +11,7 @@ import structlog
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.observers.logs import configure_logs
 from adapters.observers.sink import LogSink
-from adapters.templates.rendering import STATM
+from adapters.templates.limits import STATM
 from adapters.urls import redacted
 from entrypoints.release import VERSION
 from entrypoints.settings import FIELDS, Settings, SettingsInvalid, load_settings, variable

@@ -6,8 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adapters.template_parts import HTML
+from adapters.templates.environment import DeadlineExceeded
+from adapters.templates.limits import within_limits
 from adapters.templates.preheader import with_preheader
 from adapters.templates.rendering import Rendering
+from adapters.texts import short_text
 from domain.content import Content
 from domain.events import StylesNotInlined
 from domain.ports import EventSink
@@ -20,9 +23,12 @@ class Finisher:
     """Finishes pages. What it cannot do to one is reported, once for each template of a set, and
     the page stays as it is."""
 
-    def __init__(self, events: EventSink) -> None:
+    def __init__(self, events: EventSink, timeout: float) -> None:
+        """`timeout`: seconds of processor time that the styles of a page may take."""
         self._events = events
-        self._reported: set[tuple[str, str]] = set()
+        self._timeout = timeout
+        self._version = ""
+        self._failed: dict[str, bool] = {}  # the templates reported; whether they took too long
 
     def finished(
         self, template: str, rendering: Rendering, content: Content, *, inline_css: bool
@@ -40,14 +46,24 @@ class Finisher:
     def _inlined(self, template: str, rendering: Rendering, content: Content, page: str) -> str:
         from adapters.templates.inlining import NotInlined
 
+        if content.version != self._version:
+            self._version, self._failed = content.version, {}
+        if self._failed.get(template):
+            return page  # the next page would take as long
         try:
-            return rendering.in_tags(page, self._pages)
-        except NotInlined as error:
-            about = (template, content.version)
-            if about not in self._reported:
-                self._reported.add(about)
-                self._events.emit(StylesNotInlined(template, str(error)))
-            return page
+            return within_limits(
+                lambda: rendering.in_tags(page, self._pages), seconds=self._timeout, memory=None
+            )
+        except DeadlineExceeded:
+            error, is_slow = "took too long, stopped", True
+        except NotInlined as refused:
+            error, is_slow = str(refused), False
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the mail goes out
+            error, is_slow = f"{type(fault).__name__}: {short_text(fault)}", False
+        if template not in self._failed:
+            self._events.emit(StylesNotInlined(template, error))
+        self._failed[template] = is_slow
+        return page
 
     @cached_property
     def _pages(self) -> "InlinedPages":

@@ -7,24 +7,21 @@ closed stay as they are.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from adapters.html import ATTRIBUTE, QUOTED, VOID, attributes_of, decoded, tokens
+from adapters.html import ATTRIBUTE, QUOTED, OpenElement, attributes_of, decoded, tokens
+from adapters.templates.rust_libraries import MOST_LEVELS, LibraryFailed, called, start_tags
 from adapters.templates.style_rules import with_precedence
 from adapters.templates.text_alternative import UNSEEN
-from adapters.texts import short_text
 
 LONGEST = 500_000
 """Characters of a page. Mail programs cut a mail long before."""
 
 _MOST_WORK = 2_000_000  # rules times tags
 _MAY_BE_DEEP, _DEEPEST = 200, 200  # tags of a page, and those within each other
-_NEVER_IN_ITSELF = VOID | {
-    *("p", "li", "dd", "dt", "tr", "td", "th", "tbody", "thead", "tfoot", "colgroup", "option")
-}
+_TABLE = re.compile("<table", re.IGNORECASE)  # which gets two elements that are not written
 _MARK = "data-tag"
 _START = re.compile(
     rf"{UNSEEN.pattern}|<([a-zA-Z][^\s/>]*)({QUOTED}|[^>]*)(?:>|\Z)", re.IGNORECASE | re.DOTALL
@@ -68,8 +65,8 @@ def inlined(page: str) -> str:
     sheets = [found[0] for found in tags if found[1]]
     if not sheets:
         return page
-    if page.count("<") > _MAY_BE_DEEP and _depth(page) > _DEEPEST:
-        raise NotInlined(f"the page has more than {_DEEPEST} tags within each other")
+    if page.count("<") > _MAY_BE_DEEP:
+        _refuse_deep(page)
     if len(tags) * sum(sheet.count("{") for sheet in sheets) > _MOST_WORK:
         raise NotInlined("the page has too many rules for so many tags")
     # What Outlook alone is shown has its style by the sheet.
@@ -83,26 +80,21 @@ def inlined(page: str) -> str:
         text = _sheet(found, number, results) if found[1] else _tag(found, number, results)
         written += (page[at : found.start()], text)
         at = found.end()
-    return "".join((*written, page[at:]))
+    result = "".join((*written, page[at:]))
+    if mark in result:
+        raise NotInlined("a quote of an attribute does not end")
+    return result
 
 
-def _depth(page: str) -> int:
-    """How many tags of the page stand within each other, about. The library reads them in turn by
-    calls within calls, which would end the process where there are very many."""
-    opened = Counter[str]()
-    depth = deepest = 0
-    for tag, _, _ in tokens(page)[1]:
-        name = tag.lower().lstrip("/")
-        if name in _NEVER_IN_ITSELF:
-            continue
-        if tag[0] != "/":
-            opened[name] += 1
-            depth += 1
-            deepest = max(deepest, depth)
-        elif opened[name]:
-            opened[name] -= 1
-            depth -= 1
-    return deepest
+def _refuse_deep(page: str) -> None:
+    """Raise NotInlined where the library would take too long for each tag, or too much stack."""
+    if start_tags(page) + 2 * len(_TABLE.findall(page)) > MOST_LEVELS:
+        raise NotInlined(f"the page has more than {MOST_LEVELS} tags, each table counted as three")
+    around = OpenElement()
+    for tag, _, _ in tokens(UNSEEN.sub("", page))[1]:
+        around.take(tag.lower())
+        if len(around.names) > _DEEPEST:
+            raise NotInlined(f"the page has more than {_DEEPEST} tags within each other")
 
 
 def _marked(page: str, tags: list[re.Match[str]], mark: str) -> str:
@@ -125,13 +117,9 @@ def _is_at_times(sheet: str) -> bool:
 
 def _run(page: str, *, resolve: bool) -> str:
     try:
-        return str(_inliner(resolve=resolve).inline(page))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the mail goes out
-        raise NotInlined(f"css-inline: {short_text(error)}") from None
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # a fault of the library in Rust
-            raise
-        raise NotInlined(f"css-inline failed: {short_text(error)}") from None
+        return str(called(lambda: _inliner(resolve=resolve).inline(page)))
+    except LibraryFailed as error:
+        raise NotInlined(f"css-inline: {error}") from None
 
 
 @cache

@@ -17,7 +17,8 @@ from adapters.templates.folder import (
     TemplateFolder,
     TemplateSetBroken,
 )
-from adapters.templates.rendering import Rendering, within_limits
+from adapters.templates.limits import within_limits
+from adapters.templates.rendering import Rendering
 from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
 from adapters.texts import nearest
@@ -170,7 +171,7 @@ class FilesystemTemplates:
     def _finisher(self) -> "Finisher":
         from adapters.templates.finishing import Finisher  # loaded where a template asks for it
 
-        return Finisher(self._events)
+        return Finisher(self._events, self._options.timeout)
 
     def _compile(self, files: FileSet) -> Snapshot:
         if self._options.own_filters:

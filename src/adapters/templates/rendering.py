@@ -1,23 +1,14 @@
-"""One rendering: the subject, then the parts that the channel uses; and the bounds on it, processor
-time and memory, which are taken back whatever happens."""
+"""One rendering: the subject, then the parts that the channel uses."""
 
-import os
 import re
-import resource
-import signal
-import threading
-from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
 from itertools import islice
-from types import FrameType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from jinja2 import Template
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import localized
-from adapters.templates.environment import DeadlineExceeded, LimitExceeded
+from adapters.templates.environment import LimitExceeded
 from adapters.templates.failures import RenderFailure, TemplatePlace
 from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from adapters.templates.text_forms import MOST_CHUNKS, TextForms
@@ -36,11 +27,6 @@ _BREAKS = re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+")
 _IS_MJML = re.compile(r"(?:\s+|<!--.*?-->)*+<mjml[\s>]", re.DOTALL)
 _LONGEST_TEXT = 10_000
 _MOST_BATCHES = 10  # of a page's chunks that are kept
-_PAGE = resource.getpagesize()
-STATM = "/proc/self/statm"
-"""What is in use. Where it is missing, a rendering's memory has no bound."""
-
-_T = TypeVar("_T")
 
 
 class Rendering:
@@ -75,7 +61,8 @@ class Rendering:
             if subject and self._template.translates:
                 subject = self._snapshot.translated(subject)
             if (rendered := self._render("subject")) is not None:
-                subject = _BREAKS.sub(" ", rendered).strip()
+                subject = rendered
+            subject = subject and _BREAKS.sub(" ", subject).strip()
         self.context |= {
             "subject": subject or "",
             "altro": subject or "",
@@ -182,7 +169,7 @@ class Rendering:
 
         self._page = []  # the page has other chunks
         try:
-            return html_of(page)
+            html = html_of(page)
         except MjmlUnusable as error:
             files = self._template.entry.parts[_HTML]
             path = files[localized(files, self._request.locale) or ""]
@@ -191,56 +178,6 @@ class Rendering:
                 reason=FailureReason.TEMPLATE_ERROR,
                 place=TemplatePlace(path, 1, ""),
             ) from None
-
-
-class _Alarm:
-    """The handler of SIGPROF. Once set it stays, since exchanging it for every mail costs as much
-    as a short rendering; unless armed it does nothing."""
-
-    is_set = False
-    is_armed = False
-
-    def ring(self, _signal: int, _frame: FrameType | None) -> None:
-        """End the work that is bounded now."""
-        if self.is_armed:
-            raise DeadlineExceeded
-
-
-_alarm = _Alarm()
-
-
-def within_limits(work: Callable[[], _T], *, seconds: float, memory: int, statm: str = STATM) -> _T:
-    """Run `work`; end it after `seconds` of processor time (0: never) or `memory` bytes of growth.
-
-    A signal ends even a loop that prints nothing. Processor time, not wall time: a rendering
-    waits for nothing, so on a busy or suspended machine only its own work counts. Raises
-    DeadlineExceeded, or MemoryError where the kernel bounds memory (Linux). Signals reach the main
-    thread only: in any other thread `work` runs unbounded.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    if not _alarm.is_set:
-        signal.signal(signal.SIGPROF, _alarm.ring)
-        _alarm.is_set = True
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    try:
-        try:
-            with suppress(FileNotFoundError):
-                limit = int(os.pread(_opened(statm), 32, 0).split(maxsplit=1)[0]) * _PAGE + memory
-                # A limit that is set already is at most the hard one.
-                limit = limit if soft == resource.RLIM_INFINITY else min(limit, soft)
-                resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-            _alarm.is_armed = True
-            signal.setitimer(signal.ITIMER_PROF, seconds)
-            return work()
-        finally:
-            _alarm.is_armed = False  # what rings from here on must not break the cleaning up
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-@cache
-def _opened(path: str) -> int:
-    """Open for good: to open it for every rendering takes six times as long as to read it."""
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        if len(html.encode()) > self._max_output:
+            raise LimitExceeded(f"an output of more than {self._max_output} bytes")
+        return html

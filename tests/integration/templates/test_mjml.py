@@ -22,7 +22,9 @@ _PAGE = (
 _NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
 
-def _render(tmp_path: Path, files: dict[str, str], locale: str | None = None) -> Content:
+def _render(
+    tmp_path: Path, files: dict[str, str], locale: str | None = None, **options: int
+) -> Content:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -30,7 +32,7 @@ def _render(tmp_path: Path, files: dict[str, str], locale: str | None = None) ->
     request = RenderRequest(
         template="a", channel="email", parameters=names, subject="Hi", locale=locale, now=_NOW
     )
-    return FilesystemTemplates(tmp_path, options=render_options()).render(request)
+    return FilesystemTemplates(tmp_path, options=render_options(**options)).render(request)
 
 
 def test_layouts_loops_and_values_work_as_in_html(tmp_path: Path) -> None:
@@ -69,6 +71,15 @@ def test_what_cannot_be_read_names_the_file(tmp_path: Path, page: str) -> None:
         _render(tmp_path, {"a/html.jinja2": page})
 
     assert failed.value.reason is FailureReason.TEMPLATE_ERROR
+
+
+def test_what_is_made_of_a_page_is_bounded_as_other_pages(tmp_path: Path) -> None:
+    page = "<mjml><mj-body>" + "<mj-section/>" * 900 + "</mj-body></mjml>"
+
+    with pytest.raises(Permanent, match="an output of more than 50000 bytes") as failed:
+        _render(tmp_path, {"a/html.jinja2": page, "a/text.jinja2": "x"}, max_output=50_000)
+
+    assert failed.value.reason is FailureReason.TEMPLATE_LIMIT
 
 
 def test_an_include_is_not_loaded(tmp_path: Path) -> None:

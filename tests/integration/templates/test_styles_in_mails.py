@@ -2,6 +2,7 @@
 wrong."""
 
 import json
+import time
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from mailbox import Maildir
@@ -12,9 +13,13 @@ import structlog
 
 from adapters.observers.subscribers import EventLog
 from adapters.templates import FilesystemTemplates, examples_of, lint
+from adapters.templates.finishing import Finisher
+from adapters.templates.rendering import Rendering
 from adapters.templates.text_alternative import text_from_html
 from domain.content import Content
+from domain.events import StylesNotInlined
 from domain.ports import RenderRequest
+from tests.fakes import FakeEvents
 from tests.support.rendering import render_options
 from tests.support.worker import run_command
 
@@ -183,3 +188,41 @@ def test_a_sent_mail_has_it_all(tmp_path: Path) -> None:
     assert text.strip() == "Ada"
     assert _STYLED in html
     assert ">For Ada&#8199;&#847;" in html
+
+
+class _Broken(Rendering):
+    """Its styles meet a fault of the program."""
+
+    def __init__(self) -> None:
+        pass
+
+    def in_tags(self, html: str, pages: object) -> str:
+        raise ZeroDivisionError(f"division by zero in {len(html)} characters of {pages}")
+
+
+def test_a_fault_of_the_program_costs_the_styles_and_not_the_mail() -> None:
+    events = FakeEvents()
+    content = Content(parts={"html": _PAGE})
+
+    finished = Finisher(events, 1.0).finished("a", _Broken(), content, inline_css=True)
+
+    assert finished.parts == content.parts
+    (event,) = events.events
+    assert isinstance(event, StylesNotInlined)
+    assert event.error.startswith("ZeroDivisionError: division by zero in ")
+
+
+def test_styles_that_take_too_long_are_left_and_not_tried_again(tmp_path: Path) -> None:
+    page = "<style>p{top:0}</style>" + '<p ">"' * 8000 + '"'
+    folder = _folder(tmp_path, a__html_jinja2=page, a__text_jinja2="x")
+    templates = FilesystemTemplates(
+        folder, options=render_options(inline_css=True, timeout=0.1), events=EventLog()
+    )
+    begun = time.process_time()
+
+    with structlog.testing.capture_logs() as logs:
+        mails = [_mail(templates) for _ in range(30)]
+
+    assert {mail.parts["html"] for mail in mails} == {page}
+    assert [one["error"] for one in logs] == ["took too long, stopped"]
+    assert time.process_time() - begun < 2

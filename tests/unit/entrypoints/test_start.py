@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.templates.rendering import STATM
+from adapters.templates.limits import STATM
 from entrypoints.settings import load_settings
 from entrypoints.start import announce
 

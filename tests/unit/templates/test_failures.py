@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.templates.environment import DeadlineExceeded
-from adapters.templates.rendering import within_limits
+from adapters.templates.limits import within_limits
 from domain.errors import FailureReason, Permanent
 from tests.unit.templates.conftest import Folder, render
 

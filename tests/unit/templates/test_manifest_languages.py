@@ -39,3 +39,14 @@ def test_their_texts_are_found_for_the_catalogues(folder: Folder) -> None:
         ("a/template.toml", 1, "Hello"),
         ("a/template.toml", 2, "leave"),
     ]
+
+
+def test_a_translated_subject_is_one_line(folder: Folder) -> None:
+    catalogue = po({"Order": "Ordine\nBcc: x@y\n", "Hi": "Ciao"})
+    toml = 'subject = "Order"'
+    folder.write(
+        {"a/html.jinja2": "{{ _('Hi') }}", "a/template.toml": toml, path_of("it"): catalogue}
+    )
+
+    assert folder.render("a", locale="it").subject == "Ordine Bcc: x@y"
+    assert folder.render("a").subject == "Order"

@@ -29,6 +29,9 @@ def _template(folder: Folder, toml: str) -> Folder:
          {LINK: "<mailto:u@e.org>"}),
         ('list_unsubscribe = "{% if token == 0 %}x{% endif %}"\nlist_unsubscribe_one_click = true',
          {}),
+        ('list_unsubscribe = "https://b\u00fccher.de:8/\u00fc"', {LINK: "<https://xn--bcher-kva.de:8/%C3%BC>"}),
+        ('list_unsubscribe = "https://a:b@\u00fc.de"', {LINK: "<https://a:b@xn--tda.de>"}),
+        ('list_unsubscribe = "https://e.org/\u00fc"', {LINK: "<https://e.org/%C3%BC>"}),
         ("", {}),
     ],
 )  # fmt: skip
@@ -56,6 +59,11 @@ def test_what_an_address_cannot_hold_is_encoded(folder: Folder) -> None:
     [
         ('priority = 1\nlist_unsubscribe = "{{ link }}"', "ftp://e.org/secret",
          "list_unsubscribe: must begin with https:// or mailto: in a/template.toml line 2"),
+        ('list_unsubscribe = "{{ link }}"', "https://secret/" + "x" * 900,
+         ("list_unsubscribe: is a link of more than 900 characters; write a shorter token"
+         " in a/template.toml line 1")),
+        ('list_unsubscribe = "{{ link }}"', "https://secret.\u00fc" + "x" * 80,
+         "list_unsubscribe: has a host that is no name on the internet in a/template.toml line 1"),
         ('list_unsubscribe = "{{ link }}"', "https:///secret",
          "list_unsubscribe: must begin with https:// or mailto: in a/template.toml line 1"),
         ('list_unsubscribe = "{{ link }}"\nlist_unsubscribe_one_click = true',
