@@ -19,19 +19,23 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments[:1] == ["worker"]:
         # Nothing is in hand during start-up, so a stop then is a clean one.
         signal.signal(signal.SIGTERM, lambda _signal, _frame: os._exit(0))
-        _load("structlog", without="rich")
-        _load("dependency_injector.containers", without="yaml")
+        _load("structlog", without=("rich", "greenlet"))
+        web = ("starlette", "fastapi", "werkzeug")
+        _load("dependency_injector.containers", without=("yaml", *web))
     from entrypoints.cli.app import run
 
     sys.exit(run(arguments))
 
 
-def _load(name: str, *, without: str) -> None:
-    """Import a module as if another were not installed, which it would load and a worker never use:
-    structlog rich (for tracebacks), dependency-injector yaml (for its configuration). Five MiB."""
+def _load(name: str, *, without: tuple[str, ...]) -> None:
+    """Import a module as if others were not installed, which it would load and a worker never uses:
+    structlog rich and greenlet (for tracebacks and old threads), dependency-injector yaml and web
+    frameworks (for its configuration and wiring). Six MiB."""
     modules: dict[str, object] = sys.modules  # type: ignore[assignment]
-    if name in modules or without in modules:
+    if name in modules:
         return
-    modules[without] = None
+    absent = [one for one in without if one not in modules]
+    modules |= dict.fromkeys(absent)
     import_module(name)
-    del modules[without]
+    for one in absent:
+        del modules[one]

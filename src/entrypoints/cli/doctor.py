@@ -13,7 +13,7 @@ from adapters.channels.finding import TIMEOUT, Finding, FindingState, reason_of
 from adapters.inbound.contract import BrokerUnavailable, QueueState
 from adapters.observers.logs import configure_logs
 from adapters.rabbitmq.settings import TopologyMode
-from adapters.templates import lint
+from adapters.templates.lint import lint
 from adapters.urls import redacted
 from domain.errors import DispatcherError
 from domain.ledger import Claim

@@ -9,19 +9,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.templates import (
-    Example,
-    ExampleBroken,
-    FilesystemTemplates,
-    LintFinding,
-    LintNotes,
-    RenderOptions,
-    Snapshot,
-    TemplateSetBroken,
-    examples_of,
-    lint_set,
-    list_templates,
-)
+from adapters.templates import FilesystemTemplates, RenderOptions, Snapshot, TemplateSetBroken
+from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
+from adapters.templates.lint import LintFinding, LintNotes, lint_set
 from domain.errors import DeliveryError
 from domain.ports import Notifier
 from entrypoints.container import render_options

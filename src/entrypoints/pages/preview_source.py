@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapters.templates import LintFinding, Snapshot
+from adapters.templates import Snapshot
+from adapters.templates.lint import LintFinding
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from urllib.parse import quote
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.shared.shown import Bubble, ShownMessage
 from adapters.message_format.message import decode
-from adapters.templates import Example, FilesystemTemplates
+from adapters.templates import FilesystemTemplates
 from adapters.templates.failures import RenderFailure
+from adapters.templates.inspection import Example
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification

@@ -3,8 +3,8 @@
 from itertools import chain
 from typing import Any
 
-from adapters.templates import ExampleBroken, Snapshot
-from adapters.templates.inspection import parameters_schema
+from adapters.templates import Snapshot
+from adapters.templates.inspection import ExampleBroken, parameters_schema
 from domain.errors import DispatcherError
 from entrypoints.settings import variable
 

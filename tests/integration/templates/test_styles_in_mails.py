@@ -12,8 +12,10 @@ import pytest
 import structlog
 
 from adapters.observers.subscribers import EventLog
-from adapters.templates import FilesystemTemplates, examples_of, lint
+from adapters.templates import FilesystemTemplates
 from adapters.templates.finishing import Finisher
+from adapters.templates.inspection import examples_of
+from adapters.templates.lint import lint
 from adapters.templates.rendering import Rendering
 from adapters.templates.text_alternative import text_from_html
 from domain.content import Content

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.templates import lint
+from adapters.templates.lint import lint
 from entrypoints.pages.live import Refreshes
 from entrypoints.pages.preview_pages import Preview
 from entrypoints.pages.web import make_app

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.channels.slack.message import message_of
-from adapters.templates import FilesystemTemplates, examples_of, list_templates
+from adapters.templates import FilesystemTemplates
+from adapters.templates.inspection import examples_of, list_templates
 from domain.notification import JsonValue
 from domain.ports import RenderRequest
 from tests.fakes import NOON, a_notification

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.templates import (
-    FilesystemTemplates,
-    TemplateSetBroken,
-)
+from adapters.templates import FilesystemTemplates, TemplateSetBroken
 from domain.content import Content
 from domain.errors import Permanent
 from domain.events import Event, TemplatesChanged

@@ -2,15 +2,14 @@
 
 import pytest
 
-from adapters.templates import (
+from adapters.templates.inspection import (
     Example,
     ExampleBroken,
-    LintFinding,
     examples_of,
-    lint,
     list_templates,
     variables_of,
 )
+from adapters.templates.lint import LintFinding, lint
 from domain.notification import JsonValue
 from tests.contracts.template_renderer import NOW
 from tests.support.rendering import render_options

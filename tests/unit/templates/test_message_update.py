@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapters.templates import TemplateSetBroken, lint
+from adapters.templates import TemplateSetBroken
+from adapters.templates.lint import lint
 from adapters.templates.message_update import CatalogueUpdate, messages_of, updated_catalogues
 from tests.contracts.template_renderer import NOW
 from tests.support.catalogues import path_of, po

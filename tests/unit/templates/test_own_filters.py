@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.templates import lint
+from adapters.templates.lint import lint
 from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW
 from tests.support.rendering import render_options

@@ -2,11 +2,8 @@
 
 import pytest
 
-from adapters.templates import (
-    ExampleBroken,
-    examples_of,
-    lint,
-)
+from adapters.templates.inspection import ExampleBroken, examples_of
+from adapters.templates.lint import lint
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW

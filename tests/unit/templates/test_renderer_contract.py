@@ -31,7 +31,7 @@ class TestFakeTemplateRenderer(TemplateRendererContract):
 
 
 def test_the_shipped_templates_are_a_sound_set() -> None:
-    from adapters.templates import lint
+    from adapters.templates.lint import lint
     from tests.contracts.template_renderer import NOW
 
     shipped = Path(__file__).parents[3] / "templates"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.templates import lint
+from adapters.templates.lint import lint
 from tests.support.rendering import render_options
 from tests.unit.templates.conftest import Folder
 

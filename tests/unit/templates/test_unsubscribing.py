@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.templates import list_templates, variables_of
+from adapters.templates.inspection import list_templates, variables_of
 from domain.errors import FailureReason
 from tests.unit.templates.conftest import Folder, faults
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.templates import lint
+from adapters.templates.lint import lint
 from domain.errors import FailureReason
 from tests.contracts.template_renderer import NOW
 from tests.support.rendering import render_options

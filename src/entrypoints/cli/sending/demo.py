@@ -14,7 +14,8 @@ import click
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.rules import Properties
-from adapters.templates import Snapshot, list_templates
+from adapters.templates import Snapshot
+from adapters.templates.inspection import list_templates
 from domain.events import Event, MessageMalformed, NotificationDispatched
 from domain.notification import JsonValue
 from entrypoints.cli.application import Application, opened, print_entries, words

@@ -7,15 +7,9 @@ from pathlib import Path
 import click
 
 from adapters.channels import CHANNELS, DEFAULT
-from adapters.templates import (
-    Example,
-    ExampleBroken,
-    LintFinding,
-    Snapshot,
-    examples_of,
-    lint,
-    list_templates,
-)
+from adapters.templates import Snapshot
+from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
+from adapters.templates.lint import LintFinding, lint
 from domain.content import Content
 from domain.errors import DeliveryError
 from domain.ports import RenderRequest

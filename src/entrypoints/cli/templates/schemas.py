@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from adapters.templates import ExampleBroken, Snapshot
-from adapters.templates.inspection import parameters_schema
+from adapters.templates import Snapshot
+from adapters.templates.inspection import ExampleBroken, parameters_schema
 from entrypoints.cli.app import template_names
 from entrypoints.cli.application import opened, print_json, words
 from entrypoints.cli.templates.schema_folder import (
