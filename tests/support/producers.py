@@ -14,6 +14,51 @@ from tests.support.containers import unavailable
 from tests.support.tools import tool
 from tests.support.worker import ROOT, run_command
 
+PYTHON_PRODUCER = """
+import sys
+from messages import Message, NotStored, Publisher, publish
+
+order: Message = {
+    "id": "order-1",
+    "to": ["Ann <ann@example.com>"],
+    "from": "Shop <shop@example.com>",
+    "template": "order-confirmation",
+    "locale": "it",
+    "parameters": {
+        "name": "Zoë",
+        "delivery": "venerdì",
+        "link": "https://example.com/1",
+        "order": {
+            "number": "HV-1",
+            "total": "19,00 €",
+            "lines": [{"name": "Tè", "quantity": 2, "price": "19,00 €"}],
+        },
+    },
+}
+url, queue = sys.argv[1:3]
+with Publisher(url) as publisher:
+    print(publisher.publish(order, queue=queue))
+    print(publisher.publish(order, queue=queue))
+print(
+    publish(
+        {
+            "to": "bob@example.com",
+            "from": "shop@example.com",
+            "subject": "Hello",
+            "template": "welcome",
+            "parameters": {"name": "Bob", "link": "https://example.com/2"},
+        },
+        url,
+        queue=queue,
+    )
+)
+for absent in sys.argv[3:]:
+    try:
+        publish(order, url, queue=absent)
+    except NotStored as error:
+        print(error)
+"""
+
 ODD: dict[str, Any] = {
     "class": 1,
     "from": None,
