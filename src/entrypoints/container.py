@@ -20,9 +20,10 @@ from adapters.clock import SystemClock
 from adapters.dead_letters.rehearsal import Rehearsal, TemplateReleaser
 from adapters.inbound.handler import MessageHandler
 from adapters.inbound.in_hand import InHand
+from adapters.observers.alert_feed import AlertFeed
 from adapters.observers.health import Readiness
 from adapters.observers.sink import LogSink
-from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
+from adapters.observers.subscribers import EventLog, FanOut
 from adapters.templates import FilesystemTemplates, RenderOptions
 from domain.alerts import AlertPolicy
 from domain.channel_sender import AttachmentRoom, ChannelSender

@@ -1,17 +1,13 @@
-"""The observers that write the log and feed the alert policy, and the sink that gives each event to
-all observers."""
+"""The observer that writes the log, and the sink that gives each event to all observers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
 
-from adapters.observers.logs import MESSAGE_ID, mask_addresses
-from domain.alerts import PATIENCE, AlertPolicy, DeadLetterCause
+from adapters.observers.logs import MESSAGE_ID
 from domain.errors import FailureReason
 from domain.events import (
-    SETTLEMENT,
-    TEMPLATES,
     Event,
     MessageMalformed,
     NotificationDispatched,
@@ -21,9 +17,8 @@ from domain.events import (
     TroubleBegan,
     TroubleEnded,
     TroubleKind,
-    TroubleUncertain,
 )
-from domain.outcome import Outcome, Rejected, Result, Sent
+from domain.outcome import Outcome, Result, Sent
 from domain.ports import EventSink
 from domain.trace import trace_id
 
@@ -206,47 +201,3 @@ def _log_templates(event: TemplatesChanged) -> None:
         log.info("templates changed", templates_version=version)
     for file in event.unknown:
         log.error("a file among the templates is not used", fault=file)
-
-
-class AlertFeed:
-    """Gives dead letters and troubles to the policy, without addresses."""
-
-    def __init__(self, policy: AlertPolicy, queue_channels: Mapping[str, str]) -> None:
-        """`queue_channels`: queue to channel."""
-        self._policy = policy
-        self._queue_channels = queue_channels
-
-    def emit(self, event: Event) -> None:
-        match event:
-            case NotificationDispatched(outcome=outcome):
-                for result in outcome.results:
-                    if isinstance(result, Rejected):
-                        self._dead_letters(event)
-                        break
-            case MessageMalformed(queue, _, reason, error):
-                # It names no template that we could trust.
-                cause = DeadLetterCause(reason=reason, channel=self._queue_channels.get(queue))
-                self._policy.dead_letter(cause, queue=queue, error=mask_addresses(error))
-            case TroubleBegan(trouble, error):
-                patience = timedelta(0) if trouble == SETTLEMENT else PATIENCE
-                self._policy.trouble(trouble, mask_addresses(error), patience=patience)
-            case TroubleEnded(trouble):
-                self._policy.trouble(trouble, None)
-            case TroubleUncertain(trouble):
-                self._policy.unsure(trouble)
-            case TemplatesChanged():
-                fault = "; ".join(event.faults) or None
-                self._policy.trouble(TEMPLATES, fault, patience=timedelta(0))
-            case QueueRecreated():
-                self._policy.recreated(event, "it was deleted, with the messages in it")
-
-    def _dead_letters(self, event: NotificationDispatched) -> None:
-        """A message leaves one dead letter for each reason. Who is suppressed is so on purpose."""
-        notification = event.notification
-        errors = {rejected.reason: rejected.error for rejected in event.outcome.rejected}
-        errors.pop(FailureReason.SUPPRESSED, None)
-        for reason, error in errors.items():
-            cause = DeadLetterCause(
-                reason=reason, template=notification.template, channel=notification.channel
-            )
-            self._policy.dead_letter(cause, queue=event.queue, error=mask_addresses(error))

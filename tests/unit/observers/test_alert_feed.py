@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from adapters.observers.subscribers import AlertFeed
+from adapters.observers.alert_feed import AlertFeed
 from domain.alerts import GATHER, PATIENCE, Alert, AlertPolicy, DeadLetterCause
 from domain.errors import FailureReason
 from domain.events import (

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.observers.alert_feed import AlertFeed
 from adapters.observers.gauges import Gauges
 from adapters.observers.health import Readiness
 from adapters.observers.metrics import Metrics
-from adapters.observers.subscribers import AlertFeed, EventLog, FanOut
+from adapters.observers.subscribers import EventLog, FanOut
 from domain.alerts import AlertPolicy
 from domain.ports import EventSink, NoObserver
 from tests.contracts.event_sink import EventSinkContract
