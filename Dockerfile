@@ -28,7 +28,8 @@ COPY templates/ templates/
 COPY deploy/image/trim.py trim.py
 # What only a compiler or a debugger reads is left out, and the data of Faker and Babel that nothing
 # reads. Bytecode is written here, since the root is read-only later; not for Faker, which a worker
-# never loads.
+# never loads. The hashes in the RECORD files of changed packages do not fit any more; a scanner that
+# compares them names these.
 # hadolint ignore=DL3003
 RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir wheels . && \
     /tools/bin/pip --python /opt/dispatcher/bin/python3 install --no-compile --no-deps wheels/*.whl && \

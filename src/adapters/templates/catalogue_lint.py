@@ -26,7 +26,7 @@ def catalogue_faults(
         for line, fault in catalogue.left_out():
             yield f"{catalogue.path} line {line}: {fault}", True
         chain = chain_of(catalogues, catalogue.tag)
-        left = [key for key in texts if not any(_has(one, key) for one in chain)]
+        left = [key for key in texts if not any(one.is_complete(key) for one in chain)]
         if left:
             first = short_text(left[0][1], _LONGEST)
             line = catalogue.entries[left[0]].line if left[0] in catalogue.entries else 1
@@ -38,8 +38,3 @@ def catalogue_faults(
                 ),
                 False,
             )
-
-
-def _has(catalogue: MessageCatalogue, key: Key) -> bool:
-    entry = catalogue.entries.get(key)
-    return entry is not None and entry.is_complete

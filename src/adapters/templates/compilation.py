@@ -1,6 +1,7 @@
 """Compile one set of files into a snapshot: what can be used, and what is wrong with the rest."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +87,12 @@ class Compiler:
         for path in files.texts:  # includes chosen by a variable, and the like
             if path.endswith(SUFFIX) and path not in work.references:
                 work.compile(HTML_ESCAPING, path)
+        for name, one in compiled.items():
+            paths = (*one.sources, one.entry.manifest or "")
+            compiled[name] = replace(one, translates=work.translates(paths))
         languages = self._languages(files, work)
         included = set(chain.from_iterable(work.references.values()))
-        if work.chooses:  # any file that is no template by its name may be meant
+        if work.choosing:  # any file that is no template by its name may be meant
             included |= {path for path in files.texts if not path.endswith(MUST_BE_TEXT)}
         unknown = {
             line: name for name, line in unknown_files(files.texts, entries, included, self._names)
@@ -145,6 +149,6 @@ class Compiler:
             locale: work.compile_text(entry, text) for locale, text in manifest.preheader.items()
         }
         unsubscribe = tuple([work.compile_text(entry, text) for text in manifest.unsubscribe])
-        paths = (*sources, entry.manifest or "")
-        translates = any(TRANSLATES in work.uses.get(path, ()) for path in paths)
-        return CompiledTemplate(entry, manifest, parts, sources, translates, preheader, unsubscribe)
+        return CompiledTemplate(
+            entry, manifest, parts, sources, preheader=preheader, unsubscribe=unsubscribe
+        )

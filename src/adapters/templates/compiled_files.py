@@ -14,6 +14,7 @@ from adapters.templates.failures import compile_fault, missing_file
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
 from adapters.templates.generator import chunks_of, uses_of
 from adapters.templates.manifest import Manifest, read_manifest
+from adapters.templates.messages import TRANSLATES
 from adapters.templates.snapshot import CompiledTemplate
 
 _Reference = nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport
@@ -33,7 +34,9 @@ class Compilation:
         self.references: dict[str, list[str]] = {}  # the files that each file names
         self.uses: dict[str, tuple[str, ...]] = {}  # what each file does of languages
         self.chunks = {"": ""}
-        self.chooses = False  # whether a file is named at run time, in a list, or may be missing
+        self.choosing = set[
+            str
+        ]()  # where a file is named at run time, in a list, or may be missing
         self._texts = files.texts
         self._environments = environments
         self._done: set[tuple[Escaping, str]] = set()
@@ -78,11 +81,21 @@ class Compilation:
                     self.refuse(one, compile_fault(one, error, environment))
         return None if path in self.faults else environment.get_template(path)
 
+    def translates(self, paths: Iterable[str]) -> bool:
+        """Whether these have texts to translate; where they choose a file, it may be any."""
+        named = tuple(paths)
+        looked = named if self.choosing.isdisjoint(named) else self.uses
+        return any(TRANSLATES in self.uses.get(path, ()) for path in looked)
+
     def compile_text(self, entry: Entry, source: str) -> jinja2.Template:
         """Compile a text of a template.toml, whose `source` begins with the lines before it."""
         environment, path = self._environments[NO_ESCAPING], entry.manifest or ""
         try:
-            code = environment.compile(source, path, path)
+            tree = environment.parse(source, path, path)
+            code = environment.compile(tree, path, path)
+            for node in tree.find_all(_REFERENCES):
+                fault = "a text of template.toml takes nothing from another file; write it out"
+                self.refuse(path, f"{path} line {node.lineno}: {fault}")
         except Exception as error:  # noqa: BLE001 - as above
             self.refuse(path, compile_fault(path, error, environment))
             code = environment.compile("", path, path)
@@ -127,7 +140,7 @@ class Compilation:
             # rendering.
             name = getattr(node.template, "value", None)
             if not isinstance(name, str) or getattr(node, "ignore_missing", False):
-                self.chooses = True
+                self.choosing.add(path)
                 continue
             target = "/".join(one for one in name.split("/") if one not in ("", "."))
             if target in self._texts or target in self.faults:

@@ -38,14 +38,15 @@ def _write_date(
     *,
     _expression: str = "a value",
 ) -> str:
-    """The filter `date`. A date without a time is the same in each time zone."""
+    """The filter `date`. A date without a time is the same in each time zone, and so is one with
+    midnight but without an offset, as some programs write a day."""
     from babel.dates import format_date
 
     zone = _zone(timezone)
     moment = _moment(value, "date", _expression)
     if isinstance(moment, time):
         raise UnfitValue(f"{_expression!r} is a time without a date; use the filter time")
-    if isinstance(moment, datetime):
+    if isinstance(moment, datetime) and not (moment.tzinfo is None and moment.time() == time.min):
         moment = _in_zone(moment, zone, _expression)
     return format_date(moment, _format(format, "date"), locale=_locale(locale))
 

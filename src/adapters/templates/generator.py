@@ -19,7 +19,7 @@ from adapters.templates.messages import (
     FORMATS,
     GETTEXT,
     PLURAL,
-    TRANSLATES,
+    gettext_of,
     texts_without_values,
     uses_in,
 )
@@ -39,7 +39,7 @@ class Generator(CodeGenerator):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._chunks = dict[str, None]()
-        self._changes = False
+        self._changes, self._gettext = False, frozenset[str]()
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Note what is checked, then generate. An unknown filter or test is refused wherever it
@@ -55,10 +55,9 @@ class Generator(CodeGenerator):
                 if used.name not in known and used.name not in asked:
                     self.fail(f"No {word} named {used.name!r}.", used.lineno)
         uses = uses_in(node)
-        self._changes = CHANGES in uses
-        if TRANSLATES in uses:
-            for fault, line in texts_without_values(node):
-                self.fail(fault, line)
+        self._changes, self._gettext = CHANGES in uses, gettext_of(node)
+        for fault, line in texts_without_values(node):
+            self.fail(fault, line)
         for one in list(node.find_all(nodes.Node)):
             self._note(one)
         super().visit_Template(node, frame)
@@ -155,7 +154,7 @@ class Generator(CodeGenerator):
 
     def _note_call(self, node: nodes.Call) -> None:
         """`order.items()` calls the method, whether or not there is such a key."""
-        if isinstance(node.node, nodes.Name) and node.node.name in GETTEXT:
+        if isinstance(node.node, nodes.Name) and node.node.name in self._gettext:
             shape = GETTEXT[node.node.name]
             self._note_message(node, len(shape))
             if "plural" in shape:

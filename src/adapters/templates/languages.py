@@ -53,8 +53,11 @@ class Languages:
 
     def speak(self, locale: str | None, timezone: str | None, work: Callable[[], _T]) -> _T:
         """Do some work in a language."""
-        _SPEECH.set(Speech(locale, timezone, chain_of(self.catalogues, locale)))
-        return work()
+        before = _SPEECH.set(Speech(locale, timezone, chain_of(self.catalogues, locale)))
+        try:
+            return work()
+        finally:
+            _SPEECH.reset(before)
 
     @property
     def chunks(self) -> dict[str, str]:

@@ -17,7 +17,10 @@ def words(value: object) -> dict[str, str]:
     for locale, text in value.items():
         if locale != _DEFAULT and locale_fault(locale):
             raise ValueError(f"{locale!r} is neither {_DEFAULT!r} nor a language tag such as 'it'")
-        found["" if locale == _DEFAULT else locale.replace("_", "-").lower()] = _text(text)
+        tag = "" if locale == _DEFAULT else locale.replace("_", "-").lower()
+        if tag in found:
+            raise ValueError(f"{locale!r} is there twice; keep one")
+        found[tag] = _text(text)
     return found
 
 

@@ -35,11 +35,6 @@ class Translated:
     forms: tuple[str, ...]
     is_fuzzy: bool = False
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether there is a translation for each number."""
-        return not self.is_fuzzy and are_complete(self.forms)
-
 
 @dataclass(frozen=True, slots=True)
 class MessageCatalogue:
@@ -62,6 +57,11 @@ class MessageCatalogue:
         # Some languages have a form for millions, which many leave empty.
         return next((form for form in reversed(forms[1:]) if form), "")
 
+    def is_complete(self, key: Key) -> bool:
+        """Whether there is a translation for each number that is counted."""
+        entry = self.entries.get(key)
+        return entry is not None and not entry.is_fuzzy and are_complete(entry.forms, self.form_of)
+
     def left_out(self) -> Iterator[tuple[int, str]]:
         """Each placeholder that a translation leaves out, with its line."""
         numbers = [self.form_of(number) for number in _COUNTED]
@@ -81,9 +81,10 @@ def forms_of(translation: str | Iterable[str | None] | None) -> tuple[str, ...]:
     return tuple(form or "" for form in forms) or ("",)
 
 
-def are_complete(forms: tuple[str, ...]) -> bool:
-    """Whether one for one and one for several is there, where there are such."""
-    return bool(forms[0]) and (len(forms) == 1 or any(forms[1:]))
+def are_complete(forms: tuple[str, ...], form_of: Callable[[int], int]) -> bool:
+    """Whether each form that a number up to 199 takes is there; few write one for millions."""
+    needed = set(map(form_of, _COUNTED)) if len(forms) > 1 else {0}
+    return all(form for index, form in enumerate(forms) if index in needed)
 
 
 class CatalogueReader:
@@ -175,19 +176,11 @@ def read_catalogue(
     path: str, tag: str, text: str
 ) -> tuple[MessageCatalogue | None, tuple[str, ...]]:
     """The catalogue, and one line for each fault."""
-    from gettext import c2py
-
     try:
         catalog = read_po_text(path, text, tag)
+        form_of = plural_forms(path, text, catalog)
     except CatalogueBroken as broken:
         return None, (str(broken),)
-    try:
-        form_of: Callable[[int], int] = c2py(catalog.plural_expr)
-        list(map(form_of, _COUNTED))
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        line = text[: text.find("Plural-Forms")].count("\n") + 1
-        what = short_text(error, _LONGEST)
-        return None, (f"{path} line {line}: Plural-Forms: {what}; take those of the language",)
     entries = {
         (one.context, _first(one.id)): Translated(
             line=one.lineno or 1,
@@ -205,6 +198,22 @@ def read_catalogue(
         for fault in _unfit(entry)
     )
     return MessageCatalogue(path, tag, entries, form_of), faults
+
+
+def plural_forms(path: str, text: str, catalog: Any) -> Callable[[int], int]:
+    """Which form a number takes. Raises CatalogueBroken."""
+    from gettext import c2py
+
+    try:
+        form_of: Callable[[int], int] = c2py(catalog.plural_expr)
+        list(map(form_of, _COUNTED))
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        line = text[: text.find("Plural-Forms")].count("\n") + 1
+        what = short_text(error, _LONGEST)
+        raise CatalogueBroken(
+            f"{path} line {line}: Plural-Forms: {what}; take those of the language"
+        ) from None
+    return form_of
 
 
 def _first(message_id: str | tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from adapters.templates.message_catalogues import (
     Key,
     are_complete,
     forms_of,
+    plural_forms,
     read_po_text,
 )
 from adapters.templates.messages import TemplateMessage, messages_in
@@ -86,6 +87,10 @@ def updated_catalogues(snapshot: Snapshot, locales: Iterable[str]) -> list[Catal
     """The catalogues that there are, and those of `locales`, a tag each, with the texts of the
     templates. Raises TemplateSetBroken."""
     found = messages_of(snapshot)
+    paths = {fault: fault.partition(": ")[0].partition(" line ")[0] for fault in snapshot.faults}
+    unread = [one for one, path in paths.items() if tag_of(path) and path not in snapshot.texts]
+    if unread:
+        raise TemplateSetBroken(tuple(unread))
     there = {tag: path for path in sorted(snapshot.texts) if (tag := tag_of(path))}
     for locale in locales:
         folder = locale.replace("-", "_")
@@ -109,6 +114,7 @@ def _updated(
     from babel.messages.pofile import write_po
 
     catalog = _new(path) if text is None else read_po_text(path, text, tag)
+    form_of = plural_forms(path, text or "", catalog)
     before = _keys(catalog)
     template = _template(found, catalog.creation_date)
     catalog.update(template)
@@ -122,7 +128,7 @@ def _updated(
         added=tuple(key[1] for key in after if key not in before),
         obsolete=tuple(key[1] for key in before if key not in after),
         fuzzy=sum(one.fuzzy for one in messages),
-        untranslated=sum(not are_complete(forms_of(one.string)) for one in messages),
+        untranslated=sum(not are_complete(forms_of(one.string), form_of) for one in messages),
         total=len(messages),
     )
 

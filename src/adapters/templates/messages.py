@@ -57,7 +57,7 @@ def uses_in(tree: nodes.Template) -> tuple[str, ...]:
     filters = {name for one in tree.find_all(nodes.Filter) for name in _filters_of(one)}
     names = {one.name for one in tree.find_all(nodes.Name) if one.ctx == "load"}
     does = {
-        TRANSLATES: not names.isdisjoint(GETTEXT) or PLURAL in filters,
+        TRANSLATES: not names.isdisjoint(gettext_of(tree)) or PLURAL in filters,
         WRITES_FORMATS: not filters.isdisjoint(FORMATS),
         CHANGES: tree.find(nodes.ExprStmt) is not None,
     }
@@ -67,15 +67,28 @@ def uses_in(tree: nodes.Template) -> tuple[str, ...]:
 def _filters_of(node: nodes.Filter) -> Iterator[str]:
     """The filter that is applied, and those that it applies, as `map("date")`."""
     yield node.name
-    for one in node.args[:1]:
-        if node.name == "map" and isinstance(one, nodes.Const) and isinstance(one.value, str):
+    for one in node.args[:1] if node.name == "map" else ():
+        if not isinstance(one, nodes.Const):  # it may be any
+            yield from (PLURAL, *FORMATS)
+        elif isinstance(one.value, str):
             yield one.value
+
+
+def gettext_of(tree: nodes.Node) -> frozenset[str]:
+    """Those of GETTEXT that are ours in a file: it has no macro of its own of the name. A loop
+    over `_` hides ours within the loop alone."""
+    names = {one.name for one in tree.find_all(nodes.Macro)}
+    names |= {one.target for one in tree.find_all(nodes.Import)}
+    for imported in tree.find_all(nodes.FromImport):
+        names |= {one if isinstance(one, str) else one[1] for one in imported.names}
+    return frozenset(GETTEXT) - names
 
 
 def messages_in(tree: nodes.Node) -> Iterator[TemplateMessage]:
     """The texts that stand in the file; those that a variable holds are not known."""
+    ours = gettext_of(tree)
     for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and call.node.name in GETTEXT:
+        if isinstance(call.node, nodes.Name) and call.node.name in ours:
             yield from _message(call, GETTEXT[call.node.name], call.args)
     for one in tree.find_all(nodes.Filter):
         if one.name == PLURAL:

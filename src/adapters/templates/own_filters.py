@@ -8,13 +8,22 @@ from types import FunctionType, TracebackType
 from typing import Any
 
 from jinja2 import pass_context
+from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 
 from adapters.templates.catalogue import OWN_FILTERS
+from adapters.templates.messages import FORMATS, PLURAL
 from adapters.texts import short_text
 
 _MODULE = "templates_filters"
 _LONGEST_FAULT = 200
+_THERE = frozenset((*FILTERS, *FORMATS, PLURAL, "nl2br"))
+# What Jinja2 gives a function that asks for it (`pass_context` and its like).
+_GIVEN: Mapping[str, Callable[[Context], Any]] = {
+    "context": lambda context: context,
+    "eval_context": lambda context: context.eval_ctx,
+    "environment": lambda context: context.environment,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +46,15 @@ def load_own_filters(text: str) -> OwnFilters:
         line = line_in_own_filters(error.__traceback__) or 1
         return OwnFilters(text, fault=f"{OWN_FILTERS} line {line}: {said_by(error)}")
     functions = {
-        name: _not_folded(one)
+        name: one
         for name, one in names.items()
         if isinstance(one, FunctionType) and one.__module__ == _MODULE and name[0] != "_"
     }
-    return OwnFilters(text, functions)
+    for name in _THERE.intersection(functions):
+        line = functions[name].__code__.co_firstlineno
+        fault = f"there is a filter {name!r} already; give the function another name, or _{name}"
+        return OwnFilters(text, fault=f"{OWN_FILTERS} line {line}: {fault}")
+    return OwnFilters(text, {name: _not_folded(one) for name, one in functions.items()})
 
 
 def said_by(error: BaseException) -> str:
@@ -58,12 +71,12 @@ def line_in_own_filters(traceback: TracebackType | None) -> int | None:
 def _not_folded(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, called for each mail: without the context, Jinja2 would call it as it compiles,
     where its value is written out."""
-    if hasattr(function, "jinja_pass_arg"):
-        return function
+    asked = getattr(function, "jinja_pass_arg", None)
+    given = None if asked is None else _GIVEN[asked.name]
 
     @pass_context
     @wraps(function)
-    def call(_context: Context, *arguments: Any, **more: Any) -> Any:
-        return function(*arguments, **more)
+    def call(context: Context, *arguments: Any, **more: Any) -> Any:
+        return function(*(() if given is None else (given(context),)), *arguments, **more)
 
     return call

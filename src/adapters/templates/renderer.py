@@ -149,7 +149,7 @@ class FilesystemTemplates:
             content = within_limits(work, seconds=self._options.timeout, memory=self._memory)
         except RenderFailure:
             raise
-        except (Exception, DeadlineExceeded) as error:  # noqa: BLE001 - templates raise anything
+        except (Exception, DeadlineExceeded, SystemExit) as error:  # noqa: BLE001 - or anything
             raise render_failure(
                 request.template, error, snapshot.texts, rendering.context
             ) from None

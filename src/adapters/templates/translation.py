@@ -15,7 +15,7 @@ from adapters.templates.messages import PLACEHOLDER
 from adapters.templates.values import UnfitValue, described_kind
 
 # What cannot stand in a JSON text as it is; what is escaped already is left so.
-_JSON_BARE = re.compile(r'\\.|["\x00-\x1f]', re.DOTALL)
+_JSON_BARE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|["\\\x00-\x1f]')
 
 
 def gettext(context: Context, text: Any, /, **values: Any) -> str:
@@ -88,28 +88,33 @@ def _counted(
         count = 0
     if isinstance(count, bool) or not isinstance(count, int | float) or count % 1:
         raise UnfitValue(f"{expression!r} is {described_kind(number)}, and no whole number")
-    values.setdefault("num", number)
-    found = speech().translated(*texts, int(count), meaning)
-    return _said(context, texts[count != 1], found, values)
+    count = int(count)
+    values.setdefault("num", count)
+    found = speech().translated(*texts, count, meaning)
+    return _said(context, texts[abs(count) != 1], found, values)
 
 
 def _said(context: Context, text: Any, translated: str | None, values: Mapping[str, Any]) -> str:
     """A text with its values. What a template or a catalogue has written is not escaped, as all
     that stands in a template; a value is, and so is a text that comes from a value."""
-    is_escaped = context.eval_ctx.autoescape
+    is_escaped, is_own = context.eval_ctx.autoescape, isinstance(text, Markup)
     escape = _escape_of(context) if is_escaped else str
-    if translated is None and not isinstance(text, Markup):
-        return escape(text)
+    if translated is None and not is_own:
+        translated = escape(text)
+        if not values:  # it is no text with placeholders
+            return translated
 
-    def filled(found: Any) -> str:
+    def filled(found: re.Match[str]) -> str:
         name = found["name"]
         if name is None:
             return "%"
-        if name not in values:
+        if name in values:
+            return escape(values[name])
+        if is_own:
             raise UnfitValue(f"the text has %({name})s, and no value for it; write {name}=…")
-        return escape(values[name])
+        return found[0]
 
-    said = PLACEHOLDER.sub(filled, str(text) if translated is None else translated)
+    said = PLACEHOLDER.sub(filled, str(text) if translated is None else str(translated))
     if not is_escaped:
         return said
     if context.environment.writes_json:  # type: ignore[attr-defined]
@@ -126,7 +131,7 @@ def _escape_of(context: Context) -> Callable[[Any], str]:
 
 
 def _for_json(found: re.Match[str]) -> str:
-    return found[0] if found[0][0] == "\\" else json.dumps(found[0])[1:-1]
+    return found[0] if found[0][1:] else json.dumps(found[0])[1:-1]
 
 
 FUNCTIONS = {

@@ -155,3 +155,18 @@ def test_a_translator_s_round(tmp_path: Path) -> None:
     assert json.loads(checked.stdout)[0]["added"] == ["Something else"]
     assert catalogue.read_text() == translated
     assert not [name for name in os.listdir(catalogue.parent) if name.startswith(".")]
+
+
+def test_a_catalogue_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    shared, catalogue = tmp_path / "it.po", tmp_path / "templates" / path_of("it")
+    _save(tmp_path / "templates" / "t.jinja2", "{{ _('Hello') }}")
+    _save(shared, po({"Bye": "Addio"}))
+    catalogue.parent.mkdir(parents=True)
+    catalogue.symlink_to(shared)
+
+    ran = run_command(
+        "templates", "messages", settings={"templates_dir": "templates"}, cwd=tmp_path
+    )
+
+    assert (ran.returncode, catalogue.is_symlink()) == (0, True)
+    assert 'msgid "Hello"' in shared.read_text()

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.templates.formats import FUNCTIONS
+from adapters.templates.languages import speech
 from adapters.templates.values import UnfitValue
-from domain.errors import FailureReason
+from domain.errors import FailureReason, Permanent
 from tests.unit.templates.conftest import Folder, render
 
 NO_CONTEXT: Any = None  # these filters do not use it
@@ -32,6 +33,9 @@ def _written(folder: Folder, source: str, value: Any = None, **request: Any) -> 
         ("{{ v|date }}", "2026-07-31", "31 lug 2026"),
         ("{{ v|date }}", "2026-07-31T22:30:00", "1 ago 2026"),
         ("{{ v|date }}", "2026-07-31 22:30", "1 ago 2026"),
+        ("{{ v|date(timezone='America/New_York') }}", "2026-07-31T00:00:00", "31 lug 2026"),
+        ("{{ v|date(timezone='America/New_York') }}", "2026-07-31 00:00:00.000", "31 lug 2026"),
+        ("{{ v|date(timezone='America/New_York') }}", "2026-07-31T00:00:00Z", "30 lug 2026"),
         ("{{ v|date }}", 1785537000, "1 ago 2026"),
         ("{{ v|date }}", 1785537000.5, "1 ago 2026"),
         ("{{ now|date }}", None, "31 gen 2026"),
@@ -177,3 +181,27 @@ def test_any_value_is_written_or_refused_with_its_name(name: str, value: Any, ta
     except UnfitValue as refused:
         said = str(refused).partition("'v.w'")[1]
     assert said
+
+
+def test_a_filter_that_is_chosen_at_run_time_writes_the_message_s_language(folder: Folder) -> None:
+    folder.write({"t/text.jinja2": "{{ ['2026-01-31']|map(how, 'full')|first }}"})
+    templates = folder.load()
+
+    said = [
+        render(templates, "t", {"how": "date"}, locale=locale).parts["text"]
+        for locale in ("it", "de", None)
+    ]
+
+    assert said == [
+        "sabato 31 gennaio 2026",
+        "Samstag, 31. Januar 2026",
+        "Saturday, January 31, 2026",
+    ]
+
+
+def test_after_a_rendering_no_language_is_left(folder: Folder) -> None:
+    assert _written(folder, "{{ v|number }}", 1.5, locale="it") == "1,5"
+    with pytest.raises(Permanent):
+        _written(folder, "{{ v|number }}", "x", locale="it")
+
+    assert speech().locale is None

@@ -50,3 +50,17 @@ def test_a_translated_subject_is_one_line(folder: Folder) -> None:
 
     assert folder.render("a", locale="it").subject == "Ordine Bcc: x@y"
     assert folder.render("a").subject == "Order"
+
+
+@pytest.mark.parametrize("choice", ["{% include name %}", "{% include ['x.jinja2', 'm.jinja2'] %}"])
+def test_a_subject_is_translated_where_the_texts_are_in_a_file_that_is_chosen(
+    folder: Folder, choice: str
+) -> None:
+    catalogue = po({"Order": "Ordine", "Hi": "Ciao"})
+    toml = 'subject = "Order"'
+    folder.write({"a/html.jinja2": choice, "a/template.toml": toml, path_of("it"): catalogue})
+    folder.write({"m.jinja2": "{{ _('Hi') }}"})
+
+    content = folder.render("a", {"name": "m.jinja2"}, locale="it")
+
+    assert (content.subject, content.parts["html"]) == ("Ordine", "Ciao")

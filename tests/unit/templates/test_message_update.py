@@ -195,3 +195,48 @@ def test_lint_warns_of_texts_without_a_translation(folder: Folder) -> None:
         "1 of 2 texts have no translation, the first is 'Bye' in t/text.jinja2 line 2; "
         "dispatcher templates messages writes them here"
     )
+
+
+RUSSIAN = (
+    "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : "
+    "n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);"
+)
+FRENCH = "nplurals=3; plural=(n == 0 || n == 1) ? 0 : n != 0 && n % 1000000 == 0 ? 1 : 2;"
+
+
+@pytest.mark.parametrize(
+    ("tag", "plural", "forms", "untranslated"),
+    [
+        ("ru", RUSSIAN, ("a", "", "c"), 1),
+        ("ru", RUSSIAN, ("", "b", "c"), 1),
+        ("ru", RUSSIAN, ("a", "b", "c"), 0),
+        ("fr", FRENCH, ("a", "", "c"), 0),
+    ],
+)
+def test_a_form_that_numbers_take_is_missed(
+    folder: Folder, tag: str, plural: str, forms: tuple[str, ...], untranslated: int
+) -> None:
+    header = po({}).replace("nplurals=2; plural=(n != 1);", plural)
+    folder.write(
+        {
+            "t/text.jinja2": "{{ n|plural('file', 'files') }}",
+            path_of(tag): po({("file", "files"): forms}, header),
+        }
+    )
+
+    found = lint(folder.root, render_options(settle=0.0), NOW)
+    warned = [one.text for one in found if "no translation" in one.text]
+
+    assert len(warned) == untranslated
+    assert _updated(folder).untranslated == untranslated
+
+
+@pytest.mark.parametrize("locales", [(), ("it",)])
+@pytest.mark.parametrize("text", ["{{ _('Hi') }}", "no text to translate"])
+def test_a_catalogue_that_is_not_utf_8_is_named_and_never_written_over(
+    folder: Folder, text: str, locales: tuple[str, ...]
+) -> None:
+    folder.write({"t/text.jinja2": text, "u.jinja2": "u", IT: b'msgid "Hi"\nmsgstr "Citt\xe0"\n'})
+
+    with pytest.raises(TemplateSetBroken, match=r"messages\.po line 2: is not UTF-8"):
+        updated_catalogues(folder.load().snapshot, locales)

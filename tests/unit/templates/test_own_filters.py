@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.templates.lint import lint
+from domain.errors import FailureReason
 from domain.events import TemplatesChanged
 from tests.contracts.template_renderer import NOW
 from tests.support.rendering import render_options
@@ -122,8 +123,52 @@ def test_a_changed_file_is_taken_with_its_set(folder: Folder) -> None:
 
 
 def test_a_filter_is_called_for_each_mail_and_never_while_compiling(folder: Folder) -> None:
-    source = "calls = []\ndef count(v):\n    calls.append(v)\n    return len(calls)"
-    folder.write({"t/text.jinja2": "{{ 'x'|count }}", "filters.py": source})
+    source = "calls = []\ndef times(v):\n    calls.append(v)\n    return len(calls)"
+    folder.write({"t/text.jinja2": "{{ 'x'|times }}", "filters.py": source})
     templates = folder.load(**ON)
 
     assert [render(templates, "t").parts["text"] for _ in range(2)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["date", "plural", "nl2br", "join", "e", "escape", "safe"])
+def test_a_filter_that_there_is_already_is_a_fault(folder: Folder, name: str) -> None:
+    folder.write({"t.jinja2": "t", "filters.py": f"\ndef {name}(v):\n    return v\n"})
+
+    [fault] = folder.load(**ON).snapshot.faults
+
+    assert fault == (
+        f"filters.py line 2: there is a filter {name!r} already; "
+        f"give the function another name, or _{name}"
+    )
+
+
+@pytest.mark.parametrize(
+    "source", ["def leave(n): raise SystemExit(3)", "def leave(n):\n yield n\n raise SystemExit(3)"]
+)
+def test_a_filter_that_ends_the_program_fails_its_mail(folder: Folder, source: str) -> None:
+    folder.write({"t/text.jinja2": "{{ 1|leave|list }}", "filters.py": source})
+
+    error = folder.failure("t", options=ON)
+
+    assert error.reason is FailureReason.TEMPLATE_ERROR
+    assert str(error).startswith("SystemExit: 3 at filters.py line ")
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [("context", "Context"), ("eval_context", "EvalContext"), ("environment", "_Sandbox")],
+)
+def test_a_filter_that_asks_for_jinja_s_own_is_not_called_while_compiling_either(
+    folder: Folder, given: str, kind: str
+) -> None:
+    source = (
+        f"from jinja2 import pass_{given} as ask\ncalls = []\n@ask\ndef counted(given, value):\n"
+        "    calls.append(value)\n    return f'{type(given).__name__} {len(calls)}'\n"
+    )
+    folder.write({"t/text.jinja2": "{{ 1|counted }}", "filters.py": source})
+    templates = folder.load(**ON)
+
+    first, second = (render(templates, "t").parts["text"] for _ in range(2))
+
+    assert first == f"{kind} 1"
+    assert second == f"{kind} 2"

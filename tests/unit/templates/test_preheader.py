@@ -107,6 +107,15 @@ def test_the_line_is_that_of_the_text_within_the_file(folder: Folder) -> None:
          " 'preheader'?")),
         ("\npreheader = '{{ name '", ("a/template.toml line 2: unexpected end of template, expected"
          " 'end of print statement'.")),
+        ("[preheader]\nit = 'x'\nIT = 'y'", ("a/template.toml: preheader: 'IT' is there twice;"
+         " keep one")),
+        ("[preheader]\nit-IT = 'x'\nit_it = 'y'", ("a/template.toml: preheader: 'it_it' is there"
+         " twice; keep one")),
+        *((f'\npreheader = "{source}"', ("a/template.toml line 2: a text of template.toml takes"
+           " nothing from another file; write it out"))
+          for source in ("{% include 'a/html.jinja2' %}", "{% include name ignore missing %}",
+                         "{% import 'x.jinja2' as x %}", "{% from name import x %}",
+                         "{% extends 'a/html.jinja2' %}")),
         ("preheader = '{{ name | nope }}'", ("a/template.toml line 1: No filter named 'nope'."
          " Remove it, or use a filter that there is.")),
     ],

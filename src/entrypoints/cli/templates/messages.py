@@ -76,7 +76,8 @@ def _say(update: CatalogueUpdate) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Put the file there whole, by rename, unless it is there already."""
+    """Put the file there whole, by rename, unless it is there already. A link stays a link."""
+    path = path.resolve()
     if path.is_file() and path.read_text("utf-8") == text:
         return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
