@@ -14,7 +14,7 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from adapters.templates.keys_read import ASK_FOR_IT, WITH_DEFAULT, keys_read
+from adapters.templates.keys_read import ASK_FOR_IT, WITH_DEFAULT, keys_read, walked_through
 from adapters.templates.messages import GETTEXT
 from adapters.templates.snapshot import CompiledTemplate, Snapshot
 from domain.notification import InvalidNotification, JsonValue, Recipient
@@ -80,6 +80,15 @@ class Example:
             timezone=texts.get("timezone"),
             now=now,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The paths of keys that must be there, where no value lacks them; and those of objects whose
+    keys may be any."""
+
+    needed: Collection[str]
+    free: Collection[str]
 
 
 class ExampleBroken(ValueError):
@@ -184,9 +193,9 @@ def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> 
     """
     examples = [example.parameters for example in examples_of(snapshot, template)]
     variables = variables_of(snapshot, template)
-    trees = _trees_of(snapshot, template) if is_strict else []
-    needed, keys = _needed(trees), keys_read(trees)
-    read = sorted(variables.intersection(needed))
+    trees = _trees_of(snapshot, template)
+    keys = _Keys(needed=keys_read(trees) if is_strict else (), free=walked_through(trees))
+    read = sorted(variables.intersection(_needed(trees) if is_strict else ()))
     required = [name for name in read if all(name in e for e in examples)]
     return {
         "$schema": _DIALECT,
@@ -223,9 +232,9 @@ def _needed(trees: Iterable[nodes.Template]) -> set[str]:
     return read - asked
 
 
-def _of(values: Sequence[JsonValue], path: str, needed: Collection[str]) -> dict[str, Any]:
+def _of(values: Sequence[JsonValue], path: str, known: _Keys) -> dict[str, Any]:
     """What all these values have in common; everything where there is no value. `path`: where they
-    are. `needed`: the paths of the keys that must be there, where no value lacks them."""
+    are."""
     if not values:
         return {}
     schema: dict[str, Any] = {}
@@ -233,14 +242,18 @@ def _of(values: Sequence[JsonValue], path: str, needed: Collection[str]) -> dict
     if "number" in types and "integer" in types:
         types.remove("integer")
     schema["type"] = types[0] if len(types) == 1 else types
-    if objects := [value for value in values if isinstance(value, Mapping)]:
+    objects = [value for value in values if isinstance(value, Mapping)]
+    if path in known.free and any(objects):
+        inner = [value for one in objects for value in one.values()]
+        schema["additionalProperties"] = _of(inner, f"{path}.*", known)
+    elif objects:
         keys = dict.fromkeys(key for one in objects for key in one)
         schema["properties"] = {
-            key: _of([o[key] for o in objects if key in o], f"{path}.{key}", needed) for key in keys
+            key: _of([o[key] for o in objects if key in o], f"{path}.{key}", known) for key in keys
         }
-        read = (key for key in keys if f"{path}.{key}" in needed)
+        read = (key for key in keys if f"{path}.{key}" in known.needed)
         if required := sorted(key for key in read if all(key in one for one in objects)):
             schema["required"] = required
     if items := [item for one in values if isinstance(one, list) for item in one]:
-        schema["items"] = _of(items, f"{path}[]", needed)
+        schema["items"] = _of(items, f"{path}[]", known)
     return schema

@@ -13,6 +13,9 @@ ASK_FOR_IT = frozenset(("defined", "undefined"))
 
 _MOST_STEPS = 10  # from the variable of a loop to that of the loop around it, and so on
 
+_PAIRS = frozenset(("items", "values", "keys", "dictsort"))
+"""Methods and filters that give all that an object has."""
+
 Origins = Mapping[str, str]
 
 
@@ -37,6 +40,36 @@ def keys_read(trees: Iterable[nodes.Template]) -> set[str]:
     return read - asked
 
 
+def walked_through(trees: Iterable[nodes.Template]) -> set[str]:
+    """The paths of objects of which a template takes whatever keys they have, and names none:
+    `extra` of `for key, value in extra.items()`."""
+    trees = list(trees)
+    origins = _origins(trees)
+    walked = {
+        path
+        for tree in trees
+        for node in tree.find_all((nodes.For, nodes.Call, nodes.Filter))
+        if (path := _path(_all_of(node) or getattr(node, "iter", None), origins))
+    }
+    named = {
+        path.rpartition(".")[0]
+        for tree in trees
+        for one in tree.find_all((nodes.Getattr, nodes.Getitem))
+        if getattr(one, "attr", "") not in _PAIRS and (path := _path(one, origins))
+    }
+    return walked - named
+
+
+def _all_of(node: nodes.Node | None) -> nodes.Node | None:
+    """The object of which this gives all keys or values."""
+    match node:
+        case nodes.Call(node=nodes.Getattr(node=value, attr=name)) if name in _PAIRS:
+            return value
+        case nodes.Filter(node=value, name=name) if name in _PAIRS:
+            return value
+    return None
+
+
 def _origins(trees: Iterable[nodes.Template]) -> Origins:
     """What each variable of a loop or a `set` stands for; a name with several meanings is left
     out."""
@@ -49,12 +82,13 @@ def _origins(trees: Iterable[nodes.Template]) -> Origins:
 
 def _made(tree: nodes.Template) -> Iterator[tuple[str, nodes.Node, str]]:
     for node in tree.find_all((nodes.For, nodes.Assign)):
-        target = getattr(node, "target", None)
-        if isinstance(target, nodes.Name):
-            if isinstance(node, nodes.For):
-                yield target.name, node.iter, "[]"
-            elif isinstance(node, nodes.Assign):
-                yield target.name, node.node, ""
+        match node:
+            case nodes.For(target=nodes.Name(name=name), iter=values):
+                yield name, values, "[]"
+            case nodes.For(target=nodes.Tuple(items=[_, nodes.Name(name=name)]), iter=pairs):
+                yield name, _all_of(pairs) or pairs, ".*"
+            case nodes.Assign(target=nodes.Name(name=name), node=value):
+                yield name, value, ""
 
 
 def _path(node: nodes.Node | None, origins: Origins) -> str:

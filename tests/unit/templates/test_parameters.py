@@ -59,6 +59,40 @@ def test_what_only_an_example_has_is_known_and_not_required(tmp_path: Path) -> N
     assert schema["properties"]["subject"] == {"type": "integer"}
 
 
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for key, value in extra.items()",
+        "for key, value in extra | dictsort",
+        "for value in extra.values()",
+        "for key in extra",
+    ],
+)
+def test_an_object_that_is_walked_through_may_have_any_keys(tmp_path: Path, loop: str) -> None:
+    schema = schema_of(
+        tmp_path, f"{{% {loop} %}}{{% endfor %}}", {"extra": {"a": 1}}, {"extra": {"b": "x"}}
+    )
+
+    values = {"type": ["integer", "string"]}
+    assert schema["properties"]["extra"] == {"type": "object", "additionalProperties": values}
+
+
+def test_a_value_of_such_an_object_needs_what_is_read_of_it(tmp_path: Path) -> None:
+    text = "{% for key, value in extra.items() %}{{ value.x }}{% endfor %}"
+
+    schema = schema_of(tmp_path, text, {"extra": {"a": {"x": 1, "y": 2}}})
+
+    assert schema["properties"]["extra"]["additionalProperties"]["required"] == ["x"]
+
+
+def test_an_object_of_which_a_key_is_named_has_the_keys_of_the_examples(tmp_path: Path) -> None:
+    text = "{{ extra.a }}{% for key in extra %}{{ key }}{% endfor %}"
+
+    schema = schema_of(tmp_path, text, {"extra": {"a": 1, "b": 2}})
+
+    assert schema["properties"]["extra"]["properties"].keys() == {"a", "b"}
+
+
 def test_a_default_in_one_place_does_not_help_in_another(tmp_path: Path) -> None:
     schema = schema_of(tmp_path, "{{ note | default('') }}{{ note }}")
 
@@ -120,7 +154,7 @@ ORDER = {"total": 1, "lines": [{"name": "a", "price": 2}, {"name": "b", "price":
             None,
         ),
         ("{% set a = b %}{% set b = a %}{{ a.total }}{{ order }}", None, None),
-        ("{% for l in order.values() %}{{ l.name }}{% endfor %}", None, None),
+        ("{% for l in order.get('lines') %}{{ l.name }}{% endfor %}", None, None),
     ],
 )
 def test_what_is_read_within_an_object_is_required(
