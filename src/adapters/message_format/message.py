@@ -132,7 +132,7 @@ def decode(
     seed: str | None = "",
 ) -> DecodedMessage:
     """Decode and check a message. `channel`: its queue's, where the message names none; `rules`:
-    what is a fault. `properties`: how to read the body, and the key where the message has no `id`.
+    what is a fault. `properties`: how to read the body, and what stands for an absent field.
     `seed` distinguishes a message without an id from equal ones; None: it gets one. Raises
     MalformedMessage with every fault found, each beginning with the field's name."""
     if len(body) > rules.max_body:
@@ -141,8 +141,7 @@ def decode(
         )
     plain = plain_body(body, properties, rules.max_body)
     fields = loads_object(plain)
-    wire = _read(fields, channel, rules)
-    _check_whole(wire, rules)
+    wire = _read(fields, channel, rules, properties.priority)
     given_id = wire.id or properties.message_id
     key = given_id or content_key(body)
     name = given_id or key[:_SHORT_KEY]
@@ -170,15 +169,21 @@ def content_key(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _read(fields: Mapping[str, JsonValue], channel: str, rules: MessageRules) -> WireMessage:
+def _read(
+    fields: Mapping[str, JsonValue], channel: str, rules: MessageRules, priority: int | None
+) -> WireMessage:
     reading = Reading(channel, rules, so_far={})
     try:
-        return MESSAGE.read(fields, reading.so_far, reading)
+        wire = MESSAGE.read(fields, reading.so_far, reading)
     except Faults as error:
         texts = [f"{place}: {text}" for place, text in error.found]
         if any(text == IS_REQUIRED for _, text in error.found):
             texts += hints(_meant(fields))
         raise MalformedMessage(texts) from None
+    _check_whole(wire, rules)
+    if wire.priority is None and priority:  # 0 is what many clients set unasked
+        wire = replace(wire, priority=priority)
+    return wire
 
 
 def _unknown(fields: Mapping[str, JsonValue]) -> tuple[str, ...]:

@@ -63,6 +63,49 @@ def test_a_broken_list_at_the_start_is_a_fault_of_the_configuration(tmp_path: Pa
         assert line in " ".join(doctor.split())
 
 
+def test_in_production_a_list_that_is_lost_stops_the_start_and_the_first_command_makes_one(
+    tmp_path: Path,
+) -> None:
+    servers = {"broker_url": "amqp://127.0.0.1:1", "email_url": "smtp://127.0.0.1:1"}
+    desk = Desk(tmp_path, env="production", **servers)
+    for command in (("worker",), ("suppress", "list"), ("suppress", "remove", ANN)):
+        said = desk.command(*command, code=78)
+        assert f"DISPATCHER_SUPPRESSIONS: {desk.list} is missing; put it back" in said
+
+    desk.command("suppress", "add", ANN, BOB)
+    assert [one["address"] for one in desk.command("suppress", "list", "--json")] == [ANN, BOB]
+    desk.command("suppress", "remove", "--all", "--yes")
+    assert desk.command("suppress", "list", "--json") == []
+    desk.list.write_text("")
+    said = desk.command("worker", code=78)
+
+    assert f"DISPATCHER_SUPPRESSIONS: {desk.list}: holds no address; put the list back" in said
+
+
+def test_what_a_queue_has_added_stays_though_an_editor_saves_an_older_list(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.list.write_text(f"{BOB}\n")
+    with desk.worker() as worker:
+        desk.publish({"address": ANN, "reason": "550 gone"}, "email.suppress")
+        worker.wait_for("address suppressed")
+        desk.list.write_text(f"{BOB}\n# saved by an editor that was opened before\n")
+        worker.wait_for("suppressions changed")
+        desk.publish(a_note([ANN, BOB, "cy@example.com"]))
+        worker.wait_for("notification dead-lettered")
+        worker.wait_until(lambda: "cy@example.com" in desk.written_to)
+        assert worker.terminate() == 0
+
+    assert desk.written_to == {"cy@example.com"}
+
+
+def test_the_demo_asks_no_list(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, suppressions="redis://127.0.0.1:1/0")
+    del desk.settings["templates_dir"]
+    (tmp_path / "templates").rename(tmp_path / "others")  # it brings its own
+
+    assert "sent: " in desk.command("demo")
+
+
 def test_an_address_that_is_published_is_on_the_list_once_its_message_is_acked(
     tmp_path: Path,
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.support.rabbit import Broker, Peer
 from tests.support.redis_server import RedisServer
@@ -68,3 +69,23 @@ def test_on_rabbitmq_a_bounce_handler_publishes_to_the_queue_next_to_it(
     assert desk.command("topology", "check", "--json") == []
     states = {one["queue"]: one for one in desk.command("status", "--json")}
     assert (states[f"{queue}.suppress"]["ready"], states[f"{queue}.suppress"]["dead"]) == (0, 1)
+
+
+def test_what_never_matches_and_what_may_be_lost_on_redis_is_shown(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    desk = Desk(tmp_path, suppressions=own_redis.url)
+    assert "make sure that no list was lost" in " ".join(desk.command("doctor").split())
+    with Redis.from_url(own_redis.url) as redis:
+        redis.hset("dispatcher:suppressions", "email:Ann@Example.com", "by hand")
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+    desk.command("suppress", "add", BOB)
+
+    listed = desk.command("suppress", "list")
+    doctor = " ".join(desk.command("doctor").split())
+
+    assert "! Ann@Example.com" in listed
+    assert f"! {BOB}" not in listed
+    assert "an address marked with ! never matches" in listed
+    assert "1 of them never match as they are written" in doctor
+    assert "a full server drops addresses from the list" in doctor

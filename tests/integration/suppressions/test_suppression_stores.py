@@ -95,3 +95,44 @@ class TestRedisSuppressions(SuppressionStoreContract):
             assert found == an_entry(reason="", since=None)
 
         asyncio.run(scenario())
+
+    def test_a_server_that_may_drop_entries_says_so(self, own_redis: RedisServer) -> None:
+        from redis import Redis
+
+        from adapters.redis.suppressions import RedisSuppressions
+
+        async def may_evict() -> bool:
+            store = RedisSuppressions(Secret(own_redis.url))
+            try:
+                return await store.may_evict()
+            finally:
+                await store.close()
+
+        with Redis.from_url(own_redis.url) as redis:
+            redis.config_set("maxmemory-policy", "noeviction")
+            assert not asyncio.run(may_evict())
+            redis.config_set("maxmemory-policy", "allkeys-lru")
+
+        assert asyncio.run(may_evict())
+
+    def test_a_field_that_is_no_text_is_listed_with_the_others(
+        self, own_redis: RedisServer
+    ) -> None:
+        from redis import Redis
+
+        from adapters.redis.suppressions import RedisSuppressions
+
+        with Redis.from_url(own_redis.url) as redis:
+            redis.delete("dispatcher:suppressions")
+            redis.hset("dispatcher:suppressions", b"email:\xff@example.com", "")
+
+        async def scenario() -> None:
+            store = RedisSuppressions(Secret(own_redis.url))
+            (found,) = await store.entries()
+            await store.close()
+            assert (found.channel, found.address) == (
+                "email",
+                "\N{REPLACEMENT CHARACTER}@example.com",
+            )
+
+        asyncio.run(scenario())

@@ -9,7 +9,8 @@ import pytest
 from adapters.dead_letters.rehearsal import Forecast, Rehearsal
 from adapters.inbound.contract import DeadCopy
 from domain.errors import DeliveryError, FailureReason, Permanent
-from tests.fakes import NOON
+from domain.suppressions import Suppression, SuppressionAccess
+from tests.fakes import NOON, FakeSuppressions
 from tests.unit.inbound.office import GOOD, Copies, Office, past, seen
 
 INVALID = Permanent("ann is no address", reason=FailureReason.RECIPIENT_INVALID)
@@ -127,3 +128,19 @@ def test_field_8_9_a_channel_of_its_own_queue_that_is_set_up_elsewhere_is_judged
     assert forecast(office, GOOD) == Forecast(sent=1)
     fault = forecast(office, GOOD | {"parameters": {}}).fault or ""
     assert fault.startswith("template_undefined: ")
+
+
+@pytest.mark.parametrize("is_here", [True, False], ids=["channel here", "channel elsewhere"])
+def test_who_is_on_the_list_of_suppressions_is_foretold(is_here: bool) -> None:
+    office = Office()
+    entry = Suppression(channel="email", address="ann@example.com")
+    office.dispatcher.suppressions = SuppressionAccess(
+        FakeSuppressions({entry.key: entry}), lambda _, a: a, office.clock, office.observer
+    )
+    if not is_here:
+        office.dispatcher.senders = {"slack": office.dispatcher.senders["slack"]}
+
+    foretold = forecast(office, GOOD | {"to": ["ann@example.com", "bob@example.com"]})
+
+    assert (foretold.sent, foretold.refused) == (1, 1)
+    assert (foretold.fault or "").startswith("suppressed: the address is suppressed")

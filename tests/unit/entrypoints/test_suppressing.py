@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from adapters.channels import CHANNELS
 from adapters.channels.email.headers import parse_address
-from domain.suppressions import SuppressionsUnavailable
+from adapters.secret import Secret
+from domain.suppressions import Suppression, SuppressionsUnavailable
 from entrypoints.cli.about import value_of
 from entrypoints.cli.app import UNAVAILABLE, explained
 from entrypoints.cli.suppress import command
 from entrypoints.settings import SettingsInvalid
-from entrypoints.suppressing import canonical_address, suppression_store
+from entrypoints.suppressing import canonical_address, is_canonical, suppression_store
 from tests.unit.entrypoints.loading import RABBIT, faults, load
 
 EMAIL = {**RABBIT, "DISPATCHER_EMAIL_URL": "smtp://relay.example.org"}
@@ -102,6 +103,20 @@ def test_a_broken_file_stops_the_start_and_names_each_line(tmp_path: Path) -> No
     assert [f[: len(b)] for f, b in zip(refused.value.faults, begins, strict=True)] == begins
 
 
+def test_in_production_a_list_that_is_missing_stops_the_start_and_says_how_to_make_one(
+    tmp_path: Path,
+) -> None:
+    url = Secret(str(tmp_path / "list"))
+    suppression_store(url)
+
+    with pytest.raises(SettingsInvalid) as refused:
+        suppression_store(url, is_production=True)
+
+    [fault] = refused.value.faults
+    assert fault.startswith(f"DISPATCHER_SUPPRESSIONS: {tmp_path / 'list'} is missing; put it back")
+    assert "dispatcher suppress add" in fault
+
+
 @pytest.mark.parametrize(
     ("channel", "one", "other"),
     [
@@ -112,6 +127,8 @@ def test_a_broken_file_stops_the_start_and_names_each_line(tmp_path: Path) -> No
         ("slack", "#Orders", "#orders"),
         ("slack", "Ann@Example.com", "ann@example.com"),
         ("webhook", "https://Hooks.example.org/a", "https://hooks.example.org:443/a"),
+        ("webhook", "https://hooks.example.org./a#b", "https://hooks.example.org/a"),
+        ("webhook", "https://hooks.example.org/%7ea?b=%2f", "https://hooks.example.org/~a?b=%2F"),
         ("apprise", "OPS", "ops"),
     ],
 )
@@ -139,6 +156,7 @@ def test_what_is_seen_at_one_glance_is_what_the_whole_check_says(address: str) -
         ("telegram", "42", "-42"),
         ("webhook", "https://hooks.example.org/a", "https://hooks.example.org/A"),
         ("webhook", "https://hooks.example.org/a", "https://hooks.example.org:8443/a"),
+        ("webhook", "https://hooks.example.org/a/b", "https://hooks.example.org/a%2Fb"),
     ],
 )
 def test_two_addresses_stay_two(channel: str, one: str, other: str) -> None:
@@ -147,7 +165,14 @@ def test_two_addresses_stay_two(channel: str, one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("channel", "address"),
-    [("email", "ann"), ("telegram", "ann"), ("fax", "1"), ("slack", "two words"), ("apprise", "")],
+    [
+        ("email", "ann"),
+        ("telegram", "ann"),
+        ("fax", "1"),
+        ("slack", "two words"),
+        ("slack", "old-orders"),
+        ("apprise", ""),
+    ],
 )
 def test_what_is_no_address_of_the_channel_is_refused(channel: str, address: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -169,6 +194,14 @@ def test_what_is_canonical_stays_as_it_is(name: str) -> None:
 
 def test_a_list_that_is_away_is_an_unavailable_service() -> None:
     assert explained(SuppressionsUnavailable("redis is away")) == (["redis is away"], UNAVAILABLE)
+
+
+def test_an_entry_that_never_matches_is_known_by_its_form() -> None:
+    entries = [("email", "ann@example.com"), ("email", "Ann@Example.com"), ("fax", "1")]
+
+    made = [Suppression(channel=channel, address=address) for channel, address in entries]
+
+    assert [is_canonical(one) for one in made] == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def _check_address(address: str, settings: SlackSettings) -> None:
 
 
 def _canonical(address: str) -> str:
+    is_email(address)  # raises where it is no address
     return address if is_id(address) else address.lower()
 
 

@@ -10,6 +10,8 @@ from domain.errors import FailureReason, Permanent
 _PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65535
 _HOST = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?", re.ASCII)  # RFC 1035 2.3.1, and `_`
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[\w.~-]", re.ASCII)  # RFC 3986 2.3
 
 
 def url_of(address: str) -> httpx2.URL:
@@ -32,10 +34,17 @@ def url_of(address: str) -> httpx2.URL:
 
 
 def canonical_url(address: str) -> str:
-    """The URL with scheme and host in small letters, without its scheme's own port. Raises
-    Permanent."""
+    """The URL in the one form that all URLs of the same place share (RFC 3986 6.2.2 and 6.2.3).
+    Raises Permanent."""
     url = url_of(address)
-    return str(url.copy_with(port=None) if url.port == _PORTS[url.scheme] else url)
+    port = None if url.port == _PORTS[url.scheme] else url.port
+    whole = str(url.copy_with(host=url.host.rstrip("."), port=port, fragment=None))
+    return _ESCAPE.sub(_as_short_as_can_be, whole)
+
+
+def _as_short_as_can_be(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if _UNRESERVED.fullmatch(character) else escape[0].upper()
 
 
 def port_of(url: httpx2.URL) -> int:
