@@ -87,10 +87,8 @@ def updated_catalogues(snapshot: Snapshot, locales: Iterable[str]) -> list[Catal
     """The catalogues that there are, and those of `locales`, a tag each, with the texts of the
     templates. Raises TemplateSetBroken."""
     found = messages_of(snapshot)
-    paths = {fault: fault.partition(": ")[0].partition(" line ")[0] for fault in snapshot.faults}
-    unread = [one for one, path in paths.items() if tag_of(path) and path not in snapshot.texts]
-    if unread:
-        raise TemplateSetBroken(tuple(unread))
+    if left_out := tuple(_left_out(snapshot)):
+        raise TemplateSetBroken(left_out)
     there = {tag: path for path in sorted(snapshot.texts) if (tag := tag_of(path))}
     for locale in locales:
         folder = locale.replace("-", "_")
@@ -106,6 +104,15 @@ def updated_catalogues(snapshot: Snapshot, locales: Iterable[str]) -> list[Catal
     if faults:
         raise TemplateSetBroken(tuple(faults))
     return updates
+
+
+def _left_out(snapshot: Snapshot) -> Iterator[str]:
+    """The fault of each catalogue that is not read, and of two for one language: what is in it
+    would be written over."""
+    for fault in snapshot.faults:
+        path, *more = fault.partition(": ")[0].split()
+        if tag_of(path) and ("and" in more or path not in snapshot.texts):
+            yield fault
 
 
 def _updated(

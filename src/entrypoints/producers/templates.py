@@ -4,7 +4,8 @@ from itertools import chain
 from typing import Any
 
 from adapters.templates import Snapshot
-from adapters.templates.inspection import ExampleBroken, parameters_schema
+from adapters.templates.inspection import ExampleBroken
+from adapters.templates.parameters import parameters_schema
 from domain.errors import DispatcherError
 from entrypoints.settings import variable
 

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
-from typing import cast
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,7 +82,7 @@ def test_a_panic_in_rust_is_an_error_as_others() -> None:
 
 
 def test_a_panic_makes_a_page_in_mjml_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mjml", cast("ModuleType", SimpleNamespace(mjml2html=_panics)))
+    monkeypatch.setitem(sys.modules, "mjml", SimpleNamespace(mjml2html=_panics))
 
     with pytest.raises(MjmlUnusable, match="cannot be read: index out of bounds"):
         html_of("<mjml></mjml>")

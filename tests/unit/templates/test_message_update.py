@@ -240,3 +240,12 @@ def test_a_catalogue_that_is_not_utf_8_is_named_and_never_written_over(
 
     with pytest.raises(TemplateSetBroken, match=r"messages\.po line 2: is not UTF-8"):
         updated_catalogues(folder.load().snapshot, locales)
+
+
+def test_of_two_catalogues_for_one_language_none_is_written(folder: Folder) -> None:
+    catalogue = po({"Hi": "Oi"})
+    folder.write({"t.jinja2": "{{ _('Hi') }}", "u.jinja2": "u"})
+    folder.write({path_of("pt_BR"): catalogue, path_of("pt-br"): catalogue})
+
+    with pytest.raises(TemplateSetBroken, match="both are one language; keep one"):
+        updated_catalogues(folder.load().snapshot, ())

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from adapters.templates.inspection import examples_of, parameters_schema
+from adapters.templates.inspection import examples_of
+from adapters.templates.parameters import parameters_schema
 from tests.support.rendering import templates_in
 
 SHIPPED = Path(__file__).resolve().parents[3] / "templates"

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from adapters.templates import Snapshot
-from adapters.templates.inspection import ExampleBroken, parameters_schema
+from adapters.templates.inspection import ExampleBroken
+from adapters.templates.parameters import parameters_schema
 from entrypoints.cli.app import template_names
 from entrypoints.cli.application import opened, print_json, words
 from entrypoints.cli.templates.schema_folder import (
