@@ -1,38 +1,21 @@
-"""What there is in a template set: templates, their parts, examples and variables; and the
-parameters that a template wants, as a JSON Schema (draft 2020-12)."""
+"""What there is in a template set: templates, their parts, examples and variables."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from types import NoneType
-from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from adapters.templates.compilation import Snapshot
-from adapters.templates.keys_read import ASK_FOR_IT, WITH_DEFAULT, keys_read, walked_through
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
 
 _ALWAYS_THERE = frozenset(("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE))
-GENERATED = "Written by `dispatcher templates schema`; a change by hand is lost."
-"""The comment in a parameters' schema, by which a file with one is known."""
-
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_TYPES: Mapping[type, str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    dict: "object",
-    list: "array",
-    NoneType: "null",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +61,6 @@ class Example:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """The paths of keys that must be there, where no value lacks them; and those of objects whose
-    keys may be any."""
-
-    needed: Collection[str]
-    free: Collection[str]
-
-
 class ExampleBroken(ValueError):
     """An example that is no sample message; the message names the file."""
 
@@ -123,12 +97,13 @@ def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
     What any of these files sets or imports itself is not among them. Raises KeyError for an unknown
     template.
     """
-    trees = _trees_of(snapshot, template)
+    trees = trees_of(snapshot, template)
     read = chain.from_iterable(map(meta.find_undeclared_variables, trees))
     return frozenset(read).difference(_ALWAYS_THERE, *map(_made_by, trees))
 
 
-def _trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
+def trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
+    """The syntax of its files, its layouts and includes counted in."""
     environment = jinja2.Environment(autoescape=True)
     sources = snapshot.templates[template].sources
     return [environment.parse(snapshot.texts[path]) for path in sources]
@@ -155,79 +130,3 @@ def _read_example(path: str, text: str | None) -> Example:
     if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
         raise ExampleBroken(f"{path}: must be an object, with an object in 'parameters'")
     return Example(name=Path(path).stem, path=path, message=message)
-
-
-def parameters_schema(snapshot: Snapshot, template: str, *, is_strict: bool) -> dict[str, Any]:
-    """What `parameters` of a message for this template looks like: what it reads, and what its
-    examples have beyond that, since a file that it names by a variable may read it.
-
-    Types are those of the examples. Required is, where undefined variables are an error
-    (`is_strict`), what is read without a default and is in every example; also within objects.
-    Raises KeyError for an unknown template, and ExampleBroken.
-    """
-    examples = [example.parameters for example in examples_of(snapshot, template)]
-    variables = variables_of(snapshot, template)
-    trees = _trees_of(snapshot, template)
-    keys = _Keys(needed=keys_read(trees) if is_strict else (), free=walked_through(trees))
-    read = sorted(variables.intersection(_needed(trees) if is_strict else ()))
-    required = [name for name in read if all(name in e for e in examples)]
-    return {
-        "$schema": _DIALECT,
-        "$comment": GENERATED,
-        "title": title_of(template),
-        "type": "object",
-        "required": required,
-        "properties": {
-            name: _of([e[name] for e in examples if name in e], name, keys)
-            for name in sorted(variables.union(*examples))
-        },
-        "examples": examples,
-    }
-
-
-def title_of(template: str) -> str:
-    """The title of its parameters' schema."""
-    return f"Parameters of the template {template}"
-
-
-def _needed(trees: Iterable[nodes.Template]) -> set[str]:
-    """Names that are read without a default, and never asked for with `is defined`."""
-    asked: set[str] = set()
-    read: set[str] = set()
-    for tree in trees:
-        tests = [one for one in tree.find_all(nodes.Test) if one.name in ASK_FOR_IT]
-        defaults = [one.node for one in tree.find_all(nodes.Filter) if one.name in WITH_DEFAULT]
-        asked.update(one.node.name for one in tests if isinstance(one.node, nodes.Name))
-        read.update(
-            one.name
-            for one in tree.find_all(nodes.Name)
-            if one.ctx == "load" and not any(one is other for other in defaults)
-        )
-    return read - asked
-
-
-def _of(values: Sequence[JsonValue], path: str, known: _Keys) -> dict[str, Any]:
-    """What all these values have in common; everything where there is no value. `path`: where they
-    are."""
-    if not values:
-        return {}
-    schema: dict[str, Any] = {}
-    types = sorted({_TYPES[type(value)] for value in values})
-    if "number" in types and "integer" in types:
-        types.remove("integer")
-    schema["type"] = types[0] if len(types) == 1 else types
-    objects = [value for value in values if isinstance(value, Mapping)]
-    if path in known.free and any(objects):
-        inner = [value for one in objects for value in one.values()]
-        schema["additionalProperties"] = _of(inner, f"{path}.*", known)
-    elif objects:
-        keys = dict.fromkeys(key for one in objects for key in one)
-        schema["properties"] = {
-            key: _of([o[key] for o in objects if key in o], f"{path}.{key}", known) for key in keys
-        }
-        read = (key for key in keys if f"{path}.{key}" in known.needed)
-        if required := sorted(key for key in read if all(key in one for one in objects)):
-            schema["required"] = required
-    if items := [item for one in values if isinstance(one, list) for item in one]:
-        schema["items"] = _of(items, f"{path}[]", known)
-    return schema
