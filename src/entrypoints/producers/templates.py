@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.templates import Snapshot
 from adapters.templates.inspection import ExampleBroken
-from adapters.templates.parameters import parameters_schema
+from adapters.templates.parameters_schema import parameters_schema
 from domain.errors import DispatcherError
 from entrypoints.settings import variable
 

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from adapters.templates.inspection import examples_of
-from adapters.templates.parameters import parameters_schema
+from adapters.templates.parameters_schema import parameters_schema
 from tests.support.rendering import templates_in
 
 SHIPPED = Path(__file__).resolve().parents[3] / "templates"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from adapters.templates.parameters import GENERATED, title_of
+from adapters.templates.parameters_schema import GENERATED, title_of
 
 SUFFIX = ".schema.json"
 

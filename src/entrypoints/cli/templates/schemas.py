@@ -6,7 +6,7 @@ import click
 
 from adapters.templates import Snapshot
 from adapters.templates.inspection import ExampleBroken
-from adapters.templates.parameters import parameters_schema
+from adapters.templates.parameters_schema import parameters_schema
 from entrypoints.cli.app import template_names
 from entrypoints.cli.application import opened, print_json, words
 from entrypoints.cli.templates.schema_folder import (
