@@ -1,7 +1,7 @@
 """Find what is wrong in a template folder before a message meets it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
@@ -15,15 +15,14 @@ from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
-    ExampleBroken,
     TemplateInfo,
-    examples_of,
+    examples_and_faults,
     list_templates,
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.values import NullUsed
-from domain.errors import Permanent
+from domain.errors import FailureReason, Permanent
 from domain.ports import RenderRequest
 
 Severity = Literal["error", "warning"]
@@ -88,18 +87,19 @@ def _of_template(
     now: datetime,
 ) -> Iterator[LintFinding]:
     path = min(min(files.values()) for files in info.parts.values())
-    try:
-        examples = examples_of(templates.snapshot, info.name)
-    except ExampleBroken as broken:
-        yield _from_fault(str(broken), info.name, templates.snapshot.texts)
-        return
-    if not examples:
+    examples, faults = examples_and_faults(templates.snapshot, info.name)
+    for fault in faults:
+        yield _from_fault(str(fault), info.name, templates.snapshot.texts)
+    if not examples and not faults:
         yield _warning(info, path, "has no example, so nothing shows that it renders")
         return
-    for example in examples:
-        for channel in info.channels:
-            request = example.request(info.name, channel, now)
-            yield from _of_example(templates, nulls, info, example, request)
+    for example, channel in product(examples, info.channels):
+        request = example.request(info.name, channel, now)
+        is_endless = yield from _of_example(templates, nulls, info, example, request)
+        if is_endless:
+            return  # the others would take as long
+    if faults:
+        return
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
         yield _warning(info, path, f"the variable {name!r} is in no example")
@@ -111,13 +111,14 @@ def _of_example(
     info: TemplateInfo,
     example: Example,
     request: RenderRequest,
-) -> Iterator[LintFinding]:
+) -> Generator[LintFinding, None, bool]:
+    """What is wrong with one example; returns whether it was stopped at a limit."""
     nulls.clear()
     try:
         content = templates.render(request)
     except Permanent as failure:
         yield _failed(info, example, failure, "error")
-        return
+        return failure.reason is FailureReason.TEMPLATE_LIMIT
     sent = templates.snapshot.channels.get(request.channel, ChannelParts())
     if sent.needs_subject and not content.subject:
         text = "the example gives no subject, and the template has none"
@@ -129,6 +130,7 @@ def _of_example(
     for null in nulls:
         met = render_failure(info.name, null, templates.snapshot.texts, request.parameters)
         yield _failed(info, example, met, "warning", "; lenient mode prints None")
+    return False
 
 
 def _failed(

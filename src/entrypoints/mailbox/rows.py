@@ -8,7 +8,7 @@ from functools import lru_cache
 from entrypoints.mailbox.captured import Captured, KeptFile
 
 _REMEMBERED = 5000  # rows
-_LONGEST = 16 * 1024  # characters; a longer text is read anew for each search
+_LONGEST = 16 * 1024  # characters; a longer text is read again for each search
 _TAG = re.compile(
     r"<(?:style|script)\b(?:.*?</(?:style|script)>|.*)|<[^<>]*>", re.DOTALL | re.IGNORECASE
 )
