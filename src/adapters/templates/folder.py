@@ -86,7 +86,7 @@ class TemplateFolder:
         self._look = FolderLook("", {})
         self._looked_at = 0.0
         self._taken: FolderLook | None = None
-        self._written: dict[str, float] = {}  # when it was last in place, of the monotonic clock
+        self._written: dict[str, float] = {}  # when each was last written in place
 
     def read(self) -> FileSet:
         """Read the whole set as it was at one moment. Raises TemplateSetBroken."""

@@ -80,8 +80,8 @@ class ExampleBroken(ValueError):
     """An example that is no sample message; the message names the file."""
 
 
-def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
-    """All templates by name."""
+def list_templates(snapshot: Snapshot, only: str = "") -> tuple[TemplateInfo, ...]:
+    """All templates by name, or the one of this name."""
     return tuple(
         TemplateInfo(
             name=name,
@@ -97,6 +97,7 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
             examples=tuple(template.entry.examples),
         )
         for name, template in sorted(snapshot.templates.items())
+        if only in ("", name)
     )
 
 

@@ -60,10 +60,9 @@ def lint_set(
     """The same for the set in use. `nulls`: the list that its options name. `only`: render the
     examples of this template alone."""
     findings = _of_files(templates.snapshot)
-    for info in list_templates(templates.snapshot):
-        if only in ("", info.name):
-            found = _of_template(templates, nulls, info, now)
-            findings += dict.fromkeys(found)  # what fails on two channels is said once
+    for info in list_templates(templates.snapshot, only):
+        found = _of_template(templates, nulls, info, now)
+        findings += dict.fromkeys(found)  # what fails on two channels is said once
     return findings
 
 

@@ -171,7 +171,7 @@ class Preview:
     ) -> Response:
         """The page of one example."""
         name, snapshot = view.name, view.templates.snapshot
-        [info] = (one for one in list_templates(snapshot) if one.name == name)
+        [info] = list_templates(snapshot, name)
         locales = sorted({*info.locales, *filter(None, (own, view.locale))})
         several = examples if len(examples) > 1 else ()
         channels = [await self._renderings.view(view, channel) for channel in info.channels]
