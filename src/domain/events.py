@@ -143,10 +143,12 @@ class TemplatesChanged:
 
 @dataclass(frozen=True, slots=True)
 class StylesNotInlined:
-    """The mails of a template go out as they are written: their styles could not be inlined."""
+    """The mails of a template go out as they are written: their styles could not be inlined.
+    `version`: that of the template set."""
 
     template: str
     error: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ EACH: tuple[Event, ...] = (
     TemplatesChanged(version="v1", faults=("a.jinja2: line 1",), is_refused=True),
     TemplatesChanged(version="v2", faults=("a.jinja2: line 1",), unknown=("b.txt",)),
     TemplatesChanged(version="v3"),
-    StylesNotInlined("welcome", "the page has too many rules"),
+    StylesNotInlined("welcome", "the page has too many rules", "v1"),
     UnknownCodeReceived("slack", "odd"),
     TurnAwaited("email", 1.5),
 )

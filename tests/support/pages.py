@@ -41,12 +41,18 @@ def ask(
     body: bytes = b"",
 ) -> PageAnswer:
     """Send one request, as a browser at HOST does; `headers` in lower case win over its own."""
-    return asyncio.run(_ask(app, target, method, {"host": HOST, **(headers or {})}, body))
+    return asyncio.run(answered(app, target, method, headers, body))
 
 
-async def _ask(
-    app: ASGIApp, target: str, method: str, headers: dict[str, str], body: bytes
+async def answered(
+    app: ASGIApp,
+    target: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
 ) -> PageAnswer:
+    """The same while other things happen."""
+    headers = {"host": HOST, **(headers or {})}
     path, _, query = target.partition("?")
     scope: dict[str, Any] = {
         "type": "http",

@@ -61,7 +61,7 @@ class Finisher:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the mail goes out
             error, is_slow = f"{type(fault).__name__}: {short_text(fault)}", False
         if template not in self._failed:
-            self._events.emit(StylesNotInlined(template, error))
+            self._events.emit(StylesNotInlined(template, error, self._version))
         self._failed[template] = is_slow
         return page
 

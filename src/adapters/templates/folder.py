@@ -44,13 +44,14 @@ class FolderUnstable(TemplateSetBroken):
 
 
 class Stamp(NamedTuple):
-    """One file as a look saw it: where it really lies, its device, inode and birth, its times."""
+    """One file as a look saw it: where it lies, what it is, its times; or why it could not."""
 
     path: str
-    identity: tuple[object, ...]
-    mtime_ns: int
-    ctime_ns: int
-    size: int
+    identity: tuple[object, ...] = ()
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    size: int = 0
+    fault: str = ""
 
 
 class FolderLook(NamedTuple):
@@ -85,8 +86,7 @@ class TemplateFolder:
         self._look = FolderLook("", {})
         self._looked_at = 0.0
         self._taken: FolderLook | None = None
-        # When each file was last written in place, of the monotonic clock.
-        self._written: dict[str, float] = {}
+        self._written: dict[str, float] = {}  # when each was last written in place
 
     def read(self) -> FileSet:
         """Read the whole set as it was at one moment. Raises TemplateSetBroken."""
@@ -174,10 +174,20 @@ def _read_all(root: Path) -> tuple[FileSet, FolderLook]:
     for _ in range(_TRIES):
         before = _look_at(root)
         with suppress(FileNotFoundError):  # removed since the look
-            contents = {n: Path(one.path).read_bytes() for n, one in before.stamps.items()}
+            contents = {name: _content(one) for name, one in before.stamps.items()}
             if dict(_walk(before.base, "", (before.base,))) == before.stamps:
                 return _file_set(contents), before
     raise FolderUnstable((f"{root}: keeps changing while it is read",))
+
+
+def _content(seen: Stamp) -> bytes | str:
+    """What is in a file, or why it cannot be read. Raises FileNotFoundError."""
+    try:
+        return seen.fault or Path(seen.path).read_bytes()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        return error.strerror or str(error)
 
 
 def _base(root: Path) -> str:
@@ -188,22 +198,19 @@ def _base(root: Path) -> str:
 
 
 def _walk(folder: str, prefix: str, ancestors: tuple[str, ...]) -> Iterator[tuple[str, Stamp]]:
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        if prefix:
-            return  # gone since it was listed
-        raise
-    for entry in entries:
+    for entry in list(os.scandir(folder)):
         if entry.name.startswith(".") or entry.name.endswith("~"):
             continue
-        path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-        if entry.is_dir():
-            if path not in ancestors:  # else a link that leads back up
-                yield from _walk(path, f"{prefix}{entry.name}/", (*ancestors, path))
-        elif entry.is_file():
-            with suppress(FileNotFoundError):  # gone since it was listed
-                yield prefix + entry.name, _stamp(path)
+        name = prefix + entry.name
+        try:
+            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            if entry.is_dir() and path not in ancestors:  # else a link that leads back up
+                yield from _walk(path, f"{name}/", (*ancestors, path))
+            elif entry.is_file():
+                yield name, _stamp(path)
+        except OSError as error:  # such as no right to it, or a link that leads to itself
+            if not isinstance(error, FileNotFoundError):  # gone since it was listed
+                yield name, Stamp(entry.path, fault=error.strerror or str(error))
 
 
 def _stamp(path: str) -> Stamp:
@@ -222,11 +229,15 @@ def _stamp(path: str) -> Stamp:
     return Stamp(path, identity, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size)
 
 
-def _file_set(contents: Mapping[str, bytes]) -> FileSet:
+def _file_set(contents: Mapping[str, bytes | str]) -> FileSet:
     texts: dict[str, str] = {}
     faults: dict[str, str] = {}
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
+        if isinstance(content, str):
+            faults[name] = f"{name}: cannot be read: {content}"
+            digest.update(faults[name].encode())
+            continue
         try:
             texts[name] = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:

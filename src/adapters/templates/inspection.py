@@ -69,8 +69,8 @@ class ExampleBroken(ValueError):
     """An example that is no sample message; the message names the file."""
 
 
-def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
-    """All templates by name."""
+def list_templates(snapshot: Snapshot, only: str = "") -> tuple[TemplateInfo, ...]:
+    """All templates by name, or the one of this name."""
     return tuple(
         TemplateInfo(
             name=name,
@@ -86,6 +86,7 @@ def list_templates(snapshot: Snapshot) -> tuple[TemplateInfo, ...]:
             examples=tuple(template.entry.examples),
         )
         for name, template in sorted(snapshot.templates.items())
+        if only in ("", name)
     )
 
 
@@ -99,8 +100,24 @@ def _locales(snapshot: Snapshot, template: CompiledTemplate) -> tuple[str, ...]:
 
 def examples_of(snapshot: Snapshot, template: str) -> tuple[Example, ...]:
     """The examples of a template. Raises ExampleBroken, or KeyError for an unknown template."""
-    paths = snapshot.templates[template].entry.examples
-    return tuple(_read_example(path, snapshot.texts.get(path)) for path in paths)
+    examples, faults = examples_and_faults(snapshot, template)
+    if faults:
+        raise faults[0]
+    return examples
+
+
+def examples_and_faults(
+    snapshot: Snapshot, template: str
+) -> tuple[tuple[Example, ...], tuple[ExampleBroken, ...]]:
+    """The examples of a template that can be read, and what is wrong with the others. Raises
+    KeyError for an unknown template."""
+    examples, faults = [], []
+    for path in snapshot.templates[template].entry.examples:
+        try:
+            examples.append(_read_example(path, snapshot.texts.get(path)))
+        except ExampleBroken as fault:
+            faults.append(fault)
+    return tuple(examples), tuple(faults)
 
 
 def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
@@ -147,7 +164,7 @@ def _made_by(tree: nodes.Template) -> Iterator[str]:
 
 def _read_example(path: str, text: str | None) -> Example:
     if text is None:
-        raise ExampleBroken(f"{path}: is not UTF-8")
+        raise ExampleBroken(f"{path}: cannot be read, or is not UTF-8")
     try:
         message = json.loads(text)
     except ValueError as error:

@@ -1,7 +1,7 @@
 """Find what is wrong in a template folder before a message meets it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
@@ -14,16 +14,15 @@ from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
     Example,
-    ExampleBroken,
     TemplateInfo,
-    examples_of,
+    examples_and_faults,
     list_templates,
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
-from domain.errors import Permanent
+from domain.errors import FailureReason, Permanent
 from domain.events import Event, StylesNotInlined
 from domain.ports import RenderRequest
 
@@ -48,10 +47,10 @@ class LintFinding:
 @dataclass(frozen=True, slots=True)
 class LintNotes:
     """An EventSink that keeps what a set does without an error: nulls that it prints, and by
-    template why styles could not be inlined."""
+    template and version why styles could not be inlined."""
 
     nulls: list[NullUsed] = field(default_factory=list)
-    styles: dict[str, str] = field(default_factory=dict)
+    styles: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def templates(self, root: Path, options: RenderOptions) -> FilesystemTemplates:
         """The set in this folder, of which these notes are. Raises TemplateSetBroken where the
@@ -62,7 +61,7 @@ class LintNotes:
     def emit(self, event: Event) -> None:
         """Note what is of interest."""
         if isinstance(event, StylesNotInlined):
-            self.styles[event.template] = event.error
+            self.styles[event.template, event.version] = event.error
 
 
 def lint(root: Path, options: RenderOptions, now: datetime) -> list[LintFinding]:
@@ -79,18 +78,20 @@ def lint_set(
     templates: FilesystemTemplates, notes: LintNotes, now: datetime, only: str = ""
 ) -> list[LintFinding]:
     """The same for the set in use. `notes`: those that it was made with. `only`: render the
-    examples of this template alone."""
-    findings = _of_files(templates.snapshot) + _of_languages(templates.snapshot)
-    for info in list_templates(templates.snapshot):
-        if only in ("", info.name):
-            found = _of_template(templates, notes.nulls, info, now)
-            findings += dict.fromkeys(found)  # what fails on two channels is said once
-            findings += _of_styles(notes, info)
+    examples of this template alone, and say nothing of catalogues."""
+    snapshot = templates.snapshot
+    findings = _of_files(snapshot)
+    if only not in snapshot.templates:
+        findings += _of_languages(snapshot)
+    for info in list_templates(snapshot, only):
+        found = _of_template(templates, notes.nulls, info, now)
+        findings += dict.fromkeys(found)  # what fails on two channels is said once
+        findings += _of_styles(notes, info, snapshot.version)
     return findings
 
 
-def _of_styles(notes: LintNotes, info: TemplateInfo) -> Iterator[LintFinding]:
-    if error := notes.styles.get(info.name):
+def _of_styles(notes: LintNotes, info: TemplateInfo, version: str) -> Iterator[LintFinding]:
+    if error := notes.styles.get((info.name, version)):
         path = min(info.parts[HTML.name].values())
         yield _warning(info, path, f"the styles are not inlined: {error}")
 
@@ -127,18 +128,19 @@ def _of_template(
     now: datetime,
 ) -> Iterator[LintFinding]:
     path = min(min(files.values()) for files in info.parts.values())
-    try:
-        examples = examples_of(templates.snapshot, info.name)
-    except ExampleBroken as broken:
-        yield _from_fault(str(broken), info.name, templates.snapshot.texts)
-        return
-    if not examples:
+    examples, faults = examples_and_faults(templates.snapshot, info.name)
+    for fault in faults:
+        yield _from_fault(str(fault), info.name, templates.snapshot.texts)
+    if not examples and not faults:
         yield _warning(info, path, "has no example, so nothing shows that it renders")
         return
-    for example in examples:
-        for channel in info.channels:
-            request = example.request(info.name, channel, now)
-            yield from _of_example(templates, nulls, info, example, request)
+    for example, channel in product(examples, info.channels):
+        request = example.request(info.name, channel, now)
+        is_endless = yield from _of_example(templates, nulls, info, example, request)
+        if is_endless:
+            return  # the others would take as long
+    if faults:
+        return
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
         yield _warning(info, path, f"the variable {name!r} is in no example")
@@ -150,13 +152,14 @@ def _of_example(
     info: TemplateInfo,
     example: Example,
     request: RenderRequest,
-) -> Iterator[LintFinding]:
+) -> Generator[LintFinding, None, bool]:
+    """What is wrong with one example; returns whether it was stopped at a limit."""
     nulls.clear()
     try:
         content = templates.render(request)
     except Permanent as failure:
         yield _failed(info, example, failure, "error")
-        return
+        return failure.reason is FailureReason.TEMPLATE_LIMIT
     sent = templates.snapshot.channels.get(request.channel, ChannelParts())
     if sent.needs_subject and not content.subject:
         text = "the example gives no subject, and the template has none"
@@ -168,6 +171,7 @@ def _of_example(
     for null in nulls:
         met = render_failure(info.name, null, templates.snapshot.texts, request.parameters)
         yield _failed(info, example, met, "warning", "; lenient mode prints None")
+    return False
 
 
 def _failed(

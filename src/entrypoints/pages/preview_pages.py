@@ -1,6 +1,6 @@
 """The pages of `dispatcher preview`: the templates as they are on disk."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -10,17 +10,17 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates import FilesystemTemplates, RenderOptions, Snapshot, TemplateSetBroken
-from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
-from adapters.templates.lint import LintFinding, LintNotes, lint_set
-from domain.errors import DeliveryError
+from adapters.templates.inspection import Example, examples_and_faults, list_templates
+from adapters.templates.lint import LintNotes
 from domain.ports import Notifier
 from entrypoints.container import render_options
 from entrypoints.pages.live import Refreshes
+from entrypoints.pages.preview_renderings import PreviewRenderings
 from entrypoints.pages.preview_send import ExampleSender
 from entrypoints.pages.preview_source import findings_of, source_files
 from entrypoints.pages.preview_view import NO_LOCALE, ExampleView, address_of
 from entrypoints.pages.views import foreign, missing, page
-from entrypoints.pages.web import form_of, path_of
+from entrypoints.pages.web import form_of, is_from_elsewhere, path_of
 from entrypoints.settings import Settings
 
 _NO_EXAMPLE = Example(name="none", path="", message={})
@@ -45,7 +45,9 @@ class Preview:
         self._options = options or render_options(settings)
         self._notes = LintNotes()
         self._sender = ExampleSender(settings, notifiers)
+        self._renderings = PreviewRenderings(self._notes)
         self._templates: FilesystemTemplates | None = None
+        self._faults: tuple[str, ...] = ()
 
     def routes(self) -> list[BaseRoute]:
         """Where its pages are."""
@@ -59,42 +61,48 @@ class Preview:
         is_post = request.method == "POST"
         if is_post and path[-1:] != ["send"]:
             return PlainTextResponse("this page only shows", HTTPStatus.METHOD_NOT_ALLOWED)
+        # What is saved from here on is announced with a greater number than the page will have.
+        request.state.live = self._refreshes.version
+        if (templates := self._set()) is None:
+            return self._page(request, "templates", title="Templates", rows=())
         match path:
             case [""]:
-                return self._list()
+                return await self._list(request, templates)
             case ["t", name, *rest]:
-                return await self._template(request, name, rest)
+                return await self._template(request, templates, name, rest)
             case _:
-                return missing()
+                return self._missing(request)
 
-    def _page(self, template: str, **facts: object) -> Response:
-        facts |= {"live": self._refreshes.version, "root": self._root}
+    def _page(self, request: Request, template: str, **facts: object) -> Response:
+        facts |= {"live": request.state.live, "root": self._root, "broken": self._faults}
         return page(template, **facts)  # type: ignore[arg-type]
 
-    def _set(self) -> FilesystemTemplates:
-        """The set as it is now. Raises TemplateSetBroken where the folder cannot be read."""
-        self._notes.nulls.clear()
-        if self._templates is None:
-            self._templates = self._notes.templates(self._root, self._options)
-        version = self._templates.snapshot.version
-        if self._templates.reread().version != version:
-            self._notes.styles.clear()  # they are said once for each set
+    def _missing(self, request: Request) -> Response:
+        """Nothing is at this address yet, or while an editor exchanges the file."""
+        return self._page(request, "missing", title="Not here", status=HTTPStatus.NOT_FOUND)
+
+    def _set(self) -> FilesystemTemplates | None:
+        """The set as it is now; while the folder cannot be read, as it was, and None where it never
+        could."""
+        self._faults = ()
+        try:
+            if self._templates is None:
+                self._templates = self._notes.templates(self._root, self._options)
+            else:
+                self._templates.reread()
+        except TemplateSetBroken as broken:
+            self._faults = broken.faults
         return self._templates
 
-    def _lint(self, templates: FilesystemTemplates, only: str = "") -> list[LintFinding]:
-        return lint_set(templates, self._notes, datetime.now(UTC), only)
-
-    def _list(self) -> Response:
-        try:
-            templates = self._set()
-        except TemplateSetBroken as broken:
-            return self._page("templates", title="Templates", rows=(), broken=broken.faults)
-        findings, snapshot = self._lint(templates), templates.snapshot
-        errors = [finding for finding in findings if finding.severity == "error"]
+    async def _list(self, request: Request, templates: FilesystemTemplates) -> Response:
+        snapshot = templates.snapshot
         infos = {info.name: info for info in list_templates(snapshot)}
         names = sorted({*infos, *snapshot.broken})
+        findings = await self._renderings.findings(templates, names)
+        errors = [finding for finding in findings if finding.severity == "error"]
         faults = {name: [one for one in errors if one.template == name] for name in names}
         return self._page(
+            request,
             "templates",
             title="Templates",
             rows=[(name, infos.get(name), faults[name]) for name in names],
@@ -103,56 +111,63 @@ class Preview:
             address=address_of,
         )
 
-    async def _template(self, request: Request, name: str, rest: list[str]) -> Response:
-        try:
-            templates = self._set()
-        except TemplateSetBroken as broken:
-            return self._page("templates", title="Templates", rows=(), broken=broken.faults)
+    async def _template(
+        self, request: Request, templates: FilesystemTemplates, name: str, rest: list[str]
+    ) -> Response:
         snapshot = templates.snapshot
+        if name in snapshot.broken:
+            return await self._broken(request, templates, name)
         if name not in snapshot.templates:
-            return self._broken(templates, name) if name in snapshot.broken else missing()
-        try:
-            examples = examples_of(snapshot, name) or (_NO_EXAMPLE,)
-        except ExampleBroken:
-            return self._broken(templates, name)
+            return self._missing(request)
+        examples = examples_and_faults(snapshot, name)[0] or (_NO_EXAMPLE,)
         example = next((one for one in examples if not rest or one.name == rest[0]), None)
         if example is None:
-            return missing()
+            return self._missing(request)
         own = example.request(name, DEFAULT.name, datetime.now(UTC)).locale
         locale = own if len(rest) < 2 else (None if rest[1] == NO_LOCALE else rest[1])
+        has_pictures = rest[2:][-1:] == ["pictures"] and not is_from_elsewhere(request.headers)
         view = ExampleView(
             settings=self._settings,
             templates=templates,
             name=name,
             example=example,
             locale=locale,
-            pictures=rest[-1:] == ["pictures"],
+            pictures=has_pictures,
         )
-        return await self._example(request, view, own, rest[2:])
+        return await self._example(request, view, examples, own, rest[2:])
 
     async def _example(
-        self, request: Request, view: ExampleView, own: str | None, rest: list[str]
+        self,
+        request: Request,
+        view: ExampleView,
+        examples: Sequence[Example],
+        own: str | None,
+        rest: list[str],
     ) -> Response:
         """What is at an example's address, and below it. `own`: the locale that it names itself."""
         match rest:
             case ["html", channel] | ["html", channel, "pictures"] if channel in CHANNELS:
-                return _html(view, channel, request.query_params.get("theme"))
+                return await self._html(view, channel, request.query_params.get("theme"))
             case ["send"] if request.method == "POST":
                 return await self._send(request, view)
-            case [_, *others] if others or not view.pictures:
-                return missing()
-        return await self._shown(view, own)
+            case [] | ["pictures"]:
+                return await self._shown(request, view, examples, own)
+            case _:
+                return self._missing(request)
 
-    async def _shown(self, view: ExampleView, own: str | None) -> Response:
+    async def _shown(
+        self, request: Request, view: ExampleView, examples: Sequence[Example], own: str | None
+    ) -> Response:
         """The page of one example."""
         name, snapshot = view.name, view.templates.snapshot
-        examples = examples_of(snapshot, name)
-        [info] = (one for one in list_templates(snapshot) if one.name == name)
+        [info] = list_templates(snapshot, name)
         locales = sorted({*info.locales, *filter(None, (own, view.locale))})
         several = examples if len(examples) > 1 else ()
-        channels = [await view.on(channel) for channel in info.channels]
-        findings = findings_of(snapshot, name, self._lint(view.templates, name))
+        channels = [await self._renderings.view(view, channel) for channel in info.channels]
+        findings = await self._renderings.findings(view.templates, [name])
+        findings = findings_of(snapshot, name, findings)
         return self._page(
+            request,
             "template",
             title=name,
             view=view,
@@ -163,22 +178,25 @@ class Preview:
             files=source_files(snapshot, name, findings),
         )
 
-    def _broken(self, templates: FilesystemTemplates, name: str) -> Response:
+    async def _broken(
+        self, request: Request, templates: FilesystemTemplates, name: str
+    ) -> Response:
         """The page of a template that cannot be used: its files, and what is wrong."""
         snapshot: Snapshot = templates.snapshot
-        findings = findings_of(snapshot, name, self._lint(templates, name))
+        findings = await self._renderings.findings(templates, [name])
+        findings = findings_of(snapshot, name, findings)
         files = source_files(snapshot, name, findings)
-        return self._page("fault", title=name, findings=findings, files=files)
+        return self._page(request, "fault", title=name, findings=findings, files=files)
+
+    async def _html(self, view: ExampleView, channel: str, theme: str | None) -> Response:
+        shown = await self._renderings.view(view, channel)
+        if shown.fault:
+            return page("unrendered", title="It does not render", fault=shown.fault)
+        if shown.html is None:
+            return missing()
+        return foreign(shown.html, pictures=view.pictures, theme=theme)
 
     async def _send(self, request: Request, view: ExampleView) -> Response:
         form = await form_of(request)
         result = await self._sender.send(view, form.get("channel", ""), form.get("to", ""))
         return page("sent", title=view.name, result=result, back=view.address())
-
-
-def _html(view: ExampleView, channel: str, theme: str | None) -> Response:
-    try:
-        html = view.render(channel).parts.get("html")
-    except DeliveryError as error:
-        return page("unrendered", title="It does not render", fault=error)
-    return missing() if html is None else foreign(html, pictures=view.pictures, theme=theme)

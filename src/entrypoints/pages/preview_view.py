@@ -144,6 +144,8 @@ class ExampleView:
                 )
             except DispatcherError as error:
                 notes = (f"It could not be sent as it is: {error}",)
+            except Exception as error:  # noqa: BLE001 - the rest of the page is made
+                notes = (f"It cannot be shown here: {error!r}",)
         html, subject = content.parts.get(_HTML), content.subject or ""
         return ChannelView(
             name=name,

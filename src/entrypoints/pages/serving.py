@@ -41,10 +41,12 @@ class PageAddress:
 
     def host_names(self) -> "HostNames":
         """The Host headers that are ours."""
-        from entrypoints.pages.web import LOOPBACK, HostNames
+        from entrypoints.pages.web import LOOPBACK, HostNames, name_in
 
-        names = {*LOOPBACK, self.host.lower(), *(name.lower() for name in self.names)}
-        return HostNames(names, is_open=self.host not in LOOPBACK)
+        names = (name.rstrip(".") for name in self.names)
+        bare = {f"[{name}]" if name.count(":") > 1 and name[0] != "[" else name for name in names}
+        allowed = {*LOOPBACK, self.host.lower(), *map(name_in, bare)}
+        return HostNames(allowed, is_open=self.host not in LOOPBACK)
 
 
 def with_address(port: int) -> Callable[[F], F]:

@@ -53,13 +53,14 @@ class HostNames:
 
     def has(self, host: str) -> bool:
         """Whether this Host header, with or without a port, is one of them."""
-        name = _name_in(host)
+        name = name_in(host)
         if name in self.allowed or name.endswith(".localhost"):
             return True
         return self.is_open and ((bool(name) and "." not in name) or _is_address(name))
 
 
-def _name_in(host: str) -> str:
+def name_in(host: str) -> str:
+    """The name in a Host header, without brackets and port."""
     host = host.lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from watchfiles import awatch
+from watchfiles.main import FileChange
 
 from entrypoints.pages.live import Refreshes, watched
 
@@ -47,7 +50,7 @@ def seen_after(folder: Path, *steps: Callable[[], object]) -> list[float]:
         changed = asyncio.Event()
         found = []
         async with watched(folder, changed.set):
-            await asyncio.sleep(0.4)  # until it is watched
+            await asyncio.sleep(0.7)  # until it is watched, and was announced for the first time
             for step in steps:
                 changed.clear()
                 began = time.monotonic()
@@ -102,3 +105,57 @@ def test_a_folder_that_comes_goes_and_is_exchanged_is_followed(tmp_path: Path) -
     )
 
     assert max(times) < 2 * SOON
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [ExceptionGroup("in a task group", [OSError(28, "no watches left")])],
+        [RuntimeError("no watches left"), PermissionError(13, "stat"), ValueError("polling")],
+    ],
+)
+def test_whatever_goes_wrong_while_it_is_watched_a_change_is_seen(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    errors: list[Exception],
+) -> None:
+    left = list(errors)
+
+    async def failing(*args: Any, **options: Any) -> AsyncIterator[set[FileChange]]:
+        if left:
+            raise left.pop(0)
+        async for found in awatch(*args, **options):
+            yield found
+
+    async def main() -> float:
+        changed = asyncio.Event()
+        async with watched(tmp_path, changed.set, failing):
+            while left:
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(1.5)
+            changed.clear()
+            began = time.monotonic()
+            (tmp_path / "a.jinja2").write_text("a")
+            await asyncio.wait_for(changed.wait(), 5)
+            return time.monotonic() - began
+
+    assert asyncio.run(main()) < 2 * SOON
+    assert capsys.readouterr().err.count("looking for changes by reading it") == 1
+
+
+def test_what_was_saved_before_a_folder_is_watched_is_announced(tmp_path: Path) -> None:
+    async def main() -> None:
+        changed = asyncio.Event()
+        async with watched(tmp_path, changed.set):
+            await asyncio.wait_for(changed.wait(), 2 * SOON)
+
+    asyncio.run(main())
+
+
+def test_who_asks_for_the_head_of_the_stream_is_answered() -> None:
+    request = Request({"type": "http", "method": "HEAD"})
+
+    reply = asyncio.run(Refreshes().respond(request))
+
+    assert not isinstance(reply, StreamingResponse)
+    assert str(reply.media_type) == "text/event-stream"

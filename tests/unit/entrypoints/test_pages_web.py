@@ -202,3 +202,19 @@ def test_foreign_html_says_to_no_host_that_it_was_opened(rel: str) -> None:
 
     assert "<link" not in bytes(reply.body).decode().lower()
     assert reply.headers["x-dns-prefetch-control"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("Dev.example.com:8026", "dev.example.com:8026"),
+        ("dev.example.com.", "dev.example.com"),
+        ("[fd00::1]", "[fd00::1]:8026"),
+        ("fd00::1", "[fd00::1]:8026"),
+    ],
+)
+def test_a_name_is_allowed_however_it_is_written(given: str, host: str) -> None:
+    names = PageAddress("127.0.0.1", 8026, (given,)).host_names()
+
+    assert names.has(host)
+    assert not names.has("")

@@ -55,7 +55,7 @@ def test_a_link_that_a_browser_must_not_follow_leads_nowhere(url: str) -> None:
 def test_a_spoiler_and_a_quotation_are_shown_as_such() -> None:
     html = formatted("<tg-spoiler>x</tg-spoiler><blockquote expandable>y</blockquote>")
 
-    assert html == '<span class="spoiler">x</span><blockquote>y</blockquote>'
+    assert html == '<span class="spoiler" tabindex="0">x</span><blockquote>y</blockquote>'
 
 
 def test_a_long_text_is_shown_in_the_parts_that_are_sent() -> None:

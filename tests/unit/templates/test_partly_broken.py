@@ -93,7 +93,7 @@ def test_a_file_that_no_template_names_costs_no_template(folder: Folder) -> None
         "_i.jinja2",
         "t.examples/a.json",
     ]
-    with pytest.raises(ExampleBroken, match="is not UTF-8"):
+    with pytest.raises(ExampleBroken, match="or is not UTF-8"):
         examples_of(templates.snapshot, "t")
 
 

@@ -61,7 +61,7 @@ def _opening(tag: TelegramTag) -> str:
     if tag.kind == "a":
         attributes = attributes_of(tag.opening.removesuffix(">").partition(" ")[2])
         return opening_of_link(attributes.get("href", ""))
-    return '<span class="spoiler">' if tag.kind == "tg-spoiler" else "<span>"
+    return '<span class="spoiler" tabindex="0">' if tag.kind == "tg-spoiler" else "<span>"
 
 
 def _closing(tag: TelegramTag) -> str:

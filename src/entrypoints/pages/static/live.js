@@ -19,7 +19,7 @@ function isLike(one, other) {
 
 // Make `old` what `fresh` is.
 function morph(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
+  if (old.isEqualNode(fresh) || old.nodeName === "OUTPUT") return; // what was answered stays
   if (old.nodeType !== Node.ELEMENT_NODE) {
     old.nodeValue = fresh.nodeValue;
     return;
@@ -53,12 +53,24 @@ function morph(old, fresh) {
   }
 }
 
-// What the person opened stays open; what was typed is no attribute.
+// What the person does stays: details that were opened or closed, a button that waits for an answer.
+// What was typed is no attribute.
+const KEPT = new Set(["open", "style", "disabled"]);
+const served = new WeakMap(); // whether the server gave details as open
+
+function noteDetails() {
+  for (const one of document.querySelectorAll("details")) if (!served.has(one)) served.set(one, one.open);
+}
+
 function morphAttributes(old, fresh) {
   for (const { name, value } of [...fresh.attributes])
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (!KEPT.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
   for (const { name } of [...old.attributes])
-    if (!fresh.hasAttribute(name) && name !== "open" && name !== "style") old.removeAttribute(name);
+    if (!KEPT.has(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  if (old.nodeName === "DETAILS" && served.get(old) !== fresh.open) {
+    old.open = fresh.open;
+    served.set(old, fresh.open);
+  }
 }
 
 // Load a frame's new content out of sight, then show it in the old one's place: nothing flickers.
@@ -104,6 +116,15 @@ function fitAll() {
   scrollTo(...at);
 }
 
+// Below the title, and read out: why the page may be old.
+function say(text) {
+  const place = document.querySelector(".status");
+  if (place.textContent !== text) place.textContent = text;
+}
+
+const FAILED = "What you see is old: the page of now could not be made. The terminal says why.";
+const GONE = "What you see may be old: there is no connection to the server. Is it still running?";
+const REST = 200; // milliseconds between two fetches
 let isAsking = false, isOutOfDate = false;
 
 async function refresh() {
@@ -117,15 +138,22 @@ async function refresh() {
       isOutOfDate = false;
       const reply = await fetch(location.href, { headers: { Accept: "text/html" } });
       const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
+      if (!fresh.querySelector("main")) {
+        say(FAILED);
+        continue;
+      }
       for (const each of live.prepare) each(fresh);
       document.title = fresh.title;
       morph(document.querySelector("header"), document.adoptNode(fresh.querySelector("header")));
       morph(document.querySelector("main"), document.adoptNode(fresh.querySelector("main")));
       document.body.dataset.live = fresh.body.dataset.live ?? document.body.dataset.live;
       for (const each of live.taken) each(document);
+      noteDetails();
+      say("");
+      await new Promise((rested) => setTimeout(rested, REST));
     } while (isOutOfDate);
   } catch {
-    // The server has gone; its next number brings the page up to date.
+    say(GONE); // its next number brings the page up to date
   } finally {
     isAsking = false;
   }
@@ -139,6 +167,8 @@ function listen() {
     events = null;
   } else if (!events) {
     events = new EventSource("/events");
+    events.onerror = () => say(GONE);
+    events.onopen = () => say("");
     events.onmessage = (event) => {
       if (Number(event.data) !== Number(document.body.dataset.live)) refresh();
     };
@@ -173,4 +203,5 @@ document.addEventListener("visibilitychange", listen);
 document.addEventListener("load", (event) => event.target.nodeName === "IFRAME" && fit(event.target), true);
 addEventListener("resize", fitAll);
 fitAll();
+noteDetails();
 listen();

@@ -51,13 +51,16 @@ function took(event) {
   fitAll();
 }
 
-// The arrow keys go from tab to tab.
+// The arrow keys go from tab to tab, Home and End to the first and the last.
 function stepped(event) {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   const tab = event.target.closest?.("[data-tab]");
-  if (!tab || !step) return;
+  if (!tab) return;
   const tabs = [...tab.parentElement.children];
-  const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+  const at = tabs.indexOf(tab);
+  const steps = { ArrowLeft: at - 1, ArrowRight: (at + 1) % tabs.length, Home: 0, End: -1 };
+  if (!(event.key in steps)) return;
+  const next = tabs.at(steps[event.key]);
+  event.preventDefault();
   next.focus();
   next.click();
 }
