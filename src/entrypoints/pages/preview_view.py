@@ -12,6 +12,7 @@ from html import unescape
 from urllib.parse import quote
 
 from adapters.channels import CHANNELS, DEFAULT
+from adapters.channels.shared.captured import CapturedFile
 from adapters.channels.shared.shown import Bubble, ShownMessage
 from adapters.message_format.message import decode
 from adapters.templates import FilesystemTemplates
@@ -20,6 +21,7 @@ from adapters.templates.inspection import Example
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification
+from entrypoints.pages.inline_pictures import inline_files
 from entrypoints.pages.remote import remote_pictures
 from entrypoints.settings import Settings
 from entrypoints.stores import message_rules
@@ -126,6 +128,14 @@ class ExampleView:
         }
         rules = message_rules(self.settings)
         return decode(json.dumps(whole).encode(), channel=channel, rules=rules).notifications[0]
+
+    async def files(self, channel: str) -> list[CapturedFile]:
+        """Those that come with the example and that its HTML can show."""
+        try:
+            attachments = self.notification(channel).attachments
+        except DispatcherError:
+            return []  # the page says why it cannot be sent
+        return await inline_files(attachments, self.settings.attachments_dir)
 
     async def on(self, name: str) -> ChannelView:
         """What this channel makes of it."""

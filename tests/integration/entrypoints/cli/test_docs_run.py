@@ -28,6 +28,7 @@ def examples() -> list[Any]:
     return [
         pytest.param(page, example, id=f"{page.name}-{number}")
         for page in PAGES
+        if page.stem != "tutorial"  # has templates of its own, and a test
         for number, (_language, text) in enumerate(blocks_of(page, "json"), start=1)
         if "address" not in (example := json.loads(text))
     ]
@@ -129,8 +130,11 @@ def test_field_8_3_the_blocks_of_the_readme_run_in_order(reader: Reader) -> None
 
 
 # Read in another way below, a lesson in code, half an hour of measuring, or for a machine: that has
-# tests in `deploy`.
-OTHERS = {"README", "dead-letters", "migrating", "adding-a-channel", "performance", "install"}
+# tests in `deploy`. The tutorial has one in `test_tutorial.py`.
+OTHERS = {
+    *("README", "dead-letters", "migrating", "adding-a-channel", "performance", "install"),
+    "tutorial",
+}
 REFERENCE = sorted(page.stem for page in PAGES if page.stem not in OTHERS and blocks_of(page, "sh"))
 
 
