@@ -7,6 +7,7 @@ those of real peers.
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -57,7 +58,7 @@ class Reader:
         for place in (self.folder / "bin", self.folder / ".venv/bin"):
             place.mkdir(parents=True)
             write_program(place / "dispatcher")
-        (self.folder / "templates").symlink_to(ROOT / "templates")
+        shutil.copytree(ROOT / "templates", self.folder / "templates")  # a page may write into it
 
     def forget(self) -> None:
         """What was exported so far holds no longer."""
