@@ -7,6 +7,7 @@ those of real peers.
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -57,7 +58,8 @@ class Reader:
         for place in (self.folder / "bin", self.folder / ".venv/bin"):
             place.mkdir(parents=True)
             write_program(place / "dispatcher")
-        (self.folder / "templates").symlink_to(ROOT / "templates")
+        # A copy: the pages have commands that write there.
+        shutil.copytree(ROOT / "templates", self.folder / "templates")
 
     def forget(self) -> None:
         """What was exported so far holds no longer."""
