@@ -58,8 +58,7 @@ class Reader:
         for place in (self.folder / "bin", self.folder / ".venv/bin"):
             place.mkdir(parents=True)
             write_program(place / "dispatcher")
-        # A copy: the pages have commands that write there.
-        shutil.copytree(ROOT / "templates", self.folder / "templates")
+        shutil.copytree(ROOT / "templates", self.folder / "templates")  # a page may write into it
 
     def forget(self) -> None:
         """What was exported so far holds no longer."""
