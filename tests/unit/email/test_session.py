@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.course import stuff
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import SmtpReply
+from adapters.channels.email.transaction import stuff
 
 STREAM = b"250-first\r\n250-second\r\n250 last\r\n354 go\r\n550 5.1.1 no such user\r\n"
 REPLIES = [
