@@ -40,11 +40,8 @@ class Session(asyncio.Protocol):
         """`server` names it in errors: host and port."""
         self.server = server
         self.extensions: dict[str, str] = {}
-        self.pipelining = False
-        self.mails_sent = 0
-        self.in_hand = 0
-        self.is_quick = False
-        self.reused = False
+        self.mails_sent = self.in_hand = 0
+        self.pipelining = self.is_quick = self.reused = False
         self.lost: str | None = None
         self.was_silent = False  # whether it is lost because no answer came in time
         self.was_closed = False  # whether the server closed it with no word
@@ -56,12 +53,10 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[list[SmtpReply]] | None = None
         self._second: _Second | None = None
-        self._was_second = False
+        self._was_second = self._paused = False
         self._wanted = 0
-        self._patience = self._later = self._deadline = 0.0
+        self._patience = self._later = self._deadline = self._timer_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._paused = False
 
     @property
     def is_open(self) -> bool:
@@ -89,6 +84,8 @@ class Session(asyncio.Protocol):
         gets no reply where those to the first have not come after `later`, and from then on `later`
         for each: the server has had the commands for long.
         """
+        if self._waiter is not None and self._waiter.cancelled():
+            self._cut_off()
         if data and self.lost is None:
             self._transport.write(data)
         waiter: asyncio.Future[list[SmtpReply]] = self._loop.create_future()
@@ -129,8 +126,7 @@ class Session(asyncio.Protocol):
         on it with no word."""
         if self.was_silent:
             return self._was_second or (bool(replies) and replies[0].accepted)
-        is_new = self.was_closed and not self.reused
-        return is_new and all(reply.accepted for reply in replies)
+        return self.was_closed and not self.reused and all(reply.accepted for reply in replies)
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Go on in TLS. What came in clear after the server's consent may be a stranger's, and is
@@ -186,15 +182,21 @@ class Session(asyncio.Protocol):
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
+        has_gone = waiter is not None and waiter.done()
+        if waiter is not None and not has_gone:
             taken, self.unasked = self.unasked[: self._wanted], self.unasked[self._wanted :]
             waiter.set_result(taken)
         second, self._second = self._second, None
-        if second is not None and second.waiter.done():
-            self.abort()  # it has gone, and the server waits for its mail
-        elif second is not None:
-            self._was_second = True
+        if second is not None:
+            if has_gone or second.waiter.done():
+                self._cut_off()
+            self._was_second = self.lost is None
             self._await(second.waiter, second.wanted, second.later, second.later)
+
+    def _cut_off(self) -> None:
+        """Who asked has gone, and what comes now would answer that."""
+        self.abort()
+        self.unasked = []
 
     def _lose(self, text: str) -> None:
         if self.lost is None:
@@ -216,7 +218,8 @@ class Session(asyncio.Protocol):
         known = len(self.unasked)
         garbage = self._reader.read(data, self.unasked)
         farewells = [reply for reply in self.unasked[known:] if reply.code == FAREWELL]
-        if garbage is not None or len(self.unasked) > self._wanted + _MOST_UNASKED:
+        awaited = self._wanted + (self._second.wanted if self._second else 0)
+        if garbage is not None or len(self.unasked) > awaited + _MOST_UNASKED:
             self._refuse(garbage or b"")
         elif farewells:
             self._lose(f"the server closed with {farewells[-1]}")
