@@ -41,6 +41,7 @@ from domain.ports import AboutToSend
 _MOST_TURNS = 10
 
 _OK = 250
+_OUT_OF_ORDER = {500, 503}
 _rcpt = "RCPT TO:<{}>\r\n".format
 
 log = structlog.get_logger()
@@ -122,6 +123,8 @@ class Course:
         commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
         answers: Answers = [None] * len(self.asked)
         if not session.pipelining:
+            if session.is_answering:
+                raise OutOfLine(f"{session.server} gets one command at a time by now")
             replies = await ask_one_by_one(session, commands, times.command)
             answers = await self._judged(session, replies)
         else:
@@ -147,15 +150,19 @@ class Course:
         group, later = "".join(commands).encode(), min(times.group, times.command)
         replies = await session.ask(group, times.command, len(commands), later)
         codes = [reply.code for reply in replies]
-        if codes == [*[_OK] * (len(commands) - 1), GO_AHEAD] and session.lost is None:
+        if codes == [*[_OK] * (len(commands) - 1), GO_AHEAD] and session.is_open:
             return [None] * len(self.asked)
         if not replies and session.lost is None:
             raise OutOfLine(f"{session.server} has not answered the mail before this one")
         if len(replies) < len(commands) and session.broke_off(replies):
             some = f"{len(replies)} of {len(commands)} commands sent together"
             raise PipeliningBroken(f"{session.server} answered {some}")
+        if is_second and session.lost is None and (session.unasked or replies[-1].accepted):
+            session.abort()
+            raise OutOfLine(f"{session.server} gave more than one answer to another mail")
         answers = await self._judged(session, replies)
-        if is_second and not replies[0].accepted and session.is_open:
+        if is_second and not (replies[0].accepted and _OUT_OF_ORDER.isdisjoint(codes[1:-1])):
+            self.most_recipients = None
             raise OutOfLine(f"{session.server} refused commands sent with another mail")
         return answers
 

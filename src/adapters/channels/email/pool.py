@@ -22,7 +22,7 @@ class Pool:
     connection that cannot be opened while others serve us makes the pool smaller for a while; only
     when no connection is left is it an error, and then for every mail that waits. After a failure
     connections are opened one at a time until one succeeds. `mails`: how many the relay takes over
-    one connection.
+    one connection. `pipelines`: false once it has lost commands sent together.
     """
 
     def __init__(
@@ -39,15 +39,14 @@ class Pool:
         self._out: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._dials: set[asyncio.Task[Session]] = set()
-        self._has_failed = False
+        self._has_failed = self._closed = False
         self._crowded_since: float | None = None
         self._next_try: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
         self._goodbyes = Goodbyes(self._dial_as_needed)
         self._dismiss = self._goodbyes.dismiss
         self._idle = IdleSessions(limits, self.mails, self._dismiss)
-        self._closed = False
-        self._opened = 0
+        self._opened, self.pipelines = 0, True
 
     def use(self) -> Mapping[str, int]:
         """Connections by what they do; mails that are `waiting`, connections ever `opened`."""
@@ -59,14 +58,13 @@ class Pool:
             "opened": self._opened,
         }
 
-    async def acquire(self) -> Session:
-        """An open connection; waits for one to be given back when all are out.
-
-        Every session acquired must go to `release`. Raises what connecting raises.
+    async def acquire(self, *, first: bool = False) -> Session:
+        """An open connection; waits for one to be given back when all are out, `first` before all
+        others. Every session acquired must go to `release`. Raises what connecting raises.
         """
         session = self._idle.take()
         if session is None:
-            return await self._wait(first=False)
+            return await self._wait(first=first)
         self._out.add(session)
         session.in_hand = 1
         return session
@@ -78,10 +76,12 @@ class Pool:
             len(self._waiters) > len(self._dials)
             and session.is_quick
             and session.pipelining
+            and self.pipelines
             and self._width.is_full
             and self._room() <= 0
             and self._idle.fit(session, mails=2)
         ):
+            session.reused = True
             self._serve(session)
 
     async def renew(self, session: Session, *, is_crowded: bool = False) -> Session:
@@ -96,7 +96,7 @@ class Pool:
             self._was_refused(others)
         if self._room() > 0:
             return await self._wait(first=True)
-        return await self.acquire()
+        return await self.acquire(first=not is_crowded)
 
     def release(self, session: Session) -> None:
         """Give a connection back. One that is not open any more is dropped."""

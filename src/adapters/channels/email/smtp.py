@@ -73,7 +73,6 @@ class SmtpNotifier:
         self._recipients = Ceiling(
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
-        self._pipelines = True
         self._pool = Pool(self._connector.open, limits, learn)
         learned.pools.append((self._relay, self._pool.use))
 
@@ -89,34 +88,34 @@ class SmtpNotifier:
         if not mail.addressees:
             return mail.refused
         course = Course(mail, about_to_send, self._timeouts, self._pool.share)
-        session = await self._pool.acquire()
+        session, is_held = await self._pool.acquire(), True
         try:
             while course.choose(session, self._recipients.now):
-                session.pipelining &= self._pipelines
+                session.pipelining &= self._pool.pipelines
                 offers = session.extensions
                 payload = await self._composer.write(
                     mail, eight_bit="8bitmime" in offers, utf8="smtputf8" in offers
                 )
                 try:
                     return course.results(session, await course.send(session, payload))
-                except NothingSent as nothing:
-                    # The server wants no more over this connection: no attempt is spent.
+                except NothingSent as nothing:  # no attempt is spent
                     self._learn(session, nothing, course)
                     if not course.goes_on(session, nothing):
                         failure = course.give_up(nothing)
                         return course.results(session, [failure] * len(course.asked))
-                    session = await self._next_session(session, nothing)
+                    is_held = False  # where the next line raises
+                    session, is_held = await self._next_session(session, nothing), True
             return course.results(session, [])
-        except DeliveryError:
-            raise
-        except BaseException:
+        except BaseException as error:
             # Cancelled in the middle, say: what the server says next would answer something else.
-            session.leave()
+            if is_held and not isinstance(error, DeliveryError):
+                session.leave()
             raise
         finally:
             if course.most_recipients is not None:
                 self._recipients.lower(course.most_recipients)
-            self._pool.release(session)
+            if is_held:
+                self._pool.release(session)
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
@@ -136,8 +135,8 @@ class SmtpNotifier:
             self._pool.mails.lower(session.mails_sent)
         if isinstance(nothing, TooManyRecipients):
             self._recipients.halve(nothing.count)
-        if isinstance(nothing, PipeliningBroken) and self._pipelines:
-            self._pipelines = False
+        if isinstance(nothing, PipeliningBroken) and self._pool.pipelines:
+            self._pool.pipelines = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
         elif not (session.pipelining or session.is_open or session.reused):
-            self._pipelines = True  # it fails one by one, too
+            self._pool.pipelines = True  # it fails one by one, too
