@@ -13,6 +13,7 @@ from adapters.channels.email.limits import (
     OutOfLine,
     Phase,
     PipeliningBroken,
+    RateRefused,
     limit_of,
 )
 from adapters.channels.email.outgoing_mail import OutgoingMail
@@ -161,7 +162,8 @@ class Course:
             session.abort()
             raise OutOfLine(f"{session.server} gave more than one answer to another mail")
         answers = await self._judged(session, replies)
-        if is_second and not (replies[0].accepted and _OUT_OF_ORDER.isdisjoint(codes[1:-1])):
+        is_odd = not (replies[0].accepted and _OUT_OF_ORDER.isdisjoint(codes[1:-1]))
+        if is_second and is_odd and not isinstance(answers[0], RateRefused):
             self.most_recipients = None
             raise OutOfLine(f"{session.server} refused commands sent with another mail")
         return answers

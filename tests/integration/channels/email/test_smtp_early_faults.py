@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from adapters.channels.email.bounds import PoolLimits
+from adapters.channels.email.limits import RateRefused
 from tests.support.smtp_early import (
     FIRST,
     SECOND,
@@ -101,6 +102,19 @@ def test_an_answer_too_many_is_not_taken_for_that_to_the_next_mail(extra: str, r
 
     assert [second, third] == [None, None]
     assert server.deliveries.count(SECOND) == server.deliveries.count(THIRD) == 1
+
+
+def test_a_mail_refused_because_of_the_rate_is_not_asked_again_at_once() -> None:
+    server = WaitingServer()
+    server.on("mail", Say("450 4.7.1 Error: too much mail from 192.0.2.1"), times=1)
+    server.on("mail", Say("250 ok"), times=2)
+
+    first, second = results_of(server, [FIRST, SECOND])
+
+    assert b"<second@" in server.early[0]
+    assert first is None
+    assert isinstance(second, RateRefused)
+    assert [line[:4] for line in server.sessions[0].commands].count("MAIL") == 3
 
 
 class RefusingServer(WaitingServer):
