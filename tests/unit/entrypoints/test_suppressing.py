@@ -64,6 +64,27 @@ def test_a_value_that_cannot_hold_a_list_is_refused(value: str, words: str) -> N
     assert "s3cret" not in fault
 
 
+def test_a_list_in_the_folder_of_embedded_files_needs_no_folder_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISPATCHER_HOME", "files")
+    monkeypatch.setenv("DISPATCHER_SUPPRESSIONS", "files/list.txt")
+
+    added = CliRunner().invoke(command, ["add", "ann@example.org"])
+
+    assert added.exit_code == 0, added.output
+    assert "ann@example.org" in (tmp_path / "files" / "list.txt.added").read_text("utf-8")
+
+
+def test_no_folder_is_made_below_the_one_of_embedded_files(tmp_path: Path) -> None:
+    values = {"DISPATCHER_HOME": str(tmp_path), "DISPATCHER_SUPPRESSIONS": str(tmp_path / "a/list")}
+
+    [fault] = faults({**EMAIL, **values})
+
+    assert f"the folder {tmp_path / 'a'} does not exist" in fault
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [("redis://u:s3cret@h/2", "redis://u:***@h/2"), ("list.txt", "list.txt")],
