@@ -37,6 +37,9 @@ _CHANNEL = click.option(
     shell_complete=channel_names,
 )
 
+# A group of Telegram has a negative number.
+_NEGATIVE = {"ignore_unknown_options": True}
+
 
 @click.group("suppress")
 def command() -> None:
@@ -47,7 +50,7 @@ def command() -> None:
     """
 
 
-@command.command("add")
+@command.command("add", context_settings=_NEGATIVE)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @_CHANNEL
 @click.option("--reason", default="", help="Why, in your words; it is in the dead letters.")
@@ -69,7 +72,7 @@ def add(addresses: tuple[str, ...], channel: str, reason: str) -> None:
             words(f"{printable(one.address)} {state}")
 
 
-@command.command("remove")
+@command.command("remove", context_settings=_NEGATIVE)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @_CHANNEL
 @click.option("--all", "all_", is_flag=True, help="All addresses of the channel.")
@@ -99,7 +102,7 @@ def remove(addresses: tuple[str, ...], channel: str, all_: bool, yes: bool) -> i
     return int(not all(are_done))
 
 
-@command.command("list")
+@command.command("list", context_settings=_NEGATIVE)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--channel", help="Only this channel.", shell_complete=channel_names)
 @click.option("--reason", help="Only with this text in the reason.")

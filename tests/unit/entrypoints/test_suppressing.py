@@ -101,6 +101,21 @@ def test_an_address_may_be_written_with_its_channel(
     assert ran("remove") == (0, [])
 
 
+def test_the_negative_number_of_a_group_is_an_address_and_no_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DISPATCHER_SUPPRESSIONS", "list.txt")
+
+    added = CliRunner().invoke(command, ["add", "-1001234", "--channel", "telegram"])
+    misspelt = CliRunner().invoke(command, ["add", "ann@example.org", "--raeson", "x"])
+
+    assert added.exit_code == 0, added.output
+    assert "telegram:-1001234" in (tmp_path / "list.txt.added").read_text("utf-8")
+    assert misspelt.exit_code == 2
+    assert "--raeson" in misspelt.output
+
+
 def test_no_folder_is_made_below_the_one_of_embedded_files(tmp_path: Path) -> None:
     values = {"DISPATCHER_HOME": str(tmp_path), "DISPATCHER_SUPPRESSIONS": str(tmp_path / "a/list")}
 
