@@ -35,6 +35,8 @@ class Relay:
     random: Random = field(default_factory=lambda: Random(1))
     accepted: list[tuple[float, str]] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
+    asked: int = 0
+    most_asked: int = 0
 
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.connections)
@@ -44,6 +46,14 @@ class Relay:
         return sum(at > start for at, _ in self.accepted[-self.count :]) < self.count
 
     async def take(self, name: str) -> None:
+        self.asked += 1
+        self.most_asked = max(self.most_asked, self.asked)
+        try:
+            await self._answer(name)
+        finally:
+            self.asked -= 1
+
+    async def _answer(self, name: str) -> None:
         async with self.slots:
             await asyncio.sleep(self.latency * self.random.uniform(0.5, 1.5))
             now = asyncio.get_running_loop().time()
@@ -86,6 +96,7 @@ def paced(
     store: PaceStore | None = None,
     learned: Learned | None = None,
     ceiling: str | None = None,
+    more: int = 0,
     longest_hold: float = 60.0,
     events: EventSink | None = None,
 ) -> PacedNotifier:
@@ -96,6 +107,7 @@ def paced(
         RelayNotifier(relay),
         RelayPace(RELAY, store or MemoryPaces(now), learned or Learned(), rules),
         connections=min(relay.connections, 10),
+        more=more,
         events=events,
     )
 

@@ -233,3 +233,25 @@ def test_each_wait_for_a_turn_is_reported() -> None:
     waits = [event.seconds for event in run(body()) if isinstance(event, TurnAwaited)]
 
     assert waits == pytest.approx([0, 1.05, 2.1], abs=0.1)
+
+
+def test_mails_wait_for_a_connection_only_at_a_relay_that_has_taken_many() -> None:
+    async def body() -> None:
+        relay = Relay(1000, 10.0, connections=4)
+        notifier = paced(relay, more=4)
+
+        await work(notifier, names(500))
+        assert relay.most_asked == 4
+
+        await work(notifier, names(500))
+        assert relay.most_asked == 8
+        assert not relay.refused
+
+        await work(notifier, names(100))  # it refuses some of these, because of the rate
+        assert relay.refused
+        await asyncio.sleep(3600)
+        relay.count, relay.most_asked = 10**6, 0
+        await work(notifier, names(300))
+        assert relay.most_asked == 4
+
+    run(body())

@@ -14,6 +14,10 @@ from domain.events import TurnAwaited
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, EventSink, NoObserver, Notifier, proceed
 
+# Mails that a relay takes without a word about our rate. Before so many its limit may be near, and
+# each mail whose commands are sent early would be refused with it.
+_TRUSTED = 500
+
 _Mail = tuple[Notification, Content, Sequence[Recipient], AboutToSend]
 
 
@@ -32,10 +36,10 @@ class PacedNotifier:
         events: EventSink | None = None,
     ) -> None:
         """`connections`: how many mails are under way at once; those that wait for a connection can
-        still be slowed. `more`: mails that wait for one already, while the pace is not limited.
-        `admit` is called when a mail's turn has come; what it raises ends the
-        call. `blip_wait`: seconds until what failed before anything was sent is tried again; None
-        leaves that to the caller. `events` gets how long a mail waited for its turn."""
+        still be slowed. `more`: those that wait for one so as to send their commands early, once
+        the relay has taken many. `admit` is called when a mail's turn has come; what it raises ends
+        the call. `blip_wait`: seconds until what failed before anything was sent is tried again;
+        None leaves that to the caller. `events` gets how long a mail waited for its turn."""
         self._notifier = notifier
         self.one_by_one, self.check, self.close = (
             notifier.one_by_one,
@@ -44,7 +48,8 @@ class PacedNotifier:
         )
         self._pace = pace
         self._slots = asyncio.Semaphore(connections)
-        self._free_slots = asyncio.Semaphore(connections + more)
+        self._more_slots = asyncio.Semaphore(connections + more)
+        self._in_a_row = 0  # mails that were taken since one was refused because of the rate
         self._turns = RelayTurns(pace, self._slots)
         self._admit = admit
         self._blip_wait = blip_wait
@@ -68,7 +73,7 @@ class PacedNotifier:
             if pace.is_limited:
                 place = place or turns.place()
                 permit = await self._turn(notification.channel, place)
-            async with self._slots if permit.turn else self._free_slots:
+            async with self._slots_for(permit):
                 if permit.episode == pace.now.episode and (permit.turn or not pace.is_limited):
                     began = time.monotonic()
                     try:
@@ -84,12 +89,17 @@ class PacedNotifier:
                         await pace.ended(permit)
                         raise
                     if not any(answers.values()) and permit.turn is None:
+                        self._in_a_row += 1
                         pace.accepted.append(pace.rules.clock())
                         return answers
                     await pace.learn(permit, answers.values())
                     self._keep_place(notification, place, answers)
                     return answers
             await pace.ended(permit)  # another was refused while this one waited for a connection
+
+    def _slots_for(self, permit: Permit) -> asyncio.Semaphore:
+        is_trusted = permit.turn is None and self._in_a_row >= _TRUSTED
+        return self._more_slots if is_trusted else self._slots
 
     async def _turn(self, channel: str, place: Place) -> Permit:
         since = self._pace.rules.clock()
@@ -102,6 +112,8 @@ class PacedNotifier:
     ) -> None:
         """Raise Throttled where the rate is the only trouble."""
         refusals = [e for e in answers.values() if isinstance(e, RateRefused)]
+        if refusals:
+            self._in_a_row = 0
         if refusals and len(refusals) == len(answers):
             self._turns.keep(notification.id, place)
             wait = refusals[0].retry_after
