@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from adapters.template_parts import HTML, ChannelParts
+from adapters.templates.examples import Example, example_faults
 from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
-    Example,
     TemplateInfo,
     examples_and_faults,
     list_templates,
@@ -81,6 +81,9 @@ def lint_set(
     examples of this template alone, and say nothing of catalogues."""
     snapshot = templates.snapshot
     findings = _of_files(snapshot)
+    unusable = [name for name in snapshot.broken if only in ("", name)]
+    for name in sorted(unusable):  # the examples of the others are read below
+        findings += [_from_fault(one, name) for one in example_faults(snapshot.texts, [name])]
     if only not in snapshot.templates:
         findings += _of_languages(snapshot)
     for info in list_templates(snapshot, only):

@@ -15,8 +15,8 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.shared.shown import Bubble, ShownMessage
 from adapters.message_format.message import decode
 from adapters.templates import FilesystemTemplates
+from adapters.templates.examples import Example
 from adapters.templates.failures import RenderFailure
-from adapters.templates.inspection import Example
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification
