@@ -29,8 +29,6 @@ from domain.ports import RenderRequest
 Severity = Literal["error", "warning"]
 
 _FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)  # path, line, text
-_LINE_IN_TEXT = re.compile(r"\bline (\d+),? column \d+")
-_KEY = re.compile(r"(\w+): ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,23 +200,7 @@ def _from_fault(
     return LintFinding(
         template=template,
         file=file,
-        line=int(line) if line else _line_of(text, texts.get(file)),
+        line=int(line) if line else (1 if file in texts else None),
         severity="error",
         text=text,
     )
-
-
-def _line_of(text: str, source: str | None) -> int | None:
-    """The line that a fault of a whole file is about: the one that a parser named, the last, that
-    of a key; else the first. None where there is no such file."""
-    if source is None:
-        return None
-    if named := _LINE_IN_TEXT.search(text):
-        return int(named[1])
-    if "end of document" in text:
-        return max(1, len(source.splitlines()))
-    if (key := _KEY.match(text)) and (
-        found := re.search(rf"^[ \t]*(?:\[[ \t]*)?[\"']?{key[1]}\b", source, re.MULTILINE)
-    ):
-        return source.count("\n", 0, found.start()) + 1
-    return 1

@@ -149,7 +149,7 @@ def test_field_3_9_an_unknown_channel_in_template_toml_is_named(
     failure = folder.failure("t", options={"channels": known})
 
     assert failure.reason is FailureReason.TEMPLATE_ERROR
-    assert f"t/template.toml: channels: {hint}" in str(failure)
+    assert f"t/template.toml line 1: channels: {hint}" in str(failure)
 
 
 @pytest.mark.parametrize(
