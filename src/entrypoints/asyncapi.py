@@ -188,7 +188,7 @@ def _suppression_schema() -> dict[str, Any]:
         "required": ["address"],
         "properties": {
             "address": {"type": ["string", "integer"], "description": "A number: a chat's id."},
-            "reason": {**text, "description": "Why; it is in the dead letters."},
+            "reason": {"type": ["string", "number"], "description": "Why; dead letters have it."},
             "channel": {**text, "description": "If it is missing, the channel of the queue."},
             "date": {**text, "description": "Since when, as 2026-01-31; today if it is missing."},
         },

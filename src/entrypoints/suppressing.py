@@ -56,7 +56,7 @@ def suppression_store(
             return _in_file(url.value, events, is_production=is_production)
         from adapters.redis.suppressions import RedisSuppressions
 
-        return RedisSuppressions(url)
+        return RedisSuppressions(url, may_be_absent=not is_production)
     except ImportError:
         raise SettingsInvalid([_NO_REDIS]) from None
     except ValueError as error:
@@ -163,6 +163,7 @@ async def findings(container: "Container") -> list[Finding]:
         if asked is None:
             return []
         async with asyncio.timeout(TIMEOUT):
+            await asked.store.find(DEFAULT.name, ())
             entries = await asked.store.entries()
             evicts = await asked.store.may_evict()
     except SettingsInvalid as invalid:

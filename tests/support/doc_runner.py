@@ -7,6 +7,7 @@ those of real peers.
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from tests.support.worker import ROOT, clean_environment
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+"""A block: its language, and its text."""
 _EXITS_WITH = re.compile(r"^(?P<command>.+?)\s+# exits with (?P<code>\d+)\b.*$", re.MULTILINE)
 _PROGRAM = """#!/bin/sh
 [ "$1" != worker ] || set -- "$@" --drain
@@ -26,8 +28,19 @@ exec {python} -c 'from entrypoints.cli import main; main()' "$@"
 
 def blocks_of(page: Path, *languages: str) -> list[tuple[str, str]]:
     """(Language, text) of the page's fenced blocks in these languages, in order."""
-    found = _FENCE.findall(page.read_text("utf-8"))
+    found = FENCE.findall(page.read_text("utf-8"))
     return [(language, text) for language, text in found if language in languages]
+
+
+def checked(text: str) -> str:
+    """Lines of shell; one that ends with `# exits with N` fails unless it ends so."""
+    return _EXITS_WITH.sub(r"code=0; \g<command> || code=$?; [ $code = \g<code> ]", text)
+
+
+def write_program(file: Path, text: str = _PROGRAM.format(python=sys.executable)) -> None:
+    """A program that can be run; by default this checkout's `dispatcher`."""
+    file.write_text(text)
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
 
 @dataclass
@@ -44,10 +57,8 @@ class Reader:
         self.forget()
         for place in (self.folder / "bin", self.folder / ".venv/bin"):
             place.mkdir(parents=True)
-            program = place / "dispatcher"
-            program.write_text(_PROGRAM.format(python=sys.executable))
-            program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        (self.folder / "templates").symlink_to(ROOT / "templates")
+            write_program(place / "dispatcher")
+        shutil.copytree(ROOT / "templates", self.folder / "templates")  # a page may write into it
 
     def forget(self) -> None:
         """What was exported so far holds no longer."""
@@ -61,8 +72,7 @@ class Reader:
         if language == "python":
             command = [sys.executable, "-c", text]
         else:
-            text = _EXITS_WITH.sub(r"code=0; \g<command> || code=$?; [ $code = \g<code> ]", text)
-            script = f". ./exported\nset -e\n{text}\nexport -p > exported\n"
+            script = f". ./exported\nset -e\n{checked(text)}\nexport -p > exported\n"
             command = ["bash", "-c", script]
         done = subprocess.run(
             command,

@@ -21,7 +21,8 @@ DOCUMENTS = sorted(
         *(ROOT / "deploy").glob("*/README.md"),
     ]
 )
-
+# Its reader makes the templates that it names; a test of its own does so.
+FOLLOWED = ROOT / "docs/tutorial.md"
 LONGEST_WITHOUT_CONTENTS = 250  # lines
 
 _TOP_FOLDERS = r"(?:\.ci|benchmarks|deploy|docs|requirements|src|templates|tests)"
@@ -166,7 +167,11 @@ def commands_of(command: click.Command, path: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_everything_a_document_names_exists(path: Path) -> None:
-    assert faults_of(Document.read(path)) == []
+    faults = faults_of(Document.read(path))
+    if path == FOLLOWED:
+        faults = [fault for fault in faults if not fault.startswith("path templates/")]
+
+    assert faults == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from domain.suppressions import Suppression, SuppressionsUnavailable
 # The hash's name is the first argument of each.
 _FIND: Final = "return redis.call('HMGET', ARGV[1], unpack(ARGV, 2))"
 _ADD: Final = """
+redis.call('HSETNX', ARGV[1], '#', 'the list of suppressions')
 local new = {}
 for i = 2, #ARGV, 2 do new[#new + 1] = redis.call('HSETNX', ARGV[1], ARGV[i], ARGV[i + 1]) end
 return new
@@ -25,6 +26,9 @@ return found
 _POLICY: Final = "return redis.call('INFO', 'memory')"
 _SCAN: Final = "return redis.call('HSCAN', ARGV[1], ARGV[2], 'COUNT', 1000)"
 
+_MARK: Final = "#"
+"""The field that each list has, also one without an address: else it was lost."""
+
 _EVICTION = re.compile(rb"^maxmemory_policy:(\S+)", re.MULTILINE)
 _MOST = 500  # of a call: others must not wait for long
 
@@ -35,15 +39,24 @@ class RedisSuppressions:
 
     keeps_for = timedelta(seconds=1)  # so that a mail that does not wait asks once
 
-    def __init__(self, url: Secret, *, key: str = "dispatcher:suppressions") -> None:
-        """`url`: see `RedisAddress`. `key`: of the hash. Raises ValueError for an invalid URL;
-        connects when first used."""
+    def __init__(
+        self, url: Secret, *, key: str = "dispatcher:suppressions", may_be_absent: bool = True
+    ) -> None:
+        """`url`: see `RedisAddress`. `key`: of the hash. Unless it `may_be_absent`, a server
+        without a list counts as away; so does always one that had a list before. Raises ValueError
+        for an invalid URL; connects when first used."""
+        self._is_expected = not may_be_absent
         self._scripts = RedisScripts(
             url, key, what="suppressions", unavailable=SuppressionsUnavailable
         )
 
     async def find(self, channel: str, addresses: Sequence[str]) -> Sequence[Suppression | None]:
-        found = await self._scripts.run(_FIND, *(_field(channel, one) for one in addresses))
+        fields = [_field(channel, one) for one in addresses]
+        mark, *found = await self._scripts.run(_FIND, _MARK, *fields)
+        if mark is None and self._is_expected:
+            text = "has no list; put it back, or begin one by dispatcher suppress add"
+            raise SuppressionsUnavailable(f"{self._scripts.name}: {text}")
+        self._is_expected = self._is_expected or mark is not None
         return [
             None if value is None else _entry(channel, address, value)
             for address, value in zip(addresses, found, strict=True)
@@ -80,6 +93,8 @@ class RedisSuppressions:
         while True:
             at, flat = await self._scripts.run(_SCAN, cursor)
             for field, value in zip(flat[::2], flat[1::2], strict=True):
+                if field == _MARK.encode():
+                    continue
                 channel, _, address = field.decode(errors="replace").partition(":")
                 found[field] = _entry(channel, address, value)
             cursor = at.decode()

@@ -83,8 +83,12 @@ class AddedFile:
         """Store those that are not there yet, for good, under the lock. What there is now, and
         which were new. Raises LinesBroken or OSError."""
         before = self.read()
-        known = before.entries if before.is_whole else self.entries | before.entries
-        new = {entry.key: entry for entry in entries if entry.key not in known}
+        earlier = {} if before.is_whole else self.entries
+        new = {
+            entry.key: entry
+            for entry in entries
+            if entry.key not in before.entries and entry.key not in earlier
+        }
         if not new:
             return before, set()
         text = "".join(f"{to_line(entry)}\n" for entry in new.values()).encode()
@@ -98,8 +102,8 @@ class AddedFile:
         """Take these entries out of the file, under the lock. What there is now, and which were in
         it. Raises LinesBroken or OSError."""
         before = self.read()
-        known = before.entries if before.is_whole else self.entries | before.entries
-        found = known.keys() & keys
+        earlier = {} if before.is_whole else self.entries
+        found = {key for key in keys if key in before.entries or key in earlier}
         if not found:
             return before, set()
         lines = read_whole(self.path)[0][: before.end]

@@ -25,7 +25,7 @@ _COMMANDS = {
     ),
     "send": ("cli.sending.send", "Publish notifications."),
     "failed": ("cli.failed.commands", "List, show, edit, retry and remove dead letters."),
-    "templates": ("cli.templates.commands", "List, render and check the templates."),
+    "templates": ("cli.templates.commands", "List, render, check and translate the templates."),
     "preview": (
         "pages.preview",
         "Show every template with its examples in a browser, on this machine.",

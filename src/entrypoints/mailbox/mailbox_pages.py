@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from entrypoints.mailbox.captured_bubbles import bubbles_of
 from entrypoints.mailbox.html_check import check_html
 from entrypoints.mailbox.mailhog_api import MailHogApi, event_of
 from entrypoints.mailbox.rows import has_words, row_of
+from entrypoints.pages.inline_pictures import with_pictures
 from entrypoints.pages.live import Refreshes
 from entrypoints.pages.remote import remote_pictures
 from entrypoints.pages.views import foreign, missing, page
@@ -32,7 +33,6 @@ from entrypoints.pages.web import form_of, is_from_elsewhere, path_of
 from entrypoints.settings import Settings
 
 _LATEST = 500
-_MOST_INLINE = 32 * 1024 * 1024  # characters of pictures in the HTML
 _SHOWN = (
     "From",
     "To",
@@ -114,7 +114,8 @@ class CapturedMailbox:
         message = self._found(request)
         if message is None or message.content.html is None:
             return missing()
-        return foreign(with_pictures(message), pictures=_has_pictures(request))
+        html = with_pictures(message.content.html, message.content.files)
+        return foreign(html, pictures=_has_pictures(request))
 
     def _source(self, request: Request) -> Response:
         if (message := self._found(request)) is None:
@@ -199,26 +200,3 @@ def _page_of(message: Captured, bubbles: Sequence[Bubble], *, pictures: bool) ->
         hosts=remote_pictures(html or ""),
         pictures="/pictures" if pictures else "",
     )
-
-
-_INLINE = re.compile(r"""cid:([^"'\s)>]+)""", re.IGNORECASE)
-
-
-def with_pictures(message: Captured) -> str:
-    """The HTML of a mail with the pictures that came with it in their places, as long as it does
-    not become too large."""
-    html, room = message.content.html or "", _MOST_INLINE
-    inline = {file.content_id: file for file in message.content.files if file.content_id}
-    made: dict[str, str] = {}
-
-    def address(found: re.Match[str]) -> str:
-        nonlocal room
-        name = unquote(found[1])
-        if name not in inline:
-            return found[0]
-        if name not in made:
-            made[name] = inline[name].as_url()
-        room -= len(made[name])
-        return made[name] if room >= 0 else found[0]
-
-    return _INLINE.sub(address, html)

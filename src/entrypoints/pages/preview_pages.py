@@ -15,6 +15,7 @@ from adapters.templates.inspection import examples_and_faults, list_templates
 from adapters.templates.lint import LintNotes
 from domain.ports import Notifier
 from entrypoints.container import render_options
+from entrypoints.pages.inline_pictures import with_pictures
 from entrypoints.pages.live import Refreshes
 from entrypoints.pages.preview_renderings import PreviewRenderings
 from entrypoints.pages.preview_send import ExampleSender
@@ -195,7 +196,8 @@ class Preview:
             return page("unrendered", title="It does not render", fault=shown.fault)
         if shown.html is None:
             return missing()
-        return foreign(shown.html, pictures=view.pictures, theme=theme)
+        html = with_pictures(shown.html, await view.files(channel))
+        return foreign(html, pictures=view.pictures, theme=theme)
 
     async def _send(self, request: Request, view: ExampleView) -> Response:
         form = await form_of(request)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from shlex import quote
 
 from adapters.channels import CHANNELS
 from domain.content import Content
@@ -44,12 +45,16 @@ class ExampleSender:
             if len(notification.recipients) > 1:
                 return SendResult("Type one address.")
             [recipient] = notification.recipients
-            content = view.render(channel, recipient.address)
-            return await self._send(notification, content, recipient)
+            if held := await self._held_back(channel, recipient):
+                result = SendResult(held)
+            else:
+                content = view.render(channel, recipient.address)
+                result = await self._send(notification, content, recipient)
         except DispatcherError as error:
             return SendResult(str(error))
         except TimeoutError:
             return SendResult(f"There was no answer within {_PATIENCE:.0f} seconds.")
+        return result
 
     async def _send(
         self, notification: Notification, content: Content, recipient: Recipient
@@ -66,6 +71,24 @@ class ExampleSender:
         if (error := answers[recipient]) is not None:
             return SendResult(str(error))
         return SendResult(self._where(name, recipient), is_sent=True)
+
+    async def _held_back(self, channel: str, recipient: Recipient) -> str:
+        """Why the address gets nothing at all, as the list of suppressions is now; else empty."""
+        if self.settings.suppressions is None:
+            return ""
+        from entrypoints.suppressing import canonical_address, suppression_store
+
+        store = suppression_store(self.settings.suppressions)
+        try:
+            address = canonical_address(channel, recipient.address)
+            [entry] = await store.find(channel, [address])
+        finally:
+            await store.close()
+        if entry is None:
+            return ""
+        why = f" ({entry.reason})" if entry.reason else ""
+        command = f"dispatcher suppress remove {quote(address)} --channel {channel}"
+        return f"{recipient} is on the list of suppressions{why}. To send anyway: {command}"
 
     def _where(self, name: str, recipient: Recipient) -> str:
         channel, settings = CHANNELS[name], self.settings

@@ -12,6 +12,7 @@ from html import unescape
 from urllib.parse import quote
 
 from adapters.channels import CHANNELS, DEFAULT
+from adapters.channels.shared.captured import CapturedFile
 from adapters.channels.shared.shown import Bubble, ShownMessage
 from adapters.message_format.message import decode
 from adapters.templates import FilesystemTemplates
@@ -20,6 +21,7 @@ from adapters.templates.failures import RenderFailure
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification
+from entrypoints.pages.inline_pictures import inline_files
 from entrypoints.pages.remote import remote_pictures
 from entrypoints.settings import Settings
 from entrypoints.stores import message_rules
@@ -137,6 +139,14 @@ class ExampleView:
         sender = self.example.message.get("from") or own or usual
         to = _listed(_recipients(self.example.message.get("to"), channel))
         return [("From", str(sender or _NO_SENDER)), ("To", to), ("Subject", subject)]
+
+    async def files(self, channel: str) -> list[CapturedFile]:
+        """Those that come with the example and that its HTML can show."""
+        try:
+            attachments = self.notification(channel).attachments
+        except DispatcherError:
+            return []  # the page says why it cannot be sent
+        return await inline_files(attachments, self.settings.attachments_dir)
 
     async def on(self, name: str) -> ChannelView:
         """What this channel makes of it."""

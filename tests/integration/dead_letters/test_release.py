@@ -11,6 +11,8 @@ from tests.support.worker import run_command, running, wait_until
 
 RELEASED = "dead letter released: its template renders now"
 
+REMEDY = "Remove it, or use a filter that there is."
+
 
 def test_letters_that_a_new_template_mends_are_sent_and_the_others_stay(
     tmp_path: Path, broker: Broker, mailhog: MailHog, mailbox: Mailbox, queue: str
@@ -87,7 +89,7 @@ def test_field_3_8_a_template_broken_at_the_start_costs_only_its_own_messages_un
         worker.wait_for(RELEASED)
         wait_until(lambda: len(worker.events("notification sent")) == 2)
 
-    assert broken["fault"] == "bad.jinja2 line 2: No filter named 'nope'."
+    assert broken["fault"] == f"bad.jinja2 line 2: No filter named 'nope'. {REMEDY}"
     assert "bad.jinja2 line 2" in str(dead)
     mails = Maildir(str(tmp_path / "var/mail"), create=False)
     assert sorted(mail["To"] for mail in mails) == ["bad@example.com", "good@example.com"]
@@ -105,7 +107,7 @@ def test_field_3_8_a_set_of_which_nothing_compiles_ends_the_start_naming_each_fa
 
     assert ended.returncode == 78
     assert ended.stderr.splitlines()[-2:] == [
-        "DISPATCHER_TEMPLATES_DIR: a.jinja2 line 1: No filter named 'nope'.",
+        f"DISPATCHER_TEMPLATES_DIR: a.jinja2 line 1: No filter named 'nope'. {REMEDY}",
         "DISPATCHER_TEMPLATES_DIR: b.jinja2: is empty; write what people read, or remove the file",
     ]
 
@@ -149,8 +151,8 @@ def test_field_3_9_lint_names_misnamed_files_and_channels_and_list_shows_the_res
 
     unknown_channel = "channels: 'slak' is no channel; did you mean 'slack'?"
     assert lint.returncode == 1
-    assert f"order/template.toml: error: {unknown_channel}" in lint.stdout
-    assert "order/htlm.jinja2: error: unknown file, did you mean 'html.jinja2'?" in lint.stdout
+    assert f"order/template.toml:1: error: {unknown_channel}" in lint.stdout
+    assert "order/htlm.jinja2:1: error: unknown file, did you mean 'html.jinja2'?" in lint.stdout
     assert "good" in listed.stdout
-    assert listed.stderr.splitlines() == [f"broken: order/template.toml: {unknown_channel}"]
+    assert listed.stderr.splitlines() == [f"broken: order/template.toml line 1: {unknown_channel}"]
     assert (schema.returncode, unknown_channel in schema.stderr) == (1, True)

@@ -136,3 +136,31 @@ class TestRedisSuppressions(SuppressionStoreContract):
             )
 
         asyncio.run(scenario())
+
+    def test_a_list_that_is_lost_is_an_absence_and_one_without_an_address_is_not(
+        self, own_redis: RedisServer
+    ) -> None:
+        from redis import Redis
+
+        from adapters.redis.suppressions import RedisSuppressions
+
+        async def scenario(redis: Redis) -> None:
+            store = RedisSuppressions(Secret(own_redis.url))
+            strict = RedisSuppressions(Secret(own_redis.url), may_be_absent=False)
+            assert await store.find("email", ["ann@example.com"]) == [None]
+            with pytest.raises(SuppressionsUnavailable, match="has no list; put it back"):
+                await strict.find("email", ["ann@example.com"])
+            await strict.add([an_entry()])
+            await strict.remove("email", ["ann@example.com"])
+            for one in (store, strict):
+                assert await one.find("email", ["ann@example.com"]) == [None]
+                assert list(await one.entries()) == []
+            redis.flushall()
+            for one in (store, strict):
+                with pytest.raises(SuppressionsUnavailable, match="has no list; put it back"):
+                    await one.find("email", ["ann@example.com"])
+                await one.close()
+
+        with Redis.from_url(own_redis.url) as redis:
+            redis.flushall()
+            asyncio.run(scenario(redis))

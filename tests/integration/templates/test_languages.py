@@ -138,7 +138,7 @@ def test_a_translator_s_round(tmp_path: Path) -> None:
     made = messages("--locale=it")
     assert made.returncode == 0
     assert made.stdout.splitlines() == [
-        f"{path_of('it')}: 1 new, 0 obsolete, 0 fuzzy, 1 of 1 not translated",
+        f"templates/{path_of('it')}: 1 new, 0 obsolete, 0 fuzzy, 1 of 1 not translated",
         "  new: Hello %(name)s",
     ]
     assert messages("--check").returncode == 0

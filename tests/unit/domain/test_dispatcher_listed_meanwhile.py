@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from adapters.channels.shared.guard import GuardedNotifier, GuardRules
+from adapters.template_parts import ChannelParts
 from domain.channel_sender import AttachmentRoom
 from domain.content import InDoubtPolicy
 from domain.delivery import Delivery
@@ -186,13 +188,30 @@ def test_a_list_that_is_away_by_then_is_waited_for_outside_of_the_provider_s_con
 
 
 def test_a_mail_that_expires_while_the_list_is_away_is_not_sent() -> None:
-    waiting = Waiting(notifier=FakeNotifier(failures=[AWAY]))
+    notifier = SlowNotifier()
+    waiting = Waiting(notifier=notifier)
+    notifier.clock = waiting.clock
     waiting.clock.meanwhile = goes_away(waiting)
 
-    outcome = waiting.send(*BOTH, expires_at=NOON + timedelta(seconds=3))
+    outcome = waiting.send(*BOTH, expires_at=NOON + timedelta(seconds=5))
 
     assert waiting.served == []
+    assert notifier.calls == 1
     assert set(reasons(outcome).values()) == {FailureReason.EXPIRED}
+
+
+def test_the_list_is_not_asked_between_two_groups_of_which_the_first_was_sent() -> None:
+    notifier = SlowNotifier()
+    rules = GuardRules(only_to=("ann@example.com",), redirect_to={"email": CY})
+    guarded = GuardedNotifier(notifier, "email", rules, ChannelParts())
+    waiting = Waiting(*BOTH, notifier=guarded)
+    notifier.clock = waiting.clock
+    waiting.clock.meanwhile = lambda: waiting.come() if notifier.delivered else None
+
+    outcome = waiting.send(*BOTH)
+
+    assert notifier.addresses == ["ann@example.com", "cy@example.com"]
+    assert {one.recipient for one in outcome.sent} == {ANN, BOB}
 
 
 @pytest.mark.parametrize(("seconds", "times"), [(1, 1), (0, 2)], ids=["kept", "in memory"])

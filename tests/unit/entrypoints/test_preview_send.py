@@ -144,6 +144,30 @@ def test_the_recipient_guard_holds_and_the_page_says_who_got_it(root: Path) -> N
     assert guarded.redirect_to["email"] == Recipient(address="dev@example.com")
 
 
+def test_an_address_that_is_suppressed_gets_nothing_and_the_page_says_the_way_back(
+    root: Path,
+) -> None:
+    (root / "list.txt").write_text("me@example.net 2026-01-31 asked by phone\n")
+    settings = settings_of(root, suppressions=str(root / "list.txt"))
+
+    reply = send(settings, "Me <ME@example.net>")
+
+    assert "on the list of suppressions (asked by phone)" in unescape(reply.text)
+    assert "dispatcher suppress remove me@example.net --channel email" in unescape(reply.text)
+    assert 'class="bad"' in reply.text
+    assert kept(root) == []
+    assert "Kept for" in unescape(send(settings, "other@example.net").text)
+
+
+def test_a_list_of_suppressions_that_cannot_be_read_holds_back_all(root: Path) -> None:
+    (root / "list.txt").write_text("nobody\n")
+
+    reply = send(settings_of(root, suppressions=str(root / "list.txt")), "me@example.net")
+
+    assert "DISPATCHER_SUPPRESSIONS" in unescape(reply.text)
+    assert kept(root) == []
+
+
 def test_without_a_target_the_guard_refuses(root: Path) -> None:
     reply = send(settings_of(root, only_to="*@example.com"), "me@example.net")
 

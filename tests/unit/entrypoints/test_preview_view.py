@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,33 @@ def test_the_frame_takes_the_theme_that_the_page_asks_for(
 
     assert f"@media {color} {{}}" in page(settings, f"/t/t/a/-/html/email?theme={query}")
     assert "prefers-color-scheme" in page(settings, "/t/t/a/-/html/email")
+
+
+def test_pictures_that_come_with_the_mail_are_shown(tmp_path: Path) -> None:
+    settings = Settings(templates_dir=tmp_path / "templates", attachments_dir=tmp_path)
+    (tmp_path / "cup.png").write_bytes(b"cup")
+    given = {"filename": "dot.gif", "content": b64encode(b"dot").decode(), "content_id": "dot"}
+    named = [
+        {"filename": name, "path": name, "content_id": name.partition(".")[0]}
+        for name in ("cup.png", "away.png")
+    ]
+    html = '<img src="cid:dot"><img src="cid:cup"><img src="cid:away"><img src="cid:other">'
+    write(settings, {"attachments": [given, *named]}, html=html)
+
+    frame = page(settings, "/t/t/a/-/html/email")
+
+    assert re.findall(r'src="(.*?)"', frame) == [
+        f"data:image/gif;base64,{b64encode(b'dot').decode()}",
+        f"data:image/png;base64,{b64encode(b'cup').decode()}",
+        "cid:away",
+        "cid:other",
+    ]
+
+
+def test_a_mail_with_an_attachment_that_is_none_is_shown_without_it(settings: Settings) -> None:
+    write(settings, {"attachments": [{"filename": "x"}]}, html='<img src="cid:x">')
+
+    assert "cid:x" in page(settings, "/t/t/a/-/html/email")
 
 
 def test_hints_stand_at_their_files_and_a_file_that_is_saved_changes_the_frames_digest(

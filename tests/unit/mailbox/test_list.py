@@ -38,5 +38,5 @@ def test_headers_in_utf_8_as_it_stands_are_shown_and_found(home: Path) -> None:
 def test_the_empty_page_says_where_mails_are_taken(home: Path) -> None:
     box = Box(Settings(home=home), smtp="SMTP at 127.0.0.1:1025")
 
-    assert "captured yet: SMTP at 127.0.0.1:1025." in box.page()
+    assert "<p>SMTP at 127.0.0.1:1025. " in box.page()
     assert "dispatcher demo" in box.page()

@@ -26,7 +26,7 @@ from entrypoints.start import load
 
 @click.group("templates")
 def command() -> None:
-    """List, render and check the templates."""
+    """List, render, check and translate the templates."""
 
 
 @command.command("list")

@@ -36,7 +36,7 @@ def bring_up_to_date(locales: tuple[str, ...], *, check: bool, as_json: bool) ->
         if not check:
             _write(root / update.path, update.text)
         if not as_json:
-            _say(update)
+            _say(root, update)
     if as_json:
         print_json([_without_text(one) for one in updates])
     return int(check and not all(update.is_current for update in updates))
@@ -61,14 +61,14 @@ def _check_language(locale: str) -> None:
         raise click.BadParameter(f"--locale {locale!r}: {fault}; write a tag such as it or pt-BR")
 
 
-def _say(update: CatalogueUpdate) -> None:
+def _say(root: Path, update: CatalogueUpdate) -> None:
     numbers = (
         f"{len(update.added)} new",
         f"{len(update.obsolete)} obsolete",
         f"{update.fuzzy} fuzzy",
         f"{update.untranslated} of {update.total} not translated",
     )
-    click.echo(f"{update.path}: {', '.join(numbers)}")
+    click.echo(f"{root / update.path}: {', '.join(numbers)}")
     for what, texts in (("new", update.added), ("obsolete", update.obsolete)):
         for text in texts[:_MOST_NAMED]:
             line = " ".join(text.split())
