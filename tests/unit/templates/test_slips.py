@@ -27,7 +27,7 @@ def test_field_3_10_a_block_without_an_end_is_placed_where_it_begins(
 
     assert fault.startswith(f"t.jinja2 line {line}: Unexpected end of template.")
     assert all(word in fault for word in words)
-    assert fault.endswith(f"It begins in line {line}.")
+    assert f"It begins in line {line}. Write {{% end" in fault
 
 
 def test_field_3_10_a_wrong_end_is_placed_where_it_is_and_names_the_begin(folder: Folder) -> None:
