@@ -90,6 +90,18 @@ def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
     return frozenset(read).difference(_ALWAYS_THERE, *map(_made_by, trees))
 
 
+def place_of(snapshot: Snapshot, template: str, variable: str) -> tuple[str, int] | None:
+    """The file and the line where a template first reads this variable; None where that is in a
+    text of its template.toml. Raises KeyError for an unknown template."""
+    one = snapshot.templates[template]
+    environment = parsing_environment()
+    for path in sorted(one.sources, key=lambda path: path not in one.entry.paths):
+        for node in environment.parse(snapshot.texts[path]).find_all(nodes.Name):
+            if (node.name, node.ctx) == (variable, "load"):
+                return path, node.lineno
+    return None
+
+
 def trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
     """The syntax of a template's files and of all that these name. Raises KeyError."""
     environment = parsing_environment()

@@ -17,11 +17,13 @@ from adapters.templates.inspection import (
     TemplateInfo,
     examples_and_faults,
     list_templates,
+    place_of,
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
+from adapters.texts import nearest
 from domain.errors import FailureReason, Permanent
 from domain.events import Event, StylesNotInlined
 from domain.ports import RenderRequest
@@ -144,7 +146,12 @@ def _of_template(
         return
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
-        yield _warning(info, path, f"the variable {name!r} is in no example")
+        file, line = place_of(templates.snapshot, info.name, name) or (path, None)
+        near = nearest(name, shown)
+        text = f"the variable {name!r} is in no example" + (
+            f"; did you mean {near!r}?" if near else ""
+        )
+        yield replace(_warning(info, file, text), line=line)
 
 
 def _of_example(

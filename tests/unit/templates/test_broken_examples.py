@@ -73,3 +73,15 @@ def test_a_set_with_a_broken_example_is_taken_and_says_so(tmp_path: Path) -> Non
     [fault] = event.examples
     assert fault.startswith("t/examples/a.json line 2: is not JSON")
     assert "t" in templates.snapshot.templates
+
+
+def test_a_variable_that_no_example_has_is_named_where_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "t/examples").mkdir(parents=True)
+    (tmp_path / "t/html.jinja2").write_text("<p>{{ name }}</p>")
+    (tmp_path / "t/subject.jinja2").write_text("Hello\n{{ nmae }}")
+    (tmp_path / "t/examples/a.json").write_text('{"subject": "x", "parameters": {"name": "Ann"}}')
+
+    [found] = lint(tmp_path, render_options(), datetime.now(UTC))
+
+    assert (found.file, found.line, found.severity) == ("t/subject.jinja2", 2, "warning")
+    assert found.text == "the variable 'nmae' is in no example; did you mean 'name'?"
