@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.relay import FailoverNotifier, Relay
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
-from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
+from adapters.channels.email.smtp import SmtpNotifier
 from adapters.channels.shared.learned import Learned
 from domain.content import Content
 from domain.errors import DeliveryError

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from adapters.channels.email.limits import RateRefused
+from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
-from adapters.channels.email.smtp import PacedNotifier
 from adapters.channels.shared.learned import Learned
 from domain.content import Content
 from domain.errors import Throttled

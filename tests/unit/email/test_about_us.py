@@ -4,7 +4,7 @@ import pytest
 
 from adapters.channels.email.about_us import AboutUs, about_us
 from adapters.channels.email.limits import Phase
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 from adapters.channels.email.verdicts import verdict
 from domain.errors import FailureReason, Permanent, Transient, Unavailable
 

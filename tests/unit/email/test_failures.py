@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from adapters.channels.email.failures import Failures
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 from adapters.channels.email.url import SmtpSettings
 
 PASSWORD, TOKEN = "hunter2-secret", "ya29.A0ARrdaM-token"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.channels.email.limits import Limit, Phase, limit_of
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 
 S, R, D, F, G = Phase.SENDER, Phase.RECIPIENT, Phase.DATA, Phase.FINAL, Phase.GREETING
 

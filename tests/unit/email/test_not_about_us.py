@@ -4,7 +4,7 @@ import pytest
 
 from adapters.channels.email.about_us import AboutUs, about_us
 from adapters.channels.email.limits import Limit, Phase, limit_of
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 
 
 def reply(text: str) -> SmtpReply:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.channels.email.smtp import PacedNotifier
+from adapters.channels.email.paced import PacedNotifier
 from domain.errors import FailureReason, Permanent
 from domain.pace import Spacing, Turn
 from tests.support.ledger_store import MemoryPaces

@@ -1,12 +1,14 @@
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.channels.email.course import stuff
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import SmtpReply
+from adapters.channels.email.transaction import stuff
 
 STREAM = b"250-first\r\n250-second\r\n250 last\r\n354 go\r\n550 5.1.1 no such user\r\n"
 REPLIES = [
@@ -20,6 +22,9 @@ class Wire(asyncio.Transport):
     """A connection that only knows whether it was cut."""
 
     was_cut = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """It goes nowhere."""
 
     def abort(self) -> None:
         self.was_cut = True
@@ -106,3 +111,86 @@ def test_a_server_that_talks_on_unasked_is_cut_off() -> None:
 
     assert session.lost
     assert wire.was_cut
+
+
+GROUP = b"250 sender\r\n250 recipient\r\n354 go\r\n"
+
+
+def asked_by_two(
+    meanwhile: Callable[[Session, "asyncio.Future[list[SmtpReply]]"], object], count: int = 3
+) -> tuple[list[SmtpReply] | None, Session]:
+    """The replies to who comes second; what happens once both have asked."""
+
+    async def main() -> tuple[list[SmtpReply] | None, Session]:
+        session = Session("relay:25")
+        wire = Wire()
+        session.connection_made(wire)
+        first = session.ask(b"", 60)
+        second = session.ask(b"MAIL", 60, count, 10)
+        meanwhile(session, first)
+        if wire.was_cut:
+            session.connection_lost(None)
+        return second.result() if second.done() else None, session
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("cut", range(len(GROUP) + 8))
+def test_the_answers_to_two_are_told_apart_wherever_the_stream_is_cut(cut: int) -> None:
+    stream = b"550 no\r\n" + GROUP
+
+    def answer(session: Session, first: "asyncio.Future[list[SmtpReply]]") -> None:
+        session.data_received(stream[:cut])
+        session.data_received(stream[cut:])
+        assert first.result() == [SmtpReply(550, b"no")]
+
+    replies, session = asked_by_two(answer)
+
+    assert [reply.code for reply in replies or ()] == [250, 250, 354]
+    assert session.is_open
+
+
+def test_the_answers_to_two_may_come_at_once_however_many_there_are() -> None:
+    replies, session = asked_by_two(
+        lambda session, _: session.data_received(b"250 ok\r\n" * 501), count=500
+    )
+
+    assert len(replies or ()) == 500
+    assert session.is_open
+
+
+def test_the_answer_to_who_has_gone_is_not_taken_for_that_to_who_came_second() -> None:
+    def leave(session: Session, first: "asyncio.Future[list[SmtpReply]]") -> None:
+        first.cancel()
+        session.data_received(b"550 no\r\n" + GROUP)
+
+    replies, session = asked_by_two(leave)
+
+    assert replies == []
+    assert session.lost
+
+
+def test_who_asks_after_the_first_has_gone_gets_no_answer() -> None:
+    async def main() -> list[SmtpReply]:
+        session = Session("relay:25")
+        session.connection_made(Wire())
+        session.ask(b"", 60).cancel()
+        second = session.ask(b"MAIL", 60, 3, 10)
+        session.data_received(b"550 no\r\n" + GROUP)
+        return await asyncio.wait_for(second, 1)
+
+    assert asyncio.run(main()) == []
+
+
+def test_silence_before_the_answer_to_another_is_no_sign_of_lost_commands() -> None:
+    async def main() -> tuple[list[SmtpReply], Session]:
+        session = Session("relay:25")
+        session.connection_made(Wire())
+        session.ask(b"", 0.01)
+        return await asyncio.wait_for(session.ask(b"MAIL", 60, 3, 10), 1), session
+
+    replies, session = asyncio.run(main())
+
+    assert replies == []
+    assert session.was_silent
+    assert not session.broke_off(replies)

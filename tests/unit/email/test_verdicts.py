@@ -6,7 +6,7 @@ import pytest
 
 from adapters.channels.email.about_us import AboutUs
 from adapters.channels.email.limits import Phase
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 from adapters.channels.email.verdicts import verdict
 from domain.errors import Permanent, Transient
 

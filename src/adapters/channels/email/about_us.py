@@ -21,7 +21,7 @@ from adapters.channels.email.refusal_words import (
     SHUT,
     pattern,
 )
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 
 _URL = "DISPATCHER_EMAIL_URL"
 

@@ -1,6 +1,6 @@
 """Send one mail, over one connection after another, until the server has accepted it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -10,18 +10,22 @@ from adapters.channels.email.limits import (
     Limit,
     LostBeforePayload,
     NothingSent,
+    OutOfLine,
     Phase,
     PipeliningBroken,
+    RateRefused,
     limit_of,
 )
 from adapters.channels.email.outgoing_mail import OutgoingMail
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import SmtpReply
 from adapters.channels.email.transaction import (
     GO_AHEAD,
-    LONE_DOT,
     SmtpEnvelope,
     Timeouts,
+    ask_one_by_one,
     final_failure,
+    hand_over,
 )
 from domain.errors import (
     DeliveryError,
@@ -38,6 +42,7 @@ from domain.ports import AboutToSend
 _MOST_TURNS = 10
 
 _OK = 250
+_OUT_OF_ORDER = {500, 503}
 _rcpt = "RCPT TO:<{}>\r\n".format
 
 log = structlog.get_logger()
@@ -52,11 +57,18 @@ class Course:
     refusal can come between.
     """
 
-    def __init__(self, mail: OutgoingMail, about_to_send: AboutToSend, timeouts: Timeouts) -> None:
-        """`about_to_send` is awaited before the mail leaves."""
+    def __init__(
+        self,
+        mail: OutgoingMail,
+        about_to_send: AboutToSend,
+        timeouts: Timeouts,
+        share: Callable[[Session], None],
+    ) -> None:
+        """`about_to_send` is awaited before the mail leaves, `share` is called when it has left."""
         self._mail = mail
         self._about_to_send = about_to_send
         self._timeouts = timeouts
+        self._share = share
         self.asked: list[str] = []
         self.most_recipients: int | None = None
         self._served: dict[str, list[Recipient]] = {}
@@ -112,16 +124,12 @@ class Course:
         commands = [f"{sender}\r\n", *map(_rcpt, self.asked), "DATA\r\n"]
         answers: Answers = [None] * len(self.asked)
         if not session.pipelining:
-            answers = await self._judged(session, await self._ask_one_by_one(session, commands))
-        else:  # RFC 2920: the whole group at once
-            group, later = "".join(commands).encode(), min(times.group, times.command)
-            replies = await session.ask(group, times.command, len(commands), later)
-            codes = [reply.code for reply in replies]
-            if codes != [*[_OK] * (len(commands) - 1), GO_AHEAD] or session.lost is not None:
-                if len(replies) < len(commands) and session.broke_off(replies):
-                    some = f"{len(replies)} of {len(commands)} commands sent together"
-                    raise PipeliningBroken(f"{session.server} answered {some}")
-                answers = await self._judged(session, replies)
+            if session.is_answering:
+                raise OutOfLine(f"{session.server} gets one command at a time by now")
+            replies = await ask_one_by_one(session, commands, times.command)
+            answers = await self._judged(session, replies)
+        else:
+            answers = await self._ask_together(session, commands)
         if None not in answers:
             return answers
         try:
@@ -129,13 +137,35 @@ class Course:
         except BaseException:
             session.abort()
             raise
-        is_whole = await session.write_all(stuff(payload), times.command)
-        said = await session.ask(b"", times.final) if is_whole else session.unasked[:1]
+        said, is_whole = await hand_over(session, payload, times, self._share)
         if not (is_whole and said and said[0].code < 300):
             count = answers.count(None)
             failure = final_failure(session, said, count, is_whole=is_whole)
             answers = [failure if answer is None else answer for answer in answers]
         session.mails_sent += 1
+        return answers
+
+    async def _ask_together(self, session: Session, commands: list[str]) -> Answers:
+        """The whole group at once (RFC 2920), perhaps with another mail before it."""
+        times, is_second = self._timeouts, session.is_answering
+        group, later = "".join(commands).encode(), min(times.group, times.command)
+        replies = await session.ask(group, times.command, len(commands), later)
+        codes = [reply.code for reply in replies]
+        if codes == [*[_OK] * (len(commands) - 1), GO_AHEAD] and session.is_open:
+            return [None] * len(self.asked)
+        if not replies and session.lost is None:
+            raise OutOfLine(f"{session.server} has not answered the mail before this one")
+        if len(replies) < len(commands) and session.broke_off(replies):
+            some = f"{len(replies)} of {len(commands)} commands sent together"
+            raise PipeliningBroken(f"{session.server} answered {some}")
+        if is_second and session.lost is None and (session.unasked or replies[-1].accepted):
+            session.abort()
+            raise OutOfLine(f"{session.server} gave more than one answer to another mail")
+        answers = await self._judged(session, replies)
+        is_odd = not (replies[0].accepted and _OUT_OF_ORDER.isdisjoint(codes[1:-1]))
+        if is_second and is_odd and not isinstance(answers[0], RateRefused):
+            self.most_recipients = None
+            raise OutOfLine(f"{session.server} refused commands sent with another mail")
         return answers
 
     def _parameters(self, session: Session, payload: bytes) -> str:
@@ -155,24 +185,6 @@ class Course:
         is_ascii = is_ascii or payload[: payload.index(b"\r\n\r\n")].isascii()
         addresses = (self._mail.envelope_from.wire, *self.asked)
         return parameters if is_ascii and "".join(addresses).isascii() else f"{parameters} SMTPUTF8"
-
-    async def _ask_one_by_one(
-        self, session: Session, commands: list[str]
-    ) -> list[SmtpReply | None]:
-        """Asks no further than makes sense; None stands for what was not answered."""
-        timeout = self._timeouts.command
-        replies: list[SmtpReply | None] = []
-        for command in commands[:-1]:
-            said = await session.ask(command.encode(), timeout)
-            replies += said or [None]
-            if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
-                break  # nor does it take the others now
-            if len(replies) == 1 and not said[0].accepted:
-                break
-        if any(reply and reply.accepted for reply in replies[1:]):
-            replies += [None] * (len(commands) - 1 - len(replies))
-            replies += await session.ask(commands[-1].encode(), timeout)
-        return replies
 
     async def _judged(self, session: Session, replies: Sequence[SmtpReply | None]) -> Answers:
         missing = len(self.asked) + 2 - len(replies)
@@ -235,13 +247,3 @@ class Course:
                 answer = NotYet(f"{session.server} takes {len(self.asked)} recipients of one mail")
             results |= dict.fromkeys(group, answer)
         return results
-
-
-def stuff(payload: bytes) -> bytes:
-    """The mail as it follows DATA: dots doubled at line starts (RFC 5321 4.5.2), the end marked.
-
-    `payload` has CRLF line ends only, and ends with one.
-    """
-    if payload.startswith(b"."):
-        payload = b"." + payload
-    return payload.replace(b"\r\n.", b"\r\n..") + LONE_DOT

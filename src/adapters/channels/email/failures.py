@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from adapters.channels.email.about_us import sign_in_advice
 from adapters.channels.email.limits import Crowded, Limit, Phase, limit_of
-from adapters.channels.email.session import LONGEST_TEXT, Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import LONGEST_TEXT, SmtpReply
 from adapters.channels.email.url import Security, SmtpSettings
 from adapters.texts import short_text
 from domain.errors import Unavailable

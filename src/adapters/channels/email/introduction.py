@@ -12,14 +12,12 @@ import ssl
 from base64 import b64decode
 
 from adapters.channels.email.failures import METHOD_NOT_KNOWN, Failures, to_base64
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import SmtpReply
 from adapters.channels.email.url import Auth, Security
 from domain.errors import Unavailable
 
-_READY = 220
-_DONE = 250
-_GO_ON = 334
-_SIGNED_IN = 235
+_READY, _DONE, _GO_ON, _SIGNED_IN = 220, 250, 334, 235
 # RFC 5321 3.2 and 4.2.2: a server that does not know EHLO. Some say 502 or 504 of it.
 _NO_EHLO = frozenset({500, 501, 502, 504})
 _OLD_AUTH = re.compile("^auth=", re.IGNORECASE | re.MULTILINE)

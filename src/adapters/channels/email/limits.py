@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from adapters.channels.email.session import SmtpReply
+from adapters.channels.email.smtp_reply import SmtpReply
 from domain.errors import DeliveryError, Throttled, Unavailable
 
 Answers = list[DeliveryError | None]
@@ -221,6 +221,11 @@ class SessionUsedUp(NothingSent):
 class PipeliningBroken(NothingSent):
     """Of commands sent together only the first were answered: the server waits as we do, or has
     closed a new connection."""
+
+
+class OutOfLine(NothingSent):
+    """Commands that were sent before the answer to another mail, over the same connection, came to
+    nothing: that answer has not come, or the server does not take commands so early."""
 
 
 class TooManyRecipients(NothingSent):

@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.channels.email.bounds import Ceiling, PoolLimits, Width
 from adapters.channels.email.goodbyes import Goodbyes
+from adapters.channels.email.idle import IdleSessions
 from adapters.channels.email.limits import Crowded
 from adapters.channels.email.session import Session
 from adapters.channels.shared.learned import Fact
@@ -21,7 +22,7 @@ class Pool:
     connection that cannot be opened while others serve us makes the pool smaller for a while; only
     when no connection is left is it an error, and then for every mail that waits. After a failure
     connections are opened one at a time until one succeeds. `mails`: how many the relay takes over
-    one connection.
+    one connection. `pipelines`: false once it has lost commands sent together.
     """
 
     def __init__(
@@ -31,24 +32,21 @@ class Pool:
         learned: Callable[[Fact, float | None], None],
     ) -> None:
         """`learned`: called with what the relay takes."""
-        self._connect = connect
-        self._limits = limits
+        self._connect, self._limits = connect, limits
         self._width = Width(limits.size, limits.patience)
         self._learned = learned
         self.mails = Ceiling(limits.mails, limits.more, partial(learned, Fact.SESSION_MAILS))
-        self._idle: deque[Session] = deque()
         self._out: set[Session] = set()
         self._waiters: deque[asyncio.Future[Session]] = deque()
         self._dials: set[asyncio.Task[Session]] = set()
-        self._has_failed = False
+        self._has_failed = self._closed = False
         self._crowded_since: float | None = None
         self._next_try: asyncio.TimerHandle | None = None
         self._growth: asyncio.TimerHandle | None = None
-        self._reaper: asyncio.TimerHandle | None = None
         self._goodbyes = Goodbyes(self._dial_as_needed)
         self._dismiss = self._goodbyes.dismiss
-        self._closed = False
-        self._opened = 0
+        self._idle = IdleSessions(limits, self.mails, self._dismiss)
+        self._opened, self.pipelines = 0, True
 
     def use(self) -> Mapping[str, int]:
         """Connections by what they do; mails that are `waiting`, connections ever `opened`."""
@@ -60,18 +58,31 @@ class Pool:
             "opened": self._opened,
         }
 
-    async def acquire(self) -> Session:
-        """An open connection; waits for one to be given back when all are out.
-
-        Every session acquired must go to `release`. Raises what connecting raises.
+    async def acquire(self, *, first: bool = False) -> Session:
+        """An open connection; waits for one to be given back when all are out, `first` before all
+        others. Every session acquired must go to `release`. Raises what connecting raises.
         """
-        while self._idle:
-            session = self._idle.pop()
-            if self._fit(session):
-                self._out.add(session)
-                return session
-            self._dismiss(session)
-        return await self._wait(first=False)
+        session = self._idle.take()
+        if session is None:
+            return await self._wait(first=first)
+        self._out.add(session)
+        session.in_hand = 1
+        return session
+
+    def share(self, session: Session) -> None:
+        """Called when its mail has left: where answers come soon and no other connection is to be
+        had, who waits longest may send the commands of the next mail before this one's answer."""
+        if (
+            len(self._waiters) > len(self._dials)
+            and session.is_quick
+            and session.pipelining
+            and self.pipelines
+            and self._width.is_full
+            and self._room() <= 0
+            and self._idle.fit(session, mails=2)
+        ):
+            session.reused = True
+            self._serve(session)
 
     async def renew(self, session: Session, *, is_crowded: bool = False) -> Session:
         """Another connection in place of one that is dead or used up: a new one where possible.
@@ -79,36 +90,36 @@ class Pool:
         `session` is given up, even if this raises what connecting raises. `is_crowded`: the relay
         finds our connections too many, so this one makes the pool smaller.
         """
-        self._out.discard(session)
-        self._dismiss(session)
-        others = len(self._out) + len(self._idle)
+        self._let_go(session)
+        others = len(self._out - {session}) + len(self._idle)
         if is_crowded and others:
             self._was_refused(others)
         if self._room() > 0:
             return await self._wait(first=True)
-        return await self.acquire()
+        return await self.acquire(first=not is_crowded)
 
     def release(self, session: Session) -> None:
         """Give a connection back. One that is not open any more is dropped."""
         if session in self._out:
-            self._out.discard(session)
             session.reused = True
             session.idle_since = asyncio.get_running_loop().time()
-            is_surplus = len(self._out) + len(self._idle) >= self._width.now
-            if self._fit(session) and not is_surplus and not self._closed:
+            is_surplus = len(self._out) + len(self._idle) > self._width.now
+            if session.in_hand > 1:
+                session.in_hand -= 1
+            elif self._idle.fit(session) and not is_surplus and not self._closed:
+                self._out.discard(session)
                 self._hand_on(session)
             else:
-                self._dismiss(session)
+                self._let_go(session)
                 self._dial_as_needed()
 
     async def close(self) -> None:
         """Say goodbye on every idle connection. Those that are out are closed when given back."""
         self._closed = True
-        for timer in (self._reaper, self._growth, self._next_try):
+        for timer in (self._growth, self._next_try):
             if timer is not None:
                 timer.cancel()
-        while self._idle:
-            self._dismiss(self._idle.pop())
+        self._idle.close()
         for dial in self._dials:
             dial.cancel()
         if ending := self._goodbyes.tasks | self._dials:
@@ -129,16 +140,27 @@ class Pool:
 
     def _hand_on(self, session: Session) -> None:
         """To whoever waits longest, else keep it."""
+        session.in_hand = 0
+        if not self._serve(session):
+            session.reused = True
+            self._idle.keep(session)
+
+    def _serve(self, session: Session) -> bool:
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 self._out.add(session)
+                session.in_hand += 1
                 waiter.set_result(session)
-                return
-        session.reused = True
-        self._idle.append(session)
-        if self._reaper is None:
-            self._reap()
+                return True
+        return False
+
+    def _let_go(self, session: Session) -> None:
+        """Give it up for one mail; it is closed with the last."""
+        session.in_hand -= 1
+        if not session.in_hand:
+            self._out.discard(session)
+            self._dismiss(session)
 
     def _room(self) -> int:
         return self._width.now - len(self._out) - len(self._idle) - len(self._dials)
@@ -179,8 +201,8 @@ class Pool:
         self._has_failed = True
         if count := len(self._out) + len(self._idle):
             self._was_refused(count)
-            while self._waiters and self._idle:  # who waits for this one takes another
-                self._hand_on(self._idle.pop())
+            while self._waiters and (idle := self._idle.take()):  # who waits takes another
+                self._hand_on(idle)
         elif not self._dials and not (isinstance(error, Crowded) and self._tries_again()):
             self._width.reset()  # nothing serves us: that says nothing about how many would
             self._say_width()
@@ -226,25 +248,3 @@ class Pool:
         if self._width.is_narrowed:
             self._grow_later()
         self._dial_as_needed()
-
-    def _fit(self, session: Session) -> bool:
-        now = asyncio.get_running_loop().time()
-        return (
-            session.is_open
-            and session.mails_sent < self.mails.now
-            and now - session.opened_at < self._limits.age
-            and now - session.idle_since < self._limits.idle
-        )
-
-    def _reap(self) -> None:
-        """Close idle connections even when no further mail comes."""
-        loop = asyncio.get_running_loop()
-        for left in range(len(self._idle), 0, -1):  # the longest idle first
-            session = self._idle.popleft()
-            is_surplus = left > 1 and loop.time() - session.idle_since >= self._limits.surplus
-            if self._fit(session) and not is_surplus:
-                self._idle.append(session)
-            else:
-                self._dismiss(session)
-        look = min(self._limits.idle, self._limits.surplus)
-        self._reaper = loop.call_later(look, self._reap) if self._idle else None

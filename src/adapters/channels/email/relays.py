@@ -14,11 +14,13 @@ from adapters.channels.email.failures import no_greeting
 from adapters.channels.email.headers import not_carried, parse_address
 from adapters.channels.email.limits import Phase
 from adapters.channels.email.outgoing_mail import Composer
+from adapters.channels.email.paced import PacedNotifier
 from adapters.channels.email.relay import FailoverNotifier, Relay
 from adapters.channels.email.relay_pace import PaceRules, RelayPace
-from adapters.channels.email.session import FAREWELL, Session
+from adapters.channels.email.session import Session
 from adapters.channels.email.setting_faults import check_token, check_token_url
-from adapters.channels.email.smtp import PacedNotifier, SmtpNotifier
+from adapters.channels.email.smtp import SmtpNotifier
+from adapters.channels.email.smtp_reply import FAREWELL
 from adapters.channels.email.tokens import GivenToken, RefreshTokenFile, Tokens
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import SmtpSettings, parse_email_urls
@@ -96,6 +98,7 @@ def _relay(
         smtp,
         RelayPace(f"{place.host}:{place.port}", context.paces, context.learned, rules),
         connections=settings.pool,
+        more=settings.pool,
         admit=member.admit if member else None,
         blip_wait=FIRST_WAIT,
         events=context.events,

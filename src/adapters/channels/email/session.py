@@ -1,48 +1,24 @@
 """Our end of an SMTP connection: commands go out, and the replies come back in their order."""
 
 import asyncio
-import re
 import ssl
 from typing import NamedTuple, cast
 
+from adapters.channels.email.smtp_reply import FAREWELL, ReplyReader, SmtpReply
 from adapters.texts import short_text
 
-FAREWELL = 421  # RFC 5321 3.8: the server closes the connection after it
-_LONGEST_LINE = 8192
-_LONGEST_REPLY = 32768
 _MOST_UNASKED = 100
-LONGEST_TEXT = 300
-"""Characters of a server's words in an error."""
-_CODE = re.compile(rb"[2-5]\d\d")
-# RFC 3463 section 2.
-_ENHANCED = re.compile(rb"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 # Written in slices, so that a reply that comes before the end of a big mail is seen in time.
 _SLICE = 256 * 1024
 
 
-class SmtpReply(NamedTuple):
-    """One whole reply (RFC 5321 4.2); its lines are joined by a line feed, codes taken off."""
+class _Second(NamedTuple):
+    """Who has asked before the first has its answer, and the time `until` which it waits for it."""
 
-    code: int
-    text: bytes
-
-    @property
-    def accepted(self) -> bool:
-        return 200 <= self.code < 300
-
-    @property
-    def enhanced(self) -> tuple[int, int, int] | None:
-        """The enhanced status code (RFC 3463) that the text begins with, if any."""
-        match = _ENHANCED.match(self.text)
-        return (int(match[1]), int(match[2]), int(match[3])) if match else None
-
-    @property
-    def words(self) -> str:
-        """The text, decoded."""
-        return self.text.decode("utf-8", "replace")
-
-    def __str__(self) -> str:
-        return short_text(f"{self.code} {self.words}", LONGEST_TEXT)
+    waiter: asyncio.Future[list[SmtpReply]]
+    wanted: int
+    later: float
+    until: float
 
 
 class Session(asyncio.Protocol):
@@ -53,37 +29,44 @@ class Session(asyncio.Protocol):
     it has been in the pool, so the server may have left meanwhile. `unasked`: the replies that are
     not asked for yet, such as a farewell on an idle connection. `garbage`: what came and is no
     reply.
+
+    Who comes second may ask, too, while the mail before it waits for its answer: "The actual
+    transfer of message content is explicitly allowed to be the first "command" in a group" (RFC
+    2920 section 3.1). `in_hand`: how many mails have the connection, two at most. `is_quick`: the
+    last mail had its answer soon.
     """
 
     def __init__(self, server: str) -> None:
         """`server` names it in errors: host and port."""
         self.server = server
         self.extensions: dict[str, str] = {}
-        self.pipelining = False
-        self.mails_sent = 0
-        self.reused = False
+        self.mails_sent = self.in_hand = 0
+        self.pipelining = self.is_quick = self.reused = False
         self.lost: str | None = None
         self.was_silent = False  # whether it is lost because no answer came in time
         self.was_closed = False  # whether the server closed it with no word
         self.unasked: list[SmtpReply] = []
         self.garbage = b""
-        self._rest = b""
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._reader = ReplyReader()
         self._loop = asyncio.get_running_loop()
         self.opened_at = self.idle_since = self._loop.time()
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[list[SmtpReply]] | None = None
+        self._second: _Second | None = None
+        self._was_second = self._paused = False
         self._wanted = 0
-        self._patience = self._later = self._deadline = 0.0
+        self._patience = self._later = self._deadline = self._timer_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
-        self._paused = False
 
     @property
     def is_open(self) -> bool:
         """Whether another transaction may begin: connected, and nothing said out of turn."""
         return self.lost is None and not self.unasked
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the answer to something else comes before that to what is asked now."""
+        return self._waiter is not None and not self._waiter.done()
 
     @property
     def own_address(self) -> str:
@@ -97,21 +80,34 @@ class Session(asyncio.Protocol):
         """Send `data`, and wait for the next `count` replies in order; fewer if the connection is
         lost before them. No reply is asked for by who waits for room to write.
 
-        `timeout` is in seconds, for the first; `later` for each of the others.
+        `timeout` is in seconds, for the first; `later` for each of the others. Who comes second
+        gets no reply where those to the first have not come after `later`, and from then on `later`
+        for each: the server has had the commands for long.
         """
+        if self._waiter is not None and self._waiter.cancelled():
+            self._cut_off()
         if data and self.lost is None:
             self._transport.write(data)
-        self._wanted, self._patience, self._later = count, timeout, later
-        self._waiter = waiter = self._loop.create_future()
+        waiter: asyncio.Future[list[SmtpReply]] = self._loop.create_future()
+        if self.is_answering:
+            self._second = _Second(waiter, count, later, self._loop.time() + later)
+            self._look_by(self._second.until)
+        else:
+            self._was_second = False
+            self._await(waiter, count, timeout, later)
+        return waiter
+
+    def _await(
+        self, waiter: asyncio.Future[list[SmtpReply]], count: int, timeout: float, later: float
+    ) -> None:
+        self._waiter, self._wanted, self._patience, self._later = waiter, count, timeout, later
         if self.lost is not None or 0 < count <= len(self.unasked):
             self._wake()
         else:
             # Most waits are over before the timer ends; then it looks for another.
             now = self._loop.time()
             self._deadline = now + timeout
-            if self._timer is None or self._timer_at > now + (later or timeout):
-                self._look_at(now + (later or timeout))
-        return waiter
+            self._look_by(now + (later or timeout))
 
     async def write_all(self, data: bytes, timeout: float) -> bool:
         """Send no faster than the server reads; False if it answered or left before the end."""
@@ -126,16 +122,16 @@ class Session(asyncio.Protocol):
 
     def broke_off(self, replies: list[SmtpReply]) -> bool:
         """Whether a group of commands that only these replies came to says that the server breaks
-        pipelining: the rest met silence, or a new connection was closed on it with no word."""
+        pipelining: what came with a mail, or the rest, met silence, or a new connection was closed
+        on it with no word."""
         if self.was_silent:
-            return bool(replies) and replies[0].accepted
-        is_new = self.was_closed and not self.reused
-        return is_new and all(reply.accepted for reply in replies)
+            return self._was_second or (bool(replies) and replies[0].accepted)
+        return self.was_closed and not self.reused and all(reply.accepted for reply in replies)
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Go on in TLS. What came in clear after the server's consent may be a stranger's, and is
         forgotten (RFC 3207 section 4.2). Raises what asyncio raises."""
-        self.unasked, self._rest, self._lines, self._size = [], b"", [], 0
+        self.unasked, self._reader = [], ReplyReader()
         transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
         self.connection_made(cast(asyncio.Transport, transport))
 
@@ -145,6 +141,12 @@ class Session(asyncio.Protocol):
             self.lost = "closed by us"
         self._transport.abort()
 
+    def leave(self) -> None:
+        """Cut the connection in the middle of a transaction; where another's answer comes first,
+        once it has come."""
+        if not self.is_answering:
+            self.abort()
+
     async def quit(self, timeout: float) -> None:
         """Say goodbye, wait `timeout` seconds at most for the answer, and close."""
         try:
@@ -153,19 +155,26 @@ class Session(asyncio.Protocol):
         finally:
             self.abort()
 
-    def _look_at(self, moment: float) -> None:
+    def _look_by(self, moment: float) -> None:
         if self._timer is not None:
+            if self._timer_at <= moment:
+                return
             self._timer.cancel()
         self._timer_at = moment
         self._timer = self._loop.call_at(moment, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        if self._waiter is None or self._waiter.done():
+        if not self.is_answering:
             return
         now = self._loop.time()
+        if self._second is not None:
+            if now < self._second.until:
+                self._look_by(self._second.until)
+            elif not self._second.waiter.done():
+                self._second.waiter.set_result([])
         if now < self._deadline:
-            self._look_at(min(self._deadline, now + (self._later or self._patience)))
+            self._look_by(min(self._deadline, now + (self._later or self._patience)))
             return
         self.was_silent = self.lost is None
         self._lose(f"no answer within {self._patience:g} s")
@@ -173,9 +182,21 @@ class Session(asyncio.Protocol):
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
+        has_gone = waiter is not None and waiter.done()
+        if waiter is not None and not has_gone:
             taken, self.unasked = self.unasked[: self._wanted], self.unasked[self._wanted :]
             waiter.set_result(taken)
+        second, self._second = self._second, None
+        if second is not None:
+            if has_gone or second.waiter.done():
+                self._cut_off()
+            self._was_second = self.lost is None
+            self._await(second.waiter, second.wanted, second.later, second.later)
+
+    def _cut_off(self) -> None:
+        """Who asked has gone, and what comes now would answer that."""
+        self.abort()
+        self.unasked = []
 
     def _lose(self, text: str) -> None:
         if self.lost is None:
@@ -194,24 +215,15 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.lost is not None:
             return
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        known, farewell = len(self.unasked), None
-        for line in lines:
-            self._size += len(line)
-            if self._size > _LONGEST_REPLY or not _CODE.match(line):
-                self._refuse(line)
-                return
-            self._lines.append(line[4:].strip())
-            if line[3:4] != b"-":
-                reply = SmtpReply(int(line[:3]), b"\n".join(self._lines))
-                self.unasked.append(reply)
-                self._lines, self._size = [], 0
-                farewell = reply if reply.code == FAREWELL else farewell
-        if farewell is not None:
-            self._lose(f"the server closed with {farewell}")
+        known = len(self.unasked)
+        garbage = self._reader.read(data, self.unasked)
+        farewells = [reply for reply in self.unasked[known:] if reply.code == FAREWELL]
+        awaited = self._wanted + (self._second.wanted if self._second else 0)
+        if garbage is not None or len(self.unasked) > awaited + _MOST_UNASKED:
+            self._refuse(garbage or b"")
+        elif farewells:
+            self._lose(f"the server closed with {farewells[-1]}")
             self._transport.close()
-        elif len(self._rest) > _LONGEST_LINE or len(self.unasked) > self._wanted + _MOST_UNASKED:
-            self._refuse(self._rest)
         elif len(self.unasked) >= self._wanted:
             self._wake()
         elif len(self.unasked) > known:

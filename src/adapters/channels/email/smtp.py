@@ -1,7 +1,5 @@
 """The email channel over SMTP: a mail, a connection from the pool, at the pace of the relay."""
 
-import asyncio
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,24 +12,21 @@ from adapters.channels.email.course import Course
 from adapters.channels.email.limits import (
     Limit,
     NothingSent,
+    OutOfLine,
     PipeliningBroken,
-    RateRefused,
     TooManyRecipients,
 )
 from adapters.channels.email.outgoing_mail import Composer
 from adapters.channels.email.pool import Pool
-from adapters.channels.email.relay_pace import Permit, RelayPace
-from adapters.channels.email.relay_turns import Place, RelayTurns
 from adapters.channels.email.session import Session
 from adapters.channels.email.tokens import Tokens
 from adapters.channels.email.transaction import Timeouts
 from adapters.channels.email.url import SmtpSettings
 from adapters.channels.shared.learned import Fact, Learned
 from domain.content import Content
-from domain.errors import DeliveryError, Throttled
-from domain.events import TurnAwaited
+from domain.errors import DeliveryError
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Answers, EventSink, NoObserver, Notifier, proceed
+from domain.ports import AboutToSend, Answers, proceed
 
 # A message has no more.
 _MOST_RECIPIENTS = 500
@@ -78,7 +73,6 @@ class SmtpNotifier:
         self._recipients = Ceiling(
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
-        self._pipelines = True
         self._pool = Pool(self._connector.open, limits, learn)
         learned.pools.append((self._relay, self._pool.use))
 
@@ -93,35 +87,35 @@ class SmtpNotifier:
         mail = self._composer.compose(notification, content, recipients)
         if not mail.addressees:
             return mail.refused
-        course = Course(mail, about_to_send, self._timeouts)
-        session = await self._pool.acquire()
+        course = Course(mail, about_to_send, self._timeouts, self._pool.share)
+        session, is_held = await self._pool.acquire(), True
         try:
             while course.choose(session, self._recipients.now):
-                session.pipelining &= self._pipelines
+                session.pipelining &= self._pool.pipelines
                 offers = session.extensions
                 payload = await self._composer.write(
                     mail, eight_bit="8bitmime" in offers, utf8="smtputf8" in offers
                 )
                 try:
                     return course.results(session, await course.send(session, payload))
-                except NothingSent as nothing:
-                    # The server wants no more over this connection: no attempt is spent.
+                except NothingSent as nothing:  # no attempt is spent
                     self._learn(session, nothing, course)
                     if not course.goes_on(session, nothing):
                         failure = course.give_up(nothing)
                         return course.results(session, [failure] * len(course.asked))
-                    session = await self._next_session(session, nothing)
+                    is_held = False  # where the next line raises
+                    session, is_held = await self._next_session(session, nothing), True
             return course.results(session, [])
-        except DeliveryError:
-            raise
-        except BaseException:
+        except BaseException as error:
             # Cancelled in the middle, say: what the server says next would answer something else.
-            session.abort()
+            if is_held and not isinstance(error, DeliveryError):
+                session.leave()
             raise
         finally:
             if course.most_recipients is not None:
                 self._recipients.lower(course.most_recipients)
-            self._pool.release(session)
+            if is_held:
+                self._pool.release(session)
 
     async def close(self) -> None:
         """Say goodbye to the server; see `Notifier.close`."""
@@ -129,7 +123,8 @@ class SmtpNotifier:
         await self._connector.close()
 
     async def _next_session(self, session: Session, nothing: NothingSent) -> Session:
-        if isinstance(nothing, TooManyRecipients) and session.is_open:
+        is_ours = session.is_open and session.in_hand == 1
+        if is_ours and isinstance(nothing, TooManyRecipients | OutOfLine):
             return session
         return await self._pool.renew(session, is_crowded=nothing.limit is Limit.CONNECTIONS)
 
@@ -140,103 +135,8 @@ class SmtpNotifier:
             self._pool.mails.lower(session.mails_sent)
         if isinstance(nothing, TooManyRecipients):
             self._recipients.halve(nothing.count)
-        if isinstance(nothing, PipeliningBroken) and self._pipelines:
-            self._pipelines = False
+        if isinstance(nothing, PipeliningBroken) and self._pool.pipelines:
+            self._pool.pipelines = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
         elif not (session.pipelining or session.is_open or session.reused):
-            self._pipelines = True  # it fails one by one, too
-
-
-class PacedNotifier:
-    """Lets mails through as fast as the relay takes them. While it takes all, nothing is asked."""
-
-    def __init__(
-        self,
-        notifier: Notifier,
-        pace: RelayPace,
-        *,
-        connections: int,
-        admit: Callable[[Notification], None] | None = None,
-        blip_wait: float | None = None,
-        events: EventSink | None = None,
-    ) -> None:
-        """`connections`: how many mails are under way at once; those that wait for a connection can
-        still be slowed. `admit` is called when a mail's turn has come; what it raises ends the
-        call. `blip_wait`: seconds until what failed before anything was sent is tried again; None
-        leaves that to the caller. `events` gets how long a mail waited for its turn."""
-        self._notifier = notifier
-        self.one_by_one, self.check, self.close = (
-            notifier.one_by_one,
-            notifier.check,
-            notifier.close,
-        )
-        self._pace = pace
-        self._slots = asyncio.Semaphore(connections)
-        self._turns = RelayTurns(pace, self._slots)
-        self._admit = admit
-        self._blip_wait = blip_wait
-        self._events = events or NoObserver()
-        pace.learned.sharers.append(pace.refresh)
-
-    async def notify(
-        self,
-        notification: Notification,
-        content: Content,
-        recipients: Sequence[Recipient],
-        about_to_send: AboutToSend = proceed,
-    ) -> Answers:
-        """See `Notifier.notify`. Raises Throttled, to be called again at once, where the relay
-        refused the mail because of its rate: the mail keeps its place."""
-        pace, turns = self._pace, self._turns
-        mail = (notification, content, recipients, about_to_send)
-        place = turns.kept.pop(notification.id, None) if turns.kept else None
-        while True:
-            permit = pace.free
-            if pace.is_limited:
-                place = place or turns.place()
-                permit = await self._turn(notification.channel, place)
-            async with self._slots:
-                if permit.episode == pace.now.episode and (permit.turn or not pace.is_limited):
-                    began = time.monotonic()
-                    try:
-                        if self._admit is not None:
-                            self._admit(notification)
-                        try:
-                            answers = await self._notifier.notify(*mail)
-                        except DeliveryError as error:
-                            answers = await self._repeat(error, mail, began)
-                    except RateRefused as error:
-                        answers = dict.fromkeys(recipients, error)
-                    except BaseException:
-                        await pace.ended(permit)
-                        raise
-                    if not any(answers.values()) and permit.turn is None:
-                        pace.accepted.append(pace.rules.clock())
-                        return answers
-                    await pace.learn(permit, answers.values())
-                    self._keep_place(notification, place, answers)
-                    return answers
-            await pace.ended(permit)  # another was refused while this one waited for a connection
-
-    async def _turn(self, channel: str, place: Place) -> Permit:
-        since = self._pace.rules.clock()
-        permit = await self._turns.turn(place)
-        self._events.emit(TurnAwaited(channel, self._pace.rules.clock() - since))
-        return permit
-
-    def _keep_place(
-        self, notification: Notification, place: Place | None, answers: Answers
-    ) -> None:
-        """Raise Throttled where the rate is the only trouble."""
-        refusals = [e for e in answers.values() if isinstance(e, RateRefused)]
-        if refusals and len(refusals) == len(answers):
-            self._turns.keep(notification.id, place)
-            wait = refusals[0].retry_after
-            raise Throttled(str(refusals[0]), retry_after=wait, in_hand=True)
-
-    async def _repeat(self, error: DeliveryError, mail: _Mail, began: float) -> Answers:
-        if self._blip_wait is None:
-            raise error
-        from adapters.channels.shared.blips import ride_out
-
-        return await ride_out(error, partial(self._notifier.notify, *mail), began, self._blip_wait)
+            self._pool.pipelines = True  # it fails one by one, too

@@ -1,6 +1,7 @@
 """What a server's replies to MAIL, RCPT and DATA mean, with the phase of every failure known."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from adapters.channels.email.limits import (
@@ -11,11 +12,14 @@ from adapters.channels.email.limits import (
     SessionUsedUp,
     limit_of,
 )
-from adapters.channels.email.session import FAREWELL, Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import FAREWELL, SmtpReply
 from adapters.channels.email.verdicts import refusal, refusal_of_one, verdict
 from domain.errors import DeliveryError, InDoubt, NotYet, Unavailable
 
 GO_AHEAD = 354
+# Seconds for the answer to a mail. No other mail is to wait after a slower one.
+_SOON = 1.0
 LONE_DOT = b".\r\n"
 
 
@@ -147,6 +151,41 @@ class SmtpEnvelope:
             session.abort()
 
 
+async def ask_one_by_one(
+    session: Session, commands: Sequence[str], timeout: float
+) -> list[SmtpReply | None]:
+    """Ask MAIL, each RCPT and DATA no further than makes sense; None stands for what was not
+    answered."""
+    replies: list[SmtpReply | None] = []
+    for command in commands[:-1]:
+        said = await session.ask(command.encode(), timeout)
+        replies += said or [None]
+        if not said or limit_of(said[0], Phase.RECIPIENT) is Limit.RECIPIENTS:
+            break  # nor does it take the others now
+        if len(replies) == 1 and not said[0].accepted:
+            break
+    if any(reply and reply.accepted for reply in replies[1:]):
+        replies += [None] * (len(commands) - 1 - len(replies))
+        replies += await session.ask(commands[-1].encode(), timeout)
+    return replies
+
+
+async def hand_over(
+    session: Session, payload: bytes, times: Timeouts, share: Callable[[Session], None]
+) -> tuple[list[SmtpReply], bool]:
+    """Send the mail. Returns the answer, if any, and whether the mail had left as a whole. `share`
+    is called when it has left and the answer is still to come."""
+    if not await session.write_all(stuff(payload), times.command):
+        return session.unasked[:1], False
+    left_at = time.monotonic()
+    answer = session.ask(b"", times.final)
+    if not answer.done():
+        share(session)
+    said = await answer
+    session.is_quick = time.monotonic() - left_at < _SOON
+    return said, True
+
+
 def final_failure(
     session: Session, said: Sequence[SmtpReply], count: int, *, is_whole: bool
 ) -> DeliveryError:
@@ -160,3 +199,13 @@ def final_failure(
     if said:
         return InDoubt(f"{session.server} answered the mail with {said[0]}")
     return InDoubt(f"{session.server}: {session.lost} while the mail was on its way")
+
+
+def stuff(payload: bytes) -> bytes:
+    """The mail as it follows DATA: dots doubled at line starts (RFC 5321 4.5.2), the end marked.
+
+    `payload` has CRLF line ends only, and ends with one.
+    """
+    if payload.startswith(b"."):
+        payload = b"." + payload
+    return payload.replace(b"\r\n.", b"\r\n..") + LONE_DOT

@@ -19,7 +19,8 @@ from adapters.channels.email.limits import (
     TooManyRecipients,
     limit_of,
 )
-from adapters.channels.email.session import Session, SmtpReply
+from adapters.channels.email.session import Session
+from adapters.channels.email.smtp_reply import SmtpReply
 from domain.errors import DeliveryError, FailureReason, NotYet, Permanent, Transient, Unavailable
 
 GREYLIST_WAIT = timedelta(minutes=5)
