@@ -14,7 +14,7 @@ from adapters.secret import Secret
 from domain.errors import DispatcherError, Permanent
 from entrypoints import tracing
 from entrypoints.settings import SettingsInvalid, variable
-from entrypoints.settings.suppressions import is_url, suppressions_path
+from entrypoints.settings.suppressions import is_below, is_url, suppressions_path
 
 if TYPE_CHECKING:
     from domain.ports import EventSink
@@ -94,12 +94,24 @@ def make_file(settings: "Settings") -> None:
         return
     from adapters.suppressions.file import make_list
 
+    _make_home(settings)
     try:
         path = suppressions_path(url.value)
         if make_list(path):
             log.info("a file of suppressions is made", file=str(path))
     except (OSError, ValueError) as error:
         raise SettingsInvalid([f"{_VARIABLE}: {error}"]) from None
+
+
+def _make_home(settings: "Settings") -> None:
+    """Make the folder of embedded files, where the list is in it. No other folder is made: it may
+    be one that is not mounted."""
+    if settings.suppressions is not None and is_below(settings.suppressions.value, settings.home):
+        try:
+            settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise SettingsInvalid([f"{variable('home')}: cannot be made: {reason}"]) from None
 
 
 def access(container: "Container") -> "SuppressionAccess | None":
@@ -111,6 +123,7 @@ def access(container: "Container") -> "SuppressionAccess | None":
     from domain.suppressions import SuppressionAccess
 
     settings, events = container.settings(), container.events()
+    _make_home(settings)
     store = suppression_store(url, events, is_production=settings.is_production)
     container.closing().push_async_callback(store.close)
     return SuppressionAccess(store, canonical_address, container.clock(), events)

@@ -12,11 +12,10 @@ from typing import Any
 from jinja2 import Undefined
 from jinja2.runtime import Context
 
+from adapters.templates.date_patterns import written
 from adapters.templates.languages import speech
 from adapters.templates.values import UnfitValue, described_kind
-from adapters.texts import nearest
 
-_STYLES = ("short", "medium", "long", "full")
 _DEFAULT_LANGUAGE = "en"
 _MILLISECONDS = 1e11  # as seconds, this is in the year 5138
 _MOST_DIGITS = 20
@@ -48,7 +47,7 @@ def _write_date(
         raise UnfitValue(f"{_expression!r} is a time without a date; use the filter time")
     if isinstance(moment, datetime) and not (moment.tzinfo is None and moment.time() == time.min):
         moment = _in_zone(moment, zone, _expression)
-    return format_date(moment, _format(format, "date"), locale=_locale(locale))
+    return written(format_date, moment, format, "date", locale=_locale(locale))
 
 
 def _write_time(
@@ -66,7 +65,7 @@ def _write_time(
     moment = _timed(_moment(value, "time", _expression), _expression)
     if isinstance(moment, datetime):
         moment = _in_zone(moment, zone, _expression)
-    return format_time(moment, _format(format, "time"), tzinfo=zone, locale=_locale(locale))
+    return written(format_time, moment, format, "time", tzinfo=zone, locale=_locale(locale))
 
 
 def _write_datetime(
@@ -85,7 +84,8 @@ def _write_datetime(
     if isinstance(moment, time):
         raise UnfitValue(f"{_expression!r} is a time without a date; use the filter time")
     moment = _in_zone(moment, zone, _expression)
-    return format_datetime(moment, _format(format, "datetime"), tzinfo=zone, locale=_locale(locale))
+    more = {"tzinfo": zone, "locale": _locale(locale)}
+    return written(format_datetime, moment, format, "datetime", **more)
 
 
 def _write_number(
@@ -105,7 +105,7 @@ def _write_number(
 
 def _write_currency(
     value: Any,
-    currency: Any,
+    currency: Any = None,
     digits: int | None = None,
     locale: str | None = None,
     *,
@@ -115,7 +115,7 @@ def _write_currency(
     if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
         raise UnfitValue(
             f"{_expression!r} given to the filter 'currency' has no currency such as \"EUR\": "
-            f"it got {described_kind(currency)}"
+            f"it got {'nothing' if currency is None else described_kind(currency)}"
         )
     number, language = _number(value, "currency", _expression), _locale(locale)
     pattern = _with_digits(language.currency_formats["standard"], digits)
@@ -201,15 +201,6 @@ def _zone(name: str | None) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
         raise UnfitValue("timezone must be the name of a time zone such as Europe/Rome") from None
-
-
-def _format(format: Any, name: str) -> Any:  # noqa: A002
-    """A style, or a pattern such as `d MMMM`."""
-    if not isinstance(format, str) or not format:
-        raise UnfitValue(f"the format of the filter {name!r} must be a text")
-    if format.isalpha() and format not in _STYLES and (near := nearest(format.lower(), _STYLES)):
-        raise UnfitValue(f"the filter {name!r} has no format {format!r}; did you mean {near!r}?")
-    return format
 
 
 def _locale(tag: str | None) -> Any:

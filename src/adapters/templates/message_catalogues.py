@@ -106,7 +106,7 @@ class CatalogueReader:
             tag = tag_of(path)
             if tag is None:
                 continue
-            if self._read.get(path, ("",))[0] != texts[path]:
+            if self._read.get(path, (None,))[0] != texts[path]:
                 self._read[path] = (texts[path], *read_catalogue(path, tag, texts[path]))
             _, catalogue, faults[path] = self._read[path]
             if catalogue is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, unwrap
 from traceback import walk_tb
 from types import FunctionType, TracebackType
 from typing import Any
@@ -45,16 +46,27 @@ def load_own_filters(text: str) -> OwnFilters:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - it is any code
         line = line_in_own_filters(error.__traceback__) or 1
         return OwnFilters(text, fault=f"{OWN_FILTERS} line {line}: {said_by(error)}")
-    functions = {
-        name: one
-        for name, one in names.items()
-        if isinstance(one, FunctionType) and one.__module__ == _MODULE and name[0] != "_"
-    }
-    for name in _THERE.intersection(functions):
-        line = functions[name].__code__.co_firstlineno
-        fault = f"there is a filter {name!r} already; give the function another name, or _{name}"
-        return OwnFilters(text, fault=f"{OWN_FILTERS} line {line}: {fault}")
+    functions = {name: one for name, one in names.items() if name[0] != "_" and _is_own(one)}
+    for name, one in functions.items():
+        if fault := _unfit(name, one):
+            line = unwrap(one).__code__.co_firstlineno
+            return OwnFilters(text, fault=f"{OWN_FILTERS} line {line}: {fault}")
     return OwnFilters(text, {name: _not_folded(one) for name, one in functions.items()})
+
+
+def _is_own(one: Any) -> bool:
+    """Whether the file defines this function; one below a decorator such as `cache` counts."""
+    function = unwrap(one) if callable(one) and not isinstance(one, type) else None
+    return isinstance(function, FunctionType) and function.__module__ == _MODULE
+
+
+def _unfit(name: str, function: Callable[..., Any]) -> str | None:
+    """Why the function cannot be a filter."""
+    if name in _THERE:
+        return f"there is a filter {name!r} already; give the function another name, or _{name}"
+    if iscoroutinefunction(unwrap(function)) or isasyncgenfunction(unwrap(function)):
+        return f"{name!r} is async, and a template does not wait; write it with def alone"
+    return None
 
 
 def said_by(error: BaseException) -> str:

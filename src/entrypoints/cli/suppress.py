@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 
 import click
 
@@ -35,6 +37,9 @@ _CHANNEL = click.option(
     shell_complete=channel_names,
 )
 
+# A group of Telegram has a negative number.
+_NEGATIVE = {"ignore_unknown_options": True}
+
 
 @click.group("suppress")
 def command() -> None:
@@ -45,25 +50,29 @@ def command() -> None:
     """
 
 
-@command.command("add")
+@command.command("add", context_settings=_NEGATIVE)
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @_CHANNEL
 @click.option("--reason", default="", help="Why, in your words; it is in the dead letters.")
 def add(addresses: tuple[str, ...], channel: str, reason: str) -> None:
-    """Add addresses. One that is there already keeps its reason and date."""
+    """Add addresses. One that is there already keeps its reason and date.
+
+    An address may also be written with its channel, as in the file: telegram:-1001234567890.
+    """
     today, why = datetime.now(UTC).date(), short_text(reason, LONGEST_REASON)
-    wanted = _canonical(channel, addresses)
     entries = [
-        Suppression(channel=channel, address=address, reason=why, since=today) for address in wanted
+        Suppression(channel=own, address=address, reason=why, since=today)
+        for own, address in _canonical(channel, addresses)
     ]
     with opened() as app:
         make_file(app.settings)
         are_new = app.run(_store(app).add(entries))
-        for address, is_new in zip(wanted, are_new, strict=True):
-            words(f"{printable(address)} {'is suppressed' if is_new else 'was suppressed before'}")
+        for one, is_new in zip(entries, are_new, strict=True):
+            state = "is suppressed" if is_new else "was suppressed before"
+            words(f"{printable(one.address)} {state}")
 
 
-@command.command("remove")
+@command.command("remove", context_settings=_NEGATIVE)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @_CHANNEL
 @click.option("--all", "all_", is_flag=True, help="All addresses of the channel.")
@@ -81,15 +90,19 @@ def remove(addresses: tuple[str, ...], channel: str, all_: bool, yes: bool) -> i
         store = _store(app)
         if all_:
             entries = app.run(store.entries())
-            wanted = [entry.address for entry in entries if entry.channel == channel]
+            wanted = [(channel, one.address) for one in entries if one.channel == channel]
             confirm(f"Remove all {len(wanted)} addresses of {channel}?", yes=yes)
-        are_done = app.run(store.remove(channel, wanted))
-        for address, is_done in zip(wanted, are_done, strict=True):
-            words(f"{printable(address)} {'is removed' if is_done else 'is not on the list'}")
+        are_done: list[bool] = []
+        for own, some in groupby(sorted(wanted, key=itemgetter(0)), itemgetter(0)):
+            named = [address for _, address in some]
+            done = app.run(store.remove(own, named))
+            for address, is_done in zip(named, done, strict=True):
+                words(f"{printable(address)} {'is removed' if is_done else 'is not on the list'}")
+            are_done.extend(done)
     return int(not all(are_done))
 
 
-@command.command("list")
+@command.command("list", context_settings=_NEGATIVE)
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
 @click.option("--channel", help="Only this channel.", shell_complete=channel_names)
 @click.option("--reason", help="Only with this text in the reason.")
@@ -105,15 +118,13 @@ def list_(
     """List the addresses, or only those named. Exits with 1 where a named one is not listed."""
     earliest = None if since is None else parse_time("--since", since).date()
     named = _canonical(channel or DEFAULT.name, addresses)
-    if addresses:
-        channel = channel or DEFAULT.name
     with opened() as app:
         entries = app.run(_store(app).entries())
     found = [
         entry
         for entry in sorted(entries, key=lambda one: (one.channel, one.address))
         if channel in {None, entry.channel}
-        and (not named or entry.address in named)
+        and (not named or (entry.channel, entry.address) in named)
         and (reason is None or reason.lower() in entry.reason.lower())
         and (earliest is None or (entry.since is not None and entry.since >= earliest))
     ]
@@ -126,7 +137,7 @@ def list_(
             words("an address marked with ! never matches as it is written; add it again")
     else:
         words("no address is suppressed" if not entries else "no address fits")
-    return int(any(one not in {entry.address for entry in found} for one in named))
+    return int(not {(entry.channel, entry.address) for entry in found}.issuperset(named))
 
 
 def _as_json(entry: Suppression) -> dict[str, str | None]:
@@ -143,14 +154,17 @@ def _shown(entry: Suppression) -> str:
     return text if is_canonical(entry) else f"! {text}"
 
 
-def _canonical(channel: str, addresses: Sequence[str]) -> list[str]:
-    """The addresses as they are compared. Raises BadParameter, or SettingsInvalid for a channel of
-    another program."""
+def _canonical(channel: str, addresses: Sequence[str]) -> list[tuple[str, str]]:
+    """The addresses as they are compared, each with its channel: that of `channel:address`, as in
+    the file, else the given one. Raises BadParameter, or SettingsInvalid for a channel of another
+    program."""
     read_option("--channel", not_forbidden, channel)
     found = []
     for text in addresses:
+        own, _, address = text.partition(":")
+        own, address = (own, address) if own in CHANNELS else (channel, text)
         try:
-            found.append(canonical_address(channel, Recipient.parse(text).address))
+            found.append((own, canonical_address(own, Recipient.parse(address).address)))
         except ValueError as error:
             raise click.BadParameter(f"{printable(text)}: {error}") from None
     return found

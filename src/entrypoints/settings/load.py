@@ -178,7 +178,7 @@ def _check_ledger(settings: Settings) -> None:
 
 def _check_suppressions(settings: Settings) -> None:
     if settings.suppressions is not None:
-        check_suppressions(settings.suppressions.value)
+        check_suppressions(settings.suppressions.value, settings.home)
 
 
 def _channel_faults(settings: Settings) -> Iterator[str]:

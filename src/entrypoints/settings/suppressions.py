@@ -25,8 +25,9 @@ def shown(text: str) -> str:
     return redacted(text) if is_url(text) else text
 
 
-def check_suppressions(text: str) -> None:
-    """Raise ValueError, without a piece of a URL, where no list can be kept there."""
+def check_suppressions(text: str, home: Path) -> None:
+    """Raise ValueError, without a piece of a URL, where no list can be kept there. `home` is a
+    folder that is made when it is needed."""
     if is_url(text):
         if not text.startswith(_REDIS):
             raise ValueError(f"must be the path of a file, or begin with {', '.join(SCHEMES)}")
@@ -34,8 +35,13 @@ def check_suppressions(text: str) -> None:
             RedisAddress.parse(text)
         except ValueError as error:
             raise ValueError(str(error).replace("the ledger", "the suppressions")) from None
-    else:
+    elif not is_below(text, home):
         suppressions_path(text)
+
+
+def is_below(text: str, home: Path) -> bool:
+    """Whether it is a file in the folder that Dispatcher itself makes, which is not there yet."""
+    return not is_url(text) and not home.exists() and parse_path(text).parent == home
 
 
 def suppressions_path(text: str) -> Path:

@@ -110,6 +110,18 @@ def test_a_url_that_a_worker_refuses_is_refused(
     }
 
 
+@pytest.mark.parametrize("identity", ["5", "['a']", "'x' * 256"])
+def test_an_id_that_a_worker_refuses_is_refused(python_project: Path, identity: str) -> None:
+    text = f"""
+from messages import publish
+
+publish({{"id": {identity}, "to": "a@example.com", "template": "welcome"}}, "sqlite:///queue.db")
+"""
+
+    with pytest.raises(AssertionError, match="ValueError: id: must be a text of at most 255"):
+        run_python(text, cwd=python_project)
+
+
 def test_the_next_broker_of_a_list_is_taken(
     python_project: Path, rabbitmq: Broker, queue: str
 ) -> None:

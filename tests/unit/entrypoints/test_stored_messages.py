@@ -45,6 +45,9 @@ def faults(found: list[Stored]) -> list[tuple[int | None, str, bool]]:
         ("a.jsonl", '{"a":"\u2028"}', [(1, None, '{"a":"\u2028"}'.encode())]),
         ("a.json", "[1, [2]]", [(1, 0, b"1"), (1, 1, b"[2]")]),
         ("a.json", "nonsense", [(1, None, b"nonsense")]),
+        ("a.json", '{"a":1}}', [(1, None, b'{"a":1}}')]),
+        ("a.json", '{"a":\n1}\n{"b":2}', [(1, None, b'{"a":\n1}'), (3, None, b'{"b":2}')]),
+        ("a.json", '{"a":1}\n{"b"\n:', [(1, None, b'{"a":1}'), (2, None, b'{"b"\n:')]),
         ("a.json", '[{"a":1,"a":NaN}]', [(1, 0, b'{"a":1,"a":NaN}')]),
     ],
 )

@@ -52,6 +52,16 @@ def test_a_broken_catalogue_breaks_what_is_translated_with_file_and_line(
     assert f"fix {IT} {fault}" in str(error)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n"])
+def test_an_empty_catalogue_translates_nothing(folder: Folder, text: str) -> None:
+    folder.write({**TRANSLATED, IT: text})
+
+    templates = folder.load()
+
+    assert templates.snapshot.broken == {}
+    assert render(templates, "t", {"n": 1}, locale="it").parts["text"] == "Hi 1"
+
+
 def test_a_catalogue_that_is_not_utf_8_is_a_fault(folder: Folder) -> None:
     folder.write({"t/text.jinja2": "{{ _('Hi') }}", IT: b'msgid "Hi"\nmsgstr "Citt\xe0"\n'})
 

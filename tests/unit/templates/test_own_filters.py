@@ -43,6 +43,25 @@ def test_imports_private_functions_and_values_are_no_filters(folder: Folder) -> 
         assert f"No filter named {name!r}" in fault
 
 
+@pytest.mark.parametrize("decorator", ["@cache", "@lru_cache(maxsize=9)"])
+def test_a_function_below_a_decorator_is_a_filter(folder: Folder, decorator: str) -> None:
+    source = f"from functools import cache, lru_cache\n{decorator}\n{SHOUT}"
+    folder.write({**USED, "filters.py": source})
+
+    assert folder.render("t", {"name": "ann"}, options=ON).parts["text"] == "ANN!!"
+
+
+@pytest.mark.parametrize("body", ["return 1", "yield 1"])
+def test_an_async_function_is_a_fault_with_its_line(folder: Folder, body: str) -> None:
+    source = f"def fine(v): return v\nasync def slow(v): {body}\n"
+    folder.write({"t/text.jinja2": "{{ 1|fine }}", "filters.py": source})
+
+    [found] = [one for one in lint(folder.root, render_options(**ON), NOW) if one.line == 2]
+
+    assert found.file == "filters.py"
+    assert "'slow' is async" in found.text
+
+
 def test_without_the_setting_the_file_is_not_run_and_log_and_lint_say_so(folder: Folder) -> None:
     folder.write({**USED, "filters.py": "raise SystemExit('run')"})
     reports: list[TemplatesChanged] = []

@@ -23,10 +23,12 @@ from entrypoints.producers.templates import schemas_of
 @click.option(
     "--all",
     "folder",
-    metavar="DIR",
+    metavar="[DIR]",
+    is_flag=False,
+    flag_value="schemas",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the schema of every template into DIR, in place of printing one. Removes those of"
-    " templates that are no longer there, and no other file.",
+    help="Write the schema of every template into DIR, in place of printing one; without DIR, into"
+    " schemas. Removes those of templates that are no longer there, and no other file.",
 )
 @click.option(
     "--check", is_flag=True, help="With --all: change nothing; exit 1 if DIR is out of date."

@@ -42,7 +42,8 @@ def stored_messages(source: str) -> Iterator[Stored]:
     """The messages of a folder, of one file, or with `-` of standard input.
 
     A file `*.json` has one message or a list of them, `*.jsonl` and `*.ndjson` one in each line;
-    standard input is read as either. Hidden files and folders are passed over.
+    standard input is read as either. Messages may also follow each other. Hidden files and folders
+    are passed over.
     """
     if source == STANDARD_INPUT:
         yield from _of_bytes(source, sys.stdin.buffer.read(), ending="")
@@ -100,7 +101,10 @@ def _of_bytes(file: str, data: bytes, *, ending: str) -> Iterator[Stored]:
     elif text[start] == "[":
         yield from _items(file, text, start)
     else:
-        yield StoredMessage(file=file, line=_line_at(text, start), body=text.encode())
+        parts = _documents(text, start)
+        for begin, end in parts:
+            body = text[begin:end] if len(parts) > 1 else text
+            yield StoredMessage(file=file, line=_line_at(text, begin), body=body.encode())
 
 
 def _is_lines(text: str) -> bool:
@@ -151,6 +155,23 @@ def _spans(text: str, start: int) -> Iterator[tuple[int, int]]:
     end = _end_of_blank(text, at + 1)
     if end < len(text) or text[at : at + 1] != "]":
         raise json.JSONDecodeError(fault, text, end if fault == "Extra data" else at)
+
+
+def _documents(text: str, start: int) -> list[tuple[int, int]]:
+    """Where each message begins and ends: several may follow each other, as `cat` and `jq` write
+    them. What is left from one that cannot be read is one message."""
+    decoder = json.JSONDecoder()
+    found: list[tuple[int, int]] = []
+    begin = start
+    try:
+        while begin < len(text):
+            _, end = decoder.raw_decode(text, begin)
+            found.append((begin, end))
+            begin = _end_of_blank(text, end)
+    except (ValueError, RecursionError):
+        found.append((begin, len(text)))
+    are_all = all(text[one] == "{" for one, _ in found)
+    return found if are_all else [(start, len(text))]
 
 
 def _end_of_blank(text: str, start: int) -> int:

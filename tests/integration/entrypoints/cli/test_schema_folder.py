@@ -30,6 +30,16 @@ def own(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_without_a_folder_they_are_written_to_schemas(own: Path) -> None:
+    (own / "schemas" / "a.schema.json").unlink()
+
+    done = schema(own, "--all")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "schemas/a.schema.json: written\n"
+    assert schema(own, "--all", "--check").returncode == 0
+
+
 def files(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_text()
