@@ -68,6 +68,8 @@ proof: $(VENV)/dev ## Print one table of what is too long for every run; ONLY=se
 
 pictures: $(VENV)/dev ## Take the pictures of the local pages again (needs Chromium)
 	PYTHONPATH=. $(BIN)/python -m tests.support.preview_pictures
+	PYTHONPATH=. $(BIN)/python -m tests.support.mailbox_pictures
+	PYTHONPATH=. $(BIN)/python -m tests.support.tutorial_pictures
 
 lock: ## Write the hash-locked requirements again (needs uv)
 	requirements/compile

@@ -132,13 +132,14 @@ class TemplatesChanged:
 
     `version` is the set in use. `faults`: what is wrong with the set that was found. Unless it
     `is_refused`, it is in use without the templates that have a fault. `unknown`: files whose names
-    are probably wrong.
+    are probably wrong. `examples`: what is wrong with sample messages, which break no template.
     """
 
     version: str
     faults: tuple[str, ...] = ()
     is_refused: bool = False
     unknown: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

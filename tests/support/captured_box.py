@@ -17,7 +17,7 @@ from tests.support.pages import PageAnswer, ask
 class Box:
     """The mailbox's application, asked request by request."""
 
-    def __init__(self, settings: Settings, *, cors_origin: str = "") -> None:
+    def __init__(self, settings: Settings, *, cors_origin: str = "", smtp: str = "") -> None:
         found = places(settings)
         self.refreshes = Refreshes()
         box = CapturedMailbox(
@@ -25,6 +25,7 @@ class Box:
             settings=settings,
             api=MailHogApi(mailbox_of(found), cors_origin),
             refreshes=self.refreshes,
+            smtp=smtp,
         )
         self.app = make_app(box.routes(), origins=(cors_origin,) if cors_origin else ())
 

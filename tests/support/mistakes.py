@@ -13,13 +13,13 @@ EXAMPLE = (
 @dataclass(frozen=True)
 class Mistake:
     """`files` of the template `t`, below the root. Said are `file`, `line` and `remedy`. `logged`:
-    when a worker meets it: as it reads the set, with a message, or never."""
+    when a worker meets it: as it reads the set, or with a message."""
 
     files: dict[str, str]
     file: str
     line: int
     remedy: str
-    logged: Literal["set", "message", "never"]
+    logged: Literal["set", "message"]
 
     def write(self, root: Path, name: str = "t") -> str:
         """Write the template under this name; the path of the file that is wrong."""
@@ -64,7 +64,7 @@ MISTAKES = {
         "t/examples/a.json",
         2,
         "the last of several no comma after it",
-        "never",
+        "set",
     ),
     "misspelt file name": Mistake(
         {"t/htlm.jinja2": "<p>{{ name }}</p>\n", "t/text.jinja2": "{{ name }}"},

@@ -201,3 +201,5 @@ def _log_templates(event: TemplatesChanged) -> None:
         log.info("templates changed", templates_version=version)
     for file in event.unknown:
         log.error("a file among the templates is not used", fault=file)
+    for fault in event.examples:
+        log.warning("an example of a template is broken; messages do not need it", fault=fault)

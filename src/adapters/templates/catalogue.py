@@ -75,12 +75,12 @@ def catalogue(paths: Iterable[str], known: PartNames) -> dict[str, Entry]:
     template. Examples lie in `NAME/examples/` or, for a flat template, in `NAME.examples/`.
     """
     found: dict[str, Entry] = {}
-    examples: list[tuple[str, str]] = []
+    examples: list[str] = []
     for path in sorted(_not_included(paths)):  # NAME.jinja2 comes before what is in NAME/
         folder, _, filename = path.rpartition("/")
         name = path.removesuffix(SUFFIX)
         if filename.endswith(".json"):
-            examples.append((folder, path))
+            examples.append(path)
         elif folder and (filename == MANIFEST or known.part_and_locale(filename)):
             if not template_name_fault(folder):
                 _add(found.setdefault(folder, Entry()), path, known)
@@ -90,11 +90,17 @@ def catalogue(paths: Iterable[str], known: PartNames) -> dict[str, Entry]:
             and not (folder and known.is_misspelt(filename))
         ):
             found[name] = Entry(is_flat=True, parts={"html": {"": path}})
-    for folder, path in examples:
-        name = folder.removesuffix(f"/{_EXAMPLES}").removesuffix(f".{_EXAMPLES}")
-        if name != folder and name in found:
+    for path in examples:
+        if (name := example_of(path)) in found:
             found[name].examples.append(path)
     return found
+
+
+def example_of(path: str) -> str:
+    """The name of the template whose example this path is; "" where it is no example."""
+    folder, _, filename = path.rpartition("/")
+    name = folder.removesuffix(f"/{_EXAMPLES}").removesuffix(f".{_EXAMPLES}")
+    return name if name != folder and filename.endswith(".json") else ""
 
 
 def localized(files: Container[str], locale: str | None) -> str | None:

@@ -30,6 +30,16 @@ _REMEDIES: Mapping[type[BaseException], str] = {
     jinja2.TemplateNotFound: "make the file, or write 'ignore missing'",
 }
 _MEANT = "(did you mean "
+_OPEN = re.compile(r"Unexpected end of template\..* closed is '(\w+)'\.")
+_UNKNOWN_TAG = re.compile(r"Encountered unknown tag '(\w+)'\.(?! Jinja)")
+_UNREADABLE = re.compile(
+    r"unexpected (?!end of template)|expected token|tag name expected", re.IGNORECASE
+)
+_TAGS = (
+    *("if", "for", "block", "extends", "include", "import", "from", "set", "macro", "call"),
+    *("filter", "with", "trans", "do", "raw", "else", "elif"),
+)
+_LIKENESS = 0.5  # from 0 to 1; tags are short
 _UNKNOWN = re.compile(r"No (filter|test) named '([^']+)'\.")
 _WORD = re.compile(r"\w+")
 _EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
@@ -72,8 +82,17 @@ def missing_file(path: str, line: int, name: str, known: Iterable[str]) -> str:
 
 
 def _meant(error: jinja2.TemplateSyntaxError, environment: jinja2.Environment) -> str:
-    """The filter or test that an unknown one was probably meant as."""
-    named = _UNKNOWN.fullmatch(error.message or "")
+    """What to do: the filter, test or tag that an unknown one was probably meant as, or the end
+    that is missing."""
+    message = error.message or ""
+    if open_tag := _OPEN.search(message):
+        return f" Write {{% end{open_tag[1]} %}} where it ends."
+    if unknown_tag := _UNKNOWN_TAG.match(message):
+        near = nearest(unknown_tag[1], _TAGS, _LIKENESS)
+        return f" Did you mean {near!r}?" if near else ""
+    if _UNREADABLE.match(message):
+        return " Check that each {{, {% and quote is closed, here and above."
+    named = _UNKNOWN.fullmatch(message)
     if named is None:
         return ""
     known = environment.filters if named[1] == "filter" else environment.tests

@@ -1,20 +1,16 @@
 """What there is in a template set: templates, their parts, examples and variables."""
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 import jinja2
 from jinja2 import meta, nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
+from adapters.templates.examples import Example, ExampleBroken, read_example
 from adapters.templates.messages import GETTEXT
 from adapters.templates.snapshot import CompiledTemplate, Snapshot
-from domain.notification import InvalidNotification, JsonValue, Recipient
-from domain.ports import RenderRequest
 
 _ALWAYS_THERE = frozenset(
     ("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE, *GETTEXT)
@@ -30,43 +26,6 @@ class TemplateInfo:
     locales: tuple[str, ...]
     channels: tuple[str, ...]
     examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """A sample message that lies next to a template; `message` is the whole object as written."""
-
-    name: str
-    path: str
-    message: Mapping[str, JsonValue] = field(repr=False)
-
-    @property
-    def parameters(self) -> Mapping[str, JsonValue]:
-        """What the template sees."""
-        parameters = self.message.get("parameters")
-        return parameters if isinstance(parameters, Mapping) else {}
-
-    def request(self, template: str, channel: str, now: datetime) -> RenderRequest:
-        """The request that this message would lead to."""
-        texts = {key: value for key, value in self.message.items() if isinstance(value, str)}
-        try:
-            recipient = Recipient.parse(texts.get("to", "")).address
-        except InvalidNotification:
-            recipient = None  # several, none, or nonsense: what a template sees in a wider mail
-        return RenderRequest(
-            template=template,
-            channel=channel,
-            parameters=self.parameters,
-            subject=texts.get("subject"),
-            recipient=recipient,
-            locale=texts.get("locale"),
-            timezone=texts.get("timezone"),
-            now=now,
-        )
-
-
-class ExampleBroken(ValueError):
-    """An example that is no sample message; the message names the file."""
 
 
 def list_templates(snapshot: Snapshot, only: str = "") -> tuple[TemplateInfo, ...]:
@@ -114,7 +73,7 @@ def examples_and_faults(
     examples, faults = [], []
     for path in snapshot.templates[template].entry.examples:
         try:
-            examples.append(_read_example(path, snapshot.texts.get(path)))
+            examples.append(read_example(path, snapshot.texts.get(path)))
         except ExampleBroken as fault:
             faults.append(fault)
     return tuple(examples), tuple(faults)
@@ -129,6 +88,18 @@ def variables_of(snapshot: Snapshot, template: str) -> frozenset[str]:
     trees = trees_of(snapshot, template)
     read = chain.from_iterable(map(meta.find_undeclared_variables, trees))
     return frozenset(read).difference(_ALWAYS_THERE, *map(_made_by, trees))
+
+
+def place_of(snapshot: Snapshot, template: str, variable: str) -> tuple[str, int] | None:
+    """The file and the line where a template first reads this variable; None where that is in a
+    text of its template.toml. Raises KeyError for an unknown template."""
+    one = snapshot.templates[template]
+    environment = parsing_environment()
+    for path in sorted(one.sources, key=lambda path: path not in one.entry.paths):
+        for node in environment.parse(snapshot.texts[path]).find_all(nodes.Name):
+            if (node.name, node.ctx) == (variable, "load"):
+                return path, node.lineno
+    return None
 
 
 def trees_of(snapshot: Snapshot, template: str) -> list[nodes.Template]:
@@ -160,16 +131,3 @@ def _made_by(tree: nodes.Template) -> Iterator[str]:
                 yield from (name if isinstance(name, str) else name[1] for name in node.names)
             case nodes.Name(ctx="store"):
                 yield node.name
-
-
-def _read_example(path: str, text: str | None) -> Example:
-    if text is None:
-        raise ExampleBroken(f"{path}: cannot be read, or is not UTF-8")
-    try:
-        message = json.loads(text)
-    except ValueError as error:
-        remedy = "names and texts need double quotes, and the last of several no comma after it"
-        raise ExampleBroken(f"{path}: is not JSON: {error}; {remedy}") from None
-    if not isinstance(message, dict) or not isinstance(message.get("parameters", {}), dict):
-        raise ExampleBroken(f"{path}: must be an object, with an object in 'parameters'")
-    return Example(name=Path(path).stem, path=path, message=message)

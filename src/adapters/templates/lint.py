@@ -10,18 +10,20 @@ from types import MappingProxyType
 from typing import Literal
 
 from adapters.template_parts import HTML, ChannelParts
+from adapters.templates.examples import Example, example_faults
 from adapters.templates.failures import RenderFailure, render_failure
 from adapters.templates.folder import TemplateSetBroken
 from adapters.templates.inspection import (
-    Example,
     TemplateInfo,
     examples_and_faults,
     list_templates,
+    place_of,
     variables_of,
 )
 from adapters.templates.renderer import FilesystemTemplates, RenderOptions
 from adapters.templates.snapshot import Snapshot
 from adapters.templates.values import NullUsed
+from adapters.texts import nearest
 from domain.errors import FailureReason, Permanent
 from domain.events import Event, StylesNotInlined
 from domain.ports import RenderRequest
@@ -29,8 +31,6 @@ from domain.ports import RenderRequest
 Severity = Literal["error", "warning"]
 
 _FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)  # path, line, text
-_LINE_IN_TEXT = re.compile(r"\bline (\d+),? column \d+")
-_KEY = re.compile(r"(\w+): ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,9 @@ def lint_set(
     examples of this template alone, and say nothing of catalogues."""
     snapshot = templates.snapshot
     findings = _of_files(snapshot)
+    unusable = [name for name in snapshot.broken if only in ("", name)]
+    for name in sorted(unusable):  # the examples of the others are read below
+        findings += [_from_fault(one, name) for one in example_faults(snapshot.texts, [name])]
     if only not in snapshot.templates:
         findings += _of_languages(snapshot)
     for info in list_templates(snapshot, only):
@@ -143,7 +146,12 @@ def _of_template(
         return
     shown = {name for example in examples for name in example.parameters}
     for name in sorted(variables_of(templates.snapshot, info.name) - shown):
-        yield _warning(info, path, f"the variable {name!r} is in no example")
+        file, line = place_of(templates.snapshot, info.name, name) or (path, None)
+        near = nearest(name, shown)
+        text = f"the variable {name!r} is in no example" + (
+            f"; did you mean {near!r}?" if near else ""
+        )
+        yield replace(_warning(info, file, text), line=line)
 
 
 def _of_example(
@@ -199,23 +207,7 @@ def _from_fault(
     return LintFinding(
         template=template,
         file=file,
-        line=int(line) if line else _line_of(text, texts.get(file)),
+        line=int(line) if line else (1 if file in texts else None),
         severity="error",
         text=text,
     )
-
-
-def _line_of(text: str, source: str | None) -> int | None:
-    """The line that a fault of a whole file is about: the one that a parser named, the last, that
-    of a key; else the first. None where there is no such file."""
-    if source is None:
-        return None
-    if named := _LINE_IN_TEXT.search(text):
-        return int(named[1])
-    if "end of document" in text:
-        return max(1, len(source.splitlines()))
-    if (key := _KEY.match(text)) and (
-        found := re.search(rf"^[ \t]*(?:\[[ \t]*)?[\"']?{key[1]}\b", source, re.MULTILINE)
-    ):
-        return source.count("\n", 0, found.start()) + 1
-    return 1

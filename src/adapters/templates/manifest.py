@@ -8,7 +8,14 @@ from datetime import time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from adapters.templates.manifest_texts import at_its_line, links, one_click_fault, words
+from adapters.templates.manifest_texts import (
+    at_its_line,
+    line_of_key,
+    line_of_syntax,
+    links,
+    one_click_fault,
+    words,
+)
 from adapters.texts import nearest
 from domain.content import Envelope, InDoubtPolicy
 from domain.duration import parse_duration
@@ -52,17 +59,23 @@ def read_manifest(
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return Manifest(), [f'{path}: is not TOML: {error}; a line is written key = "text"']
-    faults = _checked(path, values, known_channels)
+        line = line_of_syntax(text, error)
+        return Manifest(), [
+            f'{path} line {line}: is not TOML: {error}; a line is written key = "text"'
+        ]
+    faults = _checked(values, known_channels)
     if not faults and (fault := one_click_fault(values)):
-        faults = [f"{path}: {fault}"]
-    return (Manifest(), faults) if faults else (_manifest(text, values), [])
+        faults = [fault]
+    if faults:
+        return Manifest(), [f"{path} line {line_of_key(text, fault)}: {fault}" for fault in faults]
+    return _manifest(text, values), []
 
 
-def _checked(path: str, values: dict[str, Any], known_channels: Collection[str]) -> list[str]:
-    """What is wrong with the values, which are replaced by what they stand for."""
+def _checked(values: dict[str, Any], known_channels: Collection[str]) -> list[str]:
+    """What is wrong with the values, which are replaced by what they stand for; each fault begins
+    with its key."""
     faults = [
-        f"{path}: {key}: is no key of template.toml; {_hint(key, _CHECKS)}"
+        f"{key}: is no key of template.toml; {_hint(key, _CHECKS)}"
         for key in values
         if key not in _CHECKS
     ]
@@ -71,10 +84,10 @@ def _checked(path: str, values: dict[str, Any], known_channels: Collection[str])
             try:
                 values[key] = check(values[key])
             except (ValueError, InvalidNotification) as fault:
-                faults.append(f"{path}: {key}: {fault}")
+                faults.append(f"{key}: {fault}")
     if not faults and known_channels:
         faults += [
-            f"{path}: channels: {name!r} is no channel; {_hint(name, known_channels)}"
+            f"channels: {name!r} is no channel; {_hint(name, known_channels)}"
             for name in values.get("channels", ())
             if name not in known_channels
         ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from domain.notification import locale_fault
 
 _DEFAULT = "default"
+_NAMED = re.compile(r"\bline (\d+), column \d+")
 _LINK = re.compile(r"\s*(?:(https)://|http://|mailto:|(\{))", re.IGNORECASE)
 
 
@@ -48,13 +49,31 @@ def one_click_fault(values: Mapping[str, object]) -> str | None:
     return None
 
 
+def line_of_key(file: str, fault: str) -> int:
+    """The line of the key that a fault begins with; the first where it stands nowhere by itself."""
+    key = fault.partition(":")[0]
+    found = _key(key, file)
+    return file.count("\n", 0, found.start()) + 1 if found else 1
+
+
+def line_of_syntax(file: str, error: Exception) -> int:
+    """The line that the parser names; else it speaks of the end."""
+    named = _NAMED.search(str(error))
+    return int(named[1]) if named else max(1, len(file.splitlines()))
+
+
 def at_its_line(file: str, key: str, text: str) -> str:
     """The `text` that a file has under the key, after as many empty lines as stand before it, so
     that what is wrong with it is found in the file."""
-    found = re.search(rf"^[ \t]*(?:\[[ \t]*)?[\"']?{key}\b", file, re.MULTILINE)
+    found = _key(key, file)
     at = found.start() if found else 0
     begin = file.find(text.splitlines()[0], at)
     return "\n" * file.count("\n", 0, at if begin < 0 else begin) + text
+
+
+def _key(key: str, file: str) -> re.Match[str] | None:
+    """Where a line begins with the key, or with a table of its name."""
+    return re.search(rf"^[ \t]*(?:\[[ \t]*)?[\"']?{re.escape(key)}\b", file, re.MULTILINE)
 
 
 def _text(value: object) -> str:

@@ -91,8 +91,9 @@ class FilesystemTemplates:
         self.snapshot = self._compile(files)
         if self.snapshot.faults and not (self.snapshot.templates or allow_broken):
             raise TemplateSetBroken(self.snapshot.faults, files.version)
-        if self.snapshot.faults or self.snapshot.unknown or self.snapshot.unused:
-            self._accept(self.snapshot)
+        one = self.snapshot
+        if one.faults or one.unknown or one.unused or one.example_faults:
+            self._accept(one)
 
     def refresh(self) -> bool:
         """Look at the folder and take over a changed set; whether one was taken.
@@ -214,6 +215,7 @@ class FilesystemTemplates:
                 version=snapshot.version,
                 faults=snapshot.faults,
                 unknown=(*snapshot.unknown, *snapshot.unused),
+                examples=snapshot.example_faults,
             )
         )
 

@@ -9,6 +9,7 @@ import jinja2
 
 from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import Entry
+from adapters.templates.examples import example_faults
 from adapters.templates.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Snapshot:
     def faults(self) -> tuple[str, ...]:
         """All that is wrong, one line each."""
         return tuple(sorted(set(chain(*self.broken.values(), *self.stray.values()))))
+
+    @property
+    def example_faults(self) -> tuple[str, ...]:
+        """What is wrong with the examples that lie next to templates."""
+        return tuple(example_faults(self.texts, {*self.templates, *self.broken}))
 
     def translated(self, text: str) -> str:
         """A text that is no template, such as the subject in a template.toml, in the language of

@@ -72,7 +72,9 @@ class CapturedPlace:
         try:
             content = self.form.read(source)
         except Exception as error:  # noqa: BLE001 - whatever came must be shown and can be deleted
-            subject = f"cannot be read: {type(error).__name__}"
+            is_deep = isinstance(error, RecursionError)
+            why = "too many parts within parts" if is_deep else type(error).__name__
+            subject = f"cannot be read: {why}; its source is kept"
             content = CapturedContent(headers=(("Subject", subject),), text="")
         return Captured(
             id=key_of(path),

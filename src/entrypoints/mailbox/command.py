@@ -65,12 +65,13 @@ def _serve(
     found, refreshes = places(settings), Refreshes()
     own = mailbox_of(found)
     api = MailHogApi(own, cors_origin)
-    box = CapturedMailbox(places=found, settings=settings, api=api, refreshes=refreshes)
     origins = (cors_origin,) if cors_origin else ()
-    app = make_app(box.routes(), address.host_names(), origins=origins)
     around = [partial(looking, found, refreshes.announce)]
     listener = smtp_socket(address.host, smtp_port)
+    smtp = smtp_words(listener)
+    box = CapturedMailbox(places=found, settings=settings, api=api, refreshes=refreshes, smtp=smtp)
+    app = make_app(box.routes(), address.host_names(), origins=origins)
     if listener is not None:
         around.append(partial(receiving, listener, MailKeeper(own.folder, most)))
-    what = f"{len(kept_files(found))} captured messages, {smtp_words(listener)}"
+    what = f"{len(kept_files(found))} captured messages, {smtp}"
     serve(app, address, what, refreshes=refreshes, around=around)

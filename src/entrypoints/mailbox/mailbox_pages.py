@@ -52,12 +52,14 @@ _API_METHODS = ["GET", "DELETE", "OPTIONS", "POST", "PUT"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapturedMailbox:
-    """Answers with what is in these places at the moment of asking. `api` has the mails of one."""
+    """Answers with what is in these places at the moment of asking. `api` has the mails of one.
+    `smtp`: where mails are taken, or why not."""
 
     places: list[CapturedPlace]
     settings: Settings
     api: MailHogApi
     refreshes: Refreshes
+    smtp: str = ""
 
     def routes(self) -> list[BaseRoute]:
         """Where what is."""
@@ -93,6 +95,7 @@ class CapturedMailbox:
             until=files[0].at if files else 0,
             folders=", ".join(sorted({str(place.folder) for place in self.places})),
             ago=ago,
+            smtp=self.smtp,
         )
 
     def _matching(self, wanted: str) -> Iterator[KeptFile]:

@@ -15,7 +15,7 @@ from entrypoints.mailbox.envelope import ArrivedEnvelope, ArrivedMail
 
 LARGEST = 35 * 1024 * 1024
 """Bytes of a mail."""
-HOSTNAME = "mailbox.example"
+HOSTNAME = "mailhog.example"
 """What the mailbox calls itself."""
 
 _LONGEST_COMMAND = 64 * 1024

@@ -10,7 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates import FilesystemTemplates, RenderOptions, Snapshot, TemplateSetBroken
-from adapters.templates.inspection import Example, examples_and_faults, list_templates
+from adapters.templates.examples import Example
+from adapters.templates.inspection import examples_and_faults, list_templates
 from adapters.templates.lint import LintNotes
 from domain.ports import Notifier
 from entrypoints.container import render_options

@@ -16,8 +16,8 @@ from adapters.channels.shared.captured import CapturedFile
 from adapters.channels.shared.shown import Bubble, ShownMessage
 from adapters.message_format.message import decode
 from adapters.templates import FilesystemTemplates
+from adapters.templates.examples import Example
 from adapters.templates.failures import RenderFailure
-from adapters.templates.inspection import Example
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification
@@ -29,6 +29,7 @@ from entrypoints.stores import message_rules
 NO_LOCALE = "-"
 _MADE_UP = "ann@example.org"
 _HTML = "html"
+_NO_SENDER = "no sender"
 # What says where and when a message goes; here that is said by the page.
 _TRANSPORT = frozenset(
     ("to", "channel", "channels", "fallback", "id", "template", "send_at", "delay", "expires_at")
@@ -129,6 +130,16 @@ class ExampleView:
         rules = message_rules(self.settings)
         return decode(json.dumps(whole).encode(), channel=channel, rules=rules).notifications[0]
 
+    def _headers(self, channel: str, subject: str) -> list[tuple[str, str]]:
+        """What is known of the headers of a mail that could not be sent as it is."""
+        usual = getattr(
+            self.settings.channel_settings[channel], CHANNELS[channel].sender or "", None
+        )
+        own = self.templates.envelope_of(self.name).sender
+        sender = self.example.message.get("from") or own or usual
+        to = _listed(_recipients(self.example.message.get("to"), channel))
+        return [("From", str(sender or _NO_SENDER)), ("To", to), ("Subject", subject)]
+
     async def files(self, channel: str) -> list[CapturedFile]:
         """Those that come with the example and that its HTML can show."""
         try:
@@ -157,19 +168,26 @@ class ExampleView:
             except Exception as error:  # noqa: BLE001 - the rest of the page is made
                 notes = (f"It cannot be shown here: {error!r}",)
         html, subject = content.parts.get(_HTML), content.subject or ""
+        headers = shown.headers or (self._headers(name, subject) if channel is DEFAULT else ())
         return ChannelView(
             name=name,
             title=channel.title,
             notes=notes,
             has_subject=channel.carries_subject,
             subject=subject,
-            inbox=_inbox(shown.headers, content) if channel is DEFAULT else None,
-            headers=shown.headers,
+            inbox=_inbox(headers, content) if channel is DEFAULT else None,
+            headers=headers,
             source=shown.source,
             bubbles=shown.bubbles,
             hosts=remote_pictures(html or ""),
             parts={part: _readable(part, text) for part, text in content.parts.items()},
         )
+
+
+def _listed(to: JsonValue) -> str:
+    return (
+        ", ".join(map(str, to)) if isinstance(to, Sequence) and not isinstance(to, str) else str(to)
+    )
 
 
 def address_of(*parts: str) -> str:
@@ -197,9 +215,10 @@ def _readable(part: str, text: str) -> str:
 
 def _inbox(headers: Sequence[tuple[str, str]], content: Content) -> InboxLine:
     values = dict(headers)
-    name, address = parseaddr(values.get("From", ""))
+    sender = values.get("From", _NO_SENDER)
+    name, address = parseaddr(sender)
     return InboxLine(
-        sender=name or address or "no sender",
+        sender=sender if sender == _NO_SENDER else name or address or _NO_SENDER,
         to=f"to {values['To']}" if "To" in values else "",
         subject=content.subject or "(no subject)",
         preheader=_shortened(content.preheader) or preheader_of(content.parts),

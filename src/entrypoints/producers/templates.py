@@ -4,7 +4,7 @@ from itertools import chain
 from typing import Any
 
 from adapters.templates import Snapshot
-from adapters.templates.inspection import ExampleBroken
+from adapters.templates.examples import ExampleBroken
 from adapters.templates.parameters_schema import parameters_schema
 from domain.errors import DispatcherError
 from entrypoints.settings import variable

@@ -154,5 +154,5 @@ def test_field_3_9_lint_names_misnamed_files_and_channels_and_list_shows_the_res
     assert f"order/template.toml:1: error: {unknown_channel}" in lint.stdout
     assert "order/htlm.jinja2:1: error: unknown file, did you mean 'html.jinja2'?" in lint.stdout
     assert "good" in listed.stdout
-    assert listed.stderr.splitlines() == [f"broken: order/template.toml: {unknown_channel}"]
+    assert listed.stderr.splitlines() == [f"broken: order/template.toml line 1: {unknown_channel}"]
     assert (schema.returncode, unknown_channel in schema.stderr) == (1, True)

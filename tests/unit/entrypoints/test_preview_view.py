@@ -91,7 +91,23 @@ def test_what_could_not_be_sent_as_it_is_is_shown_with_the_reason(tmp_path: Path
 
     assert "It could not be sent as it is: no sender" in text
     assert 'src="/t/t/a/-/html/email"' in text
-    assert "<dd>Hi</dd>" in text
+    for name, value in {
+        "From": "no sender",
+        "To": "Ann <ann@example.org>",
+        "Subject": "Hi",
+    }.items():
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in unescape(text)
+    assert '<span class="sender">no sender <span class="soft">to Ann' in text
+
+
+def test_who_should_get_a_mail_that_could_not_be_sent_is_shown(settings: Settings) -> None:
+    write(settings, {"to": ["ann@example.org", "bob@example.org"], "headers": {"Received": "x"}})
+
+    text = unescape(page(settings))
+
+    assert "It could not be sent as it is" in text
+    assert "<dt>From</dt><dd>Shop <shop@example.com></dd>" in text
+    assert "<dt>To</dt><dd>ann@example.org, bob@example.org</dd>" in text
 
 
 def test_telegram_is_shown_as_bubbles_with_its_buttons_and_parts(settings: Settings) -> None:

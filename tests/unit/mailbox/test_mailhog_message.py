@@ -75,3 +75,7 @@ def test_a_name_is_that_of_the_file_and_no_path() -> None:
     assert one != other
     assert one == mailhog_id(Path("/a/new/1"))
     assert "/" not in one
+
+
+def test_an_id_ends_as_mailhog_s_ids_do(tmp_path: Path) -> None:
+    assert mailhog_id(tmp_path / "1.M1").endswith("=@mailhog.example")

@@ -2,13 +2,8 @@
 
 import pytest
 
-from adapters.templates.inspection import (
-    Example,
-    ExampleBroken,
-    examples_of,
-    list_templates,
-    variables_of,
-)
+from adapters.templates.examples import Example, ExampleBroken
+from adapters.templates.inspection import examples_of, list_templates, variables_of
 from adapters.templates.lint import LintFinding, lint
 from domain.notification import JsonValue
 from tests.contracts.template_renderer import NOW

@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapters.templates.inspection import ExampleBroken, examples_of
+from adapters.templates.examples import ExampleBroken
+from adapters.templates.inspection import examples_of
 from adapters.templates.lint import lint
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged

@@ -99,18 +99,18 @@ def test_the_line_is_that_of_the_text_within_the_file(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("toml", "fault"),
     [
-        ("preheader = 3", "a/template.toml: preheader: must be a text"),
-        ("preheader = ' '", "a/template.toml: preheader: must be a text"),
-        ("[preheader]\nitalian = 'x'", ("a/template.toml: preheader: 'italian' is neither 'default'"
-         " nor a language tag such as 'it'")),
-        ("prehaeder = 'x'", ("a/template.toml: prehaeder: is no key of template.toml; did you mean"
-         " 'preheader'?")),
+        ("preheader = 3", "a/template.toml line 1: preheader: must be a text"),
+        ("preheader = ' '", "a/template.toml line 1: preheader: must be a text"),
+        ("[preheader]\nitalian = 'x'", ("a/template.toml line 1: preheader: 'italian' is neither"
+         " 'default' nor a language tag such as 'it'")),
+        ("prehaeder = 'x'", ("a/template.toml line 1: prehaeder: is no key of template.toml;"
+         " did you mean 'preheader'?")),
         ("\npreheader = '{{ name '", ("a/template.toml line 2: unexpected end of template, expected"
          " 'end of print statement'.")),
-        ("[preheader]\nit = 'x'\nIT = 'y'", ("a/template.toml: preheader: 'IT' is there twice;"
-         " keep one")),
-        ("[preheader]\nit-IT = 'x'\nit_it = 'y'", ("a/template.toml: preheader: 'it_it' is there"
+        ("[preheader]\nit = 'x'\nIT = 'y'", ("a/template.toml line 1: preheader: 'IT' is there"
          " twice; keep one")),
+        ("[preheader]\nit-IT = 'x'\nit_it = 'y'", ("a/template.toml line 1: preheader: 'it_it' is"
+         " there twice; keep one")),
         *((f'\npreheader = "{source}"', ("a/template.toml line 2: a text of template.toml takes"
            " nothing from another file; write it out"))
           for source in ("{% include 'a/html.jinja2' %}", "{% include name ignore missing %}",

@@ -63,4 +63,4 @@ def test_the_hours_become_part_of_the_envelope(
 def test_what_is_wrong_with_them_is_named(folder: Folder, text: str, fault: str) -> None:
     (only,) = faults(folder.write({"t/text.jinja2": "x", "t/template.toml": text}))
 
-    assert only.startswith(f"t/template.toml: quiet: {fault}")
+    assert only.startswith(f"t/template.toml line 1: quiet: {fault}")

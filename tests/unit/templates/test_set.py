@@ -24,42 +24,50 @@ from tests.unit.templates.conftest import Folder, faults
             "t/html.IT.jinja2 and t/html.it.jinja2: both are the same part",
         ),
         ({"t/template.toml": ""}, "t/template.toml: there is no part"),
-        ({"t/html.jinja2": "x", "t/template.toml": "a = "}, "t/template.toml: is not TOML"),
+        (
+            {"t/html.jinja2": "x", "t/template.toml": "\n\nexpiry = 5\n"},
+            "t/template.toml line 3: expiry: must be a text",
+        ),
+        (
+            {"t/html.jinja2": "x", "t/template.toml": "\n[quiet\nfrom = 5\n"},
+            "t/template.toml line 2: is not TOML",
+        ),
+        ({"t/html.jinja2": "x", "t/template.toml": "a = "}, "t/template.toml line 1: is not TOML"),
         (
             {"t/html.jinja2": "x", "t/template.toml": "chanels = []"},
-            "t/template.toml: chanels: is no key of template.toml; did you mean 'channels'?",
+            "t/template.toml line 1: chanels: is no key of template.toml; did you mean 'channels'?",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'subject = "{{ x }}"'},
-            "t/template.toml: subject: is taken as it stands",
+            "t/template.toml line 1: subject: is taken as it stands",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'subject = "a\\nb"'},
-            "t/template.toml: subject: must not contain LF",
+            "t/template.toml line 1: subject: must not contain LF",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'expiry = "soon"'},
-            "t/template.toml: expiry: must be a duration such as",
+            "t/template.toml line 1: expiry: must be a duration such as",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'expiry = "0s"'},
-            "t/template.toml: expiry: must be longer than zero",
+            "t/template.toml line 1: expiry: must be longer than zero",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": "priority = true"},
-            "t/template.toml: priority: must be a whole number from 0 to 255",
+            "t/template.toml line 1: priority: must be a whole number from 0 to 255",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'in_doubt = "maybe"'},
-            't/template.toml: in_doubt: must be "resend" or "hold"',
+            't/template.toml line 1: in_doubt: must be "resend" or "hold"',
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'channels = "email"'},
-            "t/template.toml: channels: must be a list of channels",
+            "t/template.toml line 1: channels: must be a list of channels",
         ),
         (
             {"t/html.jinja2": "x", "t/template.toml": 'from = "Shop <>"'},
-            "t/template.toml: from: recipient: must not be empty",
+            "t/template.toml line 1: from: recipient: must not be empty",
         ),
     ],
 )

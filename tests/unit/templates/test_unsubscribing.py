@@ -113,7 +113,7 @@ def test_a_missing_variable_names_the_line_of_its_link(folder: Folder) -> None:
 def test_a_fault_names_the_file_and_the_key(folder: Folder, toml: str, fault: str) -> None:
     _template(folder, toml)
 
-    assert faults(folder) == (f"a/template.toml: {fault}",)
+    assert faults(folder) == (f"a/template.toml line 1: {fault}",)
 
 
 def test_a_channel_without_header_fields_renders_no_link(folder: Folder) -> None:

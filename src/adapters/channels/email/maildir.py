@@ -150,7 +150,7 @@ def read_mail(source: bytes) -> CapturedContent:
                 CapturedFile(_readable(name or kind), partial(_bytes, part), kind, content_id)
             )
     return CapturedContent(
-        headers=tuple((name, _readable(value)) for name, value in mail.items()),
+        headers=tuple((name, _readable(value)) for name, value in mail.raw_items()),
         text=texts.get("text/plain", ""),
         html=texts.get("text/html"),
         files=tuple(files),
@@ -178,8 +178,10 @@ def _decoded(part: Message) -> str:
 
 
 def _readable(value: object) -> str:
-    """A header without its encoding and folding."""
-    text = " ".join(str(value).split())
+    """A header without its encoding and folding. Bytes that stand in it as they are count as UTF-8,
+    as RFC 6532 has it."""
+    raw = str(value).encode("utf-8", "surrogateescape")
+    text = " ".join(raw.decode("utf-8", "replace").split())
     try:
         return str(make_header(decode_header(text)))
     except (HeaderParseError, LookupError, ValueError):

@@ -8,7 +8,8 @@ import click
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.templates import Snapshot
-from adapters.templates.inspection import Example, ExampleBroken, examples_of, list_templates
+from adapters.templates.examples import Example, ExampleBroken
+from adapters.templates.inspection import examples_of, list_templates
 from adapters.templates.lint import LintFinding, lint
 from domain.content import Content
 from domain.errors import DeliveryError

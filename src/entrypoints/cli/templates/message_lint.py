@@ -10,8 +10,9 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
 from adapters.message_format.message import DecodedMessage, decode
 from adapters.templates import FilesystemTemplates, TemplateSetBroken
+from adapters.templates.examples import ExampleBroken
 from adapters.templates.failures import RenderFailure
-from adapters.templates.inspection import ExampleBroken, examples_of, list_templates
+from adapters.templates.inspection import examples_of, list_templates
 from adapters.templates.lint import Severity
 from adapters.templates.message_fields import blamed_field, with_value
 from domain.errors import FailureReason, MalformedMessage, Permanent

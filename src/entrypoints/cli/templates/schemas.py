@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from adapters.templates import Snapshot
-from adapters.templates.inspection import ExampleBroken
+from adapters.templates.examples import ExampleBroken
 from adapters.templates.parameters_schema import parameters_schema
 from entrypoints.cli.app import template_names
 from entrypoints.cli.application import opened, print_json, words

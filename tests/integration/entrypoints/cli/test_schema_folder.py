@@ -153,7 +153,7 @@ def test_a_broken_template_changes_nothing(own: Path) -> None:
 
     assert done.returncode == 1
     assert "a/text.jinja2 line 1: No filter named 'nope'" in done.stderr
-    assert "shop/b/examples/x.json: is not JSON" in done.stderr
+    assert "shop/b/examples/x.json line 1: is not JSON" in done.stderr
     assert files(own / "schemas") == before
 
 
