@@ -1,6 +1,7 @@
 """What is done to a page once the text part was made of it: its rules go into its tags, and the
 preheader before its first word."""
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,7 +29,8 @@ class Finisher:
         self._events = events
         self._timeout = timeout
         self._version = ""
-        self._failed: dict[str, bool] = {}  # the templates reported; whether they took too long
+        # The templates reported, and how long a page of theirs takes too long, in characters.
+        self._failed: dict[str, float] = {}
 
     def finished(
         self, template: str, rendering: Rendering, content: Content, *, inline_css: bool
@@ -48,21 +50,21 @@ class Finisher:
 
         if content.version != self._version:
             self._version, self._failed = content.version, {}
-        if self._failed.get(template):
-            return page  # the next page would take as long
+        if len(page) >= self._failed.get(template, math.inf):
+            return page  # it would take as long
         try:
             return within_limits(
                 lambda: rendering.in_tags(page, self._pages), seconds=self._timeout, memory=None
             )
         except DeadlineExceeded:
-            error, is_slow = "took too long, stopped", True
+            error, length = "took too long, stopped", float(len(page))
         except NotInlined as refused:
-            error, is_slow = str(refused), False
+            error, length = str(refused), math.inf
         except Exception as fault:  # noqa: BLE001 - whatever it is, the mail goes out
-            error, is_slow = f"{type(fault).__name__}: {short_text(fault)}", False
+            error, length = f"{type(fault).__name__}: {short_text(fault)}", math.inf
         if template not in self._failed:
             self._events.emit(StylesNotInlined(template, error, self._version))
-        self._failed[template] = is_slow
+        self._failed[template] = min(length, self._failed.get(template, math.inf))
         return page
 
     @cached_property

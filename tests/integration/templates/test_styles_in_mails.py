@@ -13,6 +13,7 @@ import structlog
 
 from adapters.observers.subscribers import EventLog
 from adapters.templates import FilesystemTemplates
+from adapters.templates.environment import DeadlineExceeded
 from adapters.templates.finishing import Finisher
 from adapters.templates.inspection import examples_of
 from adapters.templates.lint import lint
@@ -228,3 +229,33 @@ def test_styles_that_take_too_long_are_left_and_not_tried_again(tmp_path: Path) 
     assert {mail.parts["html"] for mail in mails} == {page}
     assert [one["error"] for one in logs] == ["took too long, stopped"]
     assert time.process_time() - begun < 2
+
+
+class _SlowWithLongPages(Rendering):
+    """It has time for short pages only."""
+
+    def __init__(self) -> None:
+        self.tried: list[int] = []
+
+    def in_tags(self, html: str, pages: object) -> str:
+        self.tried.append(len(html))
+        if len(html) >= 50:
+            raise DeadlineExceeded
+        return f"styled {html}"
+
+
+def test_a_page_that_takes_too_long_costs_only_pages_as_long_their_styles() -> None:
+    rendering, finisher = _SlowWithLongPages(), Finisher(FakeEvents(), 1.0)
+
+    def page_of(length: int) -> str:
+        content = Content(parts={"html": "x" * length})
+        return finisher.finished("a", rendering, content, inline_css=True).parts["html"]
+
+    assert [page_of(length)[:6] for length in (60, 10, 80, 60, 55)] == [
+        "xxxxxx",
+        "styled",
+        "xxxxxx",
+        "xxxxxx",
+        "xxxxxx",
+    ]
+    assert rendering.tried == [60, 10, 55]

@@ -153,8 +153,8 @@ class Course:
         codes = [reply.code for reply in replies]
         if codes == [*[_OK] * (len(commands) - 1), GO_AHEAD] and session.is_open:
             return [None] * len(self.asked)
-        if not replies and session.lost is None:
-            raise OutOfLine(f"{session.server} has not answered the mail before this one")
+        if not replies and (session.lost is None or (session.was_second and session.was_silent)):
+            raise OutOfLine(f"{session.server} was silent to commands sent with another mail")
         if len(replies) < len(commands) and session.broke_off(replies):
             some = f"{len(replies)} of {len(commands)} commands sent together"
             raise PipeliningBroken(f"{session.server} answered {some}")

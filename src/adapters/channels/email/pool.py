@@ -22,7 +22,7 @@ class Pool:
     connection that cannot be opened while others serve us makes the pool smaller for a while; only
     when no connection is left is it an error, and then for every mail that waits. After a failure
     connections are opened one at a time until one succeeds. `mails`: how many the relay takes over
-    one connection. `pipelines`: false once it has lost commands sent together.
+    one connection. `shares`: false once it has lost commands sent together.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Pool:
         self._goodbyes = Goodbyes(self._dial_as_needed)
         self._dismiss = self._goodbyes.dismiss
         self._idle = IdleSessions(limits, self.mails, self._dismiss)
-        self._opened, self.pipelines = 0, True
+        self._opened, self.shares = 0, True
 
     def use(self) -> Mapping[str, int]:
         """Connections by what they do; mails that are `waiting`, connections ever `opened`."""
@@ -76,7 +76,7 @@ class Pool:
             len(self._waiters) > len(self._dials)
             and session.is_quick
             and session.pipelining
-            and self.pipelines
+            and self.shares
             and self._width.is_full
             and self._room() <= 0
             and self._idle.fit(session, mails=2)

@@ -53,7 +53,7 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._waiter: asyncio.Future[list[SmtpReply]] | None = None
         self._second: _Second | None = None
-        self._was_second = self._paused = False
+        self.was_second = self._paused = False
         self._wanted = 0
         self._patience = self._later = self._deadline = self._timer_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -93,7 +93,7 @@ class Session(asyncio.Protocol):
             self._second = _Second(waiter, count, later, self._loop.time() + later)
             self._look_by(self._second.until)
         else:
-            self._was_second = False
+            self.was_second = False
             self._await(waiter, count, timeout, later)
         return waiter
 
@@ -122,10 +122,9 @@ class Session(asyncio.Protocol):
 
     def broke_off(self, replies: list[SmtpReply]) -> bool:
         """Whether a group of commands that only these replies came to says that the server breaks
-        pipelining: what came with a mail, or the rest, met silence, or a new connection was closed
-        on it with no word."""
+        pipelining: the rest met silence, or a new connection was closed on it with no word."""
         if self.was_silent:
-            return self._was_second or (bool(replies) and replies[0].accepted)
+            return bool(replies) and replies[0].accepted
         return self.was_closed and not self.reused and all(reply.accepted for reply in replies)
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
@@ -190,7 +189,7 @@ class Session(asyncio.Protocol):
         if second is not None:
             if has_gone or second.waiter.done():
                 self._cut_off()
-            self._was_second = self.lost is None
+            self.was_second = self.lost is None
             self._await(second.waiter, second.wanted, second.later, second.later)
 
     def _cut_off(self) -> None:

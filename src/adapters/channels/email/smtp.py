@@ -73,6 +73,7 @@ class SmtpNotifier:
         self._recipients = Ceiling(
             _MOST_RECIPIENTS, limits.more, partial(learn, Fact.MAIL_RECIPIENTS)
         )
+        self._pipelines = True
         self._pool = Pool(self._connector.open, limits, learn)
         learned.pools.append((self._relay, self._pool.use))
 
@@ -91,7 +92,7 @@ class SmtpNotifier:
         session, is_held = await self._pool.acquire(), True
         try:
             while course.choose(session, self._recipients.now):
-                session.pipelining &= self._pool.pipelines
+                session.pipelining &= self._pipelines
                 offers = session.extensions
                 payload = await self._composer.write(
                     mail, eight_bit="8bitmime" in offers, utf8="smtputf8" in offers
@@ -135,8 +136,12 @@ class SmtpNotifier:
             self._pool.mails.lower(session.mails_sent)
         if isinstance(nothing, TooManyRecipients):
             self._recipients.halve(nothing.count)
-        if isinstance(nothing, PipeliningBroken) and self._pool.pipelines:
-            self._pool.pipelines = False
+        was_early = session.was_second and session.was_silent
+        if isinstance(nothing, OutOfLine) and was_early and self._pool.shares:
+            self._pool.shares = False
+            log.warning("relay loses early commands", relay=self._relay, detail=str(nothing))
+        elif isinstance(nothing, PipeliningBroken) and self._pipelines:
+            self._pipelines = self._pool.shares = False
             log.warning("relay breaks pipelining", relay=self._relay, detail=str(nothing))
         elif not (session.pipelining or session.is_open or session.reused):
-            self._pool.pipelines = True  # it fails one by one, too
+            self._pipelines = True  # it fails one by one, too
