@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar, final
 
 from domain.breaker import Breaker
-from domain.channel_sender import AskAgain, ChannelSender
+from domain.channel_sender import ChannelSender
 from domain.content import Content
 from domain.delivery import Delivery
 from domain.errors import DeliveryError, DispatcherError, FailureReason, Permanent
@@ -19,7 +19,7 @@ from domain.ledger import RecipientState
 from domain.ledger_access import SendRecord, absence
 from domain.notification import Notification, Recipient
 from domain.outcome import Rejected
-from domain.ports import Answers, Clock, EventSink
+from domain.ports import Answers, AskAgain, Clock, EventSink
 from domain.turns import Caller
 
 _LONGEST_REASON = 200
