@@ -212,6 +212,7 @@ class Listing:
                 return {**answers, **await sender.send(mail, content, rest, record)}
             except AskAgain as again:
                 answers |= again.answers
+                record.answers = ()  # nothing is on its way
             except DeliveryError as error:
                 return {**answers, **dict.fromkeys(rest, error)}
             await self.refresh()
