@@ -11,6 +11,9 @@ from pathlib import Path
 Stamp = tuple[int, ...]
 """What changes when a file does: device, inode, size and times. Empty: there is no file."""
 
+WRITTEN, CHANGED = 3, 4
+"""Where a stamp has the times of the last write and of the last change, a rename included."""
+
 PATIENCE = 5.0
 """Seconds to wait for another process that writes the list."""
 

@@ -80,6 +80,24 @@ def test_a_file_that_is_saved_in_place_must_rest_and_a_renamed_one_need_not(path
     assert listed(store) == {ANN, BOB}
 
 
+def test_a_file_that_is_removed_and_written_in_pieces_counts_once_it_is_whole(path: Path) -> None:
+    path.write_text(f"{ANN}\n{BOB}\n")
+    store = opened(path, rest=0.3)
+
+    path.rename(path.with_name("old"))  # so that the next one has another inode
+    with path.open("w") as program:
+        program.write(f"{ANN}\n")
+        program.flush()
+        look(store, times=3)
+        assert listed(store) == {ANN, BOB}
+        program.write(f"{BOB}\n{CY}\n")
+    look(store)
+    assert listed(store) == {ANN, BOB}
+    look(store, pause=0.35)
+
+    assert listed(store) == {ANN, BOB, CY}
+
+
 def test_a_broken_file_keeps_the_last_good_list_and_is_a_trouble_until_it_is_good(
     path: Path,
 ) -> None:
