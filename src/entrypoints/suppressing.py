@@ -38,11 +38,23 @@ def canonical_address(channel: str, address: str) -> str:
         known = ", ".join(CHANNELS)
         raise ChannelUnknown(f"unknown channel {channel[:80]!r}; there are {known}")
     try:
-        text = CHANNELS[channel].canonical(address)
+        text = _settled(CHANNELS[channel].canonical, address)
     except Permanent as error:
         raise ValueError(str(error)) from None
     if not ONE_WORD.fullmatch(text) or not text.isprintable() or len(text) > _LONGEST_ADDRESS:
         raise ValueError("must be one address, without blanks")
+    return text
+
+
+def _settled(canonical: Callable[[str], str], address: str) -> str:
+    """The address in a form that stays as it is when it is made canonical again, as it is when the
+    list is read. Raises ValueError where there is no such form, and what `canonical` raises."""
+    text = canonical(address)
+    if text == address:
+        return text
+    text = canonical(text)
+    if canonical(text) != text:
+        raise ValueError("has no form in which it could be compared")
     return text
 
 
