@@ -77,7 +77,7 @@ def suppression_store(
 
 def _in_file(text: str, events: "EventSink | None", *, is_production: bool) -> "SuppressionStore":
     from adapters.suppressions.file import FileSuppressions
-    from adapters.suppressions.lines import EMPTY, LinesBroken
+    from adapters.suppressions.lines import LinesBroken
 
     path = suppressions_path(text)
     try:
@@ -88,11 +88,8 @@ def _in_file(text: str, events: "EventSink | None", *, is_production: bool) -> "
         place = error.path or path
         raise SettingsInvalid([f"{_VARIABLE}: {place}: {one}" for one in error.faults]) from None
     except FileNotFoundError:
-        fault = (
-            f"{path} is missing; put it back or, if there was none yet, make it by dispatcher"
-            f" suppress add, or with the line {EMPTY!r}"
-        )
-        raise SettingsInvalid([f"{_VARIABLE}: {fault}"]) from None
+        remedy = "put it back or, if there was none yet, make it by dispatcher suppress add"
+        raise SettingsInvalid([f"{_VARIABLE}: {path} is missing; {remedy}"]) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         place = error.filename or path
@@ -170,13 +167,16 @@ def looks(container: "Container") -> Sequence[Callable[[], Awaitable[None]]]:
     asked = container.suppressions()
     if asked is None:
         return ()
-    from adapters.suppressions.file import FileSuppressions
+    from adapters.suppressions.file import FileSuppressions, added_path
 
     if not isinstance(asked.store, FileSuppressions):
         return ()
-    if not asked.store.path.exists():
-        text = "there is no file of suppressions; the list is empty"
-        log.warning(text, file=str(asked.store.path))
+    path = asked.store.path
+    if not path.exists():
+        log.warning("there is no file of suppressions; the list is empty", file=str(path))
+    elif not (added := added_path(path)).exists():
+        text = "there is no file of what was added to the suppressions; if it was lost, put it back"
+        log.warning(text, file=str(added))
     return (asked.store.look,)
 
 

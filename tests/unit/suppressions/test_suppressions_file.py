@@ -17,6 +17,7 @@ from tests.support.suppression_files import (
     BOB,
     CY,
     add,
+    added_to,
     by_rename,
     listed,
     look,
@@ -209,8 +210,18 @@ def test_in_production_a_list_that_is_missing_or_empty_is_none(path: Path) -> No
     with pytest.raises(LinesBroken, match="holds no address"):
         opened(path, may_be_empty=False)
     path.write_text(f"{EMPTY}\n")
+    with pytest.raises(LinesBroken, match=r"is missing, and .* holds no address") as broken:
+        opened(path, may_be_empty=False)
+    assert broken.value.path == added_to(path)
+    added_to(path).write_text(f"{EMPTY}\n")
 
     assert listed(opened(path, may_be_empty=False)) == set()
+
+
+def test_in_production_a_list_with_an_address_needs_no_other_file(path: Path) -> None:
+    path.write_text(f"{ANN}\n")
+
+    assert listed(opened(path, may_be_empty=False)) == {ANN}
 
 
 def test_what_people_wrote_stays_as_it_is_when_an_entry_comes(path: Path) -> None:
