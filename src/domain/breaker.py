@@ -8,7 +8,7 @@ from typing import TypeVar
 from domain.backoff import DoublingWait
 from domain.errors import DispatcherError, RefusedInARow, Throttled, Unavailable
 from domain.events import Trouble, TroubleBegan, TroubleEnded
-from domain.ports import Clock, EventSink
+from domain.ports import AskAgain, Clock, EventSink
 from domain.turns import Caller, ProbePlace, Turns
 
 PAUSES = DoublingWait(first=1.0, longest=30.0, longest_early=4.0)
@@ -158,6 +158,9 @@ class Breaker:
             self._open(error, place.caller)
             self._make_room(place)
             return None
+        except AskAgain:  # before the other side was asked for good: the next one need not wait
+            self._is_ripe = True
+            raise
         except DispatcherError:  # the other side answers, whatever it says
             self._answered()
             raise

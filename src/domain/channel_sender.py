@@ -13,22 +13,13 @@ from domain.errors import DeliveryError, NotYet, Throttled, Unavailable
 from domain.events import channel_trouble
 from domain.ledger_access import SendRecord
 from domain.notification import Attachment, Notification, Recipient
-from domain.ports import Answers, Clock, EventSink, Notifier
+from domain.ports import Answers, AskAgain, Clock, EventSink, Notifier
 from domain.refusals import FaultStreak
 from domain.turns import caller_of
 
 # What an attachment takes while it is sent, in copies of itself: in base64, in the whole mail, in
 # what waits for the network.
 _COPIES = 5
-
-
-class AskAgain(Exception):
-    """Nothing has left yet, and before it does the list of suppressions must be asked again.
-    `answers`: of those who were served before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answers: Answers = {}
 
 
 class AttachmentRoom:

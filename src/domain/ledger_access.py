@@ -113,6 +113,7 @@ class SendRecord:
     message_ids: dict[str, str] = field(default_factory=dict)
     check_list: Callable[[Sequence[str]], Awaitable[None]] | None = None
     _has_doubt: bool = field(default=False, init=False)
+    _announced: frozenset[str] = field(default=frozenset(), init=False)  # since the last answers
 
     @property
     def is_sending(self) -> bool:
@@ -130,9 +131,14 @@ class SendRecord:
         """The payload for `concerned`, or for all of `recipients`, is about to leave; see
         `AboutToSend`. Raises Unavailable where that cannot be written down, and ClaimLost."""
         addresses = [r.address for r in (recipients if concerned is None else concerned)]
-        # Not between two groups of one call: what the first was sent would be forgotten.
-        if self.check_list is not None and self.answers is not None:
-            await self.check_list(addresses)
+        if self.check_list is not None:
+            if self.answers is not None:
+                self._announced = frozenset()
+            # Not between two groups of one call: what the first was sent would be forgotten. Where
+            # all are named again, by another relay or connection, nothing was sent.
+            if self._announced.issubset(addresses):
+                await self.check_list(addresses)
+            self._announced = self._announced.union(addresses)
         try:
             await self.ledger.sending(self.claim, addresses)
         except ClaimLost:

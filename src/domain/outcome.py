@@ -55,7 +55,6 @@ _REFUSALS = frozenset(
         FailureReason.CONTENT_REFUSED,
         FailureReason.SENDER_REFUSED,
         FailureReason.CHANNEL_UNKNOWN,
-        FailureReason.SUPPRESSED,
     }
 )
 
@@ -94,8 +93,10 @@ class Outcome:
     @property
     def is_refused_for_good(self) -> bool:
         """Whether certainly no recipient has got it or will get it on this channel, so that another
-        channel may be tried. What is in doubt, expired or out of attempts may have arrived."""
-        return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
+        channel may be tried. What is in doubt, expired or out of attempts may have arrived. So may
+        what an attempt sent before the address came onto the list of suppressions."""
+        refusals = _REFUSALS if self.attempt > 1 else _REFUSALS | {FailureReason.SUPPRESSED}
+        return all(isinstance(r, Rejected) and r.reason in refusals for r in self.results)
 
     def explained(self, error: str, others: Iterable[Rejected] = ()) -> "Outcome":
         """Return an outcome in which all are refused with this error, and the first reason of these

@@ -81,6 +81,15 @@ Answers = Mapping[Recipient, DeliveryError | None]
 """What became of each recipient; None: the provider has accepted."""
 
 
+class AskAgain(Exception):
+    """Nothing has left yet, and before it does the list of suppressions must be asked again. It
+    comes out of `AboutToSend`. `answers`: of those who were served before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: Answers = {}
+
+
 class Notifier(Protocol):
     """Sends to people on one channel.
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar, final
 
 from domain.breaker import Breaker
-from domain.channel_sender import AskAgain, ChannelSender
+from domain.channel_sender import ChannelSender
 from domain.content import Content
 from domain.delivery import Delivery
 from domain.errors import DeliveryError, DispatcherError, FailureReason, Permanent
@@ -19,7 +19,7 @@ from domain.ledger import RecipientState
 from domain.ledger_access import SendRecord, absence
 from domain.notification import Notification, Recipient
 from domain.outcome import Rejected
-from domain.ports import Answers, Clock, EventSink
+from domain.ports import Answers, AskAgain, Clock, EventSink
 from domain.turns import Caller
 
 _LONGEST_REASON = 200
@@ -41,6 +41,10 @@ class ChannelUnknown(ValueError):
 
 class SuppressionsUnavailable(DispatcherError):
     """The list cannot be read or written now; try again later."""
+
+
+class EntryInvalid(DispatcherError):
+    """The list cannot keep this entry; no other is concerned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +69,16 @@ class Suppression:
             f" --channel {self.channel}, then dispatcher failed retry ID"
         )
         since = f" since {self.since.isoformat()}" if self.since else ""
-        reason = self.reason
-        if len(reason) > _LONGEST_REASON:
-            reason = f"{reason[: _LONGEST_REASON - 1]}…"
+        cut = f"{self.reason[: _LONGEST_REASON - 1]}…"
+        reason = self.reason if len(self.reason) <= _LONGEST_REASON else cut
         why = f" ({reason})" if reason else ""
         # The way back stands first: an error is cut where it is too long for a header.
         return f"{text}; on the list{since}{why}" if since or why else text
 
     def refuse(self, recipient: Recipient) -> Rejected:
         """The result for a recipient of this address. No attempt was made."""
-        return Rejected(
-            recipient=recipient,
-            reason=FailureReason.SUPPRESSED,
-            error=self.error,
-            attempt_spent=False,
-        )
+        reason, error = FailureReason.SUPPRESSED, self.error
+        return Rejected(recipient=recipient, reason=reason, error=error, attempt_spent=False)
 
 
 class SuppressionStore(Protocol):
@@ -94,7 +93,8 @@ class SuppressionStore(Protocol):
 
     async def add(self, entries: Sequence[Suppression]) -> Sequence[bool]:
         """Store entries; return once all are stored for good. False where the address is on the
-        list already: that entry stays as it is, with its reason and date."""
+        list already: that entry stays as it is, with its reason and date. Raises EntryInvalid, and
+        stores nothing, where one of them cannot be kept."""
 
     async def remove(self, channel: str, addresses: Sequence[str]) -> Sequence[bool]:
         """Take addresses off the list; whether each was on it."""
@@ -135,7 +135,7 @@ class SuppressionAccess:
         for address in addresses:
             try:
                 wanted[address] = self.canonical(channel, address)
-            except ValueError:  # it is on no list, and is refused as invalid later
+            except ValueError:  # it is on no list
                 continue
         if not wanted:
             return NOT_LISTED
@@ -212,6 +212,7 @@ class Listing:
                 return {**answers, **await sender.send(mail, content, rest, record)}
             except AskAgain as again:
                 answers |= again.answers
+                record.answers = ()  # nothing is on its way
             except DeliveryError as error:
                 return {**answers, **dict.fromkeys(rest, error)}
             await self.refresh()

@@ -38,11 +38,23 @@ def canonical_address(channel: str, address: str) -> str:
         known = ", ".join(CHANNELS)
         raise ChannelUnknown(f"unknown channel {channel[:80]!r}; there are {known}")
     try:
-        text = CHANNELS[channel].canonical(address)
+        text = _settled(CHANNELS[channel].canonical, address)
     except Permanent as error:
         raise ValueError(str(error)) from None
     if not ONE_WORD.fullmatch(text) or not text.isprintable() or len(text) > _LONGEST_ADDRESS:
         raise ValueError("must be one address, without blanks")
+    return text
+
+
+def _settled(canonical: Callable[[str], str], address: str) -> str:
+    """The address in a form that stays as it is when it is made canonical again, as it is when the
+    list is read. Raises ValueError where there is no such form, and what `canonical` raises."""
+    text = canonical(address)
+    if text == address:
+        return text
+    text = canonical(text)
+    if canonical(text) != text:
+        raise ValueError("has no form in which it could be compared")
     return text
 
 
@@ -65,7 +77,7 @@ def suppression_store(
 
 def _in_file(text: str, events: "EventSink | None", *, is_production: bool) -> "SuppressionStore":
     from adapters.suppressions.file import FileSuppressions
-    from adapters.suppressions.lines import EMPTY, LinesBroken
+    from adapters.suppressions.lines import LinesBroken
 
     path = suppressions_path(text)
     try:
@@ -76,11 +88,8 @@ def _in_file(text: str, events: "EventSink | None", *, is_production: bool) -> "
         place = error.path or path
         raise SettingsInvalid([f"{_VARIABLE}: {place}: {one}" for one in error.faults]) from None
     except FileNotFoundError:
-        fault = (
-            f"{path} is missing; put it back or, if there was none yet, make it by dispatcher"
-            f" suppress add, or with the line {EMPTY!r}"
-        )
-        raise SettingsInvalid([f"{_VARIABLE}: {fault}"]) from None
+        remedy = "put it back or, if there was none yet, make it by dispatcher suppress add"
+        raise SettingsInvalid([f"{_VARIABLE}: {path} is missing; {remedy}"]) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         place = error.filename or path
@@ -158,13 +167,16 @@ def looks(container: "Container") -> Sequence[Callable[[], Awaitable[None]]]:
     asked = container.suppressions()
     if asked is None:
         return ()
-    from adapters.suppressions.file import FileSuppressions
+    from adapters.suppressions.file import FileSuppressions, added_path
 
     if not isinstance(asked.store, FileSuppressions):
         return ()
-    if not asked.store.path.exists():
-        text = "there is no file of suppressions; the list is empty"
-        log.warning(text, file=str(asked.store.path))
+    path = asked.store.path
+    if not path.exists():
+        log.warning("there is no file of suppressions; the list is empty", file=str(path))
+    elif not (added := added_path(path)).exists():
+        text = "there is no file of what was added to the suppressions; if it was lost, put it back"
+        log.warning(text, file=str(added))
     return (asked.store.look,)
 
 

@@ -54,4 +54,5 @@ def remove(store: FileSuppressions, *addresses: str) -> list[bool]:
 def by_rename(path: Path, text: str) -> None:
     new = path.with_name("new")
     new.write_text(text)
+    time.sleep(0.02)  # a file's times go in steps of some milliseconds
     new.replace(path)

@@ -17,7 +17,7 @@ from adapters.texts import short_text
 from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, one_recipient
 from domain.ports import Clock, EventSink
-from domain.suppressions import Canonical, ChannelUnknown, Suppression
+from domain.suppressions import Canonical, ChannelUnknown, EntryInvalid, Suppression
 
 _LONGEST_REASON = 500
 
@@ -77,14 +77,20 @@ class SuppressHandler:
         """See `Handler`."""
         try:
             entry = self._entry(message)
+            is_new = await self._added(entry)
         except MalformedMessage as error:
             arrived = DeliveryHeaders.parse(message.headers) if message.headers else NO_HEADERS
             dead = malformed(message, arrived, error, self.clock.now(), self.events)
             return Settlement([dead])
-        is_new = await self.add(entry)
         text = "address suppressed" if is_new else "address was suppressed before"
         log.info(text, queue=message.queue, channel=entry.channel, reason=entry.reason)
         return Settlement()
+
+    async def _added(self, entry: Suppression) -> bool:
+        try:
+            return await self.add(entry)
+        except EntryInvalid as error:
+            raise MalformedMessage([f"address: {error}"]) from None
 
     def _entry(self, message: InboundMessage) -> Suppression:
         plain = plain_body(message.body, message.properties, self.max_body)

@@ -8,8 +8,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.suppressions.disk import Stamp, append, fault, read_whole, replace, stamp_of
+from adapters.suppressions.disk import (
+    PATIENCE,
+    Stamp,
+    append,
+    fault,
+    locked,
+    read_whole,
+    replace,
+    stamp_of,
+)
 from adapters.suppressions.lines import (
+    EMPTY,
     Key,
     LinesBroken,
     SuppressionLines,
@@ -41,16 +51,23 @@ class AddedFile:
     `entries`: what counts. `fault`: why that is not what is on the disk now; else empty.
     """
 
-    def __init__(self, path: Path, lines: SuppressionLines) -> None:
-        """Read the file, which may be missing. Raises LinesBroken, or OSError."""
+    def __init__(self, path: Path, lines: SuppressionLines, patience: float = PATIENCE) -> None:
+        """Read the file, which may be missing. `patience`: see PATIENCE. Raises LinesBroken, or
+        OSError."""
         self.path = path
         self._lines = lines
+        self._patience = patience
         self.fault = ""
         self.entries: dict[Key, Suppression] = {}
         self._taken: Stamp = ()
         self._head, self._end = b"", 0
         self._refused: Stamp | None = None
-        self.take(self.read())
+        self.take(self._read_at_rest())
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there was a file when it was last read."""
+        return bool(self._taken)
 
     async def look(self) -> bool:
         """Look whether others have written, and take it; whether that was so."""
@@ -61,7 +78,7 @@ class AddedFile:
                 return False
             if stamp == self._refused:
                 return False
-            self.take(await asyncio.to_thread(self.read))
+            self.take(await asyncio.to_thread(self._read_at_rest))
         except LinesBroken as broken:
             self._refused, self.fault = stamp, f"{self.path}: {broken}"
             return False
@@ -113,8 +130,9 @@ class AddedFile:
         return self.read(), found
 
     def read(self) -> AddedLines:
-        """What came since the last `take`. Raises LinesBroken or OSError; also where what counted
-        is not there any more."""
+        """What came since the last `take`. Under the lock: who writes may still take back what
+        could not be written for good. Raises LinesBroken or OSError; also where what counted is not
+        there any more."""
         try:
             with self.path.open("rb") as file:
                 stat = os.fstat(file.fileno())
@@ -135,6 +153,16 @@ class AddedFile:
         return AddedLines(
             entries=entries, stamp=stamp, head=head, end=start + end, is_whole=not is_same
         )
+
+    def _read_at_rest(self) -> AddedLines:
+        with locked(self.path.parent, self._patience, is_shared=True):
+            return self.read()
+
+
+def make_added(path: Path) -> None:
+    """Make the file, without an address, so that its loss is seen later. Under the lock. Raises
+    OSError."""
+    replace(path, b"%s%s\n" % (_head(), EMPTY.encode()))
 
 
 def _head() -> bytes:

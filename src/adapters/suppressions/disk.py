@@ -11,6 +11,9 @@ from pathlib import Path
 Stamp = tuple[int, ...]
 """What changes when a file does: device, inode, size and times. Empty: there is no file."""
 
+WRITTEN, CHANGED = 3, 4
+"""Where a stamp has the times of the last write and of the last change, a rename included."""
+
 PATIENCE = 5.0
 """Seconds to wait for another process that writes the list."""
 
@@ -49,16 +52,17 @@ def wait_for_rest(path: Path, seconds: float) -> None:
 
 
 @contextmanager
-def locked(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
-    """Hold the lock of all who write here through Dispatcher: it is on the folder, so that there is
-    no file that only one user may open. The system releases it if we die. Raises OSError where
-    another process keeps it for `patience` seconds."""
+def locked(folder: Path, patience: float = PATIENCE, *, is_shared: bool = False) -> Iterator[None]:
+    """Hold the lock of all who write here through Dispatcher, or share it with others who read: it
+    is on the folder, so that there is no file that only one user may open. The system releases it
+    if we die. Raises OSError where another process keeps it for `patience` seconds."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
     try:
         end = time.monotonic() + patience
         while True:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > end:

@@ -6,7 +6,16 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from adapters.suppressions.disk import Stamp, fault, read_whole, replace, stamp_of, wait_for_rest
+from adapters.suppressions.disk import (
+    CHANGED,
+    WRITTEN,
+    Stamp,
+    fault,
+    read_whole,
+    replace,
+    stamp_of,
+    wait_for_rest,
+)
 from adapters.suppressions.lines import (
     Entries,
     Key,
@@ -48,8 +57,8 @@ class EditedFile:
 
     async def look(self) -> bool:
         """Look whether the file has changed, and take what is in it once it is whole; whether that
-        was so. What was exchanged by rename is whole; what was saved in place once it has rested.
-        """
+        was so. What was exchanged by rename is whole; what was saved in place, or made there, once
+        it has rested."""
         try:
             stamp = stamp_of(self.path)
             if stamp == self._taken:
@@ -108,8 +117,13 @@ class EditedFile:
             if now - self._calm > _LONGEST_CHANGE:
                 self.fault = f"{self.path}: {_RESTLESS}"
             return False
+        return self._is_renamed(stamp) or now - self._since >= self._rest
+
+    def _is_renamed(self, stamp: Stamp) -> bool:
+        """Whether another file was put there whole: a rename marks it later than the last write
+        did. One that was made there may be half written."""
         is_another = bool(stamp) and stamp[:2] != self._taken[:2]
-        return is_another or now - self._since >= self._rest
+        return is_another and stamp[CHANGED] > stamp[WRITTEN]
 
     def _read(self, *, may_be_empty: bool) -> tuple[Entries, Stamp]:
         content, stamp = read_whole(self.path)

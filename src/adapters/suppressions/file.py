@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from adapters.suppressions.added import AddedFile, AddedLines
+from adapters.suppressions.added import AddedFile, AddedLines, make_added
 from adapters.suppressions.disk import PATIENCE, locked, replace, stamp_of
 from adapters.suppressions.edited import EditedFile
 from adapters.suppressions.lines import EMPTY, Key, LinesBroken, SuppressionLines
@@ -22,6 +22,9 @@ REST = 2.0
 files in several pieces."""
 
 _HEAD = f"# channel:address, then a date and a reason. Workers read it when it changes.\n{EMPTY}\n"
+_NOTHING_LISTED = (
+    f"holds no address; put it back or, if nothing was added yet, make it with the line {EMPTY!r}"
+)
 
 _T = TypeVar("_T")
 
@@ -34,11 +37,12 @@ def added_path(path: Path) -> Path:
 
 
 def make_list(path: Path) -> bool:
-    """Make the file of a list that is used for the first time; whether there was none. Where only
-    what was added is there, the file was lost, and none is made. Raises OSError."""
+    """Make both files of a list that is used for the first time; whether there was none. Where only
+    what was added is there, the other was lost, and none is made. Raises OSError."""
     with locked(path.parent):
         if stamp_of(path) or stamp_of(added_path(path)):
             return False
+        make_added(added_path(path))
         replace(path, _HEAD.encode())
         return True
 
@@ -62,13 +66,15 @@ class FileSuppressions:
     ) -> None:
         """Read both. `default`: the channel of an address alone. `events` gets the trouble
         SUPPRESSIONS_FILE while what is on the disk does not count. `may_be_empty`: whether the
-        edited file may be missing or without an address now; later it may not. `rest`: see REST;
-        `patience`: see PATIENCE. Raises LinesBroken, with each line that cannot be read, or
-        OSError."""
-        lines = SuppressionLines(canonical, default)
+        edited file may be missing or without an address now, and ours may be missing next to one
+        without an address; later that may not be. `rest`: see REST; `patience`: see PATIENCE.
+        Raises LinesBroken, with each line that cannot be read, or OSError."""
+        self._lines = lines = SuppressionLines(canonical, default)
         self.path = path
         self._edited = EditedFile(path, lines, rest=rest, may_be_empty=may_be_empty)
-        self._added = AddedFile(added_path(path), lines)
+        self._added = AddedFile(added_path(path), lines, patience)
+        if not (may_be_empty or self._edited.entries or self._added.is_there):
+            raise LinesBroken([f"is missing, and {path} {_NOTHING_LISTED}"], self._added.path)
         self._events = events or NoObserver()
         self._fault = ""
         self._patience = patience
@@ -89,6 +95,8 @@ class FileSuppressions:
 
     async def add(self, entries: Sequence[Suppression]) -> Sequence[bool]:
         """See SuppressionStore. What is asked for while the disk is busy is stored in one go."""
+        for entry in entries:
+            self._lines.check(entry)
         if self._batch is None or self._storing is None:
             self._batch = {}
             self._storing = asyncio.create_task(self._store(self._batch))
@@ -142,6 +150,9 @@ class FileSuppressions:
     def _remove(self, keys: frozenset[Key]) -> tuple[AddedLines, set[Key]]:
         found = self._edited.remove(keys)
         read, also = self._added.remove(keys)
+        if found and not (self._edited.entries or read.stamp):  # so that a loss is seen later
+            make_added(self._added.path)
+            read = self._added.read()
         return read, found | also
 
     async def _on_disk(self, work: Callable[[], _T]) -> _T:

@@ -10,7 +10,7 @@ from pathlib import Path
 from sys import intern
 
 from adapters.texts import short_text
-from domain.suppressions import Canonical, Suppression
+from domain.suppressions import Canonical, EntryInvalid, Suppression
 
 LONGEST_REASON = 500
 
@@ -93,6 +93,17 @@ class SuppressionLines:
             return rest
         end = b"" if not rest or rest.endswith(b"\n") else b"\n"
         return rest + end + EMPTY.encode() + b"\n"
+
+    def check(self, entry: Suppression) -> None:
+        """Raise EntryInvalid where its line would not be read as this entry: from then on the file
+        would be broken for all, or name another address."""
+        line = to_line(entry)
+        try:
+            found = self.entry(line)
+        except ValueError:
+            found = None
+        if found is None or found.key != entry.key or "\n" in line:
+            raise EntryInvalid("cannot be kept: its line would not be read as this address")
 
     def entry(self, line: str) -> Suppression | None:
         """The entry of one line; None for a comment or an empty one. Raises ValueError."""

@@ -76,10 +76,26 @@ def test_in_production_a_list_that_is_lost_stops_the_start_and_the_first_command
     assert [one["address"] for one in desk.command("suppress", "list", "--json")] == [ANN, BOB]
     desk.command("suppress", "remove", "--all", "--yes")
     assert desk.command("suppress", "list", "--json") == []
+    added = desk.list.with_name(f"{desk.list.name}.added")
+    added.rename(added.with_name("backup"))
+    said = desk.command("worker", code=78)
+    assert f"DISPATCHER_SUPPRESSIONS: {added}: is missing, and {desk.list} holds no address" in said
     desk.list.write_text("")
     said = desk.command("worker", code=78)
 
     assert f"DISPATCHER_SUPPRESSIONS: {desk.list}: holds no address; put the list back" in said
+
+
+def test_a_lost_file_of_what_was_added_is_named_at_the_start(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.list.write_text(f"{BOB}\n")
+    lost = "there is no file of what was added to the suppressions; if it was lost, put it back"
+
+    (entry,) = desk.drain().events(lost)
+
+    assert entry["file"] == f"{desk.list}.added"
+    desk.command("suppress", "add", ANN)
+    assert desk.drain().events(lost) == []
 
 
 def test_what_a_queue_has_added_stays_though_an_editor_saves_an_older_list(tmp_path: Path) -> None:

@@ -11,30 +11,19 @@ from adapters.channels.shared.guard import GuardedNotifier, GuardRules
 from adapters.template_parts import ChannelParts
 from domain.channel_sender import AttachmentRoom
 from domain.content import InDoubtPolicy
-from domain.delivery import Delivery
 from domain.errors import FailureReason, Throttled, Unavailable
+from domain.ledger import RecipientState
 from domain.notification import Attachment
 from domain.outcome import Outcome, Sent
-from domain.suppressions import Suppression, SuppressionAccess, SuppressionsUnavailable
-from tests.fakes import NOON, FakeClock, FakeNotifier, FakePauses, FakeSuppressions, a_delivery
+from domain.suppressions import SuppressionsUnavailable
+from tests.fakes import NOON, FakeClock, FakeNotifier, a_delivery
 from tests.fakes import a_notification as notification
 from tests.support.ledger_store import LedgerStore
 from tests.unit.domain.house import ANN, BOB, CY, House
+from tests.unit.domain.waiting import Waiting, reasons
 
 BOTH = ("ann@example.com", "bob@example.com")
 AWAY = Unavailable("the relay is away")
-
-
-class Hours(FakeClock):
-    """A clock that does something in each sleep."""
-
-    def __init__(self, meanwhile: Callable[[], object]) -> None:
-        super().__init__()
-        self.meanwhile = meanwhile
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds)
-        self.meanwhile()
 
 
 class SlowNotifier(FakeNotifier):
@@ -47,35 +36,14 @@ class SlowNotifier(FakeNotifier):
         return await super().notify(*arguments, **named)
 
 
-class Waiting:
-    """A house in which these addresses come onto the list at the first wait."""
+class TwoRelays(SlowNotifier):
+    """A notifier whose first relay refuses each mail at its end. The second gets it two seconds
+    later."""
 
-    def __init__(self, *addresses: str, **more: Any) -> None:
-        self.store = FakeSuppressions()
-        self.addresses = addresses
-        self.events = FakePauses()
-        self.clock = Hours(self.come)
-        access = SuppressionAccess(self.store, lambda _, a: a.lower(), self.clock, self.events)
-        self.house = House(clock=self.clock, suppressions=access, **more)
-
-    def come(self) -> None:
-        for address in self.addresses:
-            entry = Suppression(channel="email", address=address, reason="bounced")
-            self.store.listed[entry.key] = entry
-
-    def deliver(self, delivery: Delivery) -> Outcome:
-        return asyncio.run(self.house.dispatcher.dispatch(delivery))
-
-    def send(self, *to: str, **more: Any) -> Outcome:
-        return self.deliver(a_delivery(notification(to=to, **more)))
-
-    @property
-    def served(self) -> list[str]:
-        return self.house.notifier.addresses
-
-
-def reasons(outcome: Outcome) -> dict[str, FailureReason]:
-    return {one.recipient.address: one.reason for one in outcome.rejected}
+    async def notify(self, *arguments: Any, **named: Any) -> Any:
+        _, _, _, about_to_send = arguments
+        await about_to_send()
+        return await super().notify(*arguments, **named)
 
 
 def test_while_the_channel_was_paused() -> None:
@@ -244,3 +212,36 @@ def test_what_is_in_doubt_and_listed_is_never_called_unsent(
     assert waiting.served == []
     assert reasons(outcome) == {"ann@example.com": FailureReason.IN_DOUBT}
     assert not outcome.is_refused_for_good
+
+
+def test_before_the_next_relay_gets_it() -> None:
+    notifier = TwoRelays()
+    waiting = Waiting("ann@example.com", notifier=notifier)
+    notifier.clock = waiting.clock
+
+    outcome = waiting.send(*BOTH)
+
+    assert waiting.served == ["bob@example.com"]
+    assert reasons(outcome) == {"ann@example.com": FailureReason.SUPPRESSED}
+
+
+def test_a_stop_while_the_list_is_away_between_two_relays_leaves_nothing_in_doubt() -> None:
+    notifier, store = TwoRelays(), LedgerStore()
+    waiting = Waiting(notifier=notifier, store=store)
+    notifier.clock = waiting.clock
+    away = [SuppressionsUnavailable("redis is away")] * 1000
+    waiting.clock.meanwhile = lambda: waiting.store.failures.extend(away)
+    delivery = a_delivery(notification(to=BOTH))
+
+    async def main() -> None:
+        sending = asyncio.create_task(waiting.house.dispatcher.dispatch(delivery))
+        while not (waiting.events.pauses or sending.done()):
+            await asyncio.sleep(0)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        states = await store.ledger().peek(delivery)
+        assert set(states.values()) == {RecipientState.CLEAR}
+
+    asyncio.run(main())
+    assert waiting.served == []

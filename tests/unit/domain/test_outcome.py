@@ -57,3 +57,10 @@ def test_what_may_have_arrived_or_may_still_arrive_is_not_refused_for_good() -> 
 
     for result in (late, waits, Sent(recipient=ANN)):
         assert not Outcome(attempt=1, results=(result,)).is_refused_for_good
+
+
+def test_an_entry_of_the_list_is_a_refusal_for_good_only_where_nothing_was_tried_before() -> None:
+    listed = Rejected(recipient=ANN, reason=FailureReason.SUPPRESSED, error="listed")
+
+    assert Outcome(attempt=1, results=(listed,)).is_refused_for_good
+    assert not Outcome(attempt=2, results=(listed,)).is_refused_for_good

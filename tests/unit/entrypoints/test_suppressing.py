@@ -1,22 +1,19 @@
-"""DISPATCHER_SUPPRESSIONS: which value it takes, which queues come with it, what is one address."""
+"""DISPATCHER_SUPPRESSIONS: which value it takes, and which queues come with it."""
 
 import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
-from adapters.channels import CHANNELS
-from adapters.channels.email.headers import parse_address
 from adapters.secret import Secret
+from adapters.suppressions.lines import EMPTY
 from domain.suppressions import Suppression, SuppressionsUnavailable
 from entrypoints.cli.about import value_of
 from entrypoints.cli.app import UNAVAILABLE, explained
 from entrypoints.cli.suppress import command
 from entrypoints.settings import SettingsInvalid
-from entrypoints.suppressing import canonical_address, is_canonical, suppression_store
+from entrypoints.suppressing import is_canonical, suppression_store
 from tests.unit.entrypoints.loading import RABBIT, faults, load
 
 EMAIL = {**RABBIT, "DISPATCHER_EMAIL_URL": "smtp://relay.example.org"}
@@ -177,79 +174,20 @@ def test_in_production_a_list_that_is_missing_stops_the_start_and_says_how_to_ma
     assert "dispatcher suppress add" in fault
 
 
-@pytest.mark.parametrize(
-    ("channel", "one", "other"),
-    [
-        ("email", "Ann@Example.COM", "ann@example.com"),
-        ("email", "ann@bücher.example", "ANN@xn--bcher-kva.EXAMPLE"),
-        ("email", "é@example.com", "É@example.com"),
-        ("telegram", "@TheShop", "@theshop"),
-        ("slack", "#Orders", "#orders"),
-        ("slack", "Ann@Example.com", "ann@example.com"),
-        ("webhook", "https://Hooks.example.org/a", "https://hooks.example.org:443/a"),
-        ("webhook", "https://hooks.example.org./a#b", "https://hooks.example.org/a"),
-        ("webhook", "https://hooks.example.org/%7ea?b=%2f", "https://hooks.example.org/~a?b=%2F"),
-        ("apprise", "OPS", "ops"),
-    ],
-)
-def test_two_spellings_of_one_address_are_the_same(channel: str, one: str, other: str) -> None:
-    assert canonical_address(channel, one) == canonical_address(channel, other)
+def test_in_production_a_list_without_an_address_needs_the_file_of_what_was_added(
+    tmp_path: Path,
+) -> None:
+    url, path = Secret(str(tmp_path / "list")), tmp_path / "list"
+    path.write_text(f"{EMPTY}\n")
+    suppression_store(url)
 
+    with pytest.raises(SettingsInvalid) as refused:
+        suppression_store(url, is_production=True)
 
-@given(
-    st.from_regex(r"[a-z0-9._+-]{1,70}@[a-z0-9.-]{1,80}", fullmatch=True)
-    | st.emails().map(str.lower)
-)
-def test_what_is_seen_at_one_glance_is_what_the_whole_check_says(address: str) -> None:
-    try:
-        expected = parse_address(address).wire.lower()
-    except ValueError:
-        return  # a list may have it: no mail is sent to it anyway
-
-    assert canonical_address("email", address) == expected
-
-
-@pytest.mark.parametrize(
-    ("channel", "one", "other"),
-    [
-        ("email", "ann@example.com", "an.n@example.com"),
-        ("telegram", "42", "-42"),
-        ("webhook", "https://hooks.example.org/a", "https://hooks.example.org/A"),
-        ("webhook", "https://hooks.example.org/a", "https://hooks.example.org:8443/a"),
-        ("webhook", "https://hooks.example.org/a/b", "https://hooks.example.org/a%2Fb"),
-    ],
-)
-def test_two_addresses_stay_two(channel: str, one: str, other: str) -> None:
-    assert canonical_address(channel, one) != canonical_address(channel, other)
-
-
-@pytest.mark.parametrize(
-    ("channel", "address"),
-    [
-        ("email", "ann"),
-        ("telegram", "ann"),
-        ("fax", "1"),
-        ("slack", "two words"),
-        ("slack", "old-orders"),
-        ("apprise", ""),
-    ],
-)
-def test_what_is_no_address_of_the_channel_is_refused(channel: str, address: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        canonical_address(channel, address)
-
-
-@pytest.mark.parametrize("name", CHANNELS)
-def test_what_is_canonical_stays_as_it_is(name: str) -> None:
-    examples = {
-        "email": "ann@example.com",
-        "telegram": "-100123",
-        "slack": "C0123ABCD",
-        "webhook": "https://hooks.example.org/A?b=C",
-        "apprise": "ops",
-    }
-
-    assert canonical_address(name, examples[name]) == examples[name]
+    [fault] = refused.value.faults
+    assert fault.startswith(f"DISPATCHER_SUPPRESSIONS: {path}.added: is missing, and {path} holds")
+    path.with_name("list.added").write_text(f"{EMPTY}\n")
+    suppression_store(url, is_production=True)
 
 
 def test_a_list_that_is_away_is_an_unavailable_service() -> None:

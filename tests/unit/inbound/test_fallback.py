@@ -234,3 +234,15 @@ def test_where_each_channel_has_an_entry_of_the_list_no_attempt_is_spent() -> No
 
     headers = past(copy)
     assert (headers.reason, headers.attempt) == (FailureReason.SUPPRESSED, 0)
+
+
+def test_after_an_attempt_that_may_have_arrived_an_entry_of_the_list_leads_to_no_other() -> None:
+    office = Office()
+    office.slack.failures = [InDoubt("cut"), LISTED]
+    (copy,) = office.handle(FIRST)
+
+    (dead,) = office.handle(FIRST, copy.headers)
+
+    assert isinstance(dead, DeadCopy)
+    assert (past(dead).channel, past(dead).reason) == ("slack", FailureReason.SUPPRESSED)
+    assert office.email.calls == 0

@@ -14,7 +14,12 @@ from adapters.message_format.headers import DeliveryHeaders
 from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
 from domain.events import SUPPRESSIONS_WRITE, MessageMalformed, TroubleBegan, TroubleEnded
-from domain.suppressions import Suppression, SuppressionAccess, SuppressionsUnavailable
+from domain.suppressions import (
+    EntryInvalid,
+    Suppression,
+    SuppressionAccess,
+    SuppressionsUnavailable,
+)
 from entrypoints.suppressing import canonical_address
 from tests.fakes import NOON, FakeClock, FakeEvents, FakeSuppressions
 
@@ -123,6 +128,7 @@ def test_the_same_address_again_changes_nothing() -> None:
         ({"address": ""}, "address: must not be empty"),
         ({"address": None, "reason": "x"}, "address: is required"),
         ({"address": "ann"}, "address: 'ann' is not an address"),
+        ({"address": "a" * 63 + "\u0130@example.com"}, "address: "),
         ({"address": True}, "address: must be a string"),
         ({"address": ["a@b.c"]}, "address: must be a string"),
         ({"address": "a@b.org, c@d.org"}, "address: holds more than one address"),
@@ -147,6 +153,17 @@ def test_what_cannot_be_read_is_dead_lettered_with_every_fault(body: object, fau
     assert desk.entries == []
     (event,) = desk.events.events
     assert isinstance(event, MessageMalformed)
+
+
+def test_an_entry_that_the_list_cannot_keep_is_dead_lettered_and_holds_up_no_other() -> None:
+    desk = Desk()
+    desk.store.failures = [EntryInvalid("cannot be kept")]
+
+    (dead,) = desk.take({"address": ANN})
+
+    assert DeliveryHeaders.parse(dead.headers).error == "address: cannot be kept"
+    assert desk.take({"address": ANN}) == []
+    assert desk.clock.slept == []
 
 
 @pytest.mark.parametrize("error", [SuppressionsUnavailable("redis is away"), KeyError("a bug")])

@@ -1,9 +1,8 @@
-"""The file of suppressions that Dispatcher writes: several processes at once, and accidents."""
+"""The file of suppressions that Dispatcher writes, by several processes at once."""
 
 import asyncio
 import fcntl
 import os
-import resource
 import stat
 from datetime import date
 from pathlib import Path
@@ -11,16 +10,14 @@ from pathlib import Path
 import pytest
 
 from adapters.suppressions.file import FileSuppressions, make_list
-from domain.suppressions import SuppressionsUnavailable
+from domain.suppressions import EntryInvalid, SuppressionsUnavailable
 from tests.contracts.suppressions import an_entry
-from tests.fakes import FakeEvents
 from tests.support.suppression_files import (
     ANN,
     BOB,
     CY,
     add,
     added_to,
-    by_rename,
     listed,
     look,
     opened,
@@ -159,6 +156,7 @@ def test_no_file_is_left_but_the_two(path: Path) -> None:
 def test_a_new_file_may_be_used_by_those_who_may_use_its_folder(
     path: Path, of_folder: int, of_file: int
 ) -> None:
+    added_to(path).unlink()
     path.parent.chmod(of_folder)
     like = path.parent.stat()
     if os.geteuid() == 0:  # as under sudo
@@ -172,77 +170,27 @@ def test_a_new_file_may_be_used_by_those_who_may_use_its_folder(
     assert (made.st_uid, made.st_gid) == (like.st_uid, like.st_gid)
 
 
-def test_half_a_line_of_a_process_that_died_is_no_entry_and_the_next_one_is_whole(
-    path: Path,
+@pytest.mark.parametrize("address", ["BOB@example.com", "bob @example.com", "?", '"b\nb"@x.org'])
+def test_an_entry_whose_line_would_not_be_read_as_it_is_refused_and_the_others_are_stored(
+    path: Path, address: str
 ) -> None:
-    store = opened(path)
-    add(store, ANN)
-    with added_to(path).open("a") as file:
-        file.write("email:bob@exam")
+    def small(_channel: str, text: str) -> str:
+        if text == "?":
+            raise ValueError("is no address")
+        return text.lower()
 
-    look(store)
-    add(store, CY)
+    store = FileSuppressions(path, small, "email")
 
+    async def main() -> list[object]:
+        asked = (ANN, address, CY)
+        adding = [store.add([an_entry(one)]) for one in asked]
+        return await asyncio.gather(*adding, return_exceptions=True)
+
+    first, refused, last = asyncio.run(main())
+
+    assert (first, last) == ([True], [True])
+    assert isinstance(refused, EntryInvalid)
     assert listed(store) == listed(opened(path)) == {ANN, CY}
-
-
-@pytest.mark.parametrize("accident", ["gone", "emptied", "cut", "replaced"])
-def test_after_an_accident_what_was_added_counts_and_no_more_is_taken(
-    path: Path, accident: str
-) -> None:
-    events = FakeEvents()
-    store, added = opened(path, events=events), added_to(path)
-    add(store, ANN, BOB)
-    text = added.read_text()
-    if accident == "gone":
-        added.unlink()
-    elif accident == "emptied":
-        added.write_text("")
-    elif accident == "cut":
-        added.write_text(text[: text.index(BOB)])
-    else:
-        by_rename(added, "")
-
-    look(store)
-    with pytest.raises(SuppressionsUnavailable, match=r"txt\.added: "):
-        add(store, CY)
-    assert listed(store) == {ANN, BOB}
-    assert len(events.events) == 1
-    by_rename(added, text)
-    look(store)
-
-    assert add(store, CY) == [True]
-    assert listed(store) == listed(opened(path)) == {ANN, BOB, CY}
-
-
-def test_a_disk_that_takes_no_more_leaves_the_file_as_it_was(path: Path) -> None:
-    store = opened(path)
-    add(store, ANN)
-    before = added_to(path).read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    async def main() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
-        try:
-            await store.add([an_entry(BOB)])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    with pytest.raises(SuppressionsUnavailable, match="File too large"):
-        asyncio.run(main())
-
-    assert added_to(path).read_bytes() == before
-    assert add(store, BOB) == [True]
-
-
-def test_a_folder_that_is_gone_is_an_absence(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    store = opened(folder / "list")
-    folder.rmdir()
-
-    with pytest.raises(SuppressionsUnavailable, match=r"cannot be stored: .*folder: No such file"):
-        add(store, ANN)
 
 
 def test_a_list_is_made_once_and_not_where_one_was_lost(tmp_path: Path) -> None:
@@ -251,7 +199,6 @@ def test_a_list_is_made_once_and_not_where_one_was_lost(tmp_path: Path) -> None:
     assert make_list(path)
     assert not make_list(path)
     assert listed(opened(path, may_be_empty=False)) == set()
-    add(opened(path), ANN)
     path.unlink()
 
     assert not make_list(path)

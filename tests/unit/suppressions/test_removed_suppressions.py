@@ -106,3 +106,15 @@ def test_a_link_stays_one_and_its_file_keeps_its_rights(path: Path, tmp_path: Pa
     assert real.read_text() == f"{ANN}\n"
     assert real.stat().st_mode & 0o7777 == 0o664
     assert added_to(path).exists()
+
+
+def test_a_list_by_hand_without_its_last_address_starts_again_in_production(path: Path) -> None:
+    path.write_text(f"{ANN}\n")
+    store = opened(path)
+
+    assert remove(store, BOB) == [False]
+    assert not added_to(path).exists()
+    assert remove(store, ANN) == [True]
+
+    assert listed(opened(path, may_be_empty=False)) == set()
+    assert add(store, BOB) == [True]

@@ -17,6 +17,7 @@ from tests.support.suppression_files import (
     BOB,
     CY,
     add,
+    added_to,
     by_rename,
     listed,
     look,
@@ -78,6 +79,24 @@ def test_a_file_that_is_saved_in_place_must_rest_and_a_renamed_one_need_not(path
     look(store)
 
     assert listed(store) == {ANN, BOB}
+
+
+def test_a_file_that_is_removed_and_written_in_pieces_counts_once_it_is_whole(path: Path) -> None:
+    path.write_text(f"{ANN}\n{BOB}\n")
+    store = opened(path, rest=0.3)
+
+    path.rename(path.with_name("old"))  # so that the next one has another inode
+    with path.open("w") as program:
+        program.write(f"{ANN}\n")
+        program.flush()
+        look(store, times=3)
+        assert listed(store) == {ANN, BOB}
+        program.write(f"{BOB}\n{CY}\n")
+    look(store)
+    assert listed(store) == {ANN, BOB}
+    look(store, pause=0.35)
+
+    assert listed(store) == {ANN, BOB, CY}
 
 
 def test_a_broken_file_keeps_the_last_good_list_and_is_a_trouble_until_it_is_good(
@@ -191,8 +210,18 @@ def test_in_production_a_list_that_is_missing_or_empty_is_none(path: Path) -> No
     with pytest.raises(LinesBroken, match="holds no address"):
         opened(path, may_be_empty=False)
     path.write_text(f"{EMPTY}\n")
+    with pytest.raises(LinesBroken, match=r"is missing, and .* holds no address") as broken:
+        opened(path, may_be_empty=False)
+    assert broken.value.path == added_to(path)
+    added_to(path).write_text(f"{EMPTY}\n")
 
     assert listed(opened(path, may_be_empty=False)) == set()
+
+
+def test_in_production_a_list_with_an_address_needs_no_other_file(path: Path) -> None:
+    path.write_text(f"{ANN}\n")
+
+    assert listed(opened(path, may_be_empty=False)) == {ANN}
 
 
 def test_what_people_wrote_stays_as_it_is_when_an_entry_comes(path: Path) -> None:

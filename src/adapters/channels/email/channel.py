@@ -93,7 +93,8 @@ def _canonical(address: str) -> str:
         return address
     from adapters.channels.email.headers import parse_address
 
-    return parse_address(address).wire.lower()
+    # Twice: what small letters are made of may compose (NFC), or be too long.
+    return parse_address(parse_address(address).wire.lower()).wire.lower()
 
 
 def _read(source: bytes) -> CapturedContent:

@@ -26,7 +26,7 @@ from domain.errors import (
 )
 from domain.ledger import LedgerUnavailable
 from domain.notification import Notification, Recipient
-from domain.ports import AboutToSend, Answers, Notifier, proceed
+from domain.ports import AboutToSend, Answers, AskAgain, Notifier, proceed
 from domain.refusals import FaultStreak
 from domain.turns import caller_of
 
@@ -97,7 +97,7 @@ class Relay:
             if not _is_ledgers(error) and (self.cause is None or is_probe):
                 self._has_left(error)
             raise
-        except DeliveryError:  # it answers, whatever it says
+        except (DeliveryError, AskAgain):  # it answers, whatever it says
             self._has_answered(is_probe=is_probe)
             raise
         finally:

@@ -36,10 +36,12 @@ def url_of(address: str) -> httpx2.URL:
 def canonical_url(address: str) -> str:
     """The URL in the one form that all URLs of the same place share (RFC 3986 6.2.2 and 6.2.3).
     Raises Permanent."""
-    url = url_of(address)
+    # An escaped dot is a dot, so dot segments are removed again after it.
+    url = url_of(_ESCAPE.sub(_as_short_as_can_be, str(url_of(address))))
     port = None if url.port == _PORTS[url.scheme] else url.port
-    whole = str(url.copy_with(host=url.host.rstrip("."), port=port, fragment=None))
-    return _ESCAPE.sub(_as_short_as_can_be, whole)
+    host = url.raw_host.decode("ascii").rstrip(".")
+    whole = url.copy_with(host=host, port=port, raw_path=url.raw_path, fragment=None)
+    return str(whole)
 
 
 def _as_short_as_can_be(escape: re.Match[str]) -> str:

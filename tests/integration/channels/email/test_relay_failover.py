@@ -10,6 +10,7 @@ import pytest
 from domain.errors import InDoubt, Unavailable
 from domain.ledger import LedgerUnavailable
 from domain.notification import Recipient
+from domain.ports import AskAgain
 from tests.support.relay_list import LATE, Scene, run
 from tests.support.smtp_server import Action, Cut, CutAfter, Hang, Say, SmtpServer
 from tests.support.threads import in_thread
@@ -203,3 +204,19 @@ def test_field_5_10_a_worker_sends_by_the_second_relay_and_doctor_names_each(
     assert [check["state"] for check in lines] == ["failed", "ok"]
     assert "127.0.0.1:1" in lines[0]["detail"]
     assert f"127.0.0.1:{second.port}" in lines[1]["detail"]
+
+
+def test_a_mail_given_up_at_the_last_moment_shows_that_the_relay_is_back() -> None:
+    async def given_up(_recipients: Sequence[Recipient] | None = None, _id: str = "", /) -> None:
+        raise AskAgain
+
+    async def body(scene: Scene) -> None:
+        scene.first.on("connect", Cut(), times=1)
+        assert await scene.send() is None
+        scene.time += 2.0
+        with pytest.raises(AskAgain):
+            await scene.send(given_up)
+        assert await asyncio.gather(*(scene.send() for _ in range(5))) == [None] * 5
+        assert scene.accepted == (5, 1)
+
+    run(body)
