@@ -216,7 +216,7 @@ def test_a_fault_of_the_program_costs_the_styles_and_not_the_mail() -> None:
 
 
 def test_styles_that_take_too_long_are_left_and_not_tried_again(tmp_path: Path) -> None:
-    page = "<style>p{top:0}</style>" + '<p ">"' * 8000 + '"'
+    page = "<style>p{top:0}</style>" + '<p ">"' * 16000 + '"'
     folder = _folder(tmp_path, a__html_jinja2=page, a__text_jinja2="x")
     templates = FilesystemTemplates(
         folder, options=render_options(inline_css=True, timeout=0.1), events=EventLog()
