@@ -1,6 +1,5 @@
 """DISPATCHER_SUPPRESSIONS: which value it takes, and which queues come with it."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -60,57 +59,6 @@ def test_a_value_that_cannot_hold_a_list_is_refused(value: str, words: str) -> N
     assert fault.startswith("DISPATCHER_SUPPRESSIONS: ")
     assert words in fault
     assert "s3cret" not in fault
-
-
-def test_a_list_in_the_folder_of_embedded_files_needs_no_folder_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISPATCHER_HOME", "files")
-    monkeypatch.setenv("DISPATCHER_SUPPRESSIONS", "files/list.txt")
-
-    added = CliRunner().invoke(command, ["add", "ann@example.org"])
-
-    assert added.exit_code == 0, added.output
-    assert "ann@example.org" in (tmp_path / "files" / "list.txt.added").read_text("utf-8")
-
-
-def test_an_address_may_be_written_with_its_channel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISPATCHER_SUPPRESSIONS", "list.txt")
-    named = ["telegram:-1001234", "ann@example.org", "webhook:https://hooks.example.org/a"]
-
-    def ran(*arguments: str) -> tuple[int, list[tuple[str, str]]]:
-        result = CliRunner().invoke(command, [*arguments, *named])
-        left = CliRunner().invoke(command, ["list", "--json"])
-        listed = [(one["channel"], one["address"]) for one in json.loads(left.stdout)]
-        return result.exit_code, listed
-
-    written = [
-        ("email", "ann@example.org"),
-        ("telegram", "-1001234"),
-        ("webhook", "https://hooks.example.org/a"),
-    ]
-    assert ran("add", "--reason", "asked") == (0, written)
-    assert ran("list") == (0, written)
-    assert ran("remove") == (0, [])
-
-
-def test_the_negative_number_of_a_group_is_an_address_and_no_option(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DISPATCHER_SUPPRESSIONS", "list.txt")
-
-    added = CliRunner().invoke(command, ["add", "-1001234", "--channel", "telegram"])
-    misspelt = CliRunner().invoke(command, ["add", "ann@example.org", "--raeson", "x"])
-
-    assert added.exit_code == 0, added.output
-    assert "telegram:-1001234" in (tmp_path / "list.txt.added").read_text("utf-8")
-    assert misspelt.exit_code == 2
-    assert "--raeson" in misspelt.output
 
 
 def test_no_folder_is_made_below_the_one_of_embedded_files(tmp_path: Path) -> None:
