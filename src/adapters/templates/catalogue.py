@@ -167,7 +167,7 @@ def unknown_files(
         else:
             name, hint = _hint_of_another(folder, path, entries)
         if hint:
-            yield name, f"{path}: unknown file, {hint}"
+            yield name, f"{path} line 1: unknown file, {hint}"
 
 
 def tag_of(path: str) -> str | None:

@@ -68,7 +68,7 @@ def test_field_3_9_lint_and_load_name_a_file_that_is_nearly_a_part(
     assert render(templates, "t").parts["text"] == "text"
     (report,) = reports
     assert report.faults == ()
-    assert report.unknown[0].startswith(f"{path}: unknown file, {hint}")
+    assert report.unknown[0].startswith(f"{path} line 1: unknown file, {hint}")
     errors = [f for f in lint(folder.root, render_options(), NOW) if f.severity == "error"]
     assert [(error.template, error.file) for error in errors] == [("t", path)]
     assert hint in errors[0].text
@@ -80,7 +80,7 @@ def test_field_3_9_a_template_that_would_lose_its_only_body_is_refused(folder: F
     failure = folder.failure("t")
 
     assert failure.reason is FailureReason.TEMPLATE_ERROR
-    assert "t/htlm.jinja2: unknown file, did you mean 'html.jinja2'?" in str(failure)
+    assert "t/htlm.jinja2 line 1: unknown file, did you mean 'html.jinja2'?" in str(failure)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_field_3_9_a_file_that_is_all_of_its_template_is_named_too(
     errors = [f for f in lint(folder.root, render_options(), NOW) if f.severity == "error"]
 
     assert failure.reason is FailureReason.TEMPLATE_ERROR
-    assert f"{path}: unknown file, " in str(failure)
+    assert f"{path} line 1: unknown file, " in str(failure)
     assert hint in str(failure)
     assert [(error.template, error.file) for error in errors] == [(name, path)]
 
@@ -195,5 +195,5 @@ def test_field_3_9_each_misnamed_file_of_a_template_is_named(folder: Folder) -> 
 
     failure = str(folder.failure("w"))
 
-    assert "w/html.jinja: unknown file" in failure
+    assert "w/html.jinja line 1: unknown file" in failure
     assert "and 1 more" in failure

@@ -23,6 +23,5 @@ def test_the_log_names_file_line_and_remedy_of_each_usual_mistake(tmp_path: Path
     said = [str(line.get("fault") or line.get("error")) for line in lines]
 
     for name, mistake in MISTAKES.items():
-        file, line = files[name], mistake.line
-        where = f"{file}:" if name == "misspelt file name" else f"{file} line {line}"
+        where = f"{files[name]} line {mistake.line}"
         assert [one for one in said if where in one and mistake.remedy in one], name
