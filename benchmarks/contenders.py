@@ -135,6 +135,7 @@ def _queue(url: str) -> Iterator[Queue]:
 
 def _inherited() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("DISPATCHER_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: only the first start compiles
     return dict(kept, PYTHONPATH=f"{ROOT}:{ROOT / 'src'}", PYTHONSAFEPATH="1")
 
 

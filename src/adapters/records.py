@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from math import isfinite
 from typing import Any, Generic, TypeVar, cast
+
+from domain.value_object import value_object
 
 T = TypeVar("T")
 
@@ -31,7 +33,7 @@ class Faults(ValueError):
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Given:
     """How a field is read, in its annotation. `read` gets the value, and after it the context of
     `ObjectForm.read` where it `needs_context`. Its faults are ValueErrors. `name`: in the object,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import structlog
 
+from domain.value_object import value_object
+
 _AROUND = "".join(map(chr, (*range(0x21), 0x7F, 0x85, 0xA0, 0x200B, 0x2028, 0x2029, 0xFEFF)))
 
 _log = structlog.get_logger()
@@ -19,7 +21,7 @@ class _LastRead:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Secret:
     """A URL or a token. `value`: as it was at the start. `file`: where it was read from, named by
     the variable `origin`. `check` raises ValueError, without a piece of it, for what cannot be

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from adapters.html import attributes_of, escaped, tokens
+from domain.value_object import value_object
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _BODY_TAG = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Escaping:
     """How values are escaped; files that a part includes are escaped like the part. `escape`: what
     is done to a text, where it is not HTML. `in_json`: values are written into a JSON text."""
@@ -51,7 +51,7 @@ def _sheets_elsewhere(page: str) -> Iterator[str]:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TemplatePart:
     """A file of a template, `<name>.jinja2`.
 
@@ -73,7 +73,7 @@ COMMON = (SUBJECT, HTML, TEXT)
 """The parts that are no single channel's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ChannelParts:
     """What a channel sends of a template: all of its `own` parts that there are, else the text.
     `always_text`: the text as well. `needs_subject`: a message without one is probably a

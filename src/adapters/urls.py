@@ -7,9 +7,11 @@ only or not at all, and no text raised here holds a piece of it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from urllib.parse import parse_qsl, unquote
+
+from domain.value_object import value_object
 
 MASK = "***"
 
@@ -32,7 +34,7 @@ _OPTION = re.compile(r"\w{1,40}", re.ASCII)
 _LAST_PORT = 65535
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ServerUrl:
     """The parts of a URL. User and password are decoded, the path is as it was written."""
 

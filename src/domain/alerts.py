@@ -9,6 +9,7 @@ from domain.errors import FailureReason
 from domain.events import QueueRecreated, Trouble
 from domain.notification import Recipient
 from domain.ports import Clock
+from domain.value_object import value_object
 
 WINDOW = timedelta(minutes=15)
 """At most one alert for a cause within this time; what comes meanwhile is reported at its end."""
@@ -23,7 +24,7 @@ MAX_CAUSES = 20
 """Causes of dead letters kept apart at a time: a producer may invent any number of templates."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class AlertTarget:
     """Who gets alerts, and on which channel."""
 
@@ -35,7 +36,7 @@ class AlertTarget:
         return f"{self.channel}:{self.recipient}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class DeadLetterCause:
     """The cause that dead letters share. Without a reason: all those beyond `MAX_CAUSES`."""
 
@@ -59,7 +60,7 @@ class DeadLetterCause:
 Cause = DeadLetterCause | Trouble | QueueRecreated
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Alert:
     """What one message to the operator says. `is_over`: it is the all-clear: the trouble is over,
     or no dead letter of the cause is left. `error` is the last one. `queues`: the work queues that

@@ -1,10 +1,11 @@
 """Waits between tries, as long as the other side stays away."""
 
-from dataclasses import dataclass
 from math import inf
 
+from domain.value_object import value_object
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value_object(kw_only=True)
 class DoublingWait:
     """Each wait is twice as long as the one before it, up to the `longest`; up to the
     `longest_early` while an outage is younger than `early`: it is likely to be a restart then, and

@@ -1,7 +1,6 @@
 """A breaker pauses work while what it needs is away, so that no message spends an attempt."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -10,6 +9,7 @@ from domain.errors import DispatcherError, RefusedInARow, Throttled, Unavailable
 from domain.events import Trouble, TroubleBegan, TroubleEnded
 from domain.ports import AskAgain, Clock, EventSink
 from domain.turns import Caller, ProbePlace, Turns
+from domain.value_object import value_object
 
 PAUSES = DoublingWait(first=1.0, longest=30.0, longest_early=4.0)
 """The channel must go on within five seconds of the end of a short outage, the time of the next try
@@ -39,7 +39,7 @@ class HeldTooLong(Throttled):
     the broker for a while, which spends no attempt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Pause:
     """Why there is a pause, since when, and when the other side is tried again."""
 

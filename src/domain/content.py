@@ -1,10 +1,12 @@
 """What a renderer returns: the parts that a notifier sends, and the template's own settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from domain.quiet_hours import QuietHours
@@ -17,7 +19,7 @@ class InDoubtPolicy(StrEnum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Envelope:
     """What `template.toml` sets for every notification made from a template; None: not set."""
 
@@ -29,7 +31,7 @@ class Envelope:
     quiet: "QuietHours | None" = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Content:
     """A rendered notification.
 

@@ -1,13 +1,14 @@
 """One notification on one channel, as it stands when an attempt begins."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from domain.notification import Notification, Recipient
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Delivery:
     """What a message that has come asks for on one channel, and how far that has got.
 

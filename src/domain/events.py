@@ -1,12 +1,12 @@
 """What happened, as frozen values. The code that notices it emits the value; observers write log
 lines, count, and send alerts."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.errors import FailureReason
 from domain.notification import Notification
 from domain.outcome import Outcome
+from domain.value_object import value_object
 
 
 class TroubleKind(StrEnum):
@@ -31,7 +31,7 @@ class TroubleKind(StrEnum):
     """A file of the list cannot be used, and what it held before counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Trouble:
     """Something that stops work until it is over. `name`: of the channel or the queue."""
 
@@ -65,7 +65,7 @@ def queue_trouble(queue: str) -> Trouble:
     return Trouble(TroubleKind.QUEUE, queue)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class NotificationDispatched:
     """A notification from `queue` was dispatched on its channel, with this outcome.
     `correlation_id` is that of its message, `traceparent` that of the work on it, well-formed.
@@ -80,7 +80,7 @@ class NotificationDispatched:
     waited: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class MessageMalformed:
     """A message could not be read and is dead-lettered. `id` is what `failed show` takes. The rest
     is as the message had it."""
@@ -94,7 +94,7 @@ class MessageMalformed:
     content_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class TroubleBegan:
     """A trouble began or goes on. `retry_in`: seconds until the next try; None where the code that
     reports it does not wait for a fixed time. `is_login`: the other side refuses our login."""
@@ -105,28 +105,28 @@ class TroubleBegan:
     is_login: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class TroubleEnded:
     """A trouble is over. Also emitted where there was no trouble."""
 
     trouble: Trouble
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class TroubleUncertain:
     """It is not known whether the trouble goes on: no message waits for it now."""
 
     trouble: Trouble
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class QueueRecreated:
     """A queue that was in use was deleted with its messages, and is created again."""
 
     queue: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TemplatesChanged:
     """A template set was found, later or at the start.
 
@@ -142,7 +142,7 @@ class TemplatesChanged:
     examples: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class StylesNotInlined:
     """The mails of a template go out as they are written: their styles could not be inlined.
     `version`: that of the template set."""
@@ -152,7 +152,7 @@ class StylesNotInlined:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class UnknownCodeReceived:
     """A provider answered with a code that is in no table."""
 
@@ -160,7 +160,7 @@ class UnknownCodeReceived:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class TurnAwaited:
     """A message waited for its turn, since the provider of the channel takes only so many."""
 

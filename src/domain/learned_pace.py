@@ -1,8 +1,10 @@
 """The pace that is learned from a provider's refusals. Pure functions of the time given."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from domain.value_object import value_object
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
@@ -19,7 +21,7 @@ _FORGET_AT: Final = 50.0
 _LONGEST_WINDOW: Final = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Pace:
     """The pace that is learned from a provider's refusals: additive increase, multiplicative
     decrease.

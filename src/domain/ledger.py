@@ -7,13 +7,13 @@ inside its server follows the same rules there.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 from domain.delivery import Delivery
 from domain.errors import DispatcherError
+from domain.value_object import value_object
 
 RETENTION: Final = timedelta(days=14)
 RETRY_AFTER: Final = 0.1
@@ -32,7 +32,7 @@ class ClaimLost(LedgerUnavailable):
     it. To repeat the call is useless: start again."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Claim:
     """One start of one delivery. `name` is the ledger's own, and unique. `has_id`: whether the
     message has an id; where it has none the ledger must know when the message is acked."""
@@ -58,7 +58,7 @@ class RecipientState(StrEnum):
     """It has ended its process again and again: never send."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Start:
     """The ledger's answer. `states` has every address of the delivery.
 
@@ -132,7 +132,7 @@ class RowState(IntEnum):
     SENT = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Row:
     """A row of the delivery's channel and key; `id` grows with every row.
 
@@ -150,7 +150,7 @@ class Row:
     is_own: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Verdict:
     """What to answer, and what to do in the same transaction.
 

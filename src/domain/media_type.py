@@ -1,8 +1,9 @@
 """Media types such as `text/calendar; method=REQUEST`, taken apart."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+from domain.value_object import value_object
 
 _WORD = r"[\w!#$%&'*+.^`{|}~-]+"  # RFC 2045 5.1
 _TYPE = re.compile(rf"{_WORD}/{_WORD}", re.ASCII)
@@ -19,7 +20,7 @@ _LONGEST = 500
 _EXTENDED = re.compile(r"(?P<charset>[\w.:-]+)'[\w-]*'(?P<value>.*)", re.ASCII | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class MediaType:
     """`name` is `type/subtype` in lower case. So are the names of `parameters`; their values are
     decoded."""

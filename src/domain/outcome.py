@@ -1,15 +1,16 @@
 """The results of an attempt, one for each recipient. The message is settled by them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from domain.errors import FailureReason
 from domain.ledger import Claim
 from domain.notification import Recipient
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Sent:
     """The provider has accepted the message for this recipient. `earlier`: it accepted an earlier
     delivery of the same message, and nothing was sent now."""
@@ -18,7 +19,7 @@ class Sent:
     earlier: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Deferred:
     """Not sent yet; try again after `delay`.
 
@@ -33,7 +34,7 @@ class Deferred:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Rejected:
     """The message is not sent to this recipient; `reason` and `error` say why and what to do.
     `attempt_spent`: whether this was a try at all."""
@@ -61,7 +62,7 @@ _REFUSALS = frozenset(
 Result = Sent | Deferred | Rejected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Outcome:
     """One result for each recipient of the attempt; `attempt` is its number (first: 1). `claim`
     names its start in the ledger, where there was one. `message_ids`: address -> Message-ID of the

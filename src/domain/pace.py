@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from domain.value_object import value_object
+
 _PERIODS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _RATE: Final = re.compile(r"(\d{1,9}) ?/ ?([smhd])")
 
@@ -19,7 +21,7 @@ CLOCK_SET_BACK: Final = 3600.0
 """Seconds: what lies further in the future was written before the clock was set back."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Rate:
     """At most `count` in any `period` seconds."""
 
@@ -40,7 +42,7 @@ class Rate:
         return f"{self.count}/{unit}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Spacing:
     """How turns follow each other: `interval` seconds apart, except `burst` turns that may come at
     once. Each of the budgets limits them as well."""
@@ -55,7 +57,7 @@ class Spacing:
         return (self.burst - 1) * self.interval
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Turn:
     """`wait`: seconds until the turn. `taken`: whether it is ours. It is not where `wait` is longer
     than the caller allows; then the turn stays free. `at`: its time by the store's clock."""

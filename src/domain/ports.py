@@ -1,7 +1,7 @@
 """The ports: what the domain needs from outside. Adapters implement them; tests use fakes."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from domain.content import Content, Envelope
 from domain.errors import DeliveryError
 from domain.events import Event
 from domain.notification import JsonValue, Notification, Recipient
+from domain.value_object import value_object
 
 
 class Clock(Protocol):
@@ -35,7 +36,7 @@ class NoObserver:
         """See EventSink."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class RenderRequest:
     """What to render. `recipient` is the address in a mail to one person, None in a wider one."""
 

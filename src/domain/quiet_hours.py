@@ -6,18 +6,18 @@ clock repeats in autumn belongs to a period that it touches.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from domain.errors import FailureReason, Permanent, Throttled
 from domain.notification import Notification
+from domain.value_object import value_object
 
 _DAYS = (-2, -1, 0, 1)
 """The days whose period may hold a moment of day 0: a zone may skip a whole day."""
 _SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class QuietHours:
     """From `start` until `end`, which is on the next day where it is not later. `zone`: the IANA
     name of the time zone for messages that name none. `urgent`: a message of this priority, or of a

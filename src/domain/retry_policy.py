@@ -3,7 +3,6 @@
 Only here is it decided which attempt is the last, and what happens to a recipient in doubt.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from domain.content import InDoubtPolicy
@@ -12,6 +11,7 @@ from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Thro
 from domain.ledger import RecipientState
 from domain.notification import Recipient
 from domain.outcome import Deferred, Rejected, Result, Sent
+from domain.value_object import value_object
 
 _NEVER_SENT = {
     RecipientState.CONFLICT: (
@@ -25,7 +25,7 @@ _NEVER_SENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class RetryPolicy:
     """Uses the tiers in turn; after the last tier there is no further attempt."""
 

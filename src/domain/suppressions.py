@@ -3,7 +3,6 @@ deliveries wait."""
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from domain.notification import Notification, Recipient
 from domain.outcome import Rejected
 from domain.ports import Answers, AskAgain, Clock, EventSink
 from domain.turns import Caller
+from domain.value_object import value_object
 
 _LONGEST_REASON = 200
 """Characters of it in an error, so that there is room for what another channel has said."""
@@ -47,7 +47,7 @@ class EntryInvalid(DispatcherError):
     """The list cannot keep this entry; no other is concerned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Suppression:
     """An address that gets nothing on one channel, why, and since when. `address` is canonical."""
 

@@ -5,13 +5,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from domain.notification import Notification
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Caller:
     """What a message is recognised by. `traits`: for each kind (its sender, the domains of its
     recipients, its template) what the message has of it; the kinds are in the same order for all
@@ -29,7 +29,7 @@ def caller_of(notification: Notification) -> Caller:
     return Caller(notification.id, traits)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_object(eq=False)
 class ProbePlace:
     """The place of one message in the queue, since this time."""
 

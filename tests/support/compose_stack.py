@@ -58,7 +58,7 @@ class Stack:
         files = (ROOT / "compose.yaml", *self.files, override)
         chosen = [part for file in files for part in ("-f", str(file))]
         return run(
-            *(tool("docker"), "compose", "-p", self.name, *chosen, *arguments),
+            *(tool("docker"), "compose", "--ansi", "never", "-p", self.name, *chosen, *arguments),
             env={**os.environ, "HTTP_PORT": str(self.port), **images, **self.env},
             seconds=seconds,
         )

@@ -1,7 +1,7 @@
 """What the rest of the program knows of a channel: one value."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from domain.errors import Permanent
 from domain.notification import JsonValue, Recipient
 from domain.pace import PaceStore
 from domain.ports import EventSink, Notifier
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -27,7 +28,7 @@ S = TypeVar("S")
 """A channel's own settings: a frozen dataclass whose fields are made by `setting` or `secret`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ChannelContext:
     """What a notifier needs beyond its own settings. `attachments_most`: how many bytes the files
     may have that one message names by path. `wishes`: the keys of a message's metadata that some
@@ -51,7 +52,7 @@ class Answering(Protocol):
         """What the provider says; nothing is sent. Raises DeliveryError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Capture(Generic[S]):
     """How messages are kept on this machine instead of being sent. `folder`: its name in HOME,
     where it is not the channel's. `subfolders`: where in it the messages are. `elsewhere`: a folder
@@ -65,7 +66,7 @@ class Capture(Generic[S]):
     checks_addresses: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Channel(Generic[S]):
     """A way to reach people.
 

@@ -1,12 +1,12 @@
 """What a look at a channel's provider found."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.errors import InDoubt
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.channels.shared.http import HttpReply
@@ -24,7 +24,7 @@ class FindingState(StrEnum):
     MISCONFIGURED = "misconfigured"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Finding:
     """One line: what was looked at, how it is, and what to do."""
 

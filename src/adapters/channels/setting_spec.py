@@ -1,12 +1,13 @@
 """How a channel declares a setting of its own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.secret import Secret
 from adapters.urls import MASK
+from domain.value_object import value_object
 
 
 class SettingFault(NamedTuple):
@@ -16,7 +17,7 @@ class SettingFault(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class SettingSpec:
     """How one setting is read and shown. `parse` raises ValueError. A secret may be in a
     file, named by `…_FILE`. `captured`: the value it stands for while messages are kept below a

@@ -7,7 +7,7 @@ a conflict there, with the same one already sent."""
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from adapters.inbound.contract import InboundMessage, Release
@@ -18,6 +18,7 @@ from adapters.message_format.message import decode
 from adapters.message_format.rules import MAX_BODY, NO_PROPERTIES, MessageRules, Properties
 from domain.errors import FailureReason, MalformedMessage
 from domain.notification import JsonValue, Notification, Recipient
+from domain.value_object import value_object
 
 _NUMBER = re.compile(r"(?<=.)(?:~(?P<number>[0-9]{1,9}))?\Z", re.DOTALL)
 _VARIABLE = re.compile(
@@ -35,7 +36,7 @@ _VARIABLE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class DeadLetter:
     """One dead letter. `attempt` counts tries made; None where nothing is known."""
 

@@ -4,13 +4,14 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.headers import PREFIX, traceparent_of
 from adapters.message_format.rules import Properties
 from domain.errors import FailureReason
 from domain.trace import HEADER as TRACEPARENT
+from domain.value_object import value_object
 
 _LARGEST = 2**63 - 1
 # Bytes of a text, or the largest number. A short string: AMQP 0-9-1, section 4.2.5.3.
@@ -26,7 +27,7 @@ class BrokenLine(ValueError):
     """A line that is no dead letter; the text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class StoredDeadLetter:
     """What a line holds. `queue` is the work queue's name."""
 

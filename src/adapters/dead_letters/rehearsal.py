@@ -24,6 +24,7 @@ from domain.delivery import Delivery
 from domain.dispatcher import Dispatcher
 from domain.errors import DeliveryError, FailureReason, MalformedMessage, Permanent
 from domain.outcome import Outcome, Rejected, Sent
+from domain.value_object import value_object
 
 _FIXABLE = (
     FailureReason.TEMPLATE_MISSING,
@@ -35,7 +36,7 @@ _PAUSE = 30.0  # seconds before the next try when the broker was away
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Forecast:
     """How many recipients would be sent to, would be refused, and have the message already.
     `fault`: why the first one is refused, beginning with the reason; None where no recipient is

@@ -2,7 +2,7 @@
 returns."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from adapters.message_format.rules import NO_PROPERTIES, Properties
 from domain.errors import DispatcherError
 from domain.ledger import Claim
+from domain.value_object import value_object
 
 
 class BrokerUnavailable(DispatcherError):
@@ -28,7 +29,7 @@ class TopologyMismatch(DispatcherError):
     """A queue or exchange exists with other arguments than this worker must insist on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class InboundMessage:
     """One message as a broker gives it. `delivery_count` is how often the broker has delivered it
     before; 0 where it does not count. `session` names the broker channel it came over, unique
@@ -50,7 +51,7 @@ class InboundMessage:
         return replace(self, properties=replace(self.properties, priority=priority))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class RetryCopy:
     """Put a copy back for later, body unchanged, with exactly these headers.
 
@@ -65,7 +66,7 @@ class RetryCopy:
     priority: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class DeadCopy:
     """Put a copy into `<queue>.dead`, body unchanged, with exactly these headers. `priority` is the
     copy's where the message came without one."""
@@ -74,7 +75,7 @@ class DeadCopy:
     priority: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Settlement:
     """How a message ends: the `copies` are stored and confirmed by the broker, then the ledger gets
     the `claims` that it keeps until the ack, then the message is acked."""
@@ -159,7 +160,7 @@ class Remove(Enum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Release:
     """The decision to move a dead letter back to its work queue, with exactly these headers and,
     where it was changed, another body with properties of its own."""
@@ -203,7 +204,7 @@ class DeadLetters(Protocol):
         """Let go of the connection. May be called twice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Waiting:
     """Messages that wait: in the tier of this `delay`, or (None) each until its own time."""
 
@@ -211,7 +212,7 @@ class Waiting:
     messages: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class QueueState:
     """A work queue with its retry and dead letter queues. None: this broker does not show it.
 

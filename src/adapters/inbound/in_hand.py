@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from adapters.inbound.contract import InboundMessage
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 from adapters.records import Given, number, whole_number
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class QueueInHand:
     """The messages of one queue. `oldest`: since when the oldest waits, in seconds since the
     epoch: since it was published or first seen, as far as it says so, else since it was taken."""

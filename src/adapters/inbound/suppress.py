@@ -18,6 +18,7 @@ from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, one_recipient
 from domain.ports import Clock, EventSink
 from domain.suppressions import Canonical, ChannelUnknown, EntryInvalid, Suppression
+from domain.value_object import value_object
 
 _LONGEST_REASON = 500
 
@@ -47,7 +48,7 @@ def _reason(value: object) -> str:
     return str(value) if is_number else text_of(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class SuppressRequest:
     """What such a message says. `channel`: None stands for that of the queue; `since`: today."""
 

@@ -4,7 +4,6 @@ reason."""
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.texts import short_text
@@ -12,6 +11,7 @@ from domain.delivery import resumed
 from domain.errors import FailureReason
 from domain.notification import Recipient
 from domain.trace import HEADER as TRACEPARENT
+from domain.value_object import value_object
 
 PREFIX = "x-dispatcher-"
 MAX_ERROR = 500
@@ -26,7 +26,7 @@ _MAX_ATTEMPT = 1_000_000
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class DeliveryHeaders:
     """The headers as values; None or the default where a header is absent or nonsense.
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from adapters.records import IS_REQUIRED, Faults
 from domain.delivery import Delivery, still_to_send
 from domain.errors import MalformedMessage
 from domain.notification import InvalidNotification, JsonValue, Notification
+from domain.value_object import value_object
 
 _MAX_RECIPIENTS = 500
 _SHORT_KEY = 16
@@ -36,17 +37,16 @@ class Attempt(NamedTuple):
     headers: DeliveryHeaders
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class DecodedMessage:
     """One notification for each channel, with what concerns only their transport.
 
     `is_multiple`: the message names several channels, so each copy of it says which it is about.
     `is_fallback`: they are to be tried in this order, until one gets through.
     `key` names the message in ledger and headers: the producer's id, else (and then `has_id` is
-    false) the content's hash. `fingerprint` is that of the body: the hash of the
-    body in plain, since the same text may be compressed to other bytes the next time.
-    `delay` counts from `first_seen`. `unknown_fields` were accepted and ignored; `meant` has the
-    known field that one of them was probably meant as.
+    false) the content's hash. `fingerprint` is the hash of the body in plain, since the same text
+    may be compressed to other bytes the next time. `delay` counts from `first_seen`.
+    `unknown_fields` were accepted and ignored; `meant` has what one of them was probably meant as.
     """
 
     notifications: tuple[Notification, ...]

@@ -1,8 +1,9 @@
 """What a message may have: the worker's limits, and what its channels can send. And the AMQP
 properties that a copy keeps."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from domain.value_object import value_object
 
 MAX_BODY = 10 * 1024 * 1024
 """Default limit of a message's body, in bytes."""
@@ -13,7 +14,7 @@ _AHEAD = 3600
 """Seconds that a producer's clock may be ahead of ours. Milliseconds taken for seconds are more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class MessageRules:
     """`max_body`: bytes. The others are names of channels.
 
@@ -38,7 +39,7 @@ class Reading(NamedTuple):
     so_far: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Properties:
     """The AMQP properties that a copy keeps. Never `expiration`, which would empty a dead queue,
     nor `user_id`, which the broker refuses from another user. `timestamp` is in epoch seconds."""

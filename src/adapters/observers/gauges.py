@@ -2,13 +2,13 @@
 report it."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from domain.events import LEDGER, SETTLEMENT, Trouble, channel_trouble
+from domain.value_object import value_object
 
 PREFIX = "dispatcher_"
 
@@ -97,7 +97,7 @@ class OutcomeEventCounts(Protocol):
     def waiting(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@value_object(kw_only=True, eq=False)
 class Gauges(Collector):
     """The state of a worker, as prometheus-client collects it.
 

@@ -1,7 +1,7 @@
 """From a broker's address to pika's parameters, with our own defaults where a URL says nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlencode
 
 from pika import SSLOptions, URLParameters
@@ -10,6 +10,7 @@ from pika.credentials import ExternalCredentials
 
 from adapters.rabbitmq.settings import TlsFiles
 from adapters.urls import ServerUrl, option_name, parse_url, split_urls
+from domain.value_object import value_object
 
 # Seconds; a frozen peer is noticed within two of them.
 _HEARTBEAT = 30
@@ -46,7 +47,7 @@ _LONGEST_HEARTBEAT = 65535
 _LONGEST_TIME = 86400.0  # a day: beyond any wait that is meant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class BrokerAddress:
     """The brokers of a cluster in the order in which they are tried, all with the same `files`.
     Without a user in a URL the client certificate, where there is one, signs in (EXTERNAL)."""

@@ -2,7 +2,6 @@
 refused, and the broker closes the channel on every refusal, so each has a channel of its own."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import structlog
 
@@ -26,11 +25,12 @@ from adapters.rabbitmq.settings import (
 )
 from domain.events import QueueRecreated
 from domain.ports import EventSink, NoObserver
+from domain.value_object import value_object
 
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Counts:
     """What the broker says of a queue that exists; None where this user may not look."""
 

@@ -3,7 +3,7 @@ the environment."""
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from adapters.secret import Secret
 from adapters.tls import tls_context
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.rabbitmq.amqp_channel import AmqpChannel
@@ -40,7 +41,7 @@ class TopologyMode(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Binding:
     """A producer's exchange and key that lead to a work queue. `kind` is the type with which the
     exchange is created where it is missing."""
@@ -71,7 +72,7 @@ class Binding:
         return f"{self.exchange}{kind}:{self.routing_key}={self.queue}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TlsFiles:
     """Trusted authorities in place of the system's, and a client certificate with its key."""
 
@@ -108,7 +109,7 @@ def _reason(error: OSError) -> str:
     return error.strerror or "cannot be read"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class RabbitSettings:
     """`url`: one, or several with commas between them, tried in this order, and read again at
     each connect; `files`: for TLS. `suppress_queues`: those of the `queues` that take addresses in
@@ -170,7 +171,7 @@ LADDER = tuple(
 _LOOKS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class QueuePlan:
     """A durable queue, bound to the exchange `dispatcher` under its own name. `is_work`: it is
     a work queue, which a producer may own; retry and dead queues are always ours."""

@@ -2,7 +2,7 @@
 each queue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from adapters.inbound.contract import QueueState, TopologyMismatch, Waiting
@@ -23,12 +23,13 @@ from adapters.rabbitmq.settings import (
     queue_plans,
     retry_queue,
 )
+from domain.value_object import value_object
 
 _TIMEOUT = 20.0
 _NAME, _WHAT = "dispatcher topology", "the topology is not known"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TopologyRow:
     """One object of the plan: an `exchange`, a `queue`, or a `binding`."""
 
@@ -46,7 +47,7 @@ class TopologyFinding(StrEnum):
     """This user may not look at it, or may not compare its arguments (the configure right)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Difference:
     """A finding, in words on one line."""
 

@@ -3,12 +3,13 @@
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from adapters.urls import PERCENT_ENCODE, option_name, parse_url
+from domain.value_object import value_object
 
 SCHEMES = ("redis://", "rediss://", "valkey://", "valkeys://", "unix://", "redis+sentinel://")
 
@@ -26,7 +27,7 @@ _SERVICE = re.compile(r"[\w.:-]{1,200}")
 _YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class RedisAddress:
     """One server, or with `service` the primary that the Sentinels at `places` name.
 

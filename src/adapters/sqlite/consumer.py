@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -25,6 +24,7 @@ from adapters.sqlite.queue_rows import Ended
 from domain.backoff import DoublingWait
 from domain.events import BROKER, TroubleBegan, TroubleEnded
 from domain.ports import Clock, EventSink, NoObserver
+from domain.value_object import value_object
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ _FAULT_PAUSE: Final = timedelta(seconds=1)
 _CANCEL_PATIENCE: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class SqliteConsumerSettings:
     """`prefetch`: messages handled at once, for each queue, so that none starves another. `grace`:
     the time that `stop` leaves to those in hand. `lease`: after which a dead process's messages are

@@ -5,12 +5,12 @@ import random
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, TypeVarTuple
 
 from adapters.inbound.contract import BrokerUnavailable
 from domain.errors import DispatcherError
+from domain.value_object import value_object
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -35,7 +35,7 @@ _ADVICE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Kind:
     """What a file is: its name in an error, the error itself, and whether a commit survives a loss
     of power, at the price of a flush of the disk; the death of the process it always survives."""

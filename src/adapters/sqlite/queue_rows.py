@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy
 from adapters.message_format.rules import Properties
+from domain.value_object import value_object
 
 # `visible_at` (microseconds since the epoch) is when a message may be taken: when it is due, or,
 # while `owner` holds it, when the lease ends. Dead letters are the messages of `<queue>.dead`.
@@ -27,7 +28,7 @@ CREATE INDEX message_by_time ON message (queue, visible_at, owner)
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Ended:
     """What became of a leased message: settled with these copies, or handed back (None) to be taken
     `after`."""

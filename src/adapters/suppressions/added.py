@@ -5,7 +5,6 @@ import errno
 import os
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.suppressions.disk import (
@@ -26,13 +25,14 @@ from adapters.suppressions.lines import (
     to_line,
 )
 from domain.suppressions import Suppression
+from domain.value_object import value_object
 
 _HEAD = b"# Dispatcher writes this file; do not edit it."
 _GONE = "is gone; put it back"
 _CUT = "has lost its end; put it back"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class AddedLines:
     """What was read. `is_whole`: the whole file, else what came after the last time. `head`: its
     first line. `end`: the bytes of all whole lines."""

@@ -3,7 +3,6 @@ of its own. A line that begins with `#` is a comment."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from sys import intern
 
 from adapters.texts import short_text
 from domain.suppressions import Canonical, EntryInvalid, Suppression
+from domain.value_object import value_object
 
 LONGEST_REASON = 500
 
@@ -46,7 +46,7 @@ class LinesBroken(ValueError):
         super().__init__("; ".join(self.faults))
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class SuppressionLines:
     """Reads and writes the lines. `default`: the channel of an address alone."""
 

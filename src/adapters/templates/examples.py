@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
@@ -11,12 +11,13 @@ from adapters.templates.catalogue import example_of
 from adapters.texts import nearest
 from domain.notification import InvalidNotification, JsonValue, Recipient
 from domain.ports import RenderRequest
+from domain.value_object import value_object
 
 _PARAMETERS = "parameters"
 _LIKENESS = 0.8  # from 0 to 1; a field of a message may have any name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Example:
     """A sample message that lies next to a template; `message` is the whole object as written."""
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from traceback import walk_tb
 
@@ -14,6 +13,7 @@ from adapters.templates.environment import DeadlineExceeded, LimitExceeded
 from adapters.templates.values import NotPrintable, NullUsed, UnfitValue
 from adapters.texts import nearest, short_text
 from domain.errors import FailureReason, Permanent
+from domain.value_object import value_object
 
 _LONGEST_DETAIL = 120  # enough to see what is wrong, too little to carry a parameter's text along
 _LONGEST_FAULT = 400  # of a file that does not compile: no parameter is in it
@@ -46,7 +46,7 @@ _EXPRESSION = re.compile(r"\{\{([^{}]*)\}\}")
 _VARIABLE = re.compile(r"(?<![\w.'\"])[A-Za-z_]\w*(?:\.\w+)*")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class TemplatePlace:
     """Where in the templates something happened; `source` is the line itself."""
 

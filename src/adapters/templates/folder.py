@@ -12,15 +12,15 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple
 
 from domain.errors import DispatcherError
+from domain.value_object import value_object
 
 _TRIES = 10
-# Seconds: two writes within a tick of the file system's clock leave equal stamps.
-_TICK = 0.1
+_TICK = 0.1  # seconds; two writes within a tick of the file system's clock leave equal stamps
 
 MUST_BE_TEXT = (".jinja2", ".toml", ".json", ".po", "filters.py")
 
@@ -66,7 +66,7 @@ class FolderLook(NamedTuple):
     """By the names of the files below the root."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class FileSet:
     """All text files below the root by their path from it; `version` hashes names and contents.
     `faults`: what is wrong with the files that should be text, by path."""

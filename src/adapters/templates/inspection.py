@@ -1,7 +1,6 @@
 """What there is in a template set: templates, their parts, examples and variables."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 import jinja2
@@ -11,13 +10,14 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from adapters.templates.examples import Example, ExampleBroken, read_example
 from adapters.templates.messages import GETTEXT
 from adapters.templates.snapshot import CompiledTemplate, Snapshot
+from domain.value_object import value_object
 
 _ALWAYS_THERE = frozenset(
     ("subject", "altro", "recipient", "locale", "now", *DEFAULT_NAMESPACE, *GETTEXT)
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TemplateInfo:
     """One line of a list of templates. `parts` maps part to locale to path, `""` the fall-back."""
 

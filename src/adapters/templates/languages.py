@@ -6,16 +6,17 @@ that, since a macro that is imported sees none of the message's variables.
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from adapters.templates.message_catalogues import MessageCatalogue, chain_of
 from adapters.templates.messages import PLACEHOLDER
+from domain.value_object import value_object
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Speech:
     """The language of one rendering. `catalogues`: those that serve it, the best one first."""
 
@@ -45,7 +46,7 @@ def speech() -> Speech:
     return _SPEECH.get()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Languages:
     """The catalogues of a set, by their tag."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import product
 from pathlib import Path
@@ -27,13 +27,14 @@ from adapters.texts import nearest
 from domain.errors import FailureReason, Permanent
 from domain.events import Event, StylesNotInlined
 from domain.ports import RenderRequest
+from domain.value_object import value_object
 
 Severity = Literal["error", "warning"]
 
 _FAULT = re.compile(r"(.+?)(?: line (\d+))?: (.*)", re.DOTALL)  # path, line, text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class LintFinding:
     """Something wrong. `file` is the path from the root, `template` "" where no single one is."""
 
@@ -44,7 +45,7 @@ class LintFinding:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class LintNotes:
     """An EventSink that keeps what a set does without an error: nulls that it prints, and by
     template and version why styles could not be inlined."""

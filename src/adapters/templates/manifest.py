@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from adapters.texts import nearest
 from domain.content import Envelope, InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import InvalidNotification, header_fault, one_recipient
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from domain.quiet_hours import QuietHours
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _MAX_PRIORITY = 255
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Manifest:
     """A template's default subject and its envelope, and how its mails look.
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from adapters.templates.catalogue import localized, tag_of
 from adapters.templates.messages import placeholders, spoilt_placeholder
 from adapters.texts import short_text
+from domain.value_object import value_object
 
 _LONGEST = 200
 _ON_LINE = re.compile(r" on \d+\Z")
@@ -24,7 +25,7 @@ Key = tuple[str | None, str]
 """A message's context and its text in the template."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Translated:
     """One entry. `forms`: the translation, for a plural one for each form; those that are not
     translated are empty. `plural`: the text for several in the template."""
@@ -36,7 +37,7 @@ class Translated:
     is_fuzzy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class MessageCatalogue:
     """One language. `form_of`: which form a number takes."""
 

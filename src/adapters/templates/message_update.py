@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BytesIO
 from typing import Any
 
@@ -22,13 +22,14 @@ from adapters.templates.message_catalogues import (
 )
 from adapters.templates.messages import TemplateMessage, messages_in
 from adapters.templates.snapshot import Snapshot
+from domain.value_object import value_object
 
 _SUBJECT = re.compile(r"^\s*subject\s*=", re.MULTILINE)
 _WIDTH = 100
 _MILLIONS = "1000000"  # some languages have a form for these, which few fills in
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class CatalogueUpdate:
     """A catalogue as it is to be. `text`: the whole file. `added` and `obsolete`: the texts that
     come and go; where there are such, the file is not up to date. `fuzzy`: those that were

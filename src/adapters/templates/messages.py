@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from jinja2 import nodes
 
 from adapters.texts import short_text
+from domain.value_object import value_object
 
 GETTEXT = {
     "_": ("singular",),
@@ -30,7 +30,7 @@ PLACEHOLDER = re.compile(r"%\((?P<name>[^()]*)\)s|%%")
 _SPOILT = re.compile(r"%\([^()]*\)(?!s)|%\([^()]*$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TemplateMessage:
     """A text to translate. `given`: the names of the values that it gets; None: not known."""
 

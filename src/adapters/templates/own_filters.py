@@ -1,7 +1,7 @@
 """Filters of the set's own, in Python: `filters.py` at its root, where a setting allows it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, unwrap
 from traceback import walk_tb
@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from adapters.templates.catalogue import OWN_FILTERS
 from adapters.templates.messages import FORMATS, PLURAL
 from adapters.texts import short_text
+from domain.value_object import value_object
 
 _MODULE = "templates_filters"
 _LONGEST_FAULT = 200
@@ -27,7 +28,7 @@ _GIVEN: Mapping[str, Callable[[Context], Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class OwnFilters:
     """The functions of one `filters.py`, by the name of each, and what is wrong with the file."""
 

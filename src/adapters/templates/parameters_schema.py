@@ -1,7 +1,6 @@
 """The parameters that a template wants, as a JSON Schema (draft 2020-12)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
@@ -11,6 +10,7 @@ from adapters.templates.inspection import examples_of, trees_of, variables_of
 from adapters.templates.keys_read import ASK_FOR_IT, WITH_DEFAULT, keys_read, walked_through
 from adapters.templates.snapshot import Snapshot
 from domain.notification import JsonValue
+from domain.value_object import value_object
 
 GENERATED = "Written by `dispatcher templates schema`; a change by hand is lost."
 """The comment in a parameters' schema, by which a file with one is known."""
@@ -27,7 +27,7 @@ _TYPES: Mapping[type, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class _Keys:
     """The paths of keys that must be there, where no value lacks them; and those of objects whose
     keys may be any."""

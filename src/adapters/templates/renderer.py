@@ -1,7 +1,7 @@
 """The renderer over a template folder: one snapshot in use, exchanged whole when files change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from domain.content import Content, Envelope
 from domain.errors import FailureReason, Permanent
 from domain.events import TemplatesChanged
 from domain.ports import EventSink, NoObserver, RenderRequest
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.templates.finishing import Finisher
@@ -34,7 +35,7 @@ _MEMORY_PER_OUTPUT_BYTE = 32  # chunks, their join, four bytes a character, and 
 _LEAST_MEMORY = 64 * 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class RenderOptions:
     """How to render. `max_output`: bytes of one part. `timeout`: seconds of one rendering.
 

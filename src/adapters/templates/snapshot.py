@@ -1,7 +1,7 @@
 """A whole set of templates, compiled."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ from adapters.template_parts import ChannelParts
 from adapters.templates.catalogue import Entry
 from adapters.templates.examples import example_faults
 from adapters.templates.manifest import Manifest
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.templates.languages import Languages
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class CompiledTemplate:
     """A template ready to render: part -> locale -> compiled file. `sources`: the files of its
     parts and all that these name. `translates`: whether these have texts to translate. `preheader`:
@@ -31,7 +32,7 @@ class CompiledTemplate:
     unsubscribe: tuple[jinja2.Template, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Snapshot:
     """A whole set, compiled. Nothing in it changes, so what it renders is never a mixture.
 

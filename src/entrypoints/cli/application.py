@@ -7,7 +7,6 @@ import time
 from asyncio import Runner
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from domain.value_object import value_object
 from entrypoints.settings import Settings, variable
 from entrypoints.settings.sources import may_colour
 from entrypoints.start import load
@@ -30,7 +30,7 @@ _APPEARS_AFTER = 1.0  # seconds
 _PLAIN_WIDTH = 200  # a pipe has no width of its own; do not cut words off for it
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Application:
     """The settings, and the parts of the program, each made where it is first asked for."""
 

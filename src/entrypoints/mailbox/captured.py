@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -14,12 +14,13 @@ from adapters.channels import CHANNELS, DEFAULT
 from adapters.channels.channel import Capture
 from adapters.channels.shared.captured import CapturedContent
 from adapters.texts import short_text
+from domain.value_object import value_object
 from entrypoints.settings import Settings
 
 _SHORT_KEY = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Captured:
     """A message that was kept. Everything in it may be hostile. `id`: a name for URLs, which leads
     to no path."""
@@ -43,7 +44,7 @@ class Captured:
         return next((v for k, v in self.content.headers if k.lower() == name.lower()), "")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class CapturedPlace:
     """A folder that one channel's messages are kept in; `name` is unique."""
 

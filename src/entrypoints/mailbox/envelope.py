@@ -8,15 +8,16 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from adapters.channels.email.maildir import maildir_name
+from domain.value_object import value_object
 
 _RETURN_PATH, _DELIVERED_TO, _HELO = b"Return-Path: ", b"Delivered-To: ", b"X-Dispatcher-Helo: "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ArrivedEnvelope:
     """Who sent a mail to whom. The bytes are those of the wire."""
 
@@ -25,7 +26,7 @@ class ArrivedEnvelope:
     helo: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class ArrivedMail:
     """A mail as it came over the wire: lines end with CRLF, dots are unstuffed, and the CRLF that
     the final dot takes is not in it."""

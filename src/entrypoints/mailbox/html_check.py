@@ -4,13 +4,13 @@ reader who sees no pictures misses."""
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 
 from adapters.html import attributes_of
+from domain.value_object import value_object
 from entrypoints.pages.remote import LARGEST, TAG
 
 CLIPPED_AT = 102 * 1024
@@ -30,7 +30,7 @@ _QUOTED = re.compile(r"""url\([^)]*\)?|"[^"]*"?|'[^']*'?""")
 _STEP = re.compile(r"([^{};]*)([{};]|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class ClientFeature:
     """Something that mails use, and the clients that lack it. `page`: where this was tested."""
 
@@ -50,7 +50,7 @@ class FeatureUse(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class HtmlCheck:
     """What was found. `silent_links`, `silent_pictures`: the lines of links without text, and of
     pictures without `alt`."""
@@ -108,7 +108,7 @@ def client_features() -> tuple[ClientFeature, ...]:
     return tuple(features)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class _Mark:
     """Something that the HTML uses."""
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from adapters.channels.shared.shown import Bubble
+from domain.value_object import value_object
 from entrypoints.cli.application import ago
 from entrypoints.mailbox.captured import (
     Captured,
@@ -50,7 +50,7 @@ _API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _API_METHODS = ["GET", "DELETE", "OPTIONS", "POST", "PUT"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class CapturedMailbox:
     """Answers with what is in these places at the moment of asking. `api` has the mails of one.
     `smtp`: where mails are taken, or why not."""

@@ -6,11 +6,12 @@ where MailHog breaks the connection, there is a 404.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPMethod
 from pathlib import Path
 from typing import Any
 
+from domain.value_object import value_object
 from entrypoints.mailbox.captured import CapturedPlace, KeptFile, kept_files, remove
 from entrypoints.mailbox.envelope import read_arrived
 from entrypoints.mailbox.mailhog_message import Json, mailhog_id, mailhog_message
@@ -30,7 +31,7 @@ _ALL = 1000  # what version 1 lists
 _METHODS = {"v1": "OPTIONS,GET,POST,DELETE", "v2": "OPTIONS,GET,PUT,POST,DELETE"}
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class MailHogApi:
     """Answers for the mails of one folder. `cors_origin`: whose pages may ask."""
 

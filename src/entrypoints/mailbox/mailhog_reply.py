@@ -4,8 +4,9 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from domain.value_object import value_object
 from entrypoints.mailbox.mailhog_message import Json, to_wire
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -16,7 +17,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _DESCRIBES = re.compile(r"content-(type|transfer-encoding|disposition|id|description|language)")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class MailHogReply:
     """What the API answers with. `stream`: a long body, piece by piece."""
 

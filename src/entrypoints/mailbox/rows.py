@@ -2,9 +2,10 @@
 read once."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
+from domain.value_object import value_object
 from entrypoints.mailbox.captured import Captured, KeptFile
 
 _REMEMBERED = 5000  # rows
@@ -14,7 +15,7 @@ _TAG = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class MessageRow:
     """A message as the list shows it. `text`: what is searched; None where it is too long to be
     remembered."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from shlex import quote
 
 from adapters.channels import CHANNELS
@@ -10,6 +9,7 @@ from domain.content import Content
 from domain.errors import DispatcherError
 from domain.notification import Notification, Recipient
 from domain.ports import Notifier
+from domain.value_object import value_object
 from entrypoints.cli.sending.send import address_fault
 from entrypoints.pages.preview_view import ExampleView
 from entrypoints.settings import Settings, variable
@@ -17,7 +17,7 @@ from entrypoints.settings import Settings, variable
 _PATIENCE = 90.0  # seconds; a relay may take its time to greet
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class SendResult:
     """What became of it, in words."""
 
@@ -25,7 +25,7 @@ class SendResult:
     is_sent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class ExampleSender:
     """Sends examples. `notifiers`: those of the worker, behind the recipient guard; they are made
     when the first example is sent."""

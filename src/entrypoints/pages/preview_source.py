@@ -1,13 +1,14 @@
 """The files of a template, with what is wrong next to each line."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adapters.templates import Snapshot
 from adapters.templates.lint import LintFinding
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class SourceLine:
     """A line, and what is to be said of it."""
 
@@ -16,7 +17,7 @@ class SourceLine:
     findings: Sequence[LintFinding] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class SourceFile:
     """A file; `findings` are those about no single line."""
 

@@ -5,7 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from html import unescape
@@ -21,6 +21,7 @@ from adapters.templates.failures import RenderFailure
 from domain.content import Content
 from domain.errors import DeliveryError, DispatcherError
 from domain.notification import JsonValue, Notification
+from domain.value_object import value_object
 from entrypoints.pages.inline_pictures import inline_files
 from entrypoints.pages.remote import remote_pictures
 from entrypoints.settings import Settings
@@ -45,7 +46,7 @@ _FILLER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class InboxLine:
     """A mail in the list of an inbox."""
 
@@ -60,7 +61,7 @@ class InboxLine:
         return next((letter.upper() for letter in self.sender if letter.isalnum()), "?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ChannelView:
     """What one channel sends, or in `fault` why it sends nothing. `notes`: what keeps the message
     from being sent as it is."""
@@ -94,7 +95,7 @@ class ChannelView:
         return hashlib.sha256((self.html or "").encode("utf-8", "replace")).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ExampleView:
     """One example of a template in one locale. `pictures`: remote ones are loaded."""
 

@@ -6,12 +6,12 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from domain.value_object import value_object
 from entrypoints.cli.app import UNAVAILABLE
 from entrypoints.cli.application import words
 
@@ -31,7 +31,7 @@ Around = Callable[[], AbstractAsyncContextManager[object]]
 """What is open as long as the pages are served."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class PageAddress:
     """Where pages are served. `names`: further ones that browsers may ask for."""
 

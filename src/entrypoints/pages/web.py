@@ -8,7 +8,6 @@ from a page of ours, or from no browser at all.
 import ipaddress
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
@@ -22,6 +21,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.value_object import value_object
 from entrypoints.cli.application import words
 from entrypoints.pages.views import PAGE_POLICY, missing
 
@@ -43,7 +43,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class HostNames:
     """The names that we are asked for by. `is_open`: other machines may ask as well; then any
     address and any name without a dot counts, since no page elsewhere can have such a name."""

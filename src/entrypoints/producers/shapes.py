@@ -3,34 +3,35 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from domain.value_object import value_object
 
 Basic = Literal["string", "integer", "number", "boolean", "null", "anything"]
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class NamedShape:
     """A type that is defined elsewhere."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class ListShape:
     """A list of any length."""
 
     item: "Shape"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class MapShape:
     """An object with any names."""
 
     value: "Shape"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class EitherShape:
     """One of several, null last."""
 
@@ -40,7 +41,7 @@ class EitherShape:
 Shape = Basic | NamedShape | ListShape | MapShape | EitherShape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ObjectField:
     """A field of an object."""
 
@@ -50,7 +51,7 @@ class ObjectField:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ObjectType:
     """An object with these fields."""
 
@@ -59,7 +60,7 @@ class ObjectType:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class AliasType:
     """Another name for a shape."""
 
@@ -68,7 +69,7 @@ class AliasType:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TemplateType:
     """The message for one template. `parameters` is None where the template has no variable."""
 
@@ -78,7 +79,7 @@ class TemplateType:
     needs_parameters: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ProducerTypes:
     """All that a helper is made of, each type after those that it names. `fields`: what every
     message has, without its template and parameters. `templates` is empty where they are not

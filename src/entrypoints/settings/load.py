@@ -4,7 +4,6 @@ shows a secret."""
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from adapters.secret import Secret, check_text
 from adapters.sqlite.url import check_sqlite_url
 from adapters.urls import parse_url
 from domain.errors import DispatcherError, Permanent
+from domain.value_object import value_object
 from entrypoints.settings.model import FAMILIES, FIELDS, Settings
 from entrypoints.settings.sources import (
     PREFIX,
@@ -44,7 +44,7 @@ class SettingsInvalid(DispatcherError):
         super().__init__("\n".join(faults))
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class LoadedSettings:
     """The settings, and where each value that is not a default came from."""
 

@@ -1,7 +1,7 @@
 """All settings with their defaults: the table of docs/settings.md, in code; then a list of them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from domain.alerts import AlertTarget
 from domain.content import InDoubtPolicy
 from domain.duration import parse_duration
 from domain.notification import Recipient
+from domain.value_object import value_object
 from entrypoints.settings import values
 from entrypoints.settings.suppressions import shown, suppress_queue
 
@@ -25,7 +26,7 @@ DEFAULT_QUEUES = tuple((name, name) for name, one in CHANNELS.items() if one.has
 _LEVEL = values.one_of(("DEBUG", "INFO", "WARNING", "ERROR"))
 
 
-@dataclass(frozen=True, kw_only=True)
+@value_object(kw_only=True)
 class Settings:
     """Every setting, checked. Durations are timedeltas, sizes are bytes."""
 
@@ -181,7 +182,7 @@ class Settings:
         return {queue: prefetch for queue, prefetch in own.items() if prefetch}
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class SettingField:
     """One setting: the attribute that holds it, and the channel whose it is; None: the program's
     own."""

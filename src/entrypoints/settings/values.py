@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
@@ -36,8 +36,7 @@ _LAST_PORT = 65535
 _AS_IN_BINDINGS = re.compile(r"([^(=,]+?)\s*(?:\(.*|:[^=]*=.*|[=,].*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAddress:
+class HttpAddress(NamedTuple):
     """Where to listen; port 0 leaves the choice to the system."""
 
     host: str

@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, TypeVar
 
 from adapters.inbound.in_hand import QueueInHand
 from adapters.records import Given, ObjectForm, list_of, map_of, number, text_of
+from domain.value_object import value_object
 
 DEAD_AFTER = 15.0
 """Seconds. A worker that has not written anything for so long has ended, or cannot reach the
@@ -22,7 +23,7 @@ _OLDEST = 3600.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class PauseState:
     """A pause as its worker sees it; times in seconds since the epoch."""
 
@@ -32,7 +33,7 @@ class PauseState:
     next_try: Annotated[float, Given(number)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class WorkerState:
     """What a worker said at the time `at`; times in seconds since the epoch. `settled_at`: when it
     settled a message last, None where it has not yet."""
@@ -44,7 +45,7 @@ class WorkerState:
     in_hand: Annotated[Mapping[str, QueueInHand], Given(map_of(ObjectForm(QueueInHand).read))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class RelayState:
     """What a worker had learned of a relay at the time `at`, in seconds since the epoch."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import structlog
 
+from domain.value_object import value_object
 from entrypoints.settings import SettingsInvalid
 from entrypoints.watching.periodic import repeated
 
@@ -27,7 +28,7 @@ LONGEST = 64 * 2**20
 _PATIENCE = 5.0  # seconds for the last report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Report:
     """What is true of a process now. `causes`: why it is not ready, by name. `standstill`: why only
     a restart can help, empty while that is not so. `metrics`: see `totals.Families`. `faults`: for

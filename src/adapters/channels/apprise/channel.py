@@ -1,14 +1,15 @@
 """The channel `apprise`: any Apprise URL as a named target (the extra `apprise`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.secret import Secret
 from domain.ports import Notifier
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class AppriseSettings:
     """DISPATCHER_TARGETS__NAME, one for each target."""
 

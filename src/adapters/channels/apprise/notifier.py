@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -18,6 +18,7 @@ from domain.content import Content
 from domain.errors import FailureReason, Permanent, Transient
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend
+from domain.value_object import value_object
 
 _THREADS = 4
 _ATTEMPTS = 3
@@ -32,7 +33,7 @@ _log.addHandler(logging.NullHandler())
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class _AppriseService:
     """What one URL stands for."""
 

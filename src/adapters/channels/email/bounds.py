@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from domain.value_object import value_object
 
 _FIRST = 4
 _RAMP = 0.1
@@ -11,7 +12,7 @@ _LONGEST_RISE = 3600.0
 _PART = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class PoolLimits:
     """When a connection is given up, and how soon another is tried. Seconds, but for `size` and
     `mails`.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from domain.content import Content
 from domain.notification import Notification, Recipient, one_recipient
 from domain.pace import Rate
 from domain.ports import Notifier
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.channels.shared.shown import ShownMessage
@@ -31,7 +31,7 @@ _USUAL = re.compile(
 _PING_TIMEOUT = 55.0  # a relay may be slow to greet: some are on purpose
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class EmailSettings:
     """What an operator sets for the channel."""
 

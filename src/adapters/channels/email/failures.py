@@ -4,7 +4,7 @@ import re
 import socket
 import ssl
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adapters.channels.email.about_us import sign_in_advice
 from adapters.channels.email.limits import Crowded, Limit, Phase, limit_of
@@ -13,6 +13,7 @@ from adapters.channels.email.smtp_reply import LONGEST_TEXT, SmtpReply
 from adapters.channels.email.url import Security, SmtpSettings
 from adapters.texts import short_text
 from domain.errors import Unavailable
+from domain.value_object import value_object
 
 METHOD_NOT_KNOWN = frozenset({500, 501, 502, 503, 504})
 _WANTS_TLS = frozenset({530, 538})  # RFC 3207 section 4, RFC 4954 section 6
@@ -30,7 +31,7 @@ def no_greeting(settings: SmtpSettings, seconds: float) -> str:
     return f"{settings.server}: no greeting within {seconds:g} s: {cause}"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Failures:
     """The errors on the way to one relay; each is an Unavailable. `token`: the access token to sign
     in with, which no error repeats."""

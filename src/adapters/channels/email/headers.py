@@ -4,7 +4,6 @@ import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import email_validator
 
 from domain.errors import FailureReason, Permanent
 from domain.notification import header_fault
+from domain.value_object import value_object
 
 # RFC 5322 2.1.1: lines should keep to 78 characters and must keep to 998.
 _PREFERRED_LINE = 78
@@ -153,7 +153,7 @@ class InvalidAddress(ValueError):
     """Not a mail address; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class EmailAddress:
     """A valid address: `wire` is its form in the envelope and in headers, `domain` in A-labels.
 

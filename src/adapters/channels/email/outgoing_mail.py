@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.channels.email import mime
@@ -18,6 +17,7 @@ from adapters.channels.shared.attachments import AttachmentFolder
 from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.notification import Notification, Recipient, one_recipient
+from domain.value_object import value_object
 
 _OFF_LOOP = 64 * 1024  # characters or bytes; writing more would hold up every other mail
 _UNSUBSCRIBE, _ONE_CLICK = "list-unsubscribe", "list-unsubscribe-post"
@@ -25,7 +25,7 @@ _UNSUBSCRIBE, _ONE_CLICK = "list-unsubscribe", "list-unsubscribe-post"
 Addressees = list[tuple[Recipient, EmailAddress]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class OutgoingMail:
     """One mail: `addressees` can get it; `refused` cannot, each with the error. `envelope_from` is
     where bounces go. `unshown_replies`: only a server with SMTPUTF8 carries some Reply-To address.

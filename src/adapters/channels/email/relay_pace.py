@@ -15,13 +15,14 @@ from domain.errors import DeliveryError, InDoubt
 from domain.learned_pace import Pace
 from domain.ledger import LedgerUnavailable
 from domain.pace import PaceStore, Rate, Spacing, Turn
+from domain.value_object import value_object
 
 _COUNTED = 4096
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class PaceRules:
     """`ceiling`: accepted mails at most. `longest_hold`: seconds that a mail waits in hand for its
     turn; what would wait longer rests in the broker."""

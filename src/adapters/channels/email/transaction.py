@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from adapters.channels.email.limits import (
     Answers,
@@ -16,6 +15,7 @@ from adapters.channels.email.session import Session
 from adapters.channels.email.smtp_reply import FAREWELL, SmtpReply
 from adapters.channels.email.verdicts import refusal, refusal_of_one, verdict
 from domain.errors import DeliveryError, InDoubt, NotYet, Unavailable
+from domain.value_object import value_object
 
 GO_AHEAD = 354
 # Seconds for the answer to a mail. No other mail is to wait after a slower one.
@@ -23,7 +23,7 @@ _SOON = 1.0
 LONE_DOT = b".\r\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Timeouts:
     """Seconds to wait, as RFC 5321 4.5.3.2 asks. 10 minutes after the final dot: a client that
     leaves earlier sends again what was accepted.

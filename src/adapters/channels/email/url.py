@@ -6,13 +6,14 @@ No error repeats a piece of a URL that may be a password.
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
 from adapters.setting_values import parse_path
 from adapters.urls import PERCENT_ENCODE, option_name, parse_url
+from domain.value_object import value_object
 
 _FORMS = "smtp://, smtp+starttls:// or smtps://user:password@host:port, or maildir:folder"
 _MAILDIR = "maildir:"
@@ -51,7 +52,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
 _PORTS = {Security.CLEAR: 25, Security.STARTTLS: 587, Security.TLS: 465}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class SmtpSettings:
     """One relay: where it is, how the way there is protected, and who we are to it.
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import FailureReason, Permanent
 from domain.notification import Attachment
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class File:
     """An attachment with its bytes at hand."""
 

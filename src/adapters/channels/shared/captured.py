@@ -10,7 +10,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from domain.content import Content
 from domain.errors import Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend
+from domain.value_object import value_object
 
 OPTIONS = "Options"
 """The line with what the message's metadata say to its channel, as JSON."""
@@ -28,7 +29,7 @@ _JSON = ".json"
 _BLANK_LINE = re.compile(r"\n\n(?=[\[{])")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class CapturedFile:
     """An attachment. `content_id`: what HTML calls it that shows it, as `cid:…`. `read`: decodes
     the content, which a list of messages does not need."""
@@ -48,7 +49,7 @@ class CapturedFile:
         return f"data:{self.kind};base64,{b64encode(self.content).decode()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class CapturedContent:
     """What is in the file. `html` is None where there is no HTML. Everything may be hostile."""
 

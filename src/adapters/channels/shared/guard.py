@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Protocol
@@ -14,6 +14,7 @@ from domain.content import Content
 from domain.errors import DeliveryError, FailureReason, Permanent, Unavailable
 from domain.notification import Notification, Recipient
 from domain.ports import AboutToSend, Answers, Notifier, proceed
+from domain.value_object import value_object
 
 _NAMED_IN_SUBJECT = 2
 
@@ -34,7 +35,7 @@ class _Call(Protocol):
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class GuardRules:
     """`only_to`: patterns (`*`, `?`) of addresses that are let through, in any case of letters.
     `redirect_to`: channel -> who gets what is not let through; without one it is refused."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -24,6 +24,7 @@ from domain.errors import (
 )
 from domain.notification import JsonValue
 from domain.trace import HEADER, TRACE
+from domain.value_object import value_object
 
 TIMEOUT = 30.0
 """Seconds for a connection, and for each wait for the provider."""
@@ -49,7 +50,7 @@ Files = Mapping[str, tuple[str, bytes, str]]
 """A form's files: field -> (file name, bytes, content type)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class HttpReply:
     """A provider's answer, whatever it says."""
 

@@ -1,17 +1,18 @@
 """A message as people see it, for those who write templates."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from adapters.html import escaped
 from domain.content import Content
 from domain.notification import Notification
+from domain.value_object import value_object
 
 _SCHEMES = ("http://", "https://", "mailto:", "tel:", "tg://")
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class BubbleButton:
     """A button below a bubble; `link` is empty where it leads to nothing that a browser opens."""
 
@@ -19,7 +20,7 @@ class BubbleButton:
     link: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Bubble:
     """One message. `html` is made here, of tags of our own; nothing in it is a template's markup.
     `notes`: what cannot be seen in it, such as the text of its notification."""
@@ -30,7 +31,7 @@ class Bubble:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class ShownMessage:
     """What would be sent: bubbles in their order, or a mail's headers and its `source`."""
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
@@ -15,6 +14,7 @@ from adapters.urls import without_path
 from domain.content import Content
 from domain.notification import Notification
 from domain.ports import Notifier
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.channels.shared.shown import ShownMessage
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r"[!-~]+")  # what a header can hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class SlackSettings:
     """What an operator sets for the channel."""
 

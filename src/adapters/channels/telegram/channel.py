@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
@@ -15,6 +14,7 @@ from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.notification import Notification
 from domain.ports import Notifier
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from adapters.channels.shared.shown import ShownMessage
@@ -32,7 +32,7 @@ Chat = int | str
 """A chat's id, or its public @name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TelegramSettings:
     """What an operator sets for the channel."""
 

@@ -7,7 +7,6 @@ a second in a chat, twenty a minute in a group, thirty a second over all.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -16,6 +15,7 @@ import structlog
 from adapters.channels.shared.turns import Gate, SharedTurns, loop_time
 from adapters.channels.telegram.channel import Chat
 from domain.pace import Rate, Spacing
+from domain.value_object import value_object
 
 # Telegram counts a request somewhere between its leaving and its answer, and to be safe the latest
 # moment is taken. An upload may take long, and the others cannot wait for it.
@@ -32,7 +32,7 @@ Request = Callable[[], AbstractAsyncContextManager[None]]
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class TelegramLimits:
     """How much a bot may send. `longest_wait` (seconds): what would wait longer is handed back, so
     that a worker's hands are not full of messages for a few busy chats."""

@@ -7,10 +7,10 @@ right on the way: nesting, named entities, bare `<` and `&`, tags that mail has 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
 from adapters.html import attributes_of, decoded, escaped
+from domain.value_object import value_object
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*+)(\s[^<>]*+|/)?+>")
 _COMMENT = re.compile(r"<!(?=--).*?-->", re.DOTALL)
@@ -30,7 +30,7 @@ _DROPPED = _ENDS_A_LINE | frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@value_object(eq=False)
 class TelegramTag:
     """One pair of tags. Two of the same kind are two: adjacent quotations stay apart."""
 
@@ -42,7 +42,7 @@ class TelegramTag:
         return f"</{self.kind}>"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Run:
     """Text as people see it, within these tags, the outermost first."""
 

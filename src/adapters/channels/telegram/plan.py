@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Annotated, Any
 
 from adapters.channels.shared.attachments import File
@@ -25,6 +25,7 @@ from domain.content import Content
 from domain.errors import FailureReason, Permanent
 from domain.media_type import MediaType
 from domain.notification import JsonValue, Notification
+from domain.value_object import value_object
 
 _PHOTOS = frozenset(("image/jpeg", "image/png", "image/webp"))
 _LARGEST_PHOTO = 10 * 1024 * 1024  # https://core.telegram.org/bots/api#sending-files
@@ -53,7 +54,7 @@ def _url(value: object) -> str:
     return url
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Button:
     """A link below the message."""
 
@@ -64,7 +65,7 @@ class Button:
 _ROWS = Given(list_of(list_of(ObjectForm(Button, is_closed=True).read)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Options:
     """What a producer may ask for. `buttons`: rows of links. `preview`: of the first link in the
     text. `topic`: the message thread of a forum. `plain_on_error`: a text whose markup Telegram
@@ -109,7 +110,7 @@ class Options:
 _OPTIONS = ObjectForm(Options, is_closed=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class Call:
     """One request but for the chat. `field` holds the text: `text`, or `caption` of a file."""
 

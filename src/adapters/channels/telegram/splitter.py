@@ -9,11 +9,11 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from adapters.channels.telegram.markup import Run, TelegramTag, shared, units, write
 from adapters.html import escaped
+from domain.value_object import value_object
 
 LONGEST_TEXT = 4096
 LONGEST_CAPTION = 1024
@@ -23,7 +23,7 @@ _BLANK_LINE = re.compile(r"\n[ \t\r\f\v]*\n")
 _ZERO_WIDTH_JOINER = "\u200d"
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class Part:
     """One message: as Telegram's HTML, and the same without markup."""
 

@@ -1,15 +1,14 @@
 """The channel `webhook`: signed JSON to the URL that a message names."""
 
-from dataclasses import dataclass
-
 from adapters.channels.channel import Channel, ChannelContext
 from adapters.channels.setting_spec import secret, setting
 from adapters.secret import Secret, checked, now
 from adapters.setting_values import parse_switch
 from domain.ports import Notifier
+from domain.value_object import value_object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class WebhookSettings:
     """What an operator sets for the channel."""
 

@@ -4,7 +4,7 @@ import json
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, count, cycle
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ from adapters.templates import Snapshot
 from adapters.templates.inspection import list_templates
 from domain.events import Event, MessageMalformed, NotificationDispatched
 from domain.notification import JsonValue
+from domain.value_object import value_object
 from entrypoints.cli.application import Application, opened, print_entries, words
 from entrypoints.cli.sending.fake import fake_messages
 from entrypoints.cli.sending.init import write_templates
@@ -33,7 +34,7 @@ _IDS = (f"demo-{uuid.uuid4().hex[:8]}" for _ in count())
 _OTHERS = tuple(channel for channel in _CHANNELS if channel is not DEFAULT)
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class _Sample:
     """One message of the demo, under the id that its outcome is found by."""
 

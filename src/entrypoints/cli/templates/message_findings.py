@@ -1,15 +1,14 @@
 """What is wrong with a stored message, as `templates lint` reports it."""
 
-from dataclasses import dataclass
-
 from adapters.templates.lint import Severity
+from domain.value_object import value_object
 from entrypoints.cli.templates.stored_messages import StoredFault, StoredMessage
 
 WHOLE = ""
 """The field of what is wrong with the whole message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class MessageFinding:
     """What is wrong with a stored message. `file` and `line` are where it begins, `field` is its
     path from there; `template_file` and `template_line` are where the template needs it. `text`

@@ -4,11 +4,11 @@ file by file, each of them whole at any moment."""
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from adapters.templates.parameters_schema import GENERATED, title_of
+from domain.value_object import value_object
 
 SUFFIX = ".schema.json"
 
@@ -16,7 +16,7 @@ State = Literal["missing", "different", "stale"]
 _DONE: Mapping[State, str] = {"missing": "written", "different": "written", "stale": "removed"}
 
 
-@dataclass(frozen=True, slots=True)
+@value_object()
 class SchemaDifference:
     """A file that is not as it should be; `path` is from the folder. `stale`: it is one of ours,
     and its template is no longer there."""

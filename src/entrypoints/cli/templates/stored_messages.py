@@ -5,8 +5,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from domain.value_object import value_object
 
 STANDARD_INPUT = "-"
 _LINES = frozenset((".jsonl", ".ndjson"))
@@ -14,7 +16,7 @@ _SUFFIXES = frozenset((".json", *_LINES))
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class StoredMessage:
     """One message as bytes. `file`: as it was named. `line`: where it begins. `item`: its index in
     a list; None outside of one."""
@@ -25,7 +27,7 @@ class StoredMessage:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class StoredFault:
     """What keeps a file from being read, or (no `is_error`) what is odd about it."""
 

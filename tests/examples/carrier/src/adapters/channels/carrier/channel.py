@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.channels.channel import Channel, ChannelContext
@@ -12,6 +11,7 @@ from adapters.setting_values import check_http_url
 from adapters.template_parts import NO_ESCAPING, ChannelParts, TemplatePart
 from adapters.urls import without_path
 from domain.errors import FailureReason, Permanent
+from domain.value_object import value_object
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_object(kw_only=True)
 class CarrierSettings:
     """What an operator sets for the channel."""
 
