@@ -1,4 +1,4 @@
-"""What happened, as frozen values. The code that notices it emits the value; observers write log
+"""What happened, as value objects. The code that notices it emits the value; observers write log
 lines, count, and send alerts."""
 
 from enum import StrEnum

@@ -14,7 +14,7 @@ def value_object(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[T]
     Without `eq` an object equals itself alone.
 
     `dataclass(frozen=True)` refuses a change at run time, too, but takes two to three times as long
-    to make an object. It is for what is checked when it is made (docs/decisions/0029).
+    to make an object (docs/decisions/0029).
     """
 
     def made(cls: type[T]) -> type[T]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from adapters.channels.shared.shown import Show
 
 S = TypeVar("S")
-"""A channel's own settings: a frozen dataclass whose fields are made by `setting` or `secret`."""
+"""A channel's own settings: a value object whose fields are made by `setting` or `secret`."""
 
 
 @value_object(kw_only=True)

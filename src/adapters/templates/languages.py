@@ -38,7 +38,7 @@ class Speech:
         return None
 
 
-_SPEECH: ContextVar[Speech] = ContextVar("speech", default=Speech())  # noqa: B039 - it is frozen
+_SPEECH: ContextVar[Speech] = ContextVar("speech", default=Speech())  # noqa: B039 - it never changes
 
 
 def speech() -> Speech:

@@ -1,4 +1,4 @@
-"""The settings: read once, checked whole, frozen. Each fault names the variable to fix."""
+"""The settings: read once, checked whole, never changed. Each fault names the variable to fix."""
 
 from entrypoints.settings.load import SettingsInvalid, load_settings
 from entrypoints.settings.model import FAMILIES, FIELDS, Settings

@@ -53,7 +53,7 @@ def command() -> int:
     """
     settings = _settings(load())
     folder = settings.templates_dir
-    if folder == Settings.templates_dir and not folder.exists():
+    if folder == Settings().templates_dir and not folder.exists():
         written = write_templates(folder)
         words(f"no templates here: wrote {len(written)} sample files to {folder}/")
     seen: list[Event] = []
@@ -85,7 +85,7 @@ def _settings(settings: Settings) -> Settings:
         broker_url=None,
         ledger_url=None,
         suppressions=None,
-        queues=Settings.queues,
+        queues=Settings().queues,
         channels=_NAMES,
         only_to=(),
         redirect_to={},
