@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from adapters.channels import CHANNELS, DEFAULT
 from adapters.message_format.body import loads_object
@@ -22,21 +22,22 @@ from domain.alerts import AlertTarget
 from domain.duration import parse_duration
 from domain.errors import MalformedMessage
 from domain.notification import Recipient
+from domain.value_object import value_object
 
 T = TypeVar("T")
 
 FORBIDDEN_QUEUE = "webgui"
 
 _OURS = re.compile(r"\.dead$|\.retry\.\d+$")
-_HOST_AND_PORT = re.compile(
-    r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})"
-)
+_HOST = r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+))"
+_HOST_AND_PORT = re.compile(rf"{_HOST}:(?P<port>\d{{1,5}})")
 _LAST_PORT = 65535
 # An exchange's name, and what follows it in a binding or a list. A name may have a colon.
 _AS_IN_BINDINGS = re.compile(r"([^(=,]+?)\s*(?:\(.*|:[^=]*=.*|[=,].*)")
 
 
-class HttpAddress(NamedTuple):
+@value_object(kw_only=True)
+class HttpAddress:
     """Where to listen; port 0 leaves the choice to the system."""
 
     host: str

@@ -195,7 +195,8 @@ def test_a_worker_publishes_what_became_of_each_message(
             audit = listening(peer, queue, exchange)
             peer.publish(queue, an_order(1), an_order(2), b"no JSON")
             worker.wait_until(lambda: peer.ready(audit) == 3)
-            assert "dispatcher_outcome_events_published_total 3" in metrics_of(worker)
+            published = "dispatcher_outcome_events_published_total 3"  # once confirmed
+            worker.wait_until(lambda: published in metrics_of(worker))
             doctor = run_command("doctor", settings=settings, cwd=tmp_path)
             assert worker.terminate() == 0
         events = [json.loads(body) for _, body in peer.take_all(audit)]
