@@ -97,8 +97,8 @@ class Cases:
         return {PEERS[name]: partial(peer, name, self._url, sink, mails) for name in PEERS}
 
     def _peers(self) -> dict[str, Run]:
-        """What a target compares runs one right after the other. Ours is the fastest, and gets more
-        mails, so that its run is no moment."""
+        """What a target compares runs one right after the other. Ours gets more mails, since its
+        run would be over in a moment."""
         others = self._others(self._sink, self._mails)
         return {
             HANDWRITTEN: others.pop(HANDWRITTEN),

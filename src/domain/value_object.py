@@ -21,8 +21,7 @@ def value_object(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[T]
         written: Any = cls
         if eq:
             written.__eq__, written.__hash__ = _is_equal, _hash
-        if "__repr__" not in vars(cls):
-            written.__repr__ = _repr
+        written.__repr__ = _repr
         new: Any = dataclass(slots=True, kw_only=kw_only, eq=False, repr=False)(cls)
         compared = [one.name for one in fields(new) if one.compare]
         new.__compared__ = attrgetter(*compared) if compared else type

@@ -3,7 +3,7 @@
 SPOOL = "/var/spool/smtpd/queue"
 
 _SETUP = """set -e
-install -D -m 600 /setup/key.pem /etc/ssl/private/mail.key
+install -m 600 /setup/key.pem /etc/ssl/private/mail.key
 printf '{user} %s\\n' "$(smtpctl encrypt '{password}')" > /etc/mail-users
 chmod 644 /etc/mail-users
 cat > /etc/smtpd.conf <<'CONF'

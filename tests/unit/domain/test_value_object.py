@@ -1,14 +1,11 @@
 """Values: equal by what they hold, and nothing to change."""
 
 from collections.abc import Mapping
-from dataclasses import field, fields, replace
-from typing import Generic, TypeVar
+from dataclasses import field, replace
 
 import pytest
 
 from domain.value_object import value_object
-
-T = TypeVar("T")
 
 
 @value_object(kw_only=True)
@@ -32,22 +29,6 @@ class Ticket:
 @value_object()
 class Nothing:
     pass
-
-
-@value_object(kw_only=True)
-class Weight:
-    grams: int
-    kilograms: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        if self.grams <= 0:
-            raise ValueError(f"must be heavier than 0, not {self.grams}")
-        object.__setattr__(self, "kilograms", self.grams / 1000)
-
-
-@value_object()
-class Box(Generic[T]):
-    content: T
 
 
 def test_equal_fields_make_equal_objects_with_equal_hashes() -> None:
@@ -96,32 +77,6 @@ def test_a_changed_copy_leaves_the_first_one_as_it_is() -> None:
 def test_there_is_no_place_for_another_attribute() -> None:
     with pytest.raises(AttributeError):
         Letter(to="Ann").colour = "red"  # type: ignore[attr-defined]
-
-
-def test_a_check_sees_all_fields_and_may_refuse_them() -> None:
-    with pytest.raises(ValueError, match="heavier than 0, not -1"):
-        Weight(grams=-1)
-
-    assert Weight(grams=2000).kilograms == 2
-    assert replace(Weight(grams=2000), grams=3000).kilograms == 3
-    with pytest.raises(ValueError, match="not -2"):
-        replace(Weight(grams=2000), grams=-2)
-
-
-def test_a_match_tells_classes_apart() -> None:
-    match Letter(to="Ann"):
-        case Parcel():
-            found = "a parcel"
-        case Letter(to=name):
-            found = f"a letter to {name}"
-
-    assert found == "a letter to Ann"
-    assert isinstance(Letter(to="Ann"), Letter)
-    assert [one.name for one in fields(Letter(to="Ann"))] == ["to"]
-
-
-def test_a_class_for_any_type_can_be_made_by_its_type() -> None:
-    assert Box[int](5) == Box(5)
 
 
 def a_change(letter: Letter) -> None:
