@@ -12,7 +12,6 @@ from adapters.template_parts import HTML_ESCAPING, NO_ESCAPING, Escaping
 from adapters.templates.catalogue import LOCALE_FOLDER, SUFFIX, Entry
 from adapters.templates.failures import compile_fault, missing_file
 from adapters.templates.folder import MUST_BE_TEXT, FileSet
-from adapters.templates.generator import chunks_of, uses_of
 from adapters.templates.manifest import Manifest, read_manifest
 from adapters.templates.messages import TRANSLATES
 from adapters.templates.snapshot import CompiledTemplate
@@ -74,8 +73,8 @@ class Compilation:
                 self._done.add((escaping, one))
                 try:
                     template = environment.get_template(one)
-                    self.uses[one] = uses_of(template)
-                    chunks = chunks_of(template)
+                    self.uses[one] = _uses_of(template)
+                    chunks = _chunks_of(template)
                     self.chunks |= dict(zip(chunks, chunks, strict=True))
                 except Exception as error:  # noqa: BLE001 - Jinja2's compiler raises anything
                     self.refuse(one, compile_fault(one, error, environment))
@@ -100,7 +99,7 @@ class Compilation:
             self.refuse(path, compile_fault(path, error, environment))
             code = environment.compile("", path, path)
         template = jinja2.Template.from_code(environment, code, environment.make_globals(None))
-        self.uses[path] = (*self.uses.get(path, ()), *uses_of(template))
+        self.uses[path] = (*self.uses.get(path, ()), *_uses_of(template))
         return template
 
     def sources(self, paths: Iterable[str]) -> tuple[str, ...]:
@@ -162,3 +161,15 @@ class Compilation:
                 f"{path} line {line}: {found[0][:7]!r} is left from a merge; "
                 "keep one of the two versions",
             )
+
+
+def _chunks_of(template: jinja2.Template) -> tuple[str, ...]:
+    """What the file itself has printed."""
+    chunks: tuple[str, ...] = template.root_render_func.__globals__["chunks"]
+    return chunks
+
+
+def _uses_of(template: jinja2.Template) -> tuple[str, ...]:
+    """What the file does of TRANSLATES, WRITES_FORMATS and CHANGES."""
+    uses: tuple[str, ...] = template.root_render_func.__globals__["uses"]
+    return uses

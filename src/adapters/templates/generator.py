@@ -10,7 +10,7 @@ says what the file itself has printed, which is the same in every mail.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jinja2 import Template, nodes
+from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame, optimizeconst
 
 from adapters.templates.expressions import arguments_of, attribute_of, described, name_value
@@ -30,6 +30,7 @@ _CHECK = "check"  # the attribute of a node that says how its value is checked
 _NO_NULL = "is not None"
 _NO_LIST = ".__class__ not in (list, type(None))"
 _IS_TEXT = ".__class__ is str"
+_YIELD_ALL = "yield from "
 
 
 class Generator(CodeGenerator):
@@ -40,6 +41,7 @@ class Generator(CodeGenerator):
         super().__init__(*arguments, **more)
         self._chunks = dict[str, None]()
         self._changes, self._gettext = False, frozenset[str]()
+        self._buffer: str | None = None  # into which a file is included
 
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
         """Note what is checked, then generate. An unknown filter or test is refused wherever it
@@ -123,6 +125,18 @@ class Generator(CodeGenerator):
             self._own(type(node.value).__name__, super().visit_Const, node, frame)
         else:
             super().visit_Const(node, frame)
+
+    def visit_Include(self, node: nodes.Include, frame: Frame) -> None:
+        """The library forgets the buffer of a macro where a file is included without context."""
+        self._buffer = frame.buffer
+        super().visit_Include(node, frame)
+        self._buffer = None
+
+    def writeline(self, x: str, node: nodes.Node | None = None, extra: int = 0) -> None:
+        """Write a line of code."""
+        if self._buffer and x.startswith(_YIELD_ALL):
+            x = f"{self._buffer}.extend({x.removeprefix(_YIELD_ALL)})"
+        super().writeline(x, node, extra)
 
     def _own(self, kind: str, visit: Callable[[Any, Frame], None], node: Any, frame: Frame) -> None:
         self.write(f"environment.own_{kind}(" * self._changes)
@@ -232,15 +246,3 @@ class Generator(CodeGenerator):
         if not isinstance(node, nodes.TemplateData):
             self.environment.printed(node.as_const(frame.eval_ctx), "")  # type: ignore[attr-defined]
         return super()._output_child_to_const(node, frame, finalize)
-
-
-def chunks_of(template: Template) -> tuple[str, ...]:
-    """What the file itself has printed."""
-    chunks: tuple[str, ...] = template.root_render_func.__globals__["chunks"]
-    return chunks
-
-
-def uses_of(template: Template) -> tuple[str, ...]:
-    """What the file does of TRANSLATES, WRITES_FORMATS and CHANGES."""
-    uses: tuple[str, ...] = template.root_render_func.__globals__["uses"]
-    return uses

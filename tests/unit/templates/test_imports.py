@@ -55,3 +55,29 @@ def test_an_imported_text_is_in_the_language_of_each_mail(
         return content.subject if part == "subject" else content.parts[part].strip()
 
     assert [title(locale) for locale in ("it", "de", None)] == ["Titolo", "Titel", "Title"]
+
+
+AROUND = "{{% macro a() %}}{{{{ caller() }}}}{{% endmacro %}}"
+
+
+@pytest.mark.parametrize("name", ["'_parts/foot.jinja2'", "['none', '_parts/foot.jinja2']"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        "{{% include {} without context %}}",
+        "{{% macro foot() %}}{{% include {} without context %}}{{% endmacro %}}{{{{ foot() }}}}",
+        "{{% filter trim %}}{{% include {} without context %}}{{% endfilter %}}",
+        "{{% set foot %}}{{% include {} without context %}}{{% endset %}}{{{{ foot }}}}",
+        AROUND + "{{% call a() %}}{{% include {} ignore missing without context %}}{{% endcall %}}",
+    ],
+)
+def test_a_file_without_context_is_included_wherever_that_stands(
+    folder: Folder, use: str, name: str
+) -> None:
+    foot = "{{ name | default('of no mail') }}<b>foot</b>"
+    folder.write({"t/html.jinja2": use.format(name), "_parts/foot.jinja2": foot})
+
+    content = render(folder.load(), "t", {"name": "Ann"})
+
+    assert content.parts["html"] == "of no mail<b>foot</b>"
+    assert content.parts["text"].split() == ["of", "no", "mailfoot"]
