@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -10,15 +9,15 @@ from typing import Any
 
 import structlog
 from pika.adapters.asyncio_connection import AsyncioConnection
-from pika.channel import Channel
+from pika.channel import Channel, ContentFrameAssembler
 from pika.connection import Parameters
-from pika.exceptions import AMQPError, InvalidFieldTypeException
+from pika.exceptions import AMQPError
 from pika.frame import Frame, ProtocolHeader, decode_frame
 
 from adapters.inbound.contract import BrokerUnavailable
 from adapters.rabbitmq.amqp_channel import AmqpChannel, ChannelLost, resolve
 from adapters.rabbitmq.connect_faults import LoginRefused, describe, unavailable
-from adapters.rabbitmq.frames import without_headers
+from adapters.rabbitmq.frames import UNREADABLE, find_delivery, read_delivery, without_headers
 from adapters.rabbitmq.parameters import BrokerAddress
 
 # pika logs one failed connect in five lines and two tracebacks; we log it in one line.
@@ -28,16 +27,22 @@ _CLOSE_TIMEOUT = 3.0
 # Bytes of a frame that is written together with others, and how many at once.
 _SMALL = 4096
 _MOST_GATHERED = 64
+# What a channel of pika holds while it is not within a message.
+_NO_MESSAGE = vars(ContentFrameAssembler())
 
 _log = structlog.get_logger()
 
 
 class TolerantConnection(AsyncioConnection):
     """Drops the headers of a message that cannot be read; body and properties stay. Small frames of
-    one turn of the event loop are written at once: pika makes a system call for each."""
+    one turn of the event loop are written at once: pika makes a system call for each. A message of
+    one body frame is read at once: pika copies what is left of the buffer after each frame, and
+    looks for callbacks of each, though a delivery has none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._gathered: list[bytes] = []
+        # Where what is not handed out yet begins in pika's `_frame_buffer`.
+        self._unread_at = 0
         super().__init__(*args, **kwargs)
 
     def _adapter_emit_data(self, data: bytes) -> None:
@@ -58,10 +63,41 @@ class TolerantConnection(AsyncioConnection):
         if pieces and self._transport is not None:  # else the connection is lost, with what waits
             self._transport.write(b"".join(pieces))
 
+    def _on_data_available(self, data_in: bytes) -> None:
+        self._frame_buffer += data_in
+        while self._frame_buffer and not self._hand_out():
+            consumed, frame = self._read_frame()
+            if not frame:
+                return
+            self._trim_frame_buffer(consumed)
+            self._process_frame(frame)
+
+    def _hand_out(self) -> bool:
+        """Hand out the messages at the beginning of the buffer. Whether only more data can tell
+        what comes then; else it is for pika to read."""
+        try:
+            while place := find_delivery(self._frame_buffer, self._unread_at):
+                if place.end > len(self._frame_buffer):
+                    return True
+                channel = self._channels.get(place.channel)
+                if channel is None or vars(channel._content_assembler) != _NO_MESSAGE:  # noqa: SLF001
+                    return False
+                delivery = read_delivery(self._frame_buffer, self._unread_at, place)
+                if delivery is None:
+                    return False
+                # Before the call: it may raise, and the message must not come again.
+                self._unread_at = place.end
+                self.frames_received += len(delivery)
+                channel._on_deliver(*delivery)  # noqa: SLF001 - pika's next step
+            return False
+        finally:
+            self._trim_frame_buffer(self._unread_at)
+            self._unread_at = 0
+
     def _read_frame(self) -> tuple[int, Frame | ProtocolHeader | None]:
         try:
             return decode_frame(self._frame_buffer)
-        except (ValueError, ArithmeticError, OSError, struct.error, InvalidFieldTypeException):
+        except UNREADABLE:
             consumed, readable = without_headers(self._frame_buffer)
             _log.warning("a message has headers that cannot be read; they are ignored")
             return consumed, decode_frame(readable)[1]
