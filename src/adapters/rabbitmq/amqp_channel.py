@@ -5,6 +5,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from operator import attrgetter
+from types import NoneType
 from typing import Any, TypeVar
 
 import structlog
@@ -36,6 +38,8 @@ PRECONDITION_FAILED = 406
 # From 4.3 on a message that is handed back counts only in the second.
 _COUNTS = ("x-delivery-count", "x-acquired-count")
 _TEXTS = ("content_type", "content_encoding", "correlation_id", "message_id", "type", "app_id")
+_texts_of = attrgetter(*_TEXTS)
+_TEXT_OR_NONE = frozenset((str, NoneType))
 
 
 class ChannelLost(DispatcherError):
@@ -222,9 +226,10 @@ def inbound(
 ) -> InboundMessage:
     """Read a delivery; what a strange client put into properties is dropped, never raised."""
     headers = properties.headers or {}
-    counts = [count for name in _COUNTS if isinstance(count := headers.get(name), int)]
+    texts = dict(zip(_TEXTS, _texts_of(properties), strict=True))
     # pika leaves a short string that is not UTF-8 as bytes.
-    texts = {name: text for name in _TEXTS if isinstance(text := getattr(properties, name), str)}
+    if not _TEXT_OR_NONE.issuperset(map(type, texts.values())):
+        texts = {name: text for name, text in texts.items() if isinstance(text, str)}
     return InboundMessage(
         queue=queue,
         body=body,
@@ -233,7 +238,12 @@ def inbound(
             priority=properties.priority, timestamp=properties.timestamp, **texts
         ),
         redelivered=bool(method.redelivered),
-        delivery_count=max([0, *counts]),
+        delivery_count=_deliveries(headers) if headers else 0,
         session=session,
         tag=method.delivery_tag,
     )
+
+
+def _deliveries(headers: Mapping[str, object]) -> int:
+    counts = (headers.get(name) for name in _COUNTS)
+    return max(0, *(count if isinstance(count, int) else 0 for count in counts))
