@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.adapters.utils.nbio_interface import AbstractStreamTransport
 from pika.channel import Channel, ContentFrameAssembler
 from pika.connection import Parameters
 from pika.exceptions import AMQPError
@@ -27,6 +28,8 @@ _CLOSE_TIMEOUT = 3.0
 # Bytes of a frame that is written together with others, and how many at once.
 _SMALL = 4096
 _MOST_GATHERED = 64
+# Bytes of one system call; pika reads 4096.
+_MOST_READ = 65536
 # What a channel of pika holds while it is not within a message.
 _NO_MESSAGE = vars(ContentFrameAssembler())
 
@@ -62,6 +65,10 @@ class TolerantConnection(AsyncioConnection):
         pieces, self._gathered = self._gathered, []
         if pieces and self._transport is not None:  # else the connection is lost, with what waits
             self._transport.write(b"".join(pieces))
+
+    def _proto_connection_made(self, transport: AbstractStreamTransport) -> None:
+        transport._MAX_RECV_BYTES = _MOST_READ  # noqa: SLF001
+        super()._proto_connection_made(transport)
 
     def _on_data_available(self, data_in: bytes) -> None:
         self._frame_buffer += data_in
