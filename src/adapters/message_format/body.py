@@ -6,12 +6,12 @@ JSON without its ambiguities: one object, no NaN, no infinity, no duplicate keys
 import codecs
 import json
 import re
-import sys
 import zlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from itertools import accumulate
+from math import isfinite
 
 from adapters.message_format.rules import Properties
 from domain.errors import MalformedMessage
@@ -21,7 +21,6 @@ MAX_DEPTH = 64
 
 _KINDS = {"NoneType": "null", "str": "a string", "list": "an array", "bool": "a boolean"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LARGEST = sys.float_info.max
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -92,7 +91,7 @@ def _refuse_constant(name: str) -> JsonValue:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if -_LARGEST <= number <= _LARGEST:
+    if isfinite(number):
         return number
     raise MalformedMessage([f"body: the number {text[:40]} is out of range"])
 
