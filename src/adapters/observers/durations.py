@@ -1,9 +1,9 @@
 """Histograms that are cheap to observe, several times for each mail: a value is put into its bucket
 when the numbers are read, or when many values wait."""
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from operator import add
 
 from prometheus_client import Metric
 from prometheus_client.core import HistogramMetricFamily
@@ -20,6 +20,7 @@ class _Series:
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
         self._counts = [0] * (len(bounds) + 1)
+        """How many values are within each bound, the last without one."""
         self._sum = 0.0
         self._waiting: list[float] = []
 
@@ -31,10 +32,11 @@ class _Series:
     def numbers(self) -> tuple[list[int], float]:
         """How many values are within each bound, the last without one; and their sum."""
         values, self._waiting = self._waiting, []
-        for value in values:
-            self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += sum(values)
-        return list(accumulate(self._counts)), self._sum
+        values.sort()
+        more = [*[bisect_right(values, bound) for bound in self._bounds], len(values)]
+        self._counts = [*map(add, self._counts, more)]
+        return self._counts, self._sum
 
 
 class Durations(Collector):
