@@ -2,7 +2,7 @@
 
 import re
 from binascii import b2a_base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
@@ -92,8 +92,7 @@ def mailboxes(name: str, boxes: Sequence[Mailbox]) -> str:
         words += _mailbox_words(box) if box.name else (box.address,)
         words[-1] += ","
     words[-1] = words[-1][:-1]
-    line = f"{name}: {' '.join(words)}"
-    return line if len(line) <= _PREFERRED_LINE else fold(name, words)
+    return fold(name, words)
 
 
 def _mailbox_words(box: Mailbox) -> list[str]:
@@ -116,8 +115,11 @@ def encoded_words(text: str) -> list[str]:
     ]
 
 
-def fold(name: str, words: Iterable[str]) -> str:
+def fold(name: str, words: Sequence[str]) -> str:
     """`name: words`, broken between words where a line would grow too long."""
+    whole = f"{name}: {' '.join(words)}"
+    if len(whole) <= _PREFERRED_LINE:
+        return whole
     lines: list[str] = []
     line = name + ":"
     for word in words:
@@ -133,6 +135,8 @@ def fold(name: str, words: Iterable[str]) -> str:
 
 def pieces(data: bytes, size: int) -> list[bytes]:
     """UTF-8 cut into pieces of at most `size` bytes, never inside a character."""
+    if len(data) <= size:
+        return [data]
     found = []
     start = 0
     while start < len(data):
@@ -141,7 +145,7 @@ def pieces(data: bytes, size: int) -> list[bytes]:
             end -= 1
         found.append(data[start:end])
         start = end
-    return found or [b""]
+    return found
 
 
 def refuse_unsafe(name: str, value: str) -> None:

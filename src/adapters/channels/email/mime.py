@@ -9,7 +9,7 @@ from binascii import b2a_qp
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import islice
 
@@ -25,6 +25,7 @@ from adapters.channels.shared.attachments import File
 
 # RFC 5322 2.1.1, in octets without the CRLF.
 _LONGEST_LINE = 998
+_LONGEST_KEPT = 300  # characters of a name
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,11 +78,11 @@ def message_id(key: str, domain: str) -> str:
 def _header_lines(mail: Mail) -> list[str]:
     # RFC 5322 3.4: a group without members stands in for a list that must not be shown.
     to = mailboxes("To", mail.to) if mail.to else "To: undisclosed-recipients:;"
-    lines = [mailboxes("From", (mail.sender,)), to]
+    lines = [_recurring("From", (mail.sender,)), to]
     if mail.cc:
         lines.append(mailboxes("Cc", mail.cc))
     if mail.reply_to:
-        lines.append(mailboxes("Reply-To", mail.reply_to))
+        lines.append(_recurring("Reply-To", mail.reply_to))
     if mail.subject:  # RFC 5322 3.6.5: optional; an encoded word cannot be empty
         lines.append(unstructured("Subject", mail.subject))
     lines += (
@@ -89,13 +90,26 @@ def _header_lines(mail: Mail) -> list[str]:
         f"Message-ID: {mail.message_id}",
         "MIME-Version: 1.0",
         "Auto-Submitted: auto-generated",  # RFC 3834: no vacation notes in answer
-        verbatim("X-Dispatcher-Template", mail.template),
+        _template(mail.template),
     )
     lines += [verbatim(name, value) for name, value in mail.extra_headers]
     return lines
 
 
+def _recurring(name: str, boxes: Sequence[Mailbox]) -> str:
+    """As `mailboxes`, of those who are the same in mail after mail."""
+    if len(boxes) == 1 and len(boxes[0].name) <= _LONGEST_KEPT:
+        return _known(name, boxes[0])
+    return mailboxes(name, boxes)
+
+
+@lru_cache(maxsize=256)
+def _known(name: str, box: Mailbox) -> str:
+    return mailboxes(name, (box,))
+
+
 _date = lru_cache(maxsize=4)(formatdate)
+_template = lru_cache(maxsize=64)(partial(verbatim, "X-Dispatcher-Template"))
 
 
 def _root(mail: Mail, *, eight_bit: bool) -> bytes:
