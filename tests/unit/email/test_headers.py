@@ -65,6 +65,17 @@ def test_any_display_name_reads_back_and_never_changes_who_is_addressed(names: l
         assert shown == [box.name for box in expected]
 
 
+@pytest.mark.parametrize("length", [1, 300, 301, 5000])
+def test_a_sender_of_any_length_reads_back_from_mail_after_mail(length: int) -> None:
+    for letter in "abaé":
+        box = Mailbox(letter * length, f"{length}@example.com")
+        data = write(a_mail(sender=box, reply_to=[box]), eight_bit=False)
+
+        for field in ("From", "Reply-To"):
+            [(text, address)] = getaddresses([raw_header(data, field)])
+            assert (str(make_header(decode_header(text))), address) == box
+
+
 def test_a_hundred_and_twenty_recipients_read_back_from_folded_lines() -> None:
     names = ["Zoë, Müller", "O'Neill", 'Al "Bo" C', "李雷", ""]
     boxes = [Mailbox(names[n % 5], f"user{n}@xn--bcher-kva.example") for n in range(120)]
