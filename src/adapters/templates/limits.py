@@ -65,7 +65,8 @@ def within_limits(
                     limit = limit if soft == resource.RLIM_INFINITY else min(limit, soft)
                     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
             _alarm.is_armed = True
-            signal.setitimer(signal.ITIMER_PROF, seconds)
+            # Again and again: Python drops what is raised while an object's `__del__` runs.
+            signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
             return work()
         finally:
             _alarm.is_armed = False  # what rings from here on must not break the cleaning up

@@ -205,6 +205,24 @@ def test_where_there_is_no_proc_the_time_is_bounded_still() -> None:
         absent(endless)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_work_is_ended_though_an_object_took_the_first_signal() -> None:
+    class Dropped:
+        def __del__(self) -> None:
+            until = time.process_time() + 0.3  # Python drops what is raised here
+            while time.process_time() < until:
+                pass
+
+    def endless() -> None:
+        Dropped()
+        until = time.process_time() + 5
+        while time.process_time() < until:
+            pass
+
+    with pytest.raises(DeadlineExceeded):
+        within_limits(endless, seconds=0.1, memory=None)
+
+
 def test_stopping_a_template_leaves_an_event_loop_and_its_signals_alone(folder: Folder) -> None:
     templates = folder.write({"bad.jinja2": ENDLESS}).load(timeout=0.1)
 
