@@ -80,8 +80,8 @@ class TolerantConnection(AsyncioConnection):
             self._process_frame(frame)
 
     def _hand_out(self) -> bool:
-        """Hand out the messages at the beginning of the buffer. True where what follows is not
-        known before more data is there. Otherwise pika reads that."""
+        """Hand out the messages that the buffer begins with. True: the next one is not whole yet.
+        False: what follows is for pika to read."""
         try:
             while place := find_delivery(self._frame_buffer, self._unread_at):
                 if place.end > len(self._frame_buffer):

@@ -133,7 +133,7 @@ class Generator(CodeGenerator):
         self._buffer = None
 
     def writeline(self, x: str, node: nodes.Node | None = None, extra: int = 0) -> None:
-        """Write a line of code."""
+        """Write a line of code; of a file that is included into a buffer, one that fills it."""
         if self._buffer and x.startswith(_YIELD_ALL):
             x = f"{self._buffer}.extend({x.removeprefix(_YIELD_ALL)})"
         super().writeline(x, node, extra)
