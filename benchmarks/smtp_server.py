@@ -54,8 +54,8 @@ class Connection(asyncio.Protocol):
         self._waiting += data
         self._go_on()
 
-    def _go_on(self) -> None:
-        replies = b""
+    def _go_on(self, replies: bytes = b"") -> None:
+        """Read on; what is answered leaves together (RFC 2920 section 3.2)."""
         while self._waiting and not self._in_reply:
             if self._in_data:
                 _, found, rest = self._waiting.partition(_DOT)
@@ -109,8 +109,7 @@ class Connection(asyncio.Protocol):
         self._server.count()
         self._in_reply = False
         if not self._transport.is_closing():
-            self._transport.write(_OK)
-        self._go_on()
+            self._go_on(_OK)
 
 
 async def serve(port: int, server: Server, context: ssl.SSLContext | None) -> None:

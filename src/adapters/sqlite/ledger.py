@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +23,8 @@ SCHEMA: Final = f"{rows.SCHEMA};{Lease.schema}"
 # Seconds to wait for another process to let go of the file.
 _PATIENCE: Final = 1.0
 _PURGE_PAUSE: Final = 0.05
-# Of the event loop, for which a transaction waits for more calls: a commit costs as much as several
-# deliveries' rows. Where nothing else is going on they take some microseconds.
+# Of the event loop, for which a transaction waits at most while each brings more calls: a commit
+# costs as much as several deliveries' rows.
 _TURNS: Final = 6
 
 _INSERT: Final = (
@@ -40,10 +41,10 @@ _Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 class SqliteLedger:
     """The DeliveryLedger contract on a SQLite file.
 
-    What is asked for in a few turns of the event loop is stored in one transaction. A commit
-    survives the death of the process; the loss of power may cost the last of them, and so a
-    duplicate. While the ledger is in use a task renews its lease and forgets what is older than the
-    retention.
+    What is asked for in a few turns of the event loop is stored in one transaction; those whose
+    mails are about to leave have their answers first. A commit survives the death of the process;
+    the loss of power may cost the last of them, and so a duplicate. While the ledger is in use a
+    task renews its lease and forgets what is older than the retention.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class SqliteLedger:
         self._retention = retention
         self._lease = Lease(lease, path, monotonic=monotonic, boot=boot)
         self._number = secrets.randbits(62)
-        self._waiting: list[_Call] = []
+        self._waiting: deque[_Call] = deque()
         self._given_up: list[int] = []
         self._flusher: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -91,7 +92,8 @@ class SqliteLedger:
         return await self._database.read(rows.peek, delivery, digests, self._lease)
 
     def sending(self, claim: Claim, recipients: Sequence[str]) -> Awaitable[None]:
-        return self._soon(rows.sending, claim, rows.digests_of(recipients))
+        # First: a connection waits for it, and the others' answers are followed by long work.
+        return self._soon(rows.sending, claim, rows.digests_of(recipients), is_first=True)
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         await self._soon(rows.sent, claim, rows.digests_of(recipients))
@@ -121,10 +123,13 @@ class SqliteLedger:
         self._database.close()
 
     def _soon(
-        self, work: Callable[[sqlite3.Connection, *_Ts], _T | ClaimLost], *arguments: *_Ts
+        self,
+        work: Callable[[sqlite3.Connection, *_Ts], _T | ClaimLost],
+        *arguments: *_Ts,
+        is_first: bool = False,
     ) -> "asyncio.Future[_T]":
         """What `work` returns, once the next transaction has stored it, or the error that it
-        returns."""
+        returns. `is_first`: it is stored and answered before the others of its transaction."""
         if self._is_closed:
             raise LedgerUnavailable(f"{self._database.name}: it is closed; this process is ending")
         if self._keeper is None or self._keeper.done():
@@ -133,14 +138,17 @@ class SqliteLedger:
         if self._flusher is None or self._flusher.done():
             self._flusher = self._loop.create_task(self._flush())
         answer: asyncio.Future[_T] = self._loop.create_future()
-        self._waiting.append((answer, work, arguments))
+        (self._waiting.appendleft if is_first else self._waiting.append)((answer, work, arguments))
         return answer
 
     async def _flush(self) -> None:
         while self._waiting:
             for _ in range(_TURNS):
+                known = len(self._waiting)
                 await asyncio.sleep(0)
-            batch, self._waiting = self._waiting, []
+                if len(self._waiting) == known:
+                    break
+            batch, self._waiting = self._waiting, deque()
             undone = len(self._given_up)
             try:
                 results, renewal = await self._database.write(self._store, batch, undone)
@@ -159,7 +167,7 @@ class SqliteLedger:
                     answer.set_result(result)
 
     def _store(
-        self, connection: sqlite3.Connection, batch: Sequence[_Call], undone: int
+        self, connection: sqlite3.Connection, batch: Iterable[_Call], undone: int
     ) -> tuple[list[tuple["asyncio.Future[Any]", Any]], Renewal | None]:
         """The results, and what is to be kept of the lease once this is committed; so many of the
         starts given up are `undone` with it."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -158,23 +158,76 @@ print(*sorted({name.split(".")[0] for name in sys.modules}))
     assert not {"redis", "pika", "jinja2", "structlog"} & set(done.stdout.split())
 
 
-def test_one_turn_of_the_loop_is_one_transaction(path: Path) -> None:
-    async def written(name: str, *, at_once: bool) -> int:
-        file = path.with_name(name)
-        ledger = SqliteLedger(file, SystemClock())
+async def grown(path: Path, start_all: Callable[[SqliteLedger, int], Awaitable[object]]) -> int:
+    """How many bytes the transactions add that store ten deliveries."""
+    ledger = SqliteLedger(path, SystemClock())
+    await deliver(ledger, ID)
+    log = path.with_name(f"{path.name}-wal")
+    before = log.stat().st_size
+    await start_all(ledger, 10)
+    after = log.stat().st_size
+    await ledger.close()
+    return after - before
+
+
+async def each_after_the_other(ledger: SqliteLedger, count: int) -> None:
+    for number in range(count):
+        await ledger.start(changed(NO_ID, key=str(number)))
+
+
+async def one_a_turn(ledger: SqliteLedger, count: int) -> None:
+    async def start(number: int) -> None:
+        for _ in range(number // 2):  # six turns at most
+            await asyncio.sleep(0)
+        await ledger.start(changed(NO_ID, key=str(number)))
+
+    await asyncio.gather(*(start(number) for number in range(count)))
+
+
+async def at_once(ledger: SqliteLedger, count: int) -> None:
+    await asyncio.gather(*(ledger.start(changed(NO_ID, key=str(n))) for n in range(count)))
+
+
+@pytest.mark.parametrize("start_all", [at_once, one_a_turn])
+def test_what_is_asked_for_in_a_few_turns_of_the_loop_is_one_transaction(
+    path: Path, start_all: Callable[[SqliteLedger, int], Awaitable[object]]
+) -> None:
+    together = asyncio.run(grown(path.with_name("together.db"), start_all))
+    apart = asyncio.run(grown(path.with_name("apart.db"), each_after_the_other))
+
+    assert 0 < together * 8 < apart
+
+
+def test_a_transaction_does_not_wait_for_turns_in_which_nothing_is_asked(path: Path) -> None:
+    async def turns() -> int:
+        ledger, count = SqliteLedger(path, SystemClock()), 0
         await deliver(ledger, ID)
-        before = file.with_name(f"{name}-wal").stat().st_size
-        deliveries = [changed(NO_ID, key=str(n)) for n in range(100)]
-        if at_once:
-            await asyncio.gather(*(ledger.start(delivery) for delivery in deliveries))
-        else:
-            for delivery in deliveries:
-                await ledger.start(delivery)
-        after = file.with_name(f"{name}-wal").stat().st_size
+        asked = asyncio.ensure_future(ledger.start(NO_ID))
+        while not asked.done():
+            await asyncio.sleep(0)
+            count += 1
         await ledger.close()
-        return after - before
+        return count
 
-    together = asyncio.run(written("together.db", at_once=True))
-    apart = asyncio.run(written("apart.db", at_once=False))
+    assert asyncio.run(turns()) <= 5
 
-    assert together * 10 < apart
+
+def test_those_whose_mails_are_about_to_leave_are_answered_first(path: Path) -> None:
+    async def answered() -> list[str]:
+        ledger, order = SqliteLedger(path, SystemClock()), list[str]()
+        done, leaving = [await ledger.start(changed(ID, key=key)) for key in ("done", "leaving")]
+        [address] = leaving.states
+
+        async def asked(name: str, answer: Awaitable[object]) -> None:
+            await answer
+            order.append(name)
+
+        await asyncio.gather(
+            asked("finish", ledger.finish(done.claim, [address])),
+            asked("start", ledger.start(NO_ID)),
+            asked("sending", ledger.sending(leaving.claim, [address])),
+        )
+        await ledger.close()
+        return order
+
+    assert asyncio.run(answered()) == ["sending", "finish", "start"]
