@@ -175,9 +175,9 @@ async def each_after_the_other(ledger: SqliteLedger, count: int) -> None:
         await ledger.start(changed(NO_ID, key=str(number)))
 
 
-async def one_a_turn(ledger: SqliteLedger, count: int) -> None:
+async def two_a_turn(ledger: SqliteLedger, count: int) -> None:
     async def start(number: int) -> None:
-        for _ in range(number // 2):  # six turns at most
+        for _ in range(number // 2):
             await asyncio.sleep(0)
         await ledger.start(changed(NO_ID, key=str(number)))
 
@@ -188,7 +188,7 @@ async def at_once(ledger: SqliteLedger, count: int) -> None:
     await asyncio.gather(*(ledger.start(changed(NO_ID, key=str(n))) for n in range(count)))
 
 
-@pytest.mark.parametrize("start_all", [at_once, one_a_turn])
+@pytest.mark.parametrize("start_all", [at_once, two_a_turn])
 def test_what_is_asked_for_in_a_few_turns_of_the_loop_is_one_transaction(
     path: Path, start_all: Callable[[SqliteLedger, int], Awaitable[object]]
 ) -> None:
