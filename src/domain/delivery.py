@@ -13,7 +13,8 @@ class Delivery:
     """What a message that has come asks for on one channel, and how far that has got.
 
     `remaining`: the recipients still to be sent to (see `still_to_send`). `attempts_made` counts
-    the attempts before this one. `may_wait`: whether it may wait in this process while its channel
+    the attempts before this one. `in_doubt`: whether one of those attempts may have reached a
+    recipient that remains. `may_wait`: whether it may wait in this process while its channel
     is paused. A delivery from another channel's queue may not: it would hold up that channel too. A
     delivery whose message goes to other channels as well may not either: what those channels could
     not send would not be stored until it ended.
@@ -27,6 +28,7 @@ class Delivery:
     notification: Notification
     remaining: tuple[Recipient, ...]
     attempts_made: int = 0
+    in_doubt: bool = False
     first_seen: datetime | None = None
     may_wait: bool = True
     key: str
@@ -39,6 +41,11 @@ class Delivery:
     def addresses(self) -> tuple[str, ...]:
         """The addresses of `remaining`, by which the ledger knows them."""
         return tuple([recipient.address for recipient in self.remaining])
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether an earlier attempt has sent it to a recipient, or may have."""
+        return self.in_doubt or len(self.remaining) < len(self.notification.recipients)
 
 
 def still_to_send(notification: Notification, named: Iterable[Recipient]) -> tuple[Recipient, ...]:

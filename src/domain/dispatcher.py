@@ -61,7 +61,7 @@ class Dispatcher:
             results, mails = self._plan(delivery, start.states, listing and listing.entries)
             if not mails and all(isinstance(result, Sent) for result in results):
                 attempt = delivery.attempts_made
-                return Outcome(attempt=attempt, results=tuple(results), claim=start.claim)
+                return Outcome(attempt=attempt, results=tuple(results), start=start)
             check = partial(self._moment, delivery)
             record = SendRecord(self.ledger.ledger, start.claim, check, delivery.may_wait)
             try:
@@ -87,7 +87,7 @@ class Dispatcher:
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
             await self.ledger.finish(start.claim, sent)  # 4: write it down
             attempt, made, ids = delivery.attempts_made + 1, tuple(results), record.message_ids
-            return Outcome(attempt=attempt, results=made, claim=start.claim, message_ids=ids)
+            return Outcome(attempt=attempt, results=made, start=start, message_ids=ids)
 
     async def resume(self, delivery: Delivery) -> Start | None:
         """Start the delivery only if an earlier delivery of the same message sent it, or crashed
@@ -237,13 +237,8 @@ class Dispatcher:
     def _results(
         self, delivery: Delivery, people: Sequence[Recipient], answers: Answers
     ) -> list[Result]:
-        attempt = delivery.attempts_made + 1
-        return [
-            self.retry_policy.result_of(recipient, error, attempt, self._in_doubt(delivery))
-            if (error := answers[recipient]) is not None
-            else Sent(recipient=recipient)
-            for recipient in people
-        ]
+        attempt, in_doubt = delivery.attempts_made + 1, self._in_doubt(delivery)
+        return [self.retry_policy.result_of(r, answers[r], attempt, in_doubt) for r in people]
 
     def _in_doubt(self, delivery: Delivery) -> InDoubtPolicy:
         """Return what to do if it is in doubt whether this delivery was sent."""

@@ -5,7 +5,7 @@ from dataclasses import field
 from datetime import timedelta
 
 from domain.errors import FailureReason
-from domain.ledger import Claim
+from domain.ledger import Claim, RecipientState, Start
 from domain.notification import Recipient
 from domain.value_object import value_object
 
@@ -24,7 +24,8 @@ class Deferred:
     """Not sent yet; try again after `delay`.
 
     `exact`: the wait was named from outside (a provider, the producer), so no tier is implied.
-    `attempt_spent`: whether this try counts against the retry tiers.
+    `attempt_spent`: whether this try counts against the retry tiers. `in_doubt`: whether this try
+    may have reached the recipient.
     """
 
     recipient: Recipient
@@ -32,6 +33,7 @@ class Deferred:
     error: str
     attempt_spent: bool = True
     exact: bool = False
+    in_doubt: bool = False
 
 
 @value_object(kw_only=True)
@@ -56,6 +58,7 @@ _REFUSALS = frozenset(
         FailureReason.CONTENT_REFUSED,
         FailureReason.SENDER_REFUSED,
         FailureReason.CHANNEL_UNKNOWN,
+        FailureReason.SUPPRESSED,
     }
 )
 
@@ -64,14 +67,23 @@ Result = Sent | Deferred | Rejected
 
 @value_object(kw_only=True)
 class Outcome:
-    """One result for each recipient of the attempt; `attempt` is its number (first: 1). `claim`
-    names its start in the ledger, where there was one. `message_ids`: address -> Message-ID of the
-    mail that left for it in this attempt."""
+    """One result for each recipient of the attempt; `attempt` is its number (first: 1). `start`:
+    what the ledger answered, where it was asked. `message_ids`: address -> Message-ID of the mail
+    that left for it in this attempt."""
 
     attempt: int
     results: tuple[Result, ...]
-    claim: Claim | None = field(default=None, compare=False, repr=False)
+    start: Start | None = field(default=None, compare=False, repr=False)
     message_ids: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def claim(self) -> Claim | None:
+        return self.start.claim if self.start else None
+
+    @property
+    def was_in_doubt(self) -> bool:
+        """Whether a process died while it may have sent it to a recipient of this attempt."""
+        return self.start is not None and RecipientState.IN_DOUBT in self.start.states.values()
 
     @property
     def sent(self) -> tuple[Sent, ...]:
@@ -93,11 +105,11 @@ class Outcome:
 
     @property
     def is_refused_for_good(self) -> bool:
-        """Whether certainly no recipient has got it or will get it on this channel, so that another
-        channel may be tried. What is in doubt, expired or out of attempts may have arrived. So may
-        what an attempt sent before the address came onto the list of suppressions."""
-        refusals = _REFUSALS if self.attempt > 1 else _REFUSALS | {FailureReason.SUPPRESSED}
-        return all(isinstance(r, Rejected) and r.reason in refusals for r in self.results)
+        """Whether certainly none of these recipients has got it or will get it on this channel.
+        What is in doubt, expired or out of attempts may have arrived."""
+        if self.was_in_doubt:
+            return False
+        return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
 
     def explained(self, error: str, others: Iterable[Rejected] = ()) -> "Outcome":
         """Return an outcome in which all are refused with this error, and the first reason of these

@@ -3,6 +3,7 @@
 Only here is it decided which attempt is the last, and what happens to a recipient in doubt.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from domain.content import InDoubtPolicy
@@ -36,9 +37,15 @@ class RetryPolicy:
             raise ValueError("a retry delay must be longer than zero")
 
     def result_of(
-        self, recipient: Recipient, error: DeliveryError, attempt: int, in_doubt: InDoubtPolicy
-    ) -> Deferred | Rejected:
-        """The result for a recipient that the provider has not accepted in this attempt."""
+        self,
+        recipient: Recipient,
+        error: DeliveryError | None,
+        attempt: int,
+        in_doubt: InDoubtPolicy,
+    ) -> Result:
+        """What the provider's answer means for a recipient; None: it has accepted."""
+        if error is None:
+            return Sent(recipient=recipient)
         recipient = resumed(recipient, error.resume)
         text = str(error)
         match error:
@@ -53,6 +60,8 @@ class RetryPolicy:
                 )
             case InDoubt() if in_doubt is InDoubtPolicy.HOLD:
                 return _held(recipient, text)
+            case InDoubt() if isinstance(again := self.after(attempt, recipient, text), Deferred):
+                return replace(again, in_doubt=True)
         return self.after(attempt, recipient, text, error if isinstance(error, Transient) else None)
 
     def after(

@@ -79,10 +79,10 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> DeadLetter
 
 
 def release(message: InboundMessage) -> Release:
-    """Send it again: a fresh attempt count, to the recipients it is still to be sent to."""
+    """Send it again, to the recipients it is still to be sent to, as if nothing was tried."""
     headers = DeliveryHeaders.parse(message.headers)
-    fresh = replace(headers, attempt=0, reason=None, error=None, failed_at=None, due=None)
-    return Release(headers=fresh.to_wire())
+    fresh = replace(headers, attempt=0, in_doubt=False, reason=None, error=None)
+    return Release(headers=replace(fresh, failed_at=None, due=None).to_wire())
 
 
 Cause = tuple[FailureReason, str | None, str | None, str]

@@ -37,7 +37,7 @@ async def dispatch_several(
         except Exception as error:  # noqa: BLE001 - a fault of ours
             outcome = after_fault(dispatcher, delivery, error)
         claims.append(outcome.claim)
-        if is_fallback and outcome.is_refused_for_good:
+        if is_fallback and _goes_on(delivery, outcome):
             why = refusal(delivery, outcome)
             log.info("channel refused for good", id=delivery.notification.id, error=why)
         return outcome
@@ -57,10 +57,10 @@ async def try_each(
     *,
     is_fallback: bool,
 ) -> Tried:
-    """Try all at once; in a fallback one after the other, until one is not refused for good. If all
-    are refused, the result is the first one's, with the refusals of all: a retry of it must begin
-    with the first channel. `resume` says what an earlier appearance of the message has begun; for
-    `try_one`."""
+    """Try all at once; in a fallback one after the other, until one is not refused for good or may
+    have arrived before. If all are refused, the result is the first one's, with the refusals of
+    all: a retry of it must begin with the first channel. `resume` says what an earlier appearance
+    of the message has begun; for `try_one`."""
     if not is_fallback:
         outcomes = await asyncio.gather(*(try_one(one.delivery, None) for one in attempts))
         return list(zip(attempts, outcomes, strict=True))
@@ -68,7 +68,7 @@ async def try_each(
     refused: Tried = []
     for attempt in attempts[at:]:
         outcome = await try_one(attempt.delivery, begun)
-        if not outcome.is_refused_for_good:
+        if not _goes_on(attempt.delivery, outcome):
             return [(attempt, outcome)]
         refused.append((attempt, outcome))
         begun = None
@@ -87,6 +87,10 @@ async def _come_to(
         if begun := await resume(attempts[index].delivery):
             return index, begun
     return 0, None
+
+
+def _goes_on(delivery: Delivery, outcome: Outcome) -> bool:
+    return outcome.is_refused_for_good and not delivery.may_have_arrived
 
 
 def refusal(delivery: Delivery, outcome: Outcome) -> str:

@@ -8,12 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from adapters.inbound.contract import DeadCopy, InboundMessage, RetryCopy, Settlement
-from adapters.inbound.deliveries import (
-    Tried,
-    after_fault,
-    dispatch_several,
-    explained,
-)
+from adapters.inbound.deliveries import Tried, after_fault, dispatch_several, explained
 from adapters.inbound.identity import identity
 from adapters.message_format.headers import NO_HEADERS, DeliveryHeaders
 from adapters.message_format.message import DecodedMessage, content_key, decode
@@ -195,7 +190,8 @@ def settle(
     `headers` are those the message came with; `attempt` in the copies counts tries already made,
     and a try that spent no attempt leaves it as it was. `priority` is that of the copies.
     """
-    failed = replace(headers, failed_at=now, due=None)
+    doubt = headers.in_doubt or outcome.was_in_doubt
+    failed = replace(headers, failed_at=now, due=None, in_doubt=doubt)
     waits: dict[tuple[object, ...], list[Deferred]] = {}
     for result in outcome.deferred:
         wait = (result.delay, result.attempt_spent, result.exact)
@@ -221,6 +217,7 @@ def _retry(
     headers = replace(
         failed,
         attempt=attempt if first.attempt_spent else failed.attempt,
+        in_doubt=failed.in_doubt or any(result.in_doubt for result in group),
         reason=None,
         error=_errors(group),
         remaining=tuple(r.recipient for r in group),
@@ -232,11 +229,14 @@ def _retry(
 def _dead(
     failed: DeliveryHeaders, group: list[Rejected], attempt: int, priority: int | None
 ) -> DeadCopy:
+    error = _errors(group)
+    if failed.in_doubt and group[0].reason is not FailureReason.IN_DOUBT:
+        error = f"an earlier attempt may have arrived; {error}"
     headers = replace(
         failed,
         attempt=attempt if group[0].attempt_spent else failed.attempt,
         reason=group[0].reason,
-        error=_errors(group),
+        error=error,
         remaining=tuple(r.recipient for r in group),
     )
     return DeadCopy(headers=headers.to_wire(), priority=priority)

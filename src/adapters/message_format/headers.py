@@ -30,13 +30,15 @@ _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 class DeliveryHeaders:
     """The headers as values; None or the default where a header is absent or nonsense.
 
-    `attempt` counts tries already made. `remaining` are the recipients still to be sent to, each
-    with how far an earlier try came. `seed` distinguishes a message without id from others with
-    the same body: its mail keeps one Message-ID over all its tries. `channel`: which of a
-    message's several channels this copy is about; None where the message is for one.
+    `attempt` counts tries already made; `in_doubt`: one of them may have arrived. `remaining` are
+    the recipients still to be sent to, each with how far an earlier try came. `seed` distinguishes
+    a message without id from others with the same body: its mail keeps one Message-ID over all its
+    tries. `channel`: which of a message's several channels this copy is about; None where the
+    message is for one.
     """
 
     attempt: int = 0
+    in_doubt: bool = False
     reason: FailureReason | None = None
     error: str | None = None
     first_seen: datetime | None = None
@@ -54,6 +56,7 @@ class DeliveryHeaders:
         """Read what is there. Never raises: headers may come from any producer."""
         return cls(
             attempt=_attempt(headers.get(PREFIX + "attempt")),
+            in_doubt=headers.get(PREFIX + "in-doubt") is True,
             reason=_reason(headers.get(PREFIX + "reason")),
             error=_text(headers.get(PREFIX + "error")),
             first_seen=_time(headers.get(PREFIX + "first-seen")),
@@ -86,6 +89,8 @@ class DeliveryHeaders:
         }
         wire: dict[str, str | int] = {PREFIX + "attempt": self.attempt}
         wire.update({PREFIX + name: str(value) for name, value in optional.items() if value})
+        if self.in_doubt:
+            wire[PREFIX + "in-doubt"] = True
         if self.traceparent:
             wire[TRACEPARENT] = self.traceparent
         return wire

@@ -11,11 +11,7 @@ from typing import NamedTuple
 
 from adapters.message_format.body import loads_object, plain_body
 from adapters.message_format.fields import hints, probably_meant
-from adapters.message_format.headers import (
-    MAX_REMAINING,
-    DeliveryHeaders,
-    remaining_to_wire,
-)
+from adapters.message_format.headers import MAX_REMAINING, DeliveryHeaders, remaining_to_wire
 from adapters.message_format.rules import NO_PROPERTIES, MessageRules, Properties, Reading
 from adapters.message_format.schema import MESSAGE, WireMessage
 from adapters.records import IS_REQUIRED, Faults
@@ -82,7 +78,7 @@ class DecodedMessage:
         first, *others = self.notifications
         about = [(first, headers)]
         if self.is_multiple:
-            fresh = replace(headers, attempt=0, remaining=None)
+            fresh = replace(headers, attempt=0, in_doubt=False, remaining=None)
             about = [(first, replace(headers, channel=first.channel))]
             about += [(other, replace(fresh, channel=other.channel)) for other in others]
         is_alone = self.is_fallback or not others
@@ -94,6 +90,7 @@ class DecodedMessage:
                     if its.remaining is None
                     else still_to_send(notification, its.remaining),
                     attempts_made=its.attempt,
+                    in_doubt=its.in_doubt,
                     first_seen=its.first_seen,
                     may_wait=is_alone and notification.channel == own_channel,
                     key=self.key,

@@ -9,7 +9,7 @@ import pytest
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
 from tests.support.slack_server import SlackServer
-from tests.support.smtp_script import Say
+from tests.support.smtp_script import Cut, Say
 from tests.support.smtp_server import SmtpServer
 from tests.support.threads import in_thread
 from tests.support.worker import Worker, run_command, running, wait_until
@@ -118,6 +118,31 @@ def test_a_fallback_is_used_when_the_first_refuses_and_only_then(
     assert [post["channel"] for post in slack.posts] == [ROOM]
     assert sorted(relay.deliveries) == ["user1@example.com", "user2@example.com"]
     assert letters(tmp_path, settings) == []
+
+
+def test_a_fallback_is_not_used_where_an_earlier_attempt_may_have_arrived(
+    tmp_path: Path,
+    broker: Broker,
+    queue: str,
+    settings: dict[str, str],
+    slack: SlackServer,
+    relay: SmtpServer,
+) -> None:
+    settings |= {"retry_delays": "2s"}
+    relay.on("dot", Cut(), times=1)
+    publish(broker, queue, an_order(1, to=TO, fallback=["email", "slack"]))
+
+    with running(tmp_path, settings) as worker:
+        wait_until(lambda: any(session.payloads for session in relay.sessions))
+        relay.on("rcpt", Say("550 5.1.1 no such user"))
+        await_dead(worker, broker, queue, 1)
+        assert worker.terminate() == 0
+
+    [letter] = letters(tmp_path, settings)
+    assert letter["reason"] == "recipient_refused"
+    assert letter["error"].startswith("an earlier attempt may have arrived; 127.0.0.1:")
+    assert letter["error"].endswith("550 5.1.1 no such user")
+    assert slack.posts == []
 
 
 @pytest.mark.slow

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from domain.errors import FailureReason, MalformedMessage
+from domain.ledger import Claim, RecipientState, Start
 from domain.outcome import Deferred, Outcome, Rejected, Sent
 from tests.fakes import recipients
 
@@ -59,8 +62,13 @@ def test_what_may_have_arrived_or_may_still_arrive_is_not_refused_for_good() -> 
         assert not Outcome(attempt=1, results=(result,)).is_refused_for_good
 
 
-def test_an_entry_of_the_list_is_a_refusal_for_good_only_where_nothing_was_tried_before() -> None:
-    listed = Rejected(recipient=ANN, reason=FailureReason.SUPPRESSED, error="listed")
+@pytest.mark.parametrize(
+    "reason", [FailureReason.SUPPRESSED, FailureReason.RECIPIENT_REFUSED], ids=str
+)
+def test_a_refusal_after_doubt_is_not_for_good(reason: FailureReason) -> None:
+    refused = Rejected(recipient=ANN, reason=reason, error="no")
+    claim = Claim("1", has_id=True)
+    doubt = Start(claim=claim, states={ANN.address: RecipientState.IN_DOUBT})
 
-    assert Outcome(attempt=1, results=(listed,)).is_refused_for_good
-    assert not Outcome(attempt=2, results=(listed,)).is_refused_for_good
+    assert Outcome(attempt=2, results=(refused,)).is_refused_for_good
+    assert not Outcome(attempt=2, results=(refused,), start=doubt).is_refused_for_good

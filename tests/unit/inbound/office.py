@@ -12,6 +12,7 @@ from adapters.message_format.rules import Properties
 from domain.channel_sender import ChannelSender
 from domain.content import Content
 from domain.dispatcher import Dispatcher
+from domain.errors import FailureReason, Permanent
 from domain.events import Event, MessageMalformed, NotificationDispatched
 from domain.ledger_access import LedgerAccess
 from domain.ports import RenderRequest
@@ -28,6 +29,14 @@ GOOD: dict[str, object] = {
     "template": "welcome",
     "parameters": {"name": "Ann"},
 }
+FIRST: dict[str, object] = {
+    **GOOD,
+    "id": "n-1",
+    "to": {"email": ["ann@example.com", "bob@example.com"], "slack": "#orders"},
+    "fallback": ["slack", "email"],
+}
+REFUSED = Permanent("no such channel", reason=FailureReason.RECIPIENT_REFUSED)
+LISTED = Permanent("the address is suppressed", reason=FailureReason.SUPPRESSED)
 
 
 class FakeObserver:

@@ -12,17 +12,7 @@ from adapters.inbound.contract import DeadCopy
 from adapters.message_format.message import content_key
 from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Throttled, Transient
 from tests.fakes import a_delivery, a_notification
-from tests.unit.inbound.office import Copies, Office, past
-
-TO = {"email": ["ann@example.com", "bob@example.com"], "slack": "#orders"}
-FIRST = {
-    "id": "n-1",
-    "to": TO,
-    "template": "welcome",
-    "parameters": {"name": "Ann"},
-    "fallback": ["slack", "email"],
-}
-REFUSED = Permanent("no such channel", reason=FailureReason.RECIPIENT_REFUSED)
+from tests.unit.inbound.office import FIRST, LISTED, REFUSED, Copies, Office, past
 
 
 def test_the_first_that_takes_it_is_the_last_that_is_asked() -> None:
@@ -210,9 +200,6 @@ def test_recipients_refused_for_different_reasons_are_still_one_letter() -> None
     assert [str(r) for r in past(copy).remaining or ()] == ["ann@example.com", "bob@example.com"]
 
 
-LISTED = Permanent("the address is suppressed", reason=FailureReason.SUPPRESSED)
-
-
 def test_an_entry_of_the_list_does_not_hide_what_another_channel_refuses() -> None:
     office = Office()
     office.slack.failures, office.email.failures = [LISTED], [REFUSED]
@@ -234,15 +221,3 @@ def test_where_each_channel_has_an_entry_of_the_list_no_attempt_is_spent() -> No
 
     headers = past(copy)
     assert (headers.reason, headers.attempt) == (FailureReason.SUPPRESSED, 0)
-
-
-def test_after_an_attempt_that_may_have_arrived_an_entry_of_the_list_leads_to_no_other() -> None:
-    office = Office()
-    office.slack.failures = [InDoubt("cut"), LISTED]
-    (copy,) = office.handle(FIRST)
-
-    (dead,) = office.handle(FIRST, copy.headers)
-
-    assert isinstance(dead, DeadCopy)
-    assert (past(dead).channel, past(dead).reason) == ("slack", FailureReason.SUPPRESSED)
-    assert office.email.calls == 0

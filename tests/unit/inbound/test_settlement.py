@@ -1,6 +1,9 @@
 """Outcome -> what must be stored before the message is acked."""
 
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from adapters.inbound.contract import DeadCopy, RetryCopy
 from adapters.inbound.handler import LONGEST_WAIT, settle
@@ -21,6 +24,9 @@ ARRIVED = DeliveryHeaders(
 
 def settled(*results: Result, attempt: int = 2) -> list[RetryCopy | DeadCopy]:
     return list(settle(ARRIVED, Outcome(attempt=attempt, results=results), NOON))
+
+
+DOUBTED = replace(ARRIVED, in_doubt=True)
 
 
 def later(recipient: Recipient, delay: timedelta = MINUTE, error: str = "busy") -> Deferred:
@@ -152,3 +158,23 @@ def test_a_replayed_letter_forgets_the_reason_it_died_of() -> None:
     (copy,) = settle(replayed, Outcome(attempt=1, results=(later(ANN),)), NOON)
 
     assert (past(copy).reason, past(copy).error) == (None, "busy")
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known before", "in this attempt"])
+def test_what_may_have_arrived_is_remembered_by_its_copies(*, is_known: bool) -> None:
+    doubtful = replace(later(ANN), in_doubt=not is_known)
+    outcome = Outcome(attempt=2, results=(doubtful, never(BOB, FailureReason.RECIPIENT_REFUSED)))
+
+    retry, dead = settle(DOUBTED if is_known else ARRIVED, outcome, NOON)
+
+    assert past(retry).in_doubt
+    assert past(dead).in_doubt == is_known
+    assert past(dead).error == ("an earlier attempt may have arrived; no" if is_known else "no")
+
+
+def test_a_letter_that_is_dead_because_of_doubt_says_so_once() -> None:
+    outcome = Outcome(attempt=2, results=(never(ANN, FailureReason.IN_DOUBT, "cut"),))
+
+    (dead,) = settle(DOUBTED, outcome, NOON)
+
+    assert past(dead).error == "cut"

@@ -16,6 +16,7 @@ from tests.fakes import NOON, recipients
 FRAME = 60 * 1024
 NAMES = [
     "attempt",
+    "in-doubt",
     "reason",
     "error",
     "first-seen",
@@ -37,6 +38,7 @@ times = st.datetimes(
 some_headers = st.builds(
     DeliveryHeaders,
     attempt=st.integers(0, 1_000_000),
+    in_doubt=st.booleans(),
     reason=st.none() | st.sampled_from(FailureReason),
     error=st.none() | words,
     first_seen=st.none() | times,
