@@ -105,9 +105,9 @@ class Outcome:
 
     @property
     def is_refused_for_good(self) -> bool:
-        """Whether certainly none of these recipients has got it or will get it on this channel.
-        What is in doubt, expired or out of attempts may have arrived."""
-        if self.was_in_doubt:
+        """Whether certainly none of these recipients has got it or a part of it, or will get it on
+        this channel. What is in doubt, expired or out of attempts may have arrived."""
+        if self.was_in_doubt or any(r.recipient.resume for r in self.results):
             return False
         return all(isinstance(r, Rejected) and r.reason in _REFUSALS for r in self.results)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from domain.culprits import Culprits, shares
 from domain.errors import (
     DeliveryError,
+    InDoubt,
     Permanent,
     RefusedInARow,
     Throttled,
@@ -139,7 +140,8 @@ class FaultStreak:
                 return answers
         self._row.pop(caller.id, None)
         self._row[caller.id] = self.tries, caller, any(map(_names_us, faults))
-        if self.is_over():
+        if self.is_over() or any(isinstance(error, InDoubt) for error in answers):
+            # What may have been sent is not sent again with the others: the next message decides.
             return self._put_off(lambda: caller, answers, _can_wait)
         self._is_tripped = True
         self._is_certain = any(map(_names_us, faults))

@@ -78,10 +78,11 @@ def describe(message: InboundMessage, channels: Mapping[str, str]) -> DeadLetter
     )
 
 
-def release(message: InboundMessage) -> Release:
-    """Send it again, to the recipients it is still to be sent to, as if nothing was tried."""
+def release(message: InboundMessage, *, in_doubt: bool = False) -> Release:
+    """Send it again: a fresh attempt count, to the recipients it is still to be sent to.
+    `in_doubt`: whether it may have arrived; a person who sends it again has found out."""
     headers = DeliveryHeaders.parse(message.headers)
-    fresh = replace(headers, attempt=0, in_doubt=False, reason=None, error=None)
+    fresh = replace(headers, attempt=0, in_doubt=in_doubt, reason=None, error=None)
     return Release(headers=replace(fresh, failed_at=None, due=None).to_wire())
 
 

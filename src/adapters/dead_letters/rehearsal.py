@@ -60,8 +60,9 @@ class Rehearsal:
     async def forecast(self, message: InboundMessage) -> Forecast:
         """Judge one message as it would arrive. Raises LedgerUnavailable or
         SuppressionsUnavailable."""
+        headers = replace(DeliveryHeaders.parse(message.headers), in_doubt=False)  # as `release`
         try:
-            decoded, attempts = self._read(message, DeliveryHeaders.parse(message.headers))
+            decoded, attempts = self._read(message, headers)
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
 
@@ -169,4 +170,4 @@ class TemplateReleaser:
             templates_version=self.version(),
         )
         await asyncio.sleep(0)  # rendering many dead letters must not hold up the mails
-        return release(message)
+        return release(message, in_doubt=headers.in_doubt)

@@ -56,7 +56,7 @@ class DeliveryHeaders:
         """Read what is there. Never raises: headers may come from any producer."""
         return cls(
             attempt=_attempt(headers.get(PREFIX + "attempt")),
-            in_doubt=headers.get(PREFIX + "in-doubt") is True,
+            in_doubt=headers.get(PREFIX + "in-doubt") == "true",
             reason=_reason(headers.get(PREFIX + "reason")),
             error=_text(headers.get(PREFIX + "error")),
             first_seen=_time(headers.get(PREFIX + "first-seen")),
@@ -75,6 +75,7 @@ class DeliveryHeaders:
     def to_wire(self) -> dict[str, str | int]:
         """The whole set of headers a copy carries; nothing else is ever copied."""
         optional: dict[str, str | None] = {
+            "in-doubt": "true" if self.in_doubt else None,
             "reason": self.reason,
             "error": self.error and short_text(self.error, MAX_ERROR),
             "first-seen": iso(self.first_seen) if self.first_seen else None,
@@ -89,8 +90,6 @@ class DeliveryHeaders:
         }
         wire: dict[str, str | int] = {PREFIX + "attempt": self.attempt}
         wire.update({PREFIX + name: str(value) for name, value in optional.items() if value})
-        if self.in_doubt:
-            wire[PREFIX + "in-doubt"] = True
         if self.traceparent:
             wire[TRACEPARENT] = self.traceparent
         return wire

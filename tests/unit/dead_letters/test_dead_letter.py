@@ -60,3 +60,12 @@ def test_a_release_forgets_the_failure_and_keeps_who_is_owed() -> None:
         "x-dispatcher-remaining": '["bob@example.com"]',
     }
     assert release(dead).body is None
+
+
+@pytest.mark.parametrize("in_doubt", [True, False], ids=["by itself", "by a person"])
+def test_a_release_by_a_person_ends_the_doubt(*, in_doubt: bool) -> None:
+    dead = letter(x_dispatcher_attempt=2, x_dispatcher_in_doubt="true")
+
+    headers = release(dead, in_doubt=in_doubt).headers
+
+    assert ("x-dispatcher-in-doubt" in headers) == in_doubt

@@ -2,16 +2,25 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from adapters.dead_letters.rehearsal import Forecast, Rehearsal
-from adapters.inbound.contract import DeadCopy
+from adapters.dead_letters.rehearsal import Forecast, Rehearsal, TemplateReleaser
+from adapters.inbound.contract import (
+    DeadCopy,
+    Decide,
+    Decision,
+    InboundMessage,
+    Release,
+    ignored,
+)
 from domain.errors import DeliveryError, FailureReason, Permanent
 from domain.suppressions import Suppression, SuppressionAccess
 from tests.fakes import NOON, FakeSuppressions
-from tests.unit.inbound.office import GOOD, Copies, Office, past, seen
+from tests.unit.inbound.office import FIRST, GOOD, Copies, Office, past, seen
 
 INVALID = Permanent("ann is no address", reason=FailureReason.RECIPIENT_INVALID)
 FAULTS: dict[str, tuple[dict[str, object], dict[str, DeliveryError], str]] = {
@@ -25,15 +34,40 @@ FAULTS: dict[str, tuple[dict[str, object], dict[str, DeliveryError], str]] = {
 }
 
 
-def forecast(
-    office: Office, body: dict[str, object], headers: dict[str, object] | None = None
-) -> Forecast:
-    rehearsal = Rehearsal(
+class Shelf:
+    """One dead letter, and what is decided about it."""
+
+    def __init__(self, letter: InboundMessage) -> None:
+        self.letter = letter
+        self.decision: Decision | None = None
+        self.is_seen = asyncio.Event()
+
+    async def count(self, queue: str) -> int:
+        return 1
+
+    async def visit(
+        self, queue: str, decide: Decide, done: Callable[[InboundMessage], None] = ignored
+    ) -> int:
+        self.decision = await decide(self.letter)
+        self.is_seen.set()
+        return 1
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def rehearsal(office: Office) -> Rehearsal:
+    return Rehearsal(
         dispatcher=office.handler.dispatcher,
         channels=office.handler.channels,
         rules=office.handler.rules,
     )
-    return asyncio.run(rehearsal.forecast(office.message(body, headers)))
+
+
+def forecast(
+    office: Office, body: dict[str, object], headers: dict[str, object] | None = None
+) -> Forecast:
+    return asyncio.run(rehearsal(office).forecast(office.message(body, headers)))
 
 
 def reasons(settlement: Copies) -> list[str]:
@@ -107,6 +141,32 @@ def test_field_8_9_a_fallback_fails_only_where_each_channel_refuses() -> None:
     office.slack.invalid["#ann"] = INVALID
     fault = forecast(office, body).fault or ""
     assert fault.startswith("recipient_invalid: email: ann is no address; slack: ")
+
+
+def test_a_retry_after_doubt_goes_on_to_the_next_channel() -> None:
+    office = Office()
+    office.slack.invalid["#orders"] = INVALID
+
+    assert forecast(office, FIRST, {"x-dispatcher-in-doubt": "true"}) == Forecast(sent=2)
+
+
+def test_a_release_because_of_a_template_keeps_the_doubt() -> None:
+    office = Office()
+    headers = {"x-dispatcher-reason": "template_missing", "x-dispatcher-in-doubt": "true"}
+    shelf = Shelf(replace(office.message(GOOD, headers), queue="letters"))
+
+    async def main() -> None:
+        releaser = TemplateReleaser(
+            dead_letters=shelf, rehearsal=rehearsal(office), queues=["letters"], version=str
+        )
+        releaser.templates_changed()
+        running = asyncio.create_task(releaser.run())
+        await shelf.is_seen.wait()
+        running.cancel()
+
+    asyncio.run(main())
+    assert isinstance(shelf.decision, Release)
+    assert shelf.decision.headers["x-dispatcher-in-doubt"] == "true"
 
 
 def test_field_8_9_each_of_several_channels_is_judged() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import (
     DeliveryError,
+    InDoubt,
     RefusedInARow,
     Throttled,
     Transient,
@@ -208,6 +209,18 @@ def test_an_answer_of_another_kind_is_no_sign_that_all_is_as_usual() -> None:
 
     with pytest.raises(Unavailable, match="451 busy"):
         relay.answer("e", BUSY)
+
+
+def test_what_may_have_been_sent_is_not_sent_again_because_others_were_refused() -> None:
+    relay, cut = Relay(), InDoubt("cut")
+    relay.row(SENDER, *"abcd")
+
+    doubted, waits = relay.answer("e", cut, SENDER)
+
+    assert doubted is cut
+    assert isinstance(waits, Throttled)
+    with pytest.raises(RefusedInARow):
+        relay.answer("f", SENDER)
 
 
 def test_a_list_in_which_nothing_changes_is_returned_itself() -> None:

@@ -7,7 +7,7 @@ import pytest
 from adapters.dead_letters.dead_letter import release
 from adapters.inbound.contract import DeadCopy
 from adapters.message_format.message import content_key
-from domain.errors import DeliveryError, FailureReason, InDoubt, Transient
+from domain.errors import DeliveryError, FailureReason, InDoubt, Permanent, Transient
 from tests.fakes import a_delivery, a_notification
 from tests.unit.inbound.office import FIRST, LISTED, REFUSED, Copies, Office, past
 
@@ -62,6 +62,18 @@ def test_the_next_is_not_asked_where_an_earlier_attempt_reached_another_recipien
     assert (past(dead).channel, past(dead).error) == ("email", "no such channel")
     assert office.email.addresses == ["ann@example.com"]
     assert office.slack.calls == 0
+
+
+def test_the_next_is_not_asked_where_a_part_has_arrived() -> None:
+    office = Office()
+    half = Permanent("no such file", reason=FailureReason.CONTENT_REFUSED)
+    half.resume = "1:ab"
+    office.slack.failures = [half]
+
+    (dead,) = office.handle(FIRST)
+
+    assert (past(dead).channel, past(dead).error) == ("slack", "no such file")
+    assert office.email.calls == 0
 
 
 def test_released_after_doubt_it_begins_anew_and_goes_on() -> None:
