@@ -17,7 +17,7 @@ from domain.events import LEDGER, SUPPRESSIONS
 from domain.ledger import ClaimLost, RecipientState, Start
 from domain.ledger_access import LedgerAccess, SendRecord
 from domain.notification import Notification, Recipient
-from domain.outcome import Outcome, Rejected, Result, Sent
+from domain.outcome import Outcome, Rejected, Result, Sent, doubted
 from domain.ports import Answers, Clock, RenderRequest, TemplateRenderer
 from domain.retry_policy import RetryPolicy, result_of_state
 
@@ -85,7 +85,7 @@ class Dispatcher:
                 await self.ledger.abandon(record.claim, error, is_sending=record.is_sending)
                 raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
-            await self.ledger.finish(start.claim, sent)  # 4: write it down
+            await self.ledger.finish(start.claim, sent, doubted(results))  # 4: write it down
             attempt, made, ids = delivery.attempts_made + 1, tuple(results), record.message_ids
             return Outcome(attempt=attempt, results=made, start=start, message_ids=ids)
 

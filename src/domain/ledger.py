@@ -109,12 +109,16 @@ class DeliveryLedger(Protocol):
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         """Write down, durably, that these have got it, while others of the start go on."""
 
-    def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
-        """End the start: write down, durably, that these were sent, and forget the others. To be
-        called before the message is acked."""
+    def finish(
+        self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()
+    ) -> Awaitable[None]:
+        """End the start: write down, durably, that these were sent, and forget the others. Who is
+        `in_doubt` stays IN_DOUBT until `acked`, should the message be delivered again before what
+        is said of it is stored. To be called before the message is acked."""
 
     async def acked(self, claim: Claim) -> None:
-        """Forget the rows of a message without an id, just before it is acked."""
+        """Forget the rows of a message without an id, and those that `finish` left in doubt, just
+        before the message is acked."""
 
     async def session_ended(self, session: str) -> None:
         """Write down that what this session did not ack will be delivered again."""

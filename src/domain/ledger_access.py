@@ -63,9 +63,11 @@ class LedgerAccess:
                 return start
             await self._clock.sleep(RETRY_AFTER)
 
-    def finish(self, claim: Claim, sent: Sequence[str] = ()) -> Awaitable[None]:
-        """Write down that the start has ended, and to which recipients it was sent."""
-        return self._insist(partial(self.ledger.finish, claim, sent))
+    def finish(
+        self, claim: Claim, sent: Sequence[str] = (), in_doubt: Sequence[str] = ()
+    ) -> Awaitable[None]:
+        """Write down that the start has ended, to whom it was sent, and who may have it."""
+        return self._insist(partial(self.ledger.finish, claim, sent, in_doubt))
 
     async def abandon(self, claim: Claim, error: BaseException, *, is_sending: bool) -> None:
         """End a start that `error` has ended. If we are stopping and nothing is on its way, the

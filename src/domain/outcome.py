@@ -65,6 +65,16 @@ _REFUSALS = frozenset(
 Result = Sent | Deferred | Rejected
 
 
+def doubted(results: Iterable[Result]) -> list[str]:
+    """The addresses of those who may have got it although it was not accepted."""
+    return [
+        r.recipient.address
+        for r in results
+        if (isinstance(r, Deferred) and r.in_doubt)
+        or (isinstance(r, Rejected) and r.reason is FailureReason.IN_DOUBT)
+    ]
+
+
 @value_object(kw_only=True)
 class Outcome:
     """One result for each recipient of the attempt; `attempt` is its number (first: 1). `start`:
@@ -77,8 +87,10 @@ class Outcome:
     message_ids: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def claim(self) -> Claim | None:
-        return self.start.claim if self.start else None
+    def kept_claim(self) -> Claim | None:
+        """The claim of which the ledger keeps rows until the message is acked; None: of none."""
+        claim = self.start.claim if self.start else None
+        return None if claim and claim.has_id and not doubted(self.results) else claim
 
     @property
     def was_in_doubt(self) -> bool:

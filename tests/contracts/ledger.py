@@ -104,6 +104,57 @@ class LedgerContract:
 
         run(scenario)
 
+    @pytest.mark.parametrize("delivery", [BOTH, changed(NO_ID, recipients=(ANN, BOB))])
+    def test_a_doubt_lasts_until_the_ack(self, run: Run, delivery: Delivery) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, other = storage.process(), storage.process()
+            start = await first.start(delivery)
+            await first.sending(start.claim, [ANN, BOB])
+            await first.finish(start.claim, [BOB], [ANN])
+            await first.finish(start.claim, [BOB], [ANN])
+            await first.session_ended(delivery.session)
+            lost = again(delivery)
+            assert await other.peek(lost) == {ANN: IN_DOUBT, BOB: SENT}
+            for session, process in enumerate([first, other] * 3):
+                start = await process.start(again(lost, f"again-{session}"))
+                assert start.states == {ANN: IN_DOUBT, BOB: SENT}
+                await process.finish(start.claim, [], [ANN])
+                await process.session_ended(f"again-{session}")
+
+            start = await first.start(again(lost, "last"))
+            await first.finish(start.claim, [], [ANN])
+            await first.acked(start.claim)
+            assert (await first.peek(lost))[ANN] is CLEAR
+
+        run(scenario)
+
+    def test_an_ack_leaves_what_another_start_has_taken_over(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            first, other = storage.process(), storage.process()
+            start = await first.start(ID)
+            await first.sending(start.claim, [ANN])
+            await first.finish(start.claim, [], [ANN])
+            assert await state_of(other, again(ID)) is IN_DOUBT
+
+            await first.acked(start.claim)
+
+            assert await state_of(first, again(ID)) is BUSY
+
+        run(scenario)
+
+    def test_an_ack_leaves_what_was_sent_with_an_id(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            ledger = storage.process()
+            start = await ledger.start(BOTH)
+            await ledger.sending(start.claim, [ANN, BOB])
+            await ledger.finish(start.claim, [BOB], [ANN])
+
+            await ledger.acked(start.claim)
+
+            assert (await ledger.start(BOTH)).states == {ANN: CLEAR, BOB: SENT}
+
+        run(scenario)
+
     def test_another_body_under_the_same_id_is_a_conflict_for_everybody(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             ledger = storage.process()

@@ -36,6 +36,7 @@ DELIVERIES = st.builds(
 )
 SOME = st.sampled_from([(), (ANN,), (BOB,), (ANN, BOB)])
 PICK = st.integers(0, 1000)
+NOBODY = -1
 
 
 @dataclass(eq=False)
@@ -57,7 +58,7 @@ class Model:
 
     def __init__(self) -> None:
         self.rows: list[Known] = []
-        self.dead: set[int] = set()
+        self.dead = {NOBODY}
         self.ended: set[str] = set()
 
     def start(
@@ -145,16 +146,23 @@ class Model:
         for row in self.of(claim):
             row.is_sent = row.is_sent or row.to in recipients
 
-    def finish(self, claim: int, recipients: tuple[str, ...]) -> None:
+    def finish(
+        self, claim: int, recipients: tuple[str, ...], in_doubt: tuple[str, ...] = ()
+    ) -> None:
         self.sent(claim, recipients)
         mine = self.of(claim)
-        self.rows = [row for row in self.rows if row not in mine or row.is_sent]
+        doubted = [row for row in mine if row.to in in_doubt and not row.is_sent]
+        self.rows = [r for r in self.rows if r not in mine or r.is_sent or r in doubted]
+        for row in doubted:
+            row.process, row.is_doubtful, row.takeovers = NOBODY, True, 0
         for row in mine:
-            if row.delivery.has_id:
+            if row.delivery.has_id and row not in doubted:
                 row.claim = -1
 
     def acked(self, claim: int) -> None:
-        gone = [r for r in self.of(claim) if not r.delivery.has_id and r.session not in self.ended]
+        mine = self.of(claim)
+        gone = [r for r in mine if r.delivery.has_id and r.process == NOBODY]
+        gone += [r for r in mine if not r.delivery.has_id and r.session not in self.ended]
         self.rows = [row for row in self.rows if row not in gone]
 
 
@@ -220,12 +228,20 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.runner.run(may_send(ledger, name, recipients)) == expected
 
     @precondition(lambda self: self.claims)
-    @rule(pick=PICK, recipients=SOME, is_last=st.booleans())
-    def ends(self, pick: int, recipients: tuple[str, ...], is_last: bool) -> None:
+    @rule(pick=PICK, recipients=SOME)
+    def sent(self, pick: int, recipients: tuple[str, ...]) -> None:
         claim = self.claims[pick % len(self.claims)]
-        (self.model.finish if is_last else self.model.sent)(claim, recipients)
+        self.model.sent(claim, recipients)
         for ledger, name in self.held(claim):
-            self.runner.run(_end(ledger, name, recipients, is_last=is_last))
+            self.runner.run(ledger.sent(name, recipients))
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=PICK, recipients=SOME, in_doubt=SOME)
+    def ends(self, pick: int, recipients: tuple[str, ...], in_doubt: tuple[str, ...]) -> None:
+        claim = self.claims[pick % len(self.claims)]
+        self.model.finish(claim, recipients, in_doubt)
+        for ledger, name in self.held(claim):
+            self.runner.run(_end(ledger, name, recipients, in_doubt))
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICK)
@@ -259,6 +275,6 @@ async def may_send(ledger: DeliveryLedger, claim: Claim, recipients: tuple[str, 
 
 
 async def _end(
-    ledger: DeliveryLedger, claim: Claim, recipients: tuple[str, ...], *, is_last: bool
+    ledger: DeliveryLedger, claim: Claim, recipients: tuple[str, ...], in_doubt: tuple[str, ...]
 ) -> None:
-    await (ledger.finish if is_last else ledger.sent)(claim, recipients)
+    await ledger.finish(claim, recipients, in_doubt)

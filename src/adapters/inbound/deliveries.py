@@ -36,7 +36,7 @@ async def dispatch_several(
             outcome = await dispatcher.dispatch(delivery, start)
         except Exception as error:  # noqa: BLE001 - a fault of ours
             outcome = after_fault(dispatcher, delivery, error)
-        claims.append(outcome.claim)
+        claims.append(outcome.kept_claim)
         if is_fallback and _goes_on(delivery, outcome):
             why = refusal(delivery, outcome)
             log.info("channel refused for good", id=delivery.notification.id, error=why)

@@ -77,7 +77,7 @@ class MessageHandler:
             outcome = await self.dispatcher.dispatch(delivery)
         except Exception as error:  # noqa: BLE001 - a fault of ours
             outcome = after_fault(self.dispatcher, delivery, error)
-        return self._settle(message, decoded, [(attempts[0], outcome)], [outcome.claim])
+        return self._settle(message, decoded, [(attempts[0], outcome)], [outcome.kept_claim])
 
     def _decode(
         self, message: InboundMessage, arrived: DeliveryHeaders
@@ -133,7 +133,7 @@ class MessageHandler:
             if any(not isinstance(result, Sent) for result in outcome.results):
                 priority = self._priority(notification)
                 copies += settle(attempt.headers, outcome, self.clock.now(), priority)
-        return Settlement(copies, [claim for claim in claims if claim and not claim.has_id])
+        return Settlement(copies, [claim for claim in claims if claim is not None])
 
     def _priority(self, notification: Notification) -> int | None:
         if notification.priority is not None:

@@ -89,10 +89,10 @@ class TimedLedger:
         finally:
             self._observe["sent"](perf_counter() - began)
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+    async def finish(self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()) -> None:
         began = perf_counter()
         try:
-            await self._ledger.finish(claim, sent)
+            await self._ledger.finish(claim, sent, in_doubt)
         finally:
             self._observe["finish"](perf_counter() - began)
 

@@ -98,13 +98,13 @@ class RedisLedger:
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         await self._run(scripts.SENT, claim.name, *map(_digest, recipients))
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+    async def finish(self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()) -> None:
         kept = "" if claim.has_id else claim.name
-        await self._run(scripts.FINISH, claim.name, kept, *map(_digest, sent))
+        who = map(_digest, (*sent, *in_doubt))
+        await self._run(scripts.FINISH, claim.name, kept, len(sent), *who)
 
     async def acked(self, claim: Claim) -> None:
-        if not claim.has_id:
-            await self._run(scripts.ACKED, claim.name)
+        await self._run(scripts.ACKED, claim.name)
 
     async def session_ended(self, session: str) -> None:
         await self._run(scripts.END_SESSION, _digest(session))

@@ -116,11 +116,16 @@ end
 FINISH: Final = (
     WRITING
     + """
-local claim, got = ARGV[5], {}
-for i = 7, #ARGV do got[ARGV[i]] = true end
+local claim, got, doubted = ARGV[5], {}, {}
+for i = 8, #ARGV do
+    if i < 8 + tonumber(ARGV[7]) then got[ARGV[i]] = true else doubted[ARGV[i]] = true end
+end
 for _, row in ipairs(claimed(claim)) do
     if got[row.recipient] or row.state == 2 then
         row.state, row.claim = 2, ARGV[6]
+        write(key_of(claim), row)
+    elseif doubted[row.recipient] then
+        row.state, row.takeovers, row.owner = 1, 0, ''
         write(key_of(claim), row)
     else
         forget(key_of(claim), row)
@@ -129,14 +134,17 @@ end
 end_recovered(claim)
 """
 )
-"""Arguments: claim, the claim that they keep, recipients who got it."""
+"""Arguments: claim, the claim that they keep, how many got it, these, and those in doubt."""
 
 ACKED: Final = (
     WRITING
     + """
+local has_id = string.sub(ARGV[5], 1, 1) == 'i'
 for _, row in ipairs(claimed(ARGV[5])) do
-    if not exists('e:' .. row.session) then forget(key_of(ARGV[5]), row) end
+    if has_id and row.owner == '' or not has_id and not exists('e:' .. row.session) then
+        forget(key_of(ARGV[5]), row)
+    end
 end
 """
 )
-"""Argument: claim."""
+"""Argument: claim. With an id only those in doubt are forgotten."""

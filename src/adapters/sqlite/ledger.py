@@ -98,12 +98,13 @@ class SqliteLedger:
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
         await self._soon(rows.sent, claim, rows.digests_of(recipients))
 
-    def finish(self, claim: Claim, sent: Sequence[str]) -> Awaitable[None]:
-        return self._soon(rows.finish, claim, rows.digests_of(sent))
+    def finish(
+        self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()
+    ) -> Awaitable[None]:
+        return self._soon(rows.finish, claim, rows.digests_of(sent), rows.digests_of(in_doubt))
 
     async def acked(self, claim: Claim) -> None:
-        if not claim.has_id:
-            await self._soon(rows.acked, claim)
+        await self._soon(rows.acked, claim)
 
     async def session_ended(self, session: str) -> None:
         await self._soon(rows.end_session, session, int(self._clock.now().timestamp()))

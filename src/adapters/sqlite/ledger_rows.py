@@ -45,6 +45,7 @@ _SEND_ONE: Final = (
 _FINISH_ONE: Final = (
     "UPDATE delivery SET state = 2, claim = ? WHERE id = ? AND claim = ? AND recipient = ?"
 )
+_DOUBT: Final = "UPDATE delivery SET state = 1, takeovers = 0, owner = ? WHERE id = ?"
 _RECOVERED: Final = (
     "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
     " AND state < 2 LIMIT 1"
@@ -89,8 +90,11 @@ def sending(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) ->
     return None
 
 
-def finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> None:
-    """These have got it too; who has not is forgotten. With an id the claim is done with."""
+def finish(
+    c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes], in_doubt: Sequence[bytes]
+) -> None:
+    """These have got it too; who has not and is not in doubt is forgotten. With an id the claim is
+    done with, unless there is a doubt."""
     number, row = claim_numbers(claim)
     kept = None if claim.has_id else number
     one = (kept, row, number, *recipients)
@@ -100,6 +104,8 @@ def finish(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> 
     for id_, recipient, was_sent in c.execute(_CLAIMED, (number,)).fetchall():
         if was_sent or recipient in got:
             c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
+        elif recipient in in_doubt:  # whoever starts it next need not wait for us
+            c.execute(_DOUBT, (_NO_OWNER, id_))
         else:
             c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
 
@@ -114,11 +120,12 @@ def sent(c: sqlite3.Connection, claim: Claim, recipients: Sequence[bytes]) -> No
 
 
 def acked(c: sqlite3.Connection, claim: Claim) -> None:
-    """Forget the claim's rows, unless their session has ended: then no ack can come through it."""
+    """Forget the claim's rows, unless their session has ended: then no ack can come through it.
+    With an id: only those in doubt."""
     c.execute(
-        "DELETE FROM delivery WHERE claim = ?"
-        " AND session NOT IN (SELECT session FROM ended_session)",
-        (claim_numbers(claim)[0],),
+        "DELETE FROM delivery WHERE claim = ? AND CASE WHEN session IS NULL THEN owner = ?"
+        " ELSE session NOT IN (SELECT session FROM ended_session) END",
+        (claim_numbers(claim)[0], _NO_OWNER),
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.faults.scene import Scene
 from tests.support.orders import an_order, shop_settings
 from tests.support.rabbit import Broker, Peer
-from tests.support.smtp_script import Call
+from tests.support.smtp_script import Call, CutAfter
 from tests.support.smtp_server import SmtpServer
 from tests.support.tcp_proxy import tcp_proxy
 from tests.support.worker import running, wait_until
@@ -61,3 +62,18 @@ def test_fault_7_a_cut_between_the_reply_and_the_ack_never_sends_twice(
     wanted = Counter(json.loads(message)["to"] for message in _messages(600))
     print(f"{CUTS} cuts, {sum(sent.values()) - sum(wanted.values())} duplicates")
     assert sent == wanted
+
+
+def test_what_is_held_in_doubt_is_not_sent_again_where_the_broker_was_lost_too(
+    scene: Scene,
+) -> None:
+    scene.settings |= {"in_doubt": "hold"}
+    scene.server.on("payload", CutAfter(100, before=scene.proxy.cut), times=5)
+    scene.publish_orders(20)
+
+    scene.finish(dead=5)
+
+    account = scene.account()
+    assert set(account.dead.values()) == {"in_doubt"}
+    assert (len(account.sent), account.duplicates) == (15, 0)
+    assert account.sent.keys().isdisjoint(account.dead)

@@ -78,6 +78,11 @@ class House:
     def deliver(self, delivery: Delivery) -> Outcome:
         return asyncio.run(self.dispatcher.dispatch(delivery))
 
+    def acked(self, outcome: Outcome) -> None:
+        """The message that had this outcome is about to be acked."""
+        if outcome.kept_claim is not None:
+            asyncio.run(self.ledger.acked(outcome.kept_claim))
+
     def fail(self, error: DeliveryError, **changes: Any) -> Outcome:
         """Dispatch to two people, with this answer of the provider."""
         self.notifier.failures = [error]

@@ -34,9 +34,9 @@ class FailingLedger(MemoryLedger):
         self._fail("sending")
         await super().sending(claim, recipients)
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+    async def finish(self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()) -> None:
         self._fail("finish")
-        await super().finish(claim, sent)
+        await super().finish(claim, sent, in_doubt)
 
 
 class HangingNotifier(FakeNotifier):

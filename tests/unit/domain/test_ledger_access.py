@@ -56,7 +56,7 @@ class Recording(MemoryLedger):
         self.error = error
         self.calls: list[tuple[str, Claim, tuple[str, ...]]] = []
 
-    async def finish(self, claim: Claim, sent: Sequence[str]) -> None:
+    async def finish(self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()) -> None:
         self.calls.append(("finish", claim, tuple(sent)))
         self._fail()
 

@@ -1,6 +1,7 @@
 """A fallback goes to no other channel where the message may have arrived on the one before."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -97,4 +98,20 @@ def test_after_an_attempt_that_may_have_arrived_an_entry_of_the_list_leads_to_no
 
     assert isinstance(dead, DeadCopy)
     assert (past(dead).channel, past(dead).reason) == ("slack", FailureReason.SUPPRESSED)
+    assert office.email.calls == 0
+
+
+def test_the_next_is_not_asked_where_the_copy_was_not_stored_and_the_message_came_again() -> None:
+    office = Office()
+    office.slack.failures = [InDoubt("cut"), REFUSED]
+    message = office.message(FIRST)
+
+    async def main() -> Copies:
+        await office.handler.handle(message)
+        return (await office.handler.handle(replace(message, redelivered=True))).copies
+
+    (dead,) = asyncio.run(main())
+
+    assert isinstance(dead, DeadCopy)
+    assert past(dead).error == "an earlier attempt may have arrived; no such channel"
     assert office.email.calls == 0
