@@ -82,10 +82,10 @@ class Dispatcher:
                 start = None
                 continue
             except (Exception, asyncio.CancelledError) as error:
-                await self.ledger.abandon(record.claim, error, is_sending=record.is_sending)
+                await self.ledger.abandon(start, error, is_sending=record.is_sending)
                 raise
             sent = [r.recipient.address for r in results if isinstance(r, Sent) and not r.earlier]
-            await self.ledger.finish(start.claim, sent, doubted(results))  # 4: write it down
+            await self.ledger.finish(start.claim, sent, doubted(results, start.states))  # 4: record
             attempt, made, ids = delivery.attempts_made + 1, tuple(results), record.message_ids
             return Outcome(attempt=attempt, results=made, start=start, message_ids=ids)
 
@@ -101,7 +101,7 @@ class Dispatcher:
         try:
             await self.ledger.finish(start.claim)
         except asyncio.CancelledError as error:
-            await self.ledger.abandon(start.claim, error, is_sending=False)
+            await self.ledger.abandon(start, error, is_sending=False)
             raise
         return None
 
@@ -162,7 +162,7 @@ class Dispatcher:
             return await self.suppressions.ask(delivery) if self.suppressions else None
         except (Exception, asyncio.CancelledError) as error:
             if start is not None:
-                await self.ledger.abandon(start.claim, error, is_sending=False)
+                await self.ledger.abandon(start, error, is_sending=False)
             raise
 
     def _plan(

@@ -21,6 +21,7 @@ RETRY_AFTER: Final = 0.1
 
 # Takeovers that ended unfinished; the start before them makes it three processes.
 _POISON_AFTER: Final = 2
+LEFT_IN_DOUBT: Final = -1
 
 
 class LedgerUnavailable(DispatcherError):
@@ -49,7 +50,8 @@ class RecipientState(StrEnum):
     SENT = "sent"
     """Sent already, when the same delivery came before: do not send."""
     IN_DOUBT = "in_doubt"
-    """A process died with the payload on its way. Written down as started, by this claim."""
+    """A process died with the payload on its way, or lost the answer. Written down as started, by
+    this claim."""
     BUSY = "busy"
     """A process that is alive is sending it at this moment: wait and ask again."""
     CONFLICT = "conflict"
@@ -140,8 +142,9 @@ class RowState(IntEnum):
 class Row:
     """A row of the delivery's channel and key; `id` grows with every row.
 
-    `fingerprint_fits`: it was written for the body that the delivery has. `session_ended` is also
-    true where its process does not live. `is_own`: its process is the one that asks.
+    `fingerprint_fits`: it was written for the body that the delivery has. `takeovers`: from dead
+    processes; LEFT_IN_DOUBT where its start has ended so. `session_ended` is also true where its
+    process does not live. `is_own`: its process is the one that asks.
     """
 
     id: int
@@ -153,15 +156,19 @@ class Row:
     session_ended: bool
     is_own: bool
 
+    @property
+    def is_left_in_doubt(self) -> bool:
+        return self.takeovers == LEFT_IN_DOUBT
+
 
 @value_object(kw_only=True)
 class Verdict:
     """What to answer, and what to do in the same transaction.
 
     `taken`: rows that this process takes over. Each counts one more takeover and keeps its state,
-    so a doubt is not lost. `used`: sent rows without an id that from now on belong to this
-    delivery. They get its claim, process and session: its ack removes them, and if it is lost they
-    can be used again. `fresh` recipients have no row yet.
+    so a doubt is not lost. `used`: sent rows without an id, and those left in doubt, that from now
+    on belong to this delivery. They get its claim, process and session: its ack removes them, and
+    if it is lost they can be used again. `fresh` recipients have no row yet.
     """
 
     states: Mapping[str, RecipientState]
@@ -185,19 +192,20 @@ def judge(delivery: Delivery, rows: Iterable[Row], *, has_recovered: bool) -> Ve
     states = {r: _state(row, has_id=delivery.has_id) for r, row in found.items()}
     there = [row for row in found.values() if row is not None]
     left = [row for row in there if row.state is not RowState.SENT]
+    crashed = [row for row in left if not row.is_left_in_doubt]
     if RecipientState.BUSY in states.values():
         return Verdict(states=_all_but_sent(states, RecipientState.BUSY, is_kept=delivery.has_id))
     used = () if delivery.has_id else tuple(row.id for row in there if row.state is RowState.SENT)
     if RecipientState.POISON in states.values():
         poison = _all_but_sent(states, RecipientState.POISON, is_kept=True)
         return Verdict(states=poison, used=used, forgotten=tuple(row.id for row in left))
-    if left and has_recovered:
+    if crashed and has_recovered:
         return Verdict(states=_all_but_sent(states, RecipientState.BUSY, is_kept=delivery.has_id))
     return Verdict(
         states=states,
         fresh=tuple(recipient for recipient, row in found.items() if row is None),
-        taken=tuple(row.id for row in left),
-        used=used,
+        taken=tuple(row.id for row in crashed),
+        used=(*used, *(row.id for row in left if row.is_left_in_doubt)),
     )
 
 
@@ -223,7 +231,7 @@ def _state(row: Row | None, *, has_id: bool) -> RecipientState:
         return RecipientState.BUSY
     if row.state is RowState.SENT:
         return RecipientState.SENT
-    if row.process_lives:
+    if row.process_lives and not row.is_left_in_doubt:
         return RecipientState.BUSY
     if row.takeovers >= _POISON_AFTER:
         return RecipientState.POISON

@@ -69,14 +69,18 @@ class LedgerAccess:
         """Write down that the start has ended, to whom it was sent, and who may have it."""
         return self._insist(partial(self.ledger.finish, claim, sent, in_doubt))
 
-    async def abandon(self, claim: Claim, error: BaseException, *, is_sending: bool) -> None:
-        """End a start that `error` has ended. If we are stopping and nothing is on its way, the
-        next process must not take it for a crash; this does not wait for the ledger."""
+    async def abandon(self, start: Start, error: BaseException, *, is_sending: bool) -> None:
+        """End a start that `error` has ended; who was in doubt stays so. If we are stopping and
+        nothing is on its way, the next process must not take it for a crash; this does not wait for
+        the ledger."""
+        claim = start.claim
+        in_doubt = [to for to, state in start.states.items() if state is RecipientState.IN_DOUBT]
         if not isinstance(error, asyncio.CancelledError):
-            await self.finish(claim)  # left as started it would be busy while this process lives
+            # Left as started it would be busy while this process lives.
+            await self.finish(claim, (), in_doubt)
         elif not is_sending:
             with suppress(LedgerUnavailable):
-                await _translated(partial(self.ledger.finish, claim, ()))
+                await _translated(partial(self.ledger.finish, claim, (), in_doubt))
 
     def acked(self, claim: Claim) -> Awaitable[None]:
         """Forget what is only needed until the message is acked."""

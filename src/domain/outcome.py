@@ -39,12 +39,13 @@ class Deferred:
 @value_object(kw_only=True)
 class Rejected:
     """The message is not sent to this recipient; `reason` and `error` say why and what to do.
-    `attempt_spent`: whether this was a try at all."""
+    `attempt_spent`: whether this was a try at all. `in_doubt`: whether it may have arrived."""
 
     recipient: Recipient
     reason: FailureReason
     error: str
     attempt_spent: bool = True
+    in_doubt: bool = False
 
 
 _REFUSALS = frozenset(
@@ -65,13 +66,14 @@ _REFUSALS = frozenset(
 Result = Sent | Deferred | Rejected
 
 
-def doubted(results: Iterable[Result]) -> list[str]:
-    """The addresses of those who may have got it although it was not accepted."""
+def doubted(results: Iterable[Result], states: Mapping[str, RecipientState]) -> list[str]:
+    """The addresses of those who may have got it although it was not accepted, in this attempt or
+    by what the ledger said of them at its start."""
     return [
         r.recipient.address
         for r in results
-        if (isinstance(r, Deferred) and r.in_doubt)
-        or (isinstance(r, Rejected) and r.reason is FailureReason.IN_DOUBT)
+        if not isinstance(r, Sent)
+        and (r.in_doubt or states[r.recipient.address] is RecipientState.IN_DOUBT)
     ]
 
 
@@ -89,8 +91,10 @@ class Outcome:
     @property
     def kept_claim(self) -> Claim | None:
         """The claim of which the ledger keeps rows until the message is acked; None: of none."""
-        claim = self.start.claim if self.start else None
-        return None if claim and claim.has_id and not doubted(self.results) else claim
+        if self.start is None:
+            return None
+        claim, states = self.start.claim, self.start.states
+        return claim if not claim.has_id or doubted(self.results, states) else None
 
     @property
     def was_in_doubt(self) -> bool:

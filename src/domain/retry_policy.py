@@ -60,8 +60,8 @@ class RetryPolicy:
                 )
             case InDoubt() if in_doubt is InDoubtPolicy.HOLD:
                 return _held(recipient, text)
-            case InDoubt() if isinstance(again := self.after(attempt, recipient, text), Deferred):
-                return replace(again, in_doubt=True)
+            case InDoubt():
+                return replace(self.after(attempt, recipient, text), in_doubt=True)
         return self.after(attempt, recipient, text, error if isinstance(error, Transient) else None)
 
     def after(
@@ -103,10 +103,12 @@ def result_of_state(
         reason, error = _NEVER_SENT[state]
         return Rejected(recipient=recipient, reason=reason, error=error)
     if state is RecipientState.IN_DOUBT and in_doubt is InDoubtPolicy.HOLD:
-        return _held(recipient, "the worker died while sending; whether it arrived cannot be known")
+        error = "its worker died while it was sent, or the answer was lost: it may have arrived"
+        return _held(recipient, error)
     return None
 
 
 def _held(recipient: Recipient, error: str) -> Rejected:
     """A recipient that may have the message is not sent to again."""
-    return Rejected(recipient=recipient, reason=FailureReason.IN_DOUBT, error=error)
+    reason = FailureReason.IN_DOUBT
+    return Rejected(recipient=recipient, reason=reason, error=error, in_doubt=True)

@@ -118,6 +118,7 @@ class LedgerContract:
             for session, process in enumerate([first, other] * 3):
                 start = await process.start(again(lost, f"again-{session}"))
                 assert start.states == {ANN: IN_DOUBT, BOB: SENT}
+                assert not start.is_recovered  # nothing has died
                 await process.finish(start.claim, [], [ANN])
                 await process.session_ended(f"again-{session}")
 

@@ -48,6 +48,22 @@ class EqualMessagesContract:
 
         run(scenario)
 
+    def test_a_doubt_stands_for_no_equal_message_while_its_session_lives(self, run: Run) -> None:
+        async def scenario(storage: Storage) -> None:
+            ledger = storage.process()
+            await deliver(ledger, changed(NO_ID, session="s-0"))
+            await ledger.session_ended("s-0")
+            start = await ledger.start(NO_ID)
+            await ledger.sending(start.claim, [ANN])
+            await ledger.finish(start.claim, [], [ANN])
+
+            assert await state_of(ledger, again(NO_ID)) is SENT
+            assert await state_of(ledger, again(NO_ID)) is CLEAR
+            await ledger.session_ended(NO_ID.session)
+            assert await state_of(ledger, again(NO_ID)) is IN_DOUBT
+
+        run(scenario)
+
     def test_a_redelivery_that_is_lost_again_is_still_known(self, run: Run) -> None:
         async def scenario(storage: Storage) -> None:
             await deliver(storage.process(), NO_ID)

@@ -36,7 +36,6 @@ DELIVERIES = st.builds(
 )
 SOME = st.sampled_from([(), (ANN,), (BOB,), (ANN, BOB)])
 PICK = st.integers(0, 1000)
-NOBODY = -1
 
 
 @dataclass(eq=False)
@@ -50,6 +49,7 @@ class Known:
     session: str
     is_sent: bool = False
     is_doubtful: bool = False
+    is_left: bool = False
     takeovers: int = 0
 
 
@@ -58,7 +58,7 @@ class Model:
 
     def __init__(self) -> None:
         self.rows: list[Known] = []
-        self.dead = {NOBODY}
+        self.dead: set[int] = set()
         self.ended: set[str] = set()
 
     def start(
@@ -78,9 +78,10 @@ class Model:
             for to in delivery.addresses
         }
         found = {to: self.state(row) for to, row in picked.items()}
-        stale = [row for row in picked.values() if row and not row.is_sent]
+        left = [row for row in picked.values() if row and not row.is_sent]
+        stale = [row for row in left if not row.is_left]
         if BUSY not in found.values() and POISON in found.values():
-            self.rows = [row for row in self.rows if row not in stale]
+            self.rows = [row for row in self.rows if row not in left]
             self.inherit(delivery, process, claim, [r for r in picked.values() if r and r.is_sent])
             return {to: SENT if known is SENT else POISON for to, known in found.items()}, False
         has_recovered = any(
@@ -119,7 +120,7 @@ class Model:
             return BUSY
         if row.is_sent:
             return SENT
-        if row.process not in self.dead:
+        if row.process not in self.dead and not row.is_left:
             return BUSY
         if row.takeovers == 2:
             return POISON
@@ -129,6 +130,7 @@ class Model:
         for row in rows:
             if not (row.is_sent and delivery.has_id):
                 row.process, row.claim, row.session = process, claim, delivery.session
+                row.is_left = False
 
     def of(self, claim: int) -> list[Known]:
         return [row for row in self.rows if row.claim == claim]
@@ -146,23 +148,20 @@ class Model:
         for row in self.of(claim):
             row.is_sent = row.is_sent or row.to in recipients
 
-    def finish(
-        self, claim: int, recipients: tuple[str, ...], in_doubt: tuple[str, ...] = ()
-    ) -> None:
-        self.sent(claim, recipients)
+    def finish(self, claim: int, sent: tuple[str, ...], in_doubt: tuple[str, ...]) -> None:
+        self.sent(claim, sent)
         mine = self.of(claim)
         doubted = [row for row in mine if row.to in in_doubt and not row.is_sent]
         self.rows = [r for r in self.rows if r not in mine or r.is_sent or r in doubted]
         for row in doubted:
-            row.process, row.is_doubtful, row.takeovers = NOBODY, True, 0
+            row.is_left, row.is_doubtful, row.takeovers = True, True, 0
         for row in mine:
             if row.delivery.has_id and row not in doubted:
                 row.claim = -1
 
     def acked(self, claim: int) -> None:
-        mine = self.of(claim)
-        gone = [r for r in mine if r.delivery.has_id and r.process == NOBODY]
-        gone += [r for r in mine if not r.delivery.has_id and r.session not in self.ended]
+        mine, ended = self.of(claim), self.ended
+        gone = [r for r in mine if (r.is_left if r.delivery.has_id else r.session not in ended)]
         self.rows = [row for row in self.rows if row not in gone]
 
 

@@ -235,6 +235,7 @@ def _dead(
     headers = replace(
         failed,
         attempt=attempt if group[0].attempt_spent else failed.attempt,
+        in_doubt=failed.in_doubt or any(result.in_doubt for result in group),
         reason=group[0].reason,
         error=error,
         remaining=tuple(r.recipient for r in group),

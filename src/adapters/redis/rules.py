@@ -31,7 +31,7 @@ for _, row in ipairs(rows) do
     end
 end
 
-local found, there, left = {}, {}, {}
+local found, left, doubted, crashed = {}, {}, {}, {}
 local busy, poison = false, false
 for i = first, #ARGV do
     local row = by_recipient[ARGV[i]]
@@ -42,7 +42,11 @@ for i = first, #ARGV do
         state = 'sent'
     elseif row then
         left[#left + 1] = row
-        if not row.dead then
+        local kind = row.takeovers < 0 and doubted or crashed
+        kind[#kind + 1] = row
+        if kind == doubted then
+            state = 'in_doubt'
+        elseif not row.dead then
             state, busy = 'busy', true
         elseif row.takeovers >= 2 then
             state, poison = 'poison', true
@@ -69,7 +73,7 @@ local first = 9
     + """
 if busy then return all_but_sent('busy', has_id) end
 if poison then return all_but_sent('poison', true) end
-if #left > 0 and has_recovered() then return all_but_sent('busy', has_id) end
+if #crashed > 0 and has_recovered() then return all_but_sent('busy', has_id) end
 return answer(function(recipient) return found[recipient] end)
 """
 )
@@ -89,7 +93,7 @@ if exists('x:' .. claim) then return {0} end
     + """
 local function take(row, takeover)
     row.claim, row.owner, row.session = claim, owner, session
-    row.takeovers = row.takeovers + takeover
+    row.takeovers = math.max(row.takeovers, 0) + takeover
     write(key, row)
 end
 local function use_up()
@@ -104,10 +108,11 @@ if poison then
     for _, row in ipairs(left) do forget(key, row) end
     return all_but_sent('poison', true)
 end
-if #left > 0 and has_recovered() then return all_but_sent('busy', has_id) end
+if #crashed > 0 and has_recovered() then return all_but_sent('busy', has_id) end
 use_up()
-for _, row in ipairs(left) do take(row, 1) end
-if #left > 0 then put('u:' .. owner, claim, retention) end
+for _, row in ipairs(doubted) do take(row, 0) end
+for _, row in ipairs(crashed) do take(row, 1) end
+if #crashed > 0 then put('u:' .. owner, claim, retention) end
 for i = first, #ARGV do
     if not by_recipient[ARGV[i]] then
         local field = ARGV[i]
@@ -116,7 +121,7 @@ for i = first, #ARGV do
                     session = session, fingerprint = fingerprint})
     end
 end
-return answer(function(recipient) return found[recipient] end, #left > 0)
+return answer(function(recipient) return found[recipient] end, #crashed > 0)
 """
 )
 """Arguments: claim, session, fingerprint, has_id, redelivered, how many starts are to be undone,

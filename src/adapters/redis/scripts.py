@@ -2,8 +2,9 @@
 
 A delivery is a hash, one field for each row: the
 recipient's digest with an id, that and a growing number without. A value is
-`state|takeovers|owner|claim|session|fingerprint`. Next to them: `o:` a process that lives, `u:` the
-recovered delivery it has in hand, `e:` a session that has ended, `x:` a start that was given up.
+`state|takeovers|owner|claim|session|fingerprint`; -1 takeovers: a start ended in doubt. Next to
+them: `o:` a process that lives, `u:` the recovered delivery it has in hand, `e:` a session that has
+ended, `x:` a start that was given up.
 """
 
 from typing import Final
@@ -16,7 +17,7 @@ local function rows_of(key)
     local rows, flat = {}, redis.call('HGETALL', key)
     for i = 1, #flat, 2 do
         local s, t, o, c, e, f = string.match(
-            flat[i + 1], '^(%d+)|(%d+)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
+            flat[i + 1], '^(%d+)|(-?%d+)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
         rows[#rows + 1] = {
             field = flat[i], recipient = string.sub(flat[i], 1, 32),
             number = tonumber(string.sub(flat[i], 34)) or 0,
@@ -125,7 +126,7 @@ for _, row in ipairs(claimed(claim)) do
         row.state, row.claim = 2, ARGV[6]
         write(key_of(claim), row)
     elseif doubted[row.recipient] then
-        row.state, row.takeovers, row.owner = 1, 0, ''
+        row.state, row.takeovers = 1, -1
         write(key_of(claim), row)
     else
         forget(key_of(claim), row)
@@ -141,7 +142,7 @@ ACKED: Final = (
     + """
 local has_id = string.sub(ARGV[5], 1, 1) == 'i'
 for _, row in ipairs(claimed(ARGV[5])) do
-    if has_id and row.owner == '' or not has_id and not exists('e:' .. row.session) then
+    if has_id and row.takeovers < 0 or not has_id and not exists('e:' .. row.session) then
         forget(key_of(ARGV[5]), row)
     end
 end

@@ -8,7 +8,16 @@ from typing import Final
 
 from adapters.sqlite.processes import Lease
 from domain.delivery import Delivery
-from domain.ledger import Claim, ClaimLost, RecipientState, Row, RowState, Verdict, judge
+from domain.ledger import (
+    LEFT_IN_DOUBT,
+    Claim,
+    ClaimLost,
+    RecipientState,
+    Row,
+    RowState,
+    Verdict,
+    judge,
+)
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
 # `claim` is null once nothing more can come of a start; `session` is null where the delivery has an
@@ -45,7 +54,7 @@ _SEND_ONE: Final = (
 _FINISH_ONE: Final = (
     "UPDATE delivery SET state = 2, claim = ? WHERE id = ? AND claim = ? AND recipient = ?"
 )
-_DOUBT: Final = "UPDATE delivery SET state = 1, takeovers = 0, owner = ? WHERE id = ?"
+_DOUBT: Final = "UPDATE delivery SET state = 1, takeovers = ? WHERE id = ?"
 _RECOVERED: Final = (
     "SELECT 1 FROM delivery WHERE claim IS NOT NULL AND owner = ? AND takeovers > 0"
     " AND state < 2 LIMIT 1"
@@ -104,8 +113,8 @@ def finish(
     for id_, recipient, was_sent in c.execute(_CLAIMED, (number,)).fetchall():
         if was_sent or recipient in got:
             c.execute("UPDATE delivery SET state = 2, claim = ? WHERE id = ?", (kept, id_))
-        elif recipient in in_doubt:  # whoever starts it next need not wait for us
-            c.execute(_DOUBT, (_NO_OWNER, id_))
+        elif recipient in in_doubt:
+            c.execute(_DOUBT, (LEFT_IN_DOUBT, id_))
         else:
             c.execute("DELETE FROM delivery WHERE id = ?", (id_,))
 
@@ -123,9 +132,9 @@ def acked(c: sqlite3.Connection, claim: Claim) -> None:
     """Forget the claim's rows, unless their session has ended: then no ack can come through it.
     With an id: only those in doubt."""
     c.execute(
-        "DELETE FROM delivery WHERE claim = ? AND CASE WHEN session IS NULL THEN owner = ?"
+        "DELETE FROM delivery WHERE claim = ? AND CASE WHEN session IS NULL THEN takeovers = ?"
         " ELSE session NOT IN (SELECT session FROM ended_session) END",
-        (claim_numbers(claim)[0], _NO_OWNER),
+        (claim_numbers(claim)[0], LEFT_IN_DOUBT),
     )
 
 
@@ -208,7 +217,7 @@ def carry_out(
     """Write down what becomes of the rows that there are."""
     c.executemany("DELETE FROM delivery WHERE id = ?", [(id_,) for id_ in verdict.forgotten])
     c.executemany(
-        "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = takeovers + ?"
+        "UPDATE delivery SET claim = ?, owner = ?, session = ?, takeovers = max(takeovers, 0) + ?"
         " WHERE id = ?",
         [
             (claim, owner, session, id_ in verdict.taken, id_)

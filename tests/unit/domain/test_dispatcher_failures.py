@@ -97,7 +97,11 @@ def test_the_template_then_the_setting_say_what_to_do_in_doubt(
 
     outcome = house.fail(InDoubt("cut"))
 
-    held = tuple(Rejected(recipient=r, reason=reason, error="cut") for r in (ANN, BOB) if reason)
+    held = tuple(
+        Rejected(recipient=r, reason=reason, error="cut", in_doubt=True)
+        for r in (ANN, BOB)
+        if reason
+    )
     again = tuple(
         Deferred(recipient=r, delay=10 * SECOND, error="cut", in_doubt=True) for r in (ANN, BOB)
     )

@@ -6,13 +6,17 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from domain.errors import DeliveryError, InDoubt, Unavailable
-from domain.ledger import Claim, LedgerUnavailable
+from domain.ledger import Claim, LedgerUnavailable, RecipientState, Start
 from domain.ledger_access import LedgerAccess, SendRecord
 from tests.fakes import FakeClock, FakePauses, recipients
 from tests.support.ledger_store import MemoryLedger
 
-CLAIM = Claim("c-1", has_id=True)
 ANN, BOB = recipients("ann@example.com", "bob@example.com")
+CLAIM = Claim("c-1", has_id=True)
+START = Start(
+    claim=CLAIM,
+    states={ANN.address: RecipientState.IN_DOUBT, BOB.address: RecipientState.CLEAR},
+)
 
 
 class Forgetful(MemoryLedger):
@@ -54,18 +58,18 @@ class Recording(MemoryLedger):
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__()
         self.error = error
-        self.calls: list[tuple[str, Claim, tuple[str, ...]]] = []
+        self.calls: list[tuple[str, Claim, tuple[str, ...], tuple[str, ...]]] = []
 
     async def finish(self, claim: Claim, sent: Sequence[str], in_doubt: Sequence[str] = ()) -> None:
-        self.calls.append(("finish", claim, tuple(sent)))
+        self.calls.append(("finish", claim, tuple(sent), tuple(in_doubt)))
         self._fail()
 
     async def sending(self, claim: Claim, recipients: Sequence[str]) -> None:
-        self.calls.append(("sending", claim, tuple(recipients)))
+        self.calls.append(("sending", claim, tuple(recipients), ()))
         self._fail()
 
     async def sent(self, claim: Claim, recipients: Sequence[str]) -> None:
-        self.calls.append(("sent", claim, tuple(recipients)))
+        self.calls.append(("sent", claim, tuple(recipients), ()))
         self._fail()
 
     def _fail(self) -> None:
@@ -76,9 +80,9 @@ class Recording(MemoryLedger):
 def test_a_start_that_a_fault_has_ended_is_finished_as_soon_as_the_ledger_is_there() -> None:
     ledger = Recording()
     access = LedgerAccess(ledger, FakeClock(), FakePauses())
-    asyncio.run(access.abandon(CLAIM, ValueError("ours"), is_sending=True))
+    asyncio.run(access.abandon(START, ValueError("ours"), is_sending=True))
 
-    assert ledger.calls == [("finish", CLAIM, ())]
+    assert ledger.calls == [("finish", CLAIM, (), (ANN.address,))]
 
 
 def test_a_stop_does_not_wait_for_a_ledger_that_is_away() -> None:
@@ -86,12 +90,12 @@ def test_a_stop_does_not_wait_for_a_ledger_that_is_away() -> None:
     access = LedgerAccess(ledger, FakeClock(), FakePauses())
 
     async def main() -> None:
-        await access.abandon(CLAIM, asyncio.CancelledError(), is_sending=True)
+        await access.abandon(START, asyncio.CancelledError(), is_sending=True)
         assert ledger.calls == []
-        await access.abandon(CLAIM, asyncio.CancelledError(), is_sending=False)
+        await access.abandon(START, asyncio.CancelledError(), is_sending=False)
 
     asyncio.run(main())
-    assert ledger.calls == [("finish", CLAIM, ())]
+    assert ledger.calls == [("finish", CLAIM, (), (ANN.address,))]
 
 
 def a_record(ledger: MemoryLedger, check: Callable[[], object] = lambda: None) -> SendRecord:
@@ -103,7 +107,7 @@ def test_what_was_sent_half_way_needs_no_ledger_to_go_on() -> None:
 
     asyncio.run(a_record(ledger).sent([ANN, BOB]))
 
-    assert ledger.calls == [("sent", CLAIM, ("ann@example.com", "bob@example.com"))]
+    assert ledger.calls == [("sent", CLAIM, ("ann@example.com", "bob@example.com"), ())]
 
 
 def test_a_fault_of_the_program_in_a_ledger_is_an_absence_that_names_its_place() -> None:

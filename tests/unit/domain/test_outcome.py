@@ -72,3 +72,26 @@ def test_a_refusal_after_doubt_is_not_for_good(reason: FailureReason) -> None:
 
     assert Outcome(attempt=2, results=(refused,)).is_refused_for_good
     assert not Outcome(attempt=2, results=(refused,), start=doubt).is_refused_for_good
+
+
+@pytest.mark.parametrize("has_id", [True, False])
+def test_a_claim_is_kept_until_the_ack_without_an_id_or_with_a_doubt(*, has_id: bool) -> None:
+    claim = Claim("1", has_id=has_id)
+    clear = Start(claim=claim, states={ANN.address: RecipientState.CLEAR})
+    doubt = Start(claim=claim, states={ANN.address: RecipientState.IN_DOUBT})
+    sent = Sent(recipient=ANN)
+    busy = Deferred(recipient=ANN, delay=timedelta(minutes=1), error="busy")
+    cut = Deferred(recipient=ANN, delay=timedelta(minutes=1), error="cut", in_doubt=True)
+    held = Rejected(recipient=ANN, reason=FailureReason.IN_DOUBT, error="cut", in_doubt=True)
+
+    for start, result, is_doubted in (
+        (clear, sent, False),
+        (doubt, sent, False),
+        (clear, busy, False),
+        (doubt, busy, True),
+        (clear, cut, True),
+        (doubt, held, True),
+    ):
+        outcome = Outcome(attempt=1, results=(result,), start=start)
+        assert (outcome.kept_claim is claim) == (is_doubted or not has_id)
+    assert Outcome(attempt=1, results=(held,)).kept_claim is None

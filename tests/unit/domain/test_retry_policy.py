@@ -151,7 +151,7 @@ def test_the_wait_that_a_provider_names_is_kept_to_the_second() -> None:
         (
             RecipientState.IN_DOUBT,
             FailureReason.IN_DOUBT,
-            "the worker died while sending; whether it arrived cannot be known",
+            "its worker died while it was sent, or the answer was lost: it may have arrived",
         ),
     ],
 )
@@ -162,5 +162,6 @@ def test_what_the_ledger_refuses_has_its_recipient_and_its_cause(
 
     result = result_of_state(recipient, state, InDoubtPolicy.HOLD)
 
-    assert result == Rejected(recipient=recipient, reason=reason, error=error)
+    in_doubt = state is RecipientState.IN_DOUBT
+    assert result == Rejected(recipient=recipient, reason=reason, error=error, in_doubt=in_doubt)
     assert result_of_state(recipient, RecipientState.IN_DOUBT, InDoubtPolicy.RESEND) is None

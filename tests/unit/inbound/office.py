@@ -103,7 +103,16 @@ class Office:
         return self.handle_message(self.message(body, headers, message_id))
 
     def handle_message(self, message: InboundMessage) -> Copies:
-        return asyncio.run(self.handler.handle(message)).copies
+        """Handle it, and ack it where it has an id."""
+
+        async def main() -> Copies:
+            settlement = await self.handler.handle(message)
+            for claim in settlement.claims:
+                if claim.has_id:
+                    await self.ledger.acked(claim)
+            return settlement.copies
+
+        return asyncio.run(main())
 
     def handle_and_ack(self, body: Mapping[str, object]) -> None:
         """Handle what settles without a copy, and ack it."""
