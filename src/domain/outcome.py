@@ -98,7 +98,7 @@ class Outcome:
 
     @property
     def was_in_doubt(self) -> bool:
-        """Whether a process died while it may have sent it to a recipient of this attempt."""
+        """Whether the ledger said at the start that a recipient may have it."""
         return self.start is not None and RecipientState.IN_DOUBT in self.start.states.values()
 
     @property
