@@ -36,6 +36,7 @@ KEPT = ("content_type", "correlation_id", "timestamp", "type", "app_id", "priori
 MESSAGES: dict[str, dict[str, Any]] = {
     "dead": {"to": ["ada@example.com", "unknown-1@example.com"]},
     "tried": {"to": ["ada@example.com", "full-1@example.com"]},
+    "doubted": {"to": "doubt-1@example.com"},
     "nameless": {"id": None, "to": "full-2@example.com"},
     "tier": {"delay": "61m"},
     "ladder": {"delay": "31m"},
@@ -50,6 +51,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
 QUEUES = {
     "dead": ".dead",
     "tried": ".retry.3600000",
+    "doubted": ".retry.3600000",
     "nameless": ".retry.3600000",
     "tier": ".retry.3600000",
     "ladder": ".retry.1800000",
