@@ -36,7 +36,7 @@ class ClaimLost(LedgerUnavailable):
 @value_object()
 class Claim:
     """One start of one delivery. `name` is the ledger's own, and unique. `has_id`: whether the
-    message has an id; where it has none the ledger must know when the message is acked."""
+    message has an id; where it has none, or is in doubt, the ledger must know of its ack."""
 
     name: str
     has_id: bool

@@ -60,9 +60,8 @@ class Rehearsal:
     async def forecast(self, message: InboundMessage) -> Forecast:
         """Judge one message as it would arrive. Raises LedgerUnavailable or
         SuppressionsUnavailable."""
-        headers = replace(DeliveryHeaders.parse(message.headers), in_doubt=False)  # as `release`
         try:
-            decoded, attempts = self._read(message, headers)
+            decoded, attempts = self._read(message, DeliveryHeaders.parse(release(message).headers))
         except MalformedMessage as error:
             return Forecast(refused=1, fault=f"{error.reason}: {error}")
 

@@ -214,34 +214,28 @@ def _retry(
 ) -> RetryCopy:
     first = group[0]
     delay = min(first.delay, LONGEST_WAIT)
-    headers = replace(
-        failed,
-        attempt=attempt if first.attempt_spent else failed.attempt,
-        in_doubt=failed.in_doubt or any(result.in_doubt for result in group),
-        reason=None,
-        error=_errors(group),
-        remaining=tuple(r.recipient for r in group),
-        due=now + delay if first.exact else None,
-    )
+    due = now + delay if first.exact else None
+    headers = replace(_after(failed, group, attempt), reason=None, due=due)
     return RetryCopy(delay=delay, exact=first.exact, headers=headers.to_wire(), priority=priority)
 
 
 def _dead(
     failed: DeliveryHeaders, group: list[Rejected], attempt: int, priority: int | None
 ) -> DeadCopy:
-    error = _errors(group)
-    if failed.in_doubt and group[0].reason is not FailureReason.IN_DOUBT:
-        error = f"an earlier attempt may have arrived; {error}"
-    headers = replace(
-        failed,
-        attempt=attempt if group[0].attempt_spent else failed.attempt,
-        in_doubt=failed.in_doubt or any(result.in_doubt for result in group),
-        reason=group[0].reason,
-        error=error,
-        remaining=tuple(r.recipient for r in group),
-    )
+    reason = group[0].reason
+    headers = replace(_after(failed, group, attempt), reason=reason)
+    if failed.in_doubt and reason is not FailureReason.IN_DOUBT:
+        headers = replace(headers, error=f"an earlier attempt may have arrived; {headers.error}")
     return DeadCopy(headers=headers.to_wire(), priority=priority)
 
 
-def _errors(group: Sequence[Deferred] | Sequence[Rejected]) -> str:
-    return "; ".join(dict.fromkeys([result.error for result in group]))
+def _after(
+    failed: DeliveryHeaders, group: Sequence[Deferred] | Sequence[Rejected], attempt: int
+) -> DeliveryHeaders:
+    return replace(
+        failed,
+        attempt=attempt if group[0].attempt_spent else failed.attempt,
+        in_doubt=failed.in_doubt or any(result.in_doubt for result in group),
+        error="; ".join(dict.fromkeys([result.error for result in group])),
+        remaining=tuple(r.recipient for r in group),
+    )

@@ -44,9 +44,7 @@ for i = first, #ARGV do
         left[#left + 1] = row
         local kind = row.takeovers < 0 and doubted or crashed
         kind[#kind + 1] = row
-        if kind == doubted then
-            state = 'in_doubt'
-        elseif not row.dead then
+        if not row.dead and kind == crashed then
             state, busy = 'busy', true
         elseif row.takeovers >= 2 then
             state, poison = 'poison', true

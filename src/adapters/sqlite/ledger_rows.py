@@ -21,7 +21,8 @@ from domain.ledger import (
 
 # No address or id is in the file, only digests: it outlives the messages by weeks.
 # `claim` is null once nothing more can come of a start; `session` is null where the delivery has an
-# id. Rows are numbered by age, so the oldest are found without an index.
+# id; `takeovers` are LEFT_IN_DOUBT where a start has ended so. Rows are numbered by age: the oldest
+# are found without an index.
 SCHEMA: Final = """
 CREATE TABLE delivery (
     id INTEGER PRIMARY KEY,

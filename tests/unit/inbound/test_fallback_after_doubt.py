@@ -115,3 +115,15 @@ def test_the_next_is_not_asked_where_the_copy_was_not_stored_and_the_message_cam
     assert isinstance(dead, DeadCopy)
     assert past(dead).error == "an earlier attempt may have arrived; no such channel"
     assert office.email.calls == 0
+
+
+def test_a_copy_in_doubt_about_one_channel_puts_no_doubt_on_the_next() -> None:
+    office = Office()
+    office.slack.failures = [InDoubt("cut"), REFUSED]
+    office.email.refusals = {"bob@example.com": Transient("busy")}
+    (doubted,) = office.handle(FIRST)
+    office.handle(FIRST)  # published again: the email has begun
+
+    (copy,) = office.handle(FIRST, doubted.headers)
+
+    assert (past(copy).channel, past(copy).in_doubt) == ("email", False)

@@ -20,13 +20,11 @@ BEFORE = NOON - timedelta(hours=1)
 ARRIVED = DeliveryHeaders(
     attempt=1, first_seen=BEFORE, queue="email", key="n-1", due=BEFORE, traceparent="00-1-2-01"
 )
+DOUBTED = replace(ARRIVED, in_doubt=True)
 
 
 def settled(*results: Result, attempt: int = 2) -> list[RetryCopy | DeadCopy]:
     return list(settle(ARRIVED, Outcome(attempt=attempt, results=results), NOON))
-
-
-DOUBTED = replace(ARRIVED, in_doubt=True)
 
 
 def later(recipient: Recipient, delay: timedelta = MINUTE, error: str = "busy") -> Deferred:
